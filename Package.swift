@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `CORE_ONLY=1` leaves out every target that needs Hummingbird, so that the pure tests build in seconds.
+let coreOnly = Context.environment["CORE_ONLY"] == "1"
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+
+let package = Package(
+    name: "larder",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "HTTPCaching", targets: ["HTTPCaching"]),
+        .library(name: "Larder", targets: ["Larder"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-structured-headers.git", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        .target(
+            name: "HTTPCaching",
+            dependencies: [
+                httpTypes,
+                .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "Larder",
+            dependencies: [
+                "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "LarderTesting",
+            dependencies: ["Larder", "HTTPCaching", httpTypes, nioCore, metrics],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HTTPCachingTests",
+            dependencies: ["HTTPCaching", httpTypes],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderTests",
+            dependencies: [
+                "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)
+
+if !coreOnly {
+    let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+    let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+
+    package.products += [
+        .library(name: "LarderHummingbird", targets: ["LarderHummingbird"]),
+        .executable(name: "larder-demo", targets: ["LarderDemoMain"]),
+    ]
+    package.dependencies += [
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+    ]
+    package.targets += [
+        .target(
+            name: "LarderHummingbird",
+            dependencies: ["Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "LarderDemo",
+            dependencies: [
+                "Larder", "LarderHummingbird", hummingbird, httpTypes, nioCore, logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "LarderDemoMain",
+            dependencies: [
+                "LarderDemo", hummingbird, logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderHummingbirdTests",
+            dependencies: [
+                "LarderHummingbird", "Larder", "LarderTesting", "HTTPCaching", hummingbird, hummingbirdTesting,
+                httpTypes, nioCore, logging,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderDemoTests",
+            dependencies: [
+                "LarderDemo", "LarderHummingbird", "Larder", "LarderTesting", hummingbird, hummingbirdTesting,
+                httpTypes, nioCore, logging,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+}
