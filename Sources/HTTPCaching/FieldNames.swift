@@ -1,0 +1,22 @@
+public import HTTPTypes
+
+extension HTTPField.Name {
+    /// `Pragma` (RFC 9111 §5.4).
+    public static let pragma = constant("Pragma")
+    /// `Cache-Status` (RFC 9211).
+    public static let cacheStatus = constant("Cache-Status")
+    /// `CDN-Cache-Control` (RFC 9213 §3.1).
+    public static let cdnCacheControl = constant("CDN-Cache-Control")
+    /// `Surrogate-Key`: tags, separated by spaces.
+    public static let surrogateKey = constant("Surrogate-Key")
+    /// `Cache-Tag`: tags, separated by commas.
+    public static let cacheTag = constant("Cache-Tag")
+
+    /// A name that is known to be valid while the code is written.
+    static func constant(_ name: StaticString) -> HTTPField.Name {
+        guard let name = HTTPField.Name("\(name)") else {
+            preconditionFailure("a constant field name is not a token")
+        }
+        return name
+    }
+}
