@@ -1,0 +1,358 @@
+import HTTPCaching
+public import HTTPTypes
+public import Logging
+public import Metrics
+public import ServiceLifecycle
+import Synchronization
+
+/// A response cache.
+///
+/// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it may
+/// be, and else the origin is asked: once for all who wait, with the number of the last invalidation noted before, so
+/// that what was overtaken by a write is never served to anyone who came after it.
+public final class Cache: Service {
+    /// What the cache did since the process began.
+    public let statistics: CacheStatistics
+
+    let store: any CacheStore
+    let clock: WallClock
+    let serving: Serving
+    private let flights: FlightGroup
+    private let tasks: BackgroundTasks
+    private let refusals: Mutex<RefusalMemo>
+    private let observer: (any CacheObserver)?
+    private let logger: Logger
+
+    /// A cache.
+    /// - Parameters:
+    ///   - store: where responses are kept.
+    ///   - name: what the cache calls itself in `Cache-Status`.
+    ///   - limits: how many fetches, waiting requests and counted keys there may be.
+    ///   - observer: is told what the cache does.
+    ///   - metrics: where its counters go.
+    ///   - clock: tells the time.
+    public init(
+        store: any CacheStore,
+        name: String = "Larder",
+        limits: CacheLimits = CacheLimits(),
+        observer: (any CacheObserver)? = nil,
+        metrics: any MetricsFactory = MetricsSystem.factory,
+        logger: Logger = Logger(label: "larder"),
+        clock: WallClock = .system
+    ) {
+        self.store = store
+        self.clock = clock
+        self.serving = Serving(name: name)
+        self.statistics = CacheStatistics(keyLimit: limits.topKeys, metrics: metrics)
+        self.tasks = BackgroundTasks()
+        self.flights = FlightGroup(
+            flightLimit: limits.flights,
+            passengerLimit: limits.passengers,
+            clock: clock,
+            tasks: tasks
+        )
+        self.refusals = Mutex(RefusalMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.observer = observer
+        self.logger = logger
+    }
+
+    /// Answers a request: from the store where it may, from the origin where it must.
+    /// - Parameters:
+    ///   - user: who the answer is for, where answers differ by user; it becomes part of the key.
+    ///   - policy: how the route's responses are cached.
+    ///   - origin: what is asked where the store has no answer.
+    /// - Throws: what the origin throws, unchanged; `CancellationError` where the client has left.
+    public func respond<O: Origin>(
+        to request: HTTPRequest,
+        for user: String? = nil,
+        under policy: CachePolicy,
+        from origin: O
+    ) async throws -> O.Response {
+        switch Admission.decide(request, user: user, policy: policy) {
+        case .lookUp(let inquiry): try await answer(inquiry, from: origin)
+        case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
+        case .write: try await write(request, under: policy, to: origin)
+        }
+    }
+
+    /// Runs what the cache does beside requests, until the service is shut down: the store's duties and the refreshes.
+    public func run() async throws {
+        defer { tasks.cancelAll() }
+        try await store.run()
+    }
+}
+
+// MARK: - The life of a request
+
+extension Cache {
+    private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
+        // A request waits for others' fetches a few times at most; then it asks for itself.
+        for attempt in 1... {
+            let now = clock.now
+            let lookup = await store.load(inquiry.address, at: now)
+            switch Selection.choose(lookup.entries, for: inquiry, at: now) {
+            case .serve(let entry):
+                record(.hit(inquiry.address.key, .fresh))
+                return serving.response(entry, to: inquiry, at: now, .hit)
+            case .serveStale(let entry, let reason):
+                if reason == .whileRevalidating { refresh(entry, for: inquiry, after: lookup, from: origin) }
+                record(.hit(inquiry.address.key, .stale))
+                return serving.response(entry, to: inquiry, at: now, .hit, detail: reason.rawValue)
+            case .ask(let reason, let kept):
+                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
+                let next = try await ask(inquiry, because: reason, kept: kept, after: lookup, attempt, from: origin)
+                if let response = next { return response }
+            }
+        }
+        preconditionFailure("A request asks for itself in the end")
+    }
+
+    /// Asks the origin, or waits for who does; nil where the request has to look again.
+    private func ask<O: Origin>(
+        _ inquiry: Inquiry,
+        because reason: CacheStatus.ForwardReason,
+        kept: CacheEntry?,
+        after lookup: Lookup,
+        _ attempt: Int,
+        from origin: O
+    ) async throws -> O.Response? {
+        let key = inquiry.address.key
+        // A handler that asks for the key it is fetched for would wait for itself.
+        if FetchContext.keys.contains(key) { return try await pass(because: .nested, under: inquiry.policy, to: origin) }
+        let seat = LeaderSeat<O.Response>()
+        let fetch = Fetch(
+            inquiry: inquiry,
+            origin: origin,
+            reason: reason,
+            kept: kept,
+            birth: lookup.birth,
+            seat: seat,
+            cache: self
+        )
+        var flight: FlightID?
+        // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
+        if attempt < Self.attempts, reason != .request, !isRefused(key) {
+            let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
+            switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
+            case .lead(let id): flight = id
+            case .alone: break
+            case .waited(let news): return try await receive(news, inquiry, because: reason, after: lookup, fetch)
+            }
+        }
+        return try await lead(fetch, flight)
+    }
+
+    /// Fetches, and waits for the answer. The fetch goes on when this request leaves.
+    private func lead<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) async throws -> O.Response {
+        guard let seat = fetch.seat else { preconditionFailure("A leader has a seat") }
+        record(.miss(fetch.inquiry.address.key, .led))
+        start(fetch, flight)
+        return try await seat.wait()
+    }
+
+    /// What a request gets that waited for another one's fetch; nil where it has to look again.
+    private func receive<O: Origin>(
+        _ news: FlightGroup.News,
+        _ inquiry: Inquiry,
+        because reason: CacheStatus.ForwardReason,
+        after lookup: Lookup,
+        _ fetch: Fetch<O>
+    ) async throws -> O.Response? {
+        switch news {
+        case .left: throw CancellationError()
+        case .released(.landed): return nil
+        case .released(.unsharable), .released(.overdue): return try await lead(fetch, nil)
+        case .arrived(let arrival):
+            guard arrival.mayServe(lookup.birth) else { return nil }
+            switch arrival.outcome {
+            case .nothing: return try await lead(fetch, nil)
+            case .failure(let error):
+                record(.miss(inquiry.address.key, .collapsed))
+                throw error
+            case .entry(let entry, let source):
+                guard entry.matches(inquiry.request.headerFields) else { return nil }
+                return collapsed(entry, source, inquiry, because: reason)
+            }
+        }
+    }
+
+    private func collapsed<Response: OriginResponse>(
+        _ entry: CacheEntry,
+        _ source: Arrival.Source,
+        _ inquiry: Inquiry,
+        because reason: CacheStatus.ForwardReason
+    ) -> Response {
+        let now = clock.now
+        switch source {
+        case .origin(let status, let notStored):
+            record(.miss(inquiry.address.key, .collapsed))
+            let outcome = CacheStatus.Outcome.forwarded(
+                reason,
+                status: status,
+                stored: notStored == nil,
+                collapsed: true
+            )
+            return serving.response(entry, to: inquiry, at: now, outcome, detail: notStored?.detail)
+        case .staleOnError(let status):
+            record(.miss(inquiry.address.key, .staleOnError))
+            let outcome = CacheStatus.Outcome.forwarded(reason, status: status, collapsed: true)
+            return serving.response(entry, to: inquiry, at: now, outcome, detail: "stale-if-error")
+        }
+    }
+
+    /// Fetches in the background what is served stale meanwhile, unless somebody does already.
+    private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, after lookup: Lookup, from origin: O) {
+        let key = FlightKey(key: inquiry.address.key, selecting: lookup.selecting(inquiry))
+        guard let flight = flights.lead(key, after: lookup) else { return }
+        let fetch = Fetch(
+            inquiry: inquiry,
+            origin: origin,
+            reason: .stale,
+            kept: entry,
+            birth: lookup.birth,
+            seat: nil,
+            cache: self
+        )
+        start(fetch, flight)
+    }
+
+    private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) {
+        tasks.start { [flights] in
+            let permit = flights.permit(for: flight)
+            let arrival = await fetch.run(releasing: permit.release)
+            permit.land(arrival)
+        }
+    }
+
+    private func pass<O: Origin>(
+        because reason: PassReason,
+        under policy: CachePolicy,
+        to origin: O
+    ) async throws -> O.Response {
+        record(.passed(reason))
+        var response = try await origin.forward()
+        let outcome = CacheStatus.Outcome.forwarded(
+            reason == .method ? .method : .bypass,
+            status: response.head.status.code
+        )
+        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy)
+        return response
+    }
+
+    private func write<O: Origin>(
+        _ request: HTTPRequest,
+        under policy: CachePolicy,
+        to origin: O
+    ) async throws -> O.Response {
+        var response = try await origin.forward()
+        let targets = Invalidation.targets(request: request, response: response.head)
+        if !targets.isEmpty {
+            // The write is done, whatever becomes of the invalidation: its answer is the handler's.
+            try? await invalidate(targets.map { .path(CachePath(target: $0)) } + policy.invalidated)
+        }
+        let outcome = CacheStatus.Outcome.forwarded(.method, status: response.head.status.code)
+        response.head = serving.head(response.head, outcome, policy: policy)
+        return response
+    }
+
+    private func unavailable<Response: OriginResponse>(
+        _ inquiry: Inquiry,
+        because reason: CacheStatus.ForwardReason
+    ) -> Response {
+        // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
+        record(.miss(inquiry.address.key, .onlyIfCached))
+        let head = serving.head(
+            HTTPResponse(status: .gatewayTimeout),
+            .forwarded(reason),
+            detail: CacheEvent.Miss.onlyIfCached.rawValue,
+            policy: inquiry.policy
+        )
+        return Response(headOnly: head)
+    }
+}
+
+// MARK: - Invalidation
+
+extension Cache {
+    /// Kills every response that one of the covers covers, with all that is being fetched now. When this returns, nothing
+    /// rendered before is served to a request that starts after.
+    ///
+    /// Call it after the change is committed: what a handler renders from old data after this is not seen by it.
+    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
+    public func invalidate(_ covers: Cover...) async throws {
+        try await invalidate(covers)
+    }
+
+    /// Kills every response that one of the covers covers.
+    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
+    public func invalidate(_ covers: [Cover]) async throws {
+        guard !covers.isEmpty else { return }
+        do {
+            try await store.invalidate(covers)
+            record(.invalidated(covers))
+        } catch {
+            record(.invalidationPending(covers))
+            logger.warning("An invalidation is pending", metadata: ["error": "\(error)"])
+            throw error
+        }
+    }
+
+    /// Kills the response under a key, with its Vary variants.
+    /// - Returns: whether there was one.
+    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
+    @discardableResult
+    public func remove(_ key: CacheKey) async throws -> Bool {
+        do {
+            let wasKept = try await store.remove(key, at: clock.now)
+            record(.invalidated([.key(key)]))
+            return wasKept
+        } catch {
+            record(.invalidationPending([.key(key)]))
+            throw error
+        }
+    }
+
+    /// The number of keys under which a response is kept: neither expired nor invalidated.
+    public func count() async -> Int {
+        await store.count(at: clock.now)
+    }
+}
+
+// MARK: - What fetches need
+
+extension Cache {
+    /// How often a request waits for others before it asks for itself.
+    private static var attempts: Int { 3 }
+
+    func record(_ event: CacheEvent) {
+        statistics.record(event)
+        observer?.observe(event)
+    }
+
+    func remember(refused key: CacheKey) {
+        refusals.withLock { $0.add(key, at: clock.now) }
+    }
+
+    func forget(refused key: CacheKey) {
+        refusals.withLock { $0.forget(key) }
+    }
+
+    private func isRefused(_ key: CacheKey) -> Bool {
+        refusals.withLock { $0.contains(key, at: clock.now) }
+    }
+
+    /// Waits until nothing is fetched in the background; for tests.
+    package func idle() async {
+        await tasks.drain()
+    }
+
+    /// The number of requests that wait for another one's fetch; for tests.
+    package var passengerCount: Int { flights.passengerCount }
+}
+
+extension Lookup {
+    /// The selecting fields that tell the flights for a key apart, as far as what is kept tells what they are.
+    fileprivate func selecting(_ inquiry: Inquiry) -> SelectingFields {
+        entries.first?.vary.selectingFields(of: inquiry.request.headerFields) ?? .none
+    }
+}

@@ -1,0 +1,159 @@
+import HTTPCaching
+
+/// What tells two fetches apart: the key, and the selecting fields of the variant where they are known.
+struct FlightKey: Hashable, Sendable {
+    let key: CacheKey
+    let selecting: SelectingFields
+}
+
+/// Names a flight for as long as the process lives.
+struct FlightID: Hashable, Sendable {
+    let value: UInt64
+}
+
+/// Who waits for what: one fetch at a time for a key (a *flight*), and the requests that wait for it (*passengers*).
+///
+/// A value without locks or tasks: each event is a mutating function that says what is to be done. An invalidation may
+/// overtake a flight. Those who waited since before it may still have the answer, and nobody who came later, so:
+/// - a request may board where nothing known to cover it was invalidated since the flight's birth;
+/// - on landing, see `Arrival.mayServe`.
+struct FlightBoard<Waiter> {
+    /// What a request does that found no answer.
+    enum Boarding {
+        /// Fetch, and land this flight.
+        case lead(FlightID)
+        /// Wait for this flight; `isFirst`: nobody waited before, so the wait must be timed.
+        case ride(FlightID, isFirst: Bool)
+        /// Fetch without a flight: too many fly, or too many wait.
+        case alone
+    }
+
+    struct Flight {
+        let key: FlightKey
+        let birth: Birth
+        var waiters: [UInt64: Waiter] = [:]
+        /// Whether it takes no passengers any more.
+        var isReleased = false
+    }
+
+    private var flights: [FlightID: Flight] = [:]
+    private var boarding: [FlightKey: FlightID] = [:]
+    private var lastID: UInt64 = 0
+    private let flightLimit: Int
+    private let passengerLimit: Int
+
+    init(flightLimit: Int, passengerLimit: Int) {
+        self.flightLimit = flightLimit
+        self.passengerLimit = passengerLimit
+    }
+
+    /// The number of flights under way.
+    var count: Int { flights.count }
+
+    /// The number of passengers that wait for any flight.
+    var passengerCount: Int { flights.values.reduce(0) { $0 + $1.waiters.count } }
+
+    /// Boards the flight for a key, or begins one.
+    mutating func board(_ key: FlightKey, after lookup: Lookup) -> Boarding {
+        if let id = boarding[key], let flight = flights[id], flight.takes(lookup) {
+            return flight.waiters.count < passengerLimit ? .ride(id, isFirst: flight.waiters.isEmpty) : .alone
+        }
+        // A flight that this request may not board goes on, and lands for those it took; the next ones board this one.
+        guard flights.count < flightLimit else { return .alone }
+        lastID += 1
+        let id = FlightID(value: lastID)
+        flights[id] = Flight(key: key, birth: lookup.birth)
+        boarding[key] = id
+        return .lead(id)
+    }
+
+    /// Whether somebody fetches for the key what a request after `lookup` may have.
+    func isFlying(_ key: FlightKey, for lookup: Lookup) -> Bool {
+        guard let id = boarding[key], let flight = flights[id] else { return false }
+        return flight.takes(lookup)
+    }
+
+    /// Whether a flight is under way.
+    func flies(_ id: FlightID) -> Bool { flights[id] != nil }
+
+    /// A passenger waits; false where the flight has landed or let go of its passengers meanwhile.
+    mutating func wait(_ passenger: UInt64, for id: FlightID, _ waiter: Waiter) -> Bool {
+        guard flights[id]?.isReleased == false else { return false }
+        flights[id]?.waiters[passenger] = waiter
+        return true
+    }
+
+    /// A passenger leaves before the landing; nil where it is not there any more.
+    mutating func leave(_ passenger: UInt64, from id: FlightID) -> Waiter? {
+        flights[id]?.waiters.removeValue(forKey: passenger)
+    }
+
+    /// The flight lets its passengers go and takes no more; its fetch goes on.
+    mutating func release(_ id: FlightID) -> [Waiter] {
+        guard let flight = flights[id] else { return [] }
+        if boarding[flight.key] == id { boarding[flight.key] = nil }
+        flights[id]?.waiters = [:]
+        flights[id]?.isReleased = true
+        return Array(flight.waiters.values)
+    }
+
+    /// The flight is over.
+    mutating func land(_ id: FlightID) -> [Waiter] {
+        let waiters = release(id)
+        flights[id] = nil
+        return waiters
+    }
+
+    /// Traps where the tables disagree; for tests.
+    func validate() {
+        for (key, id) in boarding {
+            precondition(flights[id]?.key == key, "A key that leads to no flight of its own")
+        }
+        for flight in flights.values {
+            precondition(flight.waiters.count <= passengerLimit, "A flight with too many passengers")
+            precondition(!flight.isReleased || flight.waiters.isEmpty, "A passenger whom nobody will ever tell")
+        }
+        precondition(flights.count <= flightLimit, "Too many flights")
+    }
+}
+
+extension FlightBoard.Flight {
+    /// Whether a request after `lookup` may wait for this flight: nothing known to cover it was invalidated since the
+    /// flight's birth (PROTOCOL, "Flights").
+    func takes(_ lookup: Lookup) -> Bool {
+        birth.epoch == lookup.birth.epoch && lookup.newestStamp <= birth.number
+    }
+}
+
+/// What a flight brought, and how far it may be trusted.
+struct Arrival: Sendable {
+    enum Outcome: Sendable {
+        /// A whole response that others may have as well.
+        case entry(CacheEntry, Source)
+        /// The origin failed; so it does for everybody who waited.
+        case failure(any Error)
+        /// Nothing that anybody else may have: go and ask.
+        case nothing
+    }
+
+    enum Source: Sendable {
+        /// Fetched, and stored unless there is a reason.
+        case origin(status: Int, NotStored?)
+        /// Kept from before, because the origin failed: with this status, or without any.
+        case staleOnError(status: Int?)
+    }
+
+    let outcome: Outcome
+    /// Where the invalidations stood when what it brings was begun.
+    let birth: Birth
+    /// What the ledger said of it on landing, its late tags among the covers.
+    let verdict: Verdict
+
+    /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
+    /// flight, or nothing has, as far as the ledger had come when it looked (PROTOCOL, C06 and C07).
+    func mayServe(_ lookup: Birth) -> Bool {
+        guard lookup.epoch == birth.epoch else { return false }
+        if lookup.number <= birth.number { return true }
+        return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
+    }
+}

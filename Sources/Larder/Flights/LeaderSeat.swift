@@ -1,0 +1,70 @@
+import Synchronization
+
+/// Where the request that leads a fetch waits for its own answer. The fetch goes on when the request leaves.
+final class LeaderSeat<Response: Sendable>: Sendable {
+    private enum State {
+        case empty
+        case waiting(CheckedContinuation<Response, any Error>)
+        case given(Result<Response, any Error>)
+        case over
+    }
+
+    private let state = Mutex(State.empty)
+
+    /// Gives the leader its answer; the first one counts, and none that comes after the leader left.
+    func give(_ result: Result<Response, any Error>) {
+        let continuation: CheckedContinuation<Response, any Error>? = state.withLock { state in
+            switch state {
+            case .empty:
+                state = .given(result)
+                return nil
+            case .waiting(let continuation):
+                state = .over
+                return continuation
+            case .given, .over: return nil
+            }
+        }
+        continuation?.resume(with: result)
+    }
+
+    /// Whether an answer was given, or nobody waits for one any more.
+    var isServed: Bool {
+        state.withLock { state in
+            switch state {
+            case .empty, .waiting: false
+            case .given, .over: true
+            }
+        }
+    }
+
+    /// Waits for the answer.
+    /// - Throws: the origin's error, or `CancellationError` when the leader's task is cancelled.
+    func wait() async throws -> Response {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let result: Result<Response, any Error>? = state.withLock { state in
+                    switch state {
+                    case .given(let result):
+                        state = .over
+                        return result
+                    case .empty where Task.isCancelled:
+                        state = .over
+                        return .failure(CancellationError())
+                    case .empty:
+                        state = .waiting(continuation)
+                        return nil
+                    case .waiting, .over: preconditionFailure("A seat is waited at once")
+                    }
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            let continuation: CheckedContinuation<Response, any Error>? = state.withLock { state in
+                guard case .waiting(let continuation) = state else { return nil }
+                state = .over
+                return continuation
+            }
+            continuation?.resume(throwing: CancellationError())
+        }
+    }
+}

@@ -1,0 +1,158 @@
+public import HTTPTypes
+
+/// How the key of a response is made from its request.
+public struct KeyRule: Sendable {
+    /// Whether the path in a key ends in a slash. A router that takes `/api/posts` and `/api/posts/` for one route
+    /// leaves it to the route to say under which of the two its responses are kept.
+    public enum TrailingSlash: Sendable {
+        /// `GET:/api/users/1`, however it was requested.
+        case dropped
+        /// `GET:/api/posts/`, however it was requested.
+        case added
+        /// As it was requested.
+        case kept
+    }
+
+    /// Whether keys end in a slash.
+    public var trailingSlash: TrailingSlash
+    /// The query parameter that belongs to the cache and is left out of keys; nil where there is none.
+    public var bypassParameter: String?
+    /// The request fields that the responses are kept apart by, in the key's order.
+    public var fields: [HTTPField.Name]
+
+    /// A rule for keys.
+    public init(
+        trailingSlash: TrailingSlash = .dropped,
+        bypassParameter: String? = nil,
+        fields: [HTTPField.Name] = []
+    ) {
+        self.trailingSlash = trailingSlash
+        self.bypassParameter = bypassParameter
+        self.fields = fields
+    }
+}
+
+extension KeyRule {
+    /// The key of a request's response, and whether the request asks to pass the cache by.
+    struct Result {
+        var key: CacheKey
+        var asksForBypass: Bool
+    }
+
+    /// The key of a GET for the target of `request`; nil where the target can have none: not a path, or with bytes that
+    /// no path or query may hold (RFC 3986 §3.3), a raw `#` above all, which would forge the part that follows it.
+    /// - Parameter user: who the response is for, where the policy keeps users apart.
+    func key(of request: HTTPRequest, user: String?) -> Result? {
+        guard var target = request.path, target.utf8.first == UInt8(ascii: "/") else { return nil }
+        var builder = KeyBuilder(capacity: target.utf8.count + 8)
+        let legal: Bool? = target.withUTF8 { bytes in
+            let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+            guard builder.appendPath(bytes[..<end], trailingSlash: trailingSlash) else { return nil }
+            return end == bytes.endIndex
+                || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
+        }
+        guard legal == true else { return nil }
+        if let user {
+            builder.appendPart("user", value: user)
+        }
+        for field in fields {
+            builder.appendPart(field.canonicalName, value: request.headerFields[field] ?? "")
+        }
+        return Result(key: builder.key, asksForBypass: builder.asksForBypass)
+    }
+}
+
+/// Writes the bytes of a key, front to back.
+private struct KeyBuilder {
+    private var text: [UInt8]
+    private var hasParts = false
+    private(set) var asksForBypass = false
+
+    init(capacity: Int) {
+        text = []
+        text.reserveCapacity(capacity)
+        text.append(contentsOf: "GET:".utf8)
+    }
+
+    var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
+
+    /// Appends a path with empty segments removed, and what means the same encoded and not written in one way
+    /// (RFC 3986 §6.2.2); false where it holds what no path may.
+    mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyRule.TrailingSlash) -> Bool {
+        let slash = UInt8(ascii: "/")
+        let start = text.count
+        var previous: UInt8 = 0
+        var index = path.startIndex
+        while index < path.endIndex {
+            let byte = path[index]
+            index += 1
+            if byte == UInt8(ascii: "%"), let (decoded, _) = PercentEncoding.decode(byte, before: path[index...]) {
+                index += 2
+                PercentEncoding.append(decoded, to: &text, escaping: !PercentEncoding.isUnreserved(decoded))
+            } else if byte == slash {
+                if previous != slash { text.append(slash) }
+            } else if Self.isLegal(byte) {
+                text.append(byte)
+            } else {
+                return false
+            }
+            previous = byte
+        }
+        let endsInSlash = text.last == slash
+        switch trailingSlash {
+        case .dropped where endsInSlash && text.count > start + 1: text.removeLast()
+        case .added where !endsInSlash: text.append(slash)
+        case .dropped, .added, .kept: break
+        }
+        return true
+    }
+
+    /// Appends the pairs of a query sorted stably by name, without the cache's own parameter; false where it holds what
+    /// no query may.
+    mutating func appendQuery(_ query: Slice<UnsafeBufferPointer<UInt8>>, without parameter: [UInt8]?) -> Bool {
+        guard query.allSatisfy(Self.isLegal) else { return false }
+        var pairs = query.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false)
+        if let parameter {
+            pairs.removeAll { pair in
+                guard Self.name(of: pair).elementsEqual(parameter) else { return false }
+                // Only `true` bypasses, to the letter.
+                asksForBypass = asksForBypass || pair.dropFirst(parameter.count).elementsEqual("=true".utf8)
+                return true
+            }
+        }
+        guard pairs.contains(where: { !$0.isEmpty }) else { return true }
+        if pairs.count > 1 {
+            // `sort` is stable since Swift 5.8 in fact, but not by its word: the place decides between equals.
+            let sorted = pairs.enumerated().sorted {
+                let (left, right) = (Self.name(of: $0.element), Self.name(of: $1.element))
+                return left.elementsEqual(right) ? $0.offset < $1.offset : left.lexicographicallyPrecedes(right)
+            }
+            pairs = sorted.map(\.element)
+        }
+        for (place, pair) in pairs.enumerated() {
+            text.append(UInt8(ascii: place == 0 ? "?" : "&"))
+            text.append(contentsOf: pair)
+        }
+        return true
+    }
+
+    /// Appends `#name=value`, percent-encoded, so that no value can end its part and forge another.
+    mutating func appendPart(_ name: String, value: String) {
+        text.append(UInt8(ascii: hasParts ? "&" : "#"))
+        hasParts = true
+        for (place, part) in [name, value].enumerated() {
+            if place == 1 { text.append(UInt8(ascii: "=")) }
+            for byte in part.utf8 {
+                PercentEncoding.append(byte, to: &text, escaping: !PercentEncoding.isUnreserved(byte))
+            }
+        }
+    }
+
+    private static func name(of pair: Slice<UnsafeBufferPointer<UInt8>>) -> Slice<UnsafeBufferPointer<UInt8>> {
+        pair.prefix { $0 != UInt8(ascii: "=") }
+    }
+
+    private static func isLegal(_ byte: UInt8) -> Bool {
+        (0x21...0x7E).contains(byte) && byte != UInt8(ascii: "#")
+    }
+}

@@ -1,0 +1,49 @@
+public import HTTPCaching
+
+/// Why a response was not stored, or is not there to be used: what `Cache-Status` says as `detail`.
+public enum NotStored: Error, Hashable, Sendable {
+    /// The rules of caching, or of the policy, forbid it.
+    case refused(Refusal)
+    /// The body, or the entry as a whole, is larger than the limit.
+    case tooLarge
+    /// The handler gave it more tags than an entry can have.
+    case tooManyTags
+    /// The body was still coming in when the time for capturing it was over: a stream without an end.
+    case tooSlow
+    /// The body broke off, or was not of the length its head declared.
+    case brokenOff
+    /// Something that covers it was invalidated while it was fetched.
+    case overtaken
+
+    /// The token of `Cache-Status`.
+    public var detail: String {
+        switch self {
+        case .refused(let refusal): refusal.detail
+        case .tooLarge: "too-large"
+        case .tooManyTags: "too-many-tags"
+        case .tooSlow: "too-slow"
+        case .brokenOff: "broken-off"
+        case .overtaken: "overtaken"
+        }
+    }
+
+    /// Whether the next response for the same key will probably not be stored either. Failures and races say nothing of
+    /// the next one.
+    var isLasting: Bool {
+        switch self {
+        case .refused(let refusal): refusal.isLasting
+        case .tooLarge, .tooManyTags, .tooSlow: true
+        case .brokenOff, .overtaken: false
+        }
+    }
+}
+
+extension Refusal {
+    /// Whether the reason is the route's rather than this one request's.
+    fileprivate var isLasting: Bool {
+        switch self {
+        case .method, .requestNoStore, .authorization, .partial: false
+        default: true
+        }
+    }
+}

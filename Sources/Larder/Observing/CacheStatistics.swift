@@ -1,0 +1,94 @@
+import Metrics
+import Synchronization
+
+/// Counts what a cache does, since the process began.
+///
+/// Hits and misses are exact under concurrency. The same numbers go to swift-metrics as `larder_hits`, `larder_misses`
+/// and so on; labels are kinds and reasons, never keys.
+public final class CacheStatistics: Sendable {
+    /// The counts at one moment.
+    public struct Snapshot: Sendable {
+        /// Requests answered from the store without waiting for the origin.
+        public let hits: Int
+        /// Requests that looked for an answer, found none, and waited for the origin.
+        public let misses: Int
+        /// The keys asked for most, each with its hits and misses together.
+        public let topKeys: [(key: CacheKey, count: Int)]
+    }
+
+    private let hits = Atomic<Int>(0)
+    private let misses = Atomic<Int>(0)
+    private let keys: TopKeys
+    private let counters: Counters
+
+    init(keyLimit: Int, metrics: any MetricsFactory) {
+        self.keys = TopKeys(guaranteed: keyLimit)
+        self.counters = Counters(factory: metrics)
+    }
+
+    /// The counts now.
+    /// - Parameter topKeys: how many keys at most.
+    public func snapshot(topKeys count: Int = 10) -> Snapshot {
+        Snapshot(
+            hits: hits.load(ordering: .relaxed),
+            misses: misses.load(ordering: .relaxed),
+            topKeys: keys.top(count)
+        )
+    }
+
+    func record(_ event: CacheEvent) {
+        switch event {
+        case .hit(let key, let kind):
+            hits.wrappingAdd(1, ordering: .relaxed)
+            keys.count(key)
+            counters.hits[kind]?.increment()
+        case .miss(let key, let kind):
+            misses.wrappingAdd(1, ordering: .relaxed)
+            keys.count(key)
+            counters.misses[kind]?.increment()
+        case .passed(let reason): counters.passes[reason]?.increment()
+        case .stored: counters.stored.increment()
+        case .notStored(_, let reason): counters.notStored(reason)
+        case .refreshFailed: counters.refreshFailures.increment()
+        case .invalidated: counters.invalidations.increment()
+        case .invalidationPending: counters.pendingInvalidations.increment()
+        }
+    }
+}
+
+/// The counters of swift-metrics, made once.
+private struct Counters: Sendable {
+    let hits: [CacheEvent.Hit: Counter]
+    let misses: [CacheEvent.Miss: Counter]
+    let passes: [PassReason: Counter]
+    let stored: Counter
+    let refreshFailures: Counter
+    let invalidations: Counter
+    let pendingInvalidations: Counter
+    private let factory: any MetricsFactory
+
+    init(factory: any MetricsFactory) {
+        func counters<Kind: CaseIterable & Hashable & RawRepresentable<String>>(
+            _ label: String,
+            by dimension: String
+        ) -> [Kind: Counter] {
+            Dictionary(
+                uniqueKeysWithValues: Kind.allCases.map { kind in
+                    (kind, Counter(label: label, dimensions: [(dimension, kind.rawValue)], factory: factory))
+                }
+            )
+        }
+        hits = counters("larder_hits", by: "kind")
+        misses = counters("larder_misses", by: "kind")
+        passes = counters("larder_passes", by: "reason")
+        stored = Counter(label: "larder_stored", factory: factory)
+        refreshFailures = Counter(label: "larder_refresh_failures", factory: factory)
+        invalidations = Counter(label: "larder_invalidations", factory: factory)
+        pendingInvalidations = Counter(label: "larder_pending_invalidations", factory: factory)
+        self.factory = factory
+    }
+
+    func notStored(_ reason: NotStored) {
+        Counter(label: "larder_not_stored", dimensions: [("reason", reason.detail)], factory: factory).increment()
+    }
+}

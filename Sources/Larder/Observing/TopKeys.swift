@@ -1,0 +1,77 @@
+import Synchronization
+
+/// Counts the keys asked for most, in bounded memory.
+///
+/// Each part counts by Space-Saving (Metwally, Agrawal and El Abbadi, "Efficient Computation of Frequent and Top-k
+/// Elements in Data Streams", ICDT 2005): while a part knows fewer keys than it has room for, every count is exact;
+/// beyond, a new key takes the place of the one with the lowest count, and its count goes on from there. So a count is
+/// never too low, and too high by at most the number of requests to its part divided by its room. A key belongs to one
+/// part, and each part has room for the guaranteed number, whatever the keys are.
+final class TopKeys: Sendable {
+    private final class Part: Sendable {
+        let summary: Mutex<SpaceSaving>
+
+        init(room: Int) { summary = Mutex(SpaceSaving(room: room)) }
+    }
+
+    private let parts: [Part]
+
+    /// - Parameter guaranteed: how many keys are counted exactly, whatever they are.
+    init(guaranteed: Int, parts: Int = 8) {
+        precondition(guaranteed > 0 && parts > 0, "A count needs room for one key")
+        self.parts = (0..<parts).map { _ in Part(room: guaranteed) }
+    }
+
+    /// Counts a request for a key.
+    func count(_ key: CacheKey) {
+        parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLock { $0.count(key) }
+    }
+
+    /// The keys with the highest counts, highest first; equal counts by name, so that the order does not jump about.
+    func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
+        let counts = parts.flatMap { part in part.summary.withLock { $0.counts } }
+        let sorted = counts.sorted { $0.count == $1.count ? $0.key.description < $1.key.description : $0.count > $1.count }
+        return Array(sorted.prefix(max(0, count)))
+    }
+
+    /// Traps where a part disagrees with itself; for tests.
+    func validate() {
+        for part in parts { part.summary.withLock { $0.validate() } }
+    }
+}
+
+/// The counts of the keys asked for most: the summary of one part.
+struct SpaceSaving {
+    private(set) var counts: [(key: CacheKey, count: Int)] = []
+    private var index: [CacheKey: Int] = [:]
+    private var lowest = IndexedHeap<Int>()
+    private let room: Int
+
+    init(room: Int) { self.room = room }
+
+    mutating func count(_ key: CacheKey) {
+        if let place = index[key] {
+            counts[place].count += 1
+            lowest.set(place, to: counts[place].count)
+        } else if counts.count < room {
+            index[key] = counts.count
+            lowest.set(counts.count, to: 1)
+            counts.append((key, 1))
+        } else if let first = lowest.first {
+            index[counts[first.id].key] = nil
+            index[key] = first.id
+            counts[first.id] = (key, first.priority + 1)
+            lowest.set(first.id, to: first.priority + 1)
+        }
+    }
+
+    /// Traps where the tables disagree; for tests.
+    func validate() {
+        lowest.validate()
+        precondition(counts.count <= room && index.count == counts.count, "More keys than there is room for")
+        for (place, counted) in counts.enumerated() {
+            precondition(index[counted.key] == place, "A count under the wrong key")
+            precondition(lowest.priority(of: place) == counted.count, "A count the heap does not know")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+public import HTTPTypes
+public import NIOCore
+
+/// What the cache asks when it has no answer: a handler of this process, or a server behind a gateway.
+public protocol Origin<Response>: Sendable {
+    /// The framework's own response.
+    associatedtype Response: OriginResponse
+
+    /// Answers a request that the cache made of the client's: a GET without content, conditions or ranges. It may run
+    /// after the client has left.
+    func fetch(_ request: HTTPRequest) async throws -> Response
+
+    /// Answers the client's own request as it came, with its content.
+    func forward() async throws -> Response
+
+    /// The status that a thrown error stands for, where it stands for one.
+    func status(of error: any Error) -> HTTPResponse.Status?
+}
+
+/// A response as an origin gives it and a client gets it: what the engine needs to know of the framework's own type.
+public protocol OriginResponse: Sendable {
+    /// Status and fields.
+    var head: HTTPResponse { get set }
+    /// The length of the body in bytes, where it is known before the body is.
+    var bodyLength: Int? { get }
+
+    /// A response with a whole body.
+    init(head: HTTPResponse, body: ByteBuffer)
+
+    /// A response to HEAD: the fields of the whole response, and no body.
+    init(headOnly head: HTTPResponse)
+
+    /// A response whose body is still being read.
+    init(head: HTTPResponse, streaming body: BodyReader, length: Int?)
+
+    /// Writes the body to `sink`, and finishes it where the body is complete.
+    func pourBody(into sink: some BodySink) async throws
+}
+
+/// Takes the parts of a body.
+public protocol BodySink: Sendable {
+    /// Takes a part; waits while too much is on its way; throws where nobody takes it any more.
+    func write(_ part: ByteBuffer) async throws
+    /// The body is complete.
+    func finish() async throws
+}

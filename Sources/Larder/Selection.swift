@@ -1,0 +1,29 @@
+import HTTPCaching
+import HTTPTypes
+
+/// What a request gets of what the store found.
+enum Selection {
+    /// A fresh response.
+    case serve(CacheEntry)
+    /// A stale one, which may be served all the same.
+    case serveStale(CacheEntry, Reuse.StaleReason)
+    /// The origin has to be asked. What is kept is at hand for when it fails.
+    case ask(CacheStatus.ForwardReason, kept: CacheEntry?)
+
+    /// Chooses among the variants found, the newest first.
+    static func choose(_ entries: [CacheEntry], for inquiry: Inquiry, at now: Timestamp) -> Selection {
+        // RFC 9111 §4.1: "If multiple stored responses match, the cache will need to choose one to use. […] the most
+        // recent".
+        guard let entry = entries.first(where: { $0.matches(inquiry.request.headerFields) }) else {
+            return .ask(entries.isEmpty ? .uriMiss : .varyMiss, kept: nil)
+        }
+        switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {
+        case .fresh: return .serve(entry)
+        case .stale(let reason): return .serveStale(entry, reason)
+        case .revalidate(.expired), .revalidate(.responseNoCache): return .ask(.stale, kept: entry)
+        case .revalidate(.requestNoCache), .revalidate(.requestMaxAge), .revalidate(.requestMinFresh):
+            return .ask(.request, kept: entry)
+        case .unusable: return .ask(.uriMiss, kept: nil)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import DequeModule
+
+/// What was invalidated, and when: the stamps of covers, by number.
+///
+/// A fetch that began before a write and ends after it would store what it read before the write. So a fetch notes the
+/// number of the last invalidation *before* it asks (its birth), and every invalidation leaves its own number, its
+/// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing expires
+/// by time: a stamp that went while an older fill lived would bring an old answer back. There are at most `limit`
+/// stamps; the lowest go first and raise the *floor*, below which everything is dead.
+struct Ledger {
+    let epoch: Birth.Epoch
+    /// The number of the last invalidation.
+    private(set) var number: UInt64 = 0
+    /// Everything born before this number is dead.
+    private(set) var floor: UInt64 = 0
+    private var stamps: [Cover.Fingerprint: UInt64] = [:]
+    /// Stamps in the order they were left; one that was left again since is passed over.
+    private var order: Deque<(cover: Cover.Fingerprint, number: UInt64)> = []
+    private let limit: Int
+
+    init(epoch: Birth.Epoch = .new(), limit: Int) {
+        precondition(limit > 0, "A ledger needs room for one stamp")
+        self.epoch = epoch
+        self.limit = limit
+    }
+
+    /// Everything born until now.
+    var birth: Birth { Birth(epoch: epoch, number: number) }
+
+    /// The number of stamps kept.
+    var count: Int { stamps.count }
+
+    /// Stamps what an invalidation covers with its number.
+    mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>) {
+        number += 1
+        for cover in covers {
+            stamps[cover] = number
+            order.append((cover, number))
+        }
+        while stamps.count > limit, let lowest = order.popFirst() {
+            guard stamps[lowest.cover] == lowest.number else { continue }
+            stamps[lowest.cover] = nil
+            floor = lowest.number
+        }
+        if order.count > 2 * limit {
+            // Covers stamped again and again fill the queue with what they no longer bear.
+            order = Deque(stamps.map { (cover: $0, number: $1) }.sorted { $0.number < $1.number })
+        }
+    }
+
+    /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
+    func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
+        covers.reduce(floor) { max($0, stamps[$1] ?? 0) }
+    }
+
+    /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
+    /// a number comes after the invalidation that made it.
+    func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
+        birth.epoch == epoch && birth.number >= newestStamp(on: covers)
+    }
+
+    /// Traps where the parts disagree; for tests.
+    func validate() {
+        precondition(stamps.count <= limit, "More stamps than the limit")
+        precondition(order.count <= 2 * limit, "The queue outgrew twice the limit")
+        let queued = Dictionary(order.map { ($0.cover, $0.number) }, uniquingKeysWith: max)
+        for (cover, stamp) in stamps {
+            precondition(stamp <= number, "A stamp from the future")
+            precondition(queued[cover] == stamp, "A stamp that can never be trimmed")
+        }
+    }
+}

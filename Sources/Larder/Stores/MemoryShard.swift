@@ -1,0 +1,213 @@
+import HTTPCaching
+
+/// A part of a memory store: a table of keys, bounded in bytes. It knows no lock and no clock.
+///
+/// What leaves it is returned, so that the caller lets go of it outside the lock.
+struct MemoryShard {
+    struct Slot {
+        let key: CacheKey
+        /// The variants, the newest first; never empty.
+        var entries: [CacheEntry]
+        /// The number of the ledger at which the entries were last found alive.
+        var checkedAt: UInt64
+    }
+
+    private var slots: [Slot?] = []
+    private var free: [Int] = []
+    private var index: [CacheKey: Int] = [:]
+    private var eviction = EvictionQueue()
+    private var expiry = IndexedHeap<Timestamp>()
+    private(set) var bytes = 0
+    /// The number of the ledger at which all slots were last found alive.
+    private var sweptAt: UInt64 = 0
+    private let limit: Int
+    private let variantLimit: Int
+
+    /// Room for `limit` bytes, and for `variantLimit` Vary variants under one key.
+    init(limit: Int, variantLimit: Int) {
+        self.limit = limit
+        self.variantLimit = variantLimit
+    }
+
+    /// The number of keys, expired ones included.
+    var count: Int { index.count }
+
+    /// What is kept under a key; nil where nothing is, or only what is past its keeping.
+    /// - Parameters:
+    ///   - number: where the ledger stands; what was found alive at that number needs no look at it.
+    ///   - isAlive: asks the ledger, and says where it stood; called only where something was invalidated since the
+    ///     last find.
+    mutating func load(
+        _ key: CacheKey,
+        at now: Timestamp,
+        number: UInt64,
+        isAlive: (CacheEntry) -> Verdict,
+        dropping dropped: inout [CacheEntry]
+    ) -> [CacheEntry]? {
+        guard let place = index[key] else { return nil }
+        guard let kept = expiry.priority(of: place), now < kept else {
+            remove(place, dropping: &dropped)
+            return nil
+        }
+        guard revive(place, number: number, isAlive: isAlive, dropping: &dropped) else { return nil }
+        eviction.use(place)
+        return slots[place]?.entries
+    }
+
+    /// Keeps an entry in place of the variant it replaces; makes room as far as it must.
+    mutating func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64, dropping dropped: inout [CacheEntry]) {
+        let key = entry.address.key
+        guard let place = index[key], var slot = slots[place] else {
+            makeRoom(for: entry.cost, at: now, dropping: &dropped)
+            insert(Slot(key: key, entries: [entry], checkedAt: number))
+            return
+        }
+        var kept = slot.entries.filter { $0.vary == entry.vary && $0.selectingFields != entry.selectingFields }
+        kept.insert(entry, at: 0)
+        kept.removeLast(max(0, kept.count - variantLimit))
+        dropped += slot.entries
+        bytes += Self.cost(of: kept) - Self.cost(of: slot.entries)
+        // The other variants are as alive as they were; the new one was found alive at `number`.
+        slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
+        slot.entries = kept
+        slots[place] = slot
+        sweptAt = min(sweptAt, slot.checkedAt)
+        expiry.set(place, to: Self.keptUntil(kept))
+        eviction.use(place)
+        makeRoom(for: 0, at: now, dropping: &dropped)
+    }
+
+    /// Removes what is under a key; whether something alive was there.
+    mutating func remove(
+        _ key: CacheKey,
+        at now: Timestamp,
+        isAlive: (CacheEntry) -> Verdict,
+        dropping dropped: inout [CacheEntry]
+    ) -> Bool {
+        guard let place = index[key], let kept = expiry.priority(of: place) else { return false }
+        let wasAlive = now < kept && slots[place]?.entries.contains { isAlive($0).isAlive } == true
+        remove(place, dropping: &dropped)
+        return wasAlive
+    }
+
+    /// Removes one variant, where it is still this one.
+    mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
+        guard let place = index[entry.address.key], let slot = slots[place] else { return }
+        keep(slot.entries.filter { $0 !== entry }, at: place, dropping: &dropped)
+    }
+
+    /// Removes what is past its keeping, and returns how much that was; `limit` bounds the work.
+    @discardableResult
+    mutating func removeExpired(at now: Timestamp, limit: Int = .max, dropping dropped: inout [CacheEntry]) -> Int {
+        var removed = 0
+        while removed < limit, let first = expiry.first, first.priority <= now {
+            remove(first.id, dropping: &dropped)
+            removed += 1
+        }
+        return removed
+    }
+
+    /// Removes what an invalidation killed. A look at every slot, unless nothing was invalidated since the last.
+    mutating func removeDead(number: UInt64, isAlive: (CacheEntry) -> Verdict, dropping dropped: inout [CacheEntry]) {
+        guard sweptAt < number else { return }
+        for place in slots.indices where slots[place] != nil {
+            _ = revive(place, number: number, isAlive: isAlive, dropping: &dropped)
+        }
+        sweptAt = number
+    }
+
+    /// Whether something alive is left at a place after what is dead was removed from it.
+    private mutating func revive(
+        _ place: Int,
+        number: UInt64,
+        isAlive: (CacheEntry) -> Verdict,
+        dropping dropped: inout [CacheEntry]
+    ) -> Bool {
+        guard var slot = slots[place] else { return false }
+        guard slot.checkedAt < number else { return true }
+        let verdicts = slot.entries.map(isAlive)
+        slot.checkedAt = verdicts.reduce(.max) { min($0, $1.said.number) }
+        slots[place] = slot
+        return keep(zip(slot.entries, verdicts).filter { $1.isAlive }.map(\.0), at: place, dropping: &dropped)
+    }
+
+    /// Leaves these of a slot's variants; whether any are left.
+    @discardableResult
+    private mutating func keep(_ entries: [CacheEntry], at place: Int, dropping dropped: inout [CacheEntry]) -> Bool {
+        guard let slot = slots[place], !entries.isEmpty else {
+            remove(place, dropping: &dropped)
+            return false
+        }
+        guard entries.count < slot.entries.count else { return true }
+        dropped += slot.entries
+        bytes += Self.cost(of: entries) - Self.cost(of: slot.entries)
+        slots[place]?.entries = entries
+        expiry.set(place, to: Self.keptUntil(entries))
+        return true
+    }
+
+    private mutating func makeRoom(for cost: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) {
+        // What is expired goes before anything that could still be used; a few a call keep up with what comes in.
+        removeExpired(at: now, limit: 16, dropping: &dropped)
+        while bytes + cost > limit {
+            if let first = expiry.first, first.priority <= now {
+                remove(first.id, dropping: &dropped)
+            } else if let victim = eviction.victim() {
+                remove(victim, dropping: &dropped)
+            } else {
+                return
+            }
+        }
+    }
+
+    private mutating func insert(_ slot: Slot) {
+        let place = free.popLast() ?? slots.count
+        if place == slots.count { slots.append(slot) } else { slots[place] = slot }
+        index[slot.key] = place
+        bytes += Self.cost(of: slot.entries)
+        sweptAt = min(sweptAt, slot.checkedAt)
+        expiry.set(place, to: Self.keptUntil(slot.entries))
+        eviction.insert(place)
+    }
+
+    private mutating func remove(_ place: Int, dropping dropped: inout [CacheEntry]) {
+        guard let slot = slots[place] else { return }
+        slots[place] = nil
+        index[slot.key] = nil
+        expiry.remove(place)
+        eviction.remove(place)
+        free.append(place)
+        bytes -= Self.cost(of: slot.entries)
+        dropped += slot.entries
+    }
+
+    private static func cost(of entries: [CacheEntry]) -> Int {
+        entries.reduce(0) { $0 + $1.cost }
+    }
+
+    private static func keptUntil(_ entries: [CacheEntry]) -> Timestamp {
+        entries.reduce(.distantPast) { max($0, $1.lifetimes.keepUntil) }
+    }
+}
+
+extension MemoryShard {
+    /// Traps where the tables disagree; for tests.
+    func validate() {
+        eviction.validate()
+        expiry.validate()
+        var total = 0
+        for (place, slot) in slots.enumerated() {
+            guard let slot else { continue }
+            precondition(index[slot.key] == place, "A slot the index does not know")
+            precondition(!slot.entries.isEmpty && slot.entries.count <= variantLimit, "A slot with too few or too many")
+            precondition(expiry.priority(of: place) == Self.keptUntil(slot.entries), "A slot kept too long or too short")
+            precondition(Set(slot.entries.map(\.selectingFields)).count == slot.entries.count, "A variant twice")
+            precondition(sweptAt <= slot.checkedAt, "A slot that no sweep would look at")
+            total += Self.cost(of: slot.entries)
+        }
+        precondition(total == bytes, "The bytes do not add up")
+        precondition(bytes <= limit, "More bytes than the limit")
+        precondition(index.count == eviction.count && index.count == expiry.count, "Tables of different length")
+        precondition(index.count + free.count == slots.count, "A lost slot")
+    }
+}

@@ -1,0 +1,175 @@
+public import HTTPCaching
+import NIOCore
+import ServiceLifecycle
+import Synchronization
+
+/// Responses in the memory of this process: sharded, bounded in bytes with everything charged, and gone when the process
+/// ends.
+///
+/// A hit takes one shard's lock and copies nothing. The ledger's lock is taken on a hit only where something was
+/// invalidated since the entry was last found alive: a number tells.
+public final class MemoryStore: CacheStore {
+    /// A shard behind its lock.
+    private final class LockedShard: Sendable {
+        let state: Mutex<MemoryShard>
+
+        init(limit: Int, variantLimit: Int) {
+            state = Mutex(MemoryShard(limit: limit, variantLimit: variantLimit))
+        }
+    }
+
+    public let entryLimit: ByteCount
+    private let shards: [LockedShard]
+    private let ledger: Mutex<Ledger>
+    private let epoch: Birth.Epoch
+    /// The ledger's number, published after the stamps that it counts: who loads a number sees its stamps.
+    private let number = Atomic<UInt64>(0)
+    private let clock: WallClock
+    private let sweepInterval: Duration
+
+    /// A store.
+    /// - Parameters:
+    ///   - limit: the bytes it may take, everything charged: keys, heads, bodies, and a measured constant an entry.
+    ///   - entryLimit: the largest entry it takes; by default 1 MiB, and never more than the limit.
+    ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
+    ///     room for 64 of the largest entries.
+    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten and
+    ///     everything stored before them is dead.
+    ///   - variantLimit: the number of Vary variants kept under one key.
+    ///   - sweepInterval: how often `run()` removes what is expired or was invalidated.
+    ///   - clock: tells `run()` the time; a test's own where it moves it.
+    public init(
+        limit: ByteCount,
+        entryLimit: ByteCount = .mebibytes(1),
+        shardCount: Int? = nil,
+        stampLimit: Int = 10_000,
+        variantLimit: Int = 8,
+        sweepInterval: Duration = .seconds(1),
+        clock: WallClock = .system
+    ) {
+        precondition(limit.bytes > 0, "A memory store needs room for something")
+        let entryLimit = min(entryLimit, limit)
+        let shardCount = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: entryLimit))
+        self.entryLimit = min(entryLimit, .bytes(limit.bytes / shardCount))
+        self.shards = (0..<shardCount).map { _ in
+            LockedShard(limit: limit.bytes / shardCount, variantLimit: max(1, variantLimit))
+        }
+        let ledger = Ledger(limit: max(1, stampLimit))
+        self.epoch = ledger.epoch
+        self.ledger = Mutex(ledger)
+        self.clock = clock
+        self.sweepInterval = sweepInterval
+    }
+
+    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+        let number = number.load(ordering: .acquiring)
+        let birth = Birth(epoch: epoch, number: number)
+        var dropped: [CacheEntry] = []
+        let entries = shard(of: address.key).state.withLock { shard in
+            shard.load(address.key, at: now, number: number, isAlive: judge, dropping: &dropped)
+        }
+        if let entries {
+            return Lookup(entries: entries, birth: birth, newestStamp: number)
+        }
+        let covers = address.covers().map(\.fingerprint)
+        let newestStamp = ledger.withLock { $0.newestStamp(on: covers) }
+        return Lookup(entries: [], birth: birth, newestStamp: newestStamp)
+    }
+
+    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
+        let verdict = judge(entry)
+        guard verdict.isAlive, entry.cost <= entryLimit.bytes else { return verdict }
+        var dropped: [CacheEntry] = []
+        shard(of: entry.address.key).state.withLock { shard in
+            shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
+        }
+        return verdict
+    }
+
+    public func discard(_ entry: CacheEntry) async {
+        var dropped: [CacheEntry] = []
+        shard(of: entry.address.key).state.withLock { $0.discard(entry, dropping: &dropped) }
+    }
+
+    public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
+        judge(birth, fingerprints: covers.map(\.fingerprint))
+    }
+
+    public func invalidate(_ covers: [Cover]) async {
+        stamp(covers)
+    }
+
+    public func remove(_ key: CacheKey, at now: Timestamp) async -> Bool {
+        var dropped: [CacheEntry] = []
+        let wasKept = shard(of: key).state.withLock { shard in
+            shard.remove(key, at: now, isAlive: judge, dropping: &dropped)
+        }
+        stamp([.key(key)])
+        return wasKept
+    }
+
+    public func count(at now: Timestamp) async -> Int {
+        removeUnusable(at: now)
+        return shards.reduce(0) { count, shard in count + shard.state.withLock { $0.count } }
+    }
+
+    /// Removes what is expired or was invalidated, again and again, until the service is shut down.
+    public func run() async {
+        await cancelWhenGracefulShutdown {
+            while true {
+                do { try await self.clock.sleep(for: self.sweepInterval) } catch { return }
+                self.removeUnusable(at: self.clock.now)
+            }
+        }
+    }
+
+    /// The bytes taken of the limit.
+    public var size: ByteCount {
+        .bytes(shards.reduce(0) { size, shard in size + shard.state.withLock { $0.bytes } })
+    }
+
+    private func removeUnusable(at now: Timestamp) {
+        for shard in shards {
+            let number = number.load(ordering: .acquiring)
+            var dropped: [CacheEntry] = []
+            shard.state.withLock { shard in
+                shard.removeExpired(at: now, dropping: &dropped)
+                shard.removeDead(number: number, isAlive: judge, dropping: &dropped)
+            }
+        }
+    }
+
+    private func stamp(_ covers: [Cover]) {
+        let fingerprints = covers.map(\.fingerprint)
+        ledger.withLock { ledger in
+            ledger.stamp(fingerprints)
+            number.store(ledger.number, ordering: .releasing)
+        }
+    }
+
+    private func judge(_ entry: CacheEntry) -> Verdict {
+        judge(entry.birth, fingerprints: entry.covers)
+    }
+
+    private func judge(_ birth: Birth, fingerprints: [Cover.Fingerprint]) -> Verdict {
+        ledger.withLock { Verdict(isAlive: $0.isAlive(birth, covers: fingerprints), said: $0.birth) }
+    }
+
+    private func shard(of key: CacheKey) -> LockedShard {
+        shards.count == 1 ? shards[0] : shards[Int(UInt(bitPattern: key.hash) % UInt(shards.count))]
+    }
+
+    private static func shardCount(limit: ByteCount, entryLimit: ByteCount) -> Int {
+        let byCores = 4 * System.coreCount
+        let bySize = limit.bytes / (64 * max(1, entryLimit.bytes))
+        return max(1, min(byCores, bySize))
+    }
+}
+
+extension MemoryStore {
+    /// Traps where the shards or the ledger disagree with themselves; for tests.
+    package func validate() {
+        for shard in shards { shard.state.withLock { $0.validate() } }
+        ledger.withLock { $0.validate() }
+    }
+}

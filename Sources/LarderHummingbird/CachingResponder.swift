@@ -1,0 +1,77 @@
+import HTTPCaching
+import HTTPTypes
+public import Hummingbird
+public import Larder
+import NIOCore
+
+/// A responder with a cache in front of it.
+public struct CachingResponder<Context: RequestContext>: HTTPResponder {
+    private let cache: Cache
+    private let policy: CachePolicy
+    private let user: (@Sendable (Request, Context) -> String?)?
+    private let responder: any HTTPResponder<Context>
+
+    /// A responder whose answers are cached.
+    /// - Parameters:
+    ///   - user: who a request is from, where answers differ by user.
+    ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty body
+    ///     and a copy of the context of the request that came first.
+    public init(
+        caching responder: any HTTPResponder<Context>,
+        by cache: Cache,
+        under policy: CachePolicy,
+        perUser user: (@Sendable (Request, Context) -> String?)? = nil
+    ) {
+        self.cache = cache
+        self.user = user
+        self.responder = responder
+        var policy = policy
+        if user != nil {
+            // The user is in the key, and a request with credentials but no user bypasses: what is stored may be reused
+            // for the same user, which is what RFC 9111 §3.5 asks of a shared cache.
+            policy.rules.allowsAuthorization = true
+        }
+        self.policy = policy
+    }
+
+    public func respond(to request: Request, context: Context) async throws -> Response {
+        try await cache.respond(
+            to: request.head,
+            for: user?(request, context),
+            under: policy,
+            from: Handler(responder: responder, request: request, context: context)
+        )
+    }
+}
+
+/// A handler of this process as an origin.
+private struct Handler<Context: RequestContext>: Origin {
+    let responder: any HTTPResponder<Context>
+    let request: Request
+    let context: Context
+
+    func fetch(_ head: HTTPRequest) async throws -> Response {
+        try await responder.respond(to: Request(head: head, body: RequestBody(buffer: ByteBuffer())), context: context)
+    }
+
+    func forward() async throws -> Response {
+        try await responder.respond(to: request, context: context)
+    }
+
+    func status(of error: any Error) -> HTTPResponse.Status? {
+        (error as? any HTTPResponseError)?.status
+    }
+}
+
+extension Cache {
+    /// Caches a whole application: `Application(responder: cache.responding(for: router.buildResponder()))`.
+    ///
+    /// The cache then stands outside all middleware, authentication included. So by default it stores only responses that
+    /// say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`.
+    public func responding<Context: RequestContext>(
+        for responder: some HTTPResponder<Context>,
+        under policy: CachePolicy = .whatIsPublic
+    ) -> CachingResponder<Context> {
+        CachingResponder(caching: responder, by: self, under: policy)
+    }
+}
