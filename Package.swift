@@ -100,7 +100,7 @@ if !coreOnly {
         .executableTarget(
             name: "LarderDemoMain",
             dependencies: [
-                "LarderDemo", hummingbird, logging,
+                "LarderDemo", "Larder", hummingbird, logging, nioCore,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings

@@ -1,1 +1,33 @@
-@main struct Main { static func main() {} }
+import Configuration
+import Foundation
+import Hummingbird
+import Larder
+import LarderDemo
+import Logging
+import NIOCore
+
+/// Serves the example API, as the environment configures it.
+@main
+struct Main {
+    static func main() async {
+        do {
+            let configuration = try DemoConfiguration(reading: ConfigReader(provider: EnvironmentVariablesProvider()))
+            var logger = Logger(label: "larder-demo")
+            logger.logLevel = configuration.logLevel
+            let cache = Cache(store: MemoryStore(limit: configuration.memoryLimit), logger: logger)
+            let application = buildApplication(configuration, cache: cache, logger: logger)
+            try await application.runService()
+        } catch let error as ConfigurationError {
+            fail("\(error)", code: EX_CONFIG)
+        } catch let error as IOError {
+            fail("cannot listen: \(error)", code: EX_UNAVAILABLE)
+        } catch {
+            fail("\(error)", code: EXIT_FAILURE)
+        }
+    }
+
+    private static func fail(_ message: String, code: Int32) -> Never {
+        FileHandle.standardError.write(Data("larder-demo: \(message)\n".utf8))
+        exit(code)
+    }
+}

@@ -1,0 +1,94 @@
+public import Configuration
+public import Larder
+public import Logging
+
+/// What the environment says about how the example API runs.
+///
+/// - `HOST` (default `127.0.0.1`): the address to listen on.
+/// - `PORT` (default `8080`): the port, 1 to 65535; 0 takes a free one.
+/// - `LARDER_ADMIN_TOKEN`: the bearer token of the admin routes; without it they answer on this machine only.
+/// - `LARDER_MEMORY_LIMIT` (default `256MiB`): what the cache may take of memory.
+/// - `LOG_LEVEL` (default `info`).
+public struct DemoConfiguration: Sendable {
+    public var host: String
+    public var port: Int
+    public var adminToken: BearerToken?
+    public var memoryLimit: ByteCount
+    public var logLevel: Logger.Level
+
+    /// A configuration.
+    public init(
+        host: String = "127.0.0.1",
+        port: Int = 8080,
+        adminToken: BearerToken? = nil,
+        memoryLimit: ByteCount = .mebibytes(256),
+        logLevel: Logger.Level = .info
+    ) throws(ConfigurationError) {
+        self.host = host
+        self.port = port
+        self.adminToken = adminToken
+        self.memoryLimit = memoryLimit
+        self.logLevel = logLevel
+        guard adminToken != nil || Self.isLoopback(host) else {
+            throw ConfigurationError(
+                "HOST=\(host) is reachable from other machines: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
+            )
+        }
+    }
+
+    /// Reads the configuration.
+    /// - Throws: `ConfigurationError` for a value that is wrong or empty.
+    public init(reading reader: ConfigReader) throws(ConfigurationError) {
+        try self.init(
+            host: Self.value("host", in: reader, expecting: "a host name or an address") { $0 } ?? "127.0.0.1",
+            port: Self.value("port", in: reader, expecting: "a port from 0 to 65535") { text in
+                Int(text).flatMap { (0...65_535).contains($0) ? $0 : nil }
+            } ?? 8080,
+            adminToken: Self.value(
+                "larder.admin.token",
+                in: reader,
+                expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/",
+                isSecret: true
+            ) { BearerToken($0) },
+            memoryLimit: Self.value(
+                "larder.memory.limit",
+                in: reader,
+                expecting: "bytes, as 268435456, 262144KiB, 256MiB or 1GiB, and 1MiB at least"
+            ) { text in
+                ByteCount(text).flatMap { $0 >= .mebibytes(1) ? $0 : nil }
+            } ?? .mebibytes(256),
+            logLevel: Self.value(
+                "log.level",
+                in: reader,
+                expecting: "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            ) { Logger.Level(rawValue: $0) } ?? .info
+        )
+    }
+
+    private static func value<Value>(
+        _ key: ConfigKey,
+        in reader: ConfigReader,
+        expecting expectation: String,
+        isSecret: Bool = false,
+        _ parse: (String) -> Value?
+    ) throws(ConfigurationError) -> Value? {
+        guard let text = reader.string(forKey: key, isSecret: isSecret) else { return nil }
+        let name = key.components.joined(separator: "_").uppercased()
+        guard !text.isEmpty else { throw ConfigurationError("\(name) is empty: leave it out, or give \(expectation)") }
+        guard let value = parse(text) else {
+            throw ConfigurationError("\(name)\(isSecret ? "" : "=\(text)") is wrong: expected \(expectation)")
+        }
+        return value
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+    }
+}
+
+/// A wrong configuration, in one line for the person who starts the program.
+public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,55 @@
+import Synchronization
+
+/// The simulated users and posts: in memory, bounded, and gone when the process ends.
+public final class Repository: Sendable {
+    /// The most users whose name was changed, and the most posts.
+    public static let limit = 10_000
+
+    private struct State {
+        var names: [Int: String] = [:]
+        var posts = ["Cached post A", "Cached post B"]
+    }
+
+    private let state = Mutex(State())
+
+    /// A repository with the users and posts of the specification.
+    public init() {}
+
+    /// The user with this id; there is one for every positive id.
+    func user(_ id: Int) -> User {
+        User(id: id, name: state.withLock { $0.names[id] } ?? "Cached User \(Self.letters(id))")
+    }
+
+    /// Renames a user; false where no more names can be kept.
+    func rename(_ id: Int, to name: String) -> Bool {
+        state.withLock { state in
+            guard state.names[id] != nil || state.names.count < Self.limit else { return false }
+            state.names[id] = name
+            return true
+        }
+    }
+
+    /// The titles of all posts, the oldest first.
+    var posts: [String] { state.withLock { $0.posts } }
+
+    /// Adds a post; false where no more can be kept.
+    func addPost(_ title: String) -> Bool {
+        state.withLock { state in
+            guard state.posts.count < Self.limit else { return false }
+            state.posts.append(title)
+            return true
+        }
+    }
+
+    /// 1 is A, 26 is Z, 27 is AA, as columns are counted in a spreadsheet.
+    static func letters(_ id: Int) -> String {
+        var letters = ""
+        var rest = id
+        while rest > 0 {
+            rest -= 1
+            letters = String(UnicodeScalar(UInt8(ascii: "A") + UInt8(rest % 26))) + letters
+            rest /= 26
+        }
+        return letters
+    }
+}

@@ -1,0 +1,32 @@
+import HTTPTypes
+import Hummingbird
+
+/// `/api/posts/`.
+struct PostsRouter: Sendable {
+    let repository: Repository
+
+    @Sendable func list(_ request: Request, context: DemoRequestContext) -> PostsResponse {
+        PostsResponse(posts: repository.posts)
+    }
+
+    @Sendable func create(_ request: Request, context: DemoRequestContext) async throws -> Message {
+        let title = try await request.decode(as: NewPost.self, context: context).title.checked("title")
+        guard repository.addPost(title) else {
+            throw HTTPError(.init(code: 507), message: "No more posts can be kept")
+        }
+        return Message(message: "Post created")
+    }
+}
+
+extension String {
+    /// The text, where it is neither blank nor longer than 200 characters.
+    func checked(_ field: String) throws -> String {
+        guard contains(where: { !$0.isWhitespace }) else {
+            throw HTTPError(.badRequest, message: "The field \(field) is blank")
+        }
+        guard unicodeScalars.count <= 200 else {
+            throw HTTPError(.badRequest, message: "The field \(field) is longer than 200 characters")
+        }
+        return self
+    }
+}

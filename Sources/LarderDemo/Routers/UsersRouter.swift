@@ -1,0 +1,29 @@
+import HTTPTypes
+import Hummingbird
+
+/// `/api/users/{id}`.
+struct UsersRouter: Sendable {
+    let repository: Repository
+
+    @Sendable func show(_ request: Request, context: DemoRequestContext) throws -> UserResponse {
+        UserResponse(user: repository.user(try Self.id(in: context)))
+    }
+
+    @Sendable func update(_ request: Request, context: DemoRequestContext) async throws -> Message {
+        let id = try Self.id(in: context)
+        let name = try await request.decode(as: UserUpdate.self, context: context).name.checked("name")
+        guard repository.rename(id, to: name) else {
+            throw HTTPError(.init(code: 507), message: "No more names can be kept")
+        }
+        return Message(message: "User updated")
+    }
+
+    /// A positive id, in the one spelling that has no twins: digits, and no zero before them.
+    private static func id(in context: DemoRequestContext) throws -> Int {
+        let text = context.parameters.get("id") ?? ""
+        guard let id = Int(text), id > 0, String(id) == text else {
+            throw HTTPError(.badRequest, message: "An id is a positive whole number, without sign or leading zeros")
+        }
+        return id
+    }
+}
