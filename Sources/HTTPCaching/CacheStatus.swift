@@ -50,9 +50,53 @@ public struct CacheStatus: Hashable, Sendable {
         self.detail = detail
     }
 
-    /// The member of the list, a valid structured field.
-    public func serialized() -> String { "" }
+    /// The member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`: a structured field (RFC 9651) for
+    /// whatever the key and the detail hold.
+    public func serialized() -> String {
+        var text = Self.isToken(self.cache) ? self.cache : Self.quoted(self.cache)
+        switch self.outcome {
+        case .hit:
+            text += "; hit"
+        case .forwarded(let reason, _, _, _):
+            text += "; fwd=\(reason.rawValue)"
+        }
+        if case .forwarded(_, let status?, _, _) = self.outcome { text += "; fwd-status=\(status)" }
+        if let ttl = self.ttl { text += "; ttl=\(min(max(ttl, -Self.largestInteger), Self.largestInteger))" }
+        if case .forwarded(_, _, true, _) = self.outcome { text += "; stored" }
+        if case .forwarded(_, _, _, true) = self.outcome { text += "; collapsed" }
+        if let key = self.key { text += "; key=\(Self.quoted(key))" }
+        if let detail = self.detail { text += "; detail=\(Self.isToken(detail) ? detail : Self.quoted(detail))" }
+        return text
+    }
 
-    /// Adds this status to the fields of a response, after those of caches nearer to the origin (RFC 9211 §2).
-    public func append(to fields: inout HTTPFields) {}
+    /// Adds this status to the fields of a response: "The first member represents the cache closest to the origin server,
+    /// and the last member represents the cache closest to the user" (RFC 9211 §2).
+    public func append(to fields: inout HTTPFields) {
+        fields.append(HTTPField(name: .cacheStatus, value: self.serialized()))
+    }
+
+    /// The largest integer of structured fields (RFC 9651 §3.3.1).
+    private static let largestInteger = 999_999_999_999_999
+
+    /// Whether `text` is a token of structured fields (RFC 9651 §3.3.4).
+    private static func isToken(_ text: String) -> Bool {
+        guard let first = text.utf8.first, ASCII.isLetter(first) || first == ASCII.asterisk else { return false }
+        return text.utf8.allSatisfy { ASCII.isToken($0) || $0 == ASCII.colon || $0 == ASCII.slash }
+    }
+
+    /// `text` as a string of structured fields, which hold printable ASCII only (RFC 9651 §3.3.3); other bytes become
+    /// `%` and two digits.
+    private static func quoted(_ text: String) -> String {
+        var output: [UInt8] = [ASCII.quote]
+        output.reserveCapacity(text.utf8.count + 2)
+        for byte in text.utf8 {
+            switch byte {
+            case ASCII.quote, ASCII.backslash: output += [ASCII.backslash, byte]
+            case 0x20...0x7E: output.append(byte)
+            default: output.appendPercentEncoded(byte)
+            }
+        }
+        output.append(ASCII.quote)
+        return String(decoding: output, as: UTF8.self)
+    }
 }

@@ -57,6 +57,8 @@ public struct CachingRules: Hashable, Sendable {
         rules.heuristics = true
         rules.keep = .seconds(86_400)
         rules.servesStaleOnUnreachable = true
+        rules.targetedFields = [.cdnCacheControl]
+        rules.tagFields = [.surrogateKey, .cacheTag]
         return rules
     }()
 }

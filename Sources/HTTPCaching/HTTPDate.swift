@@ -1,12 +1,194 @@
 /// The date format of HTTP fields (RFC 9110 §5.6.7).
+///
+/// "A recipient that parses a timestamp value in an HTTP field MUST accept all three HTTP-date formats": IMF-fixdate, and
+/// the obsolete ones of RFC 850 and of asctime. Nothing else is accepted, so that an `Expires` which a stricter cache
+/// takes for the past is never taken for the future here.
 public enum HTTPDate {
-    /// The moment `text` names, or nil where it is no valid HTTP-date.
+    /// The moment that `text` names, or nil where it is no valid HTTP-date.
+    ///
+    /// "Although all date formats are specified to be case-sensitive, a cache recipient SHOULD match the field value
+    /// case-insensitively", and it "SHOULD consider a date with a zone abbreviation other than GMT to be invalid"
+    /// (RFC 9111 §4.2). A leap second counts as the second before it. That the day of the week belongs to the date is
+    /// not checked.
+    /// - Parameter now: places the two-digit year of an RFC 850 date in its century.
     public static func parse(_ text: some StringProtocol, now: Timestamp) -> Timestamp? {
-        nil
+        guard text.utf8.count <= Self.longest else { return nil }
+        var scanner = Scanner(rest: Array(text.utf8)[...])
+        guard let date = scanner.date(now: now), scanner.rest.isEmpty else { return nil }
+        return date.timestamp
     }
 
-    /// `timestamp` as an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// `timestamp` as an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`; fractions of a second are cut off.
     public static func format(_ timestamp: Timestamp) -> String {
-        ""
+        let civil = CivilDate(timestamp)
+        // Weekdays count from Sunday, and the epoch was a Thursday.
+        let weekday = Int((civil.dayNumber % 7 + 11) % 7)
+        var text: [UInt8] = []
+        text.reserveCapacity(29)
+        text += Self.weekdays[weekday].utf8.prefix(3)
+        text += ", ".utf8
+        text.append(civil.day, digits: 2)
+        text += " \(Self.months[civil.month - 1]) ".utf8
+        text.append(civil.year, digits: 4)
+        text.append(ASCII.space)
+        text.append(civil.secondOfDay / 3600, digits: 2)
+        text.append(ASCII.colon)
+        text.append(civil.secondOfDay / 60 % 60, digits: 2)
+        text.append(ASCII.colon)
+        text.append(civil.secondOfDay % 60, digits: 2)
+        text += " GMT".utf8
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The length of the longest date: RFC 850 on a Wednesday.
+    static let longest = "Wednesday, 06-Nov-94 08:49:37 GMT".utf8.count
+
+    static let weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+    static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    private static let shortWeekdays = weekdays.map { String($0.prefix(3)) }
+
+    /// Reads a date from the front of what is left.
+    private struct Scanner {
+        var rest: ArraySlice<UInt8>
+
+        mutating func date(now: Timestamp) -> CivilDate? {
+            if self.oneOf(HTTPDate.weekdays) != nil {
+                return self.rfc850Date(now: now)
+            }
+            guard self.oneOf(HTTPDate.shortWeekdays) != nil else { return nil }
+            return self.rest.first == ASCII.comma ? self.fixDate() : self.asctimeDate()
+        }
+
+        /// `Sun, 06 Nov 1994 08:49:37 GMT`, after the weekday.
+        mutating func fixDate() -> CivilDate? {
+            guard self.literal(", "), let day = self.number(digits: 2),
+                self.literal(" "), let month = self.oneOf(HTTPDate.months),
+                self.literal(" "), let year = self.number(digits: 4),
+                self.literal(" "), let second = self.timeOfDay(), self.literal(" GMT")
+            else { return nil }
+            return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
+        }
+
+        /// `Sunday, 06-Nov-94 08:49:37 GMT`, after the weekday.
+        mutating func rfc850Date(now: Timestamp) -> CivilDate? {
+            guard self.literal(", "), let day = self.number(digits: 2),
+                self.literal("-"), let month = self.oneOf(HTTPDate.months),
+                self.literal("-"), let yearOfCentury = self.number(digits: 2),
+                self.literal(" "), let second = self.timeOfDay(), self.literal(" GMT")
+            else { return nil }
+            // "Recipients of a timestamp value in rfc850-date format, which uses a two-digit year, MUST interpret a
+            // timestamp that appears to be more than 50 years in the future as representing the most recent year in the
+            // past that had the same last two digits."
+            let today = CivilDate(now)
+            let latest = (today.year + 50, today.month, today.day, today.secondOfDay)
+            var year = today.year - today.year % 100 + 100 + yearOfCentury
+            while (year, month + 1, day, second) > latest { year -= 100 }
+            return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
+        }
+
+        /// `Sun Nov  6 08:49:37 1994`, after the weekday.
+        mutating func asctimeDate() -> CivilDate? {
+            guard self.literal(" "), let month = self.oneOf(HTTPDate.months), self.literal(" "),
+                let day = self.literal(" ") ? self.number(digits: 1) : self.number(digits: 2),
+                self.literal(" "), let second = self.timeOfDay(),
+                self.literal(" "), let year = self.number(digits: 4)
+            else { return nil }
+            return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
+        }
+
+        mutating func timeOfDay() -> Int? {
+            guard let hour = self.number(digits: 2), hour < 24, self.literal(":"),
+                let minute = self.number(digits: 2), minute < 60, self.literal(":"),
+                let second = self.number(digits: 2), second <= 60
+            else { return nil }
+            return hour * 3600 + minute * 60 + min(second, 59)
+        }
+
+        /// Eats `text`, in any case, if it comes next.
+        mutating func literal(_ text: String) -> Bool {
+            let bytes = text.utf8
+            guard self.rest.count >= bytes.count,
+                zip(self.rest, bytes).allSatisfy({ ASCII.lowercased($0) == ASCII.lowercased($1) })
+            else { return false }
+            self.rest = self.rest.dropFirst(bytes.count)
+            return true
+        }
+
+        /// Eats one of `names` and says which.
+        mutating func oneOf(_ names: [String]) -> Int? {
+            names.firstIndex { self.literal($0) }
+        }
+
+        /// Eats exactly that many digits.
+        mutating func number(digits: Int) -> Int? {
+            guard self.rest.count >= digits, let value = ASCII.integer(self.rest.prefix(digits), limit: 9999)
+            else { return nil }
+            self.rest = self.rest.dropFirst(digits)
+            return Int(value)
+        }
+    }
+}
+
+/// A date of the proleptic Gregorian calendar, in UTC. The conversions are Howard Hinnant's `days_from_civil` and
+/// `civil_from_days` (https://howardhinnant.github.io/date_algorithms.html): years start in March, so that the leap day
+/// comes last, and repeat every 400.
+private struct CivilDate {
+    var year: Int
+    var month: Int
+    var day: Int
+    var secondOfDay: Int
+
+    /// A date that exists.
+    init?(year: Int, month: Int, day: Int, secondOfDay: Int) {
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        let length =
+            switch month {
+            case 2: isLeap ? 29 : 28
+            case 4, 6, 9, 11: 30
+            default: 31
+            }
+        guard (1...length).contains(day) else { return nil }
+        (self.year, self.month, self.day, self.secondOfDay) = (year, month, day, secondOfDay)
+    }
+
+    init(_ timestamp: Timestamp) {
+        let seconds = Int(timestamp.secondsSinceEpoch)
+        let secondOfDay = (seconds % 86_400 + 86_400) % 86_400
+        // Days since 0000-03-01; positive for every timestamp.
+        let days = (seconds - secondOfDay) / 86_400 + 719_468
+        let (era, dayOfEra) = days.quotientAndRemainder(dividingBy: 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        self.day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        self.month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
+        self.year = yearOfEra + era * 400 + (self.month <= 2 ? 1 : 0)
+        self.secondOfDay = secondOfDay
+    }
+
+    /// Days since the Unix epoch.
+    var dayNumber: Int {
+        // One era earlier, so that the year 0 divides like all others.
+        let yearFromMarch = self.year - (self.month <= 2 ? 1 : 0) + 400
+        let (era, yearOfEra) = yearFromMarch.quotientAndRemainder(dividingBy: 400)
+        let monthFromMarch = self.month > 2 ? self.month - 3 : self.month + 9
+        let dayOfYear = (153 * monthFromMarch + 2) / 5 + self.day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        return (era - 1) * 146_097 + dayOfEra - 719_468
+    }
+
+    var timestamp: Timestamp {
+        Timestamp(secondsSinceEpoch: Int64(self.dayNumber * 86_400 + self.secondOfDay))
+    }
+}
+
+extension [UInt8] {
+    /// Appends `number` with leading zeros.
+    fileprivate mutating func append(_ number: Int, digits: Int) {
+        var divisor = digits == 4 ? 1000 : 10
+        while divisor > 0 {
+            self.append(ASCII.zero + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
     }
 }

@@ -2,13 +2,38 @@ public import HTTPTypes
 
 /// What a request that changes something invalidates (RFC 9111 §4.4).
 public enum Invalidation {
-    /// Whether a method may change something, those included that nobody knows.
-    public static func isUnsafe(_ method: HTTPRequest.Method) -> Bool { false }
+    /// Whether a method may change something: all but those registered as safe, "including methods whose safety is
+    /// unknown".
+    public static func isUnsafe(_ method: HTTPRequest.Method) -> Bool {
+        switch method.rawValue {
+        case "GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "PROPFIND", "REPORT", "SEARCH": false
+        default: true
+        }
+    }
 
-    /// Whether an answer with this status means that something was changed: 2xx and 3xx.
-    public static func succeeded(_ status: HTTPResponse.Status) -> Bool { false }
+    /// Whether an answer means that something was changed: "A non-error response is one with a 2xx (Successful) or 3xx
+    /// (Redirection) status code."
+    public static func succeeded(_ status: HTTPResponse.Status) -> Bool {
+        (200...399).contains(status.code)
+    }
 
-    /// The request targets (path and query, on the origin of the request) that the answer makes invalid: empty where
-    /// the method is safe or the answer an error, else the request's own first.
-    public static func targets(request: HTTPRequest, response: HTTPResponse) -> [String] { [] }
+    /// The targets (path and query, on the origin of the request) that a request and its answer make invalid, each once:
+    /// none where the method is safe or the answer an error, else the request's own first.
+    ///
+    /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe request
+    /// method." "The URI(s) in the Location and Content-Location response header fields (if present) are candidates for
+    /// invalidation [...]. However, a cache MUST NOT trigger an invalidation under these conditions if the origin of the
+    /// URI to be invalidated differs from that of the target URI. This helps prevent denial-of-service attacks."
+    public static func targets(request: HTTPRequest, response: HTTPResponse) -> [String] {
+        guard self.isUnsafe(request.method), self.succeeded(response.status) else { return [] }
+        let base = TargetURI(request)
+        var targets = [base.target]
+        for name in [HTTPField.Name.location, .contentLocation] {
+            let values = response.headerFields[values: name]
+            guard values.count == 1, let target = base.targetOnSameOrigin(values[0]), !targets.contains(target)
+            else { continue }
+            targets.append(target)
+        }
+        return targets
+    }
 }

@@ -33,7 +33,7 @@ public struct Lifetimes: Hashable, Sendable {
     public let keepUntil: Timestamp
     /// Where the freshness lifetime comes from.
     public let source: Source
-    /// Must not be served stale, whatever happens.
+    /// Must not be served stale, whatever a client says (`must-revalidate`, `proxy-revalidate`, `s-maxage`, `no-cache`).
     public let mustRevalidate: Bool
     /// Must be validated at every reuse, even while fresh (`no-cache`).
     public let alwaysRevalidate: Bool
@@ -66,6 +66,11 @@ public struct Lifetimes: Hashable, Sendable {
         self.mustRevalidate = mustRevalidate
         self.alwaysRevalidate = alwaysRevalidate
         self.isImmutable = isImmutable
+    }
+
+    /// Whether there is a time in which the response may be served stale by its own word or that of the rules.
+    var hasStaleWindow: Bool {
+        max(self.staleWhileRevalidateUntil, self.staleIfErrorUntil) > self.freshUntil
     }
 
     /// Whether the freshness lifetime was guessed (RFC 9111 §4.2.2).

@@ -1,21 +1,92 @@
 public import HTTPTypes
 
-/// A client's conditions, as a cache answers them from a stored response (RFC 9110 §13.2.2, RFC 9111 §4.3.2).
+/// A client's conditions, as a cache answers them from a stored response (RFC 9110 §13, RFC 9111 §4.3.2).
 public enum Preconditions: Hashable, Sendable {
-    /// Send the stored response.
+    /// There are none, or they want the stored response: send it.
     case proceed
-    /// Send a 304 made from it.
+    /// The client has what is stored: send a 304 made from it.
     case notModified
-    /// Only the origin can judge these conditions: forward the request.
+    /// Only the origin can judge them: forward the request.
     case forward
 
-    /// Judges the conditions of `request` against the stored response.
+    /// Judges the conditions of `request` against the stored response that would answer it.
+    /// - Parameter receivedAt: when the stored response was received.
     public static func evaluate(_ request: HTTPRequest, stored: HTTPResponse, receivedAt: Timestamp) -> Preconditions {
-        .proceed
+        let conditions = request.headerFields
+        // "The If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache." Whoever sends
+        // them asks about the origin's state; answering from the store could be wrong, so it is asked.
+        if conditions.contains(.ifMatch) || conditions.contains(.ifUnmodifiedSince) { return .forward }
+        // "If a cache receives a request that can be satisfied by reusing a stored 200 (OK) or 206 (Partial Content)
+        // response", the conditions are evaluated; a stored 404 is sent as it is.
+        guard request.method == .get || request.method == .head, stored.status == .ok else { return .proceed }
+        if conditions.contains(.ifNoneMatch) {
+            return Self.noneMatch(conditions, stored.headerFields) ? .proceed : .notModified
+        }
+        // "A recipient MUST ignore If-Modified-Since if the request contains an If-None-Match header field."
+        return Self.isModified(conditions, stored.headerFields, receivedAt: receivedAt) ? .proceed : .notModified
     }
 
-    /// The fields of the 304 that stands for the stored response (RFC 9110 §15.4.5).
+    /// "If the field value is "*", or if the field value is a list of entity tags and at least one of them matches the
+    /// entity tag of the selected stored response, a cache recipient SHOULD generate a 304 (Not Modified) response."
+    private static func noneMatch(_ conditions: HTTPFields, _ stored: HTTPFields) -> Bool {
+        let members = FieldList.members(of: .ifNoneMatch, in: conditions)
+        if members == ["*"] { return false }
+        guard let tag = stored.entityTag else { return true }
+        // "A recipient MUST use the weak comparison function when comparing entity tags for If-None-Match."
+        return !members.contains { EntityTag($0)?.weaklyMatches(tag) ?? false }
+    }
+
+    private static func isModified(_ conditions: HTTPFields, _ stored: HTTPFields, receivedAt: Timestamp) -> Bool {
+        // "A recipient MUST ignore the If-Modified-Since header field if the received field value is not a valid
+        // HTTP-date, the field value has more than one member, or if the request method is neither GET nor HEAD."
+        let values = conditions[values: .ifModifiedSince]
+        guard values.count == 1, let since = HTTPDate.parse(values[0], now: receivedAt) else { return true }
+        // "1) the selected stored response has a Last-Modified field value that is earlier than or equal to the
+        // conditional timestamp; 2) no Last-Modified header field is present in the selected stored response, but it has
+        // a Date field value that is earlier than or equal to the conditional timestamp; or, 3) neither [...] is
+        // present in the selected stored response, but the cache recorded it as having been received at a time earlier
+        // than or equal to the conditional timestamp."
+        let modified: Timestamp =
+            if stored.contains(.lastModified) {
+                stored.date(.lastModified, now: receivedAt) ?? .distantFuture
+            } else {
+                stored.date(.date, now: receivedAt) ?? receivedAt
+            }
+        return modified > since
+    }
+
+    /// The fields of the 304 that stands for a stored response.
+    ///
+    /// "The server generating a 304 response MUST generate any of the following header fields that would have been sent
+    /// in a 200 (OK) response to the same request: Content-Location, Date, ETag, and Vary; Cache-Control and Expires
+    /// [...]. A sender SHOULD NOT generate representation metadata other than the above listed fields unless said
+    /// metadata exists for the purpose of guiding cache updates (e.g., Last-Modified might be useful if the response
+    /// does not have an ETag field)." (RFC 9110 §15.4.5)
     public static func notModifiedFields(from stored: HTTPFields) -> HTTPFields {
-        stored
+        var fields = stored
+        let hasTag = stored.contains(.eTag)
+        fields.removeAll { field in
+            switch field.name {
+            case .contentType, .contentEncoding, .contentLanguage, .contentLength, .contentRange, .transferEncoding:
+                true
+            case .lastModified: hasTag
+            default: false
+            }
+        }
+        return fields
+    }
+}
+
+extension HTTPFields {
+    /// The entity tag of a response, nil where it has none or a broken one.
+    var entityTag: EntityTag? {
+        let values = self[values: .eTag]
+        return values.count == 1 ? EntityTag(values[0]) : nil
+    }
+
+    /// The date in a field, nil where there is none, a broken one or several.
+    func date(_ name: HTTPField.Name, now: Timestamp) -> Timestamp? {
+        let values = self[values: name]
+        return values.count == 1 ? HTTPDate.parse(values[0], now: now) : nil
     }
 }

@@ -39,18 +39,84 @@ public enum Reuse: Hashable, Sendable {
     /// Past its keeping: as if it were not there.
     case unusable
 
-    /// Decides on the path of a hit: comparisons only.
+    /// Decides for a stored response whose selecting fields match. This is on the path of every hit: it only compares.
+    ///
+    /// A request that is `onlyIfCached` gets the same decision; where it would mean to ask the origin, the caller answers
+    /// with a 504 (RFC 9111 §5.2.1.7).
     public static func decide(lifetimes: Lifetimes, request: RequestDirectives, now: Timestamp) -> Reuse {
-        .unusable
+        guard now < lifetimes.keepUntil else { return .unusable }
+        // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy the
+        // request without successful validation on the origin server."
+        if request.noCache { return .revalidate(.requestNoCache) }
+        // "The stored response does not contain the no-cache directive, unless it is successfully validated."
+        if lifetimes.alwaysRevalidate { return .revalidate(.responseNoCache) }
+        // response_is_fresh = (freshness_lifetime > current_age)
+        return now < lifetimes.freshUntil
+            ? self.whileFresh(lifetimes, request, now) : self.whileStale(lifetimes, request, now)
     }
 
-    /// Whether the stored response may be served although the origin failed (RFC 5861 §4, RFC 9111 §4.2.4).
+    private static func whileFresh(_ lifetimes: Lifetimes, _ request: RequestDirectives, _ now: Timestamp) -> Reuse {
+        // "Proxies SHOULD skip conditionally revalidating fresh responses containing the immutable extension unless there
+        // is a signal from the client that a validation is necessary (e.g., a no-cache Cache-Control request directive)"
+        // (RFC 8246 §2.1). A max-age=0, which browsers send on reload, is what it is meant to be deaf to.
+        if let maxAge = request.maxAge, !lifetimes.isImmutable, self.isOlder(lifetimes, than: maxAge, now) {
+            return .revalidate(.requestMaxAge)
+        }
+        // "The client wants a response that will still be fresh for at least the specified number of seconds."
+        if let minFresh = request.minFresh, lifetimes.freshUntil.duration(since: now) < minFresh {
+            return .revalidate(.requestMinFresh)
+        }
+        return .fresh
+    }
+
+    private static func whileStale(_ lifetimes: Lifetimes, _ request: RequestDirectives, _ now: Timestamp) -> Reuse {
+        if request.minFresh != nil { return .revalidate(.expired) }
+        if let maxAge = request.maxAge {
+            // "Unless the max-stale request directive is also present, the client does not wish to receive a stale
+            // response."
+            guard request.maxStale != nil else { return .revalidate(.expired) }
+            if self.isOlder(lifetimes, than: maxAge, now) { return .revalidate(.requestMaxAge) }
+        }
+        // "The client is willing to accept a response that has exceeded its freshness lifetime by no more than the
+        // specified number of seconds": not by more either where the response itself would allow it.
+        if case .atMost(let limit) = request.maxStale, now.duration(since: lifetimes.freshUntil) > limit {
+            return .revalidate(.expired)
+        }
+        if now < lifetimes.staleWhileRevalidateUntil { return .stale(.whileRevalidating) }
+        if request.maxStale != nil, !lifetimes.mustRevalidate { return .stale(.clientAllows) }
+        return .revalidate(.expired)
+    }
+
+    /// "The client prefers a response whose age is less than or equal to the specified number of seconds." A zero asks
+    /// for validation even of what was made this very moment.
+    private static func isOlder(_ lifetimes: Lifetimes, than maxAge: Duration, _ now: Timestamp) -> Bool {
+        maxAge == .zero || now.duration(since: lifetimes.born) > maxAge
+    }
+
+    /// Whether a stored response may be served although it should have been validated, because the origin failed:
+    /// "A cache MUST NOT generate a stale response unless it is disconnected or doing so is explicitly permitted by the
+    /// client or origin server" (RFC 9111 §4.2.4).
+    ///
+    /// What may not be served is answered with the origin's error, or with a 504 where there is none: "if a cache is
+    /// disconnected, the cache MUST generate an error response rather than reuse the stale response" (§5.2.2.2).
     public static func mayServeOnError(
         lifetimes: Lifetimes,
         request: RequestDirectives,
         now: Timestamp,
         failure: Failure
     ) -> Bool {
-        false
+        // A max-age is a wish that yields to the origin's failure; a no-cache says that an old answer is none.
+        guard now < lifetimes.keepUntil, !request.noCache, !lifetimes.alwaysRevalidate else { return false }
+        switch failure {
+        case .unreachable:
+            if now < lifetimes.staleIfUnreachableUntil { return true }
+        case .status(let code):
+            // "An error is any situation that would result in a 500, 502, 503, or 504 HTTP response status code being
+            // returned." (RFC 5861 §4)
+            guard [500, 502, 503, 504].contains(code) else { return false }
+        }
+        if now < lifetimes.staleIfErrorUntil { return true }
+        guard let allowed = request.staleIfError, !lifetimes.mustRevalidate else { return false }
+        return now.duration(since: lifetimes.freshUntil) <= allowed
     }
 }

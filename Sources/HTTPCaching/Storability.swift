@@ -1,14 +1,14 @@
 public import HTTPTypes
 
-/// Why a response is not stored. The raw value is the `detail` in `Cache-Status`.
+/// Why a response is not stored.
 public enum Refusal: String, Hashable, Sendable, CaseIterable {
-    /// Only answers to GET are stored.
+    /// Only answers to GET are stored; those to HEAD are made from them.
     case method
     /// The request said `no-store`.
     case requestNoStore = "request-no-store"
-    /// The status is not one that these rules store.
+    /// The status is not final, or not one that the rules store.
     case status
-    /// A part, or an answer to a condition or a range, and not the whole (206, 304, 412, 416).
+    /// The answer to a range or to a condition, not the whole: 206, 304, 412, 416.
     case partial
     /// `must-understand`, and the status code is not understood.
     case notUnderstood = "not-understood"
@@ -16,33 +16,36 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
     case noStore = "no-store"
     /// The response said `private`.
     case `private`
-    /// The request had credentials, and the response does not allow sharing it.
+    /// The request had credentials, and the response does not say that it may be shared.
     case authorization
     /// The response sets a cookie.
     case setCookie = "set-cookie"
-    /// `Vary: *`.
+    /// `Vary: *`, or a `Vary` that cannot be read.
     case varyStar = "vary-star"
-    /// The rules want `public` or `s-maxage`, and there is neither.
+    /// The rules want `public` or `s-maxage`, and the response says neither.
     case notPublic = "not-public"
     /// `no-cache`, and no validator to ask with.
     case noCache = "no-cache"
-    /// Never fresh, and no validator to ask with.
+    /// Not fresh now or later, and no validator to ask with.
     case noFreshness = "no-freshness"
     /// An event stream, which does not end.
     case eventStream = "event-stream"
 
-    /// The token in `Cache-Status` (RFC 9211 §2.8).
+    /// The token that stands for the reason in `Cache-Status` (RFC 9211 §2.8).
     public var detail: String { self.rawValue }
 }
 
-/// Whether a response is stored (RFC 9111 §3), and for how long it is good.
+/// Whether a response is stored (RFC 9111 §3), and how long it is good for what.
 public enum Storability: Hashable, Sendable {
     /// Store it.
     case store(Lifetimes)
     /// Do not.
     case refuse(Refusal)
 
-    /// Decides for a response that was asked for at `requestedAt` and whose head arrived at `respondedAt`.
+    /// Decides for the response to a request that was sent at `requestedAt` and whose head arrived at `respondedAt`.
+    ///
+    /// The response is the one that the origin sent, before hop-by-hop fields are stripped: a `Connection` that names
+    /// `Cache-Control` must not take a `no-store` away.
     public static func decide(
         request: HTTPRequest,
         response: HTTPResponse,
@@ -60,7 +63,7 @@ public enum Storability: Hashable, Sendable {
         )
     }
 
-    /// The same with the directives of the response already parsed.
+    /// The same, where the directives of the response have been parsed already.
     public static func decide(
         request: HTTPRequest,
         response: HTTPResponse,
@@ -69,6 +72,111 @@ public enum Storability: Hashable, Sendable {
         requestedAt: Timestamp,
         respondedAt: Timestamp
     ) -> Storability {
-        .refuse(.status)
+        if let refusal = self.refusal(byStatus: response.status, of: request, directives, rules) {
+            return .refuse(refusal)
+        }
+        if let refusal = self.refusal(bySharing: response.headerFields, with: request, directives, rules) {
+            return .refuse(refusal)
+        }
+        let lifetimes = Freshness(
+            response: response,
+            directives: directives,
+            rules: rules,
+            requestedAt: requestedAt,
+            respondedAt: respondedAt
+        ).lifetimes
+        let hasValidator = Revalidation.hasValidator(response.headerFields)
+        if lifetimes.alwaysRevalidate, !hasValidator { return .refuse(.noCache) }
+        // "The response contains at least one of the following: a public response directive; [...] an Expires header
+        // field; a max-age response directive; [...] an s-maxage response directive; [...] or a status code that is
+        // defined as heuristically cacheable." What has neither freshness nor validator could not be reused anyway, and
+        // what was never fresh and cannot be validated is what origins send to say "do not cache".
+        let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.born || lifetimes.hasStaleWindow
+        let isAllowed = lifetimes.source != .none || Status.allowsHeuristics(response.status, directives)
+        guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .refuse(.noFreshness) }
+        return .store(lifetimes)
+    }
+
+    /// The conditions of RFC 9111 §3 on method and status.
+    private static func refusal(
+        byStatus status: HTTPResponse.Status,
+        of request: HTTPRequest,
+        _ directives: ResponseDirectives,
+        _ rules: CachingRules
+    ) -> Refusal? {
+        // "The request method is understood by the cache."
+        guard request.method == .get else { return .method }
+        // "The response status code is final."
+        guard (200...599).contains(status.code) else { return .status }
+        // "If the response status code is 206 or 304 [...]: the cache understands the response status code." Parts are
+        // not combined here. And 412 and 416 answer a condition or a range, which a later request need not have.
+        if [206, 304, 412, 416].contains(status.code) { return .partial }
+        if rules.storableStatuses == .ok, status.code != 200 { return .status }
+        if directives.mustUnderstand {
+            // "A cache that implements the must-understand directive [...] SHOULD ignore the no-store directive if it
+            // understands and implements the status code's caching requirements." (RFC 9111 §5.2.2.3)
+            return Status.isUnderstood(status) ? nil : .notUnderstood
+        }
+        // "The no-store cache directive is not present in the response."
+        return directives.noStore ? .noStore : nil
+    }
+
+    /// The conditions on sharing, and the reasons of this cache that the RFC does not have.
+    private static func refusal(
+        bySharing response: HTTPFields,
+        with request: HTTPRequest,
+        _ directives: ResponseDirectives,
+        _ rules: CachingRules
+    ) -> Refusal? {
+        // "The no-store request directive indicates that a cache MUST NOT store any part of either this request or any
+        // response to it." (RFC 9111 §5.2.1.5)
+        if RequestDirectives(request.headerFields).noStore { return .requestNoStore }
+        // "If the cache is shared: the private response directive is either not present or allows a shared cache to
+        // store a modified response."
+        if directives.privacy == .response { return .private }
+        if rules.requiresExplicitPermission, !directives.isPublic, directives.sMaxAge == nil { return .notPublic }
+        // "If the cache is shared: the Authorization header field is not present in the request [...] or a response
+        // directive is present that explicitly allows shared caching." "In this specification, the following response
+        // directives have such an effect: must-revalidate, public, and s-maxage." (RFC 9111 §3.5)
+        if request.headerFields.contains(.authorization), !rules.allowsAuthorization,
+            !directives.mustRevalidate, !directives.isPublic, directives.sMaxAge == nil
+        {
+            return .authorization
+        }
+        // RFC 9111 §7.3 leaves it to origins to forbid that cookies are shared; they forget. A cookie that `private` or
+        // `no-cache` names is not stored and does no harm.
+        if response.contains(.setCookie), !rules.allowsSetCookie, !directives.withheldFields.contains(.setCookie) {
+            return .setCookie
+        }
+        if VaryRule(response) == .everything { return .varyStar }
+        if let type = response[.contentType], self.isEventStream(type) { return .eventStream }
+        return nil
+    }
+
+    private static func isEventStream(_ contentType: String) -> Bool {
+        let type = contentType.utf8.prefix { $0 != ASCII.semicolon }
+        return Substring(type.trimmingWhitespace).equalsIgnoringCase("text/event-stream")
+    }
+}
+
+/// What is known of status codes (RFC 9110 §15).
+enum Status {
+    /// Whether the caching requirements of a status code are known: those of RFC 9110 are.
+    static func isUnderstood(_ status: HTTPResponse.Status) -> Bool {
+        switch status.code {
+        case 200...205, 300...303, 305, 307, 308, 400...411, 413...415, 417, 421, 422, 426, 500...505: true
+        default: false
+        }
+    }
+
+    /// Whether a freshness lifetime may be assigned to a response that names none: "heuristics can only be used on
+    /// responses without explicit freshness whose status codes are defined as heuristically cacheable, and on responses
+    /// without explicit freshness that have been marked as explicitly cacheable (e.g., with a public response
+    /// directive)" (RFC 9111 §4.2.2).
+    static func allowsHeuristics(_ status: HTTPResponse.Status, _ directives: ResponseDirectives) -> Bool {
+        switch status.code {
+        case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501: true
+        default: directives.isPublic
+        }
     }
 }

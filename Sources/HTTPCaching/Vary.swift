@@ -1,41 +1,127 @@
 public import HTTPTypes
 
-/// Which request fields a response was selected by (RFC 9110 §12.5.5).
+/// Which request fields a response was selected by (RFC 9110 §12.5.5, RFC 9111 §4.1).
 public enum VaryRule: Hashable, Sendable {
-    /// The response is the same for every request.
+    /// None: the response is the same for every request.
     case nothing
-    /// By something no cache can see: `*`.
+    /// By something that no cache can see, `Vary: *`: no request matches.
     case everything
-    /// By these fields, lower-case, sorted, each once.
+    /// By these fields: sorted, each once.
     case fields([HTTPField.Name])
 
-    /// Reads the `Vary` field of a response.
+    /// More names than this count as ``everything``: each costs time at every look-up.
+    public static let maximumFieldCount = 32
+
+    /// Reads the `Vary` field of a response. A member that is no field name counts as ``everything``.
     public init(_ response: HTTPFields) {
-        self = .nothing
+        var names: Set<HTTPField.Name> = []
+        for member in FieldList.members(of: .vary, in: response) {
+            // "A Vary header field value containing a member "*" always fails to match." Though `*` is a token, it is
+            // no field of any request.
+            guard member != "*", let name = HTTPField.Name(String(member)), names.count < Self.maximumFieldCount else {
+                self = .everything
+                return
+            }
+            names.insert(name)
+        }
+        self = names.isEmpty ? .nothing : .fields(names.sorted { $0.canonicalName < $1.canonicalName })
     }
 
-    /// The values of a request that this rule compares, in canonical form; nil for ``everything``.
+    /// What a request has in the fields of this rule; nil where the rule is ``everything``.
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
-        nil
+        switch self {
+        case .nothing: SelectingFields.none
+        case .everything: nil
+        case .fields(let names): SelectingFields(names, in: request)
+        }
     }
 
-    /// Whether a response stored for `stored` may answer `request` (RFC 9111 §4.1).
-    public func matches(_ request: HTTPFields, stored: SelectingFields) -> Bool {
-        false
+    /// Whether a response that was stored for `selecting` fields may answer `request`: "it MUST NOT use that response
+    /// unless all the presented request header fields nominated by that Vary field value match those fields in the
+    /// original request" (RFC 9111 §4.1).
+    public func matches(_ request: HTTPFields, stored selecting: SelectingFields) -> Bool {
+        self.selectingFields(of: request) == selecting
     }
 }
 
-/// The request fields that selected a response, in canonical form: two are equal exactly where the responses match.
+/// What a request had in the fields that selected its response, in canonical form: two requests match where these are
+/// equal.
+///
+/// Only what surely means the same is made the same: "adding or removing whitespace, where allowed in the header field's
+/// syntax; combining multiple header field lines with the same field name; normalizing both header field values in a way
+/// that is known to have identical semantics" (RFC 9111 §4.1). Of `Accept-Encoding` and `Accept-Language`, whose members
+/// are case-insensitive, and of the media types in `Accept`, case is dropped too. Order is kept: recipients have been
+/// seen to prefer what comes first.
 public struct SelectingFields: Hashable, Sendable {
-    /// One line a field: `name:value`, or `name` where the request had none. It can be a key: two differ where the
-    /// fields do.
+    /// One line a field, in printable ASCII: `name:value`, or only `name` where the request did not have it. Texts are
+    /// equal exactly where the fields match, so that this can be part of a key.
     public let text: String
 
-    /// What ``text`` was once; for stores that keep it.
+    /// The fields of a ``text`` that was stored.
     public init(text: String) {
         self.text = text
     }
 
-    /// No fields.
+    /// No fields at all.
     public static let none = SelectingFields(text: "")
+
+    fileprivate init(_ names: [HTTPField.Name], in request: HTTPFields) {
+        var text: [UInt8] = []
+        for name in names {
+            if !text.isEmpty { text.append(UInt8(ascii: "\n")) }
+            text += name.canonicalName.utf8
+            if let value = Self.canonicalValue(of: name, in: request) {
+                // "If (after any normalization that might take place) a header field is absent from a request, it can
+                // only match another request if it is also absent there": an empty value has its colon.
+                text.append(ASCII.colon)
+                Self.append(value, to: &text)
+            }
+        }
+        self.text = String(decoding: text, as: UTF8.self)
+    }
+
+    private static func canonicalValue(of name: HTTPField.Name, in request: HTTPFields) -> [UInt8]? {
+        let lines = request.lazy.filter { $0.name == name }
+        guard !lines.isEmpty else { return nil }
+        switch name {
+        case .acceptEncoding, .acceptLanguage:
+            let members = lines.flatMap { FieldList($0.value).map { self.parameters(of: $0).map(\.lowercasedASCII) } }
+            return Array(members.map { $0.joined(separator: ";") }.joined(separator: ",").utf8)
+        case .accept:
+            let members = lines.flatMap { FieldList($0.value).map { self.mediaRange($0) } }
+            return Array(members.joined(separator: ",").utf8)
+        default:
+            // Of a field we do not know, only the lines are combined, with the separator that senders use, and as the
+            // bytes they are.
+            let separator = name == .cookie ? "; " : ", "
+            return Array(lines.map { $0.withUnsafeBytesOfValue { Array($0) } }.joined(separator: separator.utf8))
+        }
+    }
+
+    /// The parts of a member between semicolons outside of quotes, without whitespace around them.
+    private static func parameters(of member: Substring) -> [Substring] {
+        guard !member.utf8.contains(ASCII.quote) else { return [member] }
+        return member.utf8.split(separator: ASCII.semicolon).map { Substring($0.trimmingWhitespace) }
+    }
+
+    /// Type and subtype are case-insensitive; the values of parameters need not be (RFC 9110 §8.3.1).
+    private static func mediaRange(_ member: Substring) -> String {
+        let parts = self.parameters(of: member)
+        guard parts.count > 1 || !member.utf8.contains(ASCII.quote), let type = parts.first else {
+            return String(member)
+        }
+        return ([type.lowercasedASCII] + parts.dropFirst().map(String.init)).joined(separator: ";")
+    }
+
+    /// Appends bytes so that they stay apart from each other and from the end of the line: `%` and all that is not
+    /// printable ASCII as `%` and two digits.
+    private static func append(_ value: [UInt8], to text: inout [UInt8]) {
+        for byte in value {
+            if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+                text.append(byte)
+            } else {
+                text.appendPercentEncoded(byte)
+            }
+        }
+    }
 }

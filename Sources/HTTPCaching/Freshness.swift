@@ -1,0 +1,102 @@
+import HTTPTypes
+
+/// The calculation of age and freshness lifetime (RFC 9111 §4.2), in nanoseconds.
+struct Freshness {
+    let response: HTTPResponse
+    let directives: ResponseDirectives
+    let rules: CachingRules
+    let requestedAt: Timestamp
+    let respondedAt: Timestamp
+
+    private var fields: HTTPFields { self.response.headerFields }
+
+    /// When the response was made by its own account. "A recipient with a clock that receives a response message without
+    /// a Date header field MUST record the time it was received"; one "with an invalid Date header field value MAY
+    /// replace that value with the time that response was received" (RFC 9110 §6.6.1).
+    private var date: Timestamp {
+        self.fields.date(.date, now: self.respondedAt) ?? self.respondedAt
+    }
+
+    var lifetimes: Lifetimes {
+        let (lifetime, source) = self.freshnessLifetime
+        let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
+        let freshUntil = born.advanced(by: lifetime)
+        let forbidsStale = self.directives.forbidsStale
+        // What the response itself declares, and the defaults of the rules.
+        let forbidsDeclared =
+            forbidsStale && !self.sMaxAgeAloneForbidsStale(unless: self.rules.allowsStaleBesideSMaxAge)
+        func window(_ declared: Duration?, _ fallback: Duration) -> Timestamp {
+            let length = forbidsDeclared ? .zero : declared ?? (forbidsStale ? .zero : fallback)
+            return freshUntil.advanced(by: length)
+        }
+        let staleIfErrorUntil = window(self.directives.staleIfError, self.rules.staleIfError)
+        let keepUntil = freshUntil.advanced(by: self.rules.keep)
+        let canBeValidated = Revalidation.hasValidator(self.fields)
+        return Lifetimes(
+            born: born,
+            freshUntil: freshUntil,
+            staleWhileRevalidateUntil: window(self.directives.staleWhileRevalidate, self.rules.staleWhileRevalidate),
+            staleIfErrorUntil: staleIfErrorUntil,
+            staleIfUnreachableUntil: self.rules.servesStaleOnUnreachable && !forbidsStale
+                ? max(keepUntil, staleIfErrorUntil) : staleIfErrorUntil,
+            keepUntil: canBeValidated || !forbidsStale ? keepUntil : freshUntil,
+            source: source,
+            mustRevalidate: forbidsStale,
+            alwaysRevalidate: self.directives.noCache == .response,
+            isImmutable: self.directives.immutable
+        )
+    }
+
+    private func sMaxAgeAloneForbidsStale(unless isAllowed: Bool) -> Bool {
+        guard isAllowed else { return false }
+        var others = self.directives
+        others.sMaxAge = nil
+        return !others.forbidsStale
+    }
+
+    /// The lifetime by the first of: `s-maxage`, `max-age`, `Expires`, the rules' default, a guess (RFC 9111 §4.2.1).
+    private var freshnessLifetime: (Duration, Lifetimes.Source) {
+        if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }
+        if let seconds = self.directives.maxAge { return (seconds, .maxAge) }
+        // A targeted field beats Expires as it beats Cache-Control (RFC 9213 §2.2).
+        if self.directives.target == nil, let expires = self.fields[values: .expires].first {
+            // "If the Expires response header field is present, use its value minus the value of the Date response
+            // header field." "A cache recipient MUST interpret invalid date formats, especially the value "0", as
+            // representing a time in the past." (RFC 9111 §5.3)
+            guard let expires = HTTPDate.parse(expires, now: self.respondedAt) else { return (.zero, .expires) }
+            return (max(.zero, expires.duration(since: self.date)), .expires)
+        }
+        guard Status.allowsHeuristics(self.response.status, self.directives) else { return (.zero, .none) }
+        if let lifetime = self.rules.defaultLifetime { return (lifetime, .rules) }
+        if self.rules.heuristics, let modified = self.fields.date(.lastModified, now: self.respondedAt) {
+            // "Caches are encouraged to use a heuristic expiration value that is no more than some fraction of the
+            // interval since that time. A typical setting of this fraction might be 10%." (RFC 9111 §4.2.2)
+            let guess = self.date.duration(since: modified) / 10
+            if guess > .zero { return (min(guess, self.rules.heuristicLimit), .heuristic) }
+        }
+        return (.zero, .none)
+    }
+
+    /// The age on arrival (RFC 9111 §4.2.3).
+    ///
+    ///     apparent_age = max(0, response_time - date_value);
+    ///     response_delay = response_time - request_time;
+    ///     corrected_age_value = age_value + response_delay;
+    ///     corrected_initial_age = max(apparent_age, corrected_age_value);
+    private var correctedInitialAge: Int64 {
+        // Date has whole seconds only, cut off: the fraction of a second that has passed since says nothing.
+        let apparentSeconds = max(0, self.respondedAt.secondsSinceEpoch - self.date.secondsSinceEpoch)
+        let apparentAge = Duration.seconds(apparentSeconds).saturatedNanoseconds
+        let responseDelay = max(0, self.respondedAt.nanoseconds(since: self.requestedAt))
+        let (corrected, overflow) = self.ageValue.addingReportingOverflow(responseDelay)
+        return max(apparentAge, overflow ? .max : corrected)
+    }
+
+    /// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field value,
+    /// discarding subsequent ones. If the field value (after discarding additional members, as per above) is invalid
+    /// (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field." (RFC 9111 §5.1)
+    private var ageValue: Int64 {
+        guard let member = FieldList.members(of: .age, in: self.fields).first else { return 0 }
+        return DeltaSeconds.parse(member)?.saturatedNanoseconds ?? 0
+    }
+}
