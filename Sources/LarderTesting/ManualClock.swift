@@ -1,0 +1,63 @@
+public import HTTPCaching
+public import Larder
+import Synchronization
+
+/// A clock that moves by hand: for whoever reads it, and for whoever sleeps by it.
+public final class ManualClock: Sendable {
+    private struct State {
+        var now: Timestamp
+        var sleepers: [UInt64: (wake: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
+        var lastID: UInt64 = 0
+    }
+
+    private let state: Mutex<State>
+
+    /// A clock that stands at a moment.
+    public init(now: Timestamp = Timestamp(secondsSinceEpoch: 1_800_000_000)) {
+        self.state = Mutex(State(now: now))
+    }
+
+    /// The time it shows.
+    public var now: Timestamp { state.withLock { $0.now } }
+
+    /// How many sleep by it.
+    public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+    /// The clock as the engine takes it.
+    public var clock: WallClock {
+        WallClock(now: { self.now }, sleep: { try await self.sleep(for: $0) })
+    }
+
+    /// Moves on, and wakes who has slept long enough.
+    public func advance(by duration: Duration) {
+        let woken = state.withLock { state in
+            state.now = state.now.advanced(by: duration)
+            let now = state.now
+            let woken = state.sleepers.filter { $1.wake <= now }
+            for id in woken.keys { state.sleepers[id] = nil }
+            return woken.values.map(\.continuation)
+        }
+        for continuation in woken { continuation.resume() }
+    }
+
+    private func sleep(for duration: Duration) async throws {
+        let id = state.withLock { state in
+            state.lastID += 1
+            return state.lastID
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let result: Result<Void, any Error>? = state.withLock { state in
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if duration <= .zero { return .success(()) }
+                    state.sleepers[id] = (state.now.advanced(by: duration), continuation)
+                    return nil
+                }
+                if let result { continuation.resume(with: result) }
+            }
+        } onCancel: {
+            state.withLock { $0.sleepers.removeValue(forKey: id)?.continuation }?
+                .resume(throwing: CancellationError())
+        }
+    }
+}

@@ -1,0 +1,161 @@
+public import HTTPTypes
+public import Larder
+public import NIOCore
+import Synchronization
+
+/// A response of a test's origin, or what the cache made of one.
+public struct TestResponse: OriginResponse {
+    /// A body as the origin or the cache gives it.
+    public enum Body: Sendable {
+        /// Nothing, for a HEAD or a 304.
+        case none
+        /// The whole.
+        case whole(ByteBuffer)
+        /// Written part by part by an origin; the length is what it declares.
+        case written(length: Int?, @Sendable (any BodySink) async throws -> Void)
+        /// Read part by part from the cache.
+        case read(BodyReader, length: Int?)
+    }
+
+    public var head: HTTPResponse
+    public var body: Body
+
+    /// A response with a whole body.
+    public init(_ text: String, status: HTTPResponse.Status = .ok, _ fields: HTTPFields = [:]) {
+        self.head = HTTPResponse(status: status, headerFields: fields)
+        self.body = .whole(ByteBuffer(string: text))
+    }
+
+    /// A response whose body is written part by part.
+    public init(
+        length: Int? = nil,
+        _ fields: HTTPFields = [:],
+        writing write: @escaping @Sendable (any BodySink) async throws -> Void
+    ) {
+        self.head = HTTPResponse(status: .ok, headerFields: fields)
+        self.body = .written(length: length, write)
+    }
+
+    public init(head: HTTPResponse, body: ByteBuffer) {
+        self.head = head
+        self.body = .whole(body)
+    }
+
+    public init(headOnly head: HTTPResponse) {
+        self.head = head
+        self.body = .none
+    }
+
+    public init(head: HTTPResponse, streaming body: BodyReader, length: Int?) {
+        self.head = head
+        self.body = .read(body, length: length)
+    }
+
+    public var bodyLength: Int? {
+        switch body {
+        case .none: 0
+        case .whole(let body): body.readableBytes
+        case .written(let length, _), .read(_, let length): length
+        }
+    }
+
+    public func pourBody(into sink: some BodySink) async throws {
+        switch body {
+        case .none: try await sink.finish()
+        case .whole(let body):
+            try await sink.write(body)
+            try await sink.finish()
+        case .written(_, let write): try await write(sink)
+        case .read(let reader, _):
+            while let part = try await reader.next() { try await sink.write(part) }
+            try await sink.finish()
+        }
+    }
+
+    /// The whole body as text.
+    public var text: String {
+        get async throws {
+            let text = TextSink()
+            try await pourBody(into: text)
+            return text.text
+        }
+    }
+
+    /// The value of `Cache-Status`.
+    public var cacheStatus: String { head.headerFields[HTTPField.Name("Cache-Status")!] ?? "" }
+}
+
+/// Collects the text of a body.
+private final class TextSink: BodySink {
+    private let collected = Mutex("")
+
+    var text: String { collected.withLock { $0 } }
+
+    func write(_ part: ByteBuffer) async throws {
+        collected.withLock { $0 += String(buffer: part) }
+    }
+
+    func finish() async throws {}
+}
+
+/// An origin that a test scripts, and that counts.
+public final class TestOrigin: Origin {
+    public typealias Handler = @Sendable (HTTPRequest) async throws -> TestResponse
+
+    private let handler: Handler
+    private let fetched = Mutex<[HTTPRequest]>([])
+    private let forwarded = Atomic<Int>(0)
+
+    /// An origin that answers every request by `handler`.
+    public init(_ handler: @escaping Handler) { self.handler = handler }
+
+    /// The requests that the cache made.
+    public var fetches: [HTTPRequest] { fetched.withLock { $0 } }
+
+    /// The number of the clients' own requests that the cache passed on.
+    public var forwards: Int { forwarded.load(ordering: .relaxed) }
+
+    public func fetch(_ request: HTTPRequest) async throws -> TestResponse {
+        fetched.withLock { $0.append(request) }
+        return try await handler(request)
+    }
+
+    public func forward() async throws -> TestResponse {
+        forwarded.wrappingAdd(1, ordering: .relaxed)
+        return try await handler(HTTPRequest(method: .get, scheme: nil, authority: nil, path: nil))
+    }
+
+    public func status(of error: any Error) -> HTTPResponse.Status? { (error as? TestFailure)?.status }
+}
+
+/// An error that an origin throws.
+public struct TestFailure: Error, Equatable {
+    public let name: String
+    public let status: HTTPResponse.Status?
+
+    /// An error that stands for a status, or for none.
+    public init(_ name: String, status: HTTPResponse.Status? = nil) {
+        self.name = name
+        self.status = status
+    }
+}
+
+/// Keeps what a cache says it did.
+public final class EventLog: CacheObserver {
+    private let log = Mutex<[CacheEvent]>([])
+
+    /// An empty log.
+    public init() {}
+
+    /// Everything so far.
+    public var events: [CacheEvent] { log.withLock { $0 } }
+
+    public func observe(_ event: CacheEvent) { log.withLock { $0.append(event) } }
+}
+
+extension HTTPRequest {
+    /// A GET of a path on this machine.
+    public static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
+        HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
+    }
+}
