@@ -118,7 +118,9 @@ extension Cache {
     ) async throws -> O.Response? {
         let key = inquiry.address.key
         // A handler that asks for the key it is fetched for would wait for itself.
-        if FetchContext.keys.contains(key) { return try await pass(because: .nested, under: inquiry.policy, to: origin) }
+        if FetchContext.keys.contains(key) {
+            return try await pass(because: .nested, under: inquiry.policy, to: origin)
+        }
         let seat = LeaderSeat<O.Response>()
         let fetch = Fetch(
             inquiry: inquiry,

@@ -1,11 +1,11 @@
 public import HTTPCaching
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The one seam through which time enters the engine: the wall clock, and waiting.

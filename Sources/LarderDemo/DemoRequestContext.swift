@@ -2,9 +2,9 @@ import Hummingbird
 import NIOCore
 
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// The context of the example API's requests: knows who asks, takes small bodies, writes plain JSON.

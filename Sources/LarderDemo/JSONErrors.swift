@@ -29,7 +29,8 @@ struct JSONErrors<Context: RequestContext>: RouterMiddleware {
         _ request: Request,
         _ context: Context
     ) throws -> Response {
-        let fallback = status == .notFound ? "No such route: \(request.method) \(request.uri.path)" : status.reasonPhrase
+        let fallback =
+            status == .notFound ? "No such route: \(request.method) \(request.uri.path)" : status.reasonPhrase
         var response = try Message(message: message ?? fallback).response(from: request, context: context)
         response.status = status
         return response

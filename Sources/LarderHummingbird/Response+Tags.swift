@@ -1,6 +1,6 @@
-public import Hummingbird
 import HTTPCaching
 import HTTPTypes
+public import Hummingbird
 public import Larder
 
 extension Response {

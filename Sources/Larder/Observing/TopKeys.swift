@@ -30,7 +30,9 @@ final class TopKeys: Sendable {
     /// The keys with the highest counts, highest first; equal counts by name, so that the order does not jump about.
     func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
         let counts = parts.flatMap { part in part.summary.withLock { $0.counts } }
-        let sorted = counts.sorted { $0.count == $1.count ? $0.key.description < $1.key.description : $0.count > $1.count }
+        let sorted = counts.sorted {
+            $0.count == $1.count ? $0.key.description < $1.key.description : $0.count > $1.count
+        }
         return Array(sorted.prefix(max(0, count)))
     }
 

@@ -90,6 +90,11 @@ struct MemoryShard {
         return wasAlive
     }
 
+    /// Removes what is under a key.
+    mutating func remove(_ key: CacheKey, dropping dropped: inout [CacheEntry]) {
+        if let place = index[key] { remove(place, dropping: &dropped) }
+    }
+
     /// Removes one variant, where it is still this one.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.address.key], let slot = slots[place] else { return }
@@ -200,7 +205,10 @@ extension MemoryShard {
             guard let slot else { continue }
             precondition(index[slot.key] == place, "A slot the index does not know")
             precondition(!slot.entries.isEmpty && slot.entries.count <= variantLimit, "A slot with too few or too many")
-            precondition(expiry.priority(of: place) == Self.keptUntil(slot.entries), "A slot kept too long or too short")
+            precondition(
+                expiry.priority(of: place) == Self.keptUntil(slot.entries),
+                "A slot kept too long or too short"
+            )
             precondition(Set(slot.entries.map(\.selectingFields)).count == slot.entries.count, "A variant twice")
             precondition(sweptAt <= slot.checkedAt, "A slot that no sweep would look at")
             total += Self.cost(of: slot.entries)

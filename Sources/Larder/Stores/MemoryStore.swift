@@ -78,10 +78,15 @@ public final class MemoryStore: CacheStore {
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         let verdict = judge(entry)
-        guard verdict.isAlive, entry.cost <= entryLimit.bytes else { return verdict }
+        guard verdict.isAlive else { return verdict }
         var dropped: [CacheEntry] = []
         shard(of: entry.address.key).state.withLock { shard in
-            shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
+            if entry.cost <= entryLimit.bytes {
+                shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
+            } else {
+                // What it would replace is not the newest any more.
+                shard.remove(entry.address.key, dropping: &dropped)
+            }
         }
         return verdict
     }

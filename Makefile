@@ -1,0 +1,26 @@
+# Larder: `make run` serves the example API, `make test` runs everything.
+
+SWIFT ?= swift
+
+.PHONY: help run test test-core test-tsan format
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+run: ## build the release product and serve the example API on 127.0.0.1:8080
+	$(SWIFT) build -c release --product larder-demo
+	"$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
+
+test: ## run every test: debug build, then the same core tests under Thread Sanitizer
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+	$(MAKE) test-tsan
+
+test-core: ## the tests that need no Hummingbird, in seconds
+	CORE_ONLY=1 $(SWIFT) test --scratch-path .build-core
+
+test-tsan: ## the core tests under Thread Sanitizer
+	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan
+
+format: ## lay the sources out
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests

@@ -1,0 +1,120 @@
+import HTTPCaching
+import HTTPTypes
+import Testing
+
+/// The moment the tests play at: Sun, 06 Nov 1994 08:49:37 GMT.
+let start = Timestamp(secondsSinceEpoch: 784_111_777)
+
+/// That many seconds after ``start``.
+func at(_ seconds: Int) -> Timestamp {
+    start.advanced(by: .seconds(seconds))
+}
+
+extension HTTPFields {
+    /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds after
+    /// ``start``.
+    init(lines: String) {
+        self.init()
+        for line in lines.split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, let name = HTTPField.Name(String(parts[0])) else {
+                Issue.record("not a field: \(line)")
+                continue
+            }
+            self.append(HTTPField(name: name, value: Self.fillDates(parts[1].drop { $0 == " " })))
+        }
+    }
+
+    private static func fillDates(_ value: Substring) -> String {
+        var parts = value.split(separator: "{", omittingEmptySubsequences: false)
+        var text = String(parts.removeFirst())
+        for part in parts {
+            let halves = part.split(separator: "}", maxSplits: 1, omittingEmptySubsequences: false)
+            text += HTTPDate.format(at(Int(halves[0]) ?? 0)) + halves[1]
+        }
+        return text
+    }
+
+    /// The fields as ``init(lines:)`` reads them, sorted, to be compared.
+    var lines: [String] { self.map { "\($0.name): \($0.value)" }.sorted() }
+}
+
+extension HTTPField.Name {
+    /// A name in a test.
+    static func named(_ name: String) -> Self {
+        guard let name = Self(name) else { preconditionFailure("not a field name: \(name)") }
+        return name
+    }
+}
+
+extension HTTPRequest {
+    init(_ method: Method = .get, _ path: String = "/", lines: String = "") {
+        self.init(
+            method: method,
+            scheme: "https",
+            authority: "example.org",
+            path: path,
+            headerFields: HTTPFields(lines: lines)
+        )
+    }
+}
+
+extension HTTPResponse {
+    init(_ code: Int = 200, lines: String) {
+        self.init(status: Status(code: code), headerFields: HTTPFields(lines: lines))
+    }
+}
+
+/// Random numbers that can be repeated (SplitMix64, Steele, Lea and Flood 2014).
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        self.state = seed
+    }
+
+    /// A generator with a seed of its own, which is printed: to repeat a failure, write it here.
+    init(for test: String) {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed of \(test): \(seed)")
+        self.init(seed: seed)
+    }
+
+    mutating func next() -> UInt64 {
+        self.state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = self.state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// `text` with up to four bytes changed, doubled, dropped or put in, and sometimes cut short.
+    mutating func mutated(_ text: String) -> String {
+        var bytes = Array(text.utf8)
+        for _ in 0..<Int.random(in: 1...4, using: &self) {
+            let index = bytes.isEmpty ? 0 : Int.random(in: 0..<bytes.count, using: &self)
+            let byte = Self.interesting.randomElement(using: &self) ?? 0
+            switch Int.random(in: 0..<5, using: &self) {
+            case 0: if !bytes.isEmpty { bytes[index] = byte }
+            case 1: if !bytes.isEmpty { bytes.remove(at: index) }
+            case 2: bytes.insert(byte, at: index)
+            case 3: bytes.insert(contentsOf: bytes.prefix(index), at: index)
+            default: bytes = Array(bytes.prefix(index + 1))
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static let interesting = Array("\",;=\\ \t-/*:@?%()09azAZ.{}é\u{301}".utf8) + [0, 0x7F, 0xFF, 0x0D, 0x0A]
+}
+
+/// All texts over `alphabet` that are at most `length` long.
+func allTexts(over alphabet: [String], upTo length: Int) -> [String] {
+    var all = [""]
+    var longest = [""]
+    for _ in 0..<length {
+        longest = longest.flatMap { text in alphabet.map { text + $0 } }
+        all += longest
+    }
+    return all
+}

@@ -1,0 +1,170 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import LarderTesting
+import Testing
+
+/// The user's specification, row by row, over a live server.
+@Suite struct SpecificationTests {
+    static let user = #"{"user":{"id":1,"name":"Cached User A"}}"#
+    static let posts = #"{"posts":["Cached post A","Cached post B"]}"#
+
+    @Test func `GET users gives the user and keeps it for 120 seconds`() async throws {
+        try await withAPI { client, clock in
+            let first = try await client.send(.get, "/api/users/1")
+            #expect(first.status == .ok && first.text == Self.user && !first.isHit)
+            clock.advance(by: .seconds(119))
+            #expect(try await client.send(.get, "/api/users/1").isHit)
+            clock.advance(by: .seconds(1))
+            #expect(try await client.metrics().total_cached_keys == 0)
+            #expect(try await !client.send(.get, "/api/users/1").isHit)
+        }
+    }
+
+    @Test func `GET posts gives the posts and keeps them for 90 seconds`() async throws {
+        try await withAPI { client, clock in
+            let first = try await client.send(.get, "/api/posts/")
+            #expect(first.status == .ok && first.text == Self.posts && !first.isHit)
+            #expect(first.headers[.cacheControl] == nil)
+            clock.advance(by: .seconds(89))
+            #expect(try await client.send(.get, "/api/posts/").isHit)
+            clock.advance(by: .seconds(1))
+            #expect(try await !client.send(.get, "/api/posts/").isHit)
+        }
+    }
+
+    @Test func `PUT changes the user and invalidates what is cached of it`() async throws {
+        try await withAPI { client, _ in
+            for path in ["/api/users/1", "/api/users/1?x=1", "/api/users/2"] { _ = try await client.send(.get, path) }
+            let put = try await client.send(.put, "/api/users/1", body: #"{"name":"Updated User A"}"#)
+            #expect(put.status == .ok && put.text == #"{"message":"User updated"}"#)
+            #expect(try await client.send(.get, "/api/users/1").text.contains("Updated User A"))
+            #expect(try await client.send(.get, "/api/users/1?x=1").text.contains("Updated User A"))
+            #expect(try await client.send(.get, "/api/users/2").isHit)
+        }
+    }
+
+    @Test func `POST adds the post and invalidates the list`() async throws {
+        try await withAPI { client, _ in
+            _ = try await client.send(.get, "/api/posts/")
+            let post = try await client.send(.post, "/api/posts/", body: #"{"title":"New Post A"}"#)
+            #expect(post.status == .ok && post.text == #"{"message":"Post created"}"#)
+            #expect(
+                try await client.send(.get, "/api/posts/").text
+                    == #"{"posts":["Cached post A","Cached post B","New Post A"]}"#
+            )
+        }
+    }
+
+    @Test(arguments: [
+        "/api/invalidate/GET:/api/posts/", "/api/invalidate/GET:%2Fapi%2Fposts%2F",
+        "/api/invalidate/GET%3A%2Fapi%2Fposts%2F",
+    ]) func `DELETE kills the one key, however its slashes are written`(_ path: String) async throws {
+        try await withAPI { client, _ in
+            _ = try await client.send(.get, "/api/posts/")
+            _ = try await client.send(.get, "/api/posts/?page=2")
+            let delete = try await client.send(.delete, path)
+            #expect(delete.status == .ok && delete.text == #"{"message":"Cache key deleted"}"#)
+            #expect(try await client.send(.get, "/api/posts/?page=2").isHit)
+            #expect(try await client.send(.delete, path).status == .notFound)
+            #expect(try await !client.send(.get, "/api/posts/").isHit)
+        }
+    }
+
+    @Test func `DELETE takes a query in the key as %3F, and nothing else for it`() async throws {
+        try await withAPI { client, _ in
+            _ = try await client.send(.get, "/api/posts/?page=2")
+            #expect(try await client.send(.delete, "/api/invalidate/GET:/api/posts/?page=2").status == .badRequest)
+            #expect(try await client.send(.delete, "/api/invalidate/GET:/api/posts").status == .notFound)
+            #expect(try await client.send(.delete, "/api/invalidate/GET:/api/posts/%3Fpage=2").status == .ok)
+        }
+    }
+
+    @Test(arguments: ["/api/users/1", "/api/posts/"])
+    func `nocache bypasses on every cached route, and only true does`(_ path: String) async throws {
+        try await withAPI { client, _ in
+            for value in ["true", "true"] {
+                let bypass = try await client.send(.get, path + "?nocache=\(value)")
+                #expect(bypass.cacheStatus.contains("detail=nocache"))
+            }
+            #expect(try await client.metrics() == .init(hits: 0, misses: 0, topKeys: [], total: 0))
+            for value in ["false", "1", "TRUE", ""] { _ = try await client.send(.get, path + "?nocache=\(value)") }
+            let metrics = try await client.metrics()
+            #expect(metrics.hits == 3 && metrics.misses == 1 && metrics.total_cached_keys == 1)
+        }
+    }
+
+    @Test func `the metrics count hits, misses, top keys and cached keys`() async throws {
+        try await withAPI { client, _ in
+            for _ in 0..<7 { _ = try await client.send(.get, "/api/posts/") }
+            _ = try await client.send(.get, "/api/users/1")
+            let response = try await client.send(.get, "/metrics/cache")
+            #expect(
+                response.text
+                    == #"{"hits":6,"misses":2,"top_keys":[["GET:/api/posts/",7],["GET:/api/users/1",1]],"#
+                    + #""total_cached_keys":2}"#
+            )
+        }
+    }
+
+    @Test func `hits and misses are exact over many connections`() async throws {
+        try await withAPI { client, _ in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for worker in 0..<100 {
+                    group.addTask { _ = try await client.send(.get, "/api/users/\(worker % 5 + 1)") }
+                }
+                try await group.waitForAll()
+            }
+            let metrics = try await client.metrics()
+            #expect(metrics.hits + metrics.misses == 100)
+            #expect(metrics.top_keys.map(\.count) == [20, 20, 20, 20, 20])
+            #expect(metrics.total_cached_keys == 5)
+        }
+    }
+
+    @Test func `every spelling of the path is one entry under the key of the specification`() async throws {
+        try await withAPI { client, _ in
+            for path in ["/api/posts", "/api/posts/", "//api///posts", "/api/posts/?nocache=no"] {
+                _ = try await client.send(.get, path)
+            }
+            let metrics = try await client.metrics()
+            #expect(metrics.top_keys == [.init(key: "GET:/api/posts/", count: 4)])
+            #expect(metrics.hits == 3)
+        }
+    }
+
+    @Test(arguments: ["/api/users/1", "/api/posts/", "/metrics/cache"])
+    func `HEAD gives the fields of GET and no body`(_ path: String) async throws {
+        try await withAPI { client, _ in
+            let head = try await client.send(.head, path)
+            let get = try await client.send(.get, path)
+            #expect(head.status == .ok && head.text.isEmpty)
+            #expect(head.headers[.contentType] == get.headers[.contentType])
+            #expect(head.headers[.eTag] == get.headers[.eTag])
+        }
+    }
+
+    @Test func `every positive id is a user`() async throws {
+        try await withAPI { client, _ in
+            #expect(try await client.send(.get, "/api/users/2").text == #"{"user":{"id":2,"name":"Cached User B"}}"#)
+            #expect(try await client.send(.get, "/api/users/27").text.contains("Cached User AA"))
+            #expect(try await client.send(.get, "/api/users/\(Int.max)").status == .ok)
+        }
+    }
+}
+
+extension Metrics {
+    init(hits: Int, misses: Int, topKeys: [Pair], total: Int) {
+        self.hits = hits
+        self.misses = misses
+        self.top_keys = topKeys
+        self.total_cached_keys = total
+    }
+}
+
+extension Metrics.Pair {
+    init(key: String, count: Int) {
+        self.key = key
+        self.count = count
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderDemo
+import LarderTesting
+import Logging
+import NIOCore
+
+/// The example API on a free port, with a clock moved by hand, for the time of one test.
+func withAPI(
+    token: String? = nil,
+    _ test: @escaping @Sendable (any TestClientProtocol, ManualClock) async throws -> Void
+) async throws {
+    let clock = ManualClock()
+    let cache = Cache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
+    let configuration = try DemoConfiguration(port: 0, adminToken: token.flatMap { BearerToken($0) })
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let application = buildApplication(configuration, cache: cache, logger: logger)
+    try await application.test(.live) { try await test($0, clock) }
+}
+
+extension TestClientProtocol {
+    /// The answer to one request.
+    func send(
+        _ method: HTTPRequest.Method = .get,
+        _ uri: String,
+        _ headers: HTTPFields = [:],
+        body: String? = nil
+    ) async throws -> HummingbirdTesting.TestResponse {
+        try await execute(uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
+    }
+
+    /// The numbers of the metrics route.
+    func metrics() async throws -> Metrics {
+        try JSONDecoder().decode(Metrics.self, from: Data(buffer: try await send(.get, "/metrics/cache").body))
+    }
+}
+
+/// The body of the metrics route.
+struct Metrics: Decodable, Equatable {
+    struct Pair: Decodable, Equatable {
+        let key: String
+        let count: Int
+
+        init(from decoder: any Decoder) throws {
+            var pair = try decoder.unkeyedContainer()
+            key = try pair.decode(String.self)
+            count = try pair.decode(Int.self)
+        }
+    }
+
+    let hits: Int
+    let misses: Int
+    let top_keys: [Pair]
+    let total_cached_keys: Int
+}
+
+extension HummingbirdTesting.TestResponse {
+    var text: String { String(buffer: body) }
+    var cacheStatus: String { headers[HTTPField.Name("Cache-Status")!] ?? "" }
+    var isHit: Bool { cacheStatus.contains("; hit") }
+}

@@ -1,0 +1,181 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Synchronization
+import Testing
+
+/// Who asks, as an authentication middleware would have found out.
+struct UserContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    var user: String?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+    }
+}
+
+struct Authentication: RouterMiddleware {
+    typealias Context = UserContext
+
+    func handle(
+        _ request: Request,
+        context: UserContext,
+        next: (Request, UserContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.user = request.headers[.authorization]
+        return try await next(request, context)
+    }
+}
+
+/// Counts the requests that come by.
+struct Counting<Context: RequestContext>: RouterMiddleware {
+    final class Count: Sendable {
+        let value = Atomic<Int>(0)
+    }
+
+    let count = Count()
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        count.value.wrappingAdd(1, ordering: .relaxed)
+        return try await next(request, context)
+    }
+}
+
+@Suite struct DecoratorTests {
+    private let cache = Cache(store: MemoryStore(limit: .mebibytes(16)))
+
+    @Test func `middleware before the cache runs on every request, middleware after it on misses`() async throws {
+        let router = Router()
+        let (left, right) = (Counting<BasicRequestContext>(), Counting<BasicRequestContext>())
+        router.group().add(middleware: left).cached(by: cache, for: .seconds(60)).add(middleware: right)
+            .get("a") { _, _ in "a" }
+        try await Application(router: router).test(.live) { client in
+            for _ in 0..<5 { #expect(try await client.get("/a").text == "a") }
+        }
+        #expect(left.count.value.load(ordering: .relaxed) == 5)
+        #expect(right.count.value.load(ordering: .relaxed) == 1)
+    }
+
+    @Test func `users never see each other's answers, and no name forges another's`() async throws {
+        let router = Router(context: UserContext.self)
+        router.add(middleware: Authentication())
+        router.group("me").cached(by: cache, .fresh(for: .seconds(60)), perUser: { $1.user })
+            .get { _, context in "I am \(context.user ?? "nobody")" }
+        try await Application(router: router).test(.live) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for round in 0..<10 {
+                    for user in ["a", "b", "a&user=b", "a#user=b", "a%26user=b", "user=\(round)"] {
+                        group.addTask {
+                            #expect(try await client.get("/me", [.authorization: user]).text == "I am \(user)")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await client.get("/me", [.cookie: "a=b"]).status == .ok)
+            #expect(try await client.get("/me", [.cookie: "a=b"]).cacheStatus.contains("detail=cookie"))
+            #expect(try await client.get("/me", [.authorization: "a"]).cacheStatus.contains("; hit"))
+        }
+    }
+
+    @Test func `without a word on users, a request with credentials passes by`() async throws {
+        let router = Router()
+        router.cached(by: cache, for: .seconds(60)).get("a") { _, _ in "a" }
+        router.cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials()).get("b") { _, _ in "b" }
+        try await Application(router: router).test(.live) { client in
+            for path in ["/a", "/b", "/b"] { _ = try await client.get(path) }
+            #expect(try await client.get("/a", [.authorization: "x"]).cacheStatus.contains("detail=authorization"))
+            #expect(try await client.get("/b", [.authorization: "x"]).cacheStatus.contains("; hit"))
+        }
+    }
+
+    @Test func `tags of the handler invalidate, and no client sees them`() async throws {
+        let router = Router()
+        router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ in
+            Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "a"))).tagged("posts", "a-1")
+        }
+        try await Application(router: router).test(.live) { client in
+            for _ in 0..<2 { #expect(try await client.get("/a").headers[HTTPField.Name("Cache-Tag")!] == nil) }
+            #expect(try await client.get("/a").cacheStatus.contains("; hit"))
+            try await cache.invalidate(.tag("a-1"))
+            #expect(try await !client.get("/a").cacheStatus.contains("; hit"))
+        }
+    }
+
+    @Test func `a whole application stores only what says it is public`() async throws {
+        let router = Router()
+        router.get("public") { _, _ in Response(status: .ok, headers: [.cacheControl: "public, max-age=60"]) }
+        router.get("silent") { _, _ in Response(status: .ok) }
+        let application = Application(responder: cache.responding(for: router.buildResponder()))
+        try await application.test(.live) { client in
+            for path in ["/public", "/silent"] { _ = try await client.get(path) }
+            #expect(try await client.get("/public").cacheStatus.contains("; hit"))
+            #expect(try await client.get("/silent").cacheStatus.contains("detail=not-public"))
+        }
+    }
+
+    @Test func `of two decorators the inner one is in force`() async throws {
+        let router = Router()
+        router.cached(by: cache, for: .seconds(60)).group("a")
+            .cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .nobody)).get { _, _ in "a" }
+        try await Application(router: router).test(.live) { client in
+            _ = try await client.get("/a?nocache=true")
+            #expect(try await client.get("/a?nocache=true").cacheStatus.contains("; hit"))
+        }
+    }
+
+    @Test func `a streamed body is kept, and one that breaks off is not`() async throws {
+        let router = Router()
+        router.group("whole").cached(by: cache, for: .seconds(60)).get { _, _ in
+            Response(status: .ok, body: ResponseBody(contentsOf: ["ab", "cd"].map { ByteBuffer(string: $0) }))
+        }
+        router.group("broken").cached(by: cache, for: .seconds(60)).get { _, _ in
+            Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "ab"))
+                    throw HTTPError(.internalServerError)
+                }
+            )
+        }
+        try await Application(router: router).test(.live) { client in
+            for _ in 0..<2 { #expect(try await client.get("/whole").text == "abcd") }
+            #expect(try await client.get("/whole").cacheStatus.contains("; hit"))
+        }
+        try await Application(router: router).test(.live) { client in
+            _ = try? await client.get("/broken")
+        }
+        #expect(try await !cache.remove(CacheKey("GET:/broken")!))
+    }
+
+    @Test func `an error of the handler comes out as the handler threw it`() async throws {
+        let router = Router()
+        router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ -> String in
+            throw HTTPError(.conflict, headers: [.retryAfter: "7"], message: "Not now")
+        }
+        try await Application(router: router).test(.live) { client in
+            let response = try await client.get("/a")
+            #expect(response.status == .conflict && response.headers[.retryAfter] == "7")
+        }
+    }
+}
+
+extension TestClientProtocol {
+    func get(_ uri: String, _ headers: HTTPFields = [:]) async throws -> HummingbirdTesting.TestResponse {
+        try await execute(uri: uri, method: .get, headers: headers)
+    }
+}
+
+extension HummingbirdTesting.TestResponse {
+    var text: String { String(buffer: body) }
+    var cacheStatus: String { headers[HTTPField.Name("Cache-Status")!] ?? "" }
+}

@@ -1,0 +1,209 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import Testing
+
+@Suite struct CacheTests {
+    @Test func `a response is fresh until its time is over`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        _ = try await bench.get(from: origin)
+        bench.clock.advance(by: .seconds(59))
+        let hit = try await bench.get(from: origin)
+        #expect(hit.head.headerFields[.age] == "59")
+        #expect(hit.cacheStatus.contains("ttl=1"))
+        bench.clock.advance(by: .seconds(1))
+        #expect(await bench.cache.count() == 0)
+        #expect(try await !bench.get(from: origin).cacheStatus.contains("hit"))
+        #expect(origin.fetches.count == 2)
+    }
+
+    @Test func `a 404 is not kept, and the 200 after it is`() async throws {
+        let bench = Bench()
+        let status = Row("missing")
+        let origin = TestOrigin { _ in
+            status.text == "missing" ? TestResponse("no", status: .notFound) : TestResponse("yes")
+        }
+        #expect(try await bench.get(from: origin).cacheStatus.contains("detail=status"))
+        status.text = "there"
+        #expect(try await bench.get(from: origin).text == "yes")
+        #expect(try await bench.get(from: origin).cacheStatus.contains("hit"))
+    }
+
+    @Test(
+        arguments: [
+            ([.cookie: "a=b"], "cookie"), ([.authorization: "Bearer x"], "authorization"),
+            ([.contentLength: "3"], "content"),
+            ([.ifMatch: "\"x\""], "precondition"), ([.transferEncoding: "chunked"], "content"),
+        ] as [(HTTPFields, String)]
+    ) func `a request passes by for this reason`(
+        _ fields: HTTPFields,
+        _ reason: String
+    )
+        async throws
+    {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        _ = try await bench.get(from: origin)
+        let response = try await bench.get("/posts", fields, from: origin)
+        #expect(response.cacheStatus.contains("fwd=bypass"))
+        #expect(response.cacheStatus.contains("detail=\(reason)"))
+        #expect(origin.forwards == 1)
+        let counts = bench.cache.statistics.snapshot()
+        #expect(counts.hits == 0 && counts.misses == 1)
+    }
+
+    @Test func `a bypass neither reads nor stores`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        #expect(try await bench.get("/posts?nocache=true", from: origin).cacheStatus.contains("detail=nocache"))
+        #expect(await bench.cache.count() == 0)
+        _ = try await bench.get("/posts?nocache=false", from: origin)
+        #expect(try await bench.get("/posts", from: origin).cacheStatus.contains("hit"))
+    }
+
+    @Test func `two users never see each other's answer`() async throws {
+        let bench = Bench()
+        var policy = CachePolicy.fresh(for: .seconds(60))
+        policy.rules.allowsAuthorization = true
+        for user in ["a", "b", "a&user=b", "a#user=b", "a%23", ""] {
+            let origin = TestOrigin { _ in TestResponse("of \(user)") }
+            for _ in 0..<2 {
+                let response = try await bench.get("/me", [.authorization: "x"], for: user, under: policy, from: origin)
+                #expect(try await response.text == "of \(user)")
+            }
+            #expect(origin.fetches.count == 1)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ([.cacheControl: "no-store"], "no-store"), ([.cacheControl: "private"], "private"),
+            ([.setCookie: "a=b"], "set-cookie"), ([.vary: "*"], "vary-star"),
+        ] as [(HTTPFields, String)]
+    ) func `a response is refused for this reason`(
+        _ fields: HTTPFields,
+        _ reason: String
+    )
+        async throws
+    {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v", fields) }
+        #expect(try await bench.get(from: origin).cacheStatus.contains("detail=\(reason)"))
+        #expect(await bench.cache.count() == 0)
+    }
+
+    @Test func `what the response says of its lifetime beats the policy`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=5"]) }
+        _ = try await bench.get(from: origin)
+        bench.clock.advance(by: .seconds(5))
+        #expect(try await !bench.get(from: origin).cacheStatus.contains("hit"))
+    }
+
+    @Test func `a condition is answered from the store`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        let tag = try #require(try await bench.get(from: origin).head.headerFields[.eTag])
+        for condition in [tag, "W/" + tag, "\"x\", " + tag, "*"] {
+            let response = try await bench.get("/posts", [.ifNoneMatch: condition], from: origin)
+            #expect(response.head.status == .notModified, "\(condition)")
+            #expect(response.head.headerFields[.eTag] == tag)
+        }
+        #expect(try await bench.get("/posts", [.ifNoneMatch: "\"x\""], from: origin).head.status == .ok)
+    }
+
+    @Test func `stale is served while one refresh brings the new`() async throws {
+        let bench = Bench()
+        let row = Row("old")
+        let origin = TestOrigin { _ in TestResponse(row.text) }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(30))
+        _ = try await bench.get(under: policy, from: origin)
+        row.text = "new"
+        bench.clock.advance(by: .seconds(15))
+        let stale = try await bench.get(under: policy, from: origin)
+        #expect(try await stale.text == "old")
+        await bench.cache.idle()
+        #expect(origin.fetches.count == 2)
+        #expect(try await bench.get(under: policy, from: origin).text == "new")
+        bench.clock.advance(by: .seconds(45))
+        #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
+    }
+
+    @Test(arguments: [true, false]) func `stale is served where the origin fails`(_ throwing: Bool) async throws {
+        let bench = Bench()
+        let isDown = Row("")
+        let origin = TestOrigin { _ in
+            guard isDown.text == "yes" else { return TestResponse("good") }
+            if throwing { throw TestFailure("down", status: .serviceUnavailable) }
+            return TestResponse("bad", status: .serviceUnavailable)
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(30))
+        _ = try await bench.get(under: policy, from: origin)
+        isDown.text = "yes"
+        bench.clock.advance(by: .seconds(15))
+        let stale = try await bench.get(under: policy, from: origin)
+        #expect(try await stale.text == "good")
+        #expect(stale.cacheStatus.contains("detail=stale-if-error"))
+        bench.clock.advance(by: .seconds(30))
+        if throwing {
+            await #expect(throws: TestFailure.self) { try await bench.get(under: policy, from: origin) }
+        } else {
+            #expect(try await bench.get(under: policy, from: origin).head.status == .serviceUnavailable)
+        }
+    }
+
+    @Test func `only-if-cached is never passed on`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        let response = try await bench.get("/posts", [.cacheControl: "only-if-cached"], from: origin)
+        #expect(response.head.status == .gatewayTimeout)
+        #expect(origin.fetches.isEmpty && origin.forwards == 0)
+    }
+
+    @Test(arguments: [(HTTPResponse.Status.ok, true), (.seeOther, true), (.badRequest, false)])
+    func `a write invalidates what it names where it succeeds`(
+        _ status: HTTPResponse.Status,
+        _ kills: Bool
+    )
+        async throws
+    {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        let policy = CachePolicy.fresh(for: .seconds(60)).invalidating(.path("/list"))
+        for path in ["/posts", "/posts?page=2", "/list"] { _ = try await bench.get(path, under: policy, from: origin) }
+        for method in [HTTPRequest.Method.post, .init("WHATEVER")!] {
+            _ = try await bench.send(method, under: policy, to: TestOrigin { _ in TestResponse("", status: status) })
+        }
+        #expect(await bench.cache.count() == (kills ? 0 : 3))
+    }
+
+    @Test func `hits and misses are exact under concurrency`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v") }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<8 {
+                group.addTask {
+                    for step in 0..<250 { _ = try await bench.get("/\((worker + step) % 10)", from: origin) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let counts = bench.cache.statistics.snapshot(topKeys: 100)
+        #expect(counts.hits + counts.misses == 2_000)
+        #expect(origin.fetches.count == 10)
+        #expect(counts.topKeys.count == 10)
+        #expect(counts.topKeys.reduce(0) { $0 + $1.count } == 2_000)
+        #expect(await bench.cache.count() == 10)
+    }
+}
+
+extension CachePolicy {
+    /// The policy, with the tags that handlers add in `Cache-Tag`.
+    var readingTags: CachePolicy {
+        var policy = self
+        if !policy.rules.tagFields.contains(.cacheTagForTests) { policy.rules.tagFields.append(.cacheTagForTests) }
+        return policy
+    }
+}

@@ -1,0 +1,170 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import Testing
+
+/// The counterexamples of the protocol of births and stamps, driven step by step (the ids are the model checker's).
+@Suite struct RaceTests {
+    @Test func `A01: a fill that a write overtook is answered to who asked before, and never to who asks after`()
+        async throws
+    {
+        let bench = Bench()
+        let row = Row("v0")
+        let rendered = Gate()
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "v0" { await rendered.pass() }
+            return TestResponse(text)
+        }
+        async let first = bench.get(from: origin)
+        await rendered.reached()
+        row.text = "v1"
+        _ = try await bench.send(.put, to: TestOrigin { _ in TestResponse("written") })
+        rendered.open()
+        let overtaken = try await first
+        #expect(try await overtaken.text == "v0")
+        #expect(overtaken.cacheStatus.contains("detail=overtaken"))
+        #expect(try await bench.get(from: origin).text == "v1")
+    }
+
+    @Test func `A11: a fill with a tag of the handler's is dead where the tag was invalidated meanwhile`() async throws
+    {
+        let bench = Bench()
+        let row = Row("v0")
+        let rendered = Gate()
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "v0" { await rendered.pass() }
+            return TestResponse(text, [.cacheTagForTests: "late"])
+        }
+        let policy = CachePolicy.fresh(for: .seconds(60)).readingTags
+        async let first = bench.get(under: policy, from: origin)
+        await rendered.reached()
+        row.text = "v1"
+        try await bench.cache.invalidate(.tag("late"))
+        rendered.open()
+        let firstText = try await first.text
+        #expect(firstText == "v0")
+        #expect(try await bench.get(under: policy, from: origin).text == "v1")
+        #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
+        try await bench.cache.invalidate(.tag("late"))
+        #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
+    }
+
+    @Test func `A35: a background refresh that a write overtook does not bring the old answer back`() async throws {
+        let bench = Bench()
+        let row = Row("v0")
+        let rendered = Gate()
+        let isSlow = Row("")
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if isSlow.text == "yes" { await rendered.pass() }
+            return TestResponse(text)
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(60))
+        _ = try await bench.get(under: policy, from: origin)
+        bench.clock.advance(by: .seconds(20))
+        isSlow.text = "yes"
+        #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("stale-while-revalidate"))
+        await rendered.reached()
+        row.text = "v1"
+        try await bench.cache.invalidate(.path("/posts"))
+        isSlow.text = ""
+        rendered.open()
+        await bench.cache.idle()
+        #expect(try await bench.get(under: policy, from: origin).text == "v1")
+    }
+
+    @Test func `C02: who asks after a write does not board a flight that was born before it`() async throws {
+        let bench = Bench()
+        let row = Row("v0")
+        let rendered = Gate()
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "v0" { await rendered.pass() }
+            return TestResponse(text)
+        }
+        async let before = bench.get(from: origin)
+        await rendered.reached()
+        row.text = "v1"
+        try await bench.cache.invalidate(.path("/posts"))
+        #expect(try await bench.get(from: origin).text == "v1")
+        rendered.open()
+        let beforeText = try await before.text
+        #expect(beforeText == "v0")
+        #expect(try await bench.get(from: origin).text == "v1")
+    }
+
+    @Test func `a passenger who came after a late tag was invalidated looks again`() async throws {
+        let bench = Bench()
+        let row = Row("v0")
+        let rendered = Gate()
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "v0" { await rendered.pass() }
+            return TestResponse(text, [.cacheTagForTests: "late"])
+        }
+        let policy = CachePolicy.fresh(for: .seconds(60)).readingTags
+        async let leader = bench.get(under: policy, from: origin)
+        await rendered.reached()
+        row.text = "v1"
+        // Nobody knows yet that the flight has this tag, so the passenger may board.
+        try await bench.cache.invalidate(.tag("late"))
+        async let passenger = bench.get(under: policy, from: origin)
+        try await eventually("somebody waits") { bench.cache.passengerCount == 1 }
+        rendered.open()
+        let leaderText = try await leader.text
+        #expect(leaderText == "v0")
+        let passengerText = try await passenger.text
+        #expect(passengerText == "v1")
+    }
+
+    @Test func `an invalidation of something else does not keep requests apart`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { _ in
+            await gate.pass()
+            return TestResponse("v0")
+        }
+        async let leader = bench.get(from: origin)
+        await gate.reached()
+        try await bench.cache.invalidate(.path("/other"))
+        async let passenger = bench.get(from: origin)
+        try await eventually("somebody waits") { bench.cache.passengerCount == 1 }
+        gate.open()
+        _ = try await (leader, passenger)
+        #expect(origin.fetches.count == 1)
+    }
+
+    @Test(arguments: [
+        (Cover.path("/posts"), true), (.prefix("/"), true), (.prefix("/posts"), true), (.prefix("/post"), false),
+        (.everything, true), (.tag("posts"), true), (.tag("other"), false), (.path("/"), false),
+        (.path("/POSTS/"), true),
+    ]) func `a cover kills what it covers and nothing else`(_ cover: Cover, _ kills: Bool) async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v0") }
+        let policy = CachePolicy.fresh(for: .seconds(60)).tagged("posts")
+        _ = try await bench.get("/posts?page=2", under: policy, from: origin)
+        try await bench.cache.invalidate(cover)
+        #expect(await bench.cache.count() == (kills ? 0 : 1))
+        #expect(try await bench.get("/posts?page=2", under: policy, from: origin).cacheStatus.contains("hit") == !kills)
+    }
+
+    @Test func `a trimmed ledger forgets nothing that lives`() async throws {
+        let clock = ManualClock()
+        let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)
+        let cache = Cache(store: store, clock: clock.clock)
+        let origin = TestOrigin { _ in TestResponse("v0") }
+        let policy = CachePolicy.fresh(for: .seconds(60))
+        _ = try await cache.respond(to: .get("/a"), under: policy, from: origin)
+        try await cache.invalidate(.path("/a"))
+        for id in 0..<20 { try await cache.invalidate(.path(CachePath("/x\(id)")!)) }
+        store.validate()
+        let after: TestResponse = try await cache.respond(to: .get("/a"), under: policy, from: origin)
+        #expect(!after.cacheStatus.contains("hit"))
+    }
+}
+
+extension HTTPField.Name {
+    static let cacheTagForTests = HTTPField.Name("Cache-Tag")!
+}

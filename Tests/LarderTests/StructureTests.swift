@@ -1,0 +1,191 @@
+import HTTPCaching
+import HTTPTypes
+import LarderTesting
+import NIOCore
+import Testing
+
+@testable import Larder
+
+/// Every data structure against a naive model, by seeded random operations.
+@Suite struct StructureTests {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `a heap gives the lowest first`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var heap = IndexedHeap<Int>()
+        var model: [Int: Int] = [:]
+        for _ in 0..<3_000 {
+            let id = Int.random(in: 0..<50, using: &random)
+            if Bool.random(using: &random) {
+                let priority = Int.random(in: 0..<1_000, using: &random)
+                heap.set(id, to: priority)
+                model[id] = priority
+            } else {
+                heap.remove(id)
+                model[id] = nil
+            }
+            heap.validate()
+            #expect(heap.first?.priority == model.values.min(), "seed \(seed)")
+            #expect(heap.priority(of: id) == model[id], "seed \(seed)")
+        }
+    }
+
+    @Test func `counts are exact up to the room and never too low beyond it`() throws {
+        var random = SeededRandom(seed: 4)
+        var summary = SpaceSaving(room: 20)
+        var model: [CacheKey: Int] = [:]
+        for step in 1...5_000 {
+            let isHot = Bool.random(using: &random)
+            let id = Int.random(in: 0..<(isHot ? 5 : 200), using: &random)
+            let key = try #require(CacheKey("GET:/\(id)"))
+            summary.count(key)
+            model[key, default: 0] += 1
+            summary.validate()
+            let isExact = model.count <= 20
+            for counted in summary.counts {
+                let truth = try #require(model[counted.key])
+                #expect(isExact ? counted.count == truth : truth...(truth + step / 20) ~= counted.count)
+            }
+        }
+    }
+
+    @Test func `a million keys do not grow the counts`() throws {
+        let keys = TopKeys(guaranteed: 64)
+        let hot = try #require(CacheKey("GET:/hot"))
+        for id in 0..<200_000 {
+            keys.count(CacheKey(legal: "GET:/\(id)"))
+            if id.isMultiple(of: 4) { keys.count(hot) }
+        }
+        keys.validate()
+        #expect(keys.top(.max).count == 64 * 8)
+        #expect(keys.top(1).first?.key == hot)
+    }
+
+    @Test(arguments: [5, 6] as [UInt64]) func `a ledger remembers as a list of all stamps would`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var ledger = Ledger(limit: 10)
+        var stamps: [Cover.Fingerprint: UInt64] = [:]
+        func cover(_ id: Int) -> Cover.Fingerprint { Cover.tag(CacheTag("t\(id)")!).fingerprint }
+        for _ in 0..<2_000 {
+            let covers = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                cover(Int.random(in: 0..<30, using: &random))
+            }
+            ledger.stamp(covers)
+            for cover in covers { stamps[cover] = ledger.number }
+            ledger.validate()
+            let born = UInt64.random(in: 0...ledger.number, using: &random)
+            let id = cover(Int.random(in: 0..<30, using: &random))
+            let isAlive = ledger.isAlive(Birth(epoch: ledger.epoch, number: born), covers: [id])
+            // It may forget, and then calls dead what is alive; never the other way round.
+            let truth = born >= stamps[id] ?? 0
+            #expect(!isAlive || truth, "seed \(seed)")
+            #expect(isAlive == (truth && born >= ledger.floor), "seed \(seed)")
+        }
+        #expect(!ledger.isAlive(Birth(epoch: .new(), number: .max), covers: [Cover.Fingerprint]()))
+    }
+
+    @Test func `the oldest that was not used leaves first`() {
+        var queue = EvictionQueue()
+        for slot in 0..<4 { queue.insert(slot) }
+        queue.use(0)
+        #expect(queue.victim() == 1)
+        queue.remove(1)
+        #expect(queue.victim() == 2)
+        queue.validate()
+        queue.remove(2)
+        queue.remove(0)
+        #expect(queue.victim() == 3)
+        queue.remove(3)
+        #expect(queue.victim() == nil)
+        queue.validate()
+    }
+
+    @Test func `a refusal is forgotten after its time, and there are never too many`() throws {
+        let clock = ManualClock()
+        var memo = RefusalMemo(limit: 10, span: .seconds(30))
+        for id in 0..<100 {
+            memo.add(CacheKey(legal: "GET:/\(id)"), at: clock.now)
+            memo.validate()
+        }
+        #expect(memo.count == 10)
+        #expect(memo.contains(CacheKey(legal: "GET:/99"), at: clock.now))
+        #expect(!memo.contains(CacheKey(legal: "GET:/0"), at: clock.now))
+        memo.forget(CacheKey(legal: "GET:/98"))
+        #expect(!memo.contains(CacheKey(legal: "GET:/98"), at: clock.now))
+        clock.advance(by: .seconds(30))
+        #expect(!memo.contains(CacheKey(legal: "GET:/99"), at: clock.now))
+    }
+
+    @Test(arguments: [8, 9, 10] as [UInt64]) func `a store keeps to its model`(_ seed: UInt64) async {
+        var random = SeededRandom(seed: seed)
+        let clock = ManualClock()
+        let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(8), shardCount: 2, stampLimit: 5)
+        var model: [CacheKey: (text: String, until: Timestamp)] = [:]
+        for step in 0..<2_000 {
+            let id = Int.random(in: 0..<40, using: &random)
+            let address = CacheAddress(key: CacheKey(legal: "GET:/\(id % 4)/\(id)"), target: "/\(id % 4)/\(id)")
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<4:
+                let life = Duration.seconds(Int.random(in: 1...30, using: &random))
+                let text = String(repeating: "x", count: Int.random(in: 0...6_000, using: &random)) + "\(step)"
+                let birth = await store.load(address, at: clock.now).birth
+                let entry = CacheEntry.sample(text, at: address, born: birth, now: clock.now, freshFor: life)
+                #expect(await store.save(entry, at: clock.now).isAlive)
+                // What is too large is not kept, and neither is what it replaces.
+                model[address.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil
+            case 4..<7:
+                let found = await store.load(address, at: clock.now).entries.first.map { String(buffer: $0.body) }
+                // It may have evicted, and never has what the model has not.
+                if let found {
+                    #expect(found.suffix(6) == model[address.key]?.text.suffix(6), "seed \(seed)")
+                    #expect(model[address.key].map { clock.now < $0.until } == true, "seed \(seed)")
+                }
+            case 7:
+                _ = await store.remove(address.key, at: clock.now)
+                model[address.key] = nil
+            case 8:
+                await store.invalidate([.prefix(CachePath(bytes: "/\(id % 4)".utf8))])
+                model = model.filter { !$0.key.description.hasPrefix("GET:/\(id % 4)/") }
+            default: clock.advance(by: .milliseconds(Int.random(in: 0...3_000, using: &random)))
+            }
+            store.validate()
+            #expect(store.size <= .kibibytes(64))
+        }
+        let alive = model.values.count { clock.now < $0.until }
+        #expect(await store.count(at: clock.now) <= alive, "seed \(seed)")
+        clock.advance(by: .seconds(60))
+        #expect(await store.count(at: clock.now) == 0)
+        #expect(store.size == .bytes(0))
+    }
+}
+
+extension CacheEntry {
+    /// A 200 with a text body.
+    static func sample(
+        _ text: String,
+        at address: CacheAddress,
+        born: Birth,
+        now: Timestamp,
+        freshFor: Duration = .seconds(60),
+        tags: [CacheTag] = [],
+        request: HTTPFields = [:],
+        _ fields: HTTPFields = [:]
+    ) -> CacheEntry {
+        let until = now.advanced(by: freshFor)
+        return CacheEntry(
+            request: .get("/", request),
+            head: HTTPResponse(status: .ok, headerFields: fields),
+            body: ByteBuffer(string: text),
+            lifetimes: Lifetimes(
+                born: now,
+                freshUntil: until,
+                staleWhileRevalidateUntil: until,
+                staleIfErrorUntil: until,
+                staleIfUnreachableUntil: until,
+                keepUntil: until,
+                source: .rules
+            ),
+            birth: born,
+            address: address,
+            tags: tags
+        )
+    }
+}

@@ -1,0 +1,51 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import Synchronization
+
+/// A cache on a memory store, a clock moved by hand, and a log of what the cache did.
+struct Bench {
+    let clock = ManualClock()
+    let log = EventLog()
+    let store: MemoryStore
+    let cache: Cache
+
+    init(limit: ByteCount = .mebibytes(64), limits: CacheLimits = CacheLimits()) {
+        store = MemoryStore(limit: limit, clock: clock.clock)
+        cache = Cache(store: store, limits: limits, observer: log, clock: clock.clock)
+    }
+
+    func get(
+        _ path: String = "/posts",
+        _ fields: HTTPFields = [:],
+        for user: String? = nil,
+        under policy: CachePolicy = .fresh(for: .seconds(60)),
+        from origin: TestOrigin
+    ) async throws -> TestResponse {
+        try await cache.respond(to: .get(path, fields), for: user, under: policy, from: origin)
+    }
+
+    func send(
+        _ method: HTTPRequest.Method,
+        _ path: String = "/posts",
+        under policy: CachePolicy = .fresh(for: .seconds(60)),
+        to origin: TestOrigin
+    ) async throws -> TestResponse {
+        var request = HTTPRequest.get(path)
+        request.method = method
+        return try await cache.respond(to: request, under: policy, from: origin)
+    }
+}
+
+/// What an origin renders from, as a database would hold it.
+final class Row: Sendable {
+    private let value: Mutex<String>
+
+    init(_ text: String) { value = Mutex(text) }
+
+    var text: String {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+}
