@@ -48,6 +48,7 @@ public struct CachingRules: Hashable, Sendable {
         var rules = CachingRules()
         rules.storableStatuses = .ok
         rules.defaultLifetime = ttl
+        rules.tagFields = [.cacheTag, .surrogateKey]
         return rules
     }
 

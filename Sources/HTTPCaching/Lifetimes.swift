@@ -81,8 +81,9 @@ public struct Lifetimes: Hashable, Sendable {
         Int(min(max(0, now.seconds(since: self.born)), 1 << 31))
     }
 
-    /// The freshness left in whole seconds, negative where it is stale (RFC 9211 §2.4).
+    /// The freshness left in whole seconds, negative where it is stale (RFC 9211 §2.4). Rounded up, as the age is rounded
+    /// down, so that the two add up to the lifetime.
     public func ttl(at now: Timestamp) -> Int {
-        Int(self.freshUntil.seconds(since: now))
+        -Int(now.seconds(since: self.freshUntil))
     }
 }

@@ -4,6 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderDemo
+import Logging
 import Testing
 
 @Suite struct BadInputTests {
@@ -41,7 +42,7 @@ import Testing
                 #expect(response.status.kind == .clientError)
                 #expect(response.text.hasPrefix(#"{"message":""#))
             }
-            #expect(try await client.metrics().total_cached_keys == 0)
+            #expect(try await client.metrics().totalCachedKeys == 0)
         }
     }
 

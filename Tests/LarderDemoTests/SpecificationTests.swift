@@ -16,7 +16,7 @@ import Testing
             clock.advance(by: .seconds(119))
             #expect(try await client.send(.get, "/api/users/1").isHit)
             clock.advance(by: .seconds(1))
-            #expect(try await client.metrics().total_cached_keys == 0)
+            #expect(try await client.metrics().totalCachedKeys == 0)
             #expect(try await !client.send(.get, "/api/users/1").isHit)
         }
     }
@@ -90,7 +90,7 @@ import Testing
             #expect(try await client.metrics() == .init(hits: 0, misses: 0, topKeys: [], total: 0))
             for value in ["false", "1", "TRUE", ""] { _ = try await client.send(.get, path + "?nocache=\(value)") }
             let metrics = try await client.metrics()
-            #expect(metrics.hits == 3 && metrics.misses == 1 && metrics.total_cached_keys == 1)
+            #expect(metrics.hits == 3 && metrics.misses == 1 && metrics.totalCachedKeys == 1)
         }
     }
 
@@ -117,8 +117,8 @@ import Testing
             }
             let metrics = try await client.metrics()
             #expect(metrics.hits + metrics.misses == 100)
-            #expect(metrics.top_keys.map(\.count) == [20, 20, 20, 20, 20])
-            #expect(metrics.total_cached_keys == 5)
+            #expect(metrics.topKeys.map(\.count) == [20, 20, 20, 20, 20])
+            #expect(metrics.totalCachedKeys == 5)
         }
     }
 
@@ -128,7 +128,7 @@ import Testing
                 _ = try await client.send(.get, path)
             }
             let metrics = try await client.metrics()
-            #expect(metrics.top_keys == [.init(key: "GET:/api/posts/", count: 4)])
+            #expect(metrics.topKeys == [.init(key: "GET:/api/posts/", count: 4)])
             #expect(metrics.hits == 3)
         }
     }
@@ -146,7 +146,8 @@ import Testing
 
     @Test func `every positive id is a user`() async throws {
         try await withAPI { client, _ in
-            #expect(try await client.send(.get, "/api/users/2").text == #"{"user":{"id":2,"name":"Cached User B"}}"#)
+            let second = try await client.send(.get, "/api/users/2")
+            #expect(second.text == #"{"user":{"id":2,"name":"Cached User B"}}"#)
             #expect(try await client.send(.get, "/api/users/27").text.contains("Cached User AA"))
             #expect(try await client.send(.get, "/api/users/\(Int.max)").status == .ok)
         }
@@ -157,8 +158,8 @@ extension Metrics {
     init(hits: Int, misses: Int, topKeys: [Pair], total: Int) {
         self.hits = hits
         self.misses = misses
-        self.top_keys = topKeys
-        self.total_cached_keys = total
+        self.topKeys = topKeys
+        self.totalCachedKeys = total
     }
 }
 

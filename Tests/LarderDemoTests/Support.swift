@@ -35,7 +35,7 @@ extension TestClientProtocol {
 
     /// The numbers of the metrics route.
     func metrics() async throws -> Metrics {
-        try JSONDecoder().decode(Metrics.self, from: Data(buffer: try await send(.get, "/metrics/cache").body))
+        try JSONDecoder().decode(Metrics.self, from: Data(try await send(.get, "/metrics/cache").text.utf8))
     }
 }
 
@@ -54,8 +54,14 @@ struct Metrics: Decodable, Equatable {
 
     let hits: Int
     let misses: Int
-    let top_keys: [Pair]
-    let total_cached_keys: Int
+    let topKeys: [Pair]
+    let totalCachedKeys: Int
+
+    enum CodingKeys: String, CodingKey {
+        case hits, misses
+        case topKeys = "top_keys"
+        case totalCachedKeys = "total_cached_keys"
+    }
 }
 
 extension HummingbirdTesting.TestResponse {

@@ -9,7 +9,9 @@ import Testing
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)
-        bench.clock.advance(by: .seconds(59))
+        bench.clock.advance(by: .milliseconds(500))
+        #expect(try await bench.get(from: origin).cacheStatus.contains("ttl=60"))
+        bench.clock.advance(by: .milliseconds(58_500))
         let hit = try await bench.get(from: origin)
         #expect(hit.head.headerFields[.age] == "59")
         #expect(hit.cacheStatus.contains("ttl=1"))
