@@ -14,7 +14,10 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     private let onPush: @Sendable (RedisPush) -> Void
     private let closedPromise: EventLoopPromise<RedisError>
     private let eventLoop: any EventLoop
+    /// Nil once the connection was given up.
     private var context: ChannelHandlerContext?
+    /// Why the connection was given up.
+    private var end: RedisError?
     /// What has been received and not been decoded: less than one message.
     private var received = ByteBuffer()
     private var alarm: Alarm?
@@ -54,7 +57,7 @@ extension RedisChannelHandler {
     ) {
         eventLoop.preconditionInEventLoop()
         guard let context else {
-            return waiter(.failure(RedisError(.unavailable, "the connection is not open")))
+            return waiter(.failure(RedisError(.unavailable, "the connection has ended", underlying: end)))
         }
         switch state.admit(waiter, commands: commands, bytes: bytes.readableBytes, deadline: deadline) {
         case .refuse(let error):
@@ -191,6 +194,7 @@ extension RedisChannelHandler {
         eventLoop.preconditionInEventLoop()
         guard let context else { return }
         self.context = nil
+        end = error
         received = ByteBuffer()
         alarm?.callback.cancel()
         alarm = nil
