@@ -1,0 +1,189 @@
+package import Logging
+package import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// A client of one Redis server, with a few connections that it keeps open and all callers share.
+///
+/// While there is no connection, commands fail at once as `unavailable`: nothing queues. Connections that end are opened
+/// again for as long as `run()` runs; a server that is away at the start is met when it comes.
+package final class RedisClient: Service, RedisCommands {
+    /// What the owner of a client wants to be told.
+    package struct Hooks: Sendable {
+        /// Runs on every connection, before it takes anybody's commands, and may send its own on it.
+        ///
+        /// It sees which server was met: one with another run id has restarted or been replaced, and may have lost
+        /// writes. By then, the connections to the server before it take no more commands. Where it throws, the connection
+        /// is closed, and tried again. It may run for several connections at a time.
+        package var onConnect: @Sendable (RedisConnection, RedisServer) async throws -> Void = { _, _ in }
+
+        /// Called on the connection's event loop, in the order of the stream: it must not block.
+        package var onPush: @Sendable (RedisPush, _ generation: Int) -> Void = { _, _ in }
+
+        package init() {}
+    }
+
+    private let configuration: RedisConfiguration
+    private let hooks: Hooks
+    private let connector: RedisConnector
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+    private let state: Mutex<ClientState<RedisConnection>>
+
+    /// Fails only where the configuration cannot work: whether there is a server turns out in `run()`.
+    package init(
+        _ configuration: RedisConfiguration,
+        hooks: Hooks = Hooks(),
+        logger: Logger,
+        eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        clock: any Clock<Duration> = ContinuousClock()
+    ) throws(RedisError) {
+        self.configuration = configuration
+        self.hooks = hooks
+        self.connector = try RedisConnector(configuration, group: eventLoopGroup)
+        self.clock = clock
+        self.logger = logger
+        self.state = Mutex(ClientState(slots: configuration.connections))
+    }
+
+    package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
+        guard let connection = state.withLock({ $0.next() }) else {
+            let reason = status.lastError
+            throw RedisError(.unavailable, "there is no connection to Redis", underlying: reason)
+        }
+        return try await connection.pipeline(commands, deadline: deadline)
+    }
+
+    package var status: RedisStatus {
+        state.withLock { $0.status }
+    }
+
+    /// Keeps the connections open until the task is cancelled or the service shut down; then lets the commands in flight
+    /// finish, which takes no longer than their deadlines, and returns.
+    package func run() async {
+        state.withLock { $0.start() }
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                for slot in 0..<self.configuration.connections {
+                    group.addTask { await self.keepConnected(slot) }
+                }
+            }
+        }
+        state.withLock { $0.stop() }
+    }
+}
+
+// MARK: One slot
+extension RedisClient {
+    private func keepConnected(_ slot: Int) async {
+        var plan = configuration.reconnecting
+        var generator = SystemRandomNumberGenerator()
+        while !Task.isCancelled {
+            var lifetime = Duration.zero
+            do throws(RedisError) {
+                let connection = try await open(slot)
+                lifetime = await clock.measure { await stay(on: connection) }
+            } catch {
+                guard !Task.isCancelled else { return }
+                left(nil, slot: slot, because: error)
+            }
+            try? await clock.sleep(for: plan.delay(afterLifetime: lifetime, using: &generator))
+        }
+    }
+
+    /// Opens a connection, and lets it take commands once it has been introduced to the owner.
+    private func open(_ slot: Int) async throws(RedisError) -> RedisConnection {
+        let generation = state.withLock { $0.nextGeneration() }
+        let connection = try await connector.connect(generation: generation) { [hooks] push in
+            hooks.onPush(push, generation)
+        }
+        do throws(RedisError) {
+            let server = try await connection.greet(configuration)
+            let strangers = state.withLock { $0.meet(server) }
+            for stranger in strangers {
+                stranger.close(RedisError(.connectionLost, "another server has taken the place of this one"))
+            }
+            try await introduce(connection, server)
+            let entry = state.withLock { $0.join(connection, slot: slot, generation: generation, server: server) }
+            switch entry {
+            case .refused(let error): throw error
+            case .joined(let change): report(change)
+            }
+        } catch {
+            connection.close(error)
+            throw error
+        }
+        // At once if it has ended by now. On the event loop, so that a lost connection gets as few commands as can be.
+        connection.closed.whenSuccess { error in self.left(connection, slot: slot, because: error) }
+        return connection
+    }
+
+    private func introduce(_ connection: RedisConnection, _ server: RedisServer) async throws(RedisError) {
+        do {
+            try await hooks.onConnect(connection, server)
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw RedisError(.unavailable, "the connection was turned down", underlying: error)
+        }
+    }
+
+    /// Returns when the connection has ended; a cancelled task drains it first.
+    private func stay(on connection: RedisConnection) async {
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.watch(connection) }
+                _ = try? await connection.closed.get()
+                group.cancelAll()
+            }
+        } onCancel: {
+            state.withLock { $0.stop() }
+            connection.drain()
+        }
+    }
+
+    /// Pings a connection every now and then: a server that is gone is noticed although nobody asks it anything, and so is
+    /// one whose answers are no longer ours.
+    private func watch(_ connection: RedisConnection) async {
+        for count in 1... {
+            guard (try? await clock.sleep(for: configuration.heartbeat)) != nil else { return }
+            let echo = "larder \(connection.generation) \(count)"
+            let reply = try? await connection.send(.ping(echo), deadline: configuration.connectTimeout)
+            switch reply {
+            // No answer in time is for the connection's patience to judge, an error for those who send commands.
+            case nil, .error, .bulk(ByteBuffer(string: echo)): continue
+            default: connection.close(RedisError(.protocolViolation, "the server answers what somebody else asked"))
+            }
+        }
+    }
+}
+
+// MARK: Telling
+extension RedisClient {
+    private func left(_ connection: RedisConnection?, slot: Int, because error: RedisError) {
+        logger.debug("Redis connection ended", metadata: metadata(error))
+        report(state.withLock { $0.leave(connection, slot: slot, because: error) })
+    }
+
+    /// Logs what is new once, however many connections and attempts it takes.
+    private func report(_ change: ClientState<RedisConnection>.Change) {
+        let status = status
+        switch change {
+        case .none: break
+        case .up:
+            logger.info(
+                "Redis is connected",
+                metadata: [
+                    "redis": "\(configuration.endpoint)", "version": "\(status.server?.version ?? "unknown")",
+                ]
+            )
+        case .down:
+            logger.warning("Redis is not connected", metadata: status.lastError.map(metadata) ?? [:])
+        }
+    }
+
+    private func metadata(_ error: RedisError) -> Logger.Metadata {
+        ["redis": "\(configuration.endpoint)", "error": "\(error)"]
+    }
+}

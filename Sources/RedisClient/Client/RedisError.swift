@@ -1,0 +1,65 @@
+/// Why a command has no result.
+package struct RedisError: Error, Sendable, CustomStringConvertible {
+    package let code: Code
+    package let message: String
+    package let underlying: (any Error)?
+
+    package init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.underlying = underlying
+    }
+
+    package var description: String {
+        underlying.map { "\(code): \(message) (\($0))" } ?? "\(code): \(message)"
+    }
+
+    /// The kind of an error: what it says about the command, and about the server.
+    package struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Base: String {
+            case unavailable, overloaded, deadlineExceeded, cancelled, connectionLost, protocolViolation
+            case refused, unexpectedReply, invalidConfiguration
+        }
+
+        private let base: Base
+
+        package var description: String { base.rawValue }
+
+        /// There was no connection. Nothing was sent.
+        package static let unavailable = Code(base: .unavailable)
+        /// The connection has as much in flight as its limits allow. Nothing was sent.
+        package static let overloaded = Code(base: .overloaded)
+        /// The deadline passed. The server may have done what it was told, or do it yet.
+        package static let deadlineExceeded = Code(base: .deadlineExceeded)
+        /// The caller's task was cancelled. The server may have done what it was told, or do it yet.
+        package static let cancelled = Code(base: .cancelled)
+        /// The connection ended. The server may have done what it was told.
+        package static let connectionLost = Code(base: .connectionLost)
+        /// The server sent what is not RESP3, or too much of it. It may have done what it was told.
+        package static let protocolViolation = Code(base: .protocolViolation)
+        /// The server answered with an error; `reply` has it.
+        package static let refused = Code(base: .refused)
+        /// The server answered with a value of a type that the command never has.
+        package static let unexpectedReply = Code(base: .unexpectedReply)
+        /// The configuration cannot work, whatever the server does.
+        package static let invalidConfiguration = Code(base: .invalidConfiguration)
+    }
+
+    /// The error that the server answered with.
+    package var reply: RedisReplyError? {
+        underlying as? RedisReplyError
+    }
+}
+
+extension RedisError {
+    static func refused(_ reply: RedisReplyError) -> RedisError {
+        RedisError(.refused, "Redis answered with an error", underlying: reply)
+    }
+
+    static func violation(_ violation: RESPViolation) -> RedisError {
+        RedisError(.protocolViolation, "the server broke the protocol", underlying: violation)
+    }
+
+    static let cancelled = RedisError(.cancelled, "the caller was cancelled")
+    static let deadlineExceeded = RedisError(.deadlineExceeded, "no reply before the deadline")
+}

@@ -1,0 +1,97 @@
+package import NIOCore
+
+/// A command for Redis: its name and its arguments, in the order of the wire.
+package struct RedisCommand: Hashable, Sendable {
+    /// An argument. Redis takes all of them as strings; the cases save a conversion.
+    package enum Argument: Hashable, Sendable {
+        case text(String)
+        case bytes(ByteBuffer)
+        case integer(Int64)
+    }
+
+    package var arguments: [Argument]
+
+    /// What to send instead where the server does not know the script that this command calls.
+    package var fallback: [Argument]?
+
+    package init(_ name: String, _ arguments: Argument...) {
+        self.init(name, arguments)
+    }
+
+    package init(_ name: String, _ arguments: [Argument]) {
+        self.arguments = [.text(name)] + arguments
+    }
+}
+
+extension RedisCommand.Argument: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+}
+
+// MARK: The commands that are used
+extension RedisCommand {
+    package static func get(_ key: String) -> RedisCommand {
+        RedisCommand("GET", .text(key))
+    }
+
+    /// Sets a key for as long as `ttl`, which Redis counts in whole milliseconds and wants to be at least one.
+    package static func set(_ key: String, to value: ByteBuffer, for ttl: Duration) -> RedisCommand {
+        RedisCommand("SET", .text(key), .bytes(value), "PX", .integer(max(1, ttl.wholeMilliseconds)))
+    }
+
+    /// Sets a key until it is deleted.
+    package static func set(_ key: String, to value: ByteBuffer) -> RedisCommand {
+        RedisCommand("SET", .text(key), .bytes(value))
+    }
+
+    package static func pttl(_ key: String) -> RedisCommand {
+        RedisCommand("PTTL", .text(key))
+    }
+
+    package static func del(_ keys: [String]) -> RedisCommand {
+        RedisCommand("DEL", keys.map { .text($0) })
+    }
+
+    /// Deletes keys as `del` does, and leaves freeing their memory to a thread of Redis.
+    package static func unlink(_ keys: [String]) -> RedisCommand {
+        RedisCommand("UNLINK", keys.map { .text($0) })
+    }
+
+    package static func hmget(_ key: String, fields: [String]) -> RedisCommand {
+        RedisCommand("HMGET", [.text(key)] + fields.map { .text($0) })
+    }
+
+    package static func hgetall(_ key: String) -> RedisCommand {
+        RedisCommand("HGETALL", .text(key))
+    }
+
+    package static func ping(_ message: String) -> RedisCommand {
+        RedisCommand("PING", .text(message))
+    }
+
+    package static func info(_ section: String) -> RedisCommand {
+        RedisCommand("INFO", .text(section))
+    }
+
+    package static let dbsize = RedisCommand("DBSIZE")
+
+    /// Runs a script: by its digest, and where the server does not know that, by its source.
+    ///
+    /// In a pipeline the second attempt comes after everything else of that pipeline.
+    package static func run(_ script: RedisScript, keys: [String], arguments: [Argument] = []) -> RedisCommand {
+        let rest = [.integer(Int64(keys.count))] + keys.map { .text($0) } + arguments
+        var command = RedisCommand("EVALSHA", [.text(script.digest)] + rest)
+        command.fallback = [.text("EVAL"), .text(script.source)] + rest
+        return command
+    }
+}
+
+extension Duration {
+    /// Milliseconds, rounded towards zero; as many as fit where there are too many.
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        let (sum, carry) = milliseconds.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
+        return overflow || carry ? (seconds < 0 ? .min : .max) : sum
+    }
+}

@@ -1,0 +1,119 @@
+package import NIOCore
+
+/// Whatever takes commands for Redis: a client, or one of its connections.
+package protocol RedisCommands: Sendable {
+    /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
+    func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue]
+}
+
+/// How long a key still lives.
+package enum RedisTimeToLive: Hashable, Sendable {
+    case noSuchKey
+    case forever
+    case expires(in: Duration)
+}
+
+extension RedisCommands {
+    /// Sends one command.
+    package func send(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RESPValue {
+        // A pipeline has as many replies as commands.
+        try await pipeline([command], deadline: deadline)[0]
+    }
+
+    /// The value of a key, or nil where there is no such key.
+    package func get(_ key: String, deadline: Duration) async throws(RedisError) -> ByteBuffer? {
+        try await send(.get(key), deadline: deadline).bytes()
+    }
+
+    package func set(
+        _ key: String,
+        to value: ByteBuffer,
+        for ttl: Duration,
+        deadline: Duration
+    ) async throws(RedisError) {
+        try await send(.set(key, to: value, for: ttl), deadline: deadline).ok()
+    }
+
+    package func pttl(_ key: String, deadline: Duration) async throws(RedisError) -> RedisTimeToLive {
+        switch try await send(.pttl(key), deadline: deadline).integer() {
+        case -2: .noSuchKey
+        case -1: .forever
+        case let milliseconds: .expires(in: .milliseconds(milliseconds))
+        }
+    }
+
+    /// Deletes keys, and returns how many of them there were.
+    package func del(_ keys: [String], deadline: Duration) async throws(RedisError) -> Int64 {
+        guard !keys.isEmpty else { return 0 }
+        return try await send(.del(keys), deadline: deadline).integer()
+    }
+
+    /// Deletes keys, frees their memory later, and returns how many of them there were.
+    package func unlink(_ keys: [String], deadline: Duration) async throws(RedisError) -> Int64 {
+        guard !keys.isEmpty else { return 0 }
+        return try await send(.unlink(keys), deadline: deadline).integer()
+    }
+
+    /// The values of some fields of a hash, in the order asked for; nil where there is no such field.
+    package func hmget(
+        _ key: String,
+        fields: [String],
+        deadline: Duration
+    ) async throws(RedisError) -> [ByteBuffer?] {
+        guard !fields.isEmpty else { return [] }
+        let values = try await send(.hmget(key, fields: fields), deadline: deadline).elements()
+        guard values.count == fields.count else {
+            throw RedisError(.unexpectedReply, "asked for \(fields.count) fields, got \(values.count)")
+        }
+        return try values.map { value throws(RedisError) in try value.bytes() }
+    }
+
+    /// All fields of a hash; none where there is no such key.
+    package func hgetall(_ key: String, deadline: Duration) async throws(RedisError) -> [String: ByteBuffer] {
+        var fields: [String: ByteBuffer] = [:]
+        for pair in try await send(.hgetall(key), deadline: deadline).pairs() {
+            fields[try pair.key.text()] = try pair.value.bytes()
+        }
+        return fields
+    }
+
+    /// Runs a script, and returns what it returns. An error of the script is thrown.
+    package func run(
+        _ script: RedisScript,
+        keys: [String],
+        arguments: [RedisCommand.Argument] = [],
+        deadline: Duration
+    ) async throws(RedisError) -> RESPValue {
+        let reply = try await send(.run(script, keys: keys, arguments: arguments), deadline: deadline)
+        if case .error(let error) = reply { throw .refused(error) }
+        return reply
+    }
+
+    package func ping(deadline: Duration) async throws(RedisError) {
+        let reply = try await send(.ping("ping"), deadline: deadline).text()
+        guard reply == "ping" else { throw RedisError(.unexpectedReply, "PING was not echoed") }
+    }
+
+    /// The keys of the selected database, those that have expired and were not yet removed included.
+    package func dbsize(deadline: Duration) async throws(RedisError) -> Int64 {
+        try await send(.dbsize, deadline: deadline).integer()
+    }
+
+    /// One section of what the server says of itself, name by name.
+    package func info(_ section: String, deadline: Duration) async throws(RedisError) -> [String: String] {
+        try await send(.info(section), deadline: deadline).infoFields()
+    }
+}
+
+extension RESPValue {
+    /// The lines `name:value` of a reply to INFO.
+    func infoFields() throws(RedisError) -> [String: String] {
+        var fields: [String: String] = [:]
+        for line in try text().split(whereSeparator: \.isNewline) {
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            // A heading has no colon.
+            if parts.count == 2 { fields[String(parts[0])] = String(parts[1]) }
+        }
+        return fields
+    }
+}

@@ -1,0 +1,211 @@
+import NIOCore
+
+/// Speaks RESP3 on one channel. It lives on the channel's event loop, and so does everything that touches it.
+///
+/// What to do is decided by `ConnectionState`; this class does it: writes, resumes callers, sets the alarm, closes.
+final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    typealias Reply = Result<[RESPValue], RedisError>
+    typealias Waiter = @Sendable (Reply) -> Void
+
+    private var state: ConnectionState<Waiter>
+    private var decoder: RESPDecoder
+    private let onPush: @Sendable (RedisPush) -> Void
+    private let closedPromise: EventLoopPromise<RedisError>
+    private let eventLoop: any EventLoop
+    /// Nil once the connection was given up.
+    private var context: ChannelHandlerContext?
+    /// Why the connection was given up.
+    private var end: RedisError?
+    /// What has been received and not been decoded: less than one message.
+    private var received = ByteBuffer()
+    private var alarm: Alarm?
+    private var isFlushScheduled = false
+
+    private struct Alarm {
+        let time: NIODeadline
+        let callback: NIOScheduledCallback
+    }
+
+    init(
+        limits: RESPLimits,
+        patience: Duration,
+        eventLoop: any EventLoop,
+        onPush: @escaping @Sendable (RedisPush) -> Void
+    ) {
+        self.state = ConnectionState(limits: limits, patience: TimeAmount(patience))
+        self.decoder = RESPDecoder(limits: limits)
+        self.onPush = onPush
+        self.closedPromise = eventLoop.makePromise()
+        self.eventLoop = eventLoop
+    }
+
+    /// Told why as soon as the connection is given up, which may be before the channel has closed. Never fails.
+    var closed: EventLoopFuture<RedisError> { closedPromise.futureResult }
+}
+
+// MARK: Sending
+extension RedisChannelHandler {
+    /// Sends encoded commands. The waiter of the ticket is called exactly once, on the event loop.
+    func send(
+        _ bytes: ByteBuffer,
+        commands: Int,
+        deadline: NIODeadline,
+        ticket: Ticket,
+        waiter: @escaping Waiter
+    ) {
+        eventLoop.preconditionInEventLoop()
+        guard let context else {
+            return waiter(.failure(RedisError(.unavailable, "the connection has ended", underlying: end)))
+        }
+        switch state.admit(waiter, commands: commands, bytes: bytes.readableBytes, deadline: deadline) {
+        case .refuse(let error):
+            waiter(.failure(error))
+        case .send(let id):
+            context.write(wrapOutboundOut(bytes), promise: nil)
+            scheduleFlush()
+            setAlarm(noLaterThan: deadline)
+            if ticket.punch(id) == .cancelled { abandon(id) }
+        }
+    }
+
+    /// The caller of a batch was cancelled.
+    func abandon(_ id: Int) {
+        eventLoop.preconditionInEventLoop()
+        state.abandon(id)?(.failure(.cancelled))
+        closeIfDrained()
+    }
+
+    /// Flushes once for all that is sent in this turn of the event loop: one system call for many callers.
+    private func scheduleFlush() {
+        guard !isFlushScheduled else { return }
+        isFlushScheduled = true
+        eventLoop.assumeIsolated().execute {
+            self.isFlushScheduled = false
+            self.context?.flush()
+        }
+    }
+}
+
+// MARK: Receiving
+extension RedisChannelHandler {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.context != nil else { return }
+        var bytes = unwrapInboundIn(data)
+        if received.readableBytes == 0 {
+            received = bytes
+        } else {
+            received.writeBuffer(&bytes)
+        }
+        let now = eventLoop.now
+        do {
+            // A push handler or a reply can lead to the connection being closed while it is read.
+            while self.context != nil, let message = try decoder.next(from: &received) {
+                switch message.content {
+                case .push(let push): onPush(push)
+                case .reply(let value): receive(value, bytes: message.size, now: now)
+                }
+            }
+        } catch {
+            close(.violation(error))
+        }
+        discardWhatWasRead()
+    }
+
+    /// Keeps no memory for bytes that have been decoded: a server could see to it that every read ends within a message.
+    private func discardWhatWasRead() {
+        if received.readableBytes == 0 {
+            received = ByteBuffer()
+        } else if received.readerIndex > received.readableBytes {
+            // Moves fewer bytes than have been read since the last time.
+            received.discardReadBytes()
+        }
+    }
+
+    /// The bytes of memory that are kept for what has been received and not been decoded.
+    var memory: Int { received.storageCapacity }
+
+    private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline) {
+        switch state.receive(value, bytes: bytes, now: now) {
+        case .wait: break
+        case .deliver(let waiter, let replies): waiter(.success(replies))
+        case .close(let error): return close(error)
+        }
+        if let death = state.deathTime { setAlarm(noLaterThan: death) }
+        closeIfDrained()
+    }
+}
+
+// MARK: Time
+extension RedisChannelHandler {
+    /// Makes sure that the clock is looked at by then.
+    ///
+    /// There is one alarm for all batches, and it only moves when a batch needs it earlier. Most batches have been answered
+    /// when it rings, so the usual price of a deadline is one comparison.
+    private func setAlarm(noLaterThan time: NIODeadline) {
+        if let alarm {
+            guard time < alarm.time else { return }
+            alarm.callback.cancel()
+        }
+        // Scheduling fails on an event loop that has shut down, and then nobody is left to wait.
+        alarm = try? Alarm(time: time, callback: eventLoop.assumeIsolated().scheduleCallback(at: time, handler: self))
+    }
+
+    func handleScheduledCallback(eventLoop: some EventLoop) {
+        alarm = nil
+        let (expired, verdict) = state.expire(now: eventLoop.now)
+        for waiter in expired { waiter(.failure(.deadlineExceeded)) }
+        if verdict == .dead {
+            return close(RedisError(.connectionLost, "the server stopped answering"))
+        }
+        closeIfDrained()
+        if let next = state.nextExpiry { setAlarm(noLaterThan: next) }
+    }
+}
+
+// MARK: Ending
+extension RedisChannelHandler {
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        close(RedisError(.connectionLost, "the connection was closed"))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        close(RedisError(.connectionLost, "the server closed the connection"))
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close(RedisError(.connectionLost, "the connection failed", underlying: error))
+    }
+
+    /// Takes no more commands, and closes the connection when nobody waits for a reply any more.
+    func drain() {
+        eventLoop.preconditionInEventLoop()
+        state.drain()
+        closeIfDrained()
+    }
+
+    /// Gives the connection up: fails whoever waits, and closes the channel. Only the first call does anything.
+    func close(_ error: RedisError) {
+        eventLoop.preconditionInEventLoop()
+        guard let context else { return }
+        self.context = nil
+        end = error
+        received = ByteBuffer()
+        alarm?.callback.cancel()
+        alarm = nil
+        let left = state.close()
+        closedPromise.succeed(error)
+        for waiter in left { waiter(.failure(error)) }
+        context.close(promise: nil)
+    }
+
+    private func closeIfDrained() {
+        guard state.isDrained else { return }
+        close(RedisError(.unavailable, "the client was shut down"))
+    }
+}

@@ -1,0 +1,58 @@
+/// The server at the other end of a connection, as it introduced itself.
+package struct RedisServer: Hashable, Sendable {
+    /// The name of this life of the server: another one after every restart, and on every replica.
+    ///
+    /// Nil where the server does not tell, because the user may not ask: then nothing is known of restarts.
+    package let runID: String?
+
+    package let version: String
+
+    /// `master` or `replica`.
+    package let role: String
+
+    package init(runID: String?, version: String, role: String) {
+        self.runID = runID
+        self.version = version
+        self.role = role
+    }
+}
+
+extension RedisConnection {
+    /// The first commands of a connection, in one round trip: protocol, user, name, database, and who is there.
+    func greet(_ configuration: RedisConfiguration) async throws(RedisError) -> RedisServer {
+        var hello: [RedisCommand.Argument] = ["3"]
+        if let credentials = configuration.credentials {
+            hello += ["AUTH", .text(credentials.user), .text(credentials.password)]
+        }
+        hello += ["SETNAME", .text(configuration.clientName)]
+
+        var commands = [RedisCommand("HELLO", hello), .info("server")]
+        // A user who may not select a database can still use the first.
+        if configuration.database != 0 {
+            commands.append(RedisCommand("SELECT", .integer(Int64(configuration.database))))
+        }
+
+        let replies = try await pipeline(commands, deadline: configuration.connectTimeout)
+        let greeting = try Greeting(replies[0])
+        let runID: String?
+        if case .error = replies[1] { runID = nil } else { runID = try replies[1].infoFields()["run_id"] }
+        for selected in replies.dropFirst(2) { try selected.ok() }
+        return RedisServer(runID: runID, version: greeting.version, role: greeting.role)
+    }
+}
+
+/// What a server says to HELLO.
+private struct Greeting {
+    let version: String
+    let role: String
+
+    init(_ reply: RESPValue) throws(RedisError) {
+        var fields: [String: RESPValue] = [:]
+        for pair in try reply.pairs() { fields[try pair.key.text()] = pair.value }
+        guard fields["proto"] == .integer(3) else {
+            throw RedisError(.unexpectedReply, "the server does not speak RESP3; Redis 6 is the first that does")
+        }
+        version = try fields["version"]?.text() ?? "unknown"
+        role = try fields["role"]?.text() ?? "unknown"
+    }
+}

@@ -1,0 +1,83 @@
+import NIOCore
+
+/// A connection to a Redis server that any number of tasks share.
+///
+/// Commands are pipelined: nobody waits for the reply of another before sending. A caller that is cancelled, or whose
+/// deadline passes, leaves at once and harms nobody else.
+package final class RedisConnection: RedisCommands {
+    /// The number of this connection among all that its client has ever opened; later ones have higher numbers.
+    package let generation: Int
+
+    /// Told why as soon as the connection is given up. Never fails.
+    let closed: EventLoopFuture<RedisError>
+
+    private let eventLoop: any EventLoop
+    private let handler: NIOLoopBound<RedisChannelHandler>
+
+    /// Wraps the handler of a channel; to be called on the channel's event loop.
+    init(_ handler: RedisChannelHandler, generation: Int) {
+        self.generation = generation
+        self.closed = handler.closed
+        self.eventLoop = handler.closed.eventLoop
+        self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+    }
+
+    /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
+    ///
+    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline, within
+    /// the same deadline.
+    package func pipeline(
+        _ commands: [RedisCommand],
+        deadline: Duration
+    ) async throws(RedisError) -> [RESPValue] {
+        guard !commands.isEmpty else { return [] }
+        let deadline = eventLoop.now + TimeAmount(deadline)
+        var replies = try await exchange(commands.map(\.arguments), deadline: deadline)
+
+        let unknown = commands.indices.filter { commands[$0].fallback != nil && replies[$0].isUnknownScript }
+        guard !unknown.isEmpty else { return replies }
+        let again = try await exchange(unknown.compactMap { commands[$0].fallback }, deadline: deadline)
+        for (index, reply) in zip(unknown, again) { replies[index] = reply }
+        return replies
+    }
+
+    private func exchange(
+        _ commands: [[RedisCommand.Argument]],
+        deadline: NIODeadline
+    ) async throws(RedisError) -> [RESPValue] {
+        guard !Task.isCancelled else { throw .cancelled }
+        var buffer = ByteBuffer()
+        for command in commands { RESPEncoder.encode(command, into: &buffer) }
+        let (bytes, ticket) = (buffer, Ticket())
+        let reply: RedisChannelHandler.Reply = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                eventLoop.execute { [handler] in
+                    handler.value.send(bytes, commands: commands.count, deadline: deadline, ticket: ticket) { reply in
+                        continuation.resume(returning: reply)
+                    }
+                }
+            }
+        } onCancel: {
+            guard let id = ticket.cancel() else { return }
+            eventLoop.execute { [handler] in handler.value.abandon(id) }
+        }
+        return try reply.get()
+    }
+
+    /// Takes no more commands, and closes when those in flight have been answered or given up.
+    func drain() {
+        eventLoop.execute { [handler] in handler.value.drain() }
+    }
+
+    /// Closes at once. Whoever waits for a reply gets the error.
+    func close(_ error: RedisError) {
+        eventLoop.execute { [handler] in handler.value.close(error) }
+    }
+}
+
+extension RESPValue {
+    fileprivate var isUnknownScript: Bool {
+        guard case .error(let error) = self else { return false }
+        return error.code == "NOSCRIPT"
+    }
+}

@@ -1,0 +1,188 @@
+package import NIOCore
+
+/// A whole message of the server with the bytes it took on the wire, attributes in front of it included.
+package struct RESPMessage: Hashable, Sendable {
+    package enum Content: Hashable, Sendable {
+        case reply(RESPValue)
+        case push(RedisPush)
+    }
+
+    package let content: Content
+    package let size: Int
+}
+
+/// Turns the bytes of a connection into messages, however they are cut.
+///
+/// The decoder keeps its place: aggregates under way lie on an explicit stack, and what was read once is never read
+/// again. A reply that arrives byte by byte costs what it costs in one piece. (Redis' own client library, hiredis, reads
+/// the same way: `deps/hiredis/read.c`.)
+///
+/// Nothing is allocated on the word of the server: counts and lengths are compared with the limits when they are
+/// announced, and memory grows with what has arrived. After an error the decoder must not be used again.
+package struct RESPDecoder: Sendable {
+    private let limits: RESPLimits
+    /// The aggregates that are open, the outermost first. None of them is complete.
+    private var stack: [Aggregate] = []
+    /// The bulk string whose header has been read, and whose bytes are awaited.
+    private var awaited: (kind: RESPLine.Bulk, length: Int)?
+    /// How much of an unfinished line has been searched for its end.
+    private var searched = 0
+    /// The bytes that the message under way has taken so far.
+    private var bytes = 0
+    /// The elements that the aggregates of the message under way have announced so far.
+    private var elements = 0
+
+    private struct Aggregate {
+        let kind: RESPLine.Aggregate
+        var missing: Int
+        var values: [RESPValue] = []
+    }
+
+    package init(limits: RESPLimits) {
+        precondition(limits.replyBytes < 1 << 30, "A reply must fit into a ByteBuffer, with room for it to grow.")
+        self.limits = limits
+    }
+
+    /// Takes the next whole message from the front of `buffer`, or takes what it can and returns nil.
+    package mutating func next(from buffer: inout ByteBuffer) throws(RESPViolation) -> RESPMessage? {
+        while let item = try readItem(from: &buffer) {
+            guard let content = try place(item) else { continue }
+            defer { (bytes, elements) = (0, 0) }
+            return RESPMessage(content: content, size: bytes)
+        }
+        return nil
+    }
+}
+
+// MARK: Reading
+extension RESPDecoder {
+    /// What can be understood without looking further.
+    private enum Item {
+        case value(RESPValue)
+        case opening(RESPLine.Aggregate, count: Int)
+    }
+
+    private mutating func readItem(from buffer: inout ByteBuffer) throws(RESPViolation) -> Item? {
+        if awaited == nil {
+            guard let line = try readLine(from: &buffer) else { return nil }
+            switch try RESPLine(parsing: line) {
+            case .value(let value): return .value(value)
+            case .aggregate(let kind, let count): return .opening(kind, count: count)
+            case .bulk(let kind, let length):
+                guard length <= limits.bulkLength else { throw .bulkTooLong }
+                try take(length, and: 2)
+                awaited = (kind, length)
+            }
+        }
+        return try readBulk(from: &buffer).map { .value($0) }
+    }
+
+    private mutating func readLine(from buffer: inout ByteBuffer) throws(RESPViolation) -> ByteBuffer? {
+        let view = buffer.readableBytesView
+        guard let end = view.dropFirst(searched).firstIndex(where: { $0 == .carriageReturn || $0 == .lineFeed }) else {
+            searched = view.count
+            guard searched <= limits.lineLength else { throw .lineTooLong }
+            return nil
+        }
+        let length = end - view.startIndex
+        guard length <= limits.lineLength else { throw .lineTooLong }
+        guard view[end] == .carriageReturn else { throw .malformed(.ending) }
+        searched = length
+        guard end + 1 < view.endIndex else { return nil }
+        guard view[end + 1] == .lineFeed else { throw .malformed(.ending) }
+        searched = 0
+        try take(length, and: 2)
+        let line = buffer.readSlice(length: length)
+        buffer.moveReaderIndex(forwardBy: 2)
+        return line
+    }
+
+    private mutating func readBulk(from buffer: inout ByteBuffer) throws(RESPViolation) -> RESPValue? {
+        guard let (kind, length) = awaited, buffer.readableBytes - 2 >= length,
+            var bulk = buffer.readSlice(length: length),
+            let ending = buffer.readInteger(as: UInt16.self)
+        else { return nil }
+        awaited = nil
+        guard ending == 0x0d0a else { throw .unterminatedBulk }
+        switch kind {
+        case .string: return .bulk(bulk)
+        case .error: return .error(RedisReplyError(String(buffer: bulk)))
+        case .verbatim:
+            // Three letters that name the format, a colon, the text.
+            guard let prefix = bulk.readInteger(as: UInt32.self), UInt8(truncatingIfNeeded: prefix) == UInt8(ascii: ":")
+            else { throw .malformed(.verbatim) }
+            return .bulk(bulk)
+        }
+    }
+
+    /// Counts bytes of the message under way. Both numbers are within their own limits already.
+    private mutating func take(_ length: Int, and ending: Int) throws(RESPViolation) {
+        let limit = stack.first?.kind == .push ? limits.pushBytes : limits.replyBytes
+        let (sum, overflow) = bytes.addingReportingOverflow(length)
+        let (total, carry) = sum.addingReportingOverflow(ending)
+        guard !overflow, !carry, total <= limit else { throw .messageTooLarge }
+        bytes = total
+    }
+}
+
+// MARK: Building
+extension RESPDecoder {
+    /// Puts an item where it belongs, and returns the message that it completes.
+    private mutating func place(_ item: Item) throws(RESPViolation) -> RESPMessage.Content? {
+        switch item {
+        case .value(let value):
+            guard !stack.isEmpty else { return .reply(value) }
+            add(value)
+        case .opening(let kind, let count):
+            try open(kind, count: count)
+        }
+        while let innermost = stack.last, innermost.missing == 0 {
+            stack.removeLast()
+            let value: RESPValue
+            switch innermost.kind {
+            case .array: value = .array(innermost.values)
+            case .set: value = .set(innermost.values)
+            case .map: value = .map(Self.pairs(innermost.values))
+            case .push: return .push(try Self.push(innermost.values))
+            // Whatever an attribute describes follows it, and still has to be read.
+            case .attribute: continue
+            }
+            guard !stack.isEmpty else { return .reply(value) }
+            add(value)
+        }
+        return nil
+    }
+
+    private mutating func open(_ kind: RESPLine.Aggregate, count: Int) throws(RESPViolation) {
+        let isPaired = kind == .map || kind == .attribute
+        let (number, overflow) = count.multipliedReportingOverflow(by: isPaired ? 2 : 1)
+        guard !overflow, number <= limits.elements - elements else { throw .tooManyElements }
+        guard stack.count < limits.depth else { throw .tooDeep }
+        guard kind != .push || stack.isEmpty else { throw .nestedPush }
+        elements += number
+        stack.append(Aggregate(kind: kind, missing: number))
+    }
+
+    private mutating func add(_ value: RESPValue) {
+        let innermost = stack.count - 1
+        stack[innermost].values.append(value)
+        stack[innermost].missing -= 1
+    }
+
+    private static func pairs(_ values: [RESPValue]) -> [RESPValue.Pair] {
+        stride(from: 0, to: values.count, by: 2).map { RESPValue.Pair(values[$0], values[$0 + 1]) }
+    }
+
+    private static func push(_ values: [RESPValue]) throws(RESPViolation) -> RedisPush {
+        switch values.first {
+        case .status(let kind): RedisPush(kind: kind, values: Array(values.dropFirst()))
+        case .bulk(let kind): RedisPush(kind: String(buffer: kind), values: Array(values.dropFirst()))
+        default: throw .namelessPush
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate static let carriageReturn = UInt8(ascii: "\r")
+    fileprivate static let lineFeed = UInt8(ascii: "\n")
+}

@@ -1,0 +1,110 @@
+import NIOCore
+
+/// One line of RESP3: a value that is complete in itself, or the header of something longer.
+enum RESPLine {
+    case value(RESPValue)
+    case bulk(Bulk, length: Int)
+    /// `count` is the number on the wire, which for maps and attributes counts pairs.
+    case aggregate(Aggregate, count: Int)
+
+    enum Bulk { case string, error, verbatim }
+    enum Aggregate { case array, set, map, push, attribute }
+}
+
+extension RESPLine {
+    /// Parses a line that has lost its CRLF.
+    init(parsing line: ByteBuffer) throws(RESPViolation) {
+        var rest = line
+        guard let type = rest.readInteger(as: UInt8.self) else { throw .malformed(.ending) }
+        switch type {
+        case UInt8(ascii: "+"): self = .value(.status(String(buffer: rest)))
+        case UInt8(ascii: "-"): self = .value(.error(RedisReplyError(String(buffer: rest))))
+        case UInt8(ascii: ":"): self = .value(.integer(try Self.integer(rest, of: .integer)))
+        case UInt8(ascii: ","): self = .value(.double(try Self.double(rest)))
+        case UInt8(ascii: "("): self = .value(.bigNumber(try Self.bigNumber(rest)))
+        case UInt8(ascii: "#"): self = .value(.boolean(try Self.boolean(rest)))
+        case UInt8(ascii: "_"):
+            guard rest.readableBytes == 0 else { throw .malformed(.null) }
+            self = .value(.null)
+        case UInt8(ascii: "$"): self = try Self.length(rest).map { .bulk(.string, length: $0) } ?? .value(.null)
+        case UInt8(ascii: "*"): self = try Self.length(rest).map { .aggregate(.array, count: $0) } ?? .value(.null)
+        case UInt8(ascii: "!"): self = .bulk(.error, length: try Self.definiteLength(rest))
+        case UInt8(ascii: "="): self = .bulk(.verbatim, length: try Self.definiteLength(rest))
+        case UInt8(ascii: "~"): self = .aggregate(.set, count: try Self.definiteLength(rest))
+        case UInt8(ascii: "%"): self = .aggregate(.map, count: try Self.definiteLength(rest))
+        case UInt8(ascii: "|"): self = .aggregate(.attribute, count: try Self.definiteLength(rest))
+        case UInt8(ascii: ">"): self = .aggregate(.push, count: try Self.definiteLength(rest))
+        // ";" is a chunk of a streamed string, "." the end of a streamed aggregate.
+        case UInt8(ascii: ";"), UInt8(ascii: "."): throw .streamed
+        default: throw .unknownType(type)
+        }
+    }
+
+    /// A length or count, or nil for RESP2's -1, which says null.
+    private static func length(_ text: ByteBuffer) throws(RESPViolation) -> Int? {
+        if text.readableBytesView.elementsEqual("?".utf8) { throw .streamed }
+        let number = try integer(text, of: .length)
+        if number == -1 { return nil }
+        guard number >= 0, let length = Int(exactly: number) else { throw .malformed(.length) }
+        return length
+    }
+
+    private static func definiteLength(_ text: ByteBuffer) throws(RESPViolation) -> Int {
+        guard let length = try length(text) else { throw .malformed(.length) }
+        return length
+    }
+
+    /// An optional sign and at least one digit, within 64 bits.
+    private static func integer(_ text: ByteBuffer, of line: RESPViolation.Line) throws(RESPViolation) -> Int64 {
+        var digits = text.readableBytesView[...]
+        let negative = digits.first == UInt8(ascii: "-")
+        if negative || digits.first == UInt8(ascii: "+") { digits = digits.dropFirst() }
+        guard !digits.isEmpty else { throw .malformed(line) }
+        var number: Int64 = 0
+        for byte in digits {
+            guard isDigit(byte) else { throw .malformed(line) }
+            let digit = Int64(byte - UInt8(ascii: "0"))
+            let (shifted, overflow) = number.multipliedReportingOverflow(by: 10)
+            // Downwards for negative numbers: the smallest has no positive twin.
+            let (sum, carry) =
+                negative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+            guard !overflow, !carry else { throw .malformed(line) }
+            number = sum
+        }
+        return number
+    }
+
+    private static func double(_ text: ByteBuffer) throws(RESPViolation) -> Double {
+        switch String(buffer: text) {
+        case "inf", "+inf": return .infinity
+        case "-inf": return -.infinity
+        case "nan", "-nan": return .nan
+        case let text:
+            // Swift reads hexadecimal and "infinity" too; RESP3 has neither.
+            guard text.utf8.allSatisfy({ isDigit($0) || "+-.eE".utf8.contains($0) }), let number = Double(text) else {
+                throw .malformed(.double)
+            }
+            return number
+        }
+    }
+
+    private static func bigNumber(_ text: ByteBuffer) throws(RESPViolation) -> String {
+        let number = String(buffer: text)
+        let digits =
+            number.utf8.first.map { "+-".utf8.contains($0) } == true ? number.utf8.dropFirst() : number.utf8[...]
+        guard !digits.isEmpty, digits.allSatisfy(isDigit) else { throw .malformed(.bigNumber) }
+        return number
+    }
+
+    private static func boolean(_ text: ByteBuffer) throws(RESPViolation) -> Bool {
+        switch String(buffer: text) {
+        case "t": return true
+        case "f": return false
+        default: throw .malformed(.boolean)
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+}

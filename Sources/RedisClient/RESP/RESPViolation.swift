@@ -1,0 +1,43 @@
+/// What a server sent that is not RESP3, or more of it than the limits allow.
+///
+/// After a violation nobody can tell where the next reply begins, so the connection is of no further use.
+package enum RESPViolation: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A line that begins with a byte that names no type.
+    case unknownType(UInt8)
+    /// A streamed string or aggregate. Redis has never sent one, and its length would be anyone's guess.
+    case streamed
+    /// A line that does not read as its type demands.
+    case malformed(Line)
+    /// A bulk string that is not followed by CRLF.
+    case unterminatedBulk
+    /// A push inside of a reply.
+    case nestedPush
+    /// A push that does not begin with its kind.
+    case namelessPush
+    case lineTooLong
+    case bulkTooLong
+    case tooManyElements
+    case tooDeep
+    case messageTooLarge
+
+    /// The kinds of lines that can be malformed.
+    package enum Line: String, Hashable, Sendable {
+        case ending, length, integer, double, boolean, null, bigNumber, verbatim
+    }
+
+    package var description: String {
+        switch self {
+        case .unknownType(let byte): "a line begins with byte \(byte), which names no type"
+        case .streamed: "streamed types are not supported"
+        case .malformed(let line): "malformed \(line.rawValue)"
+        case .unterminatedBulk: "a bulk string is not followed by CRLF"
+        case .nestedPush: "a push inside of a reply"
+        case .namelessPush: "a push that does not begin with its kind"
+        case .lineTooLong: "a line is longer than the limit"
+        case .bulkTooLong: "a bulk string is longer than the limit"
+        case .tooManyElements: "a reply has more elements than the limit"
+        case .tooDeep: "a reply nests deeper than the limit"
+        case .messageTooLarge: "a reply or push is larger than the limit"
+        }
+    }
+}

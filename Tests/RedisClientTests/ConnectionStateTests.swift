@@ -1,0 +1,305 @@
+import NIOCore
+import Testing
+
+@testable import RedisClient
+
+/// Waiters are names, times are seconds.
+@Suite struct ConnectionStateTests {
+    private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> Subject {
+        var limits = RESPLimits()
+        change(&limits)
+        return Subject(ConnectionState(limits: limits, patience: .seconds(5)))
+    }
+
+    @Test("replies go to those who asked, in the order of asking")
+    func ordersReplies() {
+        let state = state()
+        #expect(state.send("a") == 1)
+        #expect(state.send("b", commands: 2) == 2)
+        #expect(state.reply("1") == "a: 1")
+        #expect(state.reply("2") == "wait")
+        #expect(state.reply("3") == "b: 2 3")
+    }
+
+    @Test("a tombstone swallows the replies of the one who left, and no others")
+    func swallows() throws {
+        let state = state()
+        let first = try #require(state.send("a", commands: 2))
+        state.send("b")
+        #expect(state.abandon(first) == "a")
+        #expect(state.abandon(first) == nil)
+        #expect(state.reply("1") == "wait")
+        #expect(state.reply("2") == "wait")
+        #expect(state.reply("3") == "b: 3")
+    }
+
+    @Test("a caller may leave between two replies of its batch")
+    func leavesHalfway() throws {
+        let state = state()
+        let first = try #require(state.send("a", commands: 2))
+        state.send("b")
+        #expect(state.reply("1") == "wait")
+        #expect(state.abandon(first) == "a")
+        #expect(state.reply("2") == "wait")
+        #expect(state.reply("3") == "b: 3")
+    }
+
+    @Test("a caller that leaves after its reply has nothing to leave")
+    func leavesTooLate() throws {
+        let state = state()
+        let first = try #require(state.send("a"))
+        #expect(state.reply("1") == "a: 1")
+        #expect(state.abandon(first) == nil)
+        #expect(state.abandon(99) == nil)
+        #expect(state.abandon(0) == nil)
+        let second = try #require(state.send("b"))
+        #expect(second == first + 1)
+        #expect(state.abandon(second) == "b")
+    }
+
+    @Test("a reply that nobody asked for closes the connection")
+    func refusesUnasked() {
+        let state = state()
+        state.send("a")
+        #expect(state.reply("1") == "a: 1")
+        #expect(state.reply("2") == "close: protocolViolation")
+    }
+
+    @Test("deadlines release their callers, and the connection lives on")
+    func expires() {
+        let state = state()
+        state.send("a", deadline: 10)
+        state.send("b", deadline: 3)
+        #expect(state.nextExpiry == 3)
+        #expect(state.expire(now: 2) == [])
+        #expect(state.expire(now: 3) == ["b"])
+        #expect(state.expire(now: 3) == [])
+        #expect(state.nextExpiry == 10)
+        #expect(state.reply("1") == "a: 1")
+        #expect(state.reply("2") == "wait")
+        #expect(state.nextExpiry == nil)
+    }
+
+    @Test("a connection is dead when its oldest command is overdue by more than its patience")
+    func dies() {
+        let state = state()
+        state.send("a", deadline: 1)
+        state.send("b", deadline: 60)
+        #expect(state.expire(now: 1) == ["a"])
+        #expect(state.nextExpiry == 6)
+        #expect(state.expire(now: 5.999) == [])
+        #expect(state.expire(now: 6) == ["dead"])
+        #expect(state.close() == ["b"])
+    }
+
+    @Test("a command is not blamed for the time it waited behind another")
+    func isFairToTheSecond() {
+        let state = state()
+        state.send("a", deadline: 30)
+        state.send("b", deadline: 1)
+        #expect(state.expire(now: 1) == ["b"])
+        #expect(state.expire(now: 20) == [])
+        #expect(state.reply("1", now: 25) == "a: 1")
+        #expect(state.expire(now: 29) == [])
+        #expect(state.nextExpiry == 30)
+        #expect(state.expire(now: 30) == ["dead"])
+    }
+
+    @Test("commands in flight are limited, tombstones included")
+    func limitsCommands() throws {
+        let state = state { $0.commandsInFlight = 3 }
+        let first = try #require(state.send("a", commands: 2))
+        #expect(state.abandon(first) == "a")
+        #expect(state.send("b", commands: 2) == nil)
+        #expect(state.send("c") == 2)
+        #expect(state.send("d") == nil)
+        #expect(state.reply("1") == "wait")
+        #expect(state.send("e") == nil, "half of a batch is not answered")
+        #expect(state.reply("2") == "wait")
+        #expect(state.send("f", commands: 2) == 3)
+    }
+
+    @Test("bytes in flight are limited, tombstones included")
+    func limitsBytes() throws {
+        let state = state { $0.bytesInFlight = 100 }
+        #expect(state.send("a", bytes: 101) == nil)
+        let first = try #require(state.send("a", bytes: 60))
+        #expect(state.abandon(first) == "a")
+        #expect(state.send("b", bytes: 41) == nil)
+        #expect(state.send("c", bytes: 40) == 2)
+        #expect(state.reply("1") == "wait")
+        #expect(state.send("d", bytes: 60) == 3)
+    }
+
+    @Test("the replies held back for one pipeline are limited")
+    func limitsHeldReplies() throws {
+        let state = state { $0.pipelineBytes = 100 }
+        state.send("a", commands: 3)
+        #expect(state.reply("1", bytes: 50) == "wait")
+        #expect(state.reply("2", bytes: 50) == "wait")
+        #expect(state.reply("3", bytes: 1) == "close: protocolViolation")
+    }
+
+    @Test("replies that a tombstone swallows are not held back")
+    func forgetsSwallowedReplies() throws {
+        let state = state { $0.pipelineBytes = 100 }
+        let first = try #require(state.send("a", commands: 3))
+        state.send("b")
+        #expect(state.reply("1", bytes: 90) == "wait")
+        #expect(state.abandon(first) == "a")
+        #expect(state.reply("2", bytes: 90) == "wait")
+        #expect(state.reply("3", bytes: 90) == "wait")
+        #expect(state.reply("4", bytes: 90) == "b: 4")
+    }
+
+    @Test("a draining connection answers those who wait and takes no more")
+    func drains() throws {
+        let state = state()
+        let first = try #require(state.send("a"))
+        state.send("b")
+        #expect(!state.isDrained)
+        state.drain()
+        #expect(state.send("c") == nil)
+        #expect(!state.isDrained)
+        #expect(state.abandon(first) == "a")
+        #expect(!state.isDrained)
+        #expect(state.reply("1") == "wait")
+        #expect(state.reply("2") == "b: 2")
+        #expect(state.isDrained)
+    }
+
+    @Test("tombstones do not keep a draining connection open")
+    func drainsTombstones() throws {
+        let state = state()
+        let first = try #require(state.send("a"))
+        state.drain()
+        #expect(state.abandon(first) == "a")
+        #expect(state.isDrained)
+    }
+
+    @Test("closing fails whoever waits, and nobody twice")
+    func closes() throws {
+        let state = state()
+        state.send("a")
+        let second = try #require(state.send("b"))
+        state.send("c")
+        #expect(state.abandon(second) == "b")
+        #expect(state.close() == ["a", "c"])
+        #expect(state.close() == [])
+        #expect(state.send("d") == nil)
+        #expect(state.reply("1") == "wait")
+        #expect(state.expire(now: 100) == [])
+        #expect(state.nextExpiry == nil)
+    }
+
+    @Test("any order of events serves every caller exactly once")
+    func model() {
+        let seed = UInt64.random(in: .min ... .max)
+        print("seed of connection events: \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<200 { Model(seed: seed).run(using: &generator) }
+    }
+}
+
+/// The same queue, told by its simplest means: who is owed what.
+private struct Model {
+    let seed: UInt64
+    let state = Subject(ConnectionState(limits: RESPLimits(), patience: .seconds(1_000_000)))
+    var queue: [(name: String, id: Int, missing: Int, replies: [RESPValue], deadline: Int)] = []
+    var waiting: Set<String> = []
+    var now = 0
+
+    init(seed: UInt64) { self.seed = seed }
+
+    func run(using generator: inout SeededGenerator) {
+        var model = self
+        for step in 0..<60 { model.step(step, using: &generator) }
+        #expect(Set(model.state.close()) == model.waiting, "seed \(seed)")
+    }
+
+    mutating func step(_ step: Int, using generator: inout SeededGenerator) {
+        now += Int.random(in: 0...2, using: &generator)
+        switch Int.random(in: 0..<10, using: &generator) {
+        case 0..<4:
+            let (name, commands) = ("\(step)", Int.random(in: 1...3, using: &generator))
+            let deadline = now + Int.random(in: 1...20, using: &generator)
+            guard let id = state.send(name, commands: commands, deadline: Double(deadline)) else {
+                Issue.record("refused, seed \(seed)")
+                return
+            }
+            queue.append((name, id, commands, [], deadline))
+            waiting.insert(name)
+        case 4..<8:
+            guard !queue.isEmpty else { return }
+            queue[0].missing -= 1
+            queue[0].replies.append(.status("\(step)"))
+            let served = state.reply("\(step)", now: Double(now))
+            guard queue[0].missing == 0 else { return #expect(served == "wait", "seed \(seed)") }
+            let (name, _, _, replies, _) = queue.removeFirst()
+            let expected =
+                waiting.remove(name) == nil ? "wait" : "\(name): \(replies.map(\.told).joined(separator: " "))"
+            #expect(served == expected, "seed \(seed)")
+        case 8:
+            guard let (name, id, _, _, _) = queue.randomElement(using: &generator) else { return }
+            #expect(state.abandon(id) == waiting.remove(name), "seed \(seed)")
+        default:
+            let overdue = Set(queue.filter { $0.deadline <= now }.map(\.name)).intersection(waiting)
+            #expect(Set(state.expire(now: Double(now))) == overdue, "seed \(seed)")
+            waiting.subtract(overdue)
+        }
+    }
+}
+
+/// A state whose answers can be compared in a line. (A class: an expectation does not mutate a value.)
+private final class Subject {
+    private var state: ConnectionState<String>
+
+    init(_ state: ConnectionState<String>) {
+        self.state = state
+    }
+
+    /// The id of the batch, or nil if it was refused.
+    @discardableResult
+    func send(_ name: String, commands: Int = 1, bytes: Int = 1, deadline: Double = 1000) -> Int? {
+        switch state.admit(name, commands: commands, bytes: bytes, deadline: .seconds(deadline)) {
+        case .send(let id): id
+        case .refuse: nil
+        }
+    }
+
+    /// What came of a reply.
+    func reply(_ text: String, bytes: Int = 1, now: Double = 0) -> String {
+        switch state.receive(.status(text), bytes: bytes, now: .seconds(now)) {
+        case .wait: "wait"
+        case .deliver(let name, let replies): "\(name): \(replies.map(\.told).joined(separator: " "))"
+        case .close(let error): "close: \(error.code)"
+        }
+    }
+
+    /// Those whose deadline has passed, and whether the connection is dead.
+    func expire(now: Double) -> [String] {
+        let (waiters, verdict) = state.expire(now: .seconds(now))
+        return verdict == .dead ? waiters + ["dead"] : waiters
+    }
+
+    var nextExpiry: Double? {
+        state.nextExpiry.map { Double($0.uptimeNanoseconds) / 1_000_000_000 }
+    }
+
+    func abandon(_ id: Int) -> String? { state.abandon(id) }
+    func drain() { state.drain() }
+    var isDrained: Bool { state.isDrained }
+    func close() -> [String] { state.close() }
+}
+
+extension RESPValue {
+    fileprivate var told: String {
+        if case .status(let text) = self { text } else { "?" }
+    }
+}
+
+extension NIODeadline {
+    fileprivate static func seconds(_ seconds: Double) -> NIODeadline {
+        .uptimeNanoseconds(UInt64(seconds * 1_000_000_000))
+    }
+}

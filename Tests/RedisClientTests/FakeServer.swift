@@ -1,0 +1,184 @@
+import Logging
+import NIOCore
+import NIOPosix
+import RedisClient
+import Synchronization
+import Testing
+
+/// A server on a real socket that answers whatever a test wants it to.
+final class FakeServer: Sendable {
+    enum Answer: Sendable {
+        case send(String)
+        case sendAndClose(String)
+        /// Sends the same again and again, for as long as the client takes it.
+        case flood(String)
+        case nothing
+    }
+
+    /// Answers a command that arrived on a connection; connections are counted from zero.
+    typealias Script = @Sendable (_ command: [String], _ connection: Int) -> Answer
+
+    let port: Int
+    /// All commands that have arrived, as lines.
+    let commands = Inbox<String>()
+    private let channel: any Channel
+    private let script: Mutex<Script>
+    private let children = Mutex<[any Channel]>([])
+
+    private init(channel: any Channel, script: @escaping Script, port: Int) {
+        self.channel = channel
+        self.script = Mutex(script)
+        self.port = port
+    }
+
+    static func start(_ script: @escaping Script) async throws -> FakeServer {
+        let server = Mutex<FakeServer?>(nil)
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let server = server.withLock({ $0 }) else { return }
+                    let number = server.children.withLock { children in
+                        children.append(channel)
+                        return children.count - 1
+                    }
+                    try channel.pipeline.syncOperations.addHandler(FakeServerHandler(server, number))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let fake = FakeServer(channel: channel, script: script, port: channel.localAddress?.port ?? 0)
+        server.withLock { $0 = fake }
+        return fake
+    }
+
+    /// How many connections there have been.
+    var connections: Int { children.withLock { $0.count } }
+
+    func change(_ script: @escaping Script) {
+        self.script.withLock { $0 = script }
+    }
+
+    func answer(_ command: [String], _ connection: Int) -> Answer {
+        commands.add(command.joined(separator: " "))
+        return script.withLock { $0 }(command, connection)
+    }
+
+    /// Says something to a client that asked nothing.
+    func say(_ text: String, on connection: Int) {
+        let child = children.withLock { $0[connection] }
+        child.writeAndFlush(ByteBuffer(string: text), promise: nil)
+    }
+
+    /// Ends a connection.
+    func cut(_ connection: Int) {
+        children.withLock { $0[connection] }.close(promise: nil)
+    }
+
+    func stop() async {
+        try? await channel.close()
+        for child in children.withLock({ $0 }) { try? await child.close() }
+    }
+
+    /// What a healthy server answers, which echoes the keys of GET.
+    static func sane(_ command: [String], runID: String = "run-1") -> Answer {
+        switch command.first {
+        case "HELLO": .send("%3\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n+role\r\n+master\r\n")
+        case "INFO": .send("=\(runID.utf8.count + 13)\r\ntxt:run_id:\(runID)\r\n\r\n")
+        case "GET", "PING": .send("$\(command[1].utf8.count)\r\n\(command[1])\r\n")
+        default: .send("+OK\r\n")
+        }
+    }
+}
+
+private final class FakeServerHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let server: FakeServer
+    private let number: Int
+    private var decoder = RESPDecoder(limits: RESPLimits())
+    private var buffer = ByteBuffer()
+
+    init(_ server: FakeServer, _ number: Int) {
+        (self.server, self.number) = (server, number)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        buffer.writeImmutableBuffer(unwrapInboundIn(data))
+        while let message = try? decoder.next(from: &buffer) {
+            guard case .reply(.array(let words)) = message.content else { return }
+            switch server.answer(words.map { (try? $0.text()) ?? "?" }, number) {
+            case .nothing: break
+            case .send(let text): context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+            case .sendAndClose(let text):
+                context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil)
+                context.close(promise: nil)
+            case .flood(let text): flood(ByteBuffer(string: text), context: context)
+            }
+        }
+    }
+
+    private func flood(_ bytes: ByteBuffer, context: ChannelHandlerContext) {
+        let loop = context.eventLoop
+        let bound = NIOLoopBound((self, context), eventLoop: loop)
+        context.writeAndFlush(wrapOutboundOut(bytes)).whenSuccess {
+            // In another turn: a write that succeeds at once would pile up calls.
+            loop.execute {
+                let (handler, context) = bound.value
+                handler.flood(bytes, context: context)
+            }
+        }
+    }
+}
+
+extension RedisConfiguration {
+    /// A local server, with times that suit a test.
+    static func local(_ port: Int) -> RedisConfiguration {
+        var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
+        configuration.reconnecting = ReconnectPlan(first: .milliseconds(2), longest: .milliseconds(20))
+        return configuration
+    }
+}
+
+/// Logs nothing.
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// Runs a client while `body` runs.
+func withClient<Result: Sendable>(
+    _ configuration: RedisConfiguration,
+    hooks: RedisClient.Hooks = .init(),
+    logger: Logger = silent,
+    clock: any Clock<Duration> = ContinuousClock(),
+    _ body: (RedisClient) async throws -> Result
+) async throws -> Result {
+    let client = try RedisClient(configuration, hooks: hooks, logger: logger, clock: clock)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await client.run() }
+        defer { group.cancelAll() }
+        return try await body(client)
+    }
+}
+
+/// Waits for something that another process or thread is about to do, and fails if it does not.
+func eventually(
+    within limit: Duration = .seconds(10),
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () async throws -> Bool
+) async throws {
+    let end = ContinuousClock.now + limit
+    while ContinuousClock.now < end {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    Issue.record("it did not happen within \(limit)", sourceLocation: sourceLocation)
+}
+
+/// The code of the error that is thrown, if one is.
+func errorCode(_ body: () async throws -> Void) async -> RedisError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? RedisError)?.code
+    }
+}

@@ -1,0 +1,338 @@
+import Foundation
+import NIOCore
+import Testing
+
+@testable import RedisClient
+
+/// A real Redis, which these tests start themselves. Without redis-server they fail.
+@Suite(.timeLimit(.minutes(2))) struct RealServerTests {
+    private let limit = Duration.seconds(10)
+
+    @Test("every command that is used does what it says")
+    func speaks() async throws {
+        try await RedisProcess.run { redis in
+            try await withClient(.local(redis.port)) { client in
+                try await eventually { client.status.connections == 2 }
+                let body = ByteBuffer(bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0) })
+                try await client.set("a", to: body, for: .seconds(100), deadline: limit)
+                #expect(try await client.get("a", deadline: limit) == body)
+                #expect(try await client.get("b", deadline: limit) == nil)
+                guard case .expires(let ttl) = try await client.pttl("a", deadline: limit) else {
+                    Issue.record("a does not expire")
+                    return
+                }
+                #expect(ttl <= .seconds(100) && ttl > .seconds(90))
+                try await client.send(.set("c", to: ByteBuffer(string: "1")), deadline: limit).ok()
+                #expect(try await client.pttl("c", deadline: limit) == .forever)
+                #expect(try await client.pttl("b", deadline: limit) == .noSuchKey)
+                #expect(try await client.dbsize(deadline: limit) == 2)
+                #expect(try await client.del(["c", "b"], deadline: limit) == 1)
+                #expect(try await client.unlink(["a"], deadline: limit) == 1)
+                #expect(try await client.unlink([], deadline: limit) == 0)
+                _ = try await client.send(RedisCommand("HSET", "h", "x", 1, "y", ""), deadline: limit).integer()
+                #expect(
+                    try await client.hmget("h", fields: ["y", "z", "x"], deadline: limit)
+                        == [ByteBuffer(), nil, ByteBuffer(string: "1")]
+                )
+                #expect(
+                    try await client.hgetall("h", deadline: limit) == ["x": ByteBuffer(string: "1"), "y": ByteBuffer()]
+                )
+                #expect(try await client.hgetall("none", deadline: limit) == [:])
+                try await client.ping(deadline: limit)
+                #expect(try await client.info("server", deadline: limit)["run_id"] == client.status.server?.runID)
+                #expect(client.status.server?.role == "master")
+            }
+        }
+    }
+
+    @Test("one failing command of a pipeline leaves the others alone")
+    func reportsErrors() async throws {
+        try await RedisProcess.run { redis in
+            try await withClient(.local(redis.port)) { client in
+                try await eventually { client.status.connections == 2 }
+                let replies = try await client.pipeline(
+                    [RedisCommand("SET", "a", "text"), RedisCommand("INCR", "a"), .hgetall("a"), .get("a")],
+                    deadline: limit
+                )
+                try replies[0].ok()
+                #expect(throws: RedisError.self) { try replies[1].integer() }
+                do throws(RedisError) {
+                    _ = try replies[2].pairs()
+                } catch {
+                    #expect(error.code == .refused)
+                    #expect(error.reply?.code == "WRONGTYPE")
+                }
+                #expect(replies[3] == .text("text"))
+            }
+        }
+    }
+
+    @Test("all types of RESP3 that Redis can send are understood")
+    func understands() async throws {
+        try await RedisProcess.run(["--enable-debug-command", "yes"]) { redis in
+            try await withClient(.local(redis.port)) { client in
+                try await eventually { client.status.connections == 2 }
+                let kinds = [
+                    "string", "integer", "double", "null", "array", "set", "map", "attrib", "verbatim", "true", "false",
+                    "bignum",
+                ]
+                let replies = try await client.pipeline(
+                    kinds.map { RedisCommand("DEBUG", "PROTOCOL", .text($0)) },
+                    deadline: limit
+                )
+                #expect(
+                    replies == [
+                        .text("Hello World"), .integer(12345), .double(3.141), .null,
+                        .array([.integer(0), .integer(1), .integer(2)]), .set([.integer(0), .integer(1), .integer(2)]),
+                        .map([
+                            .init(.integer(0), .boolean(false)), .init(.integer(1), .boolean(true)),
+                            .init(.integer(2), .boolean(false)),
+                        ]), .text("Some real reply following the attribute"), .text("This is a verbatim\nstring"),
+                        .boolean(true), .boolean(false), .bigNumber("1234567999999999999999999999999999999"),
+                    ]
+                )
+            }
+        }
+    }
+
+    @Test("keys that are tracked are told of by pushes, in between the replies")
+    func tracks() async throws {
+        try await RedisProcess.run { redis in
+            let pushes = Inbox<RedisPush>()
+            var hooks = RedisClient.Hooks()
+            hooks.onPush = { push, _ in pushes.add(push) }
+            hooks.onConnect = { connection, _ in
+                try await connection.send(RedisCommand("CLIENT", "TRACKING", "ON"), deadline: .seconds(10)).ok()
+            }
+            var configuration = RedisConfiguration.local(redis.port)
+            configuration.connections = 1
+            try await withClient(configuration, hooks: hooks) { client in
+                try await eventually { client.status.phase == .connected }
+                let replies = try await client.pipeline(
+                    [.get("a"), .set("a", to: ByteBuffer(string: "1")), .get("a")],
+                    deadline: limit
+                )
+                #expect(replies == [.null, .status("OK"), .text("1")])
+                try await eventually { !pushes.all.isEmpty }
+                #expect(pushes.all == [RedisPush(kind: "invalidate", values: [.array([.text("a")])])])
+            }
+        }
+    }
+
+    @Test("a password opens the server, and a wrong one is told to the owner")
+    func authenticates() async throws {
+        try await RedisProcess.run(["--requirepass", "se cret"]) { redis in
+            var configuration = try RedisConfiguration(url: "redis://:se%20cret@127.0.0.1:\(redis.port)")
+            configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+            try await withClient(configuration) { client in
+                try await eventually { client.status.connections == 2 }
+                try await client.ping(deadline: limit)
+            }
+            for wrong in [RedisConfiguration.Credentials(password: "wrong"), nil] {
+                configuration.credentials = wrong
+                try await withClient(configuration) { client in
+                    let code = wrong == nil ? "NOAUTH" : "WRONGPASS"
+                    try await eventually { client.status.lastError?.reply?.code == code }
+                    #expect(client.status.phase == .down)
+                    #expect(await errorCode { try await client.ping(deadline: limit) } == .unavailable)
+                }
+            }
+        }
+    }
+
+    @Test("databases are kept apart, and one that does not exist is told to the owner")
+    func selects() async throws {
+        try await RedisProcess.run { redis in
+            var configuration = RedisConfiguration.local(redis.port)
+            configuration.database = 3
+            try await withClient(configuration) { client in
+                try await eventually { client.status.connections == 2 }
+                try await client.set("a", to: ByteBuffer(string: "3"), for: .seconds(100), deadline: limit)
+                #expect(try await client.dbsize(deadline: limit) == 1)
+            }
+            try await withClient(.local(redis.port)) { client in
+                try await eventually { client.status.connections == 2 }
+                #expect(try await client.dbsize(deadline: limit) == 0)
+            }
+            configuration.database = 99
+            try await withClient(configuration) { client in
+                try await eventually { client.status.lastError?.reply?.message.contains("out of range") == true }
+            }
+        }
+    }
+
+    @Test("scripts run by their digest, and once more in full after the server has forgotten them")
+    func runsScripts() async throws {
+        let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', 'runs')}")
+        try await RedisProcess.run { redis in
+            try await withClient(.local(redis.port)) { client in
+                try await eventually { client.status.connections == 2 }
+                for run in 1...4 {
+                    if run == 3 { try await client.send(RedisCommand("SCRIPT", "FLUSH"), deadline: limit).ok() }
+                    let reply = try await client.run(script, keys: ["k"], arguments: ["v"], deadline: limit)
+                    #expect(reply == .array([.text("k"), .text("v"), .integer(Int64(run))]))
+                }
+                let stats = try await client.info("commandstats", deadline: limit)
+                #expect(stats["cmdstat_eval"]?.hasPrefix("calls=2,") == true)
+                #expect(stats["cmdstat_evalsha"]?.hasPrefix("calls=4,") == true)
+                #expect(
+                    await errorCode {
+                        _ = try await client.run(RedisScript("return nonsense("), keys: [], deadline: limit)
+                    } == .refused
+                )
+            }
+        }
+    }
+
+    @Test("a server that is killed costs those in flight, and is met again when it is back, by another run id")
+    func survivesRestart() async throws {
+        try await RedisProcess.run { redis in
+            let met = Inbox<String?>()
+            var hooks = RedisClient.Hooks()
+            hooks.onConnect = { _, server in met.add(server.runID) }
+            try await withClient(.local(redis.port), hooks: hooks) { client in
+                try await eventually { client.status.connections == 2 }
+                let before = client.status
+                let caller = Task {
+                    await errorCode {
+                        _ = try await client.send(RedisCommand("BLPOP", "none", 0), deadline: .seconds(60))
+                    }
+                }
+                try await eventually { try await client.info("clients", deadline: limit)["blocked_clients"] == "1" }
+                redis.kill()
+                #expect(await caller.value == .connectionLost)
+                try await eventually { client.status.phase == .down }
+                #expect(await errorCode { try await client.ping(deadline: .seconds(60)) } == .unavailable)
+                try redis.start()
+                try await eventually { client.status.connections == 2 }
+                try await client.ping(deadline: limit)
+                #expect(client.status.generation > before.generation)
+                #expect(client.status.server?.runID != before.server?.runID)
+                #expect(Set(met.all) == [before.server?.runID, client.status.server?.runID])
+            }
+        }
+    }
+
+    @Test("a server that hangs costs each caller its deadline; when it goes on, so do the same connections")
+    func survivesHanging() async throws {
+        try await RedisProcess.run { redis in
+            var configuration = RedisConfiguration.local(redis.port)
+            configuration.connections = 1
+            configuration.patience = .seconds(60)
+            try await withClient(configuration) { client in
+                try await eventually { client.status.phase == .connected }
+                try await client.set("a", to: ByteBuffer(string: "1"), for: .seconds(100), deadline: limit)
+                redis.signal(SIGSTOP)
+                let patient = Task { try await client.get("a", deadline: .seconds(60)) }
+                for _ in 0..<3 {
+                    let start = ContinuousClock.now
+                    let code = await errorCode { _ = try await client.get("a", deadline: .milliseconds(50)) }
+                    #expect(code == .deadlineExceeded)
+                    #expect(ContinuousClock.now - start < .seconds(2))
+                }
+                redis.signal(SIGCONT)
+                #expect(try await patient.value == ByteBuffer(string: "1"))
+                #expect(try await client.dbsize(deadline: limit) == 1)
+                #expect(client.status.generation == 1)
+            }
+        }
+    }
+
+    @Test("a server that hangs for longer than the patience is left, and met again when it goes on")
+    func losesPatience() async throws {
+        try await RedisProcess.run { redis in
+            var configuration = RedisConfiguration.local(redis.port)
+            configuration.patience = .milliseconds(100)
+            configuration.heartbeat = .milliseconds(20)
+            configuration.connectTimeout = .milliseconds(100)
+            try await withClient(configuration) { client in
+                try await eventually { client.status.connections == 2 }
+                redis.signal(SIGSTOP)
+                // Nobody sends anything: the heartbeat has to find out.
+                try await eventually { client.status.phase == .down }
+                #expect(await errorCode { try await client.ping(deadline: .seconds(60)) } == .unavailable)
+                redis.signal(SIGCONT)
+                try await eventually { client.status.connections == 2 }
+                try await client.ping(deadline: limit)
+            }
+        }
+    }
+
+    @Test("a server may listen on a unix socket")
+    func usesUnixSockets() async throws {
+        try await RedisProcess.run(["--unixsocket", "redis.sock"]) { redis in
+            var configuration = try RedisConfiguration(url: "unix://\(redis.socket)?db=2")
+            configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+            try await withClient(configuration) { client in
+                try await eventually { client.status.connections == 2 }
+                try await client.ping(deadline: limit)
+            }
+        }
+    }
+
+    @Test("TLS works with a certificate that is trusted and names the server", arguments: ["localhost", "127.0.0.1"])
+    func usesTLS(host: String) async throws {
+        try await withTLS { redis in
+            var configuration = try configuration(redis, host: host)
+            configuration.tls?.trustRoots = redis.certificate
+            try await withClient(configuration) { client in
+                try await eventually { client.status.connections == 2 }
+                let body = ByteBuffer(repeating: 7, count: 1_000_000)
+                try await client.set("a", to: body, for: .seconds(100), deadline: limit)
+                #expect(try await client.get("a", deadline: limit) == body)
+            }
+        }
+    }
+
+    @Test("TLS with a certificate that nobody vouches for is no connection")
+    func verifiesCertificates() async throws {
+        try await withTLS { redis in
+            try await withClient(try configuration(redis, host: "localhost")) { client in
+                try await eventually { client.status.phase == .down }
+                #expect("\(client.status.lastError.map { "\($0)" } ?? "")".contains("CERTIFICATE_VERIFY_FAILED"))
+            }
+        }
+    }
+
+    @Test("TLS with a certificate for another name is no connection", arguments: ["localhost", "127.0.0.1"])
+    func verifiesNames(host: String) async throws {
+        try await withTLS(names: "DNS:elsewhere.example,IP:127.0.0.9") { redis in
+            var configuration = try configuration(redis, host: host)
+            configuration.tls?.trustRoots = redis.certificate
+            try await withClient(configuration) { client in
+                try await eventually { client.status.phase == .down }
+                #expect("\(client.status.lastError.map { "\($0)" } ?? "")".contains("failedToValidateHostname"))
+            }
+        }
+    }
+
+    @Test("a file of certificates that is not there is told at once")
+    func refusesMissingTrustRoots() throws {
+        var configuration = try RedisConfiguration(url: "rediss://localhost")
+        configuration.tls?.trustRoots = "/nowhere/ca.pem"
+        do throws(RedisError) {
+            _ = try RedisClient(configuration, logger: silent)
+            Issue.record("it was accepted")
+        } catch {
+            #expect(error.code == .invalidConfiguration)
+        }
+    }
+
+    private func withTLS(
+        names: String = "DNS:localhost,IP:127.0.0.1",
+        _ body: (RedisProcess) async throws -> Void
+    ) async throws {
+        let arguments = [
+            "--tls-port", "PORT", "--tls-cert-file", "redis.crt", "--tls-key-file", "redis.key", "--tls-auth-clients",
+            "no",
+            "--tls-ca-cert-file", "redis.crt",
+        ]
+        try await RedisProcess.run(arguments, certificateFor: names, body)
+    }
+
+    private func configuration(_ redis: RedisProcess, host: String) throws -> RedisConfiguration {
+        var configuration = try RedisConfiguration(url: "rediss://\(host):\(redis.port)")
+        configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+        return configuration
+    }
+}

@@ -1,0 +1,292 @@
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import RedisClient
+
+/// The handler on a channel without a socket, with a clock that stands still.
+private final class Line {
+    let channel: EmbeddedChannel
+    let handler: RedisChannelHandler
+    let answers = Inbox<String>()
+    let pushes = Inbox<RedisPush>()
+    let end = Inbox<RedisError>()
+
+    init(_ change: (inout RESPLimits) -> Void = { _ in }) throws {
+        var limits = RESPLimits()
+        change(&limits)
+        channel = EmbeddedChannel()
+        handler = RedisChannelHandler(
+            limits: limits,
+            patience: .seconds(5),
+            eventLoop: channel.embeddedEventLoop
+        ) { [pushes] push in
+            pushes.add(push)
+        }
+        handler.closed.whenSuccess { [end] in end.add($0) }
+        try channel.pipeline.syncOperations.addHandler(handler)
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 6379)).wait()
+    }
+
+    /// Sends commands for a caller, whose answer arrives in `answers` under its name.
+    @discardableResult
+    func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount = .seconds(1)) -> Ticket {
+        let ticket = Ticket()
+        var bytes = ByteBuffer()
+        RESPEncoder.encode(commands, into: &bytes)
+        handler.send(
+            bytes,
+            commands: commands.count,
+            deadline: channel.embeddedEventLoop.now + deadline,
+            ticket: ticket
+        ) { [answers] reply in
+            switch reply {
+            case .success(let values):
+                let texts = values.map { (try? $0.text()) ?? "\($0)" }
+                answers.add("\(name): \(texts.joined(separator: " "))")
+            case .failure(let error): answers.add("\(name) failed: \(error.code)")
+            }
+        }
+        return ticket
+    }
+
+    func cancel(_ ticket: Ticket) {
+        if let id = ticket.cancel() { handler.abandon(id) }
+    }
+
+    func receive(_ wire: String) throws {
+        try channel.writeInbound(ByteBuffer(string: wire))
+    }
+
+    func pass(_ time: TimeAmount) {
+        channel.embeddedEventLoop.advanceTime(by: time)
+    }
+
+    /// What was written, flush by flush.
+    func written() throws -> String {
+        var text = ""
+        while let bytes = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
+        return text
+    }
+}
+
+@Suite struct RedisChannelHandlerTests {
+    @Test("commands leave in the order of sending, and all that are sent in one turn leave together")
+    func pipelines() throws {
+        let line = try Line()
+        line.send("a", .get("1"))
+        line.send("b", .get("2"), .get("3"))
+        #expect(try line.written() == "", "nothing is flushed before the turn of the event loop ends")
+        line.pass(.zero)
+        #expect(
+            try line.written()
+                == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n*2\r\n$3\r\nGET\r\n$1\r\n2\r\n*2\r\n$3\r\nGET\r\n$1\r\n3\r\n"
+        )
+        try line.receive("+one\r\n+two\r\n+th")
+        #expect(line.answers.all == ["a: one"])
+        try line.receive("ree\r\n")
+        #expect(line.answers.all == ["a: one", "b: two three"])
+    }
+
+    @Test("a push in the middle of replies reaches the push handler and disturbs nobody")
+    func pushes() throws {
+        let line = try Line()
+        line.send("a", .get("1"), .get("2"))
+        try line.receive("+one\r\n>2\r\n+invalidate\r\n_\r\n+two\r\n")
+        #expect(line.answers.all == ["a: one two"])
+        #expect(line.pushes.all == [RedisPush(kind: "invalidate", values: [.null])])
+    }
+
+    @Test("a cancelled caller leaves at once, and its late reply reaches nobody")
+    func cancels() throws {
+        let line = try Line()
+        let ticket = line.send("a", .get("1"))
+        line.send("b", .get("2"))
+        line.cancel(ticket)
+        #expect(line.answers.all == ["a failed: cancelled"])
+        try line.receive("+one\r\n+two\r\n")
+        #expect(line.answers.all == ["a failed: cancelled", "b: two"])
+        #expect(line.channel.isActive)
+    }
+
+    @Test("a caller that was cancelled before its commands were sent is told so, and leaves a tombstone")
+    func cancelsBeforeSending() throws {
+        let line = try Line()
+        let ticket = Ticket()
+        #expect(ticket.cancel() == nil)
+        var bytes = ByteBuffer()
+        RESPEncoder.encode([.get("1")], into: &bytes)
+        line.handler.send(bytes, commands: 1, deadline: .distantFuture, ticket: ticket) { [answers = line.answers] in
+            if case .failure(let error) = $0 { answers.add("\(error.code)") }
+        }
+        #expect(line.answers.all == ["cancelled"])
+        line.send("b", .get("2"))
+        try line.receive("+one\r\n+two\r\n")
+        #expect(line.answers.all == ["cancelled", "b: two"])
+    }
+
+    @Test("a deadline passes for its own caller only")
+    func passesDeadlines() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(3))
+        line.send("b", .get("2"), deadline: .seconds(1))
+        line.pass(.milliseconds(999))
+        #expect(line.answers.all == [])
+        line.pass(.milliseconds(1))
+        #expect(line.answers.all == ["b failed: deadlineExceeded"])
+        try line.receive("+one\r\n+two\r\n")
+        #expect(line.answers.all == ["b failed: deadlineExceeded", "a: one"])
+        #expect(line.channel.isActive)
+    }
+
+    @Test("the alarm goes on ringing for commands sent after the first")
+    func keepsTheAlarmSet() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(2))
+        try line.receive("+one\r\n")
+        line.pass(.seconds(1))
+        line.send("b", .get("2"), deadline: .seconds(4))
+        line.send("c", .get("3"), deadline: .seconds(3))
+        line.pass(.seconds(3))
+        #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded"])
+        line.pass(.seconds(1))
+        #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
+    }
+
+    @Test("a server that stays silent for longer than the connection's patience is given up")
+    func losesPatience() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(1))
+        line.send("b", .get("2"), deadline: .seconds(60))
+        line.pass(.seconds(5))
+        #expect(line.answers.all == ["a failed: deadlineExceeded"])
+        #expect(line.channel.isActive)
+        line.pass(.seconds(1))
+        #expect(line.answers.all == ["a failed: deadlineExceeded", "b failed: connectionLost"])
+        #expect(!line.channel.isActive)
+        #expect(line.end.all.map(\.code) == [.connectionLost])
+    }
+
+    @Test("pushes do not pass for answers: a server that only talks is given up as well")
+    func isNotFooledByPushes() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(1))
+        for _ in 0..<6 {
+            line.pass(.seconds(1))
+            try line.receive(">1\r\n+hello\r\n")
+        }
+        #expect(!line.channel.isActive)
+    }
+
+    @Test("an idle connection waits for ever")
+    func idles() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(1))
+        try line.receive("+one\r\n")
+        line.pass(.hours(1))
+        #expect(line.channel.isActive)
+        #expect(line.answers.all == ["a: one"])
+    }
+
+    @Test(
+        "whatever breaks the protocol fails those in flight and closes the connection",
+        arguments: ["HTTP/1.1 400\r\n", "$99999999999999999999\r\n", "*2\r\n>1\r\n", "+half\r\n$-7\r\n+late\r\n"]
+    )
+    func closesOnViolation(wire: String) throws {
+        let line = try Line()
+        line.send("a", .get("1"), .get("2"))
+        line.send("b", .get("3"))
+        try line.receive(wire)
+        try line.receive("+late\r\n")
+        line.send("c", .get("5"))
+        #expect(
+            line.answers.all == ["a failed: protocolViolation", "b failed: protocolViolation", "c failed: unavailable"]
+        )
+        #expect(!line.channel.isActive)
+        #expect(line.end.all.map(\.code) == [.protocolViolation])
+    }
+
+    @Test("an answer to nobody closes the connection")
+    func closesOnUnaskedAnswer() throws {
+        let line = try Line()
+        try line.receive("+hello\r\n")
+        #expect(!line.channel.isActive)
+        #expect(line.end.all.map(\.code) == [.protocolViolation])
+    }
+
+    @Test("a connection that ends fails those in flight, and refuses those who come after")
+    func ends() throws {
+        let line = try Line()
+        line.send("a", .get("1"), .get("2"))
+        try line.receive("+one\r\n")
+        _ = try line.channel.finish()
+        line.send("b", .get("3"))
+        #expect(line.answers.all == ["a failed: connectionLost", "b failed: unavailable"])
+        #expect(line.end.all.count == 1)
+    }
+
+    @Test("a full connection refuses commands without sending them")
+    func overflows() throws {
+        let line = try Line { $0.commandsInFlight = 1 }
+        line.send("a", .get("1"))
+        line.send("b", .get("2"))
+        line.pass(.zero)
+        #expect(line.answers.all == ["b failed: overloaded"])
+        #expect(try line.written() == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n")
+    }
+
+    @Test("a drained connection closes with its last answer")
+    func drains() throws {
+        let line = try Line()
+        line.send("a", .get("1"))
+        line.handler.drain()
+        line.send("b", .get("2"))
+        #expect(line.channel.isActive)
+        try line.receive("+one\r\n")
+        #expect(line.answers.all == ["b failed: unavailable", "a: one"])
+        #expect(!line.channel.isActive)
+    }
+
+    @Test("a drained connection does not wait longer than its deadlines")
+    func drainsByDeadline() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: .seconds(1))
+        line.handler.drain()
+        line.pass(.seconds(1))
+        #expect(!line.channel.isActive)
+    }
+
+    @Test("memory is not kept for what was read, although every read ends within a message")
+    func discardsWhatWasRead() throws {
+        let line = try Line()
+        let commands = 2000
+        for _ in 0..<commands { line.send("a", .get("1")) }
+        let reply = "$1000\r\n\(String(repeating: "x", count: 1000))\r\n"
+        var wire = ByteBuffer(string: String(repeating: reply, count: commands))
+        var largest = 0
+        try line.channel.writeInbound(wire.readSlice(length: 10)?.copied)
+        while let piece = wire.readSlice(length: min(wire.readableBytes, reply.utf8.count)), piece.readableBytes > 0 {
+            try line.channel.writeInbound(piece.copied)
+            largest = max(largest, line.handler.memory)
+        }
+        #expect(line.answers.all.count == commands)
+        #expect(largest <= 8 * 1024)
+    }
+
+    @Test("a connection that was given up reads nothing more")
+    func stopsReading() throws {
+        let line = try Line()
+        // A channel that takes its time to close goes on delivering.
+        try line.channel.pipeline.syncOperations.addHandler(SlowToClose(), position: .first)
+        try line.receive("?\r\n")
+        for _ in 0..<100 { try line.receive(String(repeating: "x", count: 1000)) }
+        #expect(line.handler.memory == 0)
+    }
+}
+
+/// A handler that does not let the channel close.
+private final class SlowToClose: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {}
+}

@@ -1,0 +1,104 @@
+import Foundation
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
+final class RedisProcess: Sendable {
+    struct Unusable: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let port: Int
+    let directory: URL
+    private let arguments: [String]
+    private let process: Mutex<Process?>
+
+    private init(port: Int, directory: URL, arguments: [String]) {
+        self.port = port
+        self.directory = directory
+        self.arguments = arguments
+        self.process = Mutex(nil)
+    }
+
+    /// Starts a server, and ends it after `body`.
+    static func run<Result: Sendable>(
+        _ arguments: [String] = [],
+        certificateFor names: String? = nil,
+        _ body: (RedisProcess) async throws -> Result
+    ) async throws -> Result {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        if let names { try makeCertificate(for: names, in: directory) }
+        let redis = RedisProcess(port: try await freePort(), directory: directory, arguments: arguments)
+        try redis.start()
+        defer { redis.kill() }
+        return try await body(redis)
+    }
+
+    var socket: String { directory.appending(path: "redis.sock").path }
+    var certificate: String { directory.appending(path: "redis.crt").path }
+
+    /// Starts the server (again). It may take a moment until it listens.
+    func start() throws {
+        let process = Process()
+        process.executableURL = try Self.find("redis-server")
+        process.currentDirectoryURL = directory
+        let base = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"]
+        let port = arguments.contains("--tls-port") ? ["--port", "0"] : ["--port", "\(port)"]
+        process.arguments = base + port + arguments.map { $0 == "PORT" ? "\(self.port)" : $0 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        self.process.withLock { $0 = process }
+    }
+
+    /// Kills the server, as a crash would.
+    func kill() {
+        guard let process = process.withLock({ $0.take() }) else { return }
+        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    func signal(_ signal: Int32) {
+        guard let process = process.withLock({ $0 }) else { return }
+        Foundation.kill(process.processIdentifier, signal)
+    }
+
+    private static func find(_ tool: String) throws -> URL {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"
+        for directory in path.split(separator: ":")
+        where FileManager.default.isExecutableFile(atPath: "\(directory)/\(tool)") {
+            return URL(filePath: "\(directory)/\(tool)")
+        }
+        throw Unusable(
+            description: "\(tool) is not installed. These tests need it: apt-get install redis-server openssl"
+        )
+    }
+
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        defer { channel.close(promise: nil) }
+        guard let port = channel.localAddress?.port else { throw Unusable(description: "there is no free port") }
+        try await channel.close()
+        return port
+    }
+
+    /// Makes a self-signed certificate for names as openssl writes them.
+    private static func makeCertificate(for names: String, in directory: URL) throws {
+        let process = Process()
+        process.executableURL = try find("openssl")
+        process.currentDirectoryURL = directory
+        process.arguments = [
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-keyout", "redis.key", "-out", "redis.crt",
+            "-subj", "/CN=redis", "-addext", "subjectAltName=\(names)",
+        ]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
+    }
+}
