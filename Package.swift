@@ -80,6 +80,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [

@@ -35,7 +35,8 @@ public enum ByteRange: Hashable, Sendable {
         }
     }
 
-    /// The `Content-Range` of the answer, such as `bytes 0-99/1234` or `bytes */1234`; nil for the whole (RFC 9110 §14.4).
+    /// The `Content-Range` of the answer, such as `bytes 0-99/1234` or `bytes */1234`; nil for the whole (RFC 9110
+    /// §14.4).
     public func contentRange(length: Int) -> String? {
         switch self {
         case .whole: nil
@@ -73,8 +74,8 @@ public enum ByteRange: Hashable, Sendable {
         ASCII.integer(digits, limit: Int64(self.limit)).map(Int.init)
     }
 
-    /// Whether the condition of `If-Range` holds, or there is none: "A recipient of an If-Range header field MUST ignore
-    /// the Range header field if the If-Range condition evaluates as false." (RFC 9110 §13.1.5)
+    /// Whether the condition of `If-Range` holds, or there is none: "A recipient of an If-Range header field MUST
+    /// ignore the Range header field if the If-Range condition evaluates as false." (RFC 9110 §13.1.5)
     private static func ifRangeHolds(_ request: HTTPFields, _ stored: HTTPFields) -> Bool {
         let values = request[values: .ifRange]
         guard let value = values.first else { return true }
@@ -84,8 +85,9 @@ public enum ByteRange: Hashable, Sendable {
             return stored.entityTag.map { tag.stronglyMatches($0) } ?? false
         }
         // "If the HTTP-date validator provided is not a strong validator in the sense defined by Section 8.8.2.2, the
-        // condition is false": strong is one where the response has "a Date value which is at least one second after the
-        // Last-Modified value". "If [it] exactly matches the Last-Modified field value [...], the condition is true."
+        // condition is false": strong is one where the response has "a Date value which is at least one second after
+        // the Last-Modified value". "If [it] exactly matches the Last-Modified field value [...], the condition is
+        // true."
         let epoch = Timestamp(secondsSinceEpoch: 0)
         guard let date = stored.date(.date, now: epoch), let modified = stored.date(.lastModified, now: epoch),
             date.duration(since: modified) >= .seconds(1)

@@ -50,8 +50,8 @@ public struct CacheStatus: Hashable, Sendable {
         self.detail = detail
     }
 
-    /// The member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`: a structured field (RFC 9651) for
-    /// whatever the key and the detail hold.
+    /// The member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`: a structured field (RFC 9651)
+    /// for whatever the key and the detail hold.
     public func serialized() -> String {
         var text = Self.isToken(self.cache) ? self.cache : Self.quoted(self.cache)
         switch self.outcome {
@@ -69,8 +69,8 @@ public struct CacheStatus: Hashable, Sendable {
         return text
     }
 
-    /// Adds this status to the fields of a response: "The first member represents the cache closest to the origin server,
-    /// and the last member represents the cache closest to the user" (RFC 9211 §2).
+    /// Adds this status to the fields of a response: "The first member represents the cache closest to the origin
+    /// server, and the last member represents the cache closest to the user" (RFC 9211 §2).
     public func append(to fields: inout HTTPFields) {
         fields.append(HTTPField(name: .cacheStatus, value: self.serialized()))
     }

@@ -26,8 +26,8 @@ public struct CachingRules: Hashable, Sendable {
     public var keep = Duration.zero
     /// Whether a stale response may be served, as long as it is kept, where the origin cannot be reached.
     public var servesStaleOnUnreachable = false
-    /// Whether `stale-while-revalidate` and `stale-if-error` hold beside `s-maxage`, which by RFC 9111 §5.2.2.10 forbids
-    /// stale reuse.
+    /// Whether `stale-while-revalidate` and `stale-if-error` hold beside `s-maxage`, which by RFC 9111 §5.2.2.10
+    /// forbids stale reuse.
     public var allowsStaleBesideSMaxAge = false
     /// Whether a response that sets a cookie may be stored.
     public var allowsSetCookie = false

@@ -20,8 +20,8 @@ public struct EntityTag: Hashable, Sendable, LosslessStringConvertible {
 
     /// Makes a tag of its parts; nil where `opaque` holds a byte that no tag can hold, such as a quote or a space.
     ///
-    /// Tags outside ASCII are refused as well, though the grammar has `obs-text`: they reach us as text, and as text two
-    /// of them can be equal that differ as bytes.
+    /// Tags outside ASCII are refused as well, though the grammar has `obs-text`: they reach us as text, and as text
+    /// two of them can be equal that differ as bytes.
     public init?(opaque: String, isWeak: Bool = false) {
         // etagc = %x21 / %x23-7E / obs-text
         guard opaque.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != ASCII.quote }) else { return nil }

@@ -1,6 +1,7 @@
 public import HTTPTypes
 
-/// The members of one line of a list-based field, such as `a, "b, c"` (RFC 9110 §5.6.1), without whitespace around them.
+/// The members of one line of a list-based field, such as `a, "b, c"` (RFC 9110 §5.6.1), without whitespace around
+/// them.
 ///
 /// "A recipient MUST parse and ignore a reasonable number of empty list elements": all of them are. A comma in a quoted
 /// string separates nothing. A quote that is never closed is no quote, so that it can hide nothing that follows; and

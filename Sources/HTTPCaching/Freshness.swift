@@ -10,9 +10,9 @@ struct Freshness {
 
     private var fields: HTTPFields { self.response.headerFields }
 
-    /// When the response was made by its own account. "A recipient with a clock that receives a response message without
-    /// a Date header field MUST record the time it was received"; one "with an invalid Date header field value MAY
-    /// replace that value with the time that response was received" (RFC 9110 §6.6.1).
+    /// When the response was made by its own account. "A recipient with a clock that receives a response message
+    /// without a Date header field MUST record the time it was received"; one "with an invalid Date header field value
+    /// MAY replace that value with the time that response was received" (RFC 9110 §6.6.1).
     private var date: Timestamp {
         self.fields.date(.date, now: self.respondedAt) ?? self.respondedAt
     }
@@ -92,9 +92,10 @@ struct Freshness {
         return max(apparentAge, overflow ? .max : corrected)
     }
 
-    /// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field value,
-    /// discarding subsequent ones. If the field value (after discarding additional members, as per above) is invalid
-    /// (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field." (RFC 9111 §5.1)
+    /// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field
+    /// value, discarding subsequent ones. If the field value (after discarding additional members, as per above) is
+    /// invalid (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field." (RFC
+    /// 9111 §5.1)
     private var ageValue: Int64 {
         guard let member = FieldList.members(of: .age, in: self.fields).first else { return 0 }
         return DeltaSeconds.parse(member)?.saturatedNanoseconds ?? 0

@@ -1,8 +1,8 @@
 /// The date format of HTTP fields (RFC 9110 §5.6.7).
 ///
-/// "A recipient that parses a timestamp value in an HTTP field MUST accept all three HTTP-date formats": IMF-fixdate, and
-/// the obsolete ones of RFC 850 and of asctime. Nothing else is accepted, so that an `Expires` which a stricter cache
-/// takes for the past is never taken for the future here.
+/// "A recipient that parses a timestamp value in an HTTP field MUST accept all three HTTP-date formats": IMF-fixdate,
+/// and the obsolete ones of RFC 850 and of asctime. Nothing else is accepted, so that an `Expires` which a stricter
+/// cache takes for the past is never taken for the future here.
 public enum HTTPDate {
     /// The moment that `text` names, or nil where it is no valid HTTP-date.
     ///

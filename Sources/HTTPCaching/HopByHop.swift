@@ -5,8 +5,8 @@ public enum HopByHop {
     /// Takes the fields of the connection out of a message: the known ones, and those that `Connection` names.
     ///
     /// "Intermediaries MUST parse a received Connection header field before a message is forwarded and, for each
-    /// connection-option in this field, remove any header or trailer field(s) from the message with the same name as the
-    /// connection-option, and then remove the Connection header field itself." Whatever depends on a field, such as
+    /// connection-option in this field, remove any header or trailer field(s) from the message with the same name as
+    /// the connection-option, and then remove the Connection header field itself." Whatever depends on a field, such as
     /// ``Storability``, looks at the message before: a client or an origin can name any field there.
     public static func strip(_ fields: inout HTTPFields) {
         let named = Set(FieldList.members(of: .connection, in: fields).map(\.lowercasedASCII))
@@ -25,9 +25,9 @@ public enum HopByHop {
         self.strip(&fields)
         let withheld = directives.withheldFields
         fields.removeAll { $0.name == .age || self.isNeverStored($0.name) || withheld.contains($0.name) }
-        // "A recipient with a clock that receives a response message without a Date header field MUST record the time it
-        // was received and append a corresponding Date header field to the message's header section if it is cached or
-        // forwarded downstream." (RFC 9110 §6.6.1)
+        // "A recipient with a clock that receives a response message without a Date header field MUST record the time
+        // it was received and append a corresponding Date header field to the message's header section if it is cached
+        // or forwarded downstream." (RFC 9110 §6.6.1)
         if fields.date(.date, now: receivedAt) == nil {
             fields[.date] = HTTPDate.format(receivedAt)
         }
@@ -45,8 +45,8 @@ public enum HopByHop {
         }
     }
 
-    /// "Header fields that are specific to the proxy that a cache uses when forwarding a request MUST NOT be stored [...].
-    /// Effectively, this is limited to Proxy-Authenticate, Proxy-Authentication-Info, and Proxy-Authorization."
+    /// "Header fields that are specific to the proxy that a cache uses when forwarding a request MUST NOT be stored
+    /// [...]. Effectively, this is limited to Proxy-Authenticate, Proxy-Authentication-Info, and Proxy-Authorization."
     static func isNeverStored(_ name: HTTPField.Name) -> Bool {
         switch name {
         case .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization: true

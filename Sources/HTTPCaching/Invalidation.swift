@@ -17,13 +17,14 @@ public enum Invalidation {
         (200...399).contains(status.code)
     }
 
-    /// The targets (path and query, on the origin of the request) that a request and its answer make invalid, each once:
-    /// none where the method is safe or the answer an error, else the request's own first.
+    /// The targets (path and query, on the origin of the request) that a request and its answer make invalid, each
+    /// once: none where the method is safe or the answer an error, else the request's own first.
     ///
-    /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe request
-    /// method." "The URI(s) in the Location and Content-Location response header fields (if present) are candidates for
-    /// invalidation [...]. However, a cache MUST NOT trigger an invalidation under these conditions if the origin of the
-    /// URI to be invalidated differs from that of the target URI. This helps prevent denial-of-service attacks."
+    /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe
+    /// request method." "The URI(s) in the Location and Content-Location response header fields (if present) are
+    /// candidates for invalidation [...]. However, a cache MUST NOT trigger an invalidation under these conditions if
+    /// the origin of the URI to be invalidated differs from that of the target URI. This helps prevent
+    /// denial-of-service attacks."
     public static func targets(request: HTTPRequest, response: HTTPResponse) -> [String] {
         guard self.isUnsafe(request.method), self.succeeded(response.status) else { return [] }
         let base = TargetURI(request)

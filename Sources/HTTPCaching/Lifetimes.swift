@@ -33,7 +33,8 @@ public struct Lifetimes: Hashable, Sendable {
     public let keepUntil: Timestamp
     /// Where the freshness lifetime comes from.
     public let source: Source
-    /// Must not be served stale, whatever a client says (`must-revalidate`, `proxy-revalidate`, `s-maxage`, `no-cache`).
+    /// Must not be served stale, whatever a client says (`must-revalidate`, `proxy-revalidate`, `s-maxage`,
+    /// `no-cache`).
     public let mustRevalidate: Bool
     /// Must be validated at every reuse, even while fresh (`no-cache`).
     public let alwaysRevalidate: Bool
@@ -81,8 +82,8 @@ public struct Lifetimes: Hashable, Sendable {
         Int(min(max(0, now.seconds(since: self.born)), 1 << 31))
     }
 
-    /// The freshness left in whole seconds, negative where it is stale (RFC 9211 §2.4). Rounded up, as the age is rounded
-    /// down, so that the two add up to the lifetime.
+    /// The freshness left in whole seconds, negative where it is stale (RFC 9211 §2.4). Rounded up, as the age is
+    /// rounded down, so that the two add up to the lifetime.
     public func ttl(at now: Timestamp) -> Int {
         -Int(now.seconds(since: self.freshUntil))
     }

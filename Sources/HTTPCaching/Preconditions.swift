@@ -42,8 +42,8 @@ public enum Preconditions: Hashable, Sendable {
         let values = conditions[values: .ifModifiedSince]
         guard values.count == 1, let since = HTTPDate.parse(values[0], now: receivedAt) else { return true }
         // "1) the selected stored response has a Last-Modified field value that is earlier than or equal to the
-        // conditional timestamp; 2) no Last-Modified header field is present in the selected stored response, but it has
-        // a Date field value that is earlier than or equal to the conditional timestamp; or, 3) neither [...] is
+        // conditional timestamp; 2) no Last-Modified header field is present in the selected stored response, but it
+        // has a Date field value that is earlier than or equal to the conditional timestamp; or, 3) neither [...] is
         // present in the selected stored response, but the cache recorded it as having been received at a time earlier
         // than or equal to the conditional timestamp."
         let modified: Timestamp =

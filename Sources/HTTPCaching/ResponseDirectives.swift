@@ -9,7 +9,8 @@ import RawStructuredFieldValues
 /// content) to be stale" (RFC 9111 §4.2.1). A directive that restricts holds whatever argument it carries; one that
 /// permits (`public`) holds without an argument only.
 public struct ResponseDirectives: Hashable, Sendable {
-    /// What a directive that may name fields is about: the response (`private`) or some fields (`private="set-cookie"`).
+    /// What a directive that may name fields is about: the response (`private`) or some fields
+    /// (`private="set-cookie"`).
     public enum Scope: Hashable, Sendable {
         /// The directive is not there.
         case absent
@@ -141,7 +142,8 @@ extension ResponseDirectives {
 }
 
 extension ResponseDirectives.Scope {
-    /// Without these the rest of a response means something else, or nothing: a list that names one counts as the whole.
+    /// Without these the rest of a response means something else, or nothing: a list that names one counts as the
+    /// whole.
     private static let cannotBeWithheld: Set<HTTPField.Name> = [.cacheControl, .contentEncoding, .contentType, .vary]
 
     /// A list of field names is about these fields; no argument, or one that is no such list, about the response.

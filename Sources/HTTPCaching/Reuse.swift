@@ -41,12 +41,12 @@ public enum Reuse: Hashable, Sendable {
 
     /// Decides for a stored response whose selecting fields match. This is on the path of every hit: it only compares.
     ///
-    /// A request that is `onlyIfCached` gets the same decision; where it would mean to ask the origin, the caller answers
-    /// with a 504 (RFC 9111 §5.2.1.7).
+    /// A request that is `onlyIfCached` gets the same decision; where it would mean to ask the origin, the caller
+    /// answers with a 504 (RFC 9111 §5.2.1.7).
     public static func decide(lifetimes: Lifetimes, request: RequestDirectives, now: Timestamp) -> Reuse {
         guard now < lifetimes.keepUntil else { return .unusable }
-        // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy the
-        // request without successful validation on the origin server."
+        // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy
+        // the request without successful validation on the origin server."
         if request.noCache { return .revalidate(.requestNoCache) }
         // "The stored response does not contain the no-cache directive, unless it is successfully validated."
         if lifetimes.alwaysRevalidate { return .revalidate(.responseNoCache) }
@@ -56,9 +56,9 @@ public enum Reuse: Hashable, Sendable {
     }
 
     private static func whileFresh(_ lifetimes: Lifetimes, _ request: RequestDirectives, _ now: Timestamp) -> Reuse {
-        // "Proxies SHOULD skip conditionally revalidating fresh responses containing the immutable extension unless there
-        // is a signal from the client that a validation is necessary (e.g., a no-cache Cache-Control request directive)"
-        // (RFC 8246 §2.1). A max-age=0, which browsers send on reload, is what it is meant to be deaf to.
+        // "Proxies SHOULD skip conditionally revalidating fresh responses containing the immutable extension unless
+        // there is a signal from the client that a validation is necessary (e.g., a no-cache Cache-Control request
+        // directive)" (RFC 8246 §2.1). A max-age=0, which browsers send on reload, is what it is meant to be deaf to.
         if let maxAge = request.maxAge, !lifetimes.isImmutable, self.isOlder(lifetimes, than: maxAge, now) {
             return .revalidate(.requestMaxAge)
         }

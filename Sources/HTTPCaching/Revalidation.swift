@@ -53,17 +53,18 @@ public enum Revalidation {
         return request.contains(.ifNoneMatch) || request.contains(.ifModifiedSince)
     }
 
-    /// Which of the stored responses a 304 is about (RFC 9111 §4.3.4); nil: none, so that the request has to be repeated
-    /// without conditions.
-    /// - Parameter stored: the fields of the responses that ``makeConditional(_:validating:)`` asked about, newest first.
+    /// Which of the stored responses a 304 is about (RFC 9111 §4.3.4); nil: none, so that the request has to be
+    /// repeated without conditions.
+    /// - Parameter stored: the fields of the responses that ``makeConditional(_:validating:)`` asked about, newest
+    ///   first.
     public static func index(of notModified: HTTPFields, among stored: [HTTPFields]) -> Int? {
         if let tag = notModified.entityTag {
             // "If the new response contains one or more strong validators, then each of those strong validators
-            // identifies a selected representation for update. [...] If none of the initial set contains at least one of
-            // the same strong validators, then the cache MUST NOT use the new response to update any stored responses."
-            // "If the new response contains no strong validators but does contain one or more weak validators, and those
-            // validators correspond to one of the initial set's stored responses, then the most recent of those matching
-            // stored responses is identified for update."
+            // identifies a selected representation for update. [...] If none of the initial set contains at least one
+            // of the same strong validators, then the cache MUST NOT use the new response to update any stored
+            // responses." "If the new response contains no strong validators but does contain one or more weak
+            // validators, and those validators correspond to one of the initial set's stored responses, then the most
+            // recent of those matching stored responses is identified for update."
             return stored.firstIndex { candidate in
                 guard let other = candidate.entityTag else { return false }
                 return tag.isWeak ? tag.weaklyMatches(other) : tag.stronglyMatches(other)
@@ -72,8 +73,8 @@ public enum Revalidation {
         if let modified = self.lastModified(notModified) {
             return stored.firstIndex { self.lastModified($0) == modified }
         }
-        // "If the new response does not include any form of validator [...], and there is only one stored response in the
-        // initial set, and that stored response also lacks a validator, then that stored response is identified for
+        // "If the new response does not include any form of validator [...], and there is only one stored response in
+        // the initial set, and that stored response also lacks a validator, then that stored response is identified for
         // update." Ours has one, and it is the only one that was asked about: a 304 can mean nothing else, and servers
         // that leave Last-Modified out of it are within RFC 9110 §15.4.5.
         return stored.count == 1 ? 0 : nil

@@ -2,8 +2,8 @@ public import HTTPTypes
 
 /// The tags that an origin gives its responses, by which they can be invalidated together.
 public enum SurrogateKeys {
-    /// The tags in the fields called `names`, each once, in the order they came. How many and how long they may be is for
-    /// the caller to say.
+    /// The tags in the fields called `names`, each once, in the order they came. How many and how long they may be is
+    /// for the caller to say.
     ///
     /// In `Surrogate-Key` and `xkey` they are separated by whitespace, in all others, such as `Cache-Tag` and
     /// `Edge-Cache-Tag`, by commas: their tags may hold spaces.

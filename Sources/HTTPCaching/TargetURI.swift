@@ -42,8 +42,8 @@ struct TargetURI {
         return Self.target(path: Self.removingDotSegments(merged + reference.path), query: query)
     }
 
-    /// "Two origins are the same if they have the same scheme, host and port" (RFC 9110 §4.3.1); what a reference leaves
-    /// out is that of the base.
+    /// "Two origins are the same if they have the same scheme, host and port" (RFC 9110 §4.3.1); what a reference
+    /// leaves out is that of the base.
     private func hasOrigin(of reference: Reference) -> Bool {
         guard let authority = reference.authority else {
             // `mailto:x`, or `http:x`, which once was relative.

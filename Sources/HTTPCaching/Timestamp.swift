@@ -1,7 +1,7 @@
 /// A point in time: whole nanoseconds since the Unix epoch, from the year 1677 to 2262.
 ///
-/// Arithmetic saturates at ``distantPast`` and ``distantFuture``: a lifetime taken from the wire can be absurd, and must
-/// neither trap nor wrap around into the past. Comparing two timestamps is one machine comparison.
+/// Arithmetic saturates at ``distantPast`` and ``distantFuture``: a lifetime taken from the wire can be absurd, and
+/// must neither trap nor wrap around into the past. Comparing two timestamps is one machine comparison.
 public struct Timestamp: Hashable, Comparable, Sendable {
     /// Nanoseconds since 1970-01-01T00:00:00Z, negative before.
     public var nanosecondsSinceEpoch: Int64

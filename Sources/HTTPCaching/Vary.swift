@@ -47,11 +47,11 @@ public enum VaryRule: Hashable, Sendable {
 /// What a request had in the fields that selected its response, in canonical form: two requests match where these are
 /// equal.
 ///
-/// Only what surely means the same is made the same: "adding or removing whitespace, where allowed in the header field's
-/// syntax; combining multiple header field lines with the same field name; normalizing both header field values in a way
-/// that is known to have identical semantics" (RFC 9111 §4.1). Of `Accept-Encoding` and `Accept-Language`, whose members
-/// are case-insensitive, and of the media types in `Accept`, case is dropped too. Order is kept: recipients have been
-/// seen to prefer what comes first.
+/// Only what surely means the same is made the same: "adding or removing whitespace, where allowed in the header
+/// field's syntax; combining multiple header field lines with the same field name; normalizing both header field values
+/// in a way that is known to have identical semantics" (RFC 9111 §4.1). Of `Accept-Encoding` and `Accept-Language`,
+/// whose members are case-insensitive, and of the media types in `Accept`, case is dropped too. Order is kept:
+/// recipients have been seen to prefer what comes first.
 public struct SelectingFields: Hashable, Sendable {
     /// One line a field, in printable ASCII: `name:value`, or only `name` where the request did not have it. Texts are
     /// equal exactly where the fields match, so that this can be part of a key.

@@ -7,9 +7,9 @@ import Synchronization
 
 /// A response cache.
 ///
-/// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it may
-/// be, and else the origin is asked: once for all who wait, with the number of the last invalidation noted before, so
-/// that what was overtaken by a write is never served to anyone who came after it.
+/// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it
+/// may be, and else the origin is asked: once for all who wait, with the number of the last invalidation noted before,
+/// so that what was overtaken by a write is never served to anyone who came after it.
 public final class Cache: Service {
     /// What the cache did since the process began.
     public let statistics: CacheStatistics
@@ -276,8 +276,8 @@ extension Cache {
 // MARK: - Invalidation
 
 extension Cache {
-    /// Kills every response that one of the covers covers, with all that is being fetched now. When this returns, nothing
-    /// rendered before is served to a request that starts after.
+    /// Kills every response that one of the covers covers, with all that is being fetched now. When this returns,
+    /// nothing rendered before is served to a request that starts after.
     ///
     /// Call it after the change is committed: what a handler renders from old data after this is not seen by it.
     /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.

@@ -26,8 +26,8 @@ struct Serving: Sendable {
                 headerFields: Preconditions.notModifiedFields(from: head.headerFields)
             )
         }
-        // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate an
-        // Age header field".
+        // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
+        // an Age header field".
         let age = entry.lifetimes.age(at: now)
         if age > 0 || outcome.isReuse {
             head.headerFields.append(HTTPField(name: .age, value: String(age)))

@@ -14,7 +14,8 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
     /// A responder whose answers are cached.
     /// - Parameters:
     ///   - user: who a request is from, where answers differ by user.
-    ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty body
+    ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty
+    ///   body
     ///     and a copy of the context of the request that came first.
     public init(
         caching responder: any HTTPResponder<Context>,
@@ -66,8 +67,8 @@ private struct Handler<Context: RequestContext>: Origin {
 extension Cache {
     /// Caches a whole application: `Application(responder: cache.responding(for: router.buildResponder()))`.
     ///
-    /// The cache then stands outside all middleware, authentication included. So by default it stores only responses that
-    /// say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`.
+    /// The cache then stands outside all middleware, authentication included. So by default it stores only responses
+    /// that say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`.
     public func responding<Context: RequestContext>(
         for responder: some HTTPResponder<Context>,
         under policy: CachePolicy = .whatIsPublic

@@ -3,8 +3,8 @@ public import Hummingbird
 public import Larder
 public import NIOCore
 
-/// Hummingbird's response as the engine sees it. A whole body stays a `ByteBuffer` body, which Hummingbird writes together
-/// with the head in one go.
+/// Hummingbird's response as the engine sees it. A whole body stays a `ByteBuffer` body, which Hummingbird writes
+/// together with the head in one go.
 extension Response: OriginResponse {
     public var bodyLength: Int? { body.contentLength }
 

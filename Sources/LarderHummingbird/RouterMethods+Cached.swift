@@ -11,8 +11,8 @@ extension RouterMethods {
     ///     .get(use: users.show)
     ///     .put(use: users.update)
     /// ```
-    /// GET and HEAD are answered from the cache; a successful request with another method invalidates its own path, with
-    /// all queries. Middleware added before stands in front of the cache and runs on every request, so put
+    /// GET and HEAD are answered from the cache; a successful request with another method invalidates its own path,
+    /// with all queries. Middleware added before stands in front of the cache and runs on every request, so put
     /// authentication there; middleware added after runs only when the handler does.
     public func cached(by cache: Cache, for lifetime: Duration) -> RouterGroup<Context> {
         cached(by: cache, .fresh(for: lifetime))

@@ -11,8 +11,8 @@ func at(_ seconds: Int) -> Timestamp {
 }
 
 extension HTTPFields {
-    /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds after
-    /// ``start``.
+    /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds
+    /// after ``start``.
     init(lines: String) {
         self.init()
         for line in lines.split(separator: "\n") {

@@ -3,9 +3,9 @@ public import ServiceLifecycle
 
 /// Where responses are kept, together with the ledger of what was invalidated.
 ///
-/// The contract that every store keeps, and that the shared behaviour suite checks: what `load` returns is alive and was
-/// not past its keeping; a fill whose birth is before a covering invalidation is never returned again; a failing store
-/// finds nothing and stores nothing, and fails no request.
+/// The contract that every store keeps, and that the shared behaviour suite checks: what `load` returns is alive and
+/// was not past its keeping; a fill whose birth is before a covering invalidation is never returned again; a failing
+/// store finds nothing and stores nothing, and fails no request.
 public protocol CacheStore: Service {
     /// The largest entry worth offering, by its cost.
     var entryLimit: ByteCount { get }

@@ -1,5 +1,5 @@
-/// Decides which slot leaves first: the oldest that was not used since it was last looked at (FIFO with a second chance,
-/// "CLOCK").
+/// Decides which slot leaves first: the oldest that was not used since it was last looked at (FIFO with a second
+/// chance, "CLOCK").
 ///
 /// The seam behind which a better policy goes: slots are small integers, and the four verbs are all a policy gets.
 struct EvictionQueue {

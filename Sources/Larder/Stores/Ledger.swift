@@ -4,9 +4,9 @@ import DequeModule
 ///
 /// A fetch that began before a write and ends after it would store what it read before the write. So a fetch notes the
 /// number of the last invalidation *before* it asks (its birth), and every invalidation leaves its own number, its
-/// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing expires
-/// by time: a stamp that went while an older fill lived would bring an old answer back. There are at most `limit`
-/// stamps; the lowest go first and raise the *floor*, below which everything is dead.
+/// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing
+/// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
+/// `limit` stamps; the lowest go first and raise the *floor*, below which everything is dead.
 struct Ledger {
     let epoch: Birth.Epoch
     /// The number of the last invalidation.

@@ -3,8 +3,8 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// Responses in the memory of this process: sharded, bounded in bytes with everything charged, and gone when the process
-/// ends.
+/// Responses in the memory of this process: sharded, bounded in bytes with everything charged, and gone when the
+/// process ends.
 ///
 /// A hit takes one shard's lock and copies nothing. The ledger's lock is taken on a hit only where something was
 /// invalidated since the entry was last found alive: a number tells.
@@ -33,7 +33,8 @@ public final class MemoryStore: CacheStore {
     ///   - entryLimit: the largest entry it takes; by default 1 MiB, and never more than the limit.
     ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
     ///     room for 64 of the largest entries.
-    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten and
+    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten
+    ///   and
     ///     everything stored before them is dead.
     ///   - variantLimit: the number of Vary variants kept under one key.
     ///   - sweepInterval: how often `run()` removes what is expired or was invalidated.

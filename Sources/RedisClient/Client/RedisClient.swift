@@ -6,16 +6,16 @@ import Synchronization
 
 /// A client of one Redis server, with a few connections that it keeps open and all callers share.
 ///
-/// While there is no connection, commands fail at once as `unavailable`: nothing queues. Connections that end are opened
-/// again for as long as `run()` runs; a server that is away at the start is met when it comes.
+/// While there is no connection, commands fail at once as `unavailable`: nothing queues. Connections that end are
+/// opened again for as long as `run()` runs; a server that is away at the start is met when it comes.
 package final class RedisClient: Service, RedisCommands {
     /// What the owner of a client wants to be told.
     package struct Hooks: Sendable {
         /// Runs on every connection, before it takes anybody's commands, and may send its own on it.
         ///
         /// It sees which server was met: one with another run id has restarted or been replaced, and may have lost
-        /// writes. By then, the connections to the server before it take no more commands. Where it throws, the connection
-        /// is closed, and tried again. It may run for several connections at a time.
+        /// writes. By then, the connections to the server before it take no more commands. Where it throws, the
+        /// connection is closed, and tried again. It may run for several connections at a time.
         package var onConnect: @Sendable (RedisConnection, RedisServer) async throws -> Void = { _, _ in }
 
         /// Called on the connection's event loop, in the order of the stream: it must not block.
@@ -59,8 +59,8 @@ package final class RedisClient: Service, RedisCommands {
         state.withLock { $0.status }
     }
 
-    /// Keeps the connections open until the task is cancelled or the service shut down; then lets the commands in flight
-    /// finish, which takes no longer than their deadlines, and returns.
+    /// Keeps the connections open until the task is cancelled or the service shut down; then lets the commands in
+    /// flight finish, which takes no longer than their deadlines, and returns.
     package func run() async {
         state.withLock { $0.start() }
         await cancelWhenGracefulShutdown {
@@ -143,8 +143,8 @@ extension RedisClient {
         }
     }
 
-    /// Pings a connection every now and then: a server that is gone is noticed although nobody asks it anything, and so is
-    /// one whose answers are no longer ours.
+    /// Pings a connection every now and then: a server that is gone is noticed although nobody asks it anything, and so
+    /// is one whose answers are no longer ours.
     private func watch(_ connection: RedisConnection) async {
         for count in 1... {
             guard (try? await clock.sleep(for: configuration.heartbeat)) != nil else { return }

@@ -4,9 +4,9 @@ import NIOCore
 /// What is in flight on one connection, and what each event does to it.
 ///
 /// Redis answers in the order of the commands, so what waits is a queue of *batches*: the commands that one caller sent
-/// together. A batch whose caller has left, by cancellation or deadline, stays in the queue as a *tombstone*. It swallows
-/// its replies when they come, so that those of the batches behind it reach the right callers, and nobody else on the
-/// connection notices.
+/// together. A batch whose caller has left, by cancellation or deadline, stays in the queue as a *tombstone*. It
+/// swallows its replies when they come, so that those of the batches behind it reach the right callers, and nobody else
+/// on the connection notices.
 ///
 /// `Waiter` is whatever has to be told of a result: a continuation, or a name in a test.
 struct ConnectionState<Waiter> {

@@ -113,7 +113,8 @@ extension RedisChannelHandler {
         discardWhatWasRead()
     }
 
-    /// Keeps no memory for bytes that have been decoded: a server could see to it that every read ends within a message.
+    /// Keeps no memory for bytes that have been decoded: a server could see to it that every read ends within a
+    /// message.
     private func discardWhatWasRead() {
         if received.readableBytes == 0 {
             received = ByteBuffer()
@@ -141,8 +142,8 @@ extension RedisChannelHandler {
 extension RedisChannelHandler {
     /// Makes sure that the clock is looked at by then.
     ///
-    /// There is one alarm for all batches, and it only moves when a batch needs it earlier. Most batches have been answered
-    /// when it rings, so the usual price of a deadline is one comparison.
+    /// There is one alarm for all batches, and it only moves when a batch needs it earlier. Most batches have been
+    /// answered when it rings, so the usual price of a deadline is one comparison.
     private func setAlarm(noLaterThan time: NIODeadline) {
         if let alarm {
             guard time < alarm.time else { return }

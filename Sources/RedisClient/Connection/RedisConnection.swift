@@ -24,8 +24,8 @@ package final class RedisConnection: RedisCommands {
 
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     ///
-    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline, within
-    /// the same deadline.
+    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline,
+    /// within the same deadline.
     package func pipeline(
         _ commands: [RedisCommand],
         deadline: Duration

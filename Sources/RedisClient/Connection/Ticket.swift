@@ -2,8 +2,8 @@ import Synchronization
 
 /// Where the cancellation of a caller and the sending of its batch meet, on whichever threads they happen.
 ///
-/// A cancellation may come before the event loop has got round to sending, or after, or in between. Whoever comes second
-/// sees what the first did, so that no cancelled batch goes unnoticed.
+/// A cancellation may come before the event loop has got round to sending, or after, or in between. Whoever comes
+/// second sees what the first did, so that no cancelled batch goes unnoticed.
 final class Ticket: Sendable {
     enum Outcome: Hashable {
         case sent, cancelled

@@ -14,8 +14,8 @@ package struct RESPMessage: Hashable, Sendable {
 /// Turns the bytes of a connection into messages, however they are cut.
 ///
 /// The decoder keeps its place: aggregates under way lie on an explicit stack, and what was read once is never read
-/// again. A reply that arrives byte by byte costs what it costs in one piece. (Redis' own client library, hiredis, reads
-/// the same way: `deps/hiredis/read.c`.)
+/// again. A reply that arrives byte by byte costs what it costs in one piece. (Redis' own client library, hiredis,
+/// reads the same way: `deps/hiredis/read.c`.)
 ///
 /// Nothing is allocated on the word of the server: counts and lengths are compared with the limits when they are
 /// announced, and memory grows with what has arrived. After an error the decoder must not be used again.

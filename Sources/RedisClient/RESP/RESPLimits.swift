@@ -1,7 +1,7 @@
 /// The most that a server may send, and the most that may wait for it.
 ///
-/// Every number that comes from the wire is compared with one of these before anything is allocated for it. A reply that
-/// passes a limit is a violation of the protocol as far as this client is concerned: the connection is closed. The
+/// Every number that comes from the wire is compared with one of these before anything is allocated for it. A reply
+/// that passes a limit is a violation of the protocol as far as this client is concerned: the connection is closed. The
 /// limits on commands are ours to keep: a command that would pass one is refused, and the connection lives on.
 package struct RESPLimits: Hashable, Sendable {
     /// The longest line: a status, an error, a number, or the header of something longer. In bytes, without its CRLF.

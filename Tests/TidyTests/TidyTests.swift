@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+/// The house rules that a machine can check: of layout, of arrows between targets, of what has no place in sources.
+@Suite struct TidyTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// A source file, by its path from the root.
+    struct File: CustomTestStringConvertible {
+        let path: String
+        let lines: [String]
+        var testDescription: String { path }
+    }
+
+    static func files(below folder: String) throws -> [File] {
+        let base = root.appending(path: folder)
+        let walker = try #require(FileManager.default.enumerator(atPath: base.path))
+        return try walker.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted().map { path in
+            let text = try String(contentsOf: base.appending(path: path), encoding: .utf8)
+            return File(path: "\(folder)/\(path)", lines: text.components(separatedBy: "\n"))
+        }
+    }
+
+    @Test func `there are sources to look at`() throws {
+        #expect(try Self.files(below: "Sources").count > 50)
+    }
+
+    @Test(arguments: try files(below: "Sources")) func `a file is one idea, of 400 lines at most`(_ file: File) {
+        #expect(file.lines.count <= 400)
+    }
+
+    @Test(arguments: try files(below: "Sources") + files(below: "Tests"))
+    func `a line has 120 columns at most`(_ file: File) {
+        for (number, line) in file.lines.enumerated() where line.count > 120 && !line.contains("@Test func") {
+            // A long text in a table stays in one piece.
+            #expect(line.contains("\""), "\(file.path):\(number + 1)")
+        }
+    }
+
+    /// What each target may import of the others and of what does I/O; the compiler checks the rest.
+    static let banned: [(folder: String, modules: [String])] = [
+        ("Sources/HTTPCaching", ["Foundation", "NIOCore", "NIOPosix", "Logging", "Synchronization", "Larder"]),
+        ("Sources/Larder", ["Foundation", "Hummingbird", "RedisClient", "NIOPosix", "AsyncHTTPClient"]),
+        ("Sources/RedisClient", ["Foundation", "Larder", "HTTPCaching", "HTTPTypes"]),
+        ("Sources/LarderHummingbird", ["RedisClient", "AsyncHTTPClient"]),
+    ]
+
+    @Test(arguments: banned) func `the arrows run one way`(_ folder: String, _ modules: [String]) throws {
+        for file in try Self.files(below: folder) {
+            for line in file.lines {
+                let words = line.split(separator: " ")
+                guard let place = words.firstIndex(of: "import"), place <= 1, place + 1 < words.count else { continue }
+                #expect(!modules.contains(String(words[place + 1])), "\(file.path): \(line)")
+            }
+        }
+    }
+
+    @Test(arguments: try files(below: "Sources")) func `sources neither trap on purpose nor put things off`(
+        _ file: File
+    ) {
+        let words = [
+            "fatalError" + "(", "try" + "!", "as" + "!", "TO" + "DO", "FIX" + "ME", "@unchecked" + " Sendable",
+        ]
+        for (number, line) in file.lines.enumerated() {
+            for word in words { #expect(!line.contains(word), "\(file.path):\(number + 1)") }
+        }
+    }
+
+    /// Where a test must poll: a fake server has no other way to see that a client is gone.
+    static let polling: Set<String> = ["Tests/RedisClientTests/FakeServer.swift"]
+
+    @Test(arguments: try files(below: "Tests").filter { !polling.contains($0.path) })
+    func `tests do not sleep`(_ file: File) {
+        for (number, line) in file.lines.enumerated() {
+            for word in ["Task" + ".sleep", "Thread" + ".sleep", "us" + "leep("] {
+                #expect(!line.contains(word), "\(file.path):\(number + 1)")
+            }
+        }
+    }
+
+    @Test func `one file reads the wall clock`() throws {
+        let readers = try Self.files(below: "Sources").filter { file in
+            file.lines.contains { $0.contains("clock_gettime") || $0.contains("Date.now") }
+        }
+        #expect(readers.map(\.path) == ["Sources/Larder/WallClock.swift"])
+    }
+}
