@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 
-.PHONY: help run test test-core test-redis test-tsan tools format
+.PHONY: help run test test-core test-redis test-tsan bench tools format
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -28,7 +28,13 @@ test-core: tools ## the tests that need no Hummingbird, in seconds
 	CORE_ONLY=1 $(SWIFT) test --scratch-path .build-core
 
 test-tsan: ## the core tests under Thread Sanitizer
-	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'HTTPCachingTests|LarderTests'
+	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'HTTPCachingTests|LarderTests' --skip MemoryTests
+
+# Without debugging information, which valgrind 3.19 cannot read.
+bench: ## what a hit costs beside the bare route, in instructions (valgrind) and processor time
+	@command -v valgrind >/dev/null || { echo "make bench needs valgrind" >&2; exit 1; }
+	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks"
 
 format: ## lay the sources out
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources

@@ -2,7 +2,8 @@ import HTTPCaching
 import HTTPTypes
 
 /// What the cache does with a request, before it looks anything up.
-enum Admission {
+@usableFromInline
+enum Admission: Sendable {
     /// Look for an answer, and fetch one where there is none.
     case lookUp(Inquiry)
     /// Pass the request on, and leave the store alone.
@@ -63,6 +64,7 @@ public enum PassReason: String, Sendable, CaseIterable {
 }
 
 /// A request that the cache may answer, with all that its answer depends on.
+@usableFromInline
 struct Inquiry: Sendable {
     let request: HTTPRequest
     let directives: RequestDirectives

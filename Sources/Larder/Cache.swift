@@ -62,16 +62,17 @@ public final class Cache: Service {
     ///   - policy: how the route's responses are cached.
     ///   - origin: what is asked where the store has no answer.
     /// - Throws: what the origin throws, unchanged; `CancellationError` where the client has left.
+    @inlinable
     public func respond<O: Origin>(
         to request: HTTPRequest,
         for user: String? = nil,
         under policy: CachePolicy,
-        from origin: O
+        from origin: @autoclosure () -> O
     ) async throws -> O.Response {
-        switch Admission.decide(request, user: user, policy: policy) {
-        case .lookUp(let inquiry): try await answer(inquiry, from: origin)
-        case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
-        case .write: try await write(request, under: policy, to: origin)
+        // Inlined into the caller, so that a hit makes no origin and waits for nothing.
+        switch open(request, for: user, under: policy) {
+        case .answered(let answer): O.Response(answer)
+        case .admitted(let admission): try await proceed(request, admission, under: policy, from: origin())
         }
     }
 
@@ -84,7 +85,43 @@ public final class Cache: Service {
 
 // MARK: - The life of a request
 
+/// What becomes of a request at first sight.
+@usableFromInline
+enum Opening: Sendable {
+    /// The store answers it at once.
+    case answered(Answer)
+    /// It goes on as it was admitted.
+    indirect case admitted(Admission)
+}
+
 extension Cache {
+    /// Admits a request, and answers it where that takes no waiting: a fresh response in the memory of this process.
+    @usableFromInline
+    func open(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> Opening {
+        let admission = Admission.decide(request, user: user, policy: policy)
+        guard case .lookUp(let inquiry) = admission else { return .admitted(admission) }
+        let now = clock.now
+        guard let entries = store.find(inquiry.address, at: now),
+            case .serve(let entry) = Selection.choose(entries, for: inquiry, at: now)
+        else { return .admitted(admission) }
+        record(.hit(inquiry.address.key, .fresh))
+        return .answered(serving.answer(entry, to: inquiry, at: now, .hit))
+    }
+
+    @usableFromInline
+    func proceed<O: Origin>(
+        _ request: HTTPRequest,
+        _ admission: Admission,
+        under policy: CachePolicy,
+        from origin: O
+    ) async throws -> O.Response {
+        switch admission {
+        case .lookUp(let inquiry): try await answer(inquiry, from: origin)
+        case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
+        case .write: try await write(request, under: policy, to: origin)
+        }
+    }
+
     private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
         // A request waits for others' fetches a few times at most; then it asks for itself.
         for attempt in 1... {
@@ -93,11 +130,11 @@ extension Cache {
             switch Selection.choose(lookup.entries, for: inquiry, at: now) {
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))
-                return serving.response(entry, to: inquiry, at: now, .hit)
+                return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))
             case .serveStale(let entry, let reason):
                 if reason == .whileRevalidating { refresh(entry, for: inquiry, after: lookup, from: origin) }
                 record(.hit(inquiry.address.key, .stale))
-                return serving.response(entry, to: inquiry, at: now, .hit, detail: reason.rawValue)
+                return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
                 let next = try await ask(inquiry, because: reason, kept: kept, after: lookup, attempt, from: origin)
@@ -194,11 +231,11 @@ extension Cache {
                 stored: notStored == nil,
                 collapsed: true
             )
-            return serving.response(entry, to: inquiry, at: now, outcome, detail: notStored?.detail)
+            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: notStored?.detail))
         case .staleOnError(let status):
             record(.miss(inquiry.address.key, .staleOnError))
             let outcome = CacheStatus.Outcome.forwarded(reason, status: status, collapsed: true)
-            return serving.response(entry, to: inquiry, at: now, outcome, detail: "stale-if-error")
+            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: "stale-if-error"))
         }
     }
 

@@ -100,7 +100,8 @@ extension Fetch {
         guard mayServe, verdict.isAlive else { return nil }
         if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
         let outcome = CacheStatus.Outcome.forwarded(reason, status: status)
-        seat?.give(.success(cache.serving.response(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")))
+        let answer = cache.serving.answer(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")
+        seat?.give(.success(O.Response(answer)))
         return Arrival(outcome: .entry(kept, .staleOnError(status: status)), birth: kept.birth, verdict: verdict)
     }
 
@@ -189,11 +190,8 @@ extension Fetch {
         let (verdict, notStored) = await keep(entry)
         let status = reception.head.status.code
         let outcome = CacheStatus.Outcome.forwarded(reason, status: status, stored: notStored == nil)
-        seat?.give(
-            .success(
-                cache.serving.response(entry, to: inquiry, at: cache.clock.now, outcome, detail: notStored?.detail)
-            )
-        )
+        let answer = cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: notStored?.detail)
+        seat?.give(.success(O.Response(answer)))
         return Arrival(outcome: .entry(entry, .origin(status: status, notStored)), birth: birth, verdict: verdict)
     }
 

@@ -1,21 +1,34 @@
 import Crypto
 import HTTPCaching
-import HTTPTypes
-import NIOCore
+public import HTTPTypes
+public import NIOCore
 
 /// Makes what is stored of what the origin answered, and what is sent of what is stored. Decides nothing about caching.
 struct Serving: Sendable {
     /// The name of this cache in `Cache-Status` (RFC 9211 §2).
     let name: String
+    /// `Age` for the ages of the first quarter of an hour, and the `Cache-Status` of a fresh hit with so much time left:
+    /// nearly every hit is answered with two of these, and text is what a hit would spend most on.
+    private let ages: [HTTPField]
+    private let hits: [HTTPField]
+    private static var prepared: Int { 900 }
+
+    init(name: String) {
+        self.name = name
+        ages = (0..<Self.prepared).map { HTTPField(name: .age, value: String($0)) }
+        hits = (0..<Self.prepared).map {
+            HTTPField(name: .cacheStatus, value: CacheStatus(cache: name, .hit, ttl: $0).serialized())
+        }
+    }
 
     /// The answer to a request from an entry: the whole response, its head alone, or a 304 (RFC 9111 §4.3.2).
-    func response<Response: OriginResponse>(
+    func answer(
         _ entry: CacheEntry,
         to inquiry: Inquiry,
         at now: Timestamp,
         _ outcome: CacheStatus.Outcome,
         detail: String? = nil
-    ) -> Response {
+    ) -> Answer {
         var head = entry.head
         let isNotModified =
             inquiry.isConditional
@@ -30,10 +43,15 @@ struct Serving: Sendable {
         // an Age header field".
         let age = entry.lifetimes.age(at: now)
         if age > 0 || outcome.isReuse {
-            head.headerFields.append(HTTPField(name: .age, value: String(age)))
+            head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
-        status(outcome, ttl: entry.lifetimes.ttl(at: now), detail: detail).append(to: &head.headerFields)
-        return isNotModified || inquiry.isHead ? Response(headOnly: head) : Response(head: head, body: entry.body)
+        let ttl = entry.lifetimes.ttl(at: now)
+        if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
+            head.headerFields.append(hits[ttl])
+        } else {
+            status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
+        }
+        return Answer(head: head, body: isNotModified || inquiry.isHead ? nil : entry.body)
     }
 
     /// The origin's own head as a client gets it: with this cache's word, and without what only caches read.
@@ -51,6 +69,26 @@ struct Serving: Sendable {
 
     private func status(_ outcome: CacheStatus.Outcome, ttl: Int? = nil, detail: String?) -> CacheStatus {
         CacheStatus(cache: name, outcome, ttl: ttl, detail: detail)
+    }
+}
+
+/// What the cache answers from what it keeps, in no framework's words.
+@usableFromInline
+struct Answer: Sendable {
+    @usableFromInline let head: HTTPResponse
+    /// The whole body; nil where the answer is a head alone.
+    @usableFromInline let body: ByteBuffer?
+}
+
+extension OriginResponse {
+    /// The answer in the framework's own words.
+    @inlinable
+    init(_ answer: Answer) {
+        if let body = answer.body {
+            self.init(head: answer.head, body: body)
+        } else {
+            self.init(headOnly: answer.head)
+        }
     }
 }
 

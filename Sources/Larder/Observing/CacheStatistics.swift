@@ -41,7 +41,7 @@ public final class CacheStatistics: Sendable {
         case .hit(let key, let kind):
             hits.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
-            counters.hits[kind]?.increment()
+            counters.hit(kind).increment()
         case .miss(let key, let kind):
             misses.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
@@ -58,7 +58,7 @@ public final class CacheStatistics: Sendable {
 
 /// The counters of swift-metrics, made once.
 private struct Counters: Sendable {
-    let hits: [CacheEvent.Hit: Counter]
+    private let freshHits, staleHits: Counter
     let misses: [CacheEvent.Miss: Counter]
     let passes: [PassReason: Counter]
     let stored: Counter
@@ -78,7 +78,10 @@ private struct Counters: Sendable {
                 }
             )
         }
-        hits = counters("larder_hits", by: "kind")
+        let hits: [Counter] = [CacheEvent.Hit.fresh, .stale].map { kind in
+            Counter(label: "larder_hits", dimensions: [("kind", kind.rawValue)], factory: factory)
+        }
+        (freshHits, staleHits) = (hits[0], hits[1])
         misses = counters("larder_misses", by: "kind")
         passes = counters("larder_passes", by: "reason")
         stored = Counter(label: "larder_stored", factory: factory)
@@ -86,6 +89,13 @@ private struct Counters: Sendable {
         invalidations = Counter(label: "larder_invalidations", factory: factory)
         pendingInvalidations = Counter(label: "larder_pending_invalidations", factory: factory)
         self.factory = factory
+    }
+
+    func hit(_ kind: CacheEvent.Hit) -> Counter {
+        switch kind {
+        case .fresh: freshHits
+        case .stale: staleHits
+        }
     }
 
     func notStored(_ reason: NotStored) {

@@ -46,6 +46,8 @@ final class TopKeys: Sendable {
 struct SpaceSaving {
     private(set) var counts: [(key: CacheKey, count: Int)] = []
     private var index: [CacheKey: Int] = [:]
+    /// The places by count; a count may have grown since it was entered here, which is looked at only where the lowest
+    /// is asked for.
     private var lowest = IndexedHeap<Int>()
     private let room: Int
 
@@ -54,17 +56,23 @@ struct SpaceSaving {
     mutating func count(_ key: CacheKey) {
         if let place = index[key] {
             counts[place].count += 1
-            lowest.set(place, to: counts[place].count)
         } else if counts.count < room {
             index[key] = counts.count
             lowest.set(counts.count, to: 1)
             counts.append((key, 1))
-        } else if let first = lowest.first {
-            index[counts[first.id].key] = nil
-            index[key] = first.id
-            counts[first.id] = (key, first.priority + 1)
-            lowest.set(first.id, to: first.priority + 1)
+        } else if let place = lowestPlace() {
+            index[counts[place].key] = nil
+            index[key] = place
+            counts[place] = (key, counts[place].count + 1)
         }
+    }
+
+    /// The place with the lowest count. Counts only grow, so what stands first with its true count is the lowest.
+    private mutating func lowestPlace() -> Int? {
+        while let first = lowest.first, first.priority != counts[first.id].count {
+            lowest.set(first.id, to: counts[first.id].count)
+        }
+        return lowest.first?.id
     }
 
     /// Traps where the tables disagree; for tests.
@@ -73,7 +81,7 @@ struct SpaceSaving {
         precondition(counts.count <= room && index.count == counts.count, "More keys than there is room for")
         for (place, counted) in counts.enumerated() {
             precondition(index[counted.key] == place, "A count under the wrong key")
-            precondition(lowest.priority(of: place) == counted.count, "A count the heap does not know")
+            precondition(lowest.priority(of: place).map { $0 <= counted.count } == true, "A count that shrank")
         }
     }
 }

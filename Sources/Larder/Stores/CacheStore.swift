@@ -10,6 +10,10 @@ public protocol CacheStore: Service {
     /// The largest entry worth offering, by its cost.
     var entryLimit: ByteCount { get }
 
+    /// What is kept at an address and alive, where that can be told at once from the memory of this process; nil where
+    /// the store has nothing, or has to look further.
+    func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]?
+
     /// What is kept at an address, and where the invalidations stand.
     func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup
 
@@ -33,6 +37,10 @@ public protocol CacheStore: Service {
 
     /// The number of keys under which something is kept and alive.
     func count(at now: Timestamp) async -> Int
+}
+
+extension CacheStore {
+    public func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]? { nil }
 }
 
 /// What a store found.

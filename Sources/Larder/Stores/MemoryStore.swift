@@ -62,14 +62,21 @@ public final class MemoryStore: CacheStore {
         self.sweepInterval = sweepInterval
     }
 
+    public func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]? {
+        find(address, at: now, number: number.load(ordering: .acquiring))
+    }
+
+    private func find(_ address: CacheAddress, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
+        var dropped: [CacheEntry] = []
+        return shard(of: address.key).state.withLock { shard in
+            shard.load(address.key, at: now, number: number, isAlive: judge, dropping: &dropped)
+        }
+    }
+
     public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
-        var dropped: [CacheEntry] = []
-        let entries = shard(of: address.key).state.withLock { shard in
-            shard.load(address.key, at: now, number: number, isAlive: judge, dropping: &dropped)
-        }
-        if let entries {
+        if let entries = find(address, at: now, number: number) {
             return Lookup(entries: entries, birth: birth, newestStamp: number)
         }
         let covers = address.covers().map(\.fingerprint)

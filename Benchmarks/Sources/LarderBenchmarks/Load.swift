@@ -1,0 +1,104 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+#if canImport(Glibc)
+    private let streamType = Int32(SOCK_STREAM.rawValue)
+    private let noSignal = Int32(MSG_NOSIGNAL)
+#else
+    private let streamType = SOCK_STREAM
+    private let noSignal: Int32 = 0
+#endif
+
+/// Why a measurement is not to be trusted.
+struct BenchmarkError: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A connection that asks and waits for the answer, as bare as can be: it is the server that is measured.
+final class Connection {
+    private let descriptor: Int32
+    private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, streamType, 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
+        }
+        guard result == 0 else { throw BenchmarkError(description: "Cannot connect: \(errno)") }
+        var on: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    /// The whole answer to a GET: head and body.
+    func get(_ path: String) throws -> (head: String, body: String) {
+        let (head, end) = try exchange(Self.request(path))
+        let split = head.count
+        return (String(decoding: head, as: UTF8.self), String(decoding: buffer[split..<end], as: UTF8.self))
+    }
+
+    /// Asks again and again, and checks that every answer is as long as the first.
+    func repeatGet(_ path: String, count: Int) throws {
+        let request = Self.request(path)
+        for _ in 0..<count {
+            let (head, _) = try exchange(request)
+            guard head.starts(with: Array("HTTP/1.1 200".utf8)) else {
+                throw BenchmarkError(description: "\(path) is not answered by a 200")
+            }
+        }
+    }
+
+    private static func request(_ path: String) -> [UInt8] {
+        Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: larder-benchmarks\r\nAccept: */*\r\n\r\n".utf8)
+    }
+
+    /// Sends, and reads one answer that has a Content-Length. Returns its head, and where it ends in the buffer.
+    private func exchange(_ request: [UInt8]) throws -> (head: ArraySlice<UInt8>, end: Int) {
+        guard send(descriptor, request, request.count, noSignal) == request.count else {
+            throw BenchmarkError(description: "Cannot send: \(errno)")
+        }
+        var filled = 0
+        var end: Int?
+        var headEnd = 0
+        while true {
+            let received = buffer.withUnsafeMutableBytes { bytes in
+                recv(descriptor, bytes.baseAddress! + filled, bytes.count - filled, 0)
+            }
+            guard received > 0 else { throw BenchmarkError(description: "The server hung up") }
+            filled += received
+            if end == nil, let found = Self.headEnd(buffer[..<filled]) {
+                headEnd = found
+                end = found + (try Self.contentLength(buffer[..<found]))
+            }
+            if let end, filled >= end { return (buffer[..<headEnd], end) }
+        }
+    }
+
+    private static func headEnd(_ bytes: ArraySlice<UInt8>) -> Int? {
+        guard bytes.count >= 4 else { return nil }
+        for place in 3..<bytes.count
+        where bytes[place] == 10 && bytes[place - 1] == 13 && bytes[place - 2] == 10 && bytes[place - 3] == 13 {
+            return place + 1
+        }
+        return nil
+    }
+
+    private static func contentLength(_ head: ArraySlice<UInt8>) throws -> Int {
+        for line in head.split(separator: 10) where line.count > 16 {
+            let name = String(decoding: line.prefix(15), as: UTF8.self)
+            guard name.lowercased() == "content-length:" else { continue }
+            let digits = line.dropFirst(15).filter { (48...57).contains($0) }
+            if let length = Int(String(decoding: digits, as: UTF8.self)) { return length }
+        }
+        throw BenchmarkError(description: "An answer without Content-Length")
+    }
+}

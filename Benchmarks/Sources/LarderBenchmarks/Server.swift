@@ -1,0 +1,93 @@
+import ArgumentParser
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Larder
+import LarderHummingbird
+import Logging
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// What is measured against what.
+enum Route: String, CaseIterable, ExpressibleByArgument {
+    /// A route that returns bytes made beforehand, with the fields a hit has: nothing can be cheaper in Hummingbird.
+    case bare
+    /// The same behind the decorator: every request but the first is a hit in memory.
+    case cached
+
+    var path: String { "/\(rawValue)" }
+}
+
+/// The server under measurement: one event loop, both routes, and its own use of the processor at `/usage`.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Serves the routes that are measured.")
+
+    @Option(help: "The port; 0 takes a free one and prints it.")
+    var port = 0
+    @Option(help: "The bytes of a body.")
+    var size = 40
+
+    /// Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread: this one waits instead.
+    func run() throws {
+        let end = DispatchSemaphore(value: 0)
+        Task {
+            do { try await serve() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+            end.signal()
+        }
+        end.wait()
+    }
+
+    private func serve() async throws {
+        let cache = Cache(store: MemoryStore(limit: .mebibytes(64)))
+        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
+        let router = Router()
+        // What a hit's head holds: the bare route returns the same bytes, but for their values.
+        let fields: HTTPFields = [
+            .contentType: "text/plain; charset=utf-8",
+            .contentLength: String(size),
+            .eTag: "\"00112233445566778899aabbccddeeff\"",
+            .age: "0",
+            HTTPField.Name("Cache-Status")!: "Larder; hit; ttl=600",
+        ]
+        router.get("bare") { _, _ in
+            Response(status: .ok, headers: fields, body: ResponseBody(byteBuffer: body))
+        }
+        router.group("cached").cached(by: cache, for: .seconds(600)).get { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; charset=utf-8"],
+                body: ResponseBody(byteBuffer: body)
+            )
+        }
+        router.get("usage") { _, _ in String(Self.processorMicroseconds()) }
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var logger = Logger(label: "benchmarks")
+        logger.logLevel = .error
+        var application = Application(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
+            onServerRunning: { channel in
+                print(channel.localAddress?.port ?? 0)
+                fflush(nil)
+            },
+            eventLoopGroupProvider: .shared(group),
+            logger: logger
+        )
+        application.addServices(cache)
+        try await application.runService()
+        try await group.shutdownGracefully()
+    }
+
+    /// What this process used of the processor so far, in user and system mode.
+    private static func processorMicroseconds() -> Int {
+        // POSIX: "CLOCKS_PER_SEC is defined to be one million", whatever the clock's grain.
+        Int(clock())
+    }
+}
