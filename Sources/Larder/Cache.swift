@@ -19,7 +19,8 @@ public final class Cache: Service {
     let serving: Serving
     private let flights: FlightGroup
     private let tasks: BackgroundTasks
-    private let refusals: Mutex<RefusalMemo>
+    private let refusals: Mutex<KeyMemo>
+    private let failedRefreshes: Mutex<KeyMemo>
     private let observer: (any CacheObserver)?
     private let logger: Logger
 
@@ -51,7 +52,8 @@ public final class Cache: Service {
             clock: clock,
             tasks: tasks
         )
-        self.refusals = Mutex(RefusalMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.refusals = Mutex(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.failedRefreshes = Mutex(KeyMemo(limit: limits.refusals, span: limits.refreshPause))
         self.observer = observer
         self.logger = logger
     }
@@ -239,10 +241,11 @@ extension Cache {
         }
     }
 
-    /// Fetches in the background what is served stale meanwhile, unless somebody does already.
+    /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.
     private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, after lookup: Lookup, from origin: O) {
+        let hasFailed = failedRefreshes.withLock { $0.contains(inquiry.address.key, at: clock.now) }
         let key = FlightKey(key: inquiry.address.key, selecting: lookup.selecting(inquiry))
-        guard let flight = flights.lead(key, after: lookup) else { return }
+        guard !hasFailed, let flight = flights.lead(key, after: lookup) else { return }
         let fetch = Fetch(
             inquiry: inquiry,
             origin: origin,
@@ -374,6 +377,11 @@ extension Cache {
 
     func forget(refused key: CacheKey) {
         refusals.withLock { $0.forget(key) }
+    }
+
+    func refreshFailed(_ key: CacheKey) {
+        record(.refreshFailed(key))
+        failedRefreshes.withLock { $0.add(key, at: clock.now) }
     }
 
     private func isRefused(_ key: CacheKey) -> Bool {

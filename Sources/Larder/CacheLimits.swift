@@ -8,6 +8,8 @@ public struct CacheLimits: Sendable {
     public var refusals: Int
     /// How long a key is remembered as uncacheable.
     public var refusalSpan: Duration
+    /// How long after a failed refresh a stale response is served without asking the origin again.
+    public var refreshPause: Duration
     /// The keys whose requests are counted exactly; beyond it the counts are upper bounds.
     public var topKeys: Int
 
@@ -17,12 +19,14 @@ public struct CacheLimits: Sendable {
         passengers: Int = 10_000,
         refusals: Int = 10_000,
         refusalSpan: Duration = .seconds(30),
+        refreshPause: Duration = .seconds(1),
         topKeys: Int = 1_024
     ) {
         self.flights = max(0, flights)
         self.passengers = max(0, passengers)
         self.refusals = max(1, refusals)
         self.refusalSpan = refusalSpan
+        self.refreshPause = refreshPause
         self.topKeys = max(1, topKeys)
     }
 }

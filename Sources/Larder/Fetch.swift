@@ -79,7 +79,7 @@ extension Fetch {
         if status.map({ $0.kind == .serverError }) ?? true, let arrival = await serveKept(after: status?.code) {
             return arrival
         }
-        if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
+        if seat == nil { cache.refreshFailed(inquiry.address.key) }
         seat?.give(.failure(error))
         let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
         return Arrival(outcome: .failure(error), birth: birth, verdict: verdict)
@@ -98,7 +98,7 @@ extension Fetch {
         // What was invalidated meanwhile is never served stale.
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard mayServe, verdict.isAlive else { return nil }
-        if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
+        if seat == nil { cache.refreshFailed(inquiry.address.key) }
         let outcome = CacheStatus.Outcome.forwarded(reason, status: status)
         let answer = cache.serving.answer(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")
         seat?.give(.success(O.Response(answer)))
@@ -114,7 +114,7 @@ extension Fetch {
         let isServerError = response.head.status.kind == .serverError
         cache.record(.notStored(inquiry.address.key, notStored))
         if isServerError {
-            if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
+            if seat == nil { cache.refreshFailed(inquiry.address.key) }
         } else {
             if notStored.isLasting { cache.remember(refused: inquiry.address.key) }
             // What the origin has replaced must not come back when the origin fails.

@@ -133,6 +133,29 @@ import Testing
         #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
     }
 
+    @Test func `a refresh that failed is not tried again at every request`() async throws {
+        let bench = Bench(limits: CacheLimits(refreshPause: .seconds(5)))
+        let isDown = Row("")
+        let origin = TestOrigin { _ in
+            if isDown.text == "yes" { throw TestFailure("down") }
+            return TestResponse("good")
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(60))
+        _ = try await bench.get(under: policy, from: origin)
+        isDown.text = "yes"
+        bench.clock.advance(by: .seconds(15))
+        for _ in 0..<5 {
+            let stale = try await bench.get(under: policy, from: origin)
+            #expect(try await stale.text == "good")
+            await bench.cache.idle()
+        }
+        #expect(origin.fetches.count == 2)
+        bench.clock.advance(by: .seconds(6))
+        _ = try await bench.get(under: policy, from: origin)
+        await bench.cache.idle()
+        #expect(origin.fetches.count == 3)
+    }
+
     @Test(arguments: [true, false]) func `stale is served where the origin fails`(_ throwing: Bool) async throws {
         let bench = Bench()
         let isDown = Row("")
