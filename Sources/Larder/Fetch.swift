@@ -100,7 +100,8 @@ extension Fetch {
         guard mayServe, verdict.isAlive else { return nil }
         if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
         let outcome = CacheStatus.Outcome.forwarded(reason, status: status)
-        seat?.give(.success(cache.serving.response(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")))
+        let response: O.Response = cache.serving.response(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")
+        seat?.give(.success(response), .staleOnError)
         return Arrival(outcome: .entry(kept, .staleOnError(status: status)), birth: kept.birth, verdict: verdict)
     }
 
