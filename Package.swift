@@ -65,7 +65,7 @@ let package = Package(
         ),
         .target(
             name: "LarderTesting",
-            dependencies: ["Larder", "HTTPCaching", httpTypes, nioCore, metrics],
+            dependencies: ["Larder", "HTTPCaching", httpTypes, nioCore, nioPosix, metrics],
             swiftSettings: settings
         ),
         .testTarget(
@@ -132,14 +132,16 @@ if !coreOnly {
             dependencies: [
                 "LarderHummingbird", "Larder", "LarderTesting", "HTTPCaching", hummingbird, hummingbirdTesting,
                 httpTypes, nioCore, logging,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "LarderDemoTests",
             dependencies: [
-                "LarderDemo", "LarderHummingbird", "Larder", "LarderTesting", hummingbird, hummingbirdTesting,
-                httpTypes, nioCore, logging,
+                "LarderDemo", "LarderDemoMain", "LarderHummingbird", "Larder", "LarderTesting", hummingbird,
+                hummingbirdTesting,
+                httpTypes, nioCore, nioPosix, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings

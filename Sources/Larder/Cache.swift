@@ -186,9 +186,12 @@ extension Cache {
     /// Fetches, and waits for the answer. The fetch goes on when this request leaves.
     private func lead<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) async throws -> O.Response {
         guard let seat = fetch.seat else { preconditionFailure("A leader has a seat") }
-        record(.miss(fetch.inquiry.address.key, .led))
+        var kind = CacheEvent.Miss.led
+        defer { record(.miss(fetch.inquiry.address.key, kind)) }
         start(fetch, flight)
-        return try await seat.wait()
+        let answer = try await seat.wait()
+        kind = answer.kind
+        return answer.response
     }
 
     /// What a request gets that waited for another one's fetch; nil where it has to look again.

@@ -101,7 +101,7 @@ extension Fetch {
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
         let outcome = CacheStatus.Outcome.forwarded(reason, status: status)
         let answer = cache.serving.answer(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")
-        seat?.give(.success(O.Response(answer)))
+        seat?.give(.success(O.Response(answer)), .staleOnError)
         return Arrival(outcome: .entry(kept, .staleOnError(status: status)), birth: kept.birth, verdict: verdict)
     }
 

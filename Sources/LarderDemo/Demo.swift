@@ -51,5 +51,6 @@ func buildRouter(cache: Cache, repository: Repository, access: AdminAccess) -> R
         .post(use: posts.create)
 
     router.addCacheAdministration(of: cache, access: access)
+    router.refuseOtherMethods()
     return router
 }

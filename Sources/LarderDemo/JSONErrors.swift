@@ -14,7 +14,9 @@ struct JSONErrors<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as HTTPError {
-            return try answer(error.status, error.body, request, context)
+            var response = try answer(error.status, error.body, request, context)
+            response.headers.append(contentsOf: error.headers)
+            return response
         } catch let error as any HTTPResponseError {
             return try answer(error.status, nil, request, context)
         } catch {

@@ -12,17 +12,26 @@ struct Main {
     static func main() async {
         do {
             let configuration = try DemoConfiguration(reading: ConfigReader(provider: EnvironmentVariablesProvider()))
-            var logger = Logger(label: "larder-demo")
-            logger.logLevel = configuration.logLevel
-            let cache = Cache(store: MemoryStore(limit: configuration.memoryLimit), logger: logger)
-            let application = buildApplication(configuration, cache: cache, logger: logger)
-            try await application.runService()
+            try await serve(configuration)
         } catch let error as ConfigurationError {
             fail("\(error)", code: EX_CONFIG)
-        } catch let error as IOError {
-            fail("cannot listen: \(error)", code: EX_UNAVAILABLE)
         } catch {
             fail("\(error)", code: EXIT_FAILURE)
+        }
+    }
+
+    private static func serve(_ configuration: DemoConfiguration) async throws {
+        var logger = Logger(label: "larder-demo")
+        logger.logLevel = configuration.logLevel
+        let cache = Cache(store: MemoryStore(limit: configuration.memoryLimit), logger: logger)
+        let application = buildApplication(configuration, cache: cache, logger: logger)
+        let address = "\(configuration.host):\(configuration.port)"
+        do {
+            try await application.runService()
+        } catch let error as IOError {
+            fail("cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))", code: EX_UNAVAILABLE)
+        } catch is SocketAddressError.UnknownHost {
+            fail("cannot listen on \(address): there is no such host", code: EX_UNAVAILABLE)
         }
     }
 

@@ -37,11 +37,25 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
 
     public func respond(to request: Request, context: Context) async throws -> Response {
         try await cache.respond(
-            to: request.head,
+            to: request.routedHead,
             for: user?(request, context),
             under: policy,
             from: Handler(responder: responder, request: request, context: context)
         )
+    }
+}
+
+extension Request {
+    /// The head with the path and query that the router reads as its target.
+    ///
+    /// A target may have a scheme and a host before them (RFC 9112 §3.2.2), or what Hummingbird takes for these; a write
+    /// by such a target changes what its path names.
+    fileprivate var routedHead: HTTPRequest {
+        // Hummingbird looks for a scheme where the first character is no slash: `/` and a combining mark is none.
+        guard let target = head.path, target.first != "/" else { return head }
+        var routed = head
+        routed.path = uri.path + (uri.query.map { "?\($0)" } ?? "")
+        return routed
     }
 }
 

@@ -7,6 +7,7 @@ import LarderDemo
 import LarderTesting
 import Logging
 import NIOCore
+import Testing
 
 /// The example API on a free port, with a clock moved by hand, for the time of one test.
 func withAPI(
@@ -20,6 +21,18 @@ func withAPI(
     logger.logLevel = .critical
     let application = buildApplication(configuration, cache: cache, logger: logger)
     try await application.test(.live) { try await test($0, clock) }
+}
+
+/// The same, for who writes to the socket himself.
+func withPort(_ test: @escaping @Sendable (Int) async throws -> Void) async throws {
+    try await withAPI { client, _ in try await test(try #require(client.port)) }
+}
+
+extension Wire {
+    /// The numbers of the metrics route.
+    static func metrics(of port: Int) async throws -> Metrics {
+        try JSONDecoder().decode(Metrics.self, from: Data(try await send("GET", "/metrics/cache", to: port).body))
+    }
 }
 
 extension TestClientProtocol {

@@ -2,18 +2,22 @@ import Synchronization
 
 /// Where the request that leads a fetch waits for its own answer. The fetch goes on when the request leaves.
 final class LeaderSeat<Response: Sendable>: Sendable {
+    /// An answer, and what kind of miss it makes of the request.
+    typealias Answer = (response: Response, kind: CacheEvent.Miss)
+
     private enum State {
         case empty
-        case waiting(CheckedContinuation<Response, any Error>)
-        case given(Result<Response, any Error>)
+        case waiting(CheckedContinuation<Answer, any Error>)
+        case given(Result<Answer, any Error>)
         case over
     }
 
     private let state = Mutex(State.empty)
 
     /// Gives the leader its answer; the first one counts, and none that comes after the leader left.
-    func give(_ result: Result<Response, any Error>) {
-        let continuation: CheckedContinuation<Response, any Error>? = state.withLock { state in
+    func give(_ result: Result<Response, any Error>, _ kind: CacheEvent.Miss = .led) {
+        let result = result.map { (response: $0, kind: kind) }
+        let continuation: CheckedContinuation<Answer, any Error>? = state.withLock { state in
             switch state {
             case .empty:
                 state = .given(result)
@@ -39,10 +43,10 @@ final class LeaderSeat<Response: Sendable>: Sendable {
 
     /// Waits for the answer.
     /// - Throws: the origin's error, or `CancellationError` when the leader's task is cancelled.
-    func wait() async throws -> Response {
+    func wait() async throws -> Answer {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let result: Result<Response, any Error>? = state.withLock { state in
+                let result: Result<Answer, any Error>? = state.withLock { state in
                     switch state {
                     case .given(let result):
                         state = .over
@@ -59,7 +63,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
                 if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            let continuation: CheckedContinuation<Response, any Error>? = state.withLock { state in
+            let continuation: CheckedContinuation<Answer, any Error>? = state.withLock { state in
                 guard case .waiting(let continuation) = state else { return nil }
                 state = .over
                 return continuation

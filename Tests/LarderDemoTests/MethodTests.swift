@@ -1,0 +1,35 @@
+import HTTPTypes
+import LarderTesting
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct MethodTests {
+    @Test(arguments: [
+        ("PATCH", "/api/posts/", "GET, HEAD, POST"), ("PUT", "/api/posts", "GET, HEAD, POST"),
+        ("DELETE", "/api/users/1", "GET, HEAD, PUT"), ("OPTIONS", "/api/users/1", "GET, HEAD, PUT"),
+        ("POST", "/metrics/cache", "GET, HEAD"), ("GET", "/api/invalidate/GET:/api/posts/", "DELETE"),
+    ]) func `a method that a route does not have is a 405 that says which it has`(
+        _ method: String,
+        _ path: String,
+        _ allowed: String
+    ) async throws {
+        try await withPort { port in
+            for path in ["/api/users/1", "/api/posts/"] { _ = try await Wire.send("GET", path, to: port) }
+            let answer = try await Wire.send(method, path, to: port)
+            #expect(answer.status == 405 && answer.fields[.allow] == allowed)
+            #expect(answer.text == #"{"message":"\#(path) takes \#(allowed)"}"#)
+            for path in ["/api/users/1", "/api/posts/"] {
+                let kept = try await Wire.send("GET", path, to: port)
+                #expect(kept.isHit)
+            }
+        }
+    }
+
+    @Test func `a route that is not there is a 404 to every method`() async throws {
+        try await withPort { port in
+            for method in ["GET", "PUT", "PATCH"] {
+                let answer = try await Wire.send(method, "/nothing", to: port)
+                #expect(answer.status == 404 && answer.fields[.allow] == nil)
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import LarderTesting
+import NIOCore
+import NIOPosix
+import Testing
+
+/// The program as a user starts it.
+@Suite(.timeLimit(.minutes(3))) struct ProcessTests {
+    @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
+        let port = try await Self.freePort()
+        try await DemoProcess.run(["PORT": "\(port)"]) { demo in
+            try await demo.listens(on: port)
+            let posts = [
+                try await Wire.send("GET", "/api/posts/", to: port),
+                try await Wire.send("GET", "/api/posts/", to: port),
+            ]
+            #expect(posts.map(\.text) == [SpecificationTests.posts, SpecificationTests.posts])
+            #expect(posts.map(\.isHit) == [false, true])
+            let put = try await Wire.send("PUT", "/api/users/1", body: #"{"name":"New"}"#, to: port)
+            #expect(put.status == 200)
+            let user = try await Wire.send("GET", "/api/users/1", to: port)
+            #expect(user.text == #"{"user":{"id":1,"name":"New"}}"# && !user.isHit)
+            let metrics = try await Wire.metrics(of: port)
+            #expect(metrics.hits == 1 && metrics.misses == 2 && metrics.totalCachedKeys == 2)
+            demo.signal(SIGTERM)
+            let status = try await demo.status()
+            #expect(status == 0)
+            #expect(demo.output.contains("listening on 127.0.0.1:\(port)"))
+        }
+    }
+
+    @Test func `asked to end while a request is under way, it answers it first`() async throws {
+        let port = try await Self.freePort()
+        try await DemoProcess.run(["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
+            try await demo.listens(on: port)
+            try await Wire.open(to: port) { wire in
+                try await wire.send("POST", "/api/posts/", ["Content-Length: 13"])
+                try await eventually("the request has come: \(demo.output)") { demo.output.contains("/api/posts/") }
+                demo.signal(SIGTERM)
+                try await eventually("it takes no connections any more") {
+                    (try? await Wire.open(to: port) { _ in true }) == nil
+                }
+                try await wire.send(bytes: Array(#"{"title":"x"}"#.utf8))
+                let answer = try await wire.answer()
+                #expect(answer.status == 200 && answer.text == #"{"message":"Post created"}"#)
+            }
+            let status = try await demo.status()
+            #expect(status == 0)
+        }
+    }
+
+    @Test(arguments: [
+        (["PORT": "http"], "larder-demo: PORT=http is wrong: expected a port from 0 to 65535"),
+        (["PORT": "65536"], "larder-demo: PORT=65536 is wrong: expected a port from 0 to 65535"),
+        (["HOST": ""], "larder-demo: HOST is empty: leave it out, or give a host name or an address"),
+        (
+            ["HOST": "0.0.0.0"],
+            "larder-demo: HOST=0.0.0.0 is reachable from other machines: "
+                + "set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
+        ),
+    ]) func `a wrong environment is one line and the status of a wrong configuration`(
+        _ environment: [String: String],
+        _ line: String
+    ) async throws {
+        try await DemoProcess.run(environment) { demo in
+            let status = try await demo.status()
+            #expect(status == EX_CONFIG)
+            #expect(demo.output == line + "\n")
+        }
+    }
+
+    @Test func `a port in use is said in one line, and the status says unavailable`() async throws {
+        let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(taken.localAddress?.port)
+        try await DemoProcess.run(["PORT": "\(port)"]) { demo in
+            let status = try await demo.status()
+            #expect(status == EX_UNAVAILABLE)
+            let lines = demo.output.split(separator: "\n").filter { $0.hasPrefix("larder-demo: ") }
+            #expect(lines.count == 1 && lines[0].hasPrefix("larder-demo: cannot listen on 127.0.0.1:\(port): "))
+        }
+        try await taken.close()
+    }
+
+    @Test func `a host that is not there is said in one line, and the status says unavailable`() async throws {
+        let environment = ["HOST": "host.invalid", "PORT": "0", "LARDER_ADMIN_TOKEN": "0123456789abcdef"]
+        try await DemoProcess.run(environment) { demo in
+            let status = try await demo.status()
+            #expect(status == EX_UNAVAILABLE)
+            let lines = demo.output.split(separator: "\n").filter { $0.hasPrefix("larder-demo: ") }
+            #expect(lines.count == 1 && lines[0].hasPrefix("larder-demo: cannot listen on host.invalid:0: "))
+            #expect(!demo.output.contains("0123456789abcdef"))
+        }
+    }
+
+    private static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        return try #require(port)
+    }
+}

@@ -1,0 +1,90 @@
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Testing
+
+/// Cancels what stands behind it when the client closes its connection, as servers of long requests do.
+private struct CancelWithClient<Context: RequestContext>: RouterMiddleware {
+    /// Passed by every request that was cancelled.
+    let gone: Gate
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await request.body.consumeWithCancellationOnInboundClose { _ in
+                try await next(request, context)
+            }
+        } catch {
+            await gone.pass()
+            throw error
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct DisconnectTests {
+    private let kitchen = Kitchen()
+    private let cooked = Counter()
+    private let gate = Gate()
+
+    @Test func `a client that leaves while its miss is fetched leaves the answer to the others`() async throws {
+        let gone = Gate()
+        gone.open()
+        let router = Router()
+        router.add(middleware: CancelWithClient(gone: gone))
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+            let number = cooked.next()
+            await gate.pass()
+            return "answer \(number)"
+        }
+        try await serve(router) { port in
+            try await Wire.open(to: port) { wire in
+                try await wire.send("GET", "/a")
+                await gate.reached()
+            }
+            await gone.reached()
+            async let waiting = Wire.send("GET", "/a", to: port)
+            try await eventually("the second request waits for the fetch of the first") {
+                kitchen.cache.passengerCount == 1
+            }
+            gate.open()
+            let (second, third) = (try await waiting, try await Wire.send("GET", "/a", to: port))
+            #expect(second.text == "answer 1" && second.cacheStatus.contains("; collapsed"))
+            #expect(third.text == "answer 1" && third.isHit)
+        }
+        #expect(cooked.value == 1)
+    }
+
+    @Test func `a client that leaves in the middle of a body leaves the whole of it to the others`() async throws {
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+            cooked.next()
+            return Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "ab"))
+                    await gate.pass()
+                    for _ in 0..<100 { try await writer.write(ByteBuffer(string: "cd")) }
+                    try await writer.finish(nil)
+                }
+            )
+        }
+        try await serve(router) { port in
+            try await Wire.open(to: port) { wire in
+                try await wire.send("GET", "/a")
+                _ = try await wire.head()
+                let chunk = try await wire.chunk()
+                #expect(chunk == Array("ab".utf8))
+            }
+            gate.open()
+            try await eventually("the answer is kept") { await kitchen.cache.count() == 1 }
+            let answer = try await Wire.send("GET", "/a", to: port)
+            #expect(answer.isHit && answer.text == "ab" + String(repeating: "cd", count: 100))
+        }
+        #expect(cooked.value == 1)
+    }
+}

@@ -1,0 +1,80 @@
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct NestedTests {
+    private let kitchen = Kitchen()
+    private let cooked = Counter()
+
+    @Test func `a handler that asks the cache for its own key gets an answer`() async throws {
+        let inner = responder { "inner \(cooked.next())" }
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+            try await inner.respond(to: request, context: context)
+        }
+        try await serve(router) { port in
+            let first = try await Wire.send("GET", "/a", to: port)
+            #expect(first.text == "inner 1" && first.cacheStatus.contains("detail=nested"))
+            let again = try await Wire.send("GET", "/a", to: port)
+            #expect(again.text == "inner 1" && again.isHit)
+        }
+        #expect(cooked.value == 1 && kitchen.cache.statistics.snapshot().misses == 1)
+    }
+
+    @Test func `a handler that streams asks for its own key from the middle of its body`() async throws {
+        let inner = responder { "inner" }
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+            Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "outer "))
+                    try await inner.respond(to: request, context: context).body.write(writer)
+                }
+            )
+        }
+        try await serve(router) { port in
+            for _ in 0..<2 {
+                let answer = try await Wire.send("GET", "/a", to: port)
+                #expect(answer.text == "outer inner")
+            }
+        }
+    }
+
+    @Test func `two handlers that ask for each other's keys wait no longer than their patience`() async throws {
+        let (left, right) = (Gate(), Gate())
+        let router = Router()
+        for (path, own, other) in [("a", left, "/b"), ("b", right, "/a")] {
+            let plain = responder { "plain \(other)" }
+            router.group(RouterPath(path)).cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+                await own.pass()
+                var head = request.head
+                head.path = other
+                return try await plain.respond(to: Request(head: head, body: request.body), context: context)
+            }
+        }
+        try await serve(router) { port in
+            async let first = Wire.send("GET", "/a", to: port)
+            async let second = Wire.send("GET", "/b", to: port)
+            await left.reached()
+            await right.reached()
+            left.open()
+            right.open()
+            try await eventually("both wait for the other") { kitchen.cache.passengerCount == 2 }
+            kitchen.clock.advance(by: .seconds(5))
+            let answers = (try await first, try await second)
+            #expect(answers.0.text == "plain /b" && answers.1.text == "plain /a")
+        }
+    }
+
+    /// A responder behind the same cache, under the same rule for keys.
+    private func responder(_ text: @escaping @Sendable () -> String) -> CachingResponder<BasicRequestContext> {
+        let plain = CallbackResponder<BasicRequestContext> { _, _ in
+            Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: text())))
+        }
+        return CachingResponder(caching: plain, by: kitchen.cache, under: .fresh(for: .seconds(60)))
+    }
+}

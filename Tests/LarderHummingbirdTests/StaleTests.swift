@@ -1,0 +1,110 @@
+import HTTPTypes
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct StaleTests {
+    /// How a handler fails.
+    enum Failing: String, CaseIterable, CustomTestStringConvertible {
+        case not, throwing, throwingStatus, answering
+        var testDescription: String { rawValue }
+    }
+
+    private struct Unknown: Error {}
+
+    private final class Mood: Sendable {
+        private let state = Mutex(Failing.not)
+
+        var failing: Failing {
+            get { state.withLock { $0 } }
+            set { state.withLock { $0 = newValue } }
+        }
+    }
+
+    private let kitchen = Kitchen()
+    private let cooked = Counter()
+    private let mood = Mood()
+
+    @Test func `what is stale is served at once while one request refreshes it, and then what is new`() async throws {
+        let gate = Gate()
+        let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(300))
+        try await serve(router(policy) { if $0 > 1 { await gate.pass() } }) { port in
+            _ = try await Wire.send("GET", "/a", to: port)
+            kitchen.clock.advance(by: .seconds(60))
+            for answer in try await send(20, "/a", to: port) {
+                #expect(answer.text == "answer 1" && answer.isHit && answer.fields[.age] == "60")
+                #expect(answer.cacheStatus.hasSuffix("; detail=stale-while-revalidate"))
+            }
+            #expect(cooked.value == 2)
+            gate.open()
+            await kitchen.cache.idle()
+            let fresh = try await Wire.send("GET", "/a", to: port)
+            #expect(fresh.text == "answer 2" && fresh.isHit && fresh.fields[.age] == "0")
+            kitchen.clock.advance(by: .seconds(360))
+            let late = try await Wire.send("GET", "/a", to: port)
+            #expect(late.text == "answer 3" && !late.isHit)
+        }
+        let metrics = kitchen.cache.statistics.snapshot()
+        #expect(metrics.hits == 21 && metrics.misses == 2 && cooked.value == 3)
+    }
+
+    @Test(arguments: [Failing.throwing, .throwingStatus, .answering])
+    func `while the handler fails what is kept is served, until its time is over`(_ how: Failing) async throws {
+        let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(300))
+        try await serve(router(policy)) { port in
+            _ = try await Wire.send("GET", "/a", to: port)
+            mood.failing = how
+            for wait in [60, 299] {
+                kitchen.clock.advance(by: .seconds(wait))
+                let kept = try await Wire.send("GET", "/a", to: port)
+                #expect(kept.status == 200 && kept.text == "answer 1" && !kept.isHit)
+                #expect(kept.cacheStatus.contains("fwd=stale") && kept.cacheStatus.contains("detail=stale-if-error"))
+            }
+            kitchen.clock.advance(by: .seconds(1))
+            let over = try await Wire.send("GET", "/a", to: port)
+            #expect(over.status == (how == .throwing ? 500 : 503))
+            mood.failing = .not
+            let well = try await Wire.send("GET", "/a", to: port)
+            #expect(well.text == "answer \(cooked.value)" && well.cacheStatus.contains("; stored"))
+        }
+        #expect(kitchen.log.events.count { if case .miss(_, .staleOnError) = $0 { true } else { false } } == 2)
+    }
+
+    @Test func `what was invalidated is never served, though the handler fails`() async throws {
+        let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(300))
+            .stale(whileRevalidating: .seconds(300))
+        try await serve(router(policy)) { port in
+            _ = try await Wire.send("GET", "/a", to: port)
+            try await kitchen.cache.invalidate(.path("/a"))
+            mood.failing = .answering
+            for wait in [0, 60] {
+                kitchen.clock.advance(by: .seconds(wait))
+                let failed = try await Wire.send("GET", "/a", to: port)
+                #expect(failed.status == 503)
+            }
+        }
+    }
+
+    private func router(
+        _ policy: CachePolicy,
+        cooking wait: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) -> Router<BasicRequestContext> {
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, policy).get { _, _ in
+            let number = cooked.next()
+            await wait(number)
+            switch mood.failing {
+            case .not: break
+            case .throwing: throw Unknown()
+            case .throwingStatus: throw HTTPError(.serviceUnavailable)
+            case .answering: return Response(status: .serviceUnavailable)
+            }
+            return Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "answer \(number)")))
+        }
+        return router
+    }
+}

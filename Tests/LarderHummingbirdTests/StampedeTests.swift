@@ -1,0 +1,39 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct StampedeTests {
+    private struct Counts: Decodable {
+        let hits: Int
+        let misses: Int
+    }
+
+    @Test func `two hundred misses at once on as many connections are one call of the handler`() async throws {
+        let kitchen = Kitchen()
+        let (cooked, gate) = (Counter(), Gate())
+        let token = "0123456789abcdef"
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+            let number = cooked.next()
+            await gate.pass()
+            return "answer \(number)"
+        }
+        router.addCacheAdministration(of: kitchen.cache, access: .token(try #require(BearerToken(token))))
+        try await serve(router) { port in
+            async let sent = send(200, "/a", to: port)
+            try await eventually("all but one wait", within: .seconds(60)) { kitchen.cache.passengerCount == 199 }
+            gate.open()
+            let answers = try await sent
+            #expect(answers.map(\.text) == Array(repeating: "answer 1", count: 200))
+            #expect(answers.count { $0.cacheStatus.contains("; collapsed") } == 199)
+            let metrics = try await Wire.send("GET", "/metrics/cache", ["Authorization: Bearer \(token)"], to: port)
+            let counts = try JSONDecoder().decode(Counts.self, from: Data(metrics.body))
+            #expect(counts.hits == 0 && counts.misses == 200)
+        }
+        #expect(cooked.value == 1)
+    }
+}

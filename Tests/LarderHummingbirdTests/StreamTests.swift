@@ -1,0 +1,137 @@
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct StreamTests {
+    private static let part = (0..<16 * 1024).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+
+    private let kitchen = Kitchen()
+    private let cooked = Counter()
+    private let written = Counter()
+    private let ended = Gate()
+    private let gate = Gate()
+    private let policy = CachePolicy.fresh(for: .seconds(60)).limitingBodies(to: .kibibytes(64))
+
+    @Test func `a stream beyond the limit reaches everybody whole and is not kept`() async throws {
+        try await serve(router(parts: 64, declaring: nil)) { port in
+            async let sent = send(4, "/a", to: port)
+            try await eventually("three wait for the first") { kitchen.cache.passengerCount == 3 }
+            gate.open()
+            let whole = Array(repeatElement(Self.part, count: 64).joined())
+            for answer in try await sent { #expect(answer.body == whole) }
+        }
+        #expect(cooked.value == 4 && kitchen.cache.passengerCount == 0)
+        #expect(await kitchen.cache.count() == 0)
+    }
+
+    @Test func `a body that declares more than the limit passes through and says why it is not kept`() async throws {
+        gate.open()
+        let whole = Array(repeatElement(Self.part, count: 64).joined())
+        try await serve(router(parts: 64, declaring: whole.count)) { port in
+            for _ in 0..<2 {
+                let answer = try await Wire.send("GET", "/a", to: port)
+                #expect(answer.body == whole && answer.cacheStatus.hasSuffix("; detail=too-large"))
+            }
+        }
+        #expect(cooked.value == 2)
+        #expect(await kitchen.cache.count() == 0)
+    }
+
+    @Test func `an endless body runs no faster than its reader, and ends when the reader leaves`() async throws {
+        gate.open()
+        try await serve(router(parts: .max, declaring: nil)) { port in
+            try await Wire.open(to: port) { wire in
+                try await wire.send("GET", "/a")
+                _ = try await wire.head()
+                var read = 0
+                // More than the sockets hold in between by far, so that a writer that ran ahead would show.
+                while read < 96 << 20 {
+                    let chunk = try await wire.chunk() ?? []
+                    guard Self.continues(chunk, at: read) else {
+                        Issue.record("Other bytes than the handler's at \(read)")
+                        return
+                    }
+                    read += chunk.count
+                }
+                #expect(written.value - read < 24 << 20)
+            }
+            await ended.reached()
+            #expect(cooked.value == 1)
+        }
+        #expect(await kitchen.cache.count() == 0)
+    }
+
+    @Test func `who waits for a body that takes too long to keep is let go`() async throws {
+        let slow = policy.waiting(atMost: .seconds(600))
+        let (second, router) = (Gate(), Router())
+        router.group("a").cached(by: kitchen.cache, slow).get { _, _ in
+            let number = cooked.next()
+            return Response(
+                status: .ok,
+                body: ResponseBody { writer in
+                    try await writer.write(ByteBuffer(string: "\(number)"))
+                    await second.pass()
+                    try await writer.write(ByteBuffer(string: "."))
+                    await gate.pass()
+                    try await writer.finish(nil)
+                }
+            )
+        }
+        try await serve(router) { port in
+            async let leading = Wire.send("GET", "/a", to: port)
+            await second.reached()
+            async let waiting = Wire.send("GET", "/a", to: port)
+            try await eventually("the second waits") { kitchen.cache.passengerCount == 1 }
+            kitchen.clock.advance(by: .seconds(31))
+            second.open()
+            // The first is still held at the gate when the second asks for itself.
+            await second.reached(by: 2)
+            gate.open()
+            let answers = (try await leading, try await waiting)
+            #expect(answers.0.text == "1." && answers.1.text == "2.")
+        }
+        #expect(kitchen.log.events.contains { if case .notStored(_, .tooSlow) = $0 { true } else { false } })
+    }
+
+    private func router(parts: Int, declaring length: Int?) -> Router<BasicRequestContext> {
+        let router = Router()
+        let part = ByteBuffer(bytes: Self.part)
+        ended.open()
+        router.group("a").cached(by: kitchen.cache, policy).get { _, _ in
+            cooked.next()
+            await gate.pass()
+            return Response(
+                status: .ok,
+                body: ResponseBody(contentLength: length) { writer in
+                    do {
+                        for _ in 0..<parts {
+                            try await writer.write(part)
+                            written.next(adding: part.readableBytes)
+                        }
+                        try await writer.finish(nil)
+                    } catch {
+                        await ended.pass()
+                        throw error
+                    }
+                }
+            )
+        }
+        return router
+    }
+
+    /// Whether bytes are those of the endless body from a place on.
+    private static func continues(_ bytes: [UInt8], at place: Int) -> Bool {
+        var offset = place % part.count
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let expected = part[offset...].prefix(rest.count)
+            guard rest.starts(with: expected) else { return false }
+            rest = rest.dropFirst(expected.count)
+            offset = 0
+        }
+        return true
+    }
+}

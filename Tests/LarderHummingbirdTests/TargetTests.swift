@@ -1,0 +1,31 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderTesting
+import Testing
+
+/// Targets that the parser of HTTP/1.1 refuses or mends, and other versions of HTTP may hand on.
+@Suite struct TargetTests {
+    @Test(arguments: [
+        "http://localhost/a", "HTTP://localhost:80/a?nocache", "http://localhost//a/", "/a",
+        // The first scalar is a slash and the first character is none, so Hummingbird looks for a scheme.
+        "/\u{338}x://localhost/a", "/\u{338}/a?://localhost/a",
+    ]) func `a write invalidates the path that the router read`(_ target: String) async throws {
+        let (kitchen, cooked) = (Kitchen(), Counter())
+        let router = Router()
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60))
+            .get { _, _ in "answer \(cooked.next())" }
+            .put { _, _ in "done" }
+        try await Application(router: router).test(.router) { client in
+            _ = try await client.get("/a")
+            let put = try await client.execute(uri: target, method: .put)
+            #expect(put.text == "done")
+            let get = try await client.get("/a")
+            #expect(get.text == "answer 2")
+            let other = try await client.get(target)
+            #expect(other.text == "answer 2" && other.cacheStatus.contains("; hit"))
+        }
+    }
+}

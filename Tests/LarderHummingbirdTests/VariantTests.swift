@@ -1,0 +1,64 @@
+import HTTPTypes
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderTesting
+import NIOCore
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct VariantTests {
+    private let kitchen = Kitchen()
+    private let cooked = Counter()
+
+    @Test func `every language has its own answer, and one invalidation kills them all`() async throws {
+        try await serve(router) { port in
+            func get(_ language: String) async throws -> Wire.Answer {
+                try await Wire.send("GET", "/greeting", ["Accept-Language: \(language)"], to: port)
+            }
+            let first = (try await get("de"), try await get("fr"))
+            #expect(first.0.text == "1 de" && first.1.text == "2 fr")
+            #expect(first.1.cacheStatus.contains("fwd=vary-miss"))
+            let again = (try await get("de"), try await get("fr"))
+            #expect(again.0.isHit && again.0.text == "1 de")
+            #expect(again.1.isHit && again.1.text == "2 fr")
+            let wasKept = try await kitchen.cache.remove(try #require(CacheKey("GET:/greeting")))
+            #expect(wasKept)
+            let anew = (try await get("de"), try await get("fr"))
+            #expect(!anew.0.isHit && anew.0.text == "3 de")
+            #expect(!anew.1.isHit && anew.1.text == "4 fr")
+        }
+    }
+
+    @Test func `who waits for one language does not get the other`() async throws {
+        let gate = Gate()
+        let router = router(behind: gate)
+        try await serve(router) { port in
+            async let german = Wire.send("GET", "/greeting", ["Accept-Language: de"], to: port)
+            await gate.reached()
+            async let french = Wire.send("GET", "/greeting", ["Accept-Language: fr"], to: port)
+            try await eventually("the second waits, as nobody knows yet that the answers differ") {
+                kitchen.cache.passengerCount == 1
+            }
+            gate.open()
+            let answers = (try await german, try await french)
+            #expect(answers.0.text == "1 de" && answers.1.text == "2 fr")
+        }
+    }
+
+    private var router: Router<BasicRequestContext> { router(behind: nil) }
+
+    private func router(behind gate: Gate?) -> Router<BasicRequestContext> {
+        let router = Router()
+        router.group("greeting").cached(by: kitchen.cache, for: .seconds(60)).get { request, _ in
+            let number = cooked.next()
+            await gate?.pass()
+            let text = "\(number) \(request.headers[.acceptLanguage] ?? "")"
+            return Response(
+                status: .ok,
+                headers: [.vary: "Accept-Language"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text))
+            )
+        }
+        return router
+    }
+}
