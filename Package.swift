@@ -70,7 +70,10 @@ let package = Package(
         ),
         .testTarget(
             name: "HTTPCachingTests",
-            dependencies: ["HTTPCaching", httpTypes],
+            dependencies: [
+                "HTTPCaching", httpTypes,
+                .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -60,8 +60,8 @@ public struct CacheStatus: Hashable, Sendable {
         case .forwarded(let reason, _, _, _):
             text += "; fwd=\(reason.rawValue)"
         }
-        if case .forwarded(_, let status?, _, _) = self.outcome { text += "; fwd-status=\(status)" }
-        if let ttl = self.ttl { text += "; ttl=\(min(max(ttl, -Self.largestInteger), Self.largestInteger))" }
+        if case .forwarded(_, let status?, _, _) = self.outcome { text += "; fwd-status=\(Self.integer(status))" }
+        if let ttl = self.ttl { text += "; ttl=\(Self.integer(ttl))" }
         if case .forwarded(_, _, true, _) = self.outcome { text += "; stored" }
         if case .forwarded(_, _, _, true) = self.outcome { text += "; collapsed" }
         if let key = self.key { text += "; key=\(Self.quoted(key))" }
@@ -75,8 +75,10 @@ public struct CacheStatus: Hashable, Sendable {
         fields.append(HTTPField(name: .cacheStatus, value: self.serialized()))
     }
 
-    /// The largest integer of structured fields (RFC 9651 §3.3.1).
-    private static let largestInteger = 999_999_999_999_999
+    /// The nearest integer of structured fields, which have 15 digits at most (RFC 9651 §3.3.1).
+    private static func integer(_ number: Int) -> Int {
+        min(max(number, -999_999_999_999_999), 999_999_999_999_999)
+    }
 
     /// Whether `text` is a token of structured fields (RFC 9651 §3.3.4).
     private static func isToken(_ text: String) -> Bool {

@@ -156,36 +156,3 @@ import Testing
         #expect(store.size == .bytes(0))
     }
 }
-
-extension CacheEntry {
-    /// A 200 with a text body.
-    static func sample(
-        _ text: String,
-        at address: CacheAddress,
-        born: Birth,
-        now: Timestamp,
-        freshFor: Duration = .seconds(60),
-        tags: [CacheTag] = [],
-        request: HTTPFields = [:],
-        _ fields: HTTPFields = [:]
-    ) -> CacheEntry {
-        let until = now.advanced(by: freshFor)
-        return CacheEntry(
-            request: .get("/", request),
-            head: HTTPResponse(status: .ok, headerFields: fields),
-            body: ByteBuffer(string: text),
-            lifetimes: Lifetimes(
-                born: now,
-                freshUntil: until,
-                staleWhileRevalidateUntil: until,
-                staleIfErrorUntil: until,
-                staleIfUnreachableUntil: until,
-                keepUntil: until,
-                source: .rules
-            ),
-            birth: born,
-            address: address,
-            tags: tags
-        )
-    }
-}

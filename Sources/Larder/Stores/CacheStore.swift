@@ -21,7 +21,8 @@ public protocol CacheStore: Service {
     /// was.
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict
 
-    /// Lets go of an entry that the origin has replaced by what is not stored.
+    /// Lets go of an entry that the origin has replaced by what is not stored: the variant with the same birth and
+    /// selecting fields. What has taken its place since stays.
     func discard(_ entry: CacheEntry) async
 
     /// Whether something born at `birth` that these covers belong to is alive.

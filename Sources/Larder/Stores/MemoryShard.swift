@@ -49,7 +49,9 @@ struct MemoryShard {
             remove(place, dropping: &dropped)
             return nil
         }
-        guard revive(place, number: number, isAlive: isAlive, dropping: &dropped) else { return nil }
+        guard revive(place, number: number, isAlive: isAlive, dropping: &dropped),
+            expire(place, at: now, dropping: &dropped)
+        else { return nil }
         eviction.use(place)
         return slots[place]?.entries
     }
@@ -85,7 +87,9 @@ struct MemoryShard {
         dropping dropped: inout [CacheEntry]
     ) -> Bool {
         guard let place = index[key], let kept = expiry.priority(of: place) else { return false }
-        let wasAlive = now < kept && slots[place]?.entries.contains { isAlive($0).isAlive } == true
+        let wasAlive =
+            now < kept
+            && slots[place]?.entries.contains { now < $0.lifetimes.keepUntil && isAlive($0).isAlive } == true
         remove(place, dropping: &dropped)
         return wasAlive
     }
@@ -95,10 +99,11 @@ struct MemoryShard {
         if let place = index[key] { remove(place, dropping: &dropped) }
     }
 
-    /// Removes one variant, where it is still this one.
+    /// Removes one variant, where it is still the one of that birth.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.address.key], let slot = slots[place] else { return }
-        keep(slot.entries.filter { $0 !== entry }, at: place, dropping: &dropped)
+        let others = slot.entries.filter { $0.birth != entry.birth || $0.selectingFields != entry.selectingFields }
+        keep(others, at: place, dropping: &dropped)
     }
 
     /// Removes what is past its keeping, and returns how much that was; `limit` bounds the work.
@@ -134,6 +139,14 @@ struct MemoryShard {
         slot.checkedAt = verdicts.reduce(.max) { min($0, $1.said.number) }
         slots[place] = slot
         return keep(zip(slot.entries, verdicts).filter { $1.isAlive }.map(\.0), at: place, dropping: &dropped)
+    }
+
+    /// Whether something is left at a place after the variants past their keeping were removed from it: the slot is
+    /// kept for as long as the last of them.
+    private mutating func expire(_ place: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) -> Bool {
+        guard let slot = slots[place] else { return false }
+        guard slot.entries.contains(where: { $0.lifetimes.keepUntil <= now }) else { return true }
+        return keep(slot.entries.filter { now < $0.lifetimes.keepUntil }, at: place, dropping: &dropped)
     }
 
     /// Leaves these of a slot's variants; whether any are left.

@@ -146,8 +146,9 @@ public final class MemoryStore: CacheStore {
             let number = number.load(ordering: .acquiring)
             var dropped: [CacheEntry] = []
             shard.state.withLock { shard in
-                shard.removeExpired(at: now, dropping: &dropped)
+                // The dead first: a slot that loses its last living variant may be left with what has expired.
                 shard.removeDead(number: number, isAlive: judge, dropping: &dropped)
+                shard.removeExpired(at: now, dropping: &dropped)
             }
         }
     }

@@ -1,0 +1,45 @@
+public import HTTPCaching
+public import HTTPTypes
+public import Larder
+import NIOCore
+
+extension CacheEntry {
+    /// A 200 with a text body.
+    /// - Parameters:
+    ///   - staleFor: how long it is kept after it was fresh, and may be served stale.
+    ///   - request: the fields of the request that it answers.
+    public static func sample(
+        _ text: String,
+        at address: CacheAddress,
+        born: Birth,
+        now: Timestamp,
+        freshFor: Duration = .seconds(60),
+        staleFor: Duration = .zero,
+        tags: [CacheTag] = [],
+        request: HTTPFields = [:],
+        _ fields: HTTPFields = [:]
+    ) -> CacheEntry {
+        let freshUntil = now.advanced(by: freshFor)
+        let keepUntil = freshUntil.advanced(by: staleFor)
+        return CacheEntry(
+            request: .get("/", request),
+            head: HTTPResponse(status: .ok, headerFields: fields),
+            body: ByteBuffer(string: text),
+            lifetimes: Lifetimes(
+                born: now,
+                freshUntil: freshUntil,
+                staleWhileRevalidateUntil: keepUntil,
+                staleIfErrorUntil: keepUntil,
+                staleIfUnreachableUntil: keepUntil,
+                keepUntil: keepUntil,
+                source: .rules
+            ),
+            birth: born,
+            address: address,
+            tags: tags
+        )
+    }
+
+    /// The body as text.
+    public var text: String { String(buffer: body) }
+}

@@ -1,0 +1,134 @@
+import HTTPCaching
+import Larder
+
+/// The model checker's counterexamples to simpler rules, as far as a store alone can show them.
+///
+/// The ids are the checker's. Where a trace needs a cache with an origin, the tests of the cache replay it.
+extension StoreBehaviour {
+    static let counterexamples: [StoreBehaviour] = [
+        StoreBehaviour("A01: a fill that arrives after the invalidation that overtook it is not found") { bench in
+            let address = try bench.address("/row")
+            let missed = await bench.store.load(address, at: bench.now)
+            try expect(missed.entries.isEmpty, "something was kept from the start")
+            try await bench.peer.invalidate([.path("/row")])
+            try await bench.mustBeDead(bench.entry("v0", at: address, born: missed.birth))
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("A03: the birth that a miss read does not move with what is invalidated later") { bench in
+            let address = try bench.address("/row")
+            let missed = await bench.store.load(address, at: bench.now)
+            try await bench.peer.invalidate([.path("/row")])
+            let later = await bench.store.load(address, at: bench.now)
+            try expect(later.birth.number, is: missed.birth.number + 1, "number after one invalidation")
+            try expect(later.newestStamp, is: later.birth.number, "newest stamp")
+            try expect(
+                missed.birth.number < later.newestStamp,
+                "a fill of the first look-up would pass for a young one"
+            )
+        },
+        StoreBehaviour("A09: a find is compared with the ledger, although its fill was not overtaken") { bench in
+            let address = try bench.address("/row")
+            try await bench.keep("v0", at: address)
+            // The process that kept it and has just found it hears of nothing but the ledger.
+            try await bench.mustFind(["v0"], at: address)
+            try await bench.peer.invalidate([.path("/row")])
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("A11: a fill with a late tag is dead by a stamp that the tag bore before it arrived") { bench in
+            let address = try bench.address("/row", tags: ["early"])
+            let missed = await bench.store.load(address, at: bench.now)
+            try await bench.peer.invalidate([.tag("late")])
+            // Nothing that was known beforehand covers it.
+            try expect(
+                await bench.store.load(address, at: bench.now).newestStamp,
+                is: missed.newestStamp,
+                "newest stamp"
+            )
+            try await bench.mustBeDead(bench.entry("v0", at: address, born: missed.birth, tags: ["other", "late"]))
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("A16: of invalidations at a time none takes another's stamp back") { bench in
+            let first = try await bench.birth()
+            let count = 100
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for id in 0..<count {
+                    let store = id.isMultiple(of: 2) ? bench.store : bench.peer
+                    group.addTask { try await store.invalidate([.tag("shared"), .tag("own")]) }
+                }
+                try await group.waitForAll()
+            }
+            let last = try await bench.birth()
+            try expect(last.number, is: first.number + UInt64(count), "number after \(count) invalidations")
+            for number in first.number...last.number {
+                let birth = Birth(epoch: first.epoch, number: number)
+                for covers in [[Cover.tag("shared")], [.tag("own")]] {
+                    let isAlive = await bench.store.judge(birth, covers: covers).isAlive
+                    try expect(isAlive, is: number == last.number, "whether \(covers) leaves \(number) alive")
+                }
+            }
+        },
+        StoreBehaviour("A26: what was invalidated stays dead when its stamp is forgotten", limits: few) { bench in
+            let address = try bench.address("/row")
+            let birth = try await bench.birth()
+            try await bench.keep("v0", at: address, born: birth)
+            try await bench.peer.invalidate([.path("/row")])
+            try await forget(bench)
+            try await bench.mustFind([], at: address)
+            try await bench.mustBeDead(bench.entry("v0", at: address, born: birth))
+            try expect(await !bench.store.judge(birth, covers: [.path("/row")]).isAlive, "its birth is alive")
+            let missed = await bench.store.load(address, at: bench.now)
+            try expect(missed.newestStamp > birth.number, "a miss does not know that it was ever invalidated")
+            try expect(missed.newestStamp <= missed.birth.number, "a miss knows of a stamp from the future")
+            try await bench.keep("v1", at: address, born: missed.birth)
+            try await bench.mustFind(["v1"], at: address)
+        },
+        StoreBehaviour("A27: what died by a late tag stays dead when its stamp is forgotten", limits: few) { bench in
+            let address = try bench.address("/row")
+            let birth = try await bench.birth()
+            try await bench.keep("v0", at: address, born: birth, tags: ["late"])
+            try await bench.peer.invalidate([.tag("late")])
+            try await forget(bench)
+            try await bench.mustFind([], at: address)
+            try await bench.mustBeDead(bench.entry("v0", at: address, born: birth, tags: ["late"]))
+        },
+        StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
+            let address = try bench.address("/row")
+            let birth = try await bench.birth()
+            for _ in 0..<50 { try await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
+            try await bench.keep("v0", at: address, born: birth)
+            try await bench.mustFind(["v0"], at: address)
+        },
+        StoreBehaviour("A35: a refresh that a write overtook does not revive what was stale") { bench in
+            let address = try bench.address("/row")
+            let birth = try await bench.birth()
+            let stale = bench.entry("v0", at: address, born: birth, freshFor: .zero, staleFor: .seconds(60))
+            _ = await bench.store.save(stale, at: bench.now)
+            let found = await bench.store.load(address, at: bench.now)
+            try expect(found.entries.count, is: 1, "stale entries found")
+            try await bench.peer.invalidate([.path("/row")])
+            try await bench.mustBeDead(bench.entry("v0 again", at: address, born: found.birth))
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("A37: a 304 re-dates what it was asked about, whatever has arrived meanwhile") { bench in
+            let address = try bench.address("/row")
+            let overtaken = try await bench.birth()
+            try await bench.store.invalidate([.path("/row")])
+            try await bench.keep("v1", at: address, freshFor: .seconds(10))
+            let refresh = await bench.store.load(address, at: bench.now)
+            try await bench.mustBeDead(bench.entry("v0", at: address, born: overtaken))
+            try await bench.keep("v1", at: address, born: refresh.birth, freshFor: .seconds(60))
+            try await bench.mustFind(["v1"], at: address, at: bench.now.advanced(by: .seconds(30)))
+        },
+    ]
+
+    /// Room for so few stamps that they are soon forgotten.
+    private static let few = StoreLimits(stampLimit: 3)
+
+    /// Leaves so many stamps that the ledger forgets all before them.
+    private static func forget(_ bench: StoreBench) async throws {
+        for id in 0..<10 {
+            guard let tag = CacheTag("forget-\(id)") else { continue }
+            try await bench.peer.invalidate([.tag(tag)])
+        }
+    }
+}

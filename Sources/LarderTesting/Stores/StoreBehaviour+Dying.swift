@@ -1,0 +1,159 @@
+import HTTPCaching
+import Larder
+
+/// What an invalidation kills, and what it leaves.
+extension StoreBehaviour {
+    static let covering: [StoreBehaviour] =
+        killing + leaving + [
+            StoreBehaviour("What is born at the number of an invalidation is alive") { bench in
+                let address = try bench.address("/a")
+                for round in 0..<3 {
+                    try await bench.store.invalidate([.key(address.key), .path("/a"), .everything])
+                    let birth = await bench.peer.load(address, at: bench.now).birth
+                    try await bench.keep("\(round)", at: address, born: birth)
+                    try await bench.mustFind(["\(round)"], at: address)
+                }
+            },
+            StoreBehaviour("What was born in another epoch is dead, however high its number") { bench in
+                let address = try bench.address("/a")
+                try await bench.keep("one", at: address)
+                for number in [0, 1, UInt64.max] {
+                    let birth = Birth(epoch: .new(), number: number)
+                    try await bench.mustBeDead(bench.entry("of another life", at: address, born: birth))
+                    try expect(await !bench.store.judge(birth, covers: []).isAlive, "number \(number) is alive")
+                }
+            },
+            StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
+                let address = try bench.address("/a")
+                let birth = try await bench.birth()
+                try await bench.store.invalidate([.path("/a")])
+                try await bench.keep("young", at: address)
+                try await bench.mustBeDead(bench.entry("old", at: address, born: birth))
+                try await bench.mustFind(["young"], at: address)
+            },
+        ]
+
+    /// What covers `/a/b?x=1` with the tags `policy` and `late`.
+    private static func covers() -> [(name: String, cover: Cover)] {
+        [
+            ("its path, whatever the query", .path("/a/b")), ("its path in another spelling", .path("//A/%62/")),
+            ("the prefix of everything", .prefix("/")), ("a prefix", .prefix("/a")),
+            ("itself as a prefix", .prefix("/a/b")), ("a tag of the policy", .tag("policy")),
+            ("a tag that its handler added", .tag("late")), ("everything", .everything),
+        ] + (CacheKey("GET:/a/b?x=1").map { [("its key", .key($0))] } ?? [])
+    }
+
+    /// What an entry is killed by, kept before or after.
+    private static let killing = covers().map { name, cover in
+        StoreBehaviour("What was born before an invalidation of \(name) is never found again") { bench in
+            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            let birth = try await bench.birth()
+            try await bench.keep("before", at: address, born: birth, tags: ["late"])
+            try await bench.mustFind(["before"], at: address)
+            // The other process invalidates, and nobody else does anything in between.
+            try await bench.peer.invalidate([.path("/else"), cover])
+            try await bench.mustFind([], at: address)
+            try expect(await bench.store.count(at: bench.now), is: 0, "keys")
+            try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth, tags: ["late"]))
+            try await bench.mustFind([], at: address)
+            try expect(try await !bench.store.remove(address.key, at: bench.now), "something dead was removed")
+            try await bench.keep("after", at: address, tags: ["late"])
+            try await bench.mustFind(["after"], at: address)
+            try await bench.mustBeDead(bench.entry("still overtaken", at: address, born: birth, tags: ["late"]))
+            try await bench.mustFind(["after"], at: address)
+        }
+    }
+
+    /// What looks like a cover of `/a/b?x=1`, and is none.
+    private static let leaving = [
+        ("the path above", Cover.path("/a")), ("a path below", .path("/a/b/c")), ("a longer name", .path("/a/bc")),
+        ("a prefix that is no whole segment", .prefix("/a/bc")), ("a prefix beside", .prefix("/b")),
+        ("a prefix below", .prefix("/a/b/c")), ("another tag", .tag("Policy")), ("the path as a tag", .tag("/a/b")),
+    ].map { name, cover in
+        StoreBehaviour("An invalidation of \(name) leaves it") { bench in
+            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            let birth = try await bench.birth()
+            try await bench.keep("before", at: address, born: birth, tags: ["late"])
+            try await bench.peer.invalidate([cover])
+            try await bench.mustFind(["before"], at: address)
+            try await bench.keep("not overtaken", at: address, born: birth, tags: ["late"])
+            try await bench.mustFind(["not overtaken"], at: address)
+        }
+    }
+}
+
+/// What a store says of births and numbers, and of what it removed.
+extension StoreBehaviour {
+    static let judging: [StoreBehaviour] = [
+        StoreBehaviour("A verdict says dead or alive, and how far the ledger has come") { bench in
+            let birth = try await bench.birth()
+            let fresh = await bench.store.judge(birth, covers: [.tag("a"), .everything])
+            try expect(fresh, is: Verdict(isAlive: true, said: birth), "before any invalidation")
+            try await bench.peer.invalidate([.tag("a"), .path("/b")])
+            let said = try await bench.birth()
+            try expect(said.epoch, is: birth.epoch, "epoch")
+            try expect(said.number, is: birth.number + 1, "number of one invalidation of two covers")
+            for (covers, isAlive) in [
+                ([Cover.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
+                ([.tag("b"), .path("/a"), .prefix("/b"), .everything], true), ([], true),
+            ] {
+                let verdict = await bench.store.judge(birth, covers: covers)
+                try expect(verdict, is: Verdict(isAlive: isAlive, said: said), "\(covers)")
+                let young = await bench.store.judge(said, covers: covers)
+                try expect(young, is: Verdict(isAlive: true, said: said), "\(covers), born after")
+            }
+            let verdict = await bench.store.save(
+                bench.entry("b", at: try bench.address("/b"), born: birth),
+                at: bench.now
+            )
+            try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
+        },
+        StoreBehaviour("A miss tells when something known to cover it was last invalidated") { bench in
+            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            try expect(await bench.newestStamp(on: address), is: 0, "newest stamp of an empty ledger")
+            let covers: [Cover] = [
+                .key(address.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
+            ]
+            for cover in covers {
+                try await bench.peer.invalidate([cover])
+                let number = try await bench.birth().number
+                for other in [Cover.tag("late"), .path("/a"), .prefix("/b")] {
+                    try await bench.peer.invalidate([other])
+                    try expect(
+                        await bench.newestStamp(on: address),
+                        is: number,
+                        "newest stamp after \(cover) and \(other)"
+                    )
+                }
+            }
+        },
+    ]
+
+    static let removing: [StoreBehaviour] = [
+        StoreBehaviour("Removing says whether something was kept, and does not throw away the neighbours") { bench in
+            let (address, other) = (try bench.address("/a"), try bench.address("/a?x=1"))
+            try expect(try await !bench.store.remove(address.key, at: bench.now), "something was kept from the start")
+            try await bench.keep("a", at: address)
+            try await bench.keep("x", at: other)
+            try expect(try await bench.peer.remove(address.key, at: bench.now), "nothing was removed")
+            try await bench.mustFind([], at: address)
+            try await bench.mustFind(["x"], at: other)
+            try expect(try await !bench.peer.remove(address.key, at: bench.now), "it was removed twice")
+            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
+            try expect(try await bench.store.remove(address.key, at: bench.now), "no variant was removed")
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("What was born before its key was removed is dead, whether or not something was there") {
+            bench in
+            let address = try bench.address("/a")
+            for isKept in [false, true] {
+                let birth = try await bench.birth()
+                if isKept { try await bench.keep("kept", at: address) }
+                _ = try await bench.peer.remove(address.key, at: bench.now)
+                try expect(try await bench.birth().number > birth.number, "a removal took no number")
+                try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth))
+                try await bench.mustFind([], at: address)
+            }
+        },
+    ]
+}

@@ -1,0 +1,124 @@
+import HTTPCaching
+import Larder
+import Synchronization
+
+/// Long random histories: of one caller against a model, and of many callers against the promise.
+extension StoreBehaviour {
+    static let histories: [StoreBehaviour] = [
+        agreeing("A random history agrees with the model (seed 1)") { 1 },
+        agreeing("A random history agrees with the model (seed 2)") { 2 },
+        agreeing("A random history agrees with the model (a new seed)") { .random(in: .min ... .max) },
+        StoreBehaviour("A random history finds nothing dead although stamps are forgotten", limits: tight) {
+            var history = try await StoreHistory(on: $0, seed: .random(in: .min ... .max), isExact: false)
+            try await history.run()
+        },
+        StoreBehaviour("Who asks after an invalidation never finds what was rendered before it") { bench in
+            try await race(on: bench)
+        },
+        StoreBehaviour("The same, although stamps are forgotten", limits: tight) { bench in
+            try await race(on: bench)
+        },
+    ]
+
+    private static func agreeing(_ name: String, seed: @escaping @Sendable () -> UInt64) -> StoreBehaviour {
+        StoreBehaviour(name) { bench in
+            var history = try await StoreHistory(on: bench, seed: seed(), isExact: true)
+            try await history.run()
+        }
+    }
+
+    private static let tight = StoreLimits(stampLimit: 4)
+
+    /// Readers that fill what they miss, beside writers that invalidate in every way.
+    private static func race(on bench: StoreBench) async throws {
+        let seed = UInt64.random(in: .min ... .max)
+        let rows = (0..<4).map { _ in RacingRow() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<6 {
+                let store = task.isMultiple(of: 2) ? bench.store : bench.peer
+                group.addTask {
+                    var random = SeededRandom(seed: seed &+ UInt64(task))
+                    for _ in 0..<100 {
+                        let id = Int.random(in: rows.indices, using: &random)
+                        if task < 2 {
+                            try await write(id, rows[id], on: store, at: bench.now, using: &random)
+                        } else {
+                            try await read(id, rows[id], on: store, bench, seed: seed)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Commits, invalidates, tells: in this order.
+    private static func write(
+        _ id: Int,
+        _ row: RacingRow,
+        on store: any CacheStore,
+        at now: Timestamp,
+        using random: inout SeededRandom
+    ) async throws {
+        let version = row.commit()
+        let address = CacheAddress(key: try row.key(id), target: "/rows/\(id)?x=1")
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: _ = try await store.remove(address.key, at: now)
+        case 1: try await store.invalidate([.path(address.path)])
+        case 2: try await store.invalidate([.prefix("/rows")])
+        case 3: try await store.invalidate([.tag(try row.tag(id))])
+        default: try await store.invalidate([.tag("else"), .everything])
+        }
+        row.acknowledge(version)
+    }
+
+    private static func read(
+        _ id: Int,
+        _ row: RacingRow,
+        on store: any CacheStore,
+        _ bench: StoreBench,
+        seed: UInt64
+    ) async throws {
+        let address = CacheAddress(key: try row.key(id), target: "/rows/\(id)?x=1")
+        let told = row.told
+        let lookup = await store.load(address, at: bench.now)
+        for entry in lookup.entries {
+            let version = Int(entry.text) ?? -1
+            try expect(version >= told, "row \(id): \(version) was found after \(told) was told, seed \(seed)")
+        }
+        guard lookup.entries.isEmpty else { return }
+        let version = row.version
+        await Task.yield()
+        let entry = bench.entry("\(version)", at: address, born: lookup.birth, tags: [try row.tag(id)])
+        _ = await store.save(entry, at: bench.now)
+    }
+}
+
+/// What a writer has committed, and what it has told the world after it had invalidated.
+private final class RacingRow: Sendable {
+    private let state = Mutex((version: 0, told: 0))
+
+    var version: Int { state.withLock { $0.version } }
+    var told: Int { state.withLock { $0.told } }
+
+    func commit() -> Int {
+        state.withLock { state in
+            state.version += 1
+            return state.version
+        }
+    }
+
+    func acknowledge(_ version: Int) {
+        state.withLock { $0.told = max($0.told, version) }
+    }
+
+    func key(_ id: Int) throws(StoreFailure) -> CacheKey {
+        guard let key = CacheKey("GET:/rows/\(id)?x=1") else { throw StoreFailure("no key", line: #line, of: #fileID) }
+        return key
+    }
+
+    func tag(_ id: Int) throws(StoreFailure) -> CacheTag {
+        guard let tag = CacheTag("row-\(id)") else { throw StoreFailure("no tag", line: #line, of: #fileID) }
+        return tag
+    }
+}

@@ -1,0 +1,171 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import NIOCore
+
+/// What a store keeps, and finds again.
+extension StoreBehaviour {
+    static let keeping: [StoreBehaviour] = [
+        StoreBehaviour("What is kept is found, equal in every part, through every handle") { bench in
+            let entry = try await hardEntry(bench)
+            try expect(await bench.store.save(entry, at: bench.now).isAlive, "nothing overtook it")
+            for store in [bench.store, bench.peer] {
+                let found = await store.load(entry.address, at: bench.now)
+                try expect(found.entries.count, is: 1, "entries found")
+                for other in found.entries { try expectEqual(other, entry) }
+                try expect(found.birth, is: entry.birth, "the birth of a fetch that begins now")
+            }
+        },
+        StoreBehaviour("An empty body is kept") { bench in
+            let address = try bench.address("/a")
+            try await bench.keep("", at: address)
+            try await bench.mustFind([""], at: address)
+        },
+        StoreBehaviour("What is kept for ever is found") { bench in
+            let address = try bench.address("/a")
+            try await bench.keep("for ever", at: address, freshFor: .seconds(Int64.max))
+            try await bench.mustFind(["for ever"], at: address)
+        },
+        StoreBehaviour("Nothing is found under another key") { bench in
+            try await bench.keep("one", at: try bench.address("/a?x=1"))
+            let others = [
+                try bench.address("/a"), try bench.address("/a?x=2"),
+                try bench.address("/a?x=1", key: "GET:/a?x=1#user"),
+                try bench.address("/a?x=1", key: "get:/a?x=1"), try bench.address("/A?x=1"),
+                try bench.address("/a?x=1", key: "HEAD:/a?x=1"),
+            ]
+            for other in others { try await bench.mustFind([], at: other) }
+            try await bench.mustFind(["one"], at: try bench.address("/a?x=1"))
+        },
+        StoreBehaviour("What is kept again takes the place of what was there") { bench in
+            let address = try bench.address("/a")
+            for text in ["one", "two", "three"] {
+                try await bench.keep(text, at: address)
+                try await bench.mustFind([text], at: address)
+            }
+        },
+        StoreBehaviour("An entry beyond the limit is not kept, and what it would replace is gone") { bench in
+            let address = try bench.address("/a")
+            try await bench.keep("small", at: address)
+            let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
+            try await bench.keep(text, at: address)
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("An entry of half the limit is kept") { bench in
+            let address = try bench.address("/a")
+            let room = bench.store.entryLimit.bytes / 2
+            let text = String(repeating: "x", count: room)
+            try await bench.keep(text, at: address)
+            try expect(try await bench.texts(at: address) == [text], "it has \(room) bytes, and is not found")
+        },
+    ]
+
+    static let variants: [StoreBehaviour] = [
+        StoreBehaviour("The variants of a key are found, the newest first") { bench in
+            let address = try bench.address("/a")
+            for language in ["en", "de", "fr"] { try await bench.keep(language, at: address, language: language) }
+            try await bench.mustFind(["fr", "de", "en"], at: address)
+            for entry in await bench.store.load(address, at: bench.now).entries {
+                try expect(entry.matches([.acceptLanguage: entry.text]), "\(entry.text) does not match its language")
+                try expect(!entry.matches([.acceptLanguage: "it"]), "\(entry.text) matches another language")
+            }
+        },
+        StoreBehaviour("A variant takes the place of the one for the same fields, and becomes the newest") { bench in
+            let address = try bench.address("/a")
+            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
+            try await bench.keep("en again", at: address, language: "en")
+            try await bench.mustFind(["en again", "de"], at: address)
+        },
+        StoreBehaviour(
+            "There are no more variants than the limit, and the newest stay",
+            limits: StoreLimits(variantLimit: 3)
+        ) { bench in
+            let address = try bench.address("/a")
+            for id in 0..<10 { try await bench.keep("\(id)", at: address, language: "l\(id)") }
+            try await bench.mustFind(["9", "8", "7"], at: address)
+        },
+        StoreBehaviour("An invalidation of the key kills all its variants") { bench in
+            let address = try bench.address("/a")
+            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
+            try await bench.store.invalidate([.key(address.key)])
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("A variant that dies by a tag of its own leaves the others") { bench in
+            let address = try bench.address("/a")
+            for language in ["en", "de", "fr"] {
+                guard let tag = CacheTag(language) else { continue }
+                try await bench.keep(language, at: address, tags: [tag], language: language)
+            }
+            try await bench.peer.invalidate([.tag("de")])
+            try await bench.mustFind(["fr", "en"], at: address)
+        },
+        StoreBehaviour("What was let go is not found, and nothing else went with it") { bench in
+            let (address, other) = (try bench.address("/a"), try bench.address("/b"))
+            let birth = try await bench.birth()
+            let german = bench.entry("de", at: address, born: birth, language: "de")
+            for entry in [bench.entry("en", at: address, born: birth, language: "en"), german] {
+                _ = await bench.store.save(entry, at: bench.now)
+            }
+            try await bench.keep("b", at: other, born: birth)
+            // Another object of the same value: no store knows the object it gave away.
+            await bench.peer.discard(bench.entry("de", at: address, born: birth, language: "de"))
+            try await bench.mustFind(["en"], at: address)
+            await bench.store.discard(german)
+            try await bench.mustFind(["en"], at: address)
+            try await bench.mustFind(["b"], at: other)
+        },
+        StoreBehaviour("Letting go of what was replaced by a younger one leaves the younger") { bench in
+            let address = try bench.address("/a")
+            let older = try await bench.keep("older", at: address)
+            try await bench.store.invalidate([.path("/elsewhere")])
+            try await bench.keep("younger", at: address)
+            await bench.store.discard(older)
+            try await bench.mustFind(["younger"], at: address)
+        },
+    ]
+
+    /// An entry with whatever is hard to write down and read again.
+    private static func hardEntry(_ bench: StoreBench) async throws -> CacheEntry {
+        var fields: HTTPFields = [
+            .vary: "Accept-Language, X-Missing, X-Odd", .eTag: "W/\"1\"", .contentType: "text/plain; charset=utf-8",
+        ]
+        for value in ["a=1", "", "b=2; é\u{FF}"] { fields.append(HTTPField(name: .setCookie, value: value)) }
+        if let name = HTTPField.Name("X-Mixed-Case") { fields[name] = "\"quoted, \\ and\ttabbed\"" }
+        var request: HTTPFields = [.acceptLanguage: "de;q=0.5, en"]
+        if let name = HTTPField.Name("X-Odd") { request[name] = "%\u{E9}:\"" }
+        let now = bench.now
+        return CacheEntry(
+            request: .get("/a/b?c", request),
+            head: HTTPResponse(status: .init(code: 299, reasonPhrase: "Odd One"), headerFields: fields),
+            body: ByteBuffer(bytes: (0..<1_000).map { UInt8(truncatingIfNeeded: $0) }),
+            lifetimes: Lifetimes(
+                born: now.advanced(by: .nanoseconds(-1_234_567_891)),
+                freshUntil: now.advanced(by: .nanoseconds(60_000_000_001)),
+                staleWhileRevalidateUntil: now.advanced(by: .seconds(61)),
+                staleIfErrorUntil: now.advanced(by: .seconds(62)),
+                staleIfUnreachableUntil: now.advanced(by: .seconds(63)),
+                keepUntil: now.advanced(by: .nanoseconds(64_000_000_007)),
+                source: .sMaxAge,
+                mustRevalidate: true,
+                alwaysRevalidate: false,
+                isImmutable: true
+            ),
+            birth: try await bench.birth(),
+            address: try bench.address("/a/b?c", key: "GET:/a/b?c#\"user\"", tags: ["policy"]),
+            tags: ["late", "later:\"~\\"]
+        )
+    }
+
+    private static func expectEqual(_ found: CacheEntry, _ kept: CacheEntry) throws(StoreFailure) {
+        try expect(found.head, is: kept.head, "head")
+        try expect(found.body, is: kept.body, "body")
+        try expect(found.lifetimes, is: kept.lifetimes, "lifetimes")
+        try expect(found.vary, is: kept.vary, "what it varies by")
+        try expect(found.selectingFields, is: kept.selectingFields, "selecting fields")
+        try expect(found.birth, is: kept.birth, "birth")
+        try expect(found.address.key, is: kept.address.key, "key")
+        try expect(found.address.path, is: kept.address.path, "path")
+        try expect(found.address.tags, is: kept.address.tags, "tags of the policy")
+        try expect(found.tags, is: kept.tags, "tags of the handler")
+    }
+}

@@ -1,0 +1,141 @@
+public import HTTPCaching
+import HTTPTypes
+public import Larder
+
+/// A store with everything around it that a ``StoreBehaviour`` needs.
+public struct StoreBench: Sendable {
+    /// The store under test.
+    public let store: any CacheStore
+    /// A second handle on the same data, as another process would have it; the store itself where it cannot be shared.
+    public let peer: any CacheStore
+    private let clock: @Sendable () -> Timestamp
+    private let move: @Sendable (Duration) async throws -> Void
+
+    /// A bench.
+    /// - Parameters:
+    ///   - peer: a second handle on the same data, where there can be one.
+    ///   - now: reads the time that the store lives by.
+    ///   - advance: moves that time on: a clock moved by hand jumps, the clock of a server is waited for.
+    public init(
+        _ store: any CacheStore,
+        peer: (any CacheStore)? = nil,
+        now: @escaping @Sendable () -> Timestamp,
+        advance: @escaping @Sendable (Duration) async throws -> Void
+    ) {
+        self.store = store
+        self.peer = peer ?? store
+        self.clock = now
+        self.move = advance
+    }
+
+    /// The time that the store lives by.
+    var now: Timestamp { clock() }
+
+    /// Moves the time on. Some benches really wait: for a second or two at most.
+    func advance(by duration: Duration) async throws { try await move(duration) }
+}
+
+extension StoreBench {
+    /// The address of a GET of a target, under a key of its own where the policy varies by more than the target.
+    func address(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> CacheAddress {
+        let text = key ?? "GET:\(target)"
+        guard let key = CacheKey(text) else { throw StoreFailure("\(text) is no key", line: #line, of: #fileID) }
+        return CacheAddress(key: key, target: target, tags: tags)
+    }
+
+    /// Where the invalidations stand, as the look-up of a miss would read it.
+    func birth() async throws -> Birth {
+        await store.load(try address("/nothing/is/ever/kept/here"), at: now).birth
+    }
+
+    /// The number that a miss reads at an address.
+    func newestStamp(on address: CacheAddress) async -> UInt64 {
+        await store.load(address, at: now).newestStamp
+    }
+
+    /// Keeps a text, born now unless it is said when; the entry that was kept.
+    @discardableResult
+    func keep(
+        _ text: String,
+        at address: CacheAddress,
+        born: Birth? = nil,
+        freshFor: Duration = .seconds(60),
+        tags: [CacheTag] = [],
+        language: String? = nil,
+        file: String = #fileID,
+        line: Int = #line
+    ) async throws -> CacheEntry {
+        let birth = if let born { born } else { await store.load(address, at: now).birth }
+        let entry = entry(text, at: address, born: birth, freshFor: freshFor, tags: tags, language: language)
+        let verdict = await store.save(entry, at: now)
+        try expect(
+            verdict.isAlive,
+            "\"\(text)\" was born after every invalidation, and is dead",
+            file: file,
+            line: line
+        )
+        return entry
+    }
+
+    /// An entry that is not kept yet; one with a language is a variant by `Accept-Language`.
+    func entry(
+        _ text: String,
+        at address: CacheAddress,
+        born: Birth,
+        freshFor: Duration = .seconds(60),
+        staleFor: Duration = .zero,
+        tags: [CacheTag] = [],
+        language: String? = nil
+    ) -> CacheEntry {
+        .sample(
+            text,
+            at: address,
+            born: born,
+            now: now,
+            freshFor: freshFor,
+            staleFor: staleFor,
+            tags: tags,
+            request: language.map { [.acceptLanguage: $0] } ?? [:],
+            language == nil ? [:] : [.vary: "Accept-Language"]
+        )
+    }
+
+    /// The texts found at an address through both handles, which have to agree.
+    func texts(at address: CacheAddress, at moment: Timestamp? = nil) async throws -> [String] {
+        let moment = moment ?? now
+        let texts = await store.load(address, at: moment).entries.map(\.text)
+        let peers = await peer.load(address, at: moment).entries.map(\.text)
+        try expect(peers, is: texts, "what the second handle found")
+        return texts
+    }
+
+    /// Fails unless exactly these texts are found at an address, in this order.
+    func mustFind(
+        _ texts: [String],
+        at address: CacheAddress,
+        at moment: Timestamp? = nil,
+        file: String = #fileID,
+        line: Int = #line
+    ) async throws {
+        let found = try await self.texts(at: address, at: moment)
+        try expect(found, is: texts, "found at \(address.key)", file: file, line: line)
+    }
+
+    /// Fails unless an entry is dead when it arrives, and still afterwards.
+    func mustBeDead(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
+        let verdict = await store.save(entry, at: now)
+        try expect(
+            !verdict.isAlive,
+            "\"\(entry.text)\" was overtaken, and is alive",
+            file: file,
+            line: line
+        )
+        let found = try await texts(at: entry.address)
+        try expect(
+            !found.contains(entry.text),
+            "\"\(entry.text)\" was overtaken, and is found",
+            file: file,
+            line: line
+        )
+    }
+}

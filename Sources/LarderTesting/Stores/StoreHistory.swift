@@ -1,0 +1,127 @@
+import HTTPCaching
+import Larder
+
+/// A random sequence of everything a store can do, each step compared with a ``StoreModel``.
+struct StoreHistory {
+    private let bench: StoreBench
+    private let seed: UInt64
+    /// Whether all that is alive must be found; else only what is dead must not.
+    private let isExact: Bool
+    private var random: SeededRandom
+    private var model: StoreModel
+    /// Births that were read at some time, for fills that arrive late.
+    private var births: [Birth]
+    private var step = 0
+
+    init(on bench: StoreBench, seed: UInt64, isExact: Bool) async throws {
+        self.bench = bench
+        self.seed = seed
+        self.isExact = isExact
+        self.random = SeededRandom(seed: seed)
+        let birth = try await bench.birth()
+        self.model = StoreModel(at: birth)
+        self.births = [birth]
+    }
+
+    mutating func run() async throws {
+        for step in 0..<400 {
+            self.step = step
+            do { try await act() } catch let failure as StoreFailure {
+                throw StoreFailure("step \(step) of seed \(seed): \(failure)", line: #line, of: #fileID)
+            }
+        }
+        try await look()
+    }
+
+    private mutating func act() async throws {
+        let address = try anyAddress()
+        let store = Bool.random(using: &random) ? bench.store : bench.peer
+        switch Int.random(in: 0..<20, using: &random) {
+        case 0..<7: try await save(at: address, on: store)
+        case 7..<12: try await load(address, on: store)
+        case 12..<15:
+            let covers = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: address) }
+            try await store.invalidate(covers)
+            model.invalidate(covers)
+        case 15:
+            let wasKept = try await store.remove(address.key, at: bench.now)
+            let isRight = model.remove(address.key)
+            try expect(wasKept == isRight || !isExact && isRight, "removing \(address.key) said \(wasKept)")
+        case 16:
+            guard let entry = model.found(address.key).randomElement(using: &random) else { return }
+            await store.discard(entry)
+            model.discard(entry)
+        case 17:
+            let count = await store.count(at: bench.now)
+            try expect(isExact ? count == model.count : count <= model.count, "counted \(count), not \(model.count)")
+        case 18:
+            guard let birth = births.randomElement(using: &random) else { return }
+            let covers = [anyCover(of: address), anyCover(of: address)]
+            let verdict = await store.judge(birth, covers: covers)
+            try expect(verdict.said, is: model.birth, "where the ledger stands")
+            try mustAgree(verdict.isAlive, model.isAlive(birth, covers), "judging \(birth) by \(covers)")
+        default: births.append(model.birth)
+        }
+    }
+
+    private mutating func save(at address: CacheAddress, on store: any CacheStore) async throws {
+        let isLate = Int.random(in: 0..<3, using: &random) == 0
+        let birth = isLate ? births.randomElement(using: &random) ?? model.birth : model.birth
+        let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
+        let language = ["en", "de", "fr"].randomElement(using: &random)
+        let entry = bench.entry("\(step)", at: address, born: birth, tags: tags, language: language)
+        let verdict = await store.save(entry, at: bench.now)
+        try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(birth.number)")
+        if verdict.isAlive { model.save(entry) }
+    }
+
+    private func load(_ address: CacheAddress, on store: any CacheStore) async throws {
+        let lookup = await store.load(address, at: bench.now)
+        try expect(lookup.birth, is: model.birth, "where the ledger stands")
+        let (found, right) = (lookup.entries.map(\.text), model.found(address.key).map(\.text))
+        if isExact {
+            try expect(found, is: right, "found at \(address.key)")
+        } else {
+            try expect(found.allSatisfy(right.contains), "\(found) was found at \(address.key), and \(right) is alive")
+        }
+        guard found.isEmpty else { return }
+        let newest = model.newestStamp(address)
+        try expect(
+            isExact ? lookup.newestStamp == newest : lookup.newestStamp >= newest,
+            "the newest stamp on \(address.key) is \(lookup.newestStamp) instead of \(newest)"
+        )
+    }
+
+    /// Looks at everything.
+    private func look() async throws {
+        for id in 0..<Self.targets.count { try await load(try address(id), on: bench.store) }
+        let count = await bench.peer.count(at: bench.now)
+        try expect(isExact ? count == model.count : count <= model.count, "counted \(count), not \(model.count)")
+    }
+
+    private func mustAgree(_ said: Bool, _ right: Bool, _ what: @autoclosure () -> String) throws(StoreFailure) {
+        // Who forgets stamps may call dead what is alive.
+        try expect(said == right || !isExact && right, "\(what()) said \(said), seed \(seed)")
+    }
+
+    private static let targets = ["/a", "/a?x", "/a/b", "/a/b/c", "/a/bc", "/d", "/d/b"]
+
+    private func address(_ id: Int) throws -> CacheAddress {
+        try bench.address(Self.targets[id], tags: id.isMultiple(of: 2) ? ["even"] : [])
+    }
+
+    private mutating func anyAddress() throws -> CacheAddress {
+        try address(Int.random(in: Self.targets.indices, using: &random))
+    }
+
+    private mutating func anyCover(of address: CacheAddress) -> Cover {
+        switch Int.random(in: 0..<16, using: &random) {
+        case 0..<4: .key(address.key)
+        case 4..<8: .path(address.path)
+        case 8..<10: .prefix(address.path)
+        case 10..<12: .tag("even")
+        case 12..<15: .tag((["t1", "t2", "t3"] as [CacheTag]).randomElement(using: &random) ?? "t1")
+        default: .everything
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import HTTPCaching
+import Larder
+
+/// What a store has to answer, by the rules written down naively: a list of entries, and all stamps there ever were.
+struct StoreModel {
+    let epoch: Birth.Epoch
+    private(set) var number: UInt64
+    private var stamps: [Cover: UInt64] = [:]
+    private var entries: [CacheKey: [CacheEntry]] = [:]
+
+    /// The model of an empty store whose invalidations stand there.
+    init(at birth: Birth) {
+        (epoch, number) = (birth.epoch, birth.number)
+    }
+
+    var birth: Birth { Birth(epoch: epoch, number: number) }
+
+    func isAlive(_ birth: Birth, _ covers: [Cover]) -> Bool {
+        birth.epoch == epoch && covers.allSatisfy { birth.number >= stamps[$0] ?? 0 }
+    }
+
+    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.address.covers(with: entry.tags)) }
+
+    /// What is found under a key, the newest first.
+    func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
+
+    func newestStamp(_ address: CacheAddress) -> UInt64 {
+        address.covers().reduce(0) { max($0, stamps[$1] ?? 0) }
+    }
+
+    var count: Int { entries.keys.count { !found($0).isEmpty } }
+
+    mutating func save(_ entry: CacheEntry) {
+        guard isAlive(entry) else { return }
+        let others = found(entry.address.key).filter { $0.selectingFields != entry.selectingFields }
+        entries[entry.address.key] = [entry] + others
+    }
+
+    mutating func discard(_ entry: CacheEntry) {
+        entries[entry.address.key]?.removeAll {
+            $0.birth == entry.birth && $0.selectingFields == entry.selectingFields
+        }
+    }
+
+    mutating func invalidate(_ covers: [Cover]) {
+        number += 1
+        for cover in covers { stamps[cover] = number }
+    }
+
+    mutating func remove(_ key: CacheKey) -> Bool {
+        let wasKept = !found(key).isEmpty
+        entries[key] = nil
+        invalidate([.key(key)])
+        return wasKept
+    }
+}
