@@ -242,14 +242,26 @@ extension EntryCodecTests {
         #expect(Self.defect(of: forged) == .malformed)
     }
 
-    /// The value of a response with these fields, whether or not there can be one.
-    private func forgery(fields count: Int, _ write: (inout ByteBuffer) -> Void) -> ByteBuffer {
+    @Test(arguments: [(200, "O\rK"), (200, "\u{7F}"), (1_000, "OK"), (65_535, "")])
+    func `no status is read that none could write`(_ code: UInt16, _ phrase: String) {
+        #expect(Self.defect(of: forgery(code: code, phrase: phrase)) == .malformed)
+    }
+
+    /// The value of a response with such a head, whether or not there can be one.
+    private func forgery(
+        code: UInt16 = 200,
+        phrase: String = "OK",
+        fields count: Int = 0,
+        _ write: (inout ByteBuffer) -> Void = { _ in }
+    ) -> ByteBuffer {
         let value = EntryCodec.encode(.example(fields: [:]))
-        let start = 9 + 4 + CacheKey.example.description.utf8.count + 2 + 4 + "OK".utf8.count
+        let start = 9 + 4 + CacheKey.example.description.utf8.count
         var forged = ByteBuffer(bytes: value.readableBytesView.prefix(start))
+        forged.writeInteger(code)
+        forged.write(phrase)
         forged.write(count: count)
         write(&forged)
-        forged.writeBytes(value.unsealed.readableBytesView.dropFirst(start + 4))
+        forged.writeBytes(value.unsealed.readableBytesView.dropFirst(start + 2 + 4 + "OK".utf8.count + 4))
         EntryCodec.seal(&forged)
         return forged
     }
