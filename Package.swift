@@ -25,6 +25,7 @@ let package = Package(
     products: [
         .library(name: "HTTPCaching", targets: ["HTTPCaching"]),
         .library(name: "Larder", targets: ["Larder"]),
+        .library(name: "LarderRedis", targets: ["LarderRedis"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
@@ -64,6 +65,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "LarderRedis",
+            dependencies: [
+                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, logging,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "LarderTesting",
             dependencies: ["Larder", "HTTPCaching", httpTypes, nioCore, nioPosix, metrics],
             swiftSettings: settings
@@ -81,6 +90,11 @@ let package = Package(
             dependencies: [
                 "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderRedisTests",
+            dependencies: ["LarderRedis", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),

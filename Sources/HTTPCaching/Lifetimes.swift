@@ -2,8 +2,8 @@
 ///
 /// `freshUntil` is never after the others, and `keepUntil` never before them.
 public struct Lifetimes: Hashable, Sendable {
-    /// Where the freshness lifetime comes from.
-    public enum Source: UInt8, Hashable, Sendable {
+    /// Where the freshness lifetime comes from. The numbers stand in stores outside of the process: none is given anew.
+    public enum Source: UInt8, Hashable, Sendable, CaseIterable {
         /// Nothing gave one: the response is stale from the start.
         case none
         /// `s-maxage`.

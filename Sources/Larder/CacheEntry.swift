@@ -30,7 +30,7 @@ public final class CacheEntry: Sendable {
     ///   - request: the request that the response answers.
     ///   - head: the response's head, already without what is not stored.
     ///   - tags: the tags that the handler added.
-    public init(
+    public convenience init(
         request: HTTPRequest,
         head: HTTPResponse,
         body: ByteBuffer,
@@ -39,11 +39,33 @@ public final class CacheEntry: Sendable {
         address: CacheAddress,
         tags: [CacheTag]
     ) {
+        let vary = VaryRule(head.headerFields)
+        self.init(
+            head: head,
+            body: body,
+            lifetimes: lifetimes,
+            selectingFields: vary.selectingFields(of: request.headerFields) ?? .none,
+            birth: birth,
+            address: address,
+            tags: tags
+        )
+    }
+
+    /// An entry of what a store outside of the process kept of it. What follows from these parts is made anew.
+    package init(
+        head: HTTPResponse,
+        body: ByteBuffer,
+        lifetimes: Lifetimes,
+        selectingFields: SelectingFields,
+        birth: Birth,
+        address: CacheAddress,
+        tags: [CacheTag]
+    ) {
         self.head = head
         self.body = body.fitted
         self.lifetimes = lifetimes
         self.vary = VaryRule(head.headerFields)
-        self.selectingFields = vary.selectingFields(of: request.headerFields) ?? .none
+        self.selectingFields = selectingFields
         self.birth = birth
         self.address = address
         self.tags = tags

@@ -6,7 +6,7 @@ public struct CacheAddress: Sendable {
     /// The tags that the policy gives to every response of its routes.
     public let tags: [CacheTag]
     /// The request's target as it came; the path is spelled out only where it is needed, which a hit does not.
-    private let target: String
+    package let target: String
 
     /// An address.
     /// - Parameter target: the request's target, a path with or without a query.
