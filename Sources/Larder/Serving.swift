@@ -7,8 +7,8 @@ public import NIOCore
 struct Serving: Sendable {
     /// The name of this cache in `Cache-Status` (RFC 9211 §2).
     let name: String
-    /// `Age` for the ages of the first quarter of an hour, and the `Cache-Status` of a fresh hit with so much time left:
-    /// nearly every hit is answered with two of these, and text is what a hit would spend most on.
+    /// `Age` for the ages of the first quarter of an hour, and the `Cache-Status` of a fresh hit with so much time
+    /// left: nearly every hit is answered with two of these, and text is what a hit would spend most on.
     private let ages: [HTTPField]
     private let hits: [HTTPField]
     private static var prepared: Int { 900 }

@@ -48,8 +48,8 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
 extension Request {
     /// The head with the path and query that the router reads as its target.
     ///
-    /// A target may have a scheme and a host before them (RFC 9112 §3.2.2), or what Hummingbird takes for these; a write
-    /// by such a target changes what its path names.
+    /// A target may have a scheme and a host before them (RFC 9112 §3.2.2), or what Hummingbird takes for these; a
+    /// write by such a target changes what its path names.
     fileprivate var routedHead: HTTPRequest {
         // Hummingbird looks for a scheme where the first character is no slash: `/` and a combining mark is none.
         guard let target = head.path, target.first != "/" else { return head }
