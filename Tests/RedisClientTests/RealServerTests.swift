@@ -5,23 +5,25 @@ import Testing
 @testable import RedisClient
 
 /// A real Redis, which these tests start themselves. Without redis-server they fail.
-@Suite(.timeLimit(.minutes(2))) struct RealServerTests {
-    private let limit = Duration.seconds(10)
+///
+/// Nothing here is a matter of time: deadlines are so long that they pass only where something hangs.
+@Suite(.timeLimit(.minutes(5))) struct RealServerTests {
+    private let limit = Duration.seconds(60)
 
     @Test("every command that is used does what it says")
     func speaks() async throws {
         try await RedisProcess.run { redis in
-            try await withClient(.local(redis.port)) { client in
+            try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let body = ByteBuffer(bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0) })
-                try await client.set("a", to: body, for: .seconds(100), deadline: limit)
+                try await client.set("a", to: body, for: .seconds(1_000), deadline: limit)
                 #expect(try await client.get("a", deadline: limit) == body)
                 #expect(try await client.get("b", deadline: limit) == nil)
                 guard case .expires(let ttl) = try await client.pttl("a", deadline: limit) else {
                     Issue.record("a does not expire")
                     return
                 }
-                #expect(ttl <= .seconds(100) && ttl > .seconds(90))
+                #expect(ttl <= .seconds(1_000) && ttl > .seconds(500))
                 try await client.send(.set("c", to: ByteBuffer(string: "1")), deadline: limit).ok()
                 #expect(try await client.pttl("c", deadline: limit) == .forever)
                 #expect(try await client.pttl("b", deadline: limit) == .noSuchKey)
@@ -48,7 +50,7 @@ import Testing
     @Test("one failing command of a pipeline leaves the others alone")
     func reportsErrors() async throws {
         try await RedisProcess.run { redis in
-            try await withClient(.local(redis.port)) { client in
+            try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let replies = try await client.pipeline(
                     [RedisCommand("SET", "a", "text"), RedisCommand("INCR", "a"), .hgetall("a"), .get("a")],
@@ -70,7 +72,7 @@ import Testing
     @Test("all types of RESP3 that Redis can send are understood")
     func understands() async throws {
         try await RedisProcess.run(["--enable-debug-command", "yes"]) { redis in
-            try await withClient(.local(redis.port)) { client in
+            try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let kinds = [
                     "string", "integer", "double", "null", "array", "set", "map", "attrib", "verbatim", "true", "false",
@@ -102,9 +104,9 @@ import Testing
             var hooks = RedisClient.Hooks()
             hooks.onPush = { push, _ in pushes.add(push) }
             hooks.onConnect = { connection, _ in
-                try await connection.send(RedisCommand("CLIENT", "TRACKING", "ON"), deadline: .seconds(10)).ok()
+                try await connection.send(RedisCommand("CLIENT", "TRACKING", "ON"), deadline: .seconds(60)).ok()
             }
-            var configuration = RedisConfiguration.local(redis.port)
+            var configuration = RedisConfiguration.patient(redis.port)
             configuration.connections = 1
             try await withClient(configuration, hooks: hooks) { client in
                 try await eventually { client.status.phase == .connected }
@@ -123,7 +125,7 @@ import Testing
     func authenticates() async throws {
         try await RedisProcess.run(["--requirepass", "se cret"]) { redis in
             var configuration = try RedisConfiguration(url: "redis://:se%20cret@127.0.0.1:\(redis.port)")
-            configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+            configuration.bePatient()
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.ping(deadline: limit)
@@ -143,14 +145,14 @@ import Testing
     @Test("databases are kept apart, and one that does not exist is told to the owner")
     func selects() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.local(redis.port)
+            var configuration = RedisConfiguration.patient(redis.port)
             configuration.database = 3
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.set("a", to: ByteBuffer(string: "3"), for: .seconds(100), deadline: limit)
                 #expect(try await client.dbsize(deadline: limit) == 1)
             }
-            try await withClient(.local(redis.port)) { client in
+            try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 #expect(try await client.dbsize(deadline: limit) == 0)
             }
@@ -165,7 +167,7 @@ import Testing
     func runsScripts() async throws {
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', 'runs')}")
         try await RedisProcess.run { redis in
-            try await withClient(.local(redis.port)) { client in
+            try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 for run in 1...4 {
                     if run == 3 { try await client.send(RedisCommand("SCRIPT", "FLUSH"), deadline: limit).ok() }
@@ -190,7 +192,7 @@ import Testing
             let met = Inbox<String?>()
             var hooks = RedisClient.Hooks()
             hooks.onConnect = { _, server in met.add(server.runID) }
-            try await withClient(.local(redis.port), hooks: hooks) { client in
+            try await withClient(.patient(redis.port), hooks: hooks) { client in
                 try await eventually { client.status.connections == 2 }
                 let before = client.status
                 let caller = Task {
@@ -216,24 +218,22 @@ import Testing
     @Test("a server that hangs costs each caller its deadline; when it goes on, so do the same connections")
     func survivesHanging() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.local(redis.port)
+            var configuration = RedisConfiguration.patient(redis.port)
             configuration.connections = 1
-            configuration.patience = .seconds(60)
             try await withClient(configuration) { client in
                 try await eventually { client.status.phase == .connected }
+                let generation = client.status.generation
                 try await client.set("a", to: ByteBuffer(string: "1"), for: .seconds(100), deadline: limit)
                 redis.signal(SIGSTOP)
                 let patient = Task { try await client.get("a", deadline: .seconds(60)) }
                 for _ in 0..<3 {
-                    let start = ContinuousClock.now
                     let code = await errorCode { _ = try await client.get("a", deadline: .milliseconds(50)) }
                     #expect(code == .deadlineExceeded)
-                    #expect(ContinuousClock.now - start < .seconds(2))
                 }
                 redis.signal(SIGCONT)
                 #expect(try await patient.value == ByteBuffer(string: "1"))
                 #expect(try await client.dbsize(deadline: limit) == 1)
-                #expect(client.status.generation == 1)
+                #expect(client.status.generation == generation)
             }
         }
     }
@@ -241,10 +241,10 @@ import Testing
     @Test("a server that hangs for longer than the patience is left, and met again when it goes on")
     func losesPatience() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.local(redis.port)
-            configuration.patience = .milliseconds(100)
+            var configuration = RedisConfiguration.patient(redis.port)
+            configuration.patience = .milliseconds(500)
             configuration.heartbeat = .milliseconds(20)
-            configuration.connectTimeout = .milliseconds(100)
+            configuration.connectTimeout = .seconds(1)
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 redis.signal(SIGSTOP)
@@ -252,8 +252,8 @@ import Testing
                 try await eventually { client.status.phase == .down }
                 #expect(await errorCode { try await client.ping(deadline: .seconds(60)) } == .unavailable)
                 redis.signal(SIGCONT)
-                try await eventually { client.status.connections == 2 }
-                try await client.ping(deadline: limit)
+                // So little patience may be lost again on a machine that is busy.
+                try await eventually { await errorCode { try await client.ping(deadline: limit) } == nil }
             }
         }
     }
@@ -262,7 +262,7 @@ import Testing
     func usesUnixSockets() async throws {
         try await RedisProcess.run(["--unixsocket", "redis.sock"]) { redis in
             var configuration = try RedisConfiguration(url: "unix://\(redis.socket)?db=2")
-            configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+            configuration.bePatient()
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.ping(deadline: limit)
@@ -288,8 +288,11 @@ import Testing
     func verifiesCertificates() async throws {
         try await withTLS { redis in
             try await withClient(try configuration(redis, host: "localhost")) { client in
-                try await eventually { client.status.phase == .down }
-                #expect("\(client.status.lastError.map { "\($0)" } ?? "")".contains("CERTIFICATE_VERIFY_FAILED"))
+                // Until the server listens, the error is another one.
+                try await eventually {
+                    client.status.lastError.map { "\($0)".contains("CERTIFICATE_VERIFY_FAILED") } ?? false
+                }
+                #expect(client.status.phase == .down)
             }
         }
     }
@@ -300,8 +303,11 @@ import Testing
             var configuration = try configuration(redis, host: host)
             configuration.tls?.trustRoots = redis.certificate
             try await withClient(configuration) { client in
-                try await eventually { client.status.phase == .down }
-                #expect("\(client.status.lastError.map { "\($0)" } ?? "")".contains("failedToValidateHostname"))
+                // Until the server listens, the error is another one.
+                try await eventually {
+                    client.status.lastError.map { "\($0)".contains("failedToValidateHostname") } ?? false
+                }
+                #expect(client.status.phase == .down)
             }
         }
     }
@@ -332,7 +338,7 @@ import Testing
 
     private func configuration(_ redis: RedisProcess, host: String) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: "rediss://\(host):\(redis.port)")
-        configuration.reconnecting = RedisConfiguration.local(0).reconnecting
+        configuration.bePatient()
         return configuration
     }
 }

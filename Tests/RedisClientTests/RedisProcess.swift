@@ -1,6 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
+import RedisClient
 import Synchronization
 
 /// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
@@ -73,17 +74,25 @@ final class RedisProcess: Sendable {
             return URL(filePath: "\(directory)/\(tool)")
         }
         throw Unusable(
-            description: "\(tool) is not installed. These tests need it: apt-get install redis-server openssl"
+            description: "\(tool) is not installed. These tests need it: make tools"
         )
     }
 
+    /// The ports that were given to a server of this process.
+    private static let taken = Mutex<Set<Int>>([])
+
+    /// A port that nobody listens on, and that stays free while its server is down: below those that the system gives
+    /// to clients, of which one would take it sooner or later.
     private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        defer { channel.close(promise: nil) }
-        guard let port = channel.localAddress?.port else { throw Unusable(description: "there is no free port") }
-        try await channel.close()
-        return port
+        for _ in 0..<100 {
+            let port = Int.random(in: 10_000..<32_000)
+            guard taken.withLock({ $0.insert(port).inserted }) else { continue }
+            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            guard let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get() else { continue }
+            try await channel.close()
+            return port
+        }
+        throw Unusable(description: "there is no free port")
     }
 
     /// Makes a self-signed certificate for names as openssl writes them.
@@ -100,5 +109,20 @@ final class RedisProcess: Sendable {
         try process.run()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
+    }
+}
+
+extension RedisConfiguration {
+    /// A real server: tried again at once, and given all the time that a busy machine may take.
+    static func patient(_ port: Int) -> RedisConfiguration {
+        var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
+        configuration.bePatient()
+        return configuration
+    }
+
+    mutating func bePatient() {
+        reconnecting = RedisConfiguration.local(0).reconnecting
+        connectTimeout = .seconds(30)
+        patience = .seconds(60)
     }
 }
