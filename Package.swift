@@ -67,14 +67,15 @@ let package = Package(
         .target(
             name: "LarderRedis",
             dependencies: [
-                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, logging,
+                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings
         ),
         .target(
             name: "LarderTesting",
-            dependencies: ["Larder", "HTTPCaching", httpTypes, nioCore, nioPosix, metrics],
+            dependencies: ["Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, nioPosix, metrics],
             swiftSettings: settings
         ),
         .testTarget(
@@ -94,14 +95,16 @@ let package = Package(
         ),
         .testTarget(
             name: "LarderRedisTests",
-            dependencies: ["LarderRedis", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore],
+            dependencies: [
+                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, logging,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient", nioCore, nioPosix, nioSSL, logging, lifecycle,
+                "RedisClient", "LarderTesting", nioCore, nioPosix, nioSSL, logging, lifecycle,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ],

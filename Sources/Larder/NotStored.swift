@@ -14,6 +14,8 @@ public enum NotStored: Error, Hashable, Sendable {
     case brokenOff
     /// Something that covers it was invalidated while it was fetched.
     case overtaken
+    /// The store cannot be reached, or takes nothing.
+    case unavailable
 
     /// The token of `Cache-Status`.
     public var detail: String {
@@ -24,6 +26,7 @@ public enum NotStored: Error, Hashable, Sendable {
         case .tooSlow: "too-slow"
         case .brokenOff: "broken-off"
         case .overtaken: "overtaken"
+        case .unavailable: "store-unavailable"
         }
     }
 
@@ -33,7 +36,7 @@ public enum NotStored: Error, Hashable, Sendable {
         switch self {
         case .refused(let refusal): refusal.isLasting
         case .tooLarge, .tooManyTags, .tooSlow: true
-        case .brokenOff, .overtaken: false
+        case .brokenOff, .overtaken, .unavailable: false
         }
     }
 }

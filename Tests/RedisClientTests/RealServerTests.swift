@@ -1,4 +1,5 @@
 import Foundation
+import LarderTesting
 import NIOCore
 import Testing
 

@@ -38,9 +38,22 @@ public struct Verdict: Hashable, Sendable {
     /// Where the invalidations stood when this was said.
     public let said: Birth
 
+    /// Whether the ledger was asked at all. One that cannot be reached finds nothing alive, and says nothing of why.
+    public let isKnown: Bool
+
     /// A verdict.
     public init(isAlive: Bool, said: Birth) {
         self.isAlive = isAlive
         self.said = said
+        self.isKnown = true
+    }
+
+    /// What is to be assumed where the ledger cannot be reached, at a number of the process's own.
+    public static func unknown(at number: Birth) -> Verdict { Verdict(unknownAt: number) }
+
+    private init(unknownAt number: Birth) {
+        self.isAlive = false
+        self.said = number
+        self.isKnown = false
     }
 }

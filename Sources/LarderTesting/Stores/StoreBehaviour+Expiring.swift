@@ -35,17 +35,17 @@ extension StoreBehaviour {
                 try await bench.keep("one", at: address)
                 try await bench.keep("too late", at: address, freshFor: life)
                 try await bench.mustFind([], at: address)
-                try expect(await bench.store.count(at: bench.now), is: 0, "keys")
+                try await bench.mustCount(0, "keys")
             }
         },
         StoreBehaviour("What has expired is not counted, and to remove it removes nothing") { bench in
             let (short, long) = (try bench.address("/short"), try bench.address("/long"))
             try await bench.keep("long", at: long)
             let until = try await bench.keep("short", at: short, freshFor: .seconds(1)).lifetimes.keepUntil
-            try expect(await bench.store.count(at: bench.now), is: 2, "keys")
+            try await bench.mustCount(2, "keys")
             while bench.now < until { try await bench.advance(by: .milliseconds(1_100)) }
             try await bench.mustFind([], at: short)
-            try expect(await bench.store.count(at: bench.now), is: 1, "keys")
+            try await bench.mustCount(1, "keys")
             try expect(try await !bench.store.remove(short.key, at: bench.now), "something was removed")
             try await bench.mustFind(["long"], at: long)
         },
@@ -55,34 +55,34 @@ extension StoreBehaviour {
             let short = try await bench.keep("short", at: address, freshFor: .seconds(1), language: "de")
             try await bench.store.invalidate([.tag("en")])
             while bench.now < short.lifetimes.keepUntil { try await bench.advance(by: .milliseconds(1_100)) }
-            try expect(await bench.store.count(at: bench.now), is: 0, "keys")
+            try await bench.mustCount(0, "keys", dead: true)
             try expect(try await !bench.store.remove(address.key, at: bench.now), "something was removed")
         },
         StoreBehaviour("The count is of keys, and exact whatever happened to them") { bench in
             let addresses = try (0..<6).map { try bench.address("/x/\($0)") }
             let late = try await bench.birth()
-            try expect(await bench.store.count(at: bench.now), is: 0, "keys of an empty store")
+            try await bench.mustCount(0, "keys of an empty store")
             for address in addresses { try await bench.keep("one", at: address, tags: ["all"]) }
-            try expect(await bench.peer.count(at: bench.now), is: 6, "keys")
+            try await bench.mustCount(6, "keys")
             try await bench.keep("another", at: addresses[0], tags: ["all"])
             try await bench.keep("en", at: addresses[1], tags: ["all"], language: "en")
             try await bench.keep("de", at: addresses[1], tags: ["all"], language: "de")
-            try expect(await bench.peer.count(at: bench.now), is: 6, "keys after some were replaced")
+            try await bench.mustCount(6, "keys after some were replaced")
             let gone = try await bench.keep("gone", at: addresses[2])
             await bench.store.discard(gone)
-            try expect(await bench.peer.count(at: bench.now), is: 5, "keys after one was let go")
+            try await bench.mustCount(5, "keys after one was let go")
             _ = try await bench.store.remove(addresses[3].key, at: bench.now)
             _ = try await bench.store.remove(addresses[3].key, at: bench.now)
-            try expect(await bench.peer.count(at: bench.now), is: 4, "keys after one was removed twice")
+            try await bench.mustCount(4, "keys after one was removed twice")
             try await bench.store.invalidate([.path("/x/4")])
-            try expect(await bench.peer.count(at: bench.now), is: 3, "keys after one was invalidated")
+            try await bench.mustCount(3, "keys after one was invalidated")
             try await bench.mustBeDead(bench.entry("late", at: addresses[4], born: late))
-            try expect(await bench.peer.count(at: bench.now), is: 3, "keys after an overtaken fill")
+            try await bench.mustCount(3, "keys after an overtaken fill")
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
             try await bench.keep(text, at: addresses[5])
-            try expect(await bench.peer.count(at: bench.now), is: 2, "keys after one that was too large")
+            try await bench.mustCount(2, "keys after one that was too large")
             try await bench.store.invalidate([.tag("all")])
-            try expect(await bench.peer.count(at: bench.now), is: 0, "keys after all were invalidated")
+            try await bench.mustCount(0, "keys after all were invalidated", dead: true)
         },
     ]
 }

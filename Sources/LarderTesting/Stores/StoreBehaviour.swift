@@ -40,6 +40,14 @@ public struct StoreLimits: Hashable, Sendable {
     public var stampLimit = 10_000
     /// The number of Vary variants under one key.
     public var variantLimit = 8
+
+    /// The limits that suit most behaviours.
+    public init() {}
+
+    init(stampLimit: Int) { self.stampLimit = stampLimit }
+
+    init(variantLimit: Int) { self.variantLimit = variantLimit }
+
     /// The room that is needed, with which nothing is evicted.
     public var limit: ByteCount { .mebibytes(64) }
 }

@@ -55,6 +55,9 @@ extension ClientState {
         return nil
     }
 
+    /// The connections that take commands.
+    var connections: [Connection] { slots.compactMap { $0 } }
+
     /// The number of a connection that is about to be opened.
     mutating func nextGeneration() -> Int {
         generations += 1

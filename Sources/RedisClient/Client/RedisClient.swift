@@ -55,6 +55,11 @@ package final class RedisClient: Service, RedisCommands {
         return try await connection.pipeline(commands, deadline: deadline)
     }
 
+    /// Closes the connections, and opens others: what was known of the server may not hold any more.
+    package func reconnect(because error: RedisError) {
+        for connection in state.withLock({ $0.connections }) { connection.close(error) }
+    }
+
     package var status: RedisStatus {
         state.withLock { $0.status }
     }

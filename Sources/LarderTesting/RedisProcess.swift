@@ -1,17 +1,17 @@
-import Foundation
+public import Foundation
 import NIOCore
 import NIOPosix
-import RedisClient
+package import RedisClient
 import Synchronization
 
 /// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
-final class RedisProcess: Sendable {
-    struct Unusable: Error, CustomStringConvertible {
-        let description: String
+public final class RedisProcess: Sendable {
+    public struct Unusable: Error, CustomStringConvertible {
+        public let description: String
     }
 
-    let port: Int
-    let directory: URL
+    public let port: Int
+    public let directory: URL
     private let arguments: [String]
     private let process: Mutex<Process?>
 
@@ -23,7 +23,7 @@ final class RedisProcess: Sendable {
     }
 
     /// Starts a server, and ends it after `body`.
-    static func run<Result: Sendable>(
+    public static func run<Result: Sendable>(
         _ arguments: [String] = [],
         certificateFor names: String? = nil,
         _ body: (RedisProcess) async throws -> Result
@@ -38,11 +38,11 @@ final class RedisProcess: Sendable {
         return try await body(redis)
     }
 
-    var socket: String { directory.appending(path: "redis.sock").path }
-    var certificate: String { directory.appending(path: "redis.crt").path }
+    public var socket: String { directory.appending(path: "redis.sock").path }
+    public var certificate: String { directory.appending(path: "redis.crt").path }
 
     /// Starts the server (again). It may take a moment until it listens.
-    func start() throws {
+    public func start() throws {
         let process = Process()
         process.executableURL = try Self.find("redis-server")
         process.currentDirectoryURL = directory
@@ -56,13 +56,13 @@ final class RedisProcess: Sendable {
     }
 
     /// Kills the server, as a crash would.
-    func kill() {
+    public func kill() {
         guard let process = process.withLock({ $0.take() }) else { return }
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
-    func signal(_ signal: Int32) {
+    public func signal(_ signal: Int32) {
         guard let process = process.withLock({ $0 }) else { return }
         Foundation.kill(process.processIdentifier, signal)
     }
@@ -114,14 +114,14 @@ final class RedisProcess: Sendable {
 
 extension RedisConfiguration {
     /// A real server: tried again at once, and given all the time that a busy machine may take.
-    static func patient(_ port: Int) -> RedisConfiguration {
+    package static func patient(_ port: Int) -> RedisConfiguration {
         var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
         configuration.bePatient()
         return configuration
     }
 
-    mutating func bePatient() {
-        reconnecting = RedisConfiguration.local(0).reconnecting
+    package mutating func bePatient() {
+        reconnecting = ReconnectPlan(first: .milliseconds(5), longest: .milliseconds(50))
         connectTimeout = .seconds(30)
         patience = .seconds(60)
     }

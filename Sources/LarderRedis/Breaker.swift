@@ -1,0 +1,70 @@
+/// Keeps a server that does not answer from slowing those who ask: after some failures in a row nobody asks it, but for
+/// one at a time who tries.
+///
+/// A value without clock or lock. Only what says that the server cannot be reached in time is a failure; its refusals
+/// are answers.
+struct Breaker {
+    enum State: Hashable {
+        /// Everybody may ask; so many failed in a row.
+        case closed(failures: Int)
+        /// Nobody may, until then.
+        case open(until: ContinuousClock.Instant)
+        /// One asks, to find out.
+        case probing
+    }
+
+    /// A change worth a line in the log.
+    enum Change: Hashable {
+        case none, opened, closed
+    }
+
+    private(set) var state = State.closed(failures: 0)
+    /// The failures in a row that open it.
+    let threshold: Int
+    /// How long nobody asks.
+    let pause: Duration
+
+    /// Whether it lets everybody through.
+    var isClosed: Bool {
+        if case .closed = state { true } else { false }
+    }
+
+    /// Whether a request may go out now. Who gets a yes reports what became of it.
+    mutating func admits(at now: ContinuousClock.Instant) -> Bool {
+        switch state {
+        case .closed: return true
+        case .probing: return false
+        case .open(let until):
+            guard now >= until else { return false }
+            state = .probing
+            return true
+        }
+    }
+
+    /// The server answered.
+    mutating func succeeded() -> Change {
+        defer { state = .closed(failures: 0) }
+        return isClosed ? .none : .closed
+    }
+
+    /// The server did not answer in time, or cannot be reached.
+    mutating func failed(at now: ContinuousClock.Instant) -> Change {
+        switch state {
+        case .closed(let failures) where failures + 1 < threshold:
+            state = .closed(failures: failures + 1)
+            return .none
+        case .closed:
+            state = .open(until: now + pause)
+            return .opened
+        case .probing:
+            state = .open(until: now + pause)
+            return .none
+        case .open: return .none
+        }
+    }
+
+    /// Who asked left before it was known.
+    mutating func abandoned(at now: ContinuousClock.Instant) {
+        if state == .probing { state = .open(until: now) }
+    }
+}

@@ -1,0 +1,71 @@
+import Crypto
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+/// What everything of a store is called in Redis.
+///
+/// | key | type | what |
+/// |--|--|--|
+/// | `larder:GET:/api/posts/` | hash | the variants of a key, a field each, and the order they came in |
+/// | `larder:ledger` | sorted set | what was invalidated, by the number at which it was |
+/// | `larder:index` | sorted set | the keys kept, by the millisecond at which they expire |
+struct RedisNames: Sendable {
+    /// What every key begins with.
+    let namespace: String
+    let ledger: String
+    let index: String
+
+    /// Names behind a namespace: 1 to 64 bytes of visible ASCII; nil where it is none.
+    init?(namespace: String) {
+        guard (1...64).contains(namespace.utf8.count), namespace.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return nil }
+        self.namespace = namespace
+        ledger = namespace + "ledger"
+        index = namespace + "index"
+    }
+
+    /// Where an entry is kept; nil for a key that no response has, so that nothing of the store's own is taken for one.
+    func entry(_ key: CacheKey) -> String? {
+        key.description.hasPrefix("GET:") ? namespace + key.description : nil
+    }
+}
+
+extension Cover {
+    /// The member of the ledger that stands for this cover. No two covers share one, and none is a member that the
+    /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
+    var member: String {
+        switch self {
+        case .key(let key): "k" + key.description
+        case .path(let path): "p" + path.description
+        case .prefix(let path): "d" + path.description
+        case .tag(let tag): "t" + tag.description
+        case .everything: "*"
+        }
+    }
+}
+
+/// The name of a variant among those of its key: `v:`, what it varies by, and for which values it was selected.
+struct VariantName: Hashable, Sendable {
+    /// The beginning that all variants share that vary by the same fields; empty where there is but one variant.
+    let rule: String
+    /// The field of the hash.
+    let field: String
+
+    init(of entry: CacheEntry) {
+        guard case .fields(let names) = entry.vary else {
+            (rule, field) = ("", "v:")
+            return
+        }
+        rule = "v:" + Self.digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
+        field = rule + Self.digest(entry.selectingFields.text)
+    }
+
+    private static func digest(_ text: String) -> String {
+        var name = ""
+        for byte in SHA256.hash(data: Array(text.utf8)).prefix(8) {
+            name += (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }
+        return name
+    }
+}

@@ -1,0 +1,310 @@
+public import HTTPCaching
+public import Larder
+public import Logging
+public import Metrics
+import NIOCore
+package import RedisClient
+import ServiceLifecycle
+import Synchronization
+
+/// Responses in a Redis server that several processes share, with one ledger of what was invalidated.
+///
+/// A hit is one round trip. While Redis is away, slow or refuses, nothing is found and nothing is stored, and no request
+/// waits for it longer than a few times the timeout; invalidations wait, and go out before anything is found again.
+///
+/// The server has to be Redis 7 or later, or Valkey, and a primary: one that evicts should evict only what expires
+/// (`maxmemory-policy volatile-lru`), since without its ledger everything kept is dead.
+public final class RedisStore: CacheStore {
+    /// How a store uses its server.
+    public struct Options: Sendable {
+        /// What every key in Redis begins with: 1 to 64 bytes of visible ASCII.
+        public var namespace = "larder:"
+        /// How long one question may take. A request asks Redis twice or three times at most.
+        public var timeout = Duration.milliseconds(15)
+        /// The largest entry kept.
+        public var entryLimit = ByteCount.mebibytes(1)
+        /// The number of Vary variants kept under one key. A hit fetches all of them.
+        public var variantLimit = 8
+        /// The number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten, and what was
+        /// stored before them is dead.
+        public var stampLimit = 10_000
+        /// The connections kept open.
+        public var connections = 2
+        /// The questions without an answer, one after the other, after which Redis is left alone.
+        public var failureLimit = 5
+        /// How long it is left alone before somebody tries.
+        public var retryPause = Duration.milliseconds(500)
+
+        /// The options that suit most.
+        public init() {}
+    }
+
+    public let entryLimit: ByteCount
+    private let names: RedisNames
+    private let options: Options
+    private let client: RedisClient
+    private let failsafe: Failsafe
+    private let tender: LedgerTender
+    private let guesses = Mutex(TagMemo())
+    private let metrics: RedisMetrics
+    private let clock: WallClock
+
+    /// A store on the server at `url`: `redis://[[user]:password@]host[:port][/database]`, `rediss://` over TLS, or
+    /// `unix:///path/to/socket`. It connects in `run()`, and again whenever it has to.
+    /// - Throws: `RedisStoreError` where the address or an option cannot work, whatever the server does.
+    public convenience init(
+        _ url: String,
+        options: Options = Options(),
+        metrics: any MetricsFactory = MetricsSystem.factory,
+        logger: Logger = Logger(label: "larder"),
+        clock: WallClock = .system
+    ) throws(RedisStoreError) {
+        do throws(RedisError) {
+            var configuration = try RedisConfiguration(url: url)
+            configuration.connections = max(1, options.connections)
+            try self.init(configuration, options: options, metrics: metrics, logger: logger, clock: clock)
+        } catch {
+            throw RedisStoreError(error.message)
+        }
+    }
+
+    package init(
+        _ configuration: RedisConfiguration,
+        options: Options,
+        metrics: any MetricsFactory = MetricsSystem.factory,
+        logger: Logger,
+        clock: WallClock = .system
+    ) throws(RedisError) {
+        guard let names = RedisNames(namespace: options.namespace) else {
+            throw RedisError(.invalidConfiguration, "a namespace is 1 to 64 bytes of visible ASCII")
+        }
+        self.names = names
+        self.options = options
+        self.entryLimit = options.entryLimit
+        self.metrics = RedisMetrics(factory: metrics)
+        self.clock = clock
+        let greeter = Greeter()
+        var hooks = RedisClient.Hooks()
+        hooks.onConnect = { try await greeter.meet($0, $1) }
+        client = try RedisClient(configuration, hooks: hooks, logger: logger)
+        failsafe = Failsafe(
+            client,
+            breaker: Breaker(threshold: max(1, options.failureLimit), pause: options.retryPause),
+            timeout: options.timeout,
+            metrics: self.metrics,
+            logger: logger
+        )
+        tender = LedgerTender(
+            names: names,
+            stampLimit: max(1, options.stampLimit),
+            failsafe: failsafe,
+            metrics: self.metrics,
+            logger: logger
+        )
+        greeter.tender = tender
+    }
+
+    /// Keeps the connections, delivers what waits, and keeps the count of keys honest, until the service is shut down.
+    public func run() async throws {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.client.run() }
+            group.addTask {
+                await cancelWhenGracefulShutdown { await self.tend() }
+            }
+        }
+    }
+
+    /// Whether Redis is connected and answers, as far as is known.
+    public var isAvailable: Bool { client.status.phase == .connected && failsafe.isAvailable }
+
+    /// The number of invalidations that wait to be delivered.
+    public var pendingInvalidations: Int { tender.pendingCount }
+
+    private func tend() async {
+        for round in 1... {
+            do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
+            await tender.deliver()
+            guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
+            // What is over is taken out in small bites.
+            while case .integer(100...)? = await failsafe.ask([.run(Scripts.sweep, keys: [names.index])])?.first {}
+        }
+    }
+}
+
+// MARK: - What is kept
+
+extension RedisStore {
+    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+        guard let key = names.entry(address.key), tender.isTrusted else {
+            return tender.localLookup
+        }
+        let known = address.covers().map(\.member)
+        let asked = known + guesses.withLock { $0[address.key] }
+        let replies = await failsafe.ask([
+            RedisCommand("HGETALL", .text(key)), LedgerReading.command(names.ledger, asked),
+        ])
+        guard let replies, replies.count == 2, let reading = await tender.reading(replies[1], of: asked) else {
+            return tender.localLookup
+        }
+        let found = variants(in: replies[0], of: address.key).filter { now < $0.lifetimes.keepUntil }
+        let alive = await alive(found, by: reading, asked: Set(asked), known: known)
+        guard let alive else { return tender.localLookup }
+        return Lookup(entries: alive, birth: reading.birth, newestStamp: reading.newestStamp(on: known))
+    }
+
+    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
+        guard let key = names.entry(entry.address.key), tender.isTrusted else { return tender.unknown }
+        let isTooLarge = entry.cost > entryLimit.bytes
+        let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
+        let name = VariantName(of: entry)
+        let members = entry.address.covers(with: entry.tags).map(\.member)
+        var arguments: [RedisCommand.Argument] = [
+            .bytes(left > 0 ? EntryCodec.encode(entry) : ByteBuffer()), .text(name.field), .text(name.rule),
+            .integer(left), .integer(Int64(max(1, options.variantLimit))),
+        ]
+        arguments += Self.arguments(entry.birth)
+        arguments += members.map { .text($0) }
+        let command = RedisCommand.run(
+            Scripts.save,
+            keys: [key, names.index, names.ledger],
+            arguments: arguments
+        )
+        guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
+            return tender.unknown
+        }
+        if verdict.isAlive { guesses.withLock { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) } }
+        return verdict
+    }
+
+    public func discard(_ entry: CacheEntry) async {
+        guard let key = names.entry(entry.address.key), tender.isTrusted else { return }
+        let arguments = [.text(VariantName(of: entry).field)] + Self.arguments(entry.birth)
+        _ = await failsafe.ask([.run(Scripts.discard, keys: [key, names.index], arguments: arguments)])
+    }
+
+    public func count(at now: Timestamp) async -> Int {
+        guard case .integer(let count)? = await failsafe.ask([.run(Scripts.count, keys: [names.index])])?.first else {
+            return 0
+        }
+        return Int(clamping: count)
+    }
+
+    /// The variants in a hash, the newest first; what is no entry of ours is counted and passed over.
+    private func variants(in reply: RESPValue, of key: CacheKey) -> [CacheEntry] {
+        guard case .map(let pairs) = reply else {
+            if case .error = reply { metrics.unreadable("type") }
+            return []
+        }
+        var places: [String: Int] = [:]
+        var values: [(name: String, value: ByteBuffer)] = []
+        for pair in pairs {
+            guard let name = try? pair.key.text(), let value = try? pair.value.bytes() else { continue }
+            if name.hasPrefix("v:") { values.append((String(name.dropFirst(2)), value)) }
+            if name.hasPrefix("o:") { places[String(name.dropFirst(2))] = Int(String(buffer: value).prefix { $0 != " " }) }
+        }
+        let ordered = values.sorted { places[$0.name] ?? 0 > places[$1.name] ?? 0 }
+        return ordered.compactMap { _, value in
+            do throws(EntryCodec.Defect) {
+                return try EntryCodec.decode(value, expecting: key)
+            } catch {
+                metrics.unreadable(error.reason)
+                return nil
+            }
+        }
+    }
+
+    /// Those of the entries that are alive. Tags that were not asked for are asked for now, with the floor once more.
+    /// - Returns: nil where that cannot be told.
+    private func alive(
+        _ entries: [CacheEntry],
+        by reading: LedgerReading,
+        asked: Set<String>,
+        known: [String]
+    ) async -> [CacheEntry]? {
+        let young = entries.filter { reading.isAlive($0.birth, known) }
+        guard let key = young.first?.address.key else { return [] }
+        let tags = Set(young.flatMap { Self.members(of: $0) })
+        guesses.withLock { $0.remember(tags.subtracting(known).sorted(), for: key) }
+        let missing = Array(tags.subtracting(asked))
+        guard !missing.isEmpty else { return young.filter { reading.isAlive($0.birth, Self.members(of: $0)) } }
+        guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, missing)])?.first,
+            let late = await tender.reading(reply, of: missing)
+        else { return nil }
+        return young.filter { entry in
+            let members = Self.members(of: entry)
+            return reading.isAlive(entry.birth, members) && late.isAlive(entry.birth, members)
+        }
+    }
+
+    /// The covers of an entry that a look-up does not know beforehand: it may have been kept by a policy with other tags.
+    private static func members(of entry: CacheEntry) -> [String] {
+        (entry.address.tags + entry.tags).map { Cover.tag($0).member }
+    }
+
+    private static func arguments(_ birth: Birth) -> [RedisCommand.Argument] {
+        [birth.epoch.high, birth.epoch.low, birth.number].map { .text(String($0)) }
+    }
+
+    private static func verdict(_ reply: RESPValue) -> Verdict? {
+        guard case .array(let values) = reply, values.count == 5, let reading = try? LedgerReading(Array(values[1...]))
+        else { return nil }
+        return Verdict(isAlive: values[0] == .integer(1), said: reading.birth)
+    }
+
+    /// Whole milliseconds, rounded down, so that Redis keeps nothing longer than it may; a year at most.
+    private static func milliseconds(from now: Timestamp, until end: Timestamp) -> Int64 {
+        guard end > now else { return 0 }
+        let year: Int64 = 366 * 86_400_000
+        let (left, overflow) = end.nanosecondsSinceEpoch.subtractingReportingOverflow(now.nanosecondsSinceEpoch)
+        return overflow ? year : min(year, left / 1_000_000)
+    }
+}
+
+// MARK: - What is invalidated
+
+extension RedisStore {
+    public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
+        guard tender.isTrusted else { return tender.unknown }
+        let members = covers.map(\.member)
+        guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, members)])?.first,
+            let reading = await tender.reading(reply, of: members)
+        else { return tender.unknown }
+        return Verdict(isAlive: reading.isAlive(birth, members), said: reading.birth)
+    }
+
+    public func invalidate(_ covers: [Cover]) async throws {
+        try await tender.invalidate(covers)
+    }
+
+    public func remove(_ key: CacheKey, at now: Timestamp) async throws -> Bool {
+        var wasKept = false
+        if let name = names.entry(key), let reply = await failsafe.ask([RedisCommand("HGETALL", .text(name))])?.first {
+            for entry in variants(in: reply, of: key) where now < entry.lifetimes.keepUntil && !wasKept {
+                wasKept = await judge(entry.birth, covers: entry.address.covers(with: entry.tags)).isAlive
+            }
+        }
+        try await tender.invalidate([.key(key)])
+        return wasKept
+    }
+}
+
+/// Why a store on Redis cannot be made.
+public struct RedisStoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension EntryCodec.Defect {
+    /// The label of a metric: a handful of words.
+    fileprivate var reason: String {
+        switch self {
+        case .foreign: "foreign"
+        case .otherVersion: "version"
+        case .cutOff, .overlong: "length"
+        case .checksum: "checksum"
+        case .otherKey: "key"
+        case .malformed: "malformed"
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import RedisClient
+
+/// The scripts that Redis runs for a store, each one atomic and short: none walks what it does not name.
+///
+/// The ledger is one sorted set, since parts that Redis could evict one by one would let an old answer come back
+/// (PROTOCOL, A23). Its members are the covers, by the number at which they were last invalidated, and:
+/// - `!floor`: everything born before its number is dead. It sorts before all covers;
+/// - `~n`: the number of the last invalidation. It sorts behind all covers;
+/// - `~epoch1`, `~epoch2`: 2 × 52 random bits that name this ledger's life;
+/// - `~run:…`: the life of the server in which the ledger was begun. A server that comes back in another life may have
+///   lost invalidations, so it gets another ledger, and everything kept before is dead.
+///
+/// What must work when memory is full says so (`allow-oom`); Redis 7 is the first that understands it.
+enum Scripts {
+    /// `begin(ledger, epoch1, epoch2, run)`: begins a ledger where there is none that can be used.
+    private static let begin = """
+        local function begin(ledger, epoch1, epoch2, run)
+          local isLedger = redis.call('TYPE', ledger).ok == 'zset' and redis.call('ZSCORE', ledger, '~n')
+          if isLedger and run ~= '' and not redis.call('ZSCORE', ledger, '~run:' .. run) then isLedger = false end
+          if not isLedger then
+            redis.call('UNLINK', ledger)
+            redis.call('ZADD', ledger, 0, '!floor', 0, '~n', epoch1, '~epoch1', epoch2, '~epoch2',
+              9007199254740991, '~run:' .. run)
+          end
+        end
+        local function standing(ledger)
+          local s = redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor')
+          return {s[1], s[2], s[3], s[4]}
+        end
+
+        """
+
+    /// Makes sure of a ledger. Keys: ledger; arguments: epoch (2), run. Replies as ``LedgerReading`` reads.
+    static let open = RedisScript(
+        "#!lua flags=allow-oom\n" + begin + """
+            begin(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+            return standing(KEYS[1])
+            """
+    )
+
+    /// Stamps covers with the next number, and lets go of entries whose keys are known.
+    ///
+    /// Keys: ledger, index, entries…; arguments: epoch (2), run, the most stamps to remember, covers…. Replies as
+    /// ``LedgerReading`` reads.
+    static let invalidate = RedisScript(
+        "#!lua flags=allow-oom\n" + begin + """
+            local ledger = KEYS[1]
+            begin(ledger, ARGV[1], ARGV[2], ARGV[3])
+            local n = redis.call('ZINCRBY', ledger, 1, '~n')
+            for i = 5, #ARGV do redis.call('ZADD', ledger, n, ARGV[i]) end
+            for _ = 1, redis.call('ZCARD', ledger) - 5 - tonumber(ARGV[4]) do
+              local lowest = redis.call('ZRANGE', ledger, 1, 1, 'WITHSCORES')
+              redis.call('ZREM', ledger, lowest[1])
+              redis.call('ZADD', ledger, lowest[2], '!floor')
+            end
+            for i = 3, #KEYS do
+              redis.call('UNLINK', KEYS[i])
+              redis.call('ZREM', KEYS[2], KEYS[i])
+            end
+            return standing(ledger)
+            """
+    )
+
+    /// Keeps a variant, unless it was overtaken, in place of the one it replaces and of those by another rule.
+    ///
+    /// Keys: entry, index, ledger; arguments: value, the variant's field, its rule, time to live in milliseconds, the
+    /// most variants, birth (epoch 2, number), covers…. Replies 1 or 0, alive or not, and as ``LedgerReading`` reads.
+    static let save = RedisScript(
+        "#!lua\n" + """
+            local entry, index, ledger = KEYS[1], KEYS[2], KEYS[3]
+            local value, field, rule, ttl, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+            local asked = {'~epoch1', '~epoch2', '~n', '!floor'}
+            for i = 9, #ARGV do asked[#asked + 1] = ARGV[i] end
+            local s = redis.call('ZMSCORE', ledger, unpack(asked))
+            local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
+            for i = 4, #asked do
+              if s[i] and tonumber(ARGV[8]) < tonumber(s[i]) then isAlive = false end
+            end
+            local reply = {isAlive and 1 or 0, s[1], s[2], s[3], s[4]}
+            if not isAlive then return reply end
+
+            local kept = {}
+            if rule == '' or ttl <= 0 or redis.call('TYPE', entry).ok ~= 'hash' then
+              redis.call('UNLINK', entry)
+            else
+              for _, other in ipairs(redis.call('HKEYS', entry)) do
+                if other ~= field and other:sub(1, 2) == 'v:' then
+                  local place = 'o:' .. other:sub(3)
+                  if other:sub(1, #rule) == rule then
+                    local order = redis.call('HGET', entry, place) or ''
+                    kept[#kept + 1] = {other, place, tonumber(order:match('^%d+')) or 0}
+                  else
+                    redis.call('HDEL', entry, other, place)
+                  end
+                end
+              end
+              table.sort(kept, function(a, b) return a[3] < b[3] end)
+            end
+            if ttl <= 0 then
+              redis.call('ZREM', index, entry)
+              return reply
+            end
+            local last = #kept > 0 and kept[#kept][3] or 0
+            for i = 1, #kept - limit + 1 do redis.call('HDEL', entry, kept[i][1], kept[i][2]) end
+            local order = string.format('%d %s %s %s', last + 1, ARGV[6], ARGV[7], ARGV[8])
+            redis.call('HSET', entry, field, value, 'o:' .. field:sub(3), order)
+            if #kept == 0 or redis.call('PTTL', entry) < ttl then redis.call('PEXPIRE', entry, ttl) end
+            local time = redis.call('TIME')
+            local until_ = time[1] * 1000 + math.floor(time[2] / 1000) + redis.call('PTTL', entry)
+            redis.call('ZADD', index, until_, entry)
+            return reply
+            """
+    )
+
+    /// Lets go of a variant where it is still the one meant. Keys: entry, index; arguments: field, birth (epoch 2,
+    /// number).
+    static let discard = RedisScript(
+        "#!lua flags=allow-oom\n" + """
+            local place = 'o:' .. ARGV[1]:sub(3)
+            local order = redis.call('HGET', KEYS[1], place) or ''
+            if order:match(' .*') ~= string.format(' %s %s %s', ARGV[2], ARGV[3], ARGV[4]) then return 0 end
+            redis.call('HDEL', KEYS[1], ARGV[1], place)
+            if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('ZREM', KEYS[2], KEYS[1]) end
+            return 1
+            """
+    )
+
+    /// The number of keys kept and not expired. Keys: index.
+    static let count = RedisScript(
+        "#!lua flags=no-writes\n" + """
+            local time = redis.call('TIME')
+            local now = time[1] * 1000 + math.floor(time[2] / 1000)
+            return redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
+            """
+    )
+
+    /// Brings the index up to date with what Redis has expired or evicted: the first hundred that are over, and twenty
+    /// taken at random. Keys: index. Replies how many it took out.
+    static let sweep = RedisScript(
+        "#!lua flags=allow-oom\n" + """
+            local index = KEYS[1]
+            local time = redis.call('TIME')
+            local now = time[1] * 1000 + math.floor(time[2] / 1000)
+            local over = redis.call('ZRANGE', index, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 100)
+            for _, entry in ipairs(redis.call('ZRANDMEMBER', index, 20)) do
+              if redis.call('EXISTS', entry) == 0 then over[#over + 1] = entry end
+            end
+            if #over > 0 then redis.call('ZREM', index, unpack(over)) end
+            return #over
+            """
+    )
+}

@@ -1,0 +1,23 @@
+import HTTPCaching
+import Larder
+import LarderTesting
+import Testing
+
+/// A store on a real Redis keeps the rules of all stores; the second handle is what another process would have.
+@Suite struct RedisStoreBehaviourTests {
+    @Test(arguments: StoreBehaviour.all) func `a store on Redis`(_ behaviour: StoreBehaviour) async throws {
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis, behaviour.limits) { stores in
+                let clock = WallClock.system
+                let bench = StoreBench(
+                    stores[0],
+                    peer: stores[1],
+                    countsWhatIsDead: true,
+                    now: { clock.now },
+                    advance: { try await clock.sleep(for: $0) }
+                )
+                try await behaviour.check(on: bench)
+            }
+        }
+    }
+}
