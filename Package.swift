@@ -134,7 +134,7 @@ if !coreOnly {
         .target(
             name: "LarderDemo",
             dependencies: [
-                "Larder", "LarderHummingbird", hummingbird, httpTypes, nioCore, logging,
+                "Larder", "LarderHummingbird", "LarderRedis", hummingbird, httpTypes, nioCore, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings

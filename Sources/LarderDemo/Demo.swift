@@ -1,6 +1,7 @@
 public import Hummingbird
 public import Larder
 import LarderHummingbird
+import LarderRedis
 public import Logging
 public import NIOCore
 
@@ -28,6 +29,19 @@ public func buildApplication(
     )
     application.addServices(cache)
     return application
+}
+
+/// Makes the store that the configuration asks for: in Redis, or in the memory of this process.
+/// - Throws: `ConfigurationError` where the address of Redis is none. Whether there is a server turns out later.
+public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws(ConfigurationError) -> any CacheStore {
+    guard let url = configuration.redisURL else { return MemoryStore(limit: configuration.memoryLimit) }
+    var options = RedisStore.Options()
+    options.namespace = configuration.namespace
+    do throws(RedisStoreError) {
+        return try RedisStore(url, options: options, logger: logger)
+    } catch {
+        throw ConfigurationError("REDIS_URL is wrong: \(error)")
+    }
 }
 
 /// The routes of the example API.

@@ -7,12 +7,17 @@ public import Logging
 /// - `HOST` (default `127.0.0.1`): the address to listen on.
 /// - `PORT` (default `8080`): the port, 1 to 65535; 0 takes a free one.
 /// - `LARDER_ADMIN_TOKEN`: the bearer token of the admin routes; without it they answer on this machine only.
+/// - `REDIS_URL`: the Redis server that keeps the responses, such as `redis://127.0.0.1:6379`; without it the memory of
+///   this process does.
+/// - `LARDER_NAMESPACE` (default `larder:`): what every key in Redis begins with.
 /// - `LARDER_MEMORY_LIMIT` (default `256MiB`): what the cache may take of memory.
 /// - `LOG_LEVEL` (default `info`).
 public struct DemoConfiguration: Sendable {
     public var host: String
     public var port: Int
     public var adminToken: BearerToken?
+    public var redisURL: String?
+    public var namespace: String
     public var memoryLimit: ByteCount
     public var logLevel: Logger.Level
 
@@ -21,12 +26,16 @@ public struct DemoConfiguration: Sendable {
         host: String = "127.0.0.1",
         port: Int = 8080,
         adminToken: BearerToken? = nil,
+        redisURL: String? = nil,
+        namespace: String = "larder:",
         memoryLimit: ByteCount = .mebibytes(256),
         logLevel: Logger.Level = .info
     ) throws(ConfigurationError) {
         self.host = host
         self.port = port
         self.adminToken = adminToken
+        self.redisURL = redisURL
+        self.namespace = namespace
         self.memoryLimit = memoryLimit
         self.logLevel = logLevel
         guard adminToken != nil || Self.isLoopback(host) else {
@@ -50,6 +59,19 @@ public struct DemoConfiguration: Sendable {
                 expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/",
                 isSecret: true
             ) { BearerToken($0) },
+            redisURL: Self.value(
+                "redis.url",
+                in: reader,
+                expecting: "an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket",
+                isSecret: true
+            ) { $0 },
+            namespace: Self.value(
+                "larder.namespace",
+                in: reader,
+                expecting: "1 to 64 visible ASCII characters"
+            ) { text in
+                text.utf8.count <= 64 && text.utf8.allSatisfy { (0x21...0x7E).contains($0) } ? text : nil
+            } ?? "larder:",
             memoryLimit: Self.value(
                 "larder.memory.limit",
                 in: reader,

@@ -1,5 +1,5 @@
-import Logging
 import CoreMetrics
+import Logging
 import Metrics
 import RedisClient
 import Synchronization

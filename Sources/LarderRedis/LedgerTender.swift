@@ -120,7 +120,9 @@ extension LedgerTender {
         let waiting = Set(outbox.withLock { $0.covers })
         for command in [open] + batches.map({ command($0) }) {
             let reply = try await connection.send(command, deadline: .seconds(2))
-            guard Self.isConfirmed(reply) else { throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)") }
+            guard Self.isConfirmed(reply) else {
+                throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
+            }
         }
         outbox.withLock { $0.deliver(Array(waiting), sentAt: turn, now: .now) }
         tell()

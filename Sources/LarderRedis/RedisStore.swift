@@ -172,7 +172,9 @@ extension RedisStore {
         guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
             return tender.unknown
         }
-        if verdict.isAlive { guesses.withLock { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) } }
+        if verdict.isAlive {
+            guesses.withLock { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
+        }
         return verdict
     }
 
@@ -200,7 +202,9 @@ extension RedisStore {
         for pair in pairs {
             guard let name = try? pair.key.text(), let value = try? pair.value.bytes() else { continue }
             if name.hasPrefix("v:") { values.append((String(name.dropFirst(2)), value)) }
-            if name.hasPrefix("o:") { places[String(name.dropFirst(2))] = Int(String(buffer: value).prefix { $0 != " " }) }
+            if name.hasPrefix("o:") {
+                places[String(name.dropFirst(2))] = Int(String(buffer: value).prefix { $0 != " " })
+            }
         }
         let ordered = values.sorted { places[$0.name] ?? 0 > places[$1.name] ?? 0 }
         return ordered.compactMap { _, value in
@@ -236,7 +240,7 @@ extension RedisStore {
         }
     }
 
-    /// The covers of an entry that a look-up does not know beforehand: it may have been kept by a policy with other tags.
+    /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
     private static func members(of entry: CacheEntry) -> [String] {
         (entry.address.tags + entry.tags).map { Cover.tag($0).member }
     }
