@@ -36,7 +36,7 @@ test-tsan: ## the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter 'HTTPCachingTests|LarderTests' --skip MemoryTests
 
 # Without debugging information, which valgrind 3.19 cannot read.
-bench: ## what a hit costs beside the bare route, in instructions (valgrind) and processor time
+bench: tools ## what hits cost beside the bare route, in instructions (valgrind) and processor time
 	@command -v valgrind >/dev/null || { echo "make bench needs valgrind" >&2; exit 1; }
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks"

@@ -41,7 +41,7 @@ final class Failsafe: Sendable {
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
-            case .unavailable, .deadlineExceeded, .connectionLost, .protocolViolation, .overloaded:
+            case .unavailable, .deadlineExceeded, .connectionLost, .protocolViolation:
                 report(breaker.withLock { $0.failed(at: .now) }, because: error)
             default:
                 breaker.withLock { $0.abandoned(at: .now) }

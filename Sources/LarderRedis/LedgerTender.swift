@@ -130,7 +130,7 @@ extension LedgerTender {
     }
 
     private var open: RedisCommand {
-        .run(Scripts.open, keys: [names.ledger], arguments: life)
+        .run(Scripts.open, keys: [names.ledger, names.index], arguments: life)
     }
 
     private func command(_ covers: [Cover]) -> RedisCommand {

@@ -86,6 +86,8 @@ public final class RedisStore: CacheStore {
         let greeter = Greeter()
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
+        var configuration = configuration
+        configuration.limits.makeRoom(for: options)
         client = try RedisClient(configuration, hooks: hooks, logger: logger)
         failsafe = Failsafe(
             client,
@@ -289,6 +291,20 @@ extension RedisStore {
         }
         try await tender.invalidate([.key(key)])
         return wasKept
+    }
+}
+
+extension RESPLimits {
+    /// Lets a reply hold all variants of a key, each as large as it may be.
+    fileprivate mutating func makeRoom(for options: RedisStore.Options) {
+        // What an entry costs in memory is more than its value takes on the wire.
+        let entry = options.entryLimit.bytes
+        let variants = entry.multipliedReportingOverflow(by: max(1, options.variantLimit) + 1)
+        let reply = variants.overflow ? Int.max / 4 : variants.partialValue
+        bulkLength = max(bulkLength, entry)
+        replyBytes = max(replyBytes, reply)
+        pipelineBytes = max(pipelineBytes, reply)
+        bytesInFlight = max(bytesInFlight, reply)
     }
 }
 

@@ -12,13 +12,14 @@ import RedisClient
 ///
 /// What must work when memory is full says so (`allow-oom`); Redis 7 is the first that understands it.
 enum Scripts {
-    /// `begin(ledger, epoch1, epoch2, run)`: begins a ledger where there is none that can be used.
+    /// `begin(ledger, index, epoch1, epoch2, run)`: begins a ledger where there is none that can be used. Everything
+    /// kept so far is dead then, and not counted any more.
     private static let begin = """
-        local function begin(ledger, epoch1, epoch2, run)
+        local function begin(ledger, index, epoch1, epoch2, run)
           local isLedger = redis.call('TYPE', ledger).ok == 'zset' and redis.call('ZSCORE', ledger, '~n')
           if isLedger and run ~= '' and not redis.call('ZSCORE', ledger, '~run:' .. run) then isLedger = false end
           if not isLedger then
-            redis.call('UNLINK', ledger)
+            redis.call('UNLINK', ledger, index)
             redis.call('ZADD', ledger, 0, '!floor', 0, '~n', epoch1, '~epoch1', epoch2, '~epoch2',
               9007199254740991, '~run:' .. run)
           end
@@ -30,10 +31,10 @@ enum Scripts {
 
         """
 
-    /// Makes sure of a ledger. Keys: ledger; arguments: epoch (2), run. Replies as ``LedgerReading`` reads.
+    /// Makes sure of a ledger. Keys: ledger, index; arguments: epoch (2), run. Replies as ``LedgerReading`` reads.
     static let open = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
-            begin(KEYS[1], ARGV[1], ARGV[2], ARGV[3])
+            begin(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
             return standing(KEYS[1])
             """
     )
@@ -45,9 +46,12 @@ enum Scripts {
     static let invalidate = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             local ledger = KEYS[1]
-            begin(ledger, ARGV[1], ARGV[2], ARGV[3])
+            begin(ledger, KEYS[2], ARGV[1], ARGV[2], ARGV[3])
             local n = redis.call('ZINCRBY', ledger, 1, '~n')
-            for i = 5, #ARGV do redis.call('ZADD', ledger, n, ARGV[i]) end
+            for i = 5, #ARGV do
+              redis.call('ZADD', ledger, n, ARGV[i])
+              if ARGV[i] == '*' then redis.call('UNLINK', KEYS[2]) end
+            end
             for _ = 1, redis.call('ZCARD', ledger) - 5 - tonumber(ARGV[4]) do
               local lowest = redis.call('ZRANGE', ledger, 1, 1, 'WITHSCORES')
               redis.call('ZREM', ledger, lowest[1])

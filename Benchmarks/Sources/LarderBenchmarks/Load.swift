@@ -46,6 +46,39 @@ final class Connection {
         return (String(decoding: head, as: UTF8.self), String(decoding: buffer[split..<end], as: UTF8.self))
     }
 
+    /// Asks until the answer is one that the measurement is about: the server may still be connecting to Redis.
+    func awaitHits(_ path: String) throws {
+        guard path != Route.bare.path else { return }
+        for _ in 0..<500 {
+            if try get(path).head.contains("; hit") { return }
+            usleep(10_000)
+        }
+        throw BenchmarkError(description: "\(path) is never answered from the cache")
+    }
+
+    /// A number of what Redis says of itself, by a command of its line protocol.
+    func redisNumber(_ name: String) throws -> Double {
+        let command = Array("INFO\r\n".utf8)
+        guard send(descriptor, command, command.count, noSignal) == command.count else {
+            throw BenchmarkError(description: "Cannot send: \(errno)")
+        }
+        var text = ""
+        // A bulk string: `$`, its length, and so many bytes.
+        var length: Int?
+        while length == nil || text.utf8.count < length ?? 0 {
+            let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
+            guard received > 0 else { throw BenchmarkError(description: "Redis hung up") }
+            text += String(decoding: buffer[..<received], as: UTF8.self)
+            if length == nil, let end = text.firstIndex(of: "\r\n"), let count = Int(text[..<end].dropFirst()) {
+                length = count + text[...end].utf8.count + 2
+            }
+        }
+        for line in text.split(separator: "\r\n") where line.hasPrefix(name + ":") {
+            if let number = Double(line.dropFirst(name.count + 1)) { return number }
+        }
+        throw BenchmarkError(description: "Redis does not tell its \(name)")
+    }
+
     /// Asks again and again, and checks that every answer is as long as the first.
     func repeatGet(_ path: String, count: Int) throws {
         let request = Self.request(path)

@@ -5,35 +5,64 @@ struct Measurement {
     /// What runs the server: nothing, or valgrind.
     let launcher: [String]
     let size: Int
+    /// The port of the Redis that the route needs, if it does.
+    var redis: Int?
 
     /// The instructions that a request costs: two runs of different length, and their difference, so that the start
     /// and the end of the process count for nothing.
     static func instructions(_ route: Route, size: Int) throws -> Int {
         let counts = [1_000, 3_000]
         let totals = try counts.map { count in
-            let profile = FileManager.default.temporaryDirectory.appending(
-                path: "larder-\(UUID().uuidString).callgrind"
-            )
-            defer { try? FileManager.default.removeItem(at: profile) }
-            let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(profile.path())"]
-            try Measurement(launcher: valgrind, size: size).withServer { port in
-                let connection = try Connection(port: port)
-                try connection.repeatGet(route.path, count: count)
+            try withRedis(for: route) { redis in
+                let profile = FileManager.default.temporaryDirectory.appending(
+                    path: "larder-\(UUID().uuidString).callgrind"
+                )
+                defer { try? FileManager.default.removeItem(at: profile) }
+                let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(profile.path())"]
+                try Measurement(launcher: valgrind, size: size, redis: redis).withServer { port in
+                    let connection = try Connection(port: port)
+                    try connection.awaitHits(route.path)
+                    try connection.repeatGet(route.path, count: count)
+                }
+                return try total(of: profile)
             }
-            return try total(of: profile)
         }
         return (totals[1] - totals[0]) / (counts[1] - counts[0])
     }
 
+    /// What a route takes of the processor, and of Redis.
+    struct Speed {
+        /// The requests answered in a second of processor time, that of the server and of Redis taken together: what
+        /// one core does on which both run.
+        let requestsPerSecond: Double
+        /// The times that Redis was asked for a request; nil where there is no Redis.
+        let roundTrips: Double?
+    }
+
     /// The requests that the server answers in a second of processor time.
-    static func requestsPerSecond(_ route: Route, size: Int, count: Int) throws -> Double {
-        try Measurement(launcher: [], size: size).withServer { port in
-            let control = try Connection(port: port)
-            try control.repeatGet(route.path, count: 2_000)
-            let before = try usage(control)
-            try load(route.path, port: port, count: count)
-            return Double(count) / (Double(try usage(control) - before) / 1_000_000)
+    static func speed(_ route: Route, size: Int, count: Int) throws -> Speed {
+        try withRedis(for: route) { redis in
+            try Measurement(launcher: [], size: size, redis: redis).withServer { port in
+                let control = try Connection(port: port)
+                try control.awaitHits(route.path)
+                try control.repeatGet(route.path, count: 2_000)
+                let trips = try redis.map { try roundTrips(route, control, redis: $0) }
+                let before = try usage(control, redis)
+                try load(route.path, port: port, count: count)
+                let used = try usage(control, redis) - before
+                return Speed(requestsPerSecond: Double(count) / (used / 1_000_000), roundTrips: trips)
+            }
         }
+    }
+
+    /// The times that Redis reads from its socket for a hit, where one request follows another.
+    private static func roundTrips(_ route: Route, _ control: Connection, redis: Int) throws -> Double {
+        let probe = try Connection(port: redis)
+        let count = 1_000
+        let before = try probe.redisNumber("total_reads_processed")
+        try control.repeatGet(route.path, count: count)
+        // The probe's own question is one of them.
+        return (try probe.redisNumber("total_reads_processed") - before - 1) / Double(count)
     }
 
     /// Eight connections that ask at once.
@@ -49,11 +78,31 @@ struct Measurement {
         if let first = failures.first { throw first }
     }
 
-    private static func usage(_ connection: Connection) throws -> Int {
-        guard let microseconds = Int(try connection.get("/usage").body) else {
+    /// The microseconds of processor time that the server, and Redis where there is one, have used so far.
+    private static func usage(_ connection: Connection, _ redis: Int?) throws -> Double {
+        guard let microseconds = Double(try connection.get("/usage").body) else {
             throw BenchmarkError(description: "The server does not say what it used")
         }
-        return microseconds
+        guard let redis else { return microseconds }
+        let probe = try Connection(port: redis)
+        let seconds = try probe.redisNumber("used_cpu_user") + probe.redisNumber("used_cpu_sys")
+        return microseconds + seconds * 1_000_000
+    }
+
+    /// Runs a Redis of its own beside what needs one.
+    private static func withRedis<Result>(for route: Route, _ body: (_ port: Int?) throws -> Result) throws -> Result {
+        guard route == .redis else { return try body(nil) }
+        let process = Process()
+        let port = Int.random(in: 20_000..<30_000)
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", ""]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer { process.waitUntilExit() }
+        defer { process.terminate() }
+        for _ in 0..<200 where (try? Connection(port: port)) == nil { usleep(10_000) }
+        return try body(port)
     }
 
     /// The total that callgrind writes at the end of its profile.
@@ -70,6 +119,7 @@ struct Measurement {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
             launcher + [Bundle.main.executablePath ?? CommandLine.arguments[0], "serve", "--size", "\(size)"]
+        if let redis { process.arguments?.append(contentsOf: ["--redis", "\(redis)"]) }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

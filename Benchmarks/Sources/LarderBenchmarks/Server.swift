@@ -4,6 +4,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
+import LarderRedis
 import Logging
 import NIOCore
 import NIOPosix
@@ -20,6 +21,8 @@ enum Route: String, CaseIterable, ExpressibleByArgument {
     case bare
     /// The same behind the decorator: every request but the first is a hit in memory.
     case cached
+    /// The same with the responses in Redis.
+    case redis
 
     var path: String { "/\(rawValue)" }
 }
@@ -32,6 +35,8 @@ struct Serve: ParsableCommand {
     var port = 0
     @Option(help: "The bytes of a body.")
     var size = 40
+    @Option(help: "The port of a Redis on 127.0.0.1 for the route that is cached there.")
+    var redis: Int?
 
     /// Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread: this one waits instead.
     func run() throws {
@@ -47,6 +52,7 @@ struct Serve: ParsableCommand {
         let cache = Cache(store: MemoryStore(limit: .mebibytes(64)))
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         let router = Router()
+        var services = [cache]
         // What a hit's head holds: the bare route returns the same bytes, but for their values.
         let fields: HTTPFields = [
             .contentType: "text/plain; charset=utf-8",
@@ -65,6 +71,18 @@ struct Serve: ParsableCommand {
                 body: ResponseBody(byteBuffer: body)
             )
         }
+        if let redis {
+            let store = try RedisStore("redis://127.0.0.1:\(redis)")
+            let shared = Cache(store: store)
+            services.append(shared)
+            router.group("redis").cached(by: shared, for: .seconds(600)).get { _, _ in
+                Response(
+                    status: .ok,
+                    headers: [.contentType: "text/plain; charset=utf-8"],
+                    body: ResponseBody(byteBuffer: body)
+                )
+            }
+        }
         router.get("usage") { _, _ in String(Self.processorMicroseconds()) }
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -80,7 +98,7 @@ struct Serve: ParsableCommand {
             eventLoopGroupProvider: .shared(group),
             logger: logger
         )
-        application.addServices(cache)
+        for service in services { application.addServices(service) }
         try await application.runService()
         try await group.shutdownGracefully()
     }
