@@ -76,20 +76,15 @@ private struct KeyBuilder {
 
     var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
 
-    /// Appends a path with empty segments removed, and what means the same encoded and not written in one way
-    /// (RFC 3986 §6.2.2); false where it holds what no path may.
+    /// Appends a path with empty segments removed; false where it holds what no path may. What is percent-encoded stays
+    /// so, though RFC 3986 §6.2.2 calls `%31` and `1` the same: a handler gets the spelling of the client, and may
+    /// answer one as it would not the other.
     mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyRule.TrailingSlash) -> Bool {
         let slash = UInt8(ascii: "/")
         let start = text.count
         var previous: UInt8 = 0
-        var index = path.startIndex
-        while index < path.endIndex {
-            let byte = path[index]
-            index += 1
-            if byte == UInt8(ascii: "%"), let (decoded, _) = PercentEncoding.decode(byte, before: path[index...]) {
-                index += 2
-                PercentEncoding.append(decoded, to: &text, escaping: !PercentEncoding.isUnreserved(decoded))
-            } else if byte == slash {
+        for byte in path {
+            if byte == slash {
                 if previous != slash { text.append(slash) }
             } else if Self.isLegal(byte) {
                 text.append(byte)
