@@ -1,3 +1,4 @@
+import HTTPCaching
 public import HTTPTypes
 
 /// How the key of a response is made from its request.
@@ -56,9 +57,21 @@ extension KeyRule {
             builder.appendPart("user", value: user)
         }
         for field in fields {
-            builder.appendPart(field.canonicalName, value: request.headerFields[field] ?? "")
+            let fields = field == .hostField ? request.selectableFields : request.headerFields
+            builder.appendPart(field.canonicalName, value: fields[field] ?? "")
         }
         return Result(key: builder.key, asksForBypass: builder.asksForBypass)
+    }
+}
+
+extension KeyRule {
+    /// A target without the parameter that belongs to the cache, the rest as it came.
+    func withoutBypass(_ target: String) -> String {
+        guard let bypassParameter, let mark = target.firstIndex(of: "?") else { return target }
+        let pairs = target[mark...].dropFirst().split(separator: "&", omittingEmptySubsequences: false)
+        let others = pairs.filter { $0.prefix { $0 != "=" } != bypassParameter }
+        guard others.count < pairs.count else { return target }
+        return target[..<mark] + (others.isEmpty ? "" : "?" + others.joined(separator: "&"))
     }
 }
 
