@@ -203,7 +203,10 @@ extension Cache {
         _ fetch: Fetch<O>
     ) async throws -> O.Response? {
         switch news {
-        case .left: throw CancellationError()
+        case .left:
+            // It asked and waited, and counts as the leader does whose client leaves.
+            record(.miss(inquiry.address.key, .collapsed))
+            throw CancellationError()
         case .released(.landed): return nil
         case .released(.unsharable), .released(.overdue): return try await lead(fetch, nil)
         case .arrived(let arrival):
