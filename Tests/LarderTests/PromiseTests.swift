@@ -5,7 +5,7 @@ import NIOCore
 import Synchronization
 import Testing
 
-/// The promise of PROTOCOL over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
+/// The promise over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
 @Suite(.timeLimit(.minutes(2))) struct PromiseTests {
     /// What is committed of a row, and what was acknowledged after it was invalidated.
     private final class Versions: Sendable {
