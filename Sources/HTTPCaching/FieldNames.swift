@@ -3,6 +3,8 @@ public import HTTPTypes
 extension HTTPField.Name {
     /// `Pragma` (RFC 9111 §5.4).
     public static let pragma = constant("Pragma")
+    /// `Host`, which HTTPTypes keeps as the request's authority and hides as a field.
+    package static let hostField = constant("Host")
     /// `Cache-Status` (RFC 9211).
     public static let cacheStatus = constant("Cache-Status")
     /// `CDN-Cache-Control` (RFC 9213 §3.1).

@@ -75,10 +75,12 @@ struct Inquiry: Sendable {
 
     var isHead: Bool { request.method == .head }
 
-    /// The request that a fill makes of the client's: a GET for the whole response, whatever the client has already.
+    /// The request that a fill makes of the client's: a GET for the whole response, whatever the client has already,
+    /// and without the cache's own parameter: its answer goes to those who did not send it.
     var fillRequest: HTTPRequest {
         var request = request
         request.method = .get
+        request.path = request.path.map(policy.keys.withoutBypass)
         for name in RequestFacts.conditionsAndRanges where request.headerFields.contains(name) {
             request.headerFields[name] = nil
         }

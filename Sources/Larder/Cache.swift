@@ -203,7 +203,10 @@ extension Cache {
         _ fetch: Fetch<O>
     ) async throws -> O.Response? {
         switch news {
-        case .left: throw CancellationError()
+        case .left:
+            // It asked and waited, and counts as the leader does whose client leaves.
+            record(.miss(inquiry.address.key, .collapsed))
+            throw CancellationError()
         case .released(.landed): return nil
         case .released(.unsharable), .released(.overdue): return try await lead(fetch, nil)
         case .arrived(let arrival):
@@ -214,7 +217,7 @@ extension Cache {
                 record(.miss(inquiry.address.key, .collapsed))
                 throw error
             case .entry(let entry, let source):
-                guard entry.matches(inquiry.request.headerFields) else { return nil }
+                guard entry.matches(inquiry.request) else { return nil }
                 return collapsed(entry, source, inquiry, because: reason)
             }
         }
@@ -356,6 +359,7 @@ extension Cache {
 extension Lookup {
     /// The selecting fields that tell the flights for a key apart, as far as what is kept tells what they are.
     fileprivate func selecting(_ inquiry: Inquiry) -> SelectingFields {
-        entries.first?.vary.selectingFields(of: inquiry.request.headerFields) ?? .none
+        guard let vary = entries.first?.vary, vary != .nothing else { return .none }
+        return vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
     }
 }

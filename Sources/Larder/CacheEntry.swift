@@ -44,7 +44,7 @@ public final class CacheEntry: Sendable {
             head: head,
             body: body,
             lifetimes: lifetimes,
-            selectingFields: vary.selectingFields(of: request.headerFields) ?? .none,
+            selectingFields: vary.selectingFields(of: request.selectableFields) ?? .none,
             birth: birth,
             address: address,
             tags: tags
@@ -73,9 +73,9 @@ public final class CacheEntry: Sendable {
         self.cost = Self.cost(of: head, body: self.body, address: address, tags: tags, covers: covers.count)
     }
 
-    /// Whether the response may answer a request with these fields (RFC 9111 §4.1).
-    public func matches(_ fields: HTTPFields) -> Bool {
-        vary == .nothing || vary.matches(fields, stored: selectingFields)
+    /// Whether the response may answer a request (RFC 9111 §4.1).
+    public func matches(_ request: HTTPRequest) -> Bool {
+        vary == .nothing || vary.matches(request.selectableFields, stored: selectingFields)
     }
 }
 

@@ -93,7 +93,8 @@ extension CachePolicy {
         with { $0.rules.staleWhileRevalidate = duration }
     }
 
-    /// Serves a response this long after it stopped being fresh, where the handler fails with a 5xx or an error.
+    /// Serves a response this long after it stopped being fresh, where the handler fails: with a 500, 502,
+    /// 503 or 504 (RFC 5861 §4), returned or thrown, or with an error that stands for no status.
     public func stale(ifError duration: Duration) -> CachePolicy {
         with { $0.rules.staleIfError = duration }
     }
@@ -118,6 +119,12 @@ extension CachePolicy {
         with { $0.keys.fields += fields }
     }
 
+    /// Keeps the responses for different hosts apart, as part of the key: a key has no host of its own, so that a
+    /// handler that answers by `Host` (tenants, absolute links) needs this.
+    public func varyingByHost() -> CachePolicy {
+        with { $0.keys.fields.append(.hostField) }
+    }
+
     /// Says that the answers do not depend on `Cookie` and `Authorization`: everybody gets the same one.
     public func ignoringCredentials() -> CachePolicy {
         with {
@@ -131,7 +138,7 @@ extension CachePolicy {
         with { $0.setBypass(bypass) }
     }
 
-    /// Keeps bodies up to this size; larger ones pass through.
+    /// Keeps bodies up to this size; larger ones pass through. The store has a limit of its own (`entryLimit`).
     public func limitingBodies(to limit: ByteCount) -> CachePolicy {
         with { $0.bodyLimit = limit }
     }

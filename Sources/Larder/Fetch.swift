@@ -76,10 +76,13 @@ extension Fetch {
     private func failed(_ error: any Error) async -> Arrival {
         let status = origin.status(of: error)
         // An error that stands for a status below 500 is the handler's answer, and no failure.
-        if status.map({ $0.kind == .serverError }) ?? true, let arrival = await serveKept(after: status?.code) {
-            return arrival
+        if status.map({ $0.kind == .serverError }) ?? true {
+            if let arrival = await serveKept(after: status?.code) { return arrival }
+            if seat == nil { cache.refreshFailed(inquiry.address.key) }
+        } else if let kept {
+            // What the origin has replaced must not come back when the origin fails.
+            await cache.store.discard(kept)
         }
-        if seat == nil { cache.refreshFailed(inquiry.address.key) }
         seat?.give(.failure(error))
         let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
         return Arrival(outcome: .failure(error), birth: birth, verdict: verdict)
@@ -159,7 +162,12 @@ extension Fetch {
         do {
             return try await store(try capture.whole(), reception, lifetimes)
         } catch {
-            if error == .brokenOff { cache.record(.notStored(key, error)) }
+            if error == .brokenOff {
+                cache.record(.notStored(key, error))
+                if seat == nil { cache.refreshFailed(key) }
+            } else if let kept {
+                await cache.store.discard(kept)
+            }
             seat?.give(.failure(BodyError.unfinished))
             return .nothing(since: birth)
         }
@@ -208,7 +216,10 @@ extension Fetch {
         }
         if let notStored {
             cache.record(.notStored(key, notStored))
-            if notStored.isLasting { cache.remember(refused: key) }
+            if notStored.isLasting {
+                cache.remember(refused: key)
+                if let kept { await cache.store.discard(kept) }
+            }
         } else {
             cache.record(.stored(key, cost: entry.cost))
             cache.forget(refused: key)

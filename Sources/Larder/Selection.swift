@@ -14,7 +14,7 @@ enum Selection {
     static func choose(_ entries: [CacheEntry], for inquiry: Inquiry, at now: Timestamp) -> Selection {
         // RFC 9111 §4.1: "If multiple stored responses match, the cache will need to choose one to use. […] the most
         // recent".
-        guard let entry = entries.first(where: { $0.matches(inquiry.request.headerFields) }) else {
+        guard let entry = entries.first(where: { $0.matches(inquiry.request) }) else {
             return .ask(entries.isEmpty ? .uriMiss : .varyMiss, kept: nil)
         }
         switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {

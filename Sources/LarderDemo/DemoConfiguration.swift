@@ -1,6 +1,7 @@
 public import Configuration
 public import Larder
 public import Logging
+import NIOCore
 
 /// What the environment says about how the example API runs.
 ///
@@ -104,7 +105,10 @@ public struct DemoConfiguration: Sendable {
     }
 
     private static func isLoopback(_ host: String) -> Bool {
-        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.split(separator: ".").count == 4)
+        if host == "localhost" { return true }
+        // Only an address is taken at its word: a name may begin with 127 as well.
+        guard let address = try? SocketAddress(ipAddress: host, port: 0).ipAddress else { return false }
+        return address == "::1" || address.hasPrefix("127.")
     }
 }
 

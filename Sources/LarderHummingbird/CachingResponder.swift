@@ -8,6 +8,8 @@ import NIOCore
 public struct CachingResponder<Context: RequestContext>: HTTPResponder {
     private let cache: Cache
     private let policy: CachePolicy
+    /// The policy for requests whose user is known.
+    private let userPolicy: CachePolicy
     private let user: (@Sendable (Request, Context) -> String?)?
     private let responder: any HTTPResponder<Context>
 
@@ -15,8 +17,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
     /// - Parameters:
     ///   - user: who a request is from, where answers differ by user.
     ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty
-    ///   body
-    ///     and a copy of the context of the request that came first.
+    ///     body and a copy of the context of the request that came first.
     public init(
         caching responder: any HTTPResponder<Context>,
         by cache: Cache,
@@ -26,20 +27,20 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
         self.cache = cache
         self.user = user
         self.responder = responder
-        var policy = policy
-        if user != nil {
-            // The user is in the key, and a request with credentials but no user bypasses: what is stored may be reused
-            // for the same user, which is what RFC 9111 §3.5 asks of a shared cache.
-            policy.rules.allowsAuthorization = true
-        }
         self.policy = policy
+        var userPolicy = policy
+        // The user is in the key: what is stored is reused for the same user only, whose credentials do not matter then
+        // (RFC 9111 §3.5). It must not hold for a request with credentials and no user.
+        userPolicy.rules.allowsAuthorization = true
+        self.userPolicy = userPolicy
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {
-        try await cache.respond(
+        let user = user?(request, context)
+        return try await cache.respond(
             to: request.routedHead,
-            for: user?(request, context),
-            under: policy,
+            for: user,
+            under: user == nil ? policy : userPolicy,
             from: Handler(responder: responder, request: request, context: context)
         )
     }

@@ -91,6 +91,21 @@ struct Counting<Context: RequestContext>: RouterMiddleware {
         }
     }
 
+    @Test func `what a request with credentials and no user got is for nobody else`() async throws {
+        let router = Router(context: UserContext.self)
+        var policy = CachePolicy.fresh(for: .seconds(60))
+        policy.credentials = .byResponse
+        router.cached(by: cache, policy, perUser: { _, context in context.user }).get("me") { request, _ in
+            "of \(request.headers[.authorization] ?? "nobody")"
+        }
+        try await serve(Application(router: router)) { client in
+            for name in ["a", "b"] {
+                let value = try await client.get("/me", [.authorization: name]).text
+                #expect(value == "of \(name)")
+            }
+        }
+    }
+
     @Test func `without a word on users, a request with credentials passes by`() async throws {
         let router = Router()
         router.cached(by: cache, for: .seconds(60)).get("a") { _, _ in "a" }

@@ -58,6 +58,7 @@ import Testing
         gate.open()
         let leaderText = try await leader.text
         #expect(leaderText == "kept")
+        #expect(bench.cache.statistics.snapshot().misses == 2)
     }
 
     @Test func `an uncacheable response lets everybody go at once, and the key is not serialised after it`()

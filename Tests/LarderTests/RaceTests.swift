@@ -150,6 +150,15 @@ import Testing
         #expect(try await bench.get("/posts?page=2", under: policy, from: origin).cacheStatus.contains("hit") == !kills)
     }
 
+    @Test(arguments: [15, 16, 17, 40]) func `a prefix of any depth kills what is below it`(_ depth: Int) async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v0") }
+        let prefix = String(repeating: "/s", count: depth)
+        _ = try await bench.get(prefix + "/below", from: origin)
+        try await bench.cache.invalidate(.prefix(try #require(CachePath(prefix))))
+        #expect(await bench.cache.count() == 0)
+    }
+
     @Test func `a trimmed ledger forgets nothing that lives`() async throws {
         let clock = ManualClock()
         let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)

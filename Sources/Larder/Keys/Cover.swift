@@ -27,7 +27,8 @@ extension Cover {
         switch self {
         case .key(let key): Self.fingerprint(1, key.description)
         case .path(let path): Self.fingerprint(2, path.description)
-        case .prefix(let path): Self.fingerprint(3, path.description)
+        // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
+        case .prefix(let path): Self.fingerprint(3, (path.prefixes.last ?? path).description)
         case .tag(let tag): Self.fingerprint(4, tag.description)
         case .everything: Self.fingerprint(5, "")
         }

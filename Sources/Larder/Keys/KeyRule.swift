@@ -1,3 +1,4 @@
+import HTTPCaching
 public import HTTPTypes
 
 /// How the key of a response is made from its request.
@@ -56,9 +57,21 @@ extension KeyRule {
             builder.appendPart("user", value: user)
         }
         for field in fields {
-            builder.appendPart(field.canonicalName, value: request.headerFields[field] ?? "")
+            let fields = field == .hostField ? request.selectableFields : request.headerFields
+            builder.appendPart(field.canonicalName, value: fields[field] ?? "")
         }
         return Result(key: builder.key, asksForBypass: builder.asksForBypass)
+    }
+}
+
+extension KeyRule {
+    /// A target without the parameter that belongs to the cache, the rest as it came.
+    func withoutBypass(_ target: String) -> String {
+        guard let bypassParameter, let mark = target.firstIndex(of: "?") else { return target }
+        let pairs = target[mark...].dropFirst().split(separator: "&", omittingEmptySubsequences: false)
+        let others = pairs.filter { $0.prefix { $0 != "=" } != bypassParameter }
+        guard others.count < pairs.count else { return target }
+        return target[..<mark] + (others.isEmpty ? "" : "?" + others.joined(separator: "&"))
     }
 }
 
@@ -76,20 +89,15 @@ private struct KeyBuilder {
 
     var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
 
-    /// Appends a path with empty segments removed, and what means the same encoded and not written in one way
-    /// (RFC 3986 §6.2.2); false where it holds what no path may.
+    /// Appends a path with empty segments removed; false where it holds what no path may. What is percent-encoded stays
+    /// so, though RFC 3986 §6.2.2 calls `%31` and `1` the same: a handler gets the spelling of the client, and may
+    /// answer one as it would not the other.
     mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyRule.TrailingSlash) -> Bool {
         let slash = UInt8(ascii: "/")
         let start = text.count
         var previous: UInt8 = 0
-        var index = path.startIndex
-        while index < path.endIndex {
-            let byte = path[index]
-            index += 1
-            if byte == UInt8(ascii: "%"), let (decoded, _) = PercentEncoding.decode(byte, before: path[index...]) {
-                index += 2
-                PercentEncoding.append(decoded, to: &text, escaping: !PercentEncoding.isUnreserved(decoded))
-            } else if byte == slash {
+        for byte in path {
+            if byte == slash {
                 if previous != slash { text.append(slash) }
             } else if Self.isLegal(byte) {
                 text.append(byte)

@@ -22,7 +22,8 @@ public protocol CacheStore: Service {
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict
 
     /// Lets go of an entry that the origin has replaced by what is not stored: the variant with the same birth and
-    /// selecting fields. What has taken its place since stays.
+    /// selecting fields. What has taken its place after an invalidation stays; before one the two cannot be told apart,
+    /// and losing the newer costs a miss.
     func discard(_ entry: CacheEntry) async
 
     /// Whether something born at `birth` that these covers belong to is alive.

@@ -33,9 +33,8 @@ public final class MemoryStore: CacheStore {
     ///   - entryLimit: the largest entry it takes; by default 1 MiB, and never more than the limit.
     ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
     ///     room for 64 of the largest entries.
-    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten
-    ///   and
-    ///     everything stored before them is dead.
+    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten,
+    ///     and everything stored before them is dead.
     ///   - variantLimit: the number of Vary variants kept under one key.
     ///   - sweepInterval: how often `run()` removes what is expired or was invalidated.
     ///   - clock: tells `run()` the time; a test's own where it moves it.

@@ -66,8 +66,9 @@ extension StoreBehaviour {
             for language in ["en", "de", "fr"] { try await bench.keep(language, at: address, language: language) }
             try await bench.mustFind(["fr", "de", "en"], at: address)
             for entry in await bench.store.load(address, at: bench.now).entries {
-                try expect(entry.matches([.acceptLanguage: entry.text]), "\(entry.text) does not match its language")
-                try expect(!entry.matches([.acceptLanguage: "it"]), "\(entry.text) matches another language")
+                let matches = { entry.matches(.get("/a", [.acceptLanguage: $0])) }
+                try expect(matches(entry.text), "\(entry.text) does not match its language")
+                try expect(!matches("it"), "\(entry.text) matches another language")
             }
         },
         StoreBehaviour("A variant takes the place of the one for the same fields, and becomes the newest") { bench in

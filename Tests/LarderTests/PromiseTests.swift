@@ -1,0 +1,108 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Synchronization
+import Testing
+
+/// The promise over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
+@Suite(.timeLimit(.minutes(2))) struct PromiseTests {
+    /// What is committed of a row, and what was acknowledged after it was invalidated.
+    private final class Versions: Sendable {
+        private let state = Mutex((committed: 0, told: 0))
+
+        var committed: Int { state.withLock { $0.committed } }
+        var told: Int { state.withLock { $0.told } }
+
+        func commit() -> Int {
+            state.withLock { state in
+                state.committed += 1
+                return state.committed
+            }
+        }
+
+        func tell(_ version: Int) { state.withLock { $0.told = max($0.told, version) } }
+    }
+
+    @Test(arguments: [1, 2, 3, 4] as [UInt64])
+    func `who asks after a write was acknowledged never gets what was rendered before it`(_ seed: UInt64) async throws {
+        let bench = Bench(limits: CacheLimits(flights: seed == 4 ? 2 : 100, refreshPause: .zero))
+        let rows = (0..<3).map { _ in Versions() }
+        let policy = CachePolicy.fresh(for: .seconds(2)).stale(whileRevalidating: .seconds(30))
+            .stale(ifError: .seconds(60)).readingTags
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<24 as Range<UInt64> {
+                group.addTask {
+                    var random = SeededRandom(seed: seed &* 100 &+ task)
+                    for _ in 0..<250 {
+                        let id = Int.random(in: rows.indices, using: &random)
+                        switch (task, Int.random(in: 0..<10, using: &random)) {
+                        case (..<2, _): try await Self.write(id, rows[id], on: bench, using: &random)
+                        case (2, 0): bench.clock.advance(by: .seconds(1))
+                        case (2, _): await Task.yield()
+                        default: try await Self.read(id, rows[id], on: bench, policy, using: &random)
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        await bench.cache.idle()
+        bench.store.validate()
+        #expect(bench.cache.passengerCount == 0)
+    }
+
+    private static func write(
+        _ id: Int,
+        _ row: Versions,
+        on bench: Bench,
+        using random: inout SeededRandom
+    ) async throws {
+        for _ in 0..<Int.random(in: 0...10, using: &random) { await Task.yield() }
+        let version = row.commit()
+        switch Int.random(in: 0..<6, using: &random) {
+        case 0: try await bench.cache.invalidate(.path(try #require(CachePath("/rows/\(id)"))))
+        case 1: try await bench.cache.invalidate(.prefix("/rows"))
+        case 2: try await bench.cache.invalidate(.tag(try #require(CacheTag("row-\(id)"))))
+        case 3: try await bench.cache.invalidate(.everything)
+        case 4: try await bench.cache.remove(try #require(CacheKey("GET:/rows/\(id)")))
+        default: _ = try await bench.send(.put, "/rows/\(id)", to: TestOrigin { _ in TestResponse("") })
+        }
+        row.tell(version)
+    }
+
+    private static func read(
+        _ id: Int,
+        _ row: Versions,
+        on bench: Bench,
+        _ policy: CachePolicy,
+        using random: inout SeededRandom
+    ) async throws {
+        let (kind, pauses) = (Int.random(in: 0..<20, using: &random), Int.random(in: 0..<4, using: &random))
+        let origin = TestOrigin { _ in
+            let text = "\(row.committed)"
+            for _ in 0..<pauses { await Task.yield() }
+            var fields: HTTPFields = [.cacheTagForTests: "row-\(id)"]
+            switch kind {
+            case 0: throw TestFailure("down", status: .serviceUnavailable)
+            case 1: return TestResponse(text, status: .notFound, fields)
+            case 2: fields[.cacheControl] = "no-store"
+            case 3, 4:
+                return TestResponse(fields) { sink in
+                    try await sink.write(ByteBuffer(string: text))
+                    await Task.yield()
+                    if kind == 3 { throw TestFailure("broken") }
+                    try await sink.finish()
+                }
+            default: break
+            }
+            return TestResponse(text, fields)
+        }
+        let request: HTTPFields = [5: [.cacheControl: "no-cache"], 6: [.cacheControl: "max-stale"]][kind] ?? [:]
+        let told = row.told
+        do {
+            let text = try await bench.get("/rows/\(id)", request, under: policy, from: origin).text
+            #expect(try #require(Int(text)) >= told)
+        } catch is TestFailure {}
+    }
+}

@@ -1,0 +1,75 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// What the origin has replaced by something that is not kept.
+@Suite struct ReplacedTests {
+    enum Answer: String, CaseIterable {
+        case thrownStatus, status, tooLarge, tooLargeStream, tooManyTags
+    }
+
+    private static let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(60))
+        .stale(ifError: .seconds(60)).limitingBodies(to: .bytes(8))
+
+    @Test(arguments: Answer.allCases)
+    func `what a refresh found replaced is not served again, however the handler says it`(
+        _ answer: Answer
+    ) async throws {
+        let bench = Bench()
+        let row = Row("old")
+        let origin = TestOrigin { _ in
+            switch row.text {
+            case "old": TestResponse("old")
+            case "down": throw TestFailure("down", status: .serviceUnavailable)
+            default: try Self.replaced(answer)
+            }
+        }
+        _ = try await bench.get(under: Self.policy, from: origin)
+        row.text = "replaced"
+        bench.clock.advance(by: .seconds(15))
+        let stale = try await bench.get(under: Self.policy, from: origin)
+        #expect(try await stale.text == "old")
+        await bench.cache.idle()
+        #expect(await bench.cache.count() == 0)
+        row.text = "down"
+        await #expect(throws: TestFailure.self) { try await bench.get(under: Self.policy, from: origin) }
+    }
+
+    @Test func `a refresh whose body breaks off is not tried again at every request`() async throws {
+        let bench = Bench()
+        let row = Row("old")
+        let origin = TestOrigin { _ in
+            guard row.text == "broken" else { return TestResponse("old") }
+            return TestResponse { sink in
+                try await sink.write(ByteBuffer(string: "ha"))
+                throw TestFailure("broken")
+            }
+        }
+        _ = try await bench.get(under: Self.policy, from: origin)
+        row.text = "broken"
+        bench.clock.advance(by: .seconds(15))
+        for _ in 0..<5 {
+            let stale = try await bench.get(under: Self.policy, from: origin)
+            #expect(try await stale.text == "old")
+            await bench.cache.idle()
+        }
+        #expect(origin.fetches.count == 2)
+    }
+
+    private static func replaced(_ answer: Answer) throws -> TestResponse {
+        switch answer {
+        case .thrownStatus: throw TestFailure("gone", status: .notFound)
+        case .status: TestResponse("gone", status: .notFound)
+        case .tooLarge: TestResponse("a long body")
+        case .tooLargeStream:
+            TestResponse { sink in
+                try await sink.write(ByteBuffer(string: "a long body"))
+                try await sink.finish()
+            }
+        case .tooManyTags:
+            TestResponse("new", [.init("Cache-Tag")!: (0...64).map { "t\($0)" }.joined(separator: ",")])
+        }
+    }
+}
