@@ -207,8 +207,9 @@ extension Cache {
             // It asked and waited, and counts as the leader does whose client leaves.
             record(.miss(inquiry.address.key, .collapsed))
             throw CancellationError()
-        case .released(.landed): return nil
-        case .released(.unsharable), .released(.overdue): return try await lead(fetch, nil)
+        // One of those whose patience is over leads the next fetch; all at once would be a stampede.
+        case .released(.landed), .released(.overdue): return nil
+        case .released(.unsharable): return try await lead(fetch, nil)
         case .arrived(let arrival):
             guard arrival.mayServe(lookup.birth) else { return nil }
             switch arrival.outcome {

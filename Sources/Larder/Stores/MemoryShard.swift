@@ -20,6 +20,8 @@ struct MemoryShard {
     private(set) var bytes = 0
     /// The number of the ledger at which all slots were last found alive.
     private var sweptAt: UInt64 = 0
+    /// How far the sweep under way has come, and what it will have shown when it is through.
+    private var sweep: (next: Int, number: UInt64) = (0, 0)
     private let limit: Int
     private let variantLimit: Int
 
@@ -73,7 +75,7 @@ struct MemoryShard {
         slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
         slot.entries = kept
         slots[place] = slot
-        sweptAt = min(sweptAt, slot.checkedAt)
+        noteUnswept(slot.checkedAt)
         expiry.set(place, to: Self.keptUntil(kept))
         eviction.use(place)
         makeRoom(for: 0, at: now, dropping: &dropped)
@@ -117,13 +119,29 @@ struct MemoryShard {
         return removed
     }
 
-    /// Removes what an invalidation killed. A look at every slot, unless nothing was invalidated since the last.
-    mutating func removeDead(number: UInt64, isAlive: (CacheEntry) -> Verdict, dropping dropped: inout [CacheEntry]) {
-        guard sweptAt < number else { return }
-        for place in slots.indices where slots[place] != nil {
+    /// Removes what an invalidation killed, with a look at so many slots; whether all were looked at since `number`.
+    mutating func removeDead(
+        number: UInt64,
+        limit: Int = .max,
+        isAlive: (CacheEntry) -> Verdict,
+        dropping dropped: inout [CacheEntry]
+    ) -> Bool {
+        guard sweptAt < number else { return true }
+        if sweep.next == 0 { sweep.number = number }
+        let end = min(slots.count - sweep.next, limit) + sweep.next
+        for place in sweep.next..<end {
             _ = revive(place, number: number, isAlive: isAlive, dropping: &dropped)
         }
-        sweptAt = number
+        sweep.next = end
+        guard end == slots.count else { return false }
+        (sweptAt, sweep.next) = (sweep.number, 0)
+        return sweptAt >= number
+    }
+
+    /// What is saved was found alive at a number, and no sweep shows more of it.
+    private mutating func noteUnswept(_ number: UInt64) {
+        sweptAt = min(sweptAt, number)
+        sweep.number = min(sweep.number, number)
     }
 
     /// Whether something alive is left at a place after what is dead was removed from it.
@@ -183,7 +201,7 @@ struct MemoryShard {
         if place == slots.count { slots.append(slot) } else { slots[place] = slot }
         index[slot.key] = place
         bytes += Self.cost(of: slot.entries)
-        sweptAt = min(sweptAt, slot.checkedAt)
+        noteUnswept(slot.checkedAt)
         expiry.set(place, to: Self.keptUntil(slot.entries))
         eviction.insert(place)
     }

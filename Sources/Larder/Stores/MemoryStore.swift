@@ -140,14 +140,19 @@ public final class MemoryStore: CacheStore {
         .bytes(shards.reduce(0) { size, shard in size + shard.state.withLock { $0.bytes } })
     }
 
+    /// In bites, so that nobody waits long for a shard, and with what is let go of outside its lock.
     private func removeUnusable(at now: Timestamp) {
+        let bite = 256
         for shard in shards {
             let number = number.load(ordering: .acquiring)
-            var dropped: [CacheEntry] = []
-            shard.state.withLock { shard in
-                // The dead first: a slot that loses its last living variant may be left with what has expired.
-                shard.removeDead(number: number, isAlive: judge, dropping: &dropped)
-                shard.removeExpired(at: now, dropping: &dropped)
+            var isThrough = false
+            while !isThrough {
+                var dropped: [CacheEntry] = []
+                isThrough = shard.state.withLock { shard in
+                    // The dead first: what is left of a key may be over by now.
+                    let isSwept = shard.removeDead(number: number, limit: bite, isAlive: judge, dropping: &dropped)
+                    return shard.removeExpired(at: now, limit: bite, dropping: &dropped) < bite && isSwept
+                }
             }
         }
     }
