@@ -9,7 +9,7 @@ help: ## what there is
 
 run: ## build the release product and serve the example API on 127.0.0.1:8080
 	$(SWIFT) build -c release --product larder-demo
-	"$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
+	exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
 # tests start servers of their own, so the link is all they need.

@@ -150,7 +150,8 @@ if !coreOnly {
         .testTarget(
             name: "LarderHummingbirdTests",
             dependencies: [
-                "LarderHummingbird", "Larder", "LarderTesting", "HTTPCaching", hummingbird, hummingbirdTesting,
+                "LarderHummingbird", "LarderRedis", "Larder", "LarderTesting", "HTTPCaching", hummingbird,
+                hummingbirdTesting,
                 httpTypes, nioCore, logging,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],

@@ -311,7 +311,7 @@ extension Cache {
         // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
         record(.miss(inquiry.address.key, .onlyIfCached))
         let head = serving.head(
-            HTTPResponse(status: .gatewayTimeout),
+            HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),
             detail: CacheEvent.Miss.onlyIfCached.rawValue,
             policy: inquiry.policy

@@ -118,9 +118,12 @@ struct Measurement {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
-            launcher + [Bundle.main.executablePath ?? CommandLine.arguments[0], "serve", "--size", "\(size)"]
+            launcher + [
+                Bundle.main.executablePath ?? CommandLine.arguments[0], "serve", "--while-read", "--size", "\(size)",
+            ]
         if let redis { process.arguments?.append(contentsOf: ["--redis", "\(redis)"]) }
-        let output = Pipe()
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
         try process.run()

@@ -37,10 +37,18 @@ struct Serve: ParsableCommand {
     var size = 40
     @Option(help: "The port of a Redis on 127.0.0.1 for the route that is cached there.")
     var redis: Int?
+    @Flag(help: "End where the standard input does: with whoever started this.")
+    var whileRead = false
 
     /// Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread: this one waits instead.
     func run() throws {
         let end = DispatchSemaphore(value: 0)
+        if whileRead {
+            Thread.detachNewThread {
+                _ = try? FileHandle.standardInput.readToEnd()
+                exit(0)
+            }
+        }
         Task {
             do { try await serve() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
             end.signal()

@@ -1,0 +1,78 @@
+import Foundation
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderRedis
+import Testing
+
+/// The Swift of the README compiles: every line of it stands in this file.
+@Suite struct ReadmeTests {
+    @Test func `every line of Swift in the README is compiled here`() throws {
+        let tests = URL(filePath: #filePath)
+        let root = tests.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let compiled = Set(try Self.lines(of: tests))
+        var isSwift = false
+        var count = 0
+        for line in try Self.lines(of: root.appending(path: "README.md")) {
+            if line.hasPrefix("```") {
+                isSwift = line == "```swift"
+            } else if isSwift, !line.isEmpty {
+                count += 1
+                #expect(compiled.contains(line))
+            }
+        }
+        #expect(count > 10)
+    }
+
+    /// The lines of a file without their indentation and comments.
+    private static func lines(of file: URL) throws -> [String] {
+        try String(contentsOf: file, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false).map {
+            let code = $0.range(of: "  //").map { $0.lowerBound } ?? $0.endIndex
+            return $0[..<code].trimmingCharacters(in: .whitespaces)
+        }
+    }
+}
+
+private struct Person { let id: String }
+
+private struct Users {
+    @Sendable func show(_ request: Request, _ context: BasicRequestContext) -> String { "" }
+    @Sendable func update(_ request: Request, _ context: BasicRequestContext) -> String { "" }
+}
+
+private func decorate(_ router: Router<BasicRequestContext>, _ users: Users) {
+    let cache = Cache(store: MemoryStore(limit: .mebibytes(256)))
+
+    router.group("api/users/:id")
+        .cached(by: cache, for: .seconds(120))
+        .get(use: users.show)
+        .put(use: users.update)
+
+    var app = Application(router: router)
+    app.addServices(cache)
+}
+
+private func administer(_ cache: Cache) {
+    let router = Router(options: .autoGenerateHeadEndpoints)
+    router.addCacheAdministration(of: cache, access: .token(BearerToken("at-least-16-letters")!))
+}
+
+private func share() throws {
+    let cache = Cache(store: try RedisStore("redis://127.0.0.1:6379"))
+    _ = cache
+}
+
+private struct PersonalContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    var identity: Person?
+
+    init(source: Source) { coreContext = .init(source: source) }
+}
+
+private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Cache) {
+    _ =
+        router
+        .cached(by: cache, .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).endingInSlash())
+        .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600)).tagged("posts"))
+        .cached(by: cache, .fresh(for: .seconds(60)), perUser: { request, context in context.identity?.id })
+}
