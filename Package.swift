@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let locks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -50,7 +51,7 @@ let package = Package(
         .target(
             name: "Larder",
             dependencies: [
-                "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
+                "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings
@@ -58,7 +59,7 @@ let package = Package(
         .target(
             name: "RedisClient",
             dependencies: [
-                nioCore, nioPosix, nioSSL, logging, lifecycle,
+                nioCore, locks, nioPosix, nioSSL, logging, lifecycle,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -67,7 +68,7 @@ let package = Package(
         .target(
             name: "LarderRedis",
             dependencies: [
-                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
+                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -75,7 +76,7 @@ let package = Package(
         ),
         .target(
             name: "LarderTesting",
-            dependencies: ["Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, nioPosix, metrics],
+            dependencies: ["Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, nioPosix, metrics],
             swiftSettings: settings
         ),
         .testTarget(
@@ -89,7 +90,7 @@ let package = Package(
         .testTarget(
             name: "LarderTests",
             dependencies: [
-                "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, logging, lifecycle, metrics,
+                "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
             ],
             swiftSettings: settings
         ),

@@ -1,7 +1,7 @@
 import DequeModule
 import HTTPCaching
+import NIOConcurrencyHelpers
 public import NIOCore
-import Synchronization
 
 /// Collects a body while the client that asked for it reads it, up to a limit.
 ///
@@ -18,7 +18,7 @@ final class BodyCapture: BodySink {
         case overflowed(NotStored)
     }
 
-    private let state: Mutex<CaptureState>
+    private let state: NIOLockedValueBox<CaptureState>
     private let clock: WallClock
     private let onEvent: @Sendable (Event, BodyCapture) -> Void
 
@@ -34,7 +34,7 @@ final class BodyCapture: BodySink {
         clock: WallClock,
         onEvent: @escaping @Sendable (Event, BodyCapture) -> Void
     ) {
-        self.state = Mutex(CaptureState(length: length, limit: limit, deadline: deadline))
+        self.state = NIOLockedValueBox(CaptureState(length: length, limit: limit, deadline: deadline))
         self.clock = clock
         self.onEvent = onEvent
     }
@@ -42,32 +42,32 @@ final class BodyCapture: BodySink {
     func write(_ part: ByteBuffer) async throws {
         guard part.readableBytes > 0 else { return }
         let now = clock.now
-        let (written, reader) = state.withLock { state in (state.write(part, at: now), state.takeReader()) }
+        let (written, reader) = state.withLockedValue { state in (state.write(part, at: now), state.takeReader()) }
         reader?.resume()
         for event in written.events { onEvent(event, self) }
         if let error = written.error { throw error }
         guard written.mustWait else { return }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let resumes = state.withLock { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
+                let resumes = state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
                 if resumes { continuation.resume() }
             }
         } onCancel: {
-            state.withLock { $0.takeWriter() }?.resume()
+            state.withLockedValue { $0.takeWriter() }?.resume()
         }
         try Task.checkCancellation()
-        guard state.withLock({ $0.isWanted }) else { throw BodyError.abandoned }
+        guard state.withLockedValue({ $0.isWanted }) else { throw BodyError.abandoned }
     }
 
     func finish() async throws {
-        let (error, reader) = state.withLock { state in (state.finish(), state.takeReader()) }
+        let (error, reader) = state.withLockedValue { state in (state.finish(), state.takeReader()) }
         reader?.resume()
         if let error { throw error }
     }
 
     /// The origin broke off, or returned; nothing where the body is complete.
     func fail(_ error: any Error) {
-        let reader = state.withLock { state in
+        let reader = state.withLockedValue { state in
             state.fail(error)
             return state.takeReader()
         }
@@ -76,7 +76,7 @@ final class BodyCapture: BodySink {
 
     /// The whole body, where it came to its end below the limit.
     func whole() throws(NotStored) -> ByteBuffer {
-        let (parts, reason) = state.withLock { ($0.whole(), $0.reason) }
+        let (parts, reason) = state.withLockedValue { ($0.whole(), $0.reason) }
         guard let parts else { throw reason }
         guard parts.count != 1 else { return parts[0] }
         var body = ByteBufferAllocator().buffer(capacity: parts.reduce(0) { $0 + $1.readableBytes })
@@ -86,7 +86,7 @@ final class BodyCapture: BodySink {
 
     /// The body has landed, or never will: its reader may have the end.
     func release() {
-        let reader = state.withLock { state in
+        let reader = state.withLockedValue { state in
             state.isReleased = true
             return state.takeReader()
         }
@@ -95,13 +95,13 @@ final class BodyCapture: BodySink {
 
     /// The reader of this body; there is one.
     func reader() -> BodyReader {
-        state.withLock { $0.hasReader = true }
+        state.withLockedValue { $0.hasReader = true }
         return BodyReader(of: self)
     }
 
     fileprivate func next() async throws -> ByteBuffer? {
         while true {
-            let (read, writer) = state.withLock { state in (state.read(), state.takeWriterIfRoom()) }
+            let (read, writer) = state.withLockedValue { state in (state.read(), state.takeWriterIfRoom()) }
             writer?.resume()
             switch read {
             case .part(let part): return part
@@ -111,18 +111,18 @@ final class BodyCapture: BodySink {
             }
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
-                    let resumes = state.withLock { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
+                    let resumes = state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
                     if resumes { continuation.resume() }
                 }
             } onCancel: {
-                state.withLock { $0.takeReader() }?.resume()
+                state.withLockedValue { $0.takeReader() }?.resume()
             }
             try Task.checkCancellation()
         }
     }
 
     fileprivate func readerLeft() {
-        let writer = state.withLock { state in
+        let writer = state.withLockedValue { state in
             state.hasReader = false
             return state.takeWriter()
         }

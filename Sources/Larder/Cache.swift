@@ -2,8 +2,8 @@ import HTTPCaching
 public import HTTPTypes
 public import Logging
 public import Metrics
+import NIOConcurrencyHelpers
 public import ServiceLifecycle
-import Synchronization
 
 /// A response cache.
 ///
@@ -19,8 +19,8 @@ public final class Cache: Service {
     let serving: Serving
     private let flights: FlightGroup
     private let tasks: BackgroundTasks
-    private let refusals: Mutex<KeyMemo>
-    private let failedRefreshes: Mutex<KeyMemo>
+    private let refusals: NIOLockedValueBox<KeyMemo>
+    private let failedRefreshes: NIOLockedValueBox<KeyMemo>
     private let observer: (any CacheObserver)?
     let logger: Logger
 
@@ -52,8 +52,8 @@ public final class Cache: Service {
             clock: clock,
             tasks: tasks
         )
-        self.refusals = Mutex(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
-        self.failedRefreshes = Mutex(KeyMemo(limit: limits.refusals, span: limits.refreshPause))
+        self.refusals = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.failedRefreshes = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refreshPause))
         self.observer = observer
         self.logger = logger
     }
@@ -250,7 +250,7 @@ extension Cache {
 
     /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.
     private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, after lookup: Lookup, from origin: O) {
-        let hasFailed = failedRefreshes.withLock { $0.contains(inquiry.address.key, at: clock.now) }
+        let hasFailed = failedRefreshes.withLockedValue { $0.contains(inquiry.address.key, at: clock.now) }
         let key = FlightKey(key: inquiry.address.key, selecting: lookup.selecting(inquiry))
         guard !hasFailed, let flight = flights.lead(key, after: lookup) else { return }
         let fetch = Fetch(
@@ -332,20 +332,20 @@ extension Cache {
     }
 
     func remember(refused key: CacheKey) {
-        refusals.withLock { $0.add(key, at: clock.now) }
+        refusals.withLockedValue { $0.add(key, at: clock.now) }
     }
 
     func forget(refused key: CacheKey) {
-        refusals.withLock { $0.forget(key) }
+        refusals.withLockedValue { $0.forget(key) }
     }
 
     func refreshFailed(_ key: CacheKey) {
         record(.refreshFailed(key))
-        failedRefreshes.withLock { $0.add(key, at: clock.now) }
+        failedRefreshes.withLockedValue { $0.add(key, at: clock.now) }
     }
 
     private func isRefused(_ key: CacheKey) -> Bool {
-        refusals.withLock { $0.contains(key, at: clock.now) }
+        refusals.withLockedValue { $0.contains(key, at: clock.now) }
     }
 
     /// Waits until nothing is fetched in the background; for tests.

@@ -1,23 +1,23 @@
 import CoreMetrics
 import Logging
 import Metrics
+import NIOConcurrencyHelpers
 import RedisClient
-import Synchronization
 
 /// Asks Redis so that nobody is harmed where it does not answer: within a time, and not at all while it is known to be
 /// away.
 final class Failsafe: Sendable {
     private let client: RedisClient
-    private let breaker: Mutex<Breaker>
+    private let breaker: NIOLockedValueBox<Breaker>
     /// The code of the refusal that was logged last.
-    private let refusal = Mutex<String?>(nil)
+    private let refusal = NIOLockedValueBox<String?>(nil)
     private let timeout: Duration
     private let metrics: RedisMetrics
     private let logger: Logger
 
     init(_ client: RedisClient, breaker: Breaker, timeout: Duration, metrics: RedisMetrics, logger: Logger) {
         self.client = client
-        self.breaker = Mutex(breaker)
+        self.breaker = NIOLockedValueBox(breaker)
         self.timeout = timeout
         self.metrics = metrics
         self.logger = logger
@@ -25,26 +25,26 @@ final class Failsafe: Sendable {
     }
 
     /// Whether Redis answers, as far as is known.
-    var isAvailable: Bool { breaker.withLock { $0.isClosed } }
+    var isAvailable: Bool { breaker.withLockedValue { $0.isClosed } }
 
     /// Sends commands together. Nil where there is no answer in time, or none is expected: the caller goes on without.
     func ask(_ commands: [RedisCommand]) async -> [RESPValue]? {
-        guard breaker.withLock({ $0.admits(at: .now) }) else {
+        guard breaker.withLockedValue({ $0.admits(at: .now) }) else {
             metrics.failed("breaker")
             return nil
         }
         do throws(RedisError) {
             let replies = try await client.pipeline(commands, deadline: timeout)
-            report(breaker.withLock { $0.succeeded() })
+            report(breaker.withLockedValue { $0.succeeded() })
             for case .error(let error) in replies { refused(error) }
             return replies
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
             case .unavailable, .deadlineExceeded, .connectionLost, .protocolViolation:
-                report(breaker.withLock { $0.failed(at: .now) }, because: error)
+                report(breaker.withLockedValue { $0.failed(at: .now) }, because: error)
             default:
-                breaker.withLock { $0.abandoned(at: .now) }
+                breaker.withLockedValue { $0.abandoned(at: .now) }
             }
             return nil
         }
@@ -52,8 +52,8 @@ final class Failsafe: Sendable {
 
     /// The server was met, and did as it was told.
     func met() {
-        refusal.withLock { $0 = nil }
-        report(breaker.withLock { $0.succeeded() })
+        refusal.withLockedValue { $0 = nil }
+        report(breaker.withLockedValue { $0.succeeded() })
     }
 
     /// The server answered with an error: full, read-only, loading. It is there, so the breaker stays closed.
@@ -61,7 +61,7 @@ final class Failsafe: Sendable {
         // Expected, and mended by whoever asked.
         guard error.code != "WRONGTYPE" else { return }
         metrics.refused(error.code)
-        let isNew = refusal.withLock { refusal in
+        let isNew = refusal.withLockedValue { refusal in
             defer { refusal = error.code }
             return refusal != error.code
         }

@@ -1,8 +1,8 @@
 import CoreMetrics
 import Larder
 import Logging
+import NIOConcurrencyHelpers
 import RedisClient
-import Synchronization
 
 /// Looks after the ledger in Redis: makes sure that there is one, stamps, and keeps what could not be stamped until it
 /// is. As long as something waits, nothing that Redis keeps is trusted.
@@ -13,9 +13,9 @@ final class LedgerTender: Sendable {
     private let names: RedisNames
     private let stampLimit: Int
     private let failsafe: Failsafe
-    private let outbox = Mutex(Outbox())
+    private let outbox = NIOLockedValueBox(Outbox())
     /// The life of the server that was met last; empty where it does not tell.
-    private let run = Mutex("")
+    private let run = NIOLockedValueBox("")
     private let localEpoch = Birth.Epoch.new()
     private let metrics: RedisMetrics
     private let logger: Logger
@@ -29,14 +29,14 @@ final class LedgerTender: Sendable {
     }
 
     /// The number of covers that wait to be stamped.
-    var pendingCount: Int { outbox.withLock { $0.count } }
+    var pendingCount: Int { outbox.withLockedValue { $0.count } }
 }
 
 // MARK: - Without Redis
 
 extension LedgerTender {
     /// Where this process's own ledger stands.
-    private var local: Birth { Birth(epoch: localEpoch, number: outbox.withLock { $0.turn }) }
+    private var local: Birth { Birth(epoch: localEpoch, number: outbox.withLockedValue { $0.turn }) }
 
     /// What a look-up finds without Redis.
     var localLookup: Lookup {
@@ -69,14 +69,14 @@ extension LedgerTender {
     /// Stamps covers, with all that waits.
     /// - Throws: `InvalidationError.queued` where Redis did not confirm it. Then it waits.
     func invalidate(_ covers: [Cover]) async throws(InvalidationError) {
-        let isAlone = outbox.withLock { outbox in
+        let isAlone = outbox.withLockedValue { outbox in
             outbox.begin()
             if outbox.count > 0 { outbox.add(covers) }
             return outbox.count == 0
         }
         if isAlone {
             guard await !stamp(covers) else { return }
-            outbox.withLock { $0.add(covers) }
+            outbox.withLockedValue { $0.add(covers) }
             tell()
         } else {
             guard await !deliver() else { return }
@@ -88,7 +88,7 @@ extension LedgerTender {
     @discardableResult
     func deliver() async -> Bool {
         while true {
-            let covers = outbox.withLock { $0.covers }
+            let covers = outbox.withLockedValue { $0.covers }
             guard !covers.isEmpty else { return true }
             guard await stamp(covers) else { return false }
             tell()
@@ -97,10 +97,10 @@ extension LedgerTender {
 
     /// Stamps covers, in bites that do not keep others waiting; whether Redis confirmed all of them.
     private func stamp(_ covers: [Cover]) async -> Bool {
-        let turn = outbox.withLock { $0.turn }
+        let turn = outbox.withLockedValue { $0.turn }
         for batch in Self.batches(covers) {
             guard let reply = await failsafe.ask([command(batch)])?.first, Self.isConfirmed(reply) else { return false }
-            outbox.withLock { $0.deliver(batch, sentAt: turn, now: .now) }
+            outbox.withLockedValue { $0.deliver(batch, sentAt: turn, now: .now) }
         }
         return true
     }
@@ -114,17 +114,17 @@ extension LedgerTender {
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
         }
-        run.withLock { $0 = server.runID ?? "" }
-        let turn = outbox.withLock { $0.turn }
-        let batches = Self.batches(outbox.withLock { $0.replay(at: .now) })
-        let waiting = Set(outbox.withLock { $0.covers })
+        run.withLockedValue { $0 = server.runID ?? "" }
+        let turn = outbox.withLockedValue { $0.turn }
+        let batches = Self.batches(outbox.withLockedValue { $0.replay(at: .now) })
+        let waiting = Set(outbox.withLockedValue { $0.covers })
         for command in [open] + batches.map({ command($0) }) {
             let reply = try await connection.send(command, deadline: .seconds(2))
             guard Self.isConfirmed(reply) else {
                 throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
             }
         }
-        outbox.withLock { $0.deliver(Array(waiting), sentAt: turn, now: .now) }
+        outbox.withLockedValue { $0.deliver(Array(waiting), sentAt: turn, now: .now) }
         tell()
         failsafe.met()
     }
@@ -142,7 +142,7 @@ extension LedgerTender {
     /// What a ledger that has to be begun is given: a new epoch, and the life of the server.
     private var life: [RedisCommand.Argument] {
         let epoch = Birth.Epoch.newInRedis()
-        return [.text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLock { $0 })]
+        return [.text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 })]
     }
 
     private static func isConfirmed(_ reply: RESPValue) -> Bool {
@@ -160,11 +160,11 @@ extension LedgerTender {
 
 /// Stands between a client and what looks after its ledger, which need one another to be made.
 final class Greeter: Sendable {
-    private let known = Mutex<LedgerTender?>(nil)
+    private let known = NIOLockedValueBox<LedgerTender?>(nil)
 
     var tender: LedgerTender? {
-        get { known.withLock { $0 } }
-        set { known.withLock { $0 = newValue } }
+        get { known.withLockedValue { $0 } }
+        set { known.withLockedValue { $0 = newValue } }
     }
 
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {

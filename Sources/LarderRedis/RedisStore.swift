@@ -2,10 +2,10 @@ public import HTTPCaching
 public import Larder
 public import Logging
 public import Metrics
+import NIOConcurrencyHelpers
 import NIOCore
 package import RedisClient
 import ServiceLifecycle
-import Synchronization
 
 /// Responses in a Redis server that several processes share, with one ledger of what was invalidated.
 ///
@@ -46,7 +46,7 @@ public final class RedisStore: CacheStore {
     private let client: RedisClient
     private let failsafe: Failsafe
     private let tender: LedgerTender
-    private let guesses = Mutex(TagMemo())
+    private let guesses = NIOLockedValueBox(TagMemo())
     private let metrics: RedisMetrics
     private let clock: WallClock
 
@@ -142,7 +142,7 @@ extension RedisStore {
             return tender.localLookup
         }
         let known = address.covers().map(\.member)
-        let asked = known + guesses.withLock { $0[address.key] }
+        let asked = known + guesses.withLockedValue { $0[address.key] }
         let replies = await failsafe.ask([
             RedisCommand("HGETALL", .text(key)), LedgerReading.command(names.ledger, asked),
         ])
@@ -176,7 +176,7 @@ extension RedisStore {
             return tender.unknown
         }
         if verdict.isAlive {
-            guesses.withLock { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
+            guesses.withLockedValue { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
         }
         return verdict
     }
@@ -231,7 +231,7 @@ extension RedisStore {
         let young = entries.filter { reading.isAlive($0.birth, known) }
         guard let key = young.first?.address.key else { return [] }
         let tags = Set(young.flatMap { Self.members(of: $0) })
-        guesses.withLock { $0.remember(tags.subtracting(known).sorted(), for: key) }
+        guesses.withLockedValue { $0.remember(tags.subtracting(known).sorted(), for: key) }
         let missing = Array(tags.subtracting(asked))
         guard !missing.isEmpty else { return young.filter { reading.isAlive($0.birth, Self.members(of: $0)) } }
         guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, missing)])?.first,

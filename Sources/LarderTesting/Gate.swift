@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Holds whoever comes to it until it is opened, so that a test can drive an interleaving step by step.
 public final class Gate: Sendable {
@@ -9,7 +9,7 @@ public final class Gate: Sendable {
         var watching: [(arrivals: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A closed gate.
     public init() {}
@@ -17,7 +17,7 @@ public final class Gate: Sendable {
     /// Comes to the gate, and waits until it is open.
     public func pass() async {
         await withCheckedContinuation { continuation in
-            let (isOpen, watchers) = state.withLock { state in
+            let (isOpen, watchers) = state.withLockedValue { state in
                 state.arrivals += 1
                 let arrivals = state.arrivals
                 let watchers = state.watching.filter { $0.arrivals <= arrivals }
@@ -33,7 +33,7 @@ public final class Gate: Sendable {
     /// Waits until that many have come to the gate.
     public func reached(by arrivals: Int = 1) async {
         await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
+            let isThere = state.withLockedValue { state in
                 if state.arrivals >= arrivals { return true }
                 state.watching.append((arrivals, continuation))
                 return false
@@ -44,7 +44,7 @@ public final class Gate: Sendable {
 
     /// Lets everybody through, now and later.
     public func open() {
-        let waiting = state.withLock { state in
+        let waiting = state.withLockedValue { state in
             state.isOpen = true
             defer { state.waiting = [] }
             return state.waiting
@@ -53,7 +53,7 @@ public final class Gate: Sendable {
     }
 
     /// How many have come to the gate.
-    public var arrivals: Int { state.withLock { $0.arrivals } }
+    public var arrivals: Int { state.withLockedValue { $0.arrivals } }
 }
 
 /// A condition that did not come about.

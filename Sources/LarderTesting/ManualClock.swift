@@ -1,6 +1,6 @@
 public import HTTPCaching
 public import Larder
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A clock that moves by hand: for whoever reads it, and for whoever sleeps by it.
 public final class ManualClock: Sendable {
@@ -10,18 +10,18 @@ public final class ManualClock: Sendable {
         var lastID: UInt64 = 0
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     /// A clock that stands at a moment.
     public init(now: Timestamp = Timestamp(secondsSinceEpoch: 1_800_000_000)) {
-        self.state = Mutex(State(now: now))
+        self.state = NIOLockedValueBox(State(now: now))
     }
 
     /// The time it shows.
-    public var now: Timestamp { state.withLock { $0.now } }
+    public var now: Timestamp { state.withLockedValue { $0.now } }
 
     /// How many sleep by it.
-    public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+    public var sleeperCount: Int { state.withLockedValue { $0.sleepers.count } }
 
     /// The clock as the engine takes it.
     public var clock: WallClock {
@@ -30,7 +30,7 @@ public final class ManualClock: Sendable {
 
     /// Moves on, and wakes who has slept long enough.
     public func advance(by duration: Duration) {
-        let woken = state.withLock { state in
+        let woken = state.withLockedValue { state in
             state.now = state.now.advanced(by: duration)
             let now = state.now
             let woken = state.sleepers.filter { $1.wake <= now }
@@ -41,13 +41,13 @@ public final class ManualClock: Sendable {
     }
 
     private func sleep(for duration: Duration) async throws {
-        let id = state.withLock { state in
+        let id = state.withLockedValue { state in
             state.lastID += 1
             return state.lastID
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                let result: Result<Void, any Error>? = state.withLock { state in
+                let result: Result<Void, any Error>? = state.withLockedValue { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if duration <= .zero { return .success(()) }
                     state.sleepers[id] = (state.now.advanced(by: duration), continuation)
@@ -56,7 +56,7 @@ public final class ManualClock: Sendable {
                 if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            state.withLock { $0.sleepers.removeValue(forKey: id)?.continuation }?
+            state.withLockedValue { $0.sleepers.removeValue(forKey: id)?.continuation }?
                 .resume(throwing: CancellationError())
         }
     }

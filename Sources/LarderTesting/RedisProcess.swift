@@ -1,8 +1,8 @@
 public import Foundation
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 package import RedisClient
-import Synchronization
 
 /// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
 public final class RedisProcess: Sendable {
@@ -13,13 +13,13 @@ public final class RedisProcess: Sendable {
     public let port: Int
     public let directory: URL
     private let arguments: [String]
-    private let process: Mutex<Process?>
+    private let process: NIOLockedValueBox<Process?>
 
     private init(port: Int, directory: URL, arguments: [String]) {
         self.port = port
         self.directory = directory
         self.arguments = arguments
-        self.process = Mutex(nil)
+        self.process = NIOLockedValueBox(nil)
     }
 
     /// Starts a server, and ends it after `body`.
@@ -52,18 +52,18 @@ public final class RedisProcess: Sendable {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        self.process.withLock { $0 = process }
+        self.process.withLockedValue { $0 = process }
     }
 
     /// Kills the server, as a crash would.
     public func kill() {
-        guard let process = process.withLock({ $0.take() }) else { return }
+        guard let process = process.withLockedValue({ $0.take() }) else { return }
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
     public func signal(_ signal: Int32) {
-        guard let process = process.withLock({ $0 }) else { return }
+        guard let process = process.withLockedValue({ $0 }) else { return }
         Foundation.kill(process.processIdentifier, signal)
     }
 
@@ -79,14 +79,14 @@ public final class RedisProcess: Sendable {
     }
 
     /// The ports that were given to a server of this process.
-    private static let taken = Mutex<Set<Int>>([])
+    private static let taken = NIOLockedValueBox<Set<Int>>([])
 
     /// A port that nobody listens on, and that stays free while its server is down: below those that the system gives
     /// to clients, of which one would take it sooner or later.
     private static func freePort() async throws -> Int {
         for _ in 0..<100 {
             let port = Int.random(in: 10_000..<32_000)
-            guard taken.withLock({ $0.insert(port).inserted }) else { continue }
+            guard taken.withLockedValue({ $0.insert(port).inserted }) else { continue }
             let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             guard let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get() else { continue }
             try await channel.close()

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import Larder
+import NIOConcurrencyHelpers
 public import NIOCore
 import Synchronization
 
@@ -87,12 +88,12 @@ public struct TestResponse: OriginResponse {
 
 /// Collects the text of a body.
 private final class TextSink: BodySink {
-    private let collected = Mutex("")
+    private let collected = NIOLockedValueBox("")
 
-    var text: String { collected.withLock { $0 } }
+    var text: String { collected.withLockedValue { $0 } }
 
     func write(_ part: ByteBuffer) async throws {
-        collected.withLock { $0 += String(buffer: part) }
+        collected.withLockedValue { $0 += String(buffer: part) }
     }
 
     func finish() async throws {}
@@ -103,20 +104,20 @@ public final class TestOrigin: Origin {
     public typealias Handler = @Sendable (HTTPRequest) async throws -> TestResponse
 
     private let handler: Handler
-    private let fetched = Mutex<[HTTPRequest]>([])
+    private let fetched = NIOLockedValueBox<[HTTPRequest]>([])
     private let forwarded = Atomic<Int>(0)
 
     /// An origin that answers every request by `handler`.
     public init(_ handler: @escaping Handler) { self.handler = handler }
 
     /// The requests that the cache made.
-    public var fetches: [HTTPRequest] { fetched.withLock { $0 } }
+    public var fetches: [HTTPRequest] { fetched.withLockedValue { $0 } }
 
     /// The number of the clients' own requests that the cache passed on.
     public var forwards: Int { forwarded.load(ordering: .relaxed) }
 
     public func fetch(_ request: HTTPRequest) async throws -> TestResponse {
-        fetched.withLock { $0.append(request) }
+        fetched.withLockedValue { $0.append(request) }
         return try await handler(request)
     }
 
@@ -142,15 +143,15 @@ public struct TestFailure: Error, Equatable {
 
 /// Keeps what a cache says it did.
 public final class EventLog: CacheObserver {
-    private let log = Mutex<[CacheEvent]>([])
+    private let log = NIOLockedValueBox<[CacheEvent]>([])
 
     /// An empty log.
     public init() {}
 
     /// Everything so far.
-    public var events: [CacheEvent] { log.withLock { $0 } }
+    public var events: [CacheEvent] { log.withLockedValue { $0 } }
 
-    public func observe(_ event: CacheEvent) { log.withLock { $0.append(event) } }
+    public func observe(_ event: CacheEvent) { log.withLockedValue { $0.append(event) } }
 }
 
 extension HTTPRequest {

@@ -17,7 +17,7 @@ struct FlightID: Hashable, Sendable {
 /// overtake a flight. Those who waited since before it may still have the answer, and nobody who came later, so:
 /// - a request may board where nothing known to cover it was invalidated since the flight's birth;
 /// - on landing, see `Arrival.mayServe`.
-struct FlightBoard<Waiter> {
+struct FlightBoard<Waiter: Sendable>: Sendable {
     /// What a request does that found no answer.
     enum Boarding {
         /// Fetch, and land this flight.
@@ -28,7 +28,7 @@ struct FlightBoard<Waiter> {
         case alone
     }
 
-    struct Flight {
+    struct Flight: Sendable {
         let key: FlightKey
         let birth: Birth
         var waiters: [UInt64: Waiter] = [:]

@@ -1,4 +1,5 @@
 import HTTPCaching
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// The flights of a cache: a board behind a lock, and the requests that wait at it.
@@ -32,7 +33,7 @@ final class FlightGroup: Sendable {
         case alone
     }
 
-    private struct State {
+    private struct State: Sendable {
         var board: FlightBoard<Waiter>
         /// What lets the passengers of a flight go when their patience is over.
         var timers: [FlightID: Task<Void, Never>] = [:]
@@ -40,26 +41,28 @@ final class FlightGroup: Sendable {
 
     private typealias Waiter = CheckedContinuation<News, Never>
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     private let lastPassenger = Atomic<UInt64>(0)
     private let clock: WallClock
     private let tasks: BackgroundTasks
 
     init(flightLimit: Int, passengerLimit: Int, clock: WallClock, tasks: BackgroundTasks) {
-        self.state = Mutex(State(board: FlightBoard(flightLimit: flightLimit, passengerLimit: passengerLimit)))
+        self.state = NIOLockedValueBox(
+            State(board: FlightBoard(flightLimit: flightLimit, passengerLimit: passengerLimit))
+        )
         self.clock = clock
         self.tasks = tasks
     }
 
     /// The number of requests that wait for another one's fetch.
-    var passengerCount: Int { state.withLock { $0.board.passengerCount } }
+    var passengerCount: Int { state.withLockedValue { $0.board.passengerCount } }
 
     /// The number of fetches under way that others may wait for.
-    var count: Int { state.withLock { $0.board.count } }
+    var count: Int { state.withLockedValue { $0.board.count } }
 
     /// Leads the flight for a key, or waits for it.
     func board(_ key: FlightKey, after lookup: Lookup, patience: Duration) async -> Boarding {
-        switch state.withLock({ $0.board.board(key, after: lookup) }) {
+        switch state.withLockedValue({ $0.board.board(key, after: lookup) }) {
         case .lead(let id): return .lead(id)
         case .ride(let id, let isFirst):
             if isFirst { time(id, patience: patience) }
@@ -70,7 +73,7 @@ final class FlightGroup: Sendable {
 
     /// Leads the flight for a key; nil where one flies already, or too many do.
     func lead(_ key: FlightKey, after lookup: Lookup) -> FlightID? {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard !state.board.isFlying(key, for: lookup), case .lead(let id) = state.board.board(key, after: lookup)
             else { return nil }
             return id
@@ -87,14 +90,14 @@ final class FlightGroup: Sendable {
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 // Cancelled before it waits: the handler below has run and found nobody.
-                let news: News? = state.withLock { state in
+                let news: News? = state.withLockedValue { state in
                     if Task.isCancelled { return .left }
                     return state.board.wait(passenger, for: id, continuation) ? nil : .released(.landed)
                 }
                 if let news { continuation.resume(returning: news) }
             }
         } onCancel: {
-            state.withLock { $0.board.leave(passenger, from: id) }?.resume(returning: .left)
+            state.withLockedValue { $0.board.leave(passenger, from: id) }?.resume(returning: .left)
         }
     }
 
@@ -104,7 +107,7 @@ final class FlightGroup: Sendable {
             do { try await clock.sleep(for: patience) } catch { return }
             self?.release(id, .overdue)
         }
-        let isNeeded = state.withLock { state in
+        let isNeeded = state.withLockedValue { state in
             guard state.board.flies(id), state.timers[id] == nil else { return false }
             state.timers[id] = timer
             return true
@@ -113,12 +116,12 @@ final class FlightGroup: Sendable {
     }
 
     fileprivate func release(_ id: FlightID, _ reason: News.Reason) {
-        let waiters = state.withLock { $0.board.release(id) }
+        let waiters = state.withLockedValue { $0.board.release(id) }
         for waiter in waiters { waiter.resume(returning: .released(reason)) }
     }
 
     fileprivate func land(_ id: FlightID, _ news: News) {
-        let (waiters, timer) = state.withLock { state in
+        let (waiters, timer) = state.withLockedValue { state in
             (state.board.land(id), state.timers.removeValue(forKey: id))
         }
         timer?.cancel()

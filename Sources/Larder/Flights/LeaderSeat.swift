@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Where the request that leads a fetch waits for its own answer. The fetch goes on when the request leaves.
 final class LeaderSeat<Response: Sendable>: Sendable {
@@ -12,12 +12,12 @@ final class LeaderSeat<Response: Sendable>: Sendable {
         case over
     }
 
-    private let state = Mutex(State.empty)
+    private let state = NIOLockedValueBox(State.empty)
 
     /// Gives the leader its answer; the first one counts, and none that comes after the leader left.
     func give(_ result: Result<Response, any Error>, _ kind: CacheEvent.Miss = .led) {
         let result = result.map { (response: $0, kind: kind) }
-        let continuation: CheckedContinuation<Answer, any Error>? = state.withLock { state in
+        let continuation: CheckedContinuation<Answer, any Error>? = state.withLockedValue { state in
             switch state {
             case .empty:
                 state = .given(result)
@@ -33,7 +33,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
 
     /// Whether an answer was given, or nobody waits for one any more.
     var isServed: Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             switch state {
             case .empty, .waiting: false
             case .given, .over: true
@@ -46,7 +46,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
     func wait() async throws -> Answer {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let result: Result<Answer, any Error>? = state.withLock { state in
+                let result: Result<Answer, any Error>? = state.withLockedValue { state in
                     switch state {
                     case .given(let result):
                         state = .over
@@ -63,7 +63,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
                 if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            let continuation: CheckedContinuation<Answer, any Error>? = state.withLock { state in
+            let continuation: CheckedContinuation<Answer, any Error>? = state.withLockedValue { state in
                 guard case .waiting(let continuation) = state else { return nil }
                 state = .over
                 return continuation

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Counts the keys asked for most, in bounded memory.
 ///
@@ -9,9 +9,9 @@ import Synchronization
 /// part, and each part has room for the guaranteed number, whatever the keys are.
 final class TopKeys: Sendable {
     private final class Part: Sendable {
-        let summary: Mutex<SpaceSaving>
+        let summary: NIOLockedValueBox<SpaceSaving>
 
-        init(room: Int) { summary = Mutex(SpaceSaving(room: room)) }
+        init(room: Int) { summary = NIOLockedValueBox(SpaceSaving(room: room)) }
     }
 
     private let parts: [Part]
@@ -24,12 +24,12 @@ final class TopKeys: Sendable {
 
     /// Counts a request for a key.
     func count(_ key: CacheKey) {
-        parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLock { $0.count(key) }
+        parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLockedValue { $0.count(key) }
     }
 
     /// The keys with the highest counts, highest first; equal counts by name, so that the order does not jump about.
     func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
-        let counts = parts.flatMap { part in part.summary.withLock { $0.counts } }
+        let counts = parts.flatMap { part in part.summary.withLockedValue { $0.counts } }
         let sorted = counts.sorted {
             $0.count == $1.count ? $0.key.description < $1.key.description : $0.count > $1.count
         }
@@ -38,7 +38,7 @@ final class TopKeys: Sendable {
 
     /// Traps where a part disagrees with itself; for tests.
     func validate() {
-        for part in parts { part.summary.withLock { $0.validate() } }
+        for part in parts { part.summary.withLockedValue { $0.validate() } }
     }
 }
 

@@ -1,7 +1,7 @@
 /// A binary heap of small integers by priority, lowest first, in which the priority of any member can be changed.
 ///
 /// Members are ids of slots in somebody's array, so each knows its place in the heap by an array as well.
-struct IndexedHeap<Priority: Comparable> {
+struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
     private var heap: [(priority: Priority, id: Int)] = []
     /// The place of an id in `heap`; -1 where it is not a member.
     private var places: [Int32] = []

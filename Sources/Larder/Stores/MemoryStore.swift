@@ -1,4 +1,5 @@
 public import HTTPCaching
+import NIOConcurrencyHelpers
 import NIOCore
 import ServiceLifecycle
 import Synchronization
@@ -11,16 +12,16 @@ import Synchronization
 public final class MemoryStore: CacheStore {
     /// A shard behind its lock.
     private final class LockedShard: Sendable {
-        let state: Mutex<MemoryShard>
+        let state: NIOLockedValueBox<MemoryShard>
 
         init(limit: Int, variantLimit: Int) {
-            state = Mutex(MemoryShard(limit: limit, variantLimit: variantLimit))
+            state = NIOLockedValueBox(MemoryShard(limit: limit, variantLimit: variantLimit))
         }
     }
 
     public let entryLimit: ByteCount
     private let shards: [LockedShard]
-    private let ledger: Mutex<Ledger>
+    private let ledger: NIOLockedValueBox<Ledger>
     private let epoch: Birth.Epoch
     /// The ledger's number, published after the stamps that it counts: who loads a number sees its stamps.
     private let number = Atomic<UInt64>(0)
@@ -56,7 +57,7 @@ public final class MemoryStore: CacheStore {
         }
         let ledger = Ledger(limit: max(1, stampLimit))
         self.epoch = ledger.epoch
-        self.ledger = Mutex(ledger)
+        self.ledger = NIOLockedValueBox(ledger)
         self.clock = clock
         self.sweepInterval = sweepInterval
     }
@@ -67,7 +68,7 @@ public final class MemoryStore: CacheStore {
 
     private func find(_ address: CacheAddress, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
         var dropped: [CacheEntry] = []
-        return shard(of: address.key).state.withLock { shard in
+        return shard(of: address.key).state.withLockedValue { shard in
             shard.load(address.key, at: now, number: number, isAlive: judge, dropping: &dropped)
         }
     }
@@ -79,7 +80,7 @@ public final class MemoryStore: CacheStore {
             return Lookup(entries: entries, birth: birth, newestStamp: number)
         }
         let covers = address.covers().map(\.fingerprint)
-        let newestStamp = ledger.withLock { $0.newestStamp(on: covers) }
+        let newestStamp = ledger.withLockedValue { $0.newestStamp(on: covers) }
         return Lookup(entries: [], birth: birth, newestStamp: newestStamp)
     }
 
@@ -87,7 +88,7 @@ public final class MemoryStore: CacheStore {
         let verdict = judge(entry)
         guard verdict.isAlive else { return verdict }
         var dropped: [CacheEntry] = []
-        shard(of: entry.address.key).state.withLock { shard in
+        shard(of: entry.address.key).state.withLockedValue { shard in
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
             } else {
@@ -100,7 +101,7 @@ public final class MemoryStore: CacheStore {
 
     public func discard(_ entry: CacheEntry) async {
         var dropped: [CacheEntry] = []
-        shard(of: entry.address.key).state.withLock { $0.discard(entry, dropping: &dropped) }
+        shard(of: entry.address.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
     }
 
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
@@ -113,7 +114,7 @@ public final class MemoryStore: CacheStore {
 
     public func remove(_ key: CacheKey, at now: Timestamp) async -> Bool {
         var dropped: [CacheEntry] = []
-        let wasKept = shard(of: key).state.withLock { shard in
+        let wasKept = shard(of: key).state.withLockedValue { shard in
             shard.remove(key, at: now, isAlive: judge, dropping: &dropped)
         }
         stamp([.key(key)])
@@ -122,7 +123,7 @@ public final class MemoryStore: CacheStore {
 
     public func count(at now: Timestamp) async -> Int {
         removeUnusable(at: now)
-        return shards.reduce(0) { count, shard in count + shard.state.withLock { $0.count } }
+        return shards.reduce(0) { count, shard in count + shard.state.withLockedValue { $0.count } }
     }
 
     /// Removes what is expired or was invalidated, again and again, until the service is shut down.
@@ -137,7 +138,7 @@ public final class MemoryStore: CacheStore {
 
     /// The bytes taken of the limit.
     public var size: ByteCount {
-        .bytes(shards.reduce(0) { size, shard in size + shard.state.withLock { $0.bytes } })
+        .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
     }
 
     /// In bites, so that nobody waits long for a shard, and with what is let go of outside its lock.
@@ -148,7 +149,7 @@ public final class MemoryStore: CacheStore {
             var isThrough = false
             while !isThrough {
                 var dropped: [CacheEntry] = []
-                isThrough = shard.state.withLock { shard in
+                isThrough = shard.state.withLockedValue { shard in
                     // The dead first: what is left of a key may be over by now.
                     let isSwept = shard.removeDead(number: number, limit: bite, isAlive: judge, dropping: &dropped)
                     return shard.removeExpired(at: now, limit: bite, dropping: &dropped) < bite && isSwept
@@ -159,7 +160,7 @@ public final class MemoryStore: CacheStore {
 
     private func stamp(_ covers: [Cover]) {
         let fingerprints = covers.map(\.fingerprint)
-        ledger.withLock { ledger in
+        ledger.withLockedValue { ledger in
             ledger.stamp(fingerprints)
             number.store(ledger.number, ordering: .releasing)
         }
@@ -170,7 +171,7 @@ public final class MemoryStore: CacheStore {
     }
 
     private func judge(_ birth: Birth, fingerprints: [Cover.Fingerprint]) -> Verdict {
-        ledger.withLock { Verdict(isAlive: $0.isAlive(birth, covers: fingerprints), said: $0.birth) }
+        ledger.withLockedValue { Verdict(isAlive: $0.isAlive(birth, covers: fingerprints), said: $0.birth) }
     }
 
     private func shard(of key: CacheKey) -> LockedShard {
@@ -187,7 +188,7 @@ public final class MemoryStore: CacheStore {
 extension MemoryStore {
     /// Traps where the shards or the ledger disagree with themselves; for tests.
     package func validate() {
-        for shard in shards { shard.state.withLock { $0.validate() } }
-        ledger.withLock { $0.validate() }
+        for shard in shards { shard.state.withLockedValue { $0.validate() } }
+        ledger.withLockedValue { $0.validate() }
     }
 }

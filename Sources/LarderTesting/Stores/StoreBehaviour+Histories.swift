@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Long random histories: of one caller against a model, and of many callers against the promise.
 extension StoreBehaviour {
@@ -96,20 +96,20 @@ extension StoreBehaviour {
 
 /// What a writer has committed, and what it has told the world after it had invalidated.
 private final class RacingRow: Sendable {
-    private let state = Mutex((version: 0, told: 0))
+    private let state = NIOLockedValueBox((version: 0, told: 0))
 
-    var version: Int { state.withLock { $0.version } }
-    var told: Int { state.withLock { $0.told } }
+    var version: Int { state.withLockedValue { $0.version } }
+    var told: Int { state.withLockedValue { $0.told } }
 
     func commit() -> Int {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.version += 1
             return state.version
         }
     }
 
     func acknowledge(_ version: Int) {
-        state.withLock { $0.told = max($0.told, version) }
+        state.withLockedValue { $0.told = max($0.told, version) }
     }
 
     func key(_ id: Int) throws(StoreFailure) -> CacheKey {

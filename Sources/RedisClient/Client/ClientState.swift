@@ -25,7 +25,7 @@ package struct RedisStatus: Sendable {
 }
 
 /// Which connections take commands, and what the client's owner is told of them.
-struct ClientState<Connection: AnyObject> {
+struct ClientState<Connection: AnyObject & Sendable>: Sendable {
     private(set) var status = RedisStatus()
     private var slots: [Connection?]
     private var isRunning = false

@@ -1,8 +1,8 @@
 package import Logging
+import NIOConcurrencyHelpers
 package import NIOCore
 import NIOPosix
 import ServiceLifecycle
-import Synchronization
 
 /// A client of one Redis server, with a few connections that it keeps open and all callers share.
 ///
@@ -29,7 +29,7 @@ package final class RedisClient: Service, RedisCommands {
     private let connector: RedisConnector
     private let clock: any Clock<Duration>
     private let logger: Logger
-    private let state: Mutex<ClientState<RedisConnection>>
+    private let state: NIOLockedValueBox<ClientState<RedisConnection>>
 
     /// Fails only where the configuration cannot work: whether there is a server turns out in `run()`.
     package init(
@@ -44,11 +44,11 @@ package final class RedisClient: Service, RedisCommands {
         self.connector = try RedisConnector(configuration, group: eventLoopGroup)
         self.clock = clock
         self.logger = logger
-        self.state = Mutex(ClientState(slots: configuration.connections))
+        self.state = NIOLockedValueBox(ClientState(slots: configuration.connections))
     }
 
     package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
-        guard let connection = state.withLock({ $0.next() }) else {
+        guard let connection = state.withLockedValue({ $0.next() }) else {
             let reason = status.lastError
             throw RedisError(.unavailable, "there is no connection to Redis", underlying: reason)
         }
@@ -57,17 +57,17 @@ package final class RedisClient: Service, RedisCommands {
 
     /// Closes the connections, and opens others: what was known of the server may not hold any more.
     package func reconnect(because error: RedisError) {
-        for connection in state.withLock({ $0.connections }) { connection.close(error) }
+        for connection in state.withLockedValue({ $0.connections }) { connection.close(error) }
     }
 
     package var status: RedisStatus {
-        state.withLock { $0.status }
+        state.withLockedValue { $0.status }
     }
 
     /// Keeps the connections open until the task is cancelled or the service shut down; then lets the commands in
     /// flight finish, which takes no longer than their deadlines, and returns.
     package func run() async {
-        state.withLock { $0.start() }
+        state.withLockedValue { $0.start() }
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
                 for slot in 0..<self.configuration.connections {
@@ -75,7 +75,7 @@ package final class RedisClient: Service, RedisCommands {
                 }
             }
         }
-        state.withLock { $0.stop() }
+        state.withLockedValue { $0.stop() }
     }
 }
 
@@ -99,18 +99,20 @@ extension RedisClient {
 
     /// Opens a connection, and lets it take commands once it has been introduced to the owner.
     private func open(_ slot: Int) async throws(RedisError) -> RedisConnection {
-        let generation = state.withLock { $0.nextGeneration() }
+        let generation = state.withLockedValue { $0.nextGeneration() }
         let connection = try await connector.connect(generation: generation) { [hooks] push in
             hooks.onPush(push, generation)
         }
         do throws(RedisError) {
             let server = try await connection.greet(configuration)
-            let strangers = state.withLock { $0.meet(server) }
+            let strangers = state.withLockedValue { $0.meet(server) }
             for stranger in strangers {
                 stranger.close(RedisError(.connectionLost, "another server has taken the place of this one"))
             }
             try await introduce(connection, server)
-            let entry = state.withLock { $0.join(connection, slot: slot, generation: generation, server: server) }
+            let entry = state.withLockedValue {
+                $0.join(connection, slot: slot, generation: generation, server: server)
+            }
             switch entry {
             case .refused(let error): throw error
             case .joined(let change): report(change)
@@ -143,7 +145,7 @@ extension RedisClient {
                 group.cancelAll()
             }
         } onCancel: {
-            state.withLock { $0.stop() }
+            state.withLockedValue { $0.stop() }
             connection.drain()
         }
     }
@@ -168,7 +170,7 @@ extension RedisClient {
 extension RedisClient {
     private func left(_ connection: RedisConnection?, slot: Int, because error: RedisError) {
         logger.debug("Redis connection ended", metadata: metadata(error))
-        report(state.withLock { $0.leave(connection, slot: slot, because: error) })
+        report(state.withLockedValue { $0.leave(connection, slot: slot, because: error) })
     }
 
     /// Logs what is new once, however many connections and attempts it takes.
