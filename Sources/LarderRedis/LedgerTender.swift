@@ -17,6 +17,8 @@ final class LedgerTender: Sendable {
     /// The life of the server that was met last; empty where it does not tell.
     private let run = Mutex("")
     private let localEpoch = Birth.Epoch.new()
+    /// Whether the log was told that something waits.
+    private let isWaiting = Mutex(false)
     private let metrics: RedisMetrics
     private let logger: Logger
 
@@ -154,7 +156,19 @@ extension LedgerTender {
     }
 
     private func tell() {
-        metrics.pendingInvalidations.record(pendingCount)
+        let (count, isNews) = isWaiting.withLock { isWaiting in
+            let count = pendingCount
+            defer { isWaiting = count > 0 }
+            return (count, isWaiting != (count > 0))
+        }
+        metrics.pendingInvalidations.record(count)
+        guard isNews else { return }
+        logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has the invalidations that waited")
+    }
+
+    /// A first connection takes commands, or the last is gone.
+    func serverChanged() {
+        failsafe.tell()
     }
 }
 

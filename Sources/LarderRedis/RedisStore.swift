@@ -86,11 +86,13 @@ public final class RedisStore: CacheStore {
         let greeter = Greeter()
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
+        hooks.onChange = { greeter.tender?.serverChanged() }
         client = try RedisClient(configuration, hooks: hooks, logger: logger)
         failsafe = Failsafe(
             client,
             breaker: Breaker(threshold: max(1, options.failureLimit), pause: options.retryPause),
             timeout: options.timeout,
+            quiet: options.retryPause * 10,
             metrics: self.metrics,
             logger: logger
         )
@@ -115,7 +117,7 @@ public final class RedisStore: CacheStore {
     }
 
     /// Whether Redis is connected and answers, as far as is known.
-    public var isAvailable: Bool { client.status.phase == .connected && failsafe.isAvailable }
+    public var isAvailable: Bool { failsafe.isAvailable }
 
     /// The number of invalidations that wait to be delivered.
     public var pendingInvalidations: Int { tender.pendingCount }
