@@ -46,6 +46,9 @@ extension LedgerTender {
         return Lookup(entries: [], birth: local, newestStamp: local.number)
     }
 
+    /// Whether something was born without Redis.
+    func isLocal(_ birth: Birth) -> Bool { birth.epoch == localEpoch }
+
     /// What is said of anything without Redis.
     var unknown: Verdict { .unknown(at: local) }
 

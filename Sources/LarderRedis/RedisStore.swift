@@ -119,6 +119,9 @@ public final class RedisStore: CacheStore {
     /// Whether Redis is connected and answers, as far as is known.
     public var isAvailable: Bool { failsafe.isAvailable }
 
+    /// The number of connections that take commands; for tests.
+    package var connectionCount: Int { client.status.connections }
+
     /// The number of invalidations that wait to be delivered.
     public var pendingInvalidations: Int { tender.pendingCount }
 
@@ -155,7 +158,10 @@ extension RedisStore {
     }
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
-        guard let key = names.entry(entry.address.key), tender.isTrusted else { return tender.unknown }
+        // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
+        guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
+            return tender.unknown
+        }
         let isTooLarge = entry.cost > entryLimit.bytes
         let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
         let name = VariantName(of: entry)
@@ -270,7 +276,7 @@ extension RedisStore {
 
 extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        guard tender.isTrusted else { return tender.unknown }
+        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknown }
         let members = covers.map(\.member)
         guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, members)])?.first,
             let reading = await tender.reading(reply, of: members)
