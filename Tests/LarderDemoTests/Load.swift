@@ -2,8 +2,8 @@ import HTTPTypes
 import LarderTesting
 import Synchronization
 
-/// Clients that read and write the example API's users for as long as a test lasts, each on a connection of its own, and
-/// look at every answer.
+/// Clients that read and write the example API's users for as long as a test lasts, each on connections of its own, and
+/// look at every answer. Where several processes serve it, each client goes from one to the next.
 ///
 /// The users 1 to 4 have one writer each, who counts versions up; the users 5 and 6 have none.
 final class Load: Sendable {
@@ -31,23 +31,21 @@ final class Load: Sendable {
         var isOver = false
     }
 
-    private let port: Int
     private let state = Mutex(State())
     private let answers = Gate()
     private let hits = Gate()
 
-    private init(port: Int) {
-        self.port = port
+    private init() {
         answers.open()
         hits.open()
     }
 
     /// Runs the clients until `body` is through. An error of a client ends the test.
-    static func run(on port: Int, _ body: @escaping @Sendable (Load) async throws -> Void) async throws {
-        let load = Load(port: port)
+    static func run(on ports: Int..., body: @escaping @Sendable (Load) async throws -> Void) async throws {
+        let load = Load()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for client in 1...4 {
-                group.addTask { try await Wire.open(to: port) { try await load.run(client, $0) } }
+                group.addTask { try await open(to: ports[...], []) { try await load.run(client, $0) } }
             }
             group.addTask {
                 defer { load.state.withLock { $0.isOver = true } }
@@ -55,6 +53,15 @@ final class Load: Sendable {
             }
             try await group.waitForAll()
         }
+    }
+
+    private static func open(
+        to ports: ArraySlice<Int>,
+        _ wires: [Wire],
+        _ body: ([Wire]) async throws -> Void
+    ) async throws {
+        guard let port = ports.first else { return try await body(wires) }
+        try await Wire.open(to: port) { try await open(to: ports.dropFirst(), wires + [$0], body) }
     }
 
     /// Begins another lap, and returns those before.
@@ -72,8 +79,9 @@ final class Load: Sendable {
     /// Waits for that many hits more.
     func hits(_ count: Int) async { await hits.reached(by: hits.arrivals + count) }
 
-    private func run(_ client: Int, _ wire: Wire) async throws {
+    private func run(_ client: Int, _ wires: [Wire]) async throws {
         for step in 0... {
+            let wire = wires[(step + step / 6 + client) % wires.count]
             guard state.withLock({ !$0.isOver }) else { return }
             let lap = state.withLock { $0.laps.count - 1 }
             let start = ContinuousClock.now
