@@ -59,6 +59,12 @@ final class Failsafe: Sendable {
         }
     }
 
+    /// Tries a server that is left alone, if it is time: so that no request has to, and none is needed.
+    func probe() async {
+        guard client.status.phase == .connected, breaker.withLock({ $0.isDue(at: .now) }) else { return }
+        _ = await ask([.ping("larder")])
+    }
+
     /// The server was met, and did as it was told.
     func met() {
         news.withLock { $0.forgetRefusals() }

@@ -129,6 +129,7 @@ public final class RedisStore: CacheStore {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
             await tender.deliver()
+            await failsafe.probe()
             guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
             // What is over is taken out in small bites.
             while case .integer(100...)? = await failsafe.ask([.run(Scripts.sweep, keys: [names.index])])?.first {}

@@ -1,4 +1,7 @@
 import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import Larder
 import LarderRedis
 import LarderTesting
 import Logging
@@ -126,6 +129,19 @@ import Testing
                     #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
                     #expect(scene.count("larder_redis_failures", "reason", "breaker") > 200)
                 }
+            }
+        }
+    }
+
+    @Test func `that it answers again is found out although nobody asks`() async throws {
+        try await RedisProcess.run { redis in
+            let store = try RedisStore(.patient(redis.port), options: Self.impatient, logger: .silent)
+            try await serve(Cache(store: store)) { client in
+                try await eventually("the store is connected") { store.isAvailable }
+                redis.signal(SIGSTOP)
+                while store.isAvailable { _ = try await client.send(.get, "/api/users/1") }
+                redis.signal(SIGCONT)
+                try await eventually("the store is there again") { store.isAvailable }
             }
         }
     }
