@@ -161,9 +161,9 @@ if !coreOnly {
         .testTarget(
             name: "LarderDemoTests",
             dependencies: [
-                "LarderDemo", "LarderDemoMain", "LarderHummingbird", "Larder", "LarderTesting", hummingbird,
-                hummingbirdTesting,
-                httpTypes, nioCore, nioPosix, logging,
+                "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "RedisClient", "Larder",
+                "LarderTesting", hummingbird, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings

@@ -20,7 +20,7 @@ extension Cache {
             record(.invalidated(covers))
         } catch {
             record(.invalidationPending(covers))
-            logger.warning("An invalidation is pending", metadata: ["error": "\(error)"])
+            logger.debug("An invalidation is pending", metadata: ["error": "\(error)"])
             throw error
         }
     }

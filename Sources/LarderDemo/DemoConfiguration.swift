@@ -99,7 +99,9 @@ public struct DemoConfiguration: Sendable {
         let name = key.components.joined(separator: "_").uppercased()
         guard !text.isEmpty else { throw ConfigurationError("\(name) is empty: leave it out, or give \(expectation)") }
         guard let value = parse(text) else {
-            throw ConfigurationError("\(name)\(isSecret ? "" : "=\(text)") is wrong: expected \(expectation)")
+            // Whatever it is, it stays in its line.
+            let shown = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
+            throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is wrong: expected \(expectation)")
         }
         return value
     }

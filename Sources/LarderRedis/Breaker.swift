@@ -29,6 +29,11 @@ struct Breaker {
         if case .closed = state { true } else { false }
     }
 
+    /// Whether nobody may ask, and the time for somebody to try has come.
+    func isDue(at now: ContinuousClock.Instant) -> Bool {
+        if case .open(let until) = state { now >= until } else { false }
+    }
+
     /// Whether a request may go out now. Who gets a yes reports what became of it.
     mutating func admits(at now: ContinuousClock.Instant) -> Bool {
         switch state {

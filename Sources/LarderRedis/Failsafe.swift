@@ -9,23 +9,31 @@ import RedisClient
 final class Failsafe: Sendable {
     private let client: RedisClient
     private let breaker: NIOLockedValueBox<Breaker>
-    /// The code of the refusal that was logged last.
-    private let refusal = NIOLockedValueBox<String?>(nil)
+    private let news: NIOLockedValueBox<RedisNews>
     private let timeout: Duration
     private let metrics: RedisMetrics
     private let logger: Logger
 
-    init(_ client: RedisClient, breaker: Breaker, timeout: Duration, metrics: RedisMetrics, logger: Logger) {
+    /// - Parameter quiet: how long a refusal has to be the last one before it counts as over.
+    init(
+        _ client: RedisClient,
+        breaker: Breaker,
+        timeout: Duration,
+        quiet: Duration,
+        metrics: RedisMetrics,
+        logger: Logger
+    ) {
         self.client = client
         self.breaker = NIOLockedValueBox(breaker)
+        self.news = NIOLockedValueBox(RedisNews(quiet: quiet))
         self.timeout = timeout
         self.metrics = metrics
         self.logger = logger
-        metrics.isAvailable.record(1)
+        metrics.isAvailable.record(0)
     }
 
-    /// Whether Redis answers, as far as is known.
-    var isAvailable: Bool { breaker.withLockedValue { $0.isClosed } }
+    /// Whether Redis is connected and answers, as far as is known.
+    var isAvailable: Bool { client.status.phase == .connected && breaker.withLockedValue { $0.isClosed } }
 
     /// Sends commands together. Nil where there is no answer in time, or none is expected: the caller goes on without.
     func ask(_ commands: [RedisCommand]) async -> [RESPValue]? {
@@ -35,55 +43,82 @@ final class Failsafe: Sendable {
         }
         do throws(RedisError) {
             let replies = try await client.pipeline(commands, deadline: timeout)
-            report(breaker.withLockedValue { $0.succeeded() })
-            for case .error(let error) in replies { refused(error) }
+            if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
+            hear(replies, to: commands)
             return replies
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
-            case .unavailable, .deadlineExceeded, .connectionLost, .protocolViolation:
-                report(breaker.withLockedValue { $0.failed(at: .now) }, because: error)
+            case .deadlineExceeded, .connectionLost, .protocolViolation:
+                if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
             default:
+                // Nobody waited for an answer; or there is no connection, which is known without asking.
                 breaker.withLockedValue { $0.abandoned(at: .now) }
             }
             return nil
         }
     }
 
-    /// The server was met, and did as it was told.
-    func met() {
-        refusal.withLockedValue { $0 = nil }
-        report(breaker.withLockedValue { $0.succeeded() })
+    /// Tries a server that is left alone, if it is time: so that no request has to, and none is needed.
+    func probe() async {
+        guard client.status.phase == .connected, breaker.withLockedValue({ $0.isDue(at: .now) }) else { return }
+        _ = await ask([.ping("larder")])
     }
 
-    /// The server answered with an error: full, read-only, loading. It is there, so the breaker stays closed.
-    private func refused(_ error: RedisReplyError) {
+    /// The server was met, and did as it was told.
+    func met() {
+        news.withLockedValue { $0.forgetRefusals() }
+        if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
+    }
+
+    /// Says so where Redis has gone or is back, once, by whatever it shows.
+    func tell(because error: RedisError? = nil) {
+        let status = client.status
+        let item = news.withLockedValue { news -> RedisNews.Item? in
+            // Looked at in here, so that of two who tell the later has seen the later.
+            switch client.status.phase {
+            case .connecting, .stopped: nil
+            case .connected, .down: news.redis(isThere: isAvailable)
+            }
+        }
+        switch item {
+        case nil: break
+        case .gone:
+            metrics.isAvailable.record(0)
+            let reason = error ?? status.lastError
+            logger.warning(
+                "Redis does not answer: going on without it",
+                metadata: reason.map { ["error": "\($0)"] } ?? [:]
+            )
+        case .come:
+            metrics.isAvailable.record(1)
+            logger.info("Redis is connected", metadata: ["version": "\(status.server?.version ?? "unknown")"])
+        case .back:
+            metrics.isAvailable.record(1)
+            logger.info("Redis answers again")
+        }
+    }
+
+    /// Looks for errors among the answers: full, read-only, loading. The server is there, so the breaker stays closed.
+    private func hear(_ replies: [RESPValue], to commands: [RedisCommand]) {
+        for (reply, command) in zip(replies, commands) {
+            if case .error(let error) = reply {
+                refused(error, command)
+            } else if let code = news.withLockedValue({ $0.answered(command, at: .now) }) {
+                logger.info("Redis refuses no more", metadata: ["code": "\(code)"])
+            }
+        }
+    }
+
+    private func refused(_ error: RedisReplyError, _ command: RedisCommand) {
         // Expected, and mended by whoever asked.
         guard error.code != "WRONGTYPE" else { return }
         metrics.refused(error.code)
-        let isNew = refusal.withLockedValue { refusal in
-            defer { refusal = error.code }
-            return refusal != error.code
-        }
-        if isNew { logger.warning("Redis refuses", metadata: ["error": "\(error)"]) }
-        // A server that takes no writes may be a replica now, whose ledger is not to be trusted: meet it anew.
         if error.code == "READONLY" {
+            // A server that takes no writes may be a replica now, whose ledger is not to be trusted: meet it anew.
             client.reconnect(because: RedisError(.unavailable, "the server takes no writes", underlying: error))
-        }
-    }
-
-    private func report(_ change: Breaker.Change, because error: RedisError? = nil) {
-        switch change {
-        case .none: break
-        case .opened:
-            metrics.isAvailable.record(0)
-            logger.warning(
-                "Redis does not answer: going on without it",
-                metadata: error.map { ["error": "\($0)"] } ?? [:]
-            )
-        case .closed:
-            metrics.isAvailable.record(1)
-            logger.info("Redis answers again")
+        } else if news.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
+            logger.warning("Redis refuses", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -17,6 +17,8 @@ final class LedgerTender: Sendable {
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
     private let localEpoch = Birth.Epoch.new()
+    /// Whether the log was told that something waits.
+    private let isWaiting = NIOLockedValueBox(false)
     private let metrics: RedisMetrics
     private let logger: Logger
 
@@ -43,6 +45,9 @@ extension LedgerTender {
         let local = local
         return Lookup(entries: [], birth: local, newestStamp: local.number)
     }
+
+    /// Whether something was born without Redis.
+    func isLocal(_ birth: Birth) -> Bool { birth.epoch == localEpoch }
 
     /// What is said of anything without Redis.
     var unknown: Verdict { .unknown(at: local) }
@@ -154,7 +159,19 @@ extension LedgerTender {
     }
 
     private func tell() {
-        metrics.pendingInvalidations.record(pendingCount)
+        let (count, isNews) = isWaiting.withLockedValue { isWaiting in
+            let count = pendingCount
+            defer { isWaiting = count > 0 }
+            return (count, isWaiting != (count > 0))
+        }
+        metrics.pendingInvalidations.record(count)
+        guard isNews else { return }
+        logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has the invalidations that waited")
+    }
+
+    /// A first connection takes commands, or the last is gone.
+    func serverChanged() {
+        failsafe.tell()
     }
 }
 

@@ -87,6 +87,7 @@ public final class RedisStore: CacheStore {
         let greeter = Greeter()
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
+        hooks.onChange = { greeter.tender?.serverChanged() }
         var configuration = configuration
         configuration.limits.makeRoom(for: options)
         client = try RedisClient(configuration, hooks: hooks, logger: logger)
@@ -94,6 +95,7 @@ public final class RedisStore: CacheStore {
             client,
             breaker: Breaker(threshold: max(1, options.failureLimit), pause: options.retryPause),
             timeout: options.timeout,
+            quiet: options.retryPause * 10,
             metrics: self.metrics,
             logger: logger
         )
@@ -118,7 +120,10 @@ public final class RedisStore: CacheStore {
     }
 
     /// Whether Redis is connected and answers, as far as is known.
-    public var isAvailable: Bool { client.status.phase == .connected && failsafe.isAvailable }
+    public var isAvailable: Bool { failsafe.isAvailable }
+
+    /// The number of connections that take commands; for tests.
+    package var connectionCount: Int { client.status.connections }
 
     /// The number of invalidations that wait to be delivered.
     public var pendingInvalidations: Int { tender.pendingCount }
@@ -127,6 +132,7 @@ public final class RedisStore: CacheStore {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
             await tender.deliver()
+            await failsafe.probe()
             guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
             // What is over is taken out in small bites.
             while case .integer(100...)? = await failsafe.ask([.run(Scripts.sweep, keys: [names.index])])?.first {}
@@ -156,7 +162,10 @@ extension RedisStore {
     }
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
-        guard let key = names.entry(entry.address.key), tender.isTrusted else { return tender.unknown }
+        // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
+        guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
+            return tender.unknown
+        }
         let isTooLarge = entry.cost > entryLimit.bytes
         let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
         let name = VariantName(of: entry)
@@ -271,7 +280,7 @@ extension RedisStore {
 
 extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        guard tender.isTrusted else { return tender.unknown }
+        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknown }
         let members = covers.map(\.member)
         guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, members)])?.first,
             let reading = await tender.reading(reply, of: members)

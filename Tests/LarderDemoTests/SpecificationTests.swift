@@ -4,8 +4,10 @@ import HummingbirdTesting
 import LarderTesting
 import Testing
 
-/// The user's specification, row by row, over a live server.
-@Suite struct SpecificationTests {
+/// The user's specification, row by row, over a live server: from memory, and from Redis.
+///
+/// The two rows that move a clock have their twins for Redis, which has a clock of its own, in `RedisLifetimeTests`.
+@Suite(.timeLimit(.minutes(3))) struct SpecificationTests {
     static let user = #"{"user":{"id":1,"name":"Cached User A"}}"#
     static let posts = #"{"posts":["Cached post A","Cached post B"]}"#
 
@@ -33,8 +35,11 @@ import Testing
         }
     }
 
-    @Test func `PUT changes the user and invalidates what is cached of it`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `PUT changes the user and invalidates what is cached of it`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             for path in ["/api/users/1", "/api/users/1?x=1", "/api/users/2"] { _ = try await client.send(.get, path) }
             let put = try await client.send(.put, "/api/users/1", body: #"{"name":"Updated User A"}"#)
             #expect(put.status == .ok && put.text == #"{"message":"User updated"}"#)
@@ -44,8 +49,11 @@ import Testing
         }
     }
 
-    @Test func `POST adds the post and invalidates the list`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `POST adds the post and invalidates the list`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             _ = try await client.send(.get, "/api/posts/")
             let post = try await client.send(.post, "/api/posts/", body: #"{"title":"New Post A"}"#)
             #expect(post.status == .ok && post.text == #"{"message":"Post created"}"#)
@@ -56,11 +64,18 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        "/api/invalidate/GET:/api/posts/", "/api/invalidate/GET:%2Fapi%2Fposts%2F",
-        "/api/invalidate/GET%3A%2Fapi%2Fposts%2F",
-    ]) func `DELETE kills the one key, however its slashes are written`(_ path: String) async throws {
-        try await withAPI { client, _ in
+    @Test(
+        arguments: [
+            "/api/invalidate/GET:/api/posts/", "/api/invalidate/GET:%2Fapi%2Fposts%2F",
+            "/api/invalidate/GET%3A%2Fapi%2Fposts%2F",
+        ],
+        StoreKind.allCases
+    )
+    func `DELETE kills the one key, however its slashes are written`(
+        _ path: String,
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             _ = try await client.send(.get, "/api/posts/")
             _ = try await client.send(.get, "/api/posts/?page=2")
             let delete = try await client.send(.delete, path)
@@ -71,8 +86,11 @@ import Testing
         }
     }
 
-    @Test func `DELETE takes a query in the key as %3F, and nothing else for it`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `DELETE takes a query in the key as %3F, and nothing else for it`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             _ = try await client.send(.get, "/api/posts/?page=2")
             #expect(try await client.send(.delete, "/api/invalidate/GET:/api/posts/?page=2").status == .badRequest)
             #expect(try await client.send(.delete, "/api/invalidate/GET:/api/posts").status == .notFound)
@@ -80,9 +98,12 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/api/users/1", "/api/posts/"])
-    func `nocache bypasses on every cached route, and only true does`(_ path: String) async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: ["/api/users/1", "/api/posts/"], StoreKind.allCases)
+    func `nocache bypasses on every cached route, and only true does`(
+        _ path: String,
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             for value in ["true", "true"] {
                 let bypass = try await client.send(.get, path + "?nocache=\(value)")
                 #expect(bypass.cacheStatus.contains("detail=nocache"))
@@ -94,8 +115,11 @@ import Testing
         }
     }
 
-    @Test func `the metrics count hits, misses, top keys and cached keys`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `the metrics count hits, misses, top keys and cached keys`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             for _ in 0..<7 { _ = try await client.send(.get, "/api/posts/") }
             _ = try await client.send(.get, "/api/users/1")
             let response = try await client.send(.get, "/metrics/cache")
@@ -107,8 +131,11 @@ import Testing
         }
     }
 
-    @Test func `hits and misses are exact over many connections`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `hits and misses are exact over many connections`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for worker in 0..<100 {
                     group.addTask { _ = try await client.send(.get, "/api/users/\(worker % 5 + 1)") }
@@ -122,8 +149,11 @@ import Testing
         }
     }
 
-    @Test func `every spelling of the path is one entry under the key of the specification`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `every spelling of the path is one entry under the key of the specification`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             for path in ["/api/posts", "/api/posts/", "//api///posts", "/api/posts/?nocache=no"] {
                 _ = try await client.send(.get, path)
             }
@@ -133,9 +163,12 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/api/users/1", "/api/posts/", "/metrics/cache"])
-    func `HEAD gives the fields of GET and no body`(_ path: String) async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: ["/api/users/1", "/api/posts/", "/metrics/cache"], StoreKind.allCases)
+    func `HEAD gives the fields of GET and no body`(
+        _ path: String,
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             let head = try await client.send(.head, path)
             let get = try await client.send(.get, path)
             #expect(head.status == .ok && head.text.isEmpty)
@@ -144,8 +177,11 @@ import Testing
         }
     }
 
-    @Test func `every positive id is a user`() async throws {
-        try await withAPI { client, _ in
+    @Test(arguments: StoreKind.allCases)
+    func `every positive id is a user`(
+        _ kind: StoreKind
+    ) async throws {
+        try await withAPI(kind) { client in
             let second = try await client.send(.get, "/api/users/2")
             #expect(second.text == #"{"user":{"id":2,"name":"Cached User B"}}"#)
             #expect(try await client.send(.get, "/api/users/27").text.contains("Cached User AA"))

@@ -4,28 +4,96 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderDemo
+import LarderRedis
 import LarderTesting
 import Logging
 import NIOCore
+import RedisClient
 import Testing
 
-/// The example API on a free port, with a clock moved by hand, for the time of one test.
+/// Where the example API keeps its responses in a test.
+enum StoreKind: CaseIterable, CustomTestStringConvertible {
+    case memory
+    /// A Redis server of the test's own.
+    case redis
+
+    var testDescription: String { self == .memory ? "in memory" : "in Redis" }
+}
+
+/// The example API on a free port, for the time of one test.
+func withAPI(
+    _ kind: StoreKind,
+    _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void
+) async throws {
+    switch kind {
+    case .memory: try await withAPI { client, _ in try await test(client) }
+    case .redis:
+        try await RedisProcess.run { redis in
+            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+            try await serve(Cache(store: store)) { client in
+                try await eventually("the store is connected") { store.isAvailable }
+                try await test(client)
+            }
+        }
+    }
+}
+
+/// The example API on a free port, in memory, with a clock moved by hand, for the time of one test.
 func withAPI(
     token: String? = nil,
     _ test: @escaping @Sendable (any TestClientProtocol, ManualClock) async throws -> Void
 ) async throws {
     let clock = ManualClock()
     let cache = Cache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
+    try await serve(cache, token: token) { try await test($0, clock) }
+}
+
+/// Serves the example API from a cache on a free port.
+func serve(
+    _ cache: Cache,
+    repository: Repository = Repository(),
+    token: String? = nil,
+    _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void
+) async throws {
     let configuration = try DemoConfiguration(port: 0, adminToken: token.flatMap { BearerToken($0) })
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let application = buildApplication(configuration, cache: cache, logger: logger)
-    try await application.test(.live) { try await test($0, clock) }
+    let application = buildApplication(configuration, cache: cache, repository: repository, logger: .silent)
+    try await application.test(.live) { try await test($0) }
 }
 
 /// The same, for who writes to the socket himself.
 func withPort(_ test: @escaping @Sendable (Int) async throws -> Void) async throws {
     try await withAPI { client, _ in try await test(try #require(client.port)) }
+}
+
+/// A client of a server, for what a test has to do or see there itself.
+func withClient(
+    of redis: RedisProcess,
+    password: String? = nil,
+    _ test: (RedisClient) async throws -> Void
+) async throws {
+    var configuration = RedisConfiguration.patient(redis.port)
+    configuration.credentials = password.map { RedisConfiguration.Credentials(password: $0) }
+    configuration.connections = 1
+    let client = try RedisClient(configuration, logger: .silent)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await client.run() }
+        defer { group.cancelAll() }
+        try await eventually("the client is connected") { client.status.phase == .connected }
+        try await test(client)
+    }
+}
+
+extension Logger {
+    static let silent = Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+}
+
+extension RedisStore.Options {
+    /// Gives a busy machine the time that it takes: for tests of what is kept, and not of when.
+    static var patient: RedisStore.Options {
+        var options = RedisStore.Options()
+        options.timeout = .seconds(30)
+        return options
+    }
 }
 
 extension Wire {

@@ -21,6 +21,10 @@ package final class RedisClient: Service, RedisCommands {
         /// Called on the connection's event loop, in the order of the stream: it must not block.
         package var onPush: @Sendable (RedisPush, _ generation: Int) -> Void = { _, _ in }
 
+        /// Called when a first connection takes commands, and when the last is gone; `status` tells which. Where nobody
+        /// is to be told, the client says it in its log.
+        package var onChange: (@Sendable () -> Void)?
+
         package init() {}
     }
 
@@ -175,6 +179,10 @@ extension RedisClient {
 
     /// Logs what is new once, however many connections and attempts it takes.
     private func report(_ change: ClientState<RedisConnection>.Change) {
+        if let onChange = hooks.onChange {
+            if change != .none { onChange() }
+            return
+        }
         let status = status
         switch change {
         case .none: break

@@ -1,0 +1,168 @@
+import Foundation
+import HTTPTypes
+import HummingbirdTesting
+import Larder
+import LarderRedis
+import LarderTesting
+import Logging
+import NIOCore
+import RedisClient
+import Testing
+
+/// A Redis that does not answer, under load: every request is answered as it would be without a cache, nothing older
+/// than what was acknowledged is served, and the log says it once.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct AbsenceTests {
+    /// Asks in vain for half a second at most: long enough for a busy machine, short enough for a test.
+    private static var impatient: RedisStore.Options {
+        var options = RedisStore.Options()
+        options.timeout = .milliseconds(500)
+        return options
+    }
+
+    @Test func `killed, and started again empty`() async throws {
+        try await RedisProcess.run { redis in
+            try await FaultScene.run(on: redis) { scene in
+                let laps = try await scene.ride(
+                    begin: { redis.kill() },
+                    settled: { !scene.store.isAvailable },
+                    end: { try redis.start() }
+                )
+                scene.expectAllRight(laps)
+                scene.expectSaidOnce()
+                #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
+                #expect(laps.before.count("DELETE 503") <= 4)
+            }
+        }
+    }
+
+    @Test func `killed, and started again with what it held before the last writes`() async throws {
+        try await RedisProcess.run { redis in
+            try await FaultScene.run(on: redis) { scene in
+                await scene.load.hits(50)
+                try await withClient(of: redis) { try await $0.send(RedisCommand("SAVE"), deadline: .seconds(30)).ok() }
+                let laps = try await scene.ride(
+                    begin: { redis.kill() },
+                    settled: { !scene.store.isAvailable },
+                    end: { try redis.start() }
+                )
+                scene.expectAllRight(laps)
+                scene.expectSaidOnce()
+                #expect(laps.during.hits == 0)
+            }
+        }
+    }
+
+    @Test func `restarted empty, with no time to notice`() async throws {
+        try await RedisProcess.run { redis in
+            try await FaultScene.run(on: redis) { scene in
+                let laps = try await scene.ride(
+                    begin: {
+                        redis.kill()
+                        try redis.start()
+                    },
+                    end: {}
+                )
+                scene.expectAllRight(laps)
+                #expect(scene.log.lines(from: .warning).count <= 1)
+            }
+        }
+    }
+
+    @Test func `emptied while it runs`() async throws {
+        try await RedisProcess.run { redis in
+            try await FaultScene.run(on: redis) { scene in
+                let laps = try await scene.ride(
+                    begin: {
+                        try await withClient(of: redis) {
+                            try await $0.send(RedisCommand("FLUSHALL"), deadline: .seconds(30)).ok()
+                        }
+                    },
+                    end: {}
+                )
+                scene.expectAllRight(laps)
+                #expect(laps.all.allSatisfy { $0.count("DELETE 503") == 0 })
+                #expect(scene.log.lines(from: .info) == ["info: Redis is connected"])
+            }
+        }
+    }
+
+    @Test(arguments: [Duration.seconds(60), .milliseconds(300)])
+    func `hung, for less time than its connections have patience, and for more`(_ patience: Duration) async throws {
+        try await RedisProcess.run { redis in
+            try await FaultScene.run(on: redis, options: Self.impatient) {
+                $0.patience = patience
+                $0.connectTimeout = .seconds(1)
+            } _: { scene in
+                let laps = try await scene.ride(
+                    begin: { redis.signal(SIGSTOP) },
+                    settled: { !scene.store.isAvailable },
+                    end: {
+                        if patience < .seconds(1) {
+                            try await eventually("the connections are given up") {
+                                scene.log.count(of: "the server stopped answering") >= 2
+                            }
+                        }
+                        redis.signal(SIGCONT)
+                    }
+                )
+                scene.expectAllRight(laps)
+                scene.expectSaidOnce()
+                #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
+                #expect(laps.during.median < .seconds(1))
+            }
+        }
+    }
+
+    @Test func `so slow that no answer comes in time`() async throws {
+        try await RedisProcess.run { redis in
+            try await SlowProxy.run(to: redis.port) { proxy in
+                try await FaultScene.run(on: redis, options: Self.impatient) {
+                    $0.endpoint = .host("127.0.0.1", port: proxy.port)
+                } _: { scene in
+                    let laps = try await scene.ride(
+                        begin: { proxy.delay(by: .seconds(2)) },
+                        settled: { !scene.store.isAvailable },
+                        end: { proxy.delay(by: .zero) }
+                    )
+                    scene.expectAllRight(laps)
+                    scene.expectSaidOnce()
+                    #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
+                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 200)
+                }
+            }
+        }
+    }
+
+    @Test func `that it answers again is found out although nobody asks`() async throws {
+        try await RedisProcess.run { redis in
+            let store = try RedisStore(.patient(redis.port), options: Self.impatient, logger: .silent)
+            try await serve(Cache(store: store)) { client in
+                try await eventually("the store is connected") { store.isAvailable }
+                redis.signal(SIGSTOP)
+                while store.isAvailable { _ = try await client.send(.get, "/api/users/1") }
+                redis.signal(SIGCONT)
+                try await eventually("the store is there again") { store.isAvailable }
+            }
+        }
+    }
+
+    @Test func `away at the start, and there later`() async throws {
+        try await RedisProcess.run { redis in
+            redis.kill()
+            try await FaultScene.run(on: redis, isConnected: false) { scene in
+                await scene.load.answers(300)
+                let away = scene.load.lap()[0]
+                #expect(away.wrong.isEmpty && away.hits == 0 && away.count("DELETE 503") > 0)
+                #expect(away.count("GET 200") + away.count("PUT 200") + away.count("DELETE 503") == away.requests)
+                try redis.start()
+                await scene.load.hits(100)
+                let laps = scene.load.lap()
+                #expect(laps[1].wrong.isEmpty)
+                let said = scene.log.lines(from: .info).filter { !$0.contains("nvalidations") }
+                #expect(
+                    said == ["warning: Redis does not answer: going on without it", "info: Redis answers again"]
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderRedis
+import LarderTesting
+import Logging
+import MetricsTestKit
+import RedisClient
+import Synchronization
+import Testing
+
+/// The example API on a Redis that a test breaks, under load.
+struct FaultScene: Sendable {
+    let redis: RedisProcess
+    let store: RedisStore
+    let load: Load
+    let log: RecordedLog
+    let metrics: TestMetrics
+
+    /// Serves the API, and keeps it under load while `body` runs.
+    /// - Parameter isConnected: whether the load begins only when the store is connected.
+    static func run(
+        on redis: RedisProcess,
+        options: RedisStore.Options = .patient,
+        isConnected: Bool = true,
+        configure: (inout RedisConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (FaultScene) async throws -> Void
+    ) async throws {
+        var configuration = RedisConfiguration.patient(redis.port)
+        configure(&configuration)
+        // An attempt to connect before the server listens would be a fault of its own.
+        let password = configuration.credentials?.password
+        if isConnected { try await withClient(of: redis, password: password) { _ in } }
+        let log = RecordedLog()
+        let metrics = TestMetrics()
+        let store = try RedisStore(configuration, options: options, metrics: metrics, logger: log.logger)
+        try await serve(Cache(store: store, metrics: metrics, logger: log.logger)) { client in
+            if isConnected { try await eventually("the store is connected") { store.isAvailable } }
+            try await Load.run(on: try #require(client.port)) { load in
+                try await body(FaultScene(redis: redis, store: store, load: load, log: log, metrics: metrics))
+            }
+        }
+    }
+
+    /// What the load got before, during and after a fault.
+    struct Laps {
+        let before, during, recovering, after: Load.Lap
+        var all: [Load.Lap] { [before, during, recovering, after] }
+    }
+
+    /// Lets the load run before a fault, through it, and after it until hits have come back.
+    /// - Parameter settled: whether the fault has been noticed; what begins after that counts as during it.
+    func ride(
+        begin: () async throws -> Void,
+        settled: () -> Bool = { true },
+        end: () async throws -> Void
+    ) async throws -> Laps {
+        await load.hits(100)
+        load.lap()
+        try await begin()
+        try await eventually("the fault is noticed") { settled() }
+        load.lap()
+        await load.answers(300)
+        load.lap()
+        try await end()
+        await load.hits(100)
+        try await eventually("nothing waits any more") { store.pendingInvalidations == 0 && store.isAvailable }
+        load.lap()
+        await load.answers(200)
+        let laps = load.lap()
+        var before = laps[0]
+        // What began while the fault did is judged, but not counted for one side or the other.
+        before.wrong += laps[1].wrong
+        before.statuses.merge(laps[1].statuses) { $0 + $1 }
+        return Laps(before: before, during: laps[2], recovering: laps[3], after: laps[4])
+    }
+
+    /// What holds through every fault: each request was answered, and rightly.
+    func expectAllRight(_ laps: Laps, sourceLocation: SourceLocation = #_sourceLocation) {
+        for lap in laps.all {
+            #expect(lap.wrong.isEmpty, sourceLocation: sourceLocation)
+            let allowed: Set = ["GET 200", "PUT 200", "DELETE 200", "DELETE 404", "DELETE 503"]
+            #expect(allowed.isSuperset(of: lap.statuses.keys), sourceLocation: sourceLocation)
+        }
+        #expect(laps.during.requests >= 290, sourceLocation: sourceLocation)
+        #expect(laps.after.hits > 0 && laps.after.count("DELETE 503") == 0, sourceLocation: sourceLocation)
+        #expect(store.pendingInvalidations == 0, sourceLocation: sourceLocation)
+    }
+
+    /// What the log says of a fault in which Redis does not answer: once that it began, and once that it is over.
+    func expectSaidOnce(sourceLocation: SourceLocation = #_sourceLocation) {
+        let said = log.lines(from: .info)
+        let waiting = ["info: Invalidations wait for Redis", "info: Redis has the invalidations that waited"]
+        #expect(
+            said.filter { !waiting.contains($0) } == [
+                "info: Redis is connected", "warning: Redis does not answer: going on without it",
+                "info: Redis answers again",
+            ],
+            sourceLocation: sourceLocation
+        )
+        // A write in the moment between two connections waits for a moment more.
+        let counts = waiting.map { line in said.count { $0 == line } }
+        #expect(counts[0] == counts[1] && (1...3).contains(counts[0]), sourceLocation: sourceLocation)
+    }
+
+    /// How often something was counted, by the label's dimension.
+    func count(_ label: String, _ dimension: String, _ value: String) -> Int {
+        Int(metrics.counterTotal(label: label, dimensions: [(dimension, value)]))
+    }
+}
+
+/// What was logged.
+final class RecordedLog: Sendable {
+    private let entries = Mutex<[(level: Logger.Level, text: String, details: String)]>([])
+
+    var logger: Logger {
+        var logger = Logger(label: "test") { _ in Handler(log: self) }
+        logger.logLevel = .debug
+        return logger
+    }
+
+    /// The lines of a level and above, without their metadata.
+    func lines(from level: Logger.Level) -> [String] {
+        entries.withLock { $0.filter { $0.level >= level }.map { "\($0.level): \($0.text)" } }
+    }
+
+    /// The number of lines, of any level, that hold a text, in their metadata or before.
+    func count(of text: String) -> Int {
+        entries.withLock { $0.count { $0.text.contains(text) || $0.details.contains(text) } }
+    }
+
+    private struct Handler: LogHandler {
+        let log: RecordedLog
+        var logLevel = Logger.Level.debug
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            let details = event.metadata.map { "\($0)" } ?? ""
+            log.entries.withLock { $0.append((event.level, "\(event.message)", details)) }
+        }
+    }
+}

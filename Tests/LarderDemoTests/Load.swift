@@ -1,0 +1,147 @@
+import HTTPTypes
+import LarderTesting
+import Synchronization
+
+/// Clients that read and write the example API's users for as long as a test lasts, each on connections of its own, and
+/// look at every answer. Where several processes serve it, each client goes from one to the next.
+///
+/// The users 1 to 4 have one writer each, who counts versions up; the users 5 and 6 have none.
+final class Load: Sendable {
+    /// What the requests got that began in one part of the test.
+    struct Lap: Sendable {
+        var requests = 0
+        var hits = 0
+        /// The hits on users who are never written.
+        var quietHits = 0
+        /// How many requests of a method got a status.
+        var statuses: [String: Int] = [:]
+        /// Answers that were none of those that may be given.
+        var wrong: [String] = []
+        var times: [Duration] = []
+
+        var median: Duration { times.sorted()[times.count / 2] }
+        func count(_ status: String) -> Int { statuses[status] ?? 0 }
+    }
+
+    private struct State {
+        var laps = [Lap()]
+        /// The version that was last sent for a user, and the last that was acknowledged.
+        var sent: [Int: Int] = [:]
+        var acknowledged: [Int: Int] = [:]
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
+    private let answers = Gate()
+    private let hits = Gate()
+
+    private init() {
+        answers.open()
+        hits.open()
+    }
+
+    /// Runs the clients until `body` is through. An error of a client ends the test.
+    static func run(on ports: Int..., body: @escaping @Sendable (Load) async throws -> Void) async throws {
+        let load = Load()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in 1...4 {
+                group.addTask { try await open(to: ports[...], []) { try await load.run(client, $0) } }
+            }
+            group.addTask {
+                defer { load.state.withLock { $0.isOver = true } }
+                try await body(load)
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func open(
+        to ports: ArraySlice<Int>,
+        _ wires: [Wire],
+        _ body: ([Wire]) async throws -> Void
+    ) async throws {
+        guard let port = ports.first else { return try await body(wires) }
+        try await Wire.open(to: port) { try await open(to: ports.dropFirst(), wires + [$0], body) }
+    }
+
+    /// Begins another lap, and returns those before.
+    @discardableResult
+    func lap() -> [Lap] {
+        state.withLock { state in
+            defer { state.laps.append(Lap()) }
+            return state.laps
+        }
+    }
+
+    /// Waits for that many answers more.
+    func answers(_ count: Int) async { await answers.reached(by: answers.arrivals + count) }
+
+    /// Waits for that many hits more.
+    func hits(_ count: Int) async { await hits.reached(by: hits.arrivals + count) }
+
+    private func run(_ client: Int, _ wires: [Wire]) async throws {
+        for step in 0... {
+            let wire = wires[(step + step / 6 + client) % wires.count]
+            guard state.withLock({ !$0.isOver }) else { return }
+            let lap = state.withLock { $0.laps.count - 1 }
+            let start = ContinuousClock.now
+            switch step % 50 {
+            case 0, 17, 34: try await write(client, wire, lap)
+            case 25: try await delete(client, wire, lap)
+            default: try await read((step + client) % 6 + 1, wire, lap)
+            }
+            state.withLock { state in
+                state.laps[lap].requests += 1
+                state.laps[lap].times.append(.now - start)
+            }
+            await answers.pass()
+        }
+    }
+
+    private func read(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+        let least = state.withLock { $0.acknowledged[user] ?? 0 }
+        try await wire.send("GET", "/api/users/\(user)")
+        let answer = try await wire.answer()
+        let most = state.withLock { $0.sent[user] ?? 0 }
+        let isRight = answer.status == 200 && (least...most).contains { answer.text == Self.body(user, version: $0) }
+        note("GET", answer, lap, isRight: isRight, "user \(user) in a version of \(least) to \(most)")
+        guard answer.isHit else { return }
+        state.withLock { state in
+            state.laps[lap].hits += 1
+            if user > 4 { state.laps[lap].quietHits += 1 }
+        }
+        await hits.pass()
+    }
+
+    private func write(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+        let version = state.withLock { state in
+            state.sent[user, default: 0] += 1
+            return state.sent[user] ?? 0
+        }
+        try await wire.send("PUT", "/api/users/\(user)", body: #"{"name":"version \#(version)"}"#)
+        let answer = try await wire.answer()
+        state.withLock { $0.acknowledged[user] = version }
+        let isRight = answer.status == 200 && answer.text == #"{"message":"User updated"}"#
+        note("PUT", answer, lap, isRight: isRight, "an update")
+    }
+
+    private func delete(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+        try await wire.send("DELETE", "/api/invalidate/GET:/api/users/\(user)")
+        let answer = try await wire.answer()
+        note("DELETE", answer, lap, isRight: [200, 404, 503].contains(answer.status), "a deletion")
+    }
+
+    private func note(_ method: String, _ answer: Wire.Answer, _ lap: Int, isRight: Bool, _ expected: String) {
+        state.withLock { state in
+            state.laps[lap].statuses["\(method) \(answer.status)", default: 0] += 1
+            guard !isRight, state.laps[lap].wrong.count < 10 else { return }
+            state.laps[lap].wrong.append("\(answer.status) \(answer.text) \(answer.cacheStatus) for \(expected)")
+        }
+    }
+
+    private static func body(_ user: Int, version: Int) -> String {
+        let letters = ["A", "B", "C", "D", "E", "F"]
+        let name = version == 0 ? "Cached User \(letters[user - 1])" : "version \(version)"
+        return #"{"user":{"id":\#(user),"name":"\#(name)"}}"#
+    }
+}

@@ -1,0 +1,83 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderRedis
+import LarderTesting
+import MetricsTestKit
+import NIOCore
+import RedisClient
+import Testing
+
+/// How often a request asks a Redis that does not answer: what it waits is no more than that many timeouts.
+@Suite(.timeLimit(.minutes(3))) struct QuestionTests {
+    static let requests: [(HTTPRequest.Method, String, String?, HTTPResponse.Status, Int)] = [
+        (.get, "/api/users/1", nil, .ok, 1), (.get, "/api/users/1?nocache=true", nil, .ok, 0),
+        (.put, "/api/users/1", #"{"name":"x"}"#, .ok, 1), (.post, "/api/posts/", #"{"title":"x"}"#, .ok, 1),
+        (.delete, "/api/invalidate/GET:/api/users/1", nil, .serviceUnavailable, 2),
+        (.get, "/metrics/cache", nil, .ok, 1),
+    ]
+
+    @Test(arguments: requests)
+    func `a request waits for one question, or two, and the handler has the rest of its time`(
+        _ method: HTTPRequest.Method,
+        _ path: String,
+        _ body: String?,
+        _ status: HTTPResponse.Status,
+        _ questions: Int
+    ) async throws {
+        try await withSilentRedis { client, metrics, _ in
+            let response = try await client.send(method, path, body: body)
+            #expect(response.status == status)
+            #expect(Self.count(metrics, "deadlineExceeded") == questions && Self.count(metrics, "breaker") == 0)
+        }
+        // "answered within its own time plus 50 ms"
+        #expect(RedisStore.Options().timeout * questions < .milliseconds(50))
+    }
+
+    @Test func `once it is known that there are no answers, there are no questions`() async throws {
+        try await withSilentRedis { client, metrics, proxy in
+            for _ in 0..<RedisStore.Options().failureLimit { _ = try await client.send(.get, "/api/users/1") }
+            #expect(Self.count(metrics, "deadlineExceeded") == RedisStore.Options().failureLimit)
+            let bytes = proxy.bytesIn
+            for id in 1...100 {
+                let response = try await client.send(.get, "/api/users/\(id)")
+                #expect(response.status == .ok && !response.isHit)
+            }
+            #expect(Self.count(metrics, "breaker") == 100)
+            #expect(proxy.bytesIn == bytes)
+        }
+    }
+
+    /// The API as it is by default, on a Redis that answers nothing any more, and is tried again only much later.
+    private func withSilentRedis(
+        _ test: @escaping @Sendable (any TestClientProtocol, TestMetrics, SlowProxy) async throws -> Void
+    ) async throws {
+        try await RedisProcess.run { redis in
+            try await SlowProxy.run(to: redis.port) { proxy in
+                let metrics = TestMetrics()
+                var configuration = RedisConfiguration.patient(proxy.port)
+                configuration.heartbeat = .seconds(600)
+                var options = RedisStore.Options()
+                options.retryPause = .seconds(600)
+                let store = try RedisStore(
+                    configuration,
+                    options: options,
+                    metrics: metrics,
+                    logger: .silent,
+                    // Nobody but the requests asks: what the store does of its own accord waits for this clock.
+                    clock: ManualClock().clock
+                )
+                try await serve(Cache(store: store)) { client in
+                    try await eventually("both connections are there") { store.connectionCount == 2 }
+                    proxy.delay(by: .seconds(600))
+                    try await test(client, metrics, proxy)
+                }
+            }
+        }
+    }
+
+    private static func count(_ metrics: TestMetrics, _ reason: String) -> Int64 {
+        metrics.counterTotal(label: "larder_redis_failures", dimensions: [("reason", reason)])
+    }
+}

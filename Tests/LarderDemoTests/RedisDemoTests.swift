@@ -1,0 +1,104 @@
+import Foundation
+import LarderTesting
+import NIOCore
+import NIOPosix
+import Testing
+
+/// The program with a Redis, as a user starts it.
+@Suite(.timeLimit(.minutes(3))) struct RedisDemoTests {
+    @Test func `a Redis that is not there is a line in the log, and is used when it comes`() async throws {
+        try await RedisProcess.run { redis in
+            redis.kill()
+            try await Self.withDemo(on: redis) { demo, port in
+                try await eventually("the log says so: \(demo.output)") {
+                    demo.output.contains("Redis does not answer: going on without it")
+                }
+                for _ in 0..<10 {
+                    let posts = try await Wire.send("GET", "/api/posts/", to: port)
+                    #expect(posts.text == SpecificationTests.posts && !posts.isHit)
+                }
+                try redis.start()
+                try await eventually("there are hits") {
+                    (try? await Wire.send("GET", "/api/posts/", to: port))?.isHit == true
+                }
+                let lines = demo.output.split(separator: "\n").filter { $0.contains("Redis") }
+                #expect(lines.count == 2)
+                #expect(lines.last?.contains("Redis answers again") == true)
+            }
+        }
+    }
+
+    @Test func `asked to end while Redis hangs, it ends`() async throws {
+        try await RedisProcess.run { redis in
+            try await Self.withDemo(on: redis) { demo, port in
+                try await eventually("there are hits") {
+                    (try? await Wire.send("GET", "/api/posts/", to: port))?.isHit == true
+                }
+                redis.signal(SIGSTOP)
+                let put = try await Wire.send("PUT", "/api/users/1", body: #"{"name":"x"}"#, to: port)
+                #expect(put.status == 200)
+                let start = ContinuousClock.now
+                demo.signal(SIGTERM)
+                let status = try await demo.status()
+                #expect(status == 0)
+                #expect(ContinuousClock.now - start < .seconds(20))
+            }
+        }
+    }
+
+    static let namespace = "expected 1 to 64 visible ASCII characters\n"
+    static let address = "an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket\n"
+
+    @Test(
+        arguments: [
+            (["REDIS_URL": ""], "REDIS_URL is empty: leave it out, or give " + address),
+            (
+                ["REDIS_URL": "http://:hunter-two@127.0.0.1"],
+                "its scheme is none of redis, rediss, unix and redis+unix\n"
+            ),
+            (["REDIS_URL": "127.0.0.1:6379"], "there is no scheme in it: it begins with redis://\n"),
+            (["REDIS_URL": "redis://me:hunter-two@127.0.0.1:x"], "the port is not a number from 1 to 65535\n"),
+            (["REDIS_URL": "redis://me:hunter-two@/1"], "there is no host in it\n"),
+            (["REDIS_URL": "redis://hunter-two@127.0.0.1"], "it is written user:password@, or :password@\n"),
+            (["REDIS_URL": "redis://:hunter-two%@127.0.0.1"], "is not followed by two hexadecimal digits\n"),
+            (["REDIS_URL": "redis://:hunter-two@127.0.0.1/hunter-two"], "the database is not a number\n"),
+            (
+                ["LARDER_NAMESPACE": ""],
+                "LARDER_NAMESPACE is empty: leave it out, or give 1 to 64 visible ASCII characters\n"
+            ),
+            (["LARDER_NAMESPACE": "my cache:"], "LARDER_NAMESPACE=my cache: is wrong: " + namespace),
+            (["LARDER_NAMESPACE": "two\nlines"], "LARDER_NAMESPACE=two\u{FFFD}lines is wrong: " + namespace),
+            (
+                ["LARDER_NAMESPACE": String(repeating: "x", count: 65)],
+                "LARDER_NAMESPACE=" + String(repeating: "x", count: 65) + " is wrong: " + namespace
+            ),
+        ] as [([String: String], String)]
+    )
+    func `a wrong address or namespace is one line without the password, and the status of a wrong configuration`(
+        _ environment: [String: String],
+        _ end: String
+    ) async throws {
+        try await DemoProcess.run(environment) { demo in
+            let status = try await demo.status()
+            #expect(status == EX_CONFIG)
+            #expect(demo.output.hasPrefix("larder-demo: ") && demo.output.hasSuffix(end))
+            #expect(demo.output.count { $0 == "\n" } == 1)
+            #expect(!demo.output.contains("hunter-two"))
+        }
+    }
+
+    private static func withDemo(
+        on redis: RedisProcess,
+        _ test: @escaping (DemoProcess, Int) async throws -> Void
+    ) async throws {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(channel.localAddress?.port)
+        try await channel.close()
+        let environment = ["PORT": "\(port)", "REDIS_URL": "redis://127.0.0.1:\(redis.port)"]
+        try await DemoProcess.run(environment) { demo in
+            try await demo.listens(on: port)
+            try await test(demo, port)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderRedis
+import LarderTesting
+import RedisClient
+import Testing
+
+/// How long Redis keeps what the specification says, by the clock of Redis.
+@Suite(.timeLimit(.minutes(3))) struct RedisLifetimeTests {
+    @Test(arguments: [
+        ("/api/users/1", SpecificationTests.user, "larder:GET:/api/users/1", 120),
+        ("/api/posts/", SpecificationTests.posts, "larder:GET:/api/posts/", 90),
+    ]) func `GET gives what it should, and Redis is told to keep it for as long as the route says`(
+        _ path: String,
+        _ body: String,
+        _ key: String,
+        _ seconds: Int
+    ) async throws {
+        try await withRedis { redis, store, client in
+            try await serve(Cache(store: store)) { api in
+                try await eventually("the store is connected") { store.isAvailable }
+                let first = try await api.send(.get, path)
+                #expect(first.status == .ok && first.text == body && !first.isHit)
+                #expect(first.headers[.cacheControl] == nil)
+                let second = try await api.send(.get, path)
+                #expect(second.status == .ok && second.text == body && second.isHit)
+                guard case .expires(let left) = try await client.pttl(key, deadline: .seconds(30)) else {
+                    Issue.record("\(key) does not expire")
+                    return
+                }
+                #expect(left <= .seconds(seconds) && left > .seconds(seconds - 60))
+                #expect(try await api.metrics().totalCachedKeys == 1)
+            }
+        }
+    }
+
+    @Test func `what has expired in Redis is a miss, and is counted no more`() async throws {
+        try await withRedis { redis, store, client in
+            let cache = Cache(store: store)
+            let router = Router()
+            let renders = Renders()
+            router.group("short").cached(by: cache, for: .seconds(1)).get { _, _ in "\(await renders.next())" }
+            router.group("long").cached(by: cache, for: .seconds(600)).get { _, _ in "long" }
+            router.addCacheAdministration(of: cache, access: .token(try #require(BearerToken("0123456789abcdef"))))
+            var application = Application(router: router, logger: .silent)
+            application.addServices(cache)
+            try await application.test(.live) { api in
+                try await eventually("the store is connected") { store.isAvailable }
+                let admin: HTTPFields = [.authorization: "Bearer 0123456789abcdef"]
+                _ = try await api.send(.get, "/long")
+                // A machine that stands still for a second in between has to be asked again.
+                var hits = 0
+                var last = try await api.send(.get, "/short")
+                while hits == 0 {
+                    let next = try await api.send(.get, "/short")
+                    if next.isHit, next.text == last.text { hits += 1 }
+                    last = next
+                }
+                try await eventually("Redis has let it go") {
+                    (try? await client.pttl("larder:GET:/short", deadline: .seconds(30))) == .noSuchKey
+                }
+                let metrics = try await api.send(.get, "/metrics/cache", admin)
+                #expect(metrics.text.hasSuffix(#""total_cached_keys":1}"#))
+                let fresh = try await api.send(.get, "/short")
+                #expect(!fresh.isHit && fresh.text != last.text)
+                #expect(try await api.send(.get, "/long").isHit)
+            }
+        }
+    }
+
+    private actor Renders {
+        private var count = 0
+
+        func next() -> Int {
+            count += 1
+            return count
+        }
+    }
+
+    /// A server, a store on it, and a client that looks at what the store has put there.
+    private func withRedis(
+        _ test: @escaping @Sendable (RedisProcess, RedisStore, RedisClient) async throws -> Void
+    ) async throws {
+        try await RedisProcess.run { redis in
+            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+            try await withClient(of: redis) { client in try await test(redis, store, client) }
+        }
+    }
+}

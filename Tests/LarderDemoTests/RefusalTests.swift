@@ -1,0 +1,143 @@
+import Foundation
+import LarderRedis
+import LarderTesting
+import Logging
+import RedisClient
+import Testing
+
+/// A Redis that answers with errors, under load.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct RefusalTests {
+    /// Refusals count as over after two seconds without one.
+    private static var options: RedisStore.Options {
+        var options = RedisStore.Options.patient
+        options.retryPause = .milliseconds(200)
+        return options
+    }
+
+    @Test func `out of memory: what is there is served, what is written is invalidated, and nothing is added`()
+        async throws
+    {
+        try await RedisProcess.run(["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"]) { redis in
+            try await withClient(of: redis) { client in
+                try await FaultScene.run(on: redis, options: Self.options) { scene in
+                    let laps = try await scene.ride(
+                        begin: { try await Self.fill(client) },
+                        settled: { scene.count("larder_redis_refusals", "code", "OOM") > 0 },
+                        end: { try await Self.empty(client) }
+                    )
+                    scene.expectAllRight(laps)
+                    #expect(laps.all.allSatisfy { $0.count("DELETE 503") == 0 })
+                    #expect(laps.during.quietHits > 0 && laps.after.hits > laps.after.quietHits)
+                    try await eventually("the log says that it is over") {
+                        scene.log.lines(from: .info).last == "info: Redis refuses no more"
+                    }
+                    #expect(
+                        scene.log.lines(from: .info) == [
+                            "info: Redis is connected", "warning: Redis refuses", "info: Redis refuses no more",
+                        ]
+                    )
+                }
+            }
+        }
+    }
+
+    /// Writes until Redis takes no more, and lets it be as small as it is full.
+    private static func fill(_ client: RedisClient) async throws {
+        let block = RedisCommand.Argument.text(String(repeating: "x", count: 1 << 20))
+        for number in 0..<100 {
+            let reply = try await client.send(
+                RedisCommand("SET", .text("block:\(number)"), block),
+                deadline: .seconds(30)
+            )
+            if case .error(let error) = reply {
+                #expect(error.code == "OOM")
+                break
+            }
+        }
+        // What is invalidated gives its memory back, and that must not do for what is stored.
+        try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "32mb"), deadline: .seconds(30)).ok()
+    }
+
+    private static func empty(_ client: RedisClient) async throws {
+        try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "64mb"), deadline: .seconds(30)).ok()
+        _ = try await client.send(.del((0..<100).map { "block:\($0)" }), deadline: .seconds(30)).integer()
+    }
+
+    @Test func `a replica is not asked any more once it has refused a write`() async throws {
+        try await RedisProcess.run { redis in
+            try await withClient(of: redis) { client in
+                try await FaultScene.run(on: redis) { scene in
+                    let laps = try await scene.ride(
+                        begin: {
+                            let replicate = RedisCommand("REPLICAOF", "127.0.0.1", "1")
+                            try await client.send(replicate, deadline: .seconds(30)).ok()
+                        },
+                        settled: { !scene.store.isAvailable },
+                        end: {
+                            let promote = RedisCommand("REPLICAOF", "NO", "ONE")
+                            try await client.send(promote, deadline: .seconds(30)).ok()
+                        }
+                    )
+                    scene.expectAllRight(laps)
+                    scene.expectSaidOnce()
+                    #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
+                    #expect(scene.log.count(of: "READONLY") > 0)
+                }
+            }
+        }
+    }
+
+    @Test func `loading: nothing is asked of it before it is through`() async throws {
+        // A thousand keys that take two milliseconds each, and a look at who asks after every few.
+        let arguments = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"]
+        try await RedisProcess.run(arguments) { redis in
+            try await FaultScene.run(on: redis) { scene in
+                try await withClient(of: redis) { client in
+                    let value = RedisCommand.Argument.text(String(repeating: "x", count: 200))
+                    let keys = (0..<1_000).map { RedisCommand("SET", .text("other:\($0)"), value) }
+                    _ = try await client.pipeline(keys, deadline: .seconds(30))
+                    try await client.send(RedisCommand("SAVE"), deadline: .seconds(30)).ok()
+                }
+                let laps = try await scene.ride(
+                    begin: {
+                        redis.kill()
+                        try redis.start()
+                    },
+                    settled: { scene.log.count(of: "LOADING") > 0 },
+                    end: {}
+                )
+                scene.expectAllRight(laps)
+                scene.expectSaidOnce()
+            }
+        }
+    }
+
+    @Test func `a password that is right no more`() async throws {
+        let password = "correct-horse"
+        try await RedisProcess.run(["--requirepass", password]) { redis in
+            try await withClient(of: redis, password: password) { client in
+                try await FaultScene.run(on: redis) {
+                    $0.credentials = RedisConfiguration.Credentials(password: password)
+                } _: { scene in
+                    let laps = try await scene.ride(
+                        begin: {
+                            let change = RedisCommand("CONFIG", "SET", "requirepass", "battery-staple")
+                            let cut = RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                            try await client.send(change, deadline: .seconds(30)).ok()
+                            _ = try await client.send(cut, deadline: .seconds(30)).integer()
+                        },
+                        settled: { scene.log.count(of: "WRONGPASS") > 0 && !scene.store.isAvailable },
+                        end: {
+                            let change = RedisCommand("CONFIG", "SET", "requirepass", .text(password))
+                            try await client.send(change, deadline: .seconds(30)).ok()
+                        }
+                    )
+                    scene.expectAllRight(laps)
+                    scene.expectSaidOnce()
+                    #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
+                    #expect(scene.log.count(of: password) == 0)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import HTTPTypes
+import HummingbirdTesting
+import Larder
+import LarderDemo
+import LarderRedis
+import LarderTesting
+import Logging
+import RedisClient
+import Testing
+
+/// Two servers with a store each on one Redis, over data that they share: as two processes would be that have one
+/// database.
+@Suite(.timeLimit(.minutes(3))) struct TwoProcessTests {
+    @Test func `no read that begins after a write was answered sees less than it, whoever wrote and whoever reads`()
+        async throws
+    {
+        try await withTwo { first, second in
+            try await Load.run(on: try #require(first.port), try #require(second.port)) { load in
+                await load.answers(3_000)
+                let lap = load.lap()[0]
+                #expect(lap.wrong.isEmpty && lap.hits > 300 && lap.requests >= 3_000)
+                #expect(
+                    lap.count("GET 200") + lap.count("PUT 200") + lap.count("DELETE 200") + lap.count("DELETE 404")
+                        == lap.statuses.values.reduce(0, +)
+                )
+                #expect(lap.count("PUT 200") > 100 && lap.count("DELETE 200") > 0)
+            }
+        }
+    }
+
+    @Test func `what one has stored is a hit in the other, and what it has written or deleted is a miss`() async throws
+    {
+        try await withTwo { first, second in
+            for (one, other, name) in [(first, second, "by one"), (second, first, "by the other")] {
+                #expect(try await !one.send(.get, "/api/users/1").isHit)
+                #expect(try await other.send(.get, "/api/users/1").isHit)
+                let put = try await one.send(.put, "/api/users/1", body: #"{"name":"\#(name)"}"#)
+                #expect(put.status == .ok)
+                let read = try await other.send(.get, "/api/users/1")
+                #expect(!read.isHit && read.text == #"{"user":{"id":1,"name":"\#(name)"}}"#)
+                #expect(try await one.send(.get, "/api/users/1").isHit)
+                #expect(try await one.send(.delete, "/api/invalidate/GET:/api/users/1").status == .ok)
+                #expect(try await other.send(.delete, "/api/invalidate/GET:/api/users/1").status == .notFound)
+            }
+        }
+    }
+
+    @Test func `the keys that both keep are counted once, by either, and requests by who answered them`() async throws {
+        try await withTwo { first, second in
+            for id in 1...5 {
+                _ = try await first.send(.get, "/api/users/\(id)")
+                _ = try await second.send(.get, "/api/users/\(id + 2)")
+            }
+            let metrics = [try await first.metrics(), try await second.metrics()]
+            #expect(metrics.map(\.totalCachedKeys) == [7, 7])
+            #expect(metrics.map { $0.hits + $0.misses } == [5, 5])
+            #expect(metrics.reduce(0) { $0 + $1.misses } == 7)
+        }
+    }
+
+    private func withTwo(
+        _ test: @escaping @Sendable (any TestClientProtocol, any TestClientProtocol) async throws -> Void
+    ) async throws {
+        try await RedisProcess.run { redis in
+            let repository = Repository()
+            let stores = try (0..<2).map { _ in
+                try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+            }
+            try await serve(Cache(store: stores[0]), repository: repository) { first in
+                try await serve(Cache(store: stores[1]), repository: repository) { second in
+                    try await eventually("both are connected") { stores.allSatisfy(\.isAvailable) }
+                    try await test(first, second)
+                }
+            }
+        }
+    }
+}
