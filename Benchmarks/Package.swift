@@ -18,6 +18,7 @@ let package = Package(
             dependencies: [
                 .product(name: "Larder", package: "larder"),
                 .product(name: "LarderHummingbird", package: "larder"),
+                .product(name: "LarderRedis", package: "larder"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
