@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 
-.PHONY: help run test test-core test-redis test-tsan bench tools format
+.PHONY: help run test test-core test-redis test-tsan bench bench-faults tools format
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +40,10 @@ bench: tools ## what hits cost beside the bare route, in instructions (valgrind)
 	@command -v valgrind >/dev/null || { echo "make bench needs valgrind" >&2; exit 1; }
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks"
+
+bench-faults: tools ## what requests wait for a Redis that fails
+	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" faults
 
 format: ## lay the sources out
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources

@@ -5,8 +5,8 @@ import Foundation
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder-benchmarks",
-        abstract: "Measures what a hit costs, beside the bare route that returns the same bytes.",
-        subcommands: [Compare.self, Serve.self],
+        abstract: "Measures what a cached answer costs, beside the bare route that returns the same bytes.",
+        subcommands: [Compare.self, Serve.self, Faults.self],
         defaultSubcommand: Compare.self
     )
 }

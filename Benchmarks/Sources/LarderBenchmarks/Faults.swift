@@ -1,0 +1,154 @@
+import ArgumentParser
+import Foundation
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderRedis
+import Logging
+import NIOCore
+import NIOPosix
+
+/// What a Redis that fails costs a request, beside the same request in a process that has no cache.
+struct Faults: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measures what requests wait for a Redis that fails, beside the route without a cache."
+    )
+
+    @Option(help: "The requests of each measurement.")
+    var requests = 2_000
+
+    func run() throws {
+        let end = DispatchSemaphore(value: 0)
+        Task {
+            do { try await measure() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+            end.signal()
+        }
+        end.wait()
+    }
+
+    private func measure() async throws {
+        let redis = try RedisServer()
+        defer { redis.end() }
+        let proxy = try await DelayingProxy(to: redis.port)
+        var logger = Logger(label: "benchmarks")
+        logger.logLevel = .critical
+        let store = try RedisStore("redis://127.0.0.1:\(proxy.port)", logger: logger)
+        let cache = Cache(store: store, logger: logger)
+        let ports = AsyncStream.makeStream(of: Int.self)
+        let application = Self.application(cache, logger: logger) { ports.continuation.yield($0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.runService(gracefulShutdownSignals: []) }
+            guard let port = await ports.stream.first(where: { _ in true }) else { return }
+            print("Redis is      | route  | requests | median ms | 99 % ms | most ms | hits")
+            try await measure("there", port)
+            redis.send(SIGSTOP)
+            try await measure("hung", port)
+            redis.send(SIGCONT)
+            try await recovered(store)
+            proxy.delay = .milliseconds(200)
+            try await measure("200 ms slow", port)
+            proxy.delay = .zero
+            try await recovered(store)
+            try redis.ask("CONFIG", "SET", "maxmemory", "1")
+            try await measure("full", port)
+            try redis.ask("CONFIG", "SET", "maxmemory", "0")
+            try redis.ask("REPLICAOF", "127.0.0.1", "1")
+            try await measure("read-only", port)
+            try redis.ask("REPLICAOF", "NO", "ONE")
+            try await recovered(store)
+            redis.send(SIGKILL)
+            try await measure("killed", port)
+            group.cancelAll()
+        }
+    }
+
+    /// Both routes, each from four connections.
+    private func measure(_ name: String, _ port: Int) async throws {
+        for path in ["/bare/", "/cached/"] {
+            let count = requests / 4
+            let (times, hits) = try await Task.detached {
+                let results = Results()
+                DispatchQueue.concurrentPerform(iterations: 4) { worker in
+                    do {
+                        let connection = try Connection(port: port)
+                        for number in 0..<count {
+                            let start = ContinuousClock.now
+                            // Half of the keys are asked for again.
+                            let answer = try connection.get(
+                                "\(path)\(worker)-\(number / 2)-\(name.filter { $0 != " " })"
+                            )
+                            guard answer.head.hasPrefix("HTTP/1.1 200") else {
+                                throw BenchmarkError(description: "\(path) is not answered by a 200")
+                            }
+                            results.add(ContinuousClock.now - start, isHit: answer.head.contains("; hit"))
+                        }
+                    } catch {
+                        results.fail(error)
+                    }
+                }
+                return try results.finish()
+            }.value
+            func milliseconds(_ place: Int) -> String {
+                let (seconds, attoseconds) = times[min(place, times.count - 1)].components
+                return String(format: "%.2f", Double(seconds) * 1_000 + Double(attoseconds) / 1e15)
+            }
+            let route = path == "/bare/" ? "bare" : "cached"
+            let columns = [
+                name.padding(toLength: 13, withPad: " ", startingAt: 0),
+                route.padding(toLength: 6, withPad: " ", startingAt: 0), "\(times.count)",
+                milliseconds(times.count / 2), milliseconds(times.count * 99 / 100), milliseconds(times.count - 1),
+                "\(hits)",
+            ]
+            print(columns.joined(separator: " | "))
+        }
+    }
+
+    private func recovered(_ store: RedisStore) async throws {
+        while !store.isAvailable || store.pendingInvalidations > 0 { try await Task.sleep(for: .milliseconds(100)) }
+    }
+
+    private static func application(
+        _ cache: Cache,
+        logger: Logger,
+        onPort: @escaping @Sendable (Int) -> Void
+    ) -> some ApplicationProtocol {
+        let router = Router()
+        let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
+        router.get("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }
+        router.group("cached/:id").cached(by: cache, for: .seconds(600)).get { _, _ in
+            Response(status: .ok, body: ResponseBody(byteBuffer: body))
+        }
+        var application = Application(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { onPort($0.localAddress?.port ?? 0) },
+            logger: logger
+        )
+        application.addServices(cache)
+        return application
+    }
+}
+
+/// What several threads measured.
+private final class Results: @unchecked Sendable {
+    private let lock = NSLock()
+    private var times: [Duration] = []
+    private var hits = 0
+    private var failure: (any Error)?
+
+    func add(_ time: Duration, isHit: Bool) {
+        lock.withLock {
+            times.append(time)
+            if isHit { hits += 1 }
+        }
+    }
+
+    func fail(_ error: any Error) { lock.withLock { failure = error } }
+
+    func finish() throws -> (times: [Duration], hits: Int) {
+        try lock.withLock {
+            if let failure { throw failure }
+            return (times.sorted(), hits)
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import NIOCore
+import NIOPosix
+
+/// A redis-server of a measurement's own.
+final class RedisServer {
+    let port = Int.random(in: 10_000..<32_000)
+    private let process = Process()
+
+    init() throws {
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", ""]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        for _ in 0..<100 where (try? ask("PING")) == nil { Thread.sleep(forTimeInterval: 0.05) }
+    }
+
+    func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    /// Runs a command by redis-cli.
+    func ask(_ words: String...) throws {
+        let client = Process()
+        client.executableURL = URL(filePath: "/usr/bin/env")
+        client.arguments = ["redis-cli", "-e", "-p", "\(port)"] + words
+        client.standardOutput = FileHandle.nullDevice
+        client.standardError = FileHandle.nullDevice
+        try client.run()
+        client.waitUntilExit()
+        guard client.terminationStatus == 0 else {
+            throw BenchmarkError(description: "Redis refuses \(words.joined(separator: " "))")
+        }
+    }
+
+    func end() {
+        if process.isRunning { send(SIGKILL) }
+        process.waitUntilExit()
+    }
+}
+
+/// Hands on what goes in, and holds back what comes out.
+final class DelayingProxy: @unchecked Sendable {
+    private let lock = NSLock()
+    private var held = TimeAmount.zero
+    private(set) var port = 0
+
+    /// How long what the server says is held back.
+    var delay: TimeAmount {
+        get { lock.withLock { held } }
+        set { lock.withLock { held = newValue } }
+    }
+
+    init(to target: Int) async throws {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { client in
+                ClientBootstrap(group: client.eventLoop)
+                    .channelInitializer { server in
+                        server.eventLoop.makeCompletedFuture {
+                            try server.pipeline.syncOperations.addHandler(Relay(to: client) { self.delay })
+                        }
+                    }
+                    .connect(host: "127.0.0.1", port: target)
+                    .flatMap { server in
+                        client.eventLoop.makeCompletedFuture {
+                            try client.pipeline.syncOperations.addHandler(Relay(to: server) { .zero })
+                        }
+                    }
+                    .flatMap { client.setOption(.autoRead, value: true) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+}
+
+private final class Relay: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let peer: any Channel
+    private let delay: @Sendable () -> TimeAmount
+    private var last = NIODeadline.uptimeNanoseconds(0)
+
+    init(to peer: any Channel, _ delay: @escaping @Sendable () -> TimeAmount) {
+        (self.peer, self.delay) = (peer, delay)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let (bytes, peer) = (unwrapInboundIn(data), peer)
+        last = max(last, context.eventLoop.now + delay())
+        context.eventLoop.scheduleTask(deadline: last) { peer.writeAndFlush(bytes, promise: nil) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { peer.close(promise: nil) }
+}
