@@ -9,8 +9,9 @@ import Synchronization
 
 /// Responses in a Redis server that several processes share, with one ledger of what was invalidated.
 ///
-/// A hit is one round trip. While Redis is away, slow or refuses, nothing is found and nothing is stored, and no request
-/// waits for it longer than a few times the timeout; invalidations wait, and go out before anything is found again.
+/// A hit is one round trip. While Redis is away, slow or refuses, nothing is found and nothing is stored, and no
+/// request waits for it longer than a few times the timeout; invalidations wait, and go out before anything is found
+/// again.
 ///
 /// The server has to be Redis 7 or later, or Valkey, and a primary: one that evicts should evict only what expires
 /// (`maxmemory-policy volatile-lru`), since without its ledger everything kept is dead.
