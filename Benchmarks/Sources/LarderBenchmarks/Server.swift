@@ -46,7 +46,7 @@ struct Serve: ParsableCommand {
         if whileRead {
             Thread.detachNewThread {
                 _ = try? FileHandle.standardInput.readToEnd()
-                exit(0)
+                Foundation.exit(0)
             }
         }
         Task {
