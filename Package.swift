@@ -97,7 +97,9 @@ let package = Package(
         .testTarget(
             name: "LarderRedisTests",
             dependencies: [
-                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, logging,
+                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, nioPosix,
+                logging, metrics,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings
         ),

@@ -60,14 +60,14 @@ extension Birth.Epoch {
 }
 
 extension RESPValue {
-    /// A score of the ledger; nil where there is none.
+    /// A score of the ledger; nil where there is none. From 2^53 on a score does not count: one more is the same again.
     fileprivate func number() throws(RedisError) -> UInt64? {
         switch self {
         case .null: return nil
         case .double(let score):
-            if let number = UInt64(exactly: score), number <= 1 << 53 { return number }
+            if let number = UInt64(exactly: score), number < 1 << 53 { return number }
         case .bulk(let bytes):
-            if let number = UInt64(String(buffer: bytes)), number <= 1 << 53 { return number }
+            if let number = UInt64(String(buffer: bytes)), number < 1 << 53 { return number }
         case .error(let error): throw RedisError(.refused, "the ledger cannot be read", underlying: error)
         default: break
         }

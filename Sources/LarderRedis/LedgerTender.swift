@@ -65,7 +65,9 @@ extension LedgerTender {
             if let reading = try LedgerReading(reply, of: members) { return reading }
         } catch {
             // Something else where the ledger should be is no ledger, like nothing at all.
-            guard error.reply?.code == "WRONGTYPE" else { return nil }
+            let isForeign = error.reply?.code == "WRONGTYPE"
+            if isForeign || error.reply == nil { metrics.unreadable("ledger") }
+            guard isForeign else { return nil }
         }
         guard let begun = await failsafe.ask([open])?.first else { return nil }
         return (try? LedgerReading(begun)) ?? nil

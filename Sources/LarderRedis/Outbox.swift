@@ -48,11 +48,15 @@ struct Outbox {
         for cover in covers where (waiting[cover] ?? .max) <= turn { waiting[cover] = nil }
         delivered.append((covers, now))
         deliveredCount += covers.count
-        if deliveredCount > limit { overflowedUntil = now + memory }
-        while let oldest = delivered.first, deliveredCount > limit || oldest.at + memory <= now {
-            deliveredCount -= oldest.covers.count
-            delivered.removeFirst()
-        }
+        while let oldest = delivered.first, oldest.at + memory <= now { forget(oldest.covers) }
+        guard deliveredCount > limit else { return }
+        overflowedUntil = now + memory
+        while let oldest = delivered.first, deliveredCount > limit { forget(oldest.covers) }
+    }
+
+    private mutating func forget(_ oldest: [Cover]) {
+        deliveredCount -= oldest.count
+        delivered.removeFirst()
     }
 
     /// What goes out to a server that was just met: all that waits, and all that was delivered of late.

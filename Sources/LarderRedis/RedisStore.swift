@@ -206,7 +206,7 @@ extension RedisStore {
     /// The variants in a hash, the newest first; what is no entry of ours is counted and passed over.
     private func variants(in reply: RESPValue, of key: CacheKey) -> [CacheEntry] {
         guard case .map(let pairs) = reply else {
-            if case .error = reply { metrics.unreadable("type") }
+            if case .error(let error) = reply, error.code == "WRONGTYPE" { metrics.unreadable("type") }
             return []
         }
         var places: [String: Int] = [:]

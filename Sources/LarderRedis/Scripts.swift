@@ -16,7 +16,11 @@ enum Scripts {
     /// kept so far is dead then, and not counted any more.
     private static let begin = """
         local function begin(ledger, index, epoch1, epoch2, run)
-          local isLedger = redis.call('TYPE', ledger).ok == 'zset' and redis.call('ZSCORE', ledger, '~n')
+          local isLedger = redis.call('TYPE', ledger).ok == 'zset'
+          local parts = isLedger and redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor') or {}
+          for _, part in ipairs(parts) do
+            isLedger = isLedger and part and part:match('^%d+$') and tonumber(part) < 9007199254740992
+          end
           if isLedger and run ~= '' and not redis.call('ZSCORE', ledger, '~run:' .. run) then isLedger = false end
           if not isLedger then
             redis.call('UNLINK', ledger, index)
@@ -27,6 +31,15 @@ enum Scripts {
         local function standing(ledger)
           local s = redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor')
           return {s[1], s[2], s[3], s[4]}
+        end
+
+        """
+
+    /// `clear(index)`: makes room for an index where somebody else has put something.
+    private static let clear = """
+        local function clear(index)
+          local type = redis.call('TYPE', index).ok
+          if type ~= 'zset' and type ~= 'none' then redis.call('UNLINK', index) end
         end
 
         """
@@ -44,8 +57,9 @@ enum Scripts {
     /// Keys: ledger, index, entries…; arguments: epoch (2), run, the most stamps to remember, covers…. Replies as
     /// ``LedgerReading`` reads.
     static let invalidate = RedisScript(
-        "#!lua flags=allow-oom\n" + begin + """
+        "#!lua flags=allow-oom\n" + begin + clear + """
             local ledger = KEYS[1]
+            clear(KEYS[2])
             begin(ledger, KEYS[2], ARGV[1], ARGV[2], ARGV[3])
             local n = redis.call('ZINCRBY', ledger, 1, '~n')
             for i = 5, #ARGV do
@@ -70,7 +84,7 @@ enum Scripts {
     /// Keys: entry, index, ledger; arguments: value, the variant's field, its rule, time to live in milliseconds, the
     /// most variants, birth (epoch 2, number), covers…. Replies 1 or 0, alive or not, and as ``LedgerReading`` reads.
     static let save = RedisScript(
-        "#!lua\n" + """
+        "#!lua\n" + clear + """
             local entry, index, ledger = KEYS[1], KEYS[2], KEYS[3]
             local value, field, rule, ttl, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
             local asked = {'~epoch1', '~epoch2', '~n', '!floor'}
@@ -83,6 +97,7 @@ enum Scripts {
             local reply = {isAlive and 1 or 0, s[1], s[2], s[3], s[4]}
             if not isAlive then return reply end
 
+            clear(index)
             local kept = {}
             if rule == '' or ttl <= 0 or redis.call('TYPE', entry).ok ~= 'hash' then
               redis.call('UNLINK', entry)
@@ -141,8 +156,9 @@ enum Scripts {
     /// Brings the index up to date with what Redis has expired or evicted: the first hundred that are over, and twenty
     /// taken at random. Keys: index. Replies how many it took out.
     static let sweep = RedisScript(
-        "#!lua flags=allow-oom\n" + """
+        "#!lua flags=allow-oom\n" + clear + """
             local index = KEYS[1]
+            clear(index)
             local time = redis.call('TIME')
             local now = time[1] * 1000 + math.floor(time[2] / 1000)
             local over = redis.call('ZRANGE', index, '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, 100)

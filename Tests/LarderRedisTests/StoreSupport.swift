@@ -1,24 +1,43 @@
+import CoreMetrics
+import HTTPTypes
 import Larder
-import LarderRedis
 import LarderTesting
 import Logging
+import NIOCore
 import RedisClient
 
+@testable import LarderRedis
+
 /// Runs stores on a server, each as a process of its own would, until `body` is through.
+/// - Parameters:
+///   - metrics: where all of them count.
+///   - clock: what they wait by between their rounds: one that stands still keeps them from asking by themselves.
+///   - port: where they look for the server, if not where it is.
 func withStores(
     _ count: Int,
     on redis: RedisProcess,
     _ limits: StoreLimits = StoreLimits(),
     options: RedisStore.Options = .patient,
+    metrics: any MetricsFactory = NOOPMetricsHandler.instance,
+    clock: WallClock = .system,
+    port: Int? = nil,
     _ body: ([RedisStore]) async throws -> Void
 ) async throws {
     var options = options
     options.entryLimit = limits.entryLimit
     options.stampLimit = limits.stampLimit
     options.variantLimit = limits.variantLimit
+    var configuration = RedisConfiguration.patient(port ?? redis.port)
+    configuration.connections = options.connections
+    configuration.heartbeat = .seconds(3_600)
     let stores = try (0..<count).map { _ in
-        try RedisStore(.patient(redis.port), options: options, logger: .silent)
+        try RedisStore(configuration, options: options, metrics: metrics, logger: .silent, clock: clock)
     }
+    try await withRunning(stores) { try await body(stores) }
+}
+
+/// Runs stores until `body` is through.
+func withRunning(_ stores: [RedisStore], _ body: () async throws -> Void) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
         for store in stores {
             group.addTask { try await store.run() }
@@ -26,7 +45,7 @@ func withStores(
         for store in stores {
             try await eventually("the store is connected") { store.isAvailable }
         }
-        try await body(stores)
+        try await body()
         group.cancelAll()
     }
 }
@@ -42,4 +61,95 @@ extension RedisStore.Options {
 
 extension Logger {
     static let silent = Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
+}
+
+/// Somebody else on the same server: what an operator types into redis-cli.
+struct Stranger {
+    private let client: RedisClient
+
+    /// Comes to a server, and goes after `body`.
+    static func meets(_ redis: RedisProcess, _ body: (Stranger) async throws -> Void) async throws {
+        let client = try RedisClient(.patient(redis.port), logger: .silent)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await client.run() }
+            try await eventually("the stranger is connected") { client.status.phase == .connected }
+            try await body(Stranger(client: client))
+            group.cancelAll()
+        }
+    }
+
+    /// Sends a command; an error of the server is thrown.
+    @discardableResult
+    func send(_ name: String, _ arguments: RedisCommand.Argument...) async throws -> RESPValue {
+        try await send(RedisCommand(name, arguments))
+    }
+
+    @discardableResult
+    func send(_ command: RedisCommand) async throws -> RESPValue {
+        let reply = try await client.send(command, deadline: .seconds(30))
+        if case .error(let error) = reply { throw error }
+        return reply
+    }
+
+    /// Every key on the server with its type.
+    func keys() async throws -> [String: String] {
+        var types: [String: String] = [:]
+        for key in try await send("KEYS", "*").elements() {
+            types[try key.text()] = try await send("TYPE", .text(try key.text())).text()
+        }
+        return types
+    }
+
+    /// The milliseconds that a key still lives: -1 for ever, -2 not at all.
+    func milliseconds(left key: String) async throws -> Int64 { try await send("PTTL", .text(key)).integer() }
+
+    /// A field of a hash.
+    func field(_ field: String, of key: String) async throws -> ByteBuffer? {
+        try await send("HGET", .text(key), .text(field)).bytes()
+    }
+}
+
+extension CacheAddress {
+    /// The address of a GET of a target.
+    init(_ target: String, tags: [CacheTag] = []) {
+        self.init(key: CacheKey("GET:\(target)") ?? .example, target: target, tags: tags)
+    }
+}
+
+extension RedisStore {
+    /// Keeps a text at a target, as a fill that began now would; whether it is alive.
+    @discardableResult
+    func keep(
+        _ text: String,
+        at target: String,
+        born: Birth? = nil,
+        freshFor: Duration = .seconds(60),
+        tags: [CacheTag] = [],
+        language: String? = nil
+    ) async -> Bool {
+        let (address, now) = (CacheAddress(target), WallClock.system.now)
+        let birth = if let born { born } else { await load(address, at: now).birth }
+        let entry = CacheEntry.sample(
+            text,
+            at: address,
+            born: birth,
+            now: now,
+            freshFor: freshFor,
+            tags: tags,
+            request: language.map { [.acceptLanguage: $0] } ?? [:],
+            language == nil ? [:] : [.vary: "Accept-Language"]
+        )
+        return await save(entry, at: now).isAlive
+    }
+
+    /// The texts at a target, the newest first.
+    func texts(at target: String) async -> [String] {
+        await load(CacheAddress(target), at: WallClock.system.now).entries.map(\.text)
+    }
+
+    /// Where the invalidations stand.
+    func birth() async -> Birth { await load(CacheAddress("/nothing"), at: WallClock.system.now).birth }
+
+    /// The number of keys kept.
+    func count() async -> Int { await count(at: WallClock.system.now) }
 }

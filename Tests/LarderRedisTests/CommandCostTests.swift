@@ -1,0 +1,103 @@
+import Larder
+import LarderTesting
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// No command walks what is kept, however much that is.
+@Suite(.timeLimit(.minutes(5))) struct CommandCostTests {
+    /// What Redis' processor spent on the operations of a store, a time each: what a machine that is busy with something
+    /// else takes from a server shows in all of them, so the least of several rounds is compared.
+    private func cost(of store: RedisStore, _ stranger: Stranger) async throws -> [String: Double] {
+        let operations: [(String, @Sendable () async throws -> Void)] = [
+            ("key", { try await store.invalidate([.key(CacheAddress("/some/1").key)]) }),
+            ("path", { try await store.invalidate([.path("/some/2")]) }),
+            ("prefix", { try await store.invalidate([.prefix("/some")]) }),
+            ("tag", { try await store.invalidate([.tag("some")]) }),
+            ("everything", { try await store.invalidate([.everything]) }),
+            ("remove", { _ = try await store.remove(CacheAddress("/some/3").key, at: WallClock.system.now) }),
+            ("count", { _ = await store.count() }),
+            ("fill", { await store.keep("v0", at: "/some/hit", tags: ["late"]) }),
+            ("hit", { _ = await store.texts(at: "/some/hit") }),
+            ("sweep", { try await stranger.send(.run(Scripts.sweep, keys: ["larder:index"])) }),
+        ]
+        var least: [String: Double] = [:]
+        for (name, operation) in operations {
+            for _ in 0..<5 {
+                try await stranger.send("CONFIG", "RESETSTAT")
+                for _ in 0..<10 { try await operation() }
+                let spent = try await microseconds(stranger)
+                least[name] = min(spent, least[name] ?? .infinity)
+            }
+        }
+        return least
+    }
+
+    /// The microseconds of all commands since the last reset, but for those that asked for it.
+    private func microseconds(_ stranger: Stranger) async throws -> Double {
+        let text = try await stranger.send("INFO", "commandstats").text()
+        var sum = 0.0
+        for line in text.split(whereSeparator: \.isNewline) where line.contains("usec=") {
+            // What a script calls is in the time of the script.
+            let name = line.prefix { $0 != ":" }.dropFirst("cmdstat_".count)
+            guard ["evalsha", "eval", "hgetall", "zmscore"].contains(name) else { continue }
+            let usec = line.split(separator: ",").first { $0.hasPrefix("usec=") }
+            sum += usec.flatMap { Double($0.dropFirst("usec=".count)) } ?? 0
+        }
+        return sum
+    }
+
+    /// Keeps many keys, and stamps many covers, as many stores over a long time would.
+    private func fill(_ range: Range<Int>, _ store: RedisStore) async throws {
+        let birth = Birth(epoch: await store.birth().epoch, number: (1 << 53) - 1)
+        await withDiscardingTaskGroup { group in
+            for lane in 0..<50 {
+                group.addTask {
+                    for id in range where id % 50 == lane {
+                        let address = CacheAddress("/some/\(id)")
+                        let entry = CacheEntry.sample(
+                            "v0",
+                            at: address,
+                            born: birth,
+                            now: WallClock.system.now,
+                            freshFor: .seconds(3_600)
+                        )
+                        _ = await store.save(entry, at: WallClock.system.now)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A bound in microseconds would fail where the machine is busy: what counts is that a hundred times as much that is
+    /// kept and stamped does not cost a hundred times as much, nor ten times.
+    @Test func `what a command costs does not grow with what is kept and stamped`() async throws {
+        try await RedisProcess.run { redis in
+            var limits = StoreLimits()
+            limits.stampLimit = 5_000
+            let still = ManualClock().clock
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, limits, clock: still) { stores in
+                    let store = stores[0]
+                    try await fill(0..<200, store)
+                    for id in 0..<50 { try await store.invalidate([.tag(CacheTag("t\(id)") ?? "t")]) }
+                    let few = try await cost(of: store, stranger)
+                    try await fill(200..<20_000, store)
+                    for first in stride(from: 0, to: 6_000, by: 100) {
+                        let covers = (first..<first + 100).compactMap { CacheTag("t\($0)").map(Cover.tag) }
+                        try await store.invalidate(covers)
+                    }
+                    #expect(await store.count() >= 19_990)
+                    let stamps = try await stranger.send("ZCARD", "larder:ledger").integer()
+                    #expect(stamps == 5_005)
+                    let many = try await cost(of: store, stranger)
+                    for (name, cost) in many {
+                        let before = try #require(few[name])
+                        #expect(before > 0 && cost < 10 * before, "\(name): \(before) µs, then \(cost) µs")
+                    }
+                }
+            }
+        }
+    }
+}

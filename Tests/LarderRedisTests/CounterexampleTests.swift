@@ -1,0 +1,245 @@
+import HTTPTypes
+import Larder
+import LarderRedis
+import LarderTesting
+import RedisClient
+import Testing
+
+/// The counterexamples of the protocol of births and stamps, over a real Redis and two caches, each as a process of its
+/// own would have it: `a` and `b` share nothing but the server and the origin's data (the ids are the model checker's).
+@Suite(.timeLimit(.minutes(5))) struct CounterexampleTests {
+    private static let late = HTTPFields([HTTPField(name: .cacheTagForTests, value: "late")])
+    private static let policy = CachePolicy.fresh(for: .seconds(60)).readingTags
+
+    private func withProcesses(
+        stampLimit: Int = 10_000,
+        _ body: (Process, Process) async throws -> Void
+    ) async throws {
+        var limits = StoreLimits()
+        limits.stampLimit = stampLimit
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis, limits) { stores in
+                let clock = ManualClock(now: WallClock.system.now)
+                let processes = stores.map { Process($0, clock) }
+                try await body(processes[0], processes[1])
+            }
+        }
+    }
+
+    /// An origin that renders what the row holds, and holds every rendering of `v0` at a gate.
+    private func origin(
+        of row: Row,
+        holding text: String = "v0",
+        at gate: Gate,
+        _ fields: HTTPFields = [:]
+    ) -> TestOrigin {
+        TestOrigin { _ in
+            let rendered = row.text
+            if rendered == text { await gate.pass() }
+            return TestResponse(rendered, fields)
+        }
+    }
+
+    @Test func `A01: a fill that another process's write overtook is answered to nobody who asks after`() async throws {
+        try await withProcesses { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let origin = origin(of: row, at: gate)
+            async let first = a.get(from: origin)
+            await gate.reached()
+            row.text = "v1"
+            _ = try await b.put()
+            gate.open()
+            let overtaken = try await first
+            let text = try await overtaken.text
+            #expect(text == "v0" && overtaken.cacheStatus.contains("detail=overtaken"))
+            for process in [a, b, a] {
+                let text = try await process.get(from: origin).text
+                #expect(text == "v1")
+            }
+        }
+    }
+
+    @Test func `A09: what one process found is dead once the other has written`() async throws {
+        try await withProcesses { a, b in
+            let row = Row("v0")
+            let origin = TestOrigin { _ in TestResponse(row.text) }
+            _ = try await a.get(from: origin)
+            for process in [a, b] {
+                let hit = try await process.get(from: origin)
+                #expect(hit.cacheStatus.contains("hit"))
+            }
+            row.text = "v1"
+            _ = try await b.put()
+            for process in [a, b] {
+                let text = try await process.get(from: origin).text
+                #expect(text == "v1")
+            }
+        }
+    }
+
+    @Test(arguments: [true, false]) func `A11: a fill with a late tag that was stamped meanwhile is dead`(
+        _ asksOther: Bool
+    ) async throws {
+        try await withProcesses { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let origin = origin(of: row, at: gate, Self.late)
+            async let first = a.get(under: Self.policy, from: origin)
+            await gate.reached()
+            row.text = "v1"
+            try await b.cache.invalidate(.tag("late"))
+            gate.open()
+            let text = try await first.text
+            #expect(text == "v0")
+            let reader = asksOther ? b : a
+            let after = try await reader.get(under: Self.policy, from: origin).text
+            #expect(after == "v1")
+            // What is kept with the tag dies by it, whoever knows of the tag.
+            row.text = "v2"
+            try await b.cache.invalidate(.tag("late"))
+            for process in [a, b] {
+                let text = try await process.get(under: Self.policy, from: origin).text
+                #expect(text == "v2")
+            }
+        }
+    }
+
+    @Test func `A16: of two writers at a time none takes the other's stamp back`() async throws {
+        try await withProcesses { a, b in
+            for round in 0..<30 {
+                let (row, gate) = (Row("v0"), Gate())
+                let origin = origin(of: row, at: gate, Self.late)
+                async let first = a.get("/row/\(round)", under: Self.policy, from: origin)
+                await gate.reached()
+                row.text = "v1"
+                // The birth of the fill lies between any two that stood before: each of these must stay above it.
+                async let one: Void = a.cache.invalidate(.tag("late"), .tag("one"))
+                async let other: Void = b.cache.invalidate(.tag("late"), .tag("other"))
+                _ = try await (one, other)
+                gate.open()
+                let text = try await first.text
+                #expect(text == "v0")
+                let after = try await b.get("/row/\(round)", under: Self.policy, from: origin).text
+                #expect(after == "v1")
+            }
+            let birth = await a.store.birth()
+            #expect(birth.number == 60)
+            let verdict = await a.store.judge(Birth(epoch: birth.epoch, number: 59), covers: [.tag("late")])
+            #expect(!verdict.isAlive)
+        }
+    }
+
+    @Test(arguments: [true, false]) func `A26: what was invalidated stays dead when its stamp is forgotten`(
+        _ isLate: Bool
+    ) async throws {
+        try await withProcesses(stampLimit: 3) { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let origin = origin(of: row, at: gate, Self.late)
+            // One fill is kept before the write, one arrives after it.
+            let kept = Gate()
+            kept.open()
+            _ = try await b.get("/kept", under: Self.policy, from: self.origin(of: row, at: kept, Self.late))
+            async let first = a.get(under: Self.policy, from: origin)
+            await gate.reached()
+            row.text = "v1"
+            let covers: [Cover] = isLate ? [.tag("late")] : [.path("/row"), .path("/kept")]
+            try await b.cache.invalidate(covers)
+            for id in 0..<10 { try await b.cache.invalidate(.path(CachePath("/other/\(id)") ?? "/other")) }
+            gate.open()
+            let text = try await first.text
+            #expect(text == "v0")
+            for target in ["/row", "/kept"] {
+                for process in [a, b] {
+                    let text = try await process.get(target, under: Self.policy, from: origin).text
+                    #expect(text == "v1", "\(target)")
+                }
+            }
+        }
+    }
+
+    @Test func `A35: a refresh that another process's write overtook does not bring the old answer back`() async throws
+    {
+        try await withProcesses { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(600))
+            _ = try await a.get(under: policy, from: TestOrigin { _ in TestResponse(row.text) })
+            a.clock.advance(by: .seconds(20))
+            let origin = origin(of: row, at: gate)
+            let stale = try await a.get(under: policy, from: origin)
+            #expect(stale.cacheStatus.contains("stale-while-revalidate"))
+            await gate.reached()
+            row.text = "v1"
+            _ = try await b.put()
+            gate.open()
+            await a.cache.idle()
+            for process in [a, b] {
+                let text = try await process.get(under: policy, from: origin).text
+                #expect(text == "v1")
+            }
+        }
+    }
+
+    @Test func `C02: nobody boards a flight that another process's write overtook`() async throws {
+        try await withProcesses { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let origin = origin(of: row, at: gate)
+            async let before = b.get(from: origin)
+            await gate.reached()
+            row.text = "v1"
+            _ = try await a.put()
+            let after = try await b.get(from: origin).text
+            #expect(after == "v1")
+            gate.open()
+            let text = try await before.text
+            #expect(text == "v0")
+            let last = try await b.get(from: origin).text
+            #expect(last == "v1")
+        }
+    }
+
+    @Test func `C05: who boarded before the flight had the other process's tag looks again`() async throws {
+        try await withProcesses { a, b in
+            let (row, gate) = (Row("v0"), Gate())
+            let origin = origin(of: row, at: gate, Self.late)
+            async let leader = b.get(under: Self.policy, from: origin)
+            await gate.reached()
+            row.text = "v1"
+            try await a.cache.invalidate(.tag("late"))
+            async let passenger = b.get(under: Self.policy, from: origin)
+            try await eventually("somebody waits") { b.cache.passengerCount == 1 }
+            gate.open()
+            let (first, second) = (try await leader.text, try await passenger.text)
+            #expect(first == "v0" && second == "v1")
+        }
+    }
+}
+
+/// What one process has: a cache on a store of its own.
+struct Process {
+    let store: RedisStore
+    let cache: Cache
+    let clock: ManualClock
+
+    init(_ store: RedisStore, _ clock: ManualClock) {
+        (self.store, self.clock) = (store, clock)
+        cache = Cache(store: store, logger: .silent, clock: clock.clock)
+    }
+
+    func get(
+        _ target: String = "/row",
+        under policy: CachePolicy = .fresh(for: .seconds(60)),
+        from origin: TestOrigin
+    ) async throws -> TestResponse {
+        try await cache.respond(to: .get(target), under: policy, from: origin)
+    }
+
+    /// A write that has succeeded by now.
+    func put(_ target: String = "/row") async throws -> TestResponse {
+        var request = HTTPRequest.get(target)
+        request.method = .put
+        return try await cache.respond(
+            to: request,
+            under: .fresh(for: .seconds(60)),
+            from: TestOrigin { _ in TestResponse("written") }
+        )
+    }
+}

@@ -1,0 +1,89 @@
+import LarderTesting
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Stands between a store and its server, counts how often the store waits for an answer, and can hold up a question.
+final class CountingProxy: Sendable {
+    private struct State {
+        var trips = 0
+        var hasAnswered = true
+        var held: (trip: Int, gate: Gate)?
+    }
+
+    private let state = Mutex(State())
+
+    /// Runs a proxy to a server until `body` is through.
+    static func run(to port: Int, _ body: (CountingProxy, _ port: Int) async throws -> Void) async throws {
+        let proxy = CountingProxy()
+        let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "127.0.0.1", port: 0, childChannelInitializer: Self.wrap)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await server.executeThenClose { clients in
+                    try await withThrowingDiscardingTaskGroup { connections in
+                        for try await client in clients {
+                            connections.addTask { try? await proxy.connect(client, to: port) }
+                        }
+                    }
+                }
+            }
+            try await body(proxy, server.channel.localAddress?.port ?? 0)
+            group.cancelAll()
+        }
+    }
+
+    /// The round trips since the count began: questions sent together, and their answers.
+    var trips: Int { state.withLock { $0.trips } }
+
+    /// Begins to count anew.
+    func reset() { state.withLock { $0.trips = 0 } }
+
+    /// Holds the question of a round trip, counted from 1 as of now, until the gate is open.
+    func hold(trip: Int, at gate: Gate) {
+        state.withLock { $0 = State(held: (trip, gate)) }
+    }
+
+    private typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+
+    @Sendable private static func wrap(_ channel: any Channel) -> EventLoopFuture<Connection> {
+        channel.eventLoop.makeCompletedFuture { try Connection(wrappingChannelSynchronously: channel) }
+    }
+
+    private func connect(_ client: Connection, to port: Int) async throws {
+        let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(host: "127.0.0.1", port: port, channelInitializer: Self.wrap)
+        try await client.executeThenClose { questions, toClient in
+            try await server.executeThenClose { answers, toServer in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        for try await part in questions {
+                            if let gate = self.asked() { await gate.pass() }
+                            try await toServer.write(part)
+                        }
+                    }
+                    group.addTask {
+                        for try await part in answers {
+                            self.state.withLock { $0.hasAnswered = true }
+                            try await toClient.write(part)
+                        }
+                    }
+                    // Where one side has gone, the other has no more to say.
+                    try await group.next()
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    /// A part of a question came; the gate that it has to wait at, if there is one.
+    private func asked() -> Gate? {
+        state.withLock { state in
+            if state.hasAnswered { state.trips += 1 }
+            state.hasAnswered = false
+            guard let held = state.held, held.trip == state.trips else { return nil }
+            state.held = nil
+            return held.gate
+        }
+    }
+}

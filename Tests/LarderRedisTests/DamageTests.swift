@@ -1,0 +1,197 @@
+import Larder
+import LarderTesting
+import MetricsTestKit
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// Somebody else writes where the store does: that costs misses, which are counted, and never a wrong answer.
+@Suite(.timeLimit(.minutes(5))) struct DamageTests {
+    private struct Bench {
+        let store: RedisStore
+        let stranger: Stranger
+        let metrics: TestMetrics
+
+        /// How many values were no entries, for a reason.
+        func unreadable(_ reason: String) -> Int64 {
+            metrics.counterTotal(label: "larder_redis_unreadable", dimensions: [("reason", reason)])
+        }
+
+        var unreadable: Int64 { metrics.counterTotal(label: "larder_redis_unreadable") }
+
+        /// The store works: it keeps, finds, counts, and invalidates what it keeps.
+        func mustWork(at target: String = "/a") async throws {
+            #expect(await store.keep("new", at: target))
+            #expect(await store.texts(at: target) == ["new"])
+            #expect(await store.count() >= 1)
+            try await store.invalidate([.path(CacheAddress(target).path)])
+            #expect(await store.texts(at: target).isEmpty)
+            #expect(store.pendingInvalidations == 0)
+        }
+    }
+
+    private func withBench(_ body: (Bench) async throws -> Void) async throws {
+        try await RedisProcess.run { redis in
+            let metrics = TestMetrics()
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, metrics: metrics) { stores in
+                    #expect(await stores[0].keep("v0", at: "/a"))
+                    try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
+                }
+            }
+        }
+    }
+
+    private static let entry = "larder:GET:/a"
+
+    @Test func `a string where an entry was is a miss, until the next fill`() async throws {
+        try await withBench { bench in
+            try await bench.stranger.send("SET", .text(Self.entry), "a text")
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            #expect(bench.unreadable("type") == 1)
+            try await bench.mustWork()
+        }
+    }
+
+    /// What a stranger does to the ledger, and whether that shows as something that is none.
+    static let strangers: [(commands: [[String]], isCounted: Bool)] = [
+        ([["SET", "larder:ledger", "a text"]], true),
+        ([["DEL", "larder:ledger"], ["ZADD", "larder:ledger", "7", "foo"]], false),
+        ([["DEL", "larder:ledger"], ["ZADD", "larder:ledger", "7", "~n"]], false),
+        ([["ZREM", "larder:ledger", "!floor"]], false),
+        ([["ZADD", "larder:ledger", "0.5", "~n"]], true),
+        ([["ZADD", "larder:ledger", "9007199254740992", "~n"]], true),
+        ([["ZADD", "larder:ledger", "inf", "!floor"]], true),
+    ]
+
+    @Test(arguments: strangers) func `something else where the ledger was kills everything, and makes room for another`(
+        _ commands: [[String]],
+        _ isCounted: Bool
+    ) async throws {
+        try await withBench { bench in
+            let old = await bench.store.birth()
+            for command in commands {
+                let arguments = command.dropFirst().map { RedisCommand.Argument.text($0) }
+                try await bench.stranger.send(RedisCommand(command[0], arguments))
+            }
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            #expect(bench.unreadable("ledger") == (isCounted ? 1 : 0))
+            #expect(await bench.store.birth().epoch != old.epoch)
+            #expect(await !bench.store.keep("late", at: "/a", born: old))
+            // At the latest the next write makes another one.
+            try await bench.store.invalidate([.path("/other")])
+            #expect(await bench.store.birth().epoch != old.epoch)
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            try await bench.mustWork()
+        }
+    }
+
+    @Test func `a server that refuses to say is no damage`() async throws {
+        try await withBench { bench in
+            try await bench.stranger.send("ACL", "SETUSER", "default", "-hgetall")
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            let refusals = bench.metrics.counterTotal(label: "larder_redis_refusals", dimensions: [("code", "NOPERM")])
+            #expect(refusals == 1 && bench.unreadable == 0)
+            try await bench.stranger.send("ACL", "SETUSER", "default", "+hgetall")
+            #expect(await bench.store.texts(at: "/a") == ["v0"])
+        }
+    }
+
+    @Test func `something else where the index was loses the count, and nothing else`() async throws {
+        try await withBench { bench in
+            try await bench.stranger.send("SET", "larder:index", "a text")
+            #expect(await bench.store.texts(at: "/a") == ["v0"])
+            try await bench.store.invalidate([.path("/other")])
+            #expect(bench.store.pendingInvalidations == 0)
+            try await bench.stranger.send("SET", "larder:index", "a text")
+            try await bench.mustWork()
+            try await bench.stranger.send("SET", "larder:index", "a text")
+            let wasKept = try await bench.store.remove(CacheAddress("/a").key, at: WallClock.system.now)
+            #expect(!wasKept)
+        }
+    }
+
+    @Test func `the entry of another key is none`() async throws {
+        try await withBench { bench in
+            try await bench.stranger.send("RENAME", .text(Self.entry), "larder:GET:/b")
+            #expect(await bench.store.texts(at: "/b").isEmpty)
+            #expect(bench.unreadable("key") == 1)
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            try await bench.mustWork(at: "/b")
+        }
+    }
+
+    /// What a stranger makes of a value, and what it is called then.
+    static let damages: [(String, @Sendable (ByteBuffer) -> ByteBuffer)] = [
+        ("foreign", { _ in ByteBuffer(string: "a text of somebody else") }),
+        ("length", { _ in ByteBuffer() }),
+        ("length", { $0.getSlice(at: 0, length: 3) ?? $0 }),
+        ("length", { $0.getSlice(at: 0, length: $0.readableBytes - 1) ?? $0 }),
+        ("length", { $0.getSlice(at: 0, length: $0.readableBytes / 2) ?? $0 }),
+        ("length", { ByteBuffer(bytes: Array($0.readableBytesView) + [0]) }),
+        ("version", { $0.changed(at: 4) { $0 + 1 } }),
+        ("version", { $0.changed(at: 4) { _ in 0 } }),
+        ("checksum", { $0.changed(at: $0.readableBytes - 1) { $0 ^ 1 } }),
+        ("checksum", { $0.changed(at: $0.readableBytes / 2) { $0 ^ 0x80 } }),
+    ]
+
+    @Test(arguments: damages) func `a damaged value is a miss that is counted`(
+        _ reason: String,
+        _ damage: @Sendable (ByteBuffer) -> ByteBuffer
+    ) async throws {
+        try await withBench { bench in
+            let value = try #require(try await bench.stranger.field("v:", of: Self.entry))
+            try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(damage(value)))
+            #expect(await bench.store.texts(at: "/a").isEmpty)
+            #expect(bench.unreadable(reason) == 1 && bench.unreadable == 1)
+            let wasKept = try await bench.store.remove(CacheAddress("/a").key, at: WallClock.system.now)
+            #expect(!wasKept)
+            try await bench.mustWork()
+        }
+    }
+
+    @Test func `no flipped bit is answered`() async throws {
+        try await withBench { bench in
+            var random = SeededRandom(seed: 7)
+            let value = try #require(try await bench.stranger.field("v:", of: Self.entry))
+            for count in 1...200 {
+                let place = Int.random(in: 0..<value.readableBytes, using: &random)
+                let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+                let damaged = value.changed(at: place) { $0 ^ bit }
+                try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(damaged))
+                #expect(await bench.store.texts(at: "/a").isEmpty, "bit \(bit) of byte \(place)")
+                #expect(bench.unreadable == Int64(count))
+            }
+            try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(value))
+            #expect(await bench.store.texts(at: "/a") == ["v0"])
+        }
+    }
+
+    @Test func `fields of somebody else beside the variants do no harm`() async throws {
+        try await withBench { bench in
+            for (field, value) in [("o:", "nonsense"), ("o:", "99999999999999999999999 1 2 3"), ("foo", "bar")] {
+                try await bench.stranger.send("HSET", .text(Self.entry), .text(field), .text(value))
+                #expect(await bench.store.texts(at: "/a") == ["v0"])
+            }
+            try await bench.stranger.send("HSET", .text(Self.entry), .bytes(ByteBuffer(bytes: [0xFF])), "bar")
+            #expect(await bench.store.texts(at: "/a") == ["v0"])
+            #expect(bench.unreadable == 0)
+            // One variant among others that is none costs the others nothing.
+            for language in ["en", "de"] { await bench.store.keep(language, at: "/vary", language: language) }
+            try await bench.stranger.send("HSET", "larder:GET:/vary", "v:foo:bar", "nonsense")
+            #expect(await bench.store.texts(at: "/vary") == ["de", "en"])
+            #expect(bench.unreadable == 1)
+            try await bench.mustWork(at: "/vary")
+        }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate func changed(at index: Int, _ change: (UInt8) -> UInt8) -> ByteBuffer {
+        var copy = ByteBuffer(bytes: readableBytesView)
+        copy.change(at: index, change)
+        return copy
+    }
+}

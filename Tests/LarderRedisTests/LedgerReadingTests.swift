@@ -1,0 +1,138 @@
+import Larder
+import LarderTesting
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// What a reply says of the ledger, and that no reply says what it does not.
+@Suite struct LedgerReadingTests {
+    /// What becomes of a reply.
+    enum Outcome: Hashable {
+        case reading(Birth, floor: UInt64)
+        case noLedger
+        case failure(RedisError.Code)
+    }
+
+    private static let first: UInt64 = 1 << 52
+    private static let epoch = Birth.Epoch(high: first, low: first + 1)
+    private static let standing: [RESPValue] = [.double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3)]
+
+    private static func outcome(of reply: RESPValue, members: [String] = []) -> Outcome {
+        do throws(RedisError) {
+            guard let reading = try LedgerReading(reply, of: members) else { return .noLedger }
+            return .reading(reading.birth, floor: reading.floor)
+        } catch {
+            return .failure(error.code)
+        }
+    }
+
+    private static func bulk(_ text: String) -> RESPValue { .bulk(ByteBuffer(string: text)) }
+
+    /// Numbers as a server may write them, or anybody.
+    static let numbers: [(RESPValue, UInt64?)] = [
+        (.double(0), 0), (.double(-0.0), 0), (.double(42), 42), (.double(0x1p53 - 1), (1 << 53) - 1),
+        (bulk("0"), 0), (bulk("42"), 42), (bulk("9007199254740991"), (1 << 53) - 1),
+        // Beyond them a ledger could count on, and stand still.
+        (.double(0x1p53), nil), (.double(0x1p53 + 2), nil), (.double(0x1p64), nil), (.double(1e300), nil),
+        (bulk("9007199254740992"), nil), (bulk("9007199254740993"), nil), (bulk("18446744073709551615"), nil),
+        (bulk("18446744073709551616"), nil), (bulk(String(repeating: "9", count: 400)), nil),
+        (.double(-1), nil), (.double(0.5), nil), (.double(7.000001), nil), (.double(.nan), nil),
+        (.double(.signalingNaN), nil), (.double(.infinity), nil), (.double(-.infinity), nil),
+        (.double(.leastNonzeroMagnitude), nil), (.double(-.greatestFiniteMagnitude), nil),
+        (bulk(""), nil), (bulk("-1"), nil), (bulk("1.0"), nil), (bulk("1e3"), nil), (bulk(" 1"), nil),
+        (bulk("1\n"), nil), (bulk("nan"), nil), (bulk("inf"), nil), (bulk("0x10"), nil), (bulk("seven"), nil),
+        (bulk("\u{0}"), nil), (bulk("٧"), nil), (.bulk(ByteBuffer(bytes: [0xFF, 0xFE])), nil),
+        (.integer(7), nil), (.integer(.min), nil), (.boolean(true), nil), (.status("7"), nil), (.bigNumber("7"), nil),
+        (.array([.double(7)]), nil), (.set([]), nil), (.map([]), nil),
+    ]
+
+    @Test(arguments: numbers) func `a number is whole, and one that Redis can count on`(
+        _ value: RESPValue,
+        _ number: UInt64?
+    ) {
+        for place in 0..<4 {
+            var values = Self.standing
+            values[place] = value
+            let outcome = Self.outcome(of: .array(values))
+            guard let number else {
+                #expect(outcome == .failure(.unexpectedReply), "place \(place)")
+                continue
+            }
+            var parts: [UInt64] = [Self.first, Self.first + 1, 7, 3]
+            parts[place] = number
+            let birth = Birth(epoch: Birth.Epoch(high: parts[0], low: parts[1]), number: parts[2])
+            #expect(outcome == .reading(birth, floor: parts[3]), "place \(place)")
+        }
+        let stamped = Self.outcome(of: .array(Self.standing + [value]), members: ["ta"])
+        #expect((stamped == .failure(.unexpectedReply)) == (number == nil), "a stamp")
+    }
+
+    static let replies: [(RESPValue, Outcome)] = [
+        (.array(standing), .reading(Birth(epoch: epoch, number: 7), floor: 3)),
+        (.array([.null, .null, .null, .null]), .noLedger),
+        (.array([.null] + standing[1...]), .noLedger),
+        (.array(standing[..<2] + [.null] + standing[3...]), .noLedger),
+        (.array(standing[..<3] + [.null]), .noLedger),
+        (.array([]), .failure(.unexpectedReply)),
+        (.array(Array(standing[..<3])), .failure(.unexpectedReply)),
+        (.array(standing + [.null]), .failure(.unexpectedReply)),
+        (.array(standing + standing), .failure(.unexpectedReply)),
+        (.null, .failure(.unexpectedReply)),
+        (.double(7), .failure(.unexpectedReply)), (.integer(7), .failure(.unexpectedReply)),
+        (.status("OK"), .failure(.unexpectedReply)), (bulk("7"), .failure(.unexpectedReply)),
+        (.boolean(false), .failure(.unexpectedReply)), (.map([]), .failure(.unexpectedReply)),
+        (.error(RedisReplyError("WRONGTYPE of key")), .failure(.refused)),
+        (.error(RedisReplyError("")), .failure(.refused)),
+        (.array([.error(RedisReplyError("ERR"))] + standing[1...]), .failure(.refused)),
+    ]
+
+    @Test(arguments: replies) func `a reply is a ledger, none, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
+        #expect(Self.outcome(of: reply) == outcome)
+    }
+
+    @Test(arguments: 1...20) func `no reply traps`(_ seed: Int) {
+        var random = SeededRandom(seed: UInt64(seed))
+        let values = Self.numbers.map(\.0) + Self.standing + [.null, .error(RedisReplyError("ERR x"))]
+        for _ in 0..<2_000 {
+            let count = Int.random(in: 0...8, using: &random)
+            let reply = (0..<count).map { _ in values.randomElement(using: &random) ?? .null }
+            let members = (0..<Int.random(in: 0...4, using: &random)).map { "t\($0)" }
+            guard case .reading(let birth, let floor) = Self.outcome(of: .array(reply), members: members) else {
+                continue
+            }
+            #expect(count == 4 + members.count && max(birth.number, floor) < 1 << 53)
+        }
+    }
+
+    /// `Alive` of PROTOCOL: the epoch, the floor, and the stamps of all covers.
+    @Test func `alive is what no cover was stamped after, and what is not below the floor`() throws {
+        let values = Self.standing + [.double(5), .null, .double(6)]
+        let reading = try #require(try LedgerReading(.array(values), of: ["ta", "tb", "tc"]))
+        let rows: [(UInt64, [String], Bool)] = [
+            (7, [], true), (3, [], true), (2, [], false), (5, ["ta"], true), (4, ["ta"], false), (3, ["tb"], true),
+            (5, ["ta", "tb", "tc"], false), (6, ["ta", "tb", "tc"], true), (2, ["tb"], false), (4, ["unasked"], true),
+        ]
+        for (number, members, isAlive) in rows {
+            let birth = Birth(epoch: Self.epoch, number: number)
+            #expect(reading.isAlive(birth, members) == isAlive, "\(number) \(members)")
+        }
+        for epoch in [
+            Birth.Epoch(high: Self.epoch.high, low: 0), Birth.Epoch(high: 0, low: Self.epoch.low),
+            Birth.Epoch(high: Self.epoch.low, low: Self.epoch.high),
+        ] {
+            #expect(!reading.isAlive(Birth(epoch: epoch, number: 7), []))
+        }
+        #expect(reading.newestStamp(on: ["tb"]) == 3 && reading.newestStamp(on: ["tc", "ta"]) == 6)
+    }
+
+    @Test func `an epoch fits a score of Redis, and is never the same again`() {
+        let epochs = (0..<1_000).map { _ in Birth.Epoch.newInRedis() }
+        #expect(Set(epochs).count == epochs.count)
+        for epoch in epochs {
+            #expect(UInt64(exactly: Double(epoch.high)) == epoch.high && epoch.high < 1 << 53)
+            #expect(UInt64(exactly: Double(epoch.low)) == epoch.low && epoch.low < 1 << 53)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import Larder
+import LarderTesting
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// Redis loses what it was given: that costs misses, and nothing old comes back.
+@Suite(.timeLimit(.minutes(5))) struct LossTests {
+    private func withTwoStores(_ body: (RedisStore, RedisStore, Stranger) async throws -> Void) async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(2, on: redis) { try await body($0[0], $0[1], stranger) }
+            }
+        }
+    }
+
+    @Test(arguments: ["FLUSHALL", "FLUSHDB"])
+    func `everything is lost under a running store`(_ command: String) async throws {
+        try await withTwoStores { store, peer, stranger in
+            #expect(await store.keep("v0", at: "/a"))
+            let old = await store.birth()
+            let dump = try #require(try await stranger.send("DUMP", "larder:GET:/a").bytes())
+            try await stranger.send(command)
+            #expect(await store.texts(at: "/a").isEmpty)
+            #expect(await store.count() == 0)
+            // What was being fetched, and what comes back from a copy, is of another life.
+            #expect(await !peer.keep("v0", at: "/a", born: old))
+            try await stranger.send("RESTORE", "larder:GET:/a", 0, .bytes(dump), "REPLACE")
+            #expect(await store.texts(at: "/a").isEmpty)
+            #expect(await peer.texts(at: "/a").isEmpty)
+            #expect(await peer.keep("v1", at: "/a"))
+            #expect(await store.texts(at: "/a") == ["v1"])
+            #expect(await store.count() == 1)
+            try await store.invalidate([.path("/a")])
+            #expect(await peer.texts(at: "/a").isEmpty)
+        }
+    }
+
+    @Test func `without its ledger everything older is dead`() async throws {
+        try await withTwoStores { store, peer, stranger in
+            #expect(await store.keep("v0", at: "/a"))
+            let old = await store.birth()
+            try await store.invalidate([.path("/a")])
+            #expect(await store.keep("v1", at: "/a"))
+            #expect(await peer.keep("v1", at: "/b"))
+            try await stranger.send("DEL", "larder:ledger")
+            #expect(await peer.texts(at: "/a").isEmpty)
+            #expect(await store.texts(at: "/b").isEmpty)
+            let new = await store.birth()
+            #expect(new.epoch != old.epoch && new.number == 0)
+            #expect(await peer.birth() == new)
+            #expect(await !store.keep("v0", at: "/a", born: old))
+            #expect(await store.keep("v2", at: "/a"))
+            #expect(await peer.texts(at: "/a") == ["v2"])
+        }
+    }
+
+    @Test func `the first to need a lost ledger may be a write or a fill`() async throws {
+        try await withTwoStores { store, peer, stranger in
+            #expect(await store.keep("v0", at: "/a"))
+            let old = await store.birth()
+            try await stranger.send("DEL", "larder:ledger")
+            try await store.invalidate([.path("/other")])
+            #expect(await peer.texts(at: "/a").isEmpty)
+            try await stranger.send("DEL", "larder:ledger")
+            #expect(await !store.keep("v0", at: "/a", born: old))
+            let verdict = await peer.judge(old, covers: [.everything])
+            #expect(!verdict.isAlive)
+            #expect(await store.keep("v1", at: "/a"))
+            #expect(await peer.texts(at: "/a") == ["v1"])
+        }
+    }
+
+    @Test func `the count comes back after its index was lost`() async throws {
+        try await withTwoStores { store, peer, stranger in
+            for id in 0..<5 { #expect(await store.keep("v0", at: "/\(id)")) }
+            #expect(await peer.count() == 5)
+            try await stranger.send("DEL", "larder:index")
+            #expect(await peer.count() == 0)
+            for id in 0..<5 {
+                #expect(await peer.texts(at: "/\(id)") == ["v0"])
+                #expect(await peer.keep("v1", at: "/\(id)"))
+                #expect(await store.count() == id + 1)
+            }
+        }
+    }
+
+    @Test func `what was deleted behind the store's back leaves the count`() async throws {
+        try await withTwoStores { store, _, stranger in
+            for id in 0..<30 { #expect(await store.keep("v0", at: "/\(id)")) }
+            for id in 0..<29 { try await stranger.send("DEL", .text("larder:GET:/\(id)")) }
+            try await eventually("the index is swept", within: .seconds(60)) { await store.count() == 1 }
+            #expect(await store.texts(at: "/29") == ["v0"])
+        }
+    }
+
+    @Test func `what is over leaves the index, and the count at once`() async throws {
+        try await withTwoStores { store, _, stranger in
+            #expect(await store.keep("v0", at: "/short", freshFor: .milliseconds(200)))
+            #expect(await store.keep("v0", at: "/long"))
+            try await eventually("it is over") { await store.count() == 1 }
+            try await eventually("the index is swept", within: .seconds(60)) {
+                let left = try? await stranger.send("ZCARD", "larder:index").integer()
+                return left == 1
+            }
+        }
+    }
+}

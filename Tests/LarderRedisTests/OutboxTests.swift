@@ -1,0 +1,164 @@
+import Larder
+import LarderTesting
+import Testing
+
+@testable import LarderRedis
+
+/// What must go out before Redis is trusted again.
+@Suite struct OutboxTests {
+    private let start = ContinuousClock.now
+
+    private func covers(_ range: Range<Int>) -> [Cover] {
+        range.compactMap { CacheTag("tag-\($0)").map(Cover.tag) }
+    }
+
+    @Test func `what is added waits, and what is delivered does not`() {
+        var outbox = Outbox()
+        outbox.add([.tag("a"), .tag("b")])
+        #expect(Set(outbox.covers) == [.tag("a"), .tag("b")] && outbox.count == 2)
+        outbox.deliver([.tag("a")], sentAt: outbox.turn, now: start)
+        #expect(outbox.covers == [.tag("b")])
+        outbox.deliver([.tag("b"), .tag("never-added")], sentAt: outbox.turn, now: start)
+        #expect(outbox.count == 0)
+        outbox.validate()
+    }
+
+    @Test func `what is added again while it is on its way waits on`() {
+        var outbox = Outbox()
+        outbox.add([.tag("a"), .tag("b")])
+        let sentAt = outbox.turn
+        outbox.add([.tag("a")])
+        outbox.deliver([.tag("a"), .tag("b")], sentAt: sentAt, now: start)
+        #expect(outbox.covers == [.tag("a")])
+        outbox.deliver([.tag("a")], sentAt: outbox.turn, now: start)
+        #expect(outbox.count == 0)
+    }
+
+    @Test func `every invalidation is another turn, delivered or not`() {
+        var outbox = Outbox()
+        var last = outbox.turn
+        for step in 0..<4 {
+            if step.isMultiple(of: 2) { outbox.begin() } else { outbox.add([.tag("a")]) }
+            #expect(outbox.turn > last)
+            last = outbox.turn
+        }
+    }
+
+    @Test func `too many that wait become one that covers all of them`() {
+        var outbox = Outbox(limit: 10)
+        outbox.add(covers(0..<10))
+        #expect(outbox.count == 10)
+        outbox.add(covers(10..<11))
+        #expect(outbox.covers == [.everything])
+        outbox.validate()
+        // And again, while that is on its way.
+        let sentAt = outbox.turn
+        outbox.add(covers(0..<11))
+        #expect(outbox.covers == [.everything])
+        outbox.deliver([.everything], sentAt: sentAt, now: start)
+        #expect(outbox.covers == [.everything])
+        outbox.deliver([.everything], sentAt: outbox.turn, now: start)
+        #expect(outbox.count == 0)
+    }
+
+    @Test func `what was on its way when too many waited does not stand for them`() {
+        var outbox = Outbox(limit: 10)
+        outbox.add(covers(0..<10))
+        let sentAt = outbox.turn
+        outbox.add(covers(10..<20))
+        outbox.deliver(covers(0..<10), sentAt: sentAt, now: start)
+        #expect(outbox.covers == [.everything])
+    }
+
+    @Test func `a replay is what waits, and what was delivered in the last minute`() {
+        var outbox = Outbox()
+        #expect(outbox.replay(at: start).isEmpty)
+        outbox.deliver([.tag("old")], sentAt: outbox.turn, now: start)
+        outbox.deliver([.tag("young")], sentAt: outbox.turn, now: start + .seconds(30))
+        outbox.add([.tag("waiting")])
+        #expect(Set(outbox.replay(at: start + .seconds(59))) == [.tag("old"), .tag("young"), .tag("waiting")])
+        #expect(Set(outbox.replay(at: start + .seconds(60))) == [.tag("young"), .tag("waiting")])
+        #expect(outbox.replay(at: start + .seconds(90)) == [.tag("waiting")])
+    }
+
+    @Test func `a replay with everything in it is that alone`() {
+        var outbox = Outbox()
+        outbox.deliver([.tag("a"), .everything], sentAt: outbox.turn, now: start)
+        outbox.add([.tag("b")])
+        #expect(outbox.replay(at: start) == [.everything])
+    }
+
+    @Test func `more than is remembered of the last minute is replayed as everything`() {
+        var outbox = Outbox(limit: 10)
+        outbox.deliver(covers(0..<10), sentAt: 0, now: start)
+        #expect(Set(outbox.replay(at: start)) == Set(covers(0..<10)))
+        outbox.deliver(covers(10..<11), sentAt: 0, now: start + .seconds(1))
+        #expect(outbox.replay(at: start + .seconds(1)) == [.everything])
+        #expect(outbox.replay(at: start + .seconds(60)) == [.everything])
+        #expect(outbox.replay(at: start + .seconds(61)).isEmpty)
+        outbox.validate()
+    }
+
+    @Test func `what is older than a minute does not crowd out what is younger`() {
+        var outbox = Outbox(limit: 10)
+        outbox.deliver(covers(0..<10), sentAt: 0, now: start)
+        outbox.deliver(covers(10..<11), sentAt: 0, now: start + .seconds(3_600))
+        #expect(outbox.replay(at: start + .seconds(3_600)) == covers(10..<11))
+    }
+
+    /// The naive outbox keeps every invalidation for ever, with what became of it.
+    private struct Model {
+        var debts: [(cover: Cover, turn: UInt64)] = []
+        var delivered: [(covers: [Cover], at: ContinuousClock.Instant)] = []
+
+        func delivered(within span: Duration, before now: ContinuousClock.Instant) -> [Cover] {
+            delivered.filter { $0.at + span > now }.flatMap(\.covers)
+        }
+    }
+
+    @Test(arguments: 1...20) func `whatever happens, nothing is lost and nothing grows`(_ seed: Int) {
+        var random = SeededRandom(seed: UInt64(seed))
+        var outbox = Outbox(limit: 12, memory: .seconds(60))
+        var model = Model()
+        var onTheWay: [(covers: [Cover], turn: UInt64)] = []
+        var now = start
+        for step in 0..<1_500 {
+            let context: Comment = "step \(step)"
+            now += .seconds(Int.random(in: 0...8, using: &random))
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<3:
+                let first = Int.random(in: 0..<24, using: &random)
+                let added = covers(first..<first + Int.random(in: 1...4, using: &random))
+                outbox.add(added)
+                model.debts += added.map { ($0, outbox.turn) }
+            case 3: outbox.begin()
+            case 4..<6: onTheWay.append((outbox.covers, outbox.turn))
+            case 6..<8 where !onTheWay.isEmpty:
+                let batch = onTheWay.remove(at: .random(in: onTheWay.indices, using: &random))
+                outbox.deliver(batch.covers, sentAt: batch.turn, now: now)
+                model.delivered.append((batch.covers, now))
+                model.debts.removeAll { debt in
+                    debt.turn <= batch.turn
+                        && (batch.covers.contains(debt.cover) || batch.covers.contains(.everything))
+                }
+            case 8 where !onTheWay.isEmpty: onTheWay.removeFirst()
+            default: break
+            }
+            outbox.validate()
+            let waiting = Set(outbox.covers)
+            let owed = Set(model.debts.map(\.cover))
+            #expect(waiting.contains(.everything) || waiting.isSuperset(of: owed), context)
+            #expect(waiting.subtracting([.everything]).isSubset(of: owed) || waiting.contains(.everything), context)
+            let replay = Set(outbox.replay(at: now))
+            let right = Set(model.delivered(within: .seconds(60), before: now)).union(waiting)
+            if replay == [.everything] {
+                let isFull = model.delivered(within: .seconds(120), before: now).count > 12
+                #expect(right.contains(.everything) || isFull, context)
+            } else {
+                #expect(replay == right, context)
+            }
+        }
+        outbox.deliver(outbox.covers, sentAt: outbox.turn, now: now)
+        #expect(outbox.count == 0)
+    }
+}

@@ -1,0 +1,126 @@
+import HTTPTypes
+import Larder
+import LarderRedis
+import LarderTesting
+import RedisClient
+import Synchronization
+import Testing
+
+/// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a body
+/// rendered before it.
+@Suite(.timeLimit(.minutes(5))) struct PromiseTests {
+    /// Rows with versions: committed, and told to whoever wrote.
+    private final class Table: Sendable {
+        private struct State {
+            var committed: [Int]
+            var told: [Int]
+        }
+
+        private let state: Mutex<State>
+
+        init(rows: Int) {
+            let zeros = [Int](repeating: 0, count: rows)
+            state = Mutex(State(committed: zeros, told: zeros))
+        }
+
+        func committed(_ row: Int) -> Int { state.withLock { $0.committed[row] } }
+
+        func told(_ row: Int) -> Int { state.withLock { $0.told[row] } }
+
+        func commit(_ row: Int) -> Int {
+            state.withLock { state in
+                state.committed[row] += 1
+                return state.committed[row]
+            }
+        }
+
+        func tell(_ row: Int, _ version: Int) {
+            state.withLock { $0.told[row] = max($0.told[row], version) }
+        }
+    }
+
+    private static let policy = CachePolicy.fresh(for: .seconds(60)).tagged("rows").readingTags
+
+    /// How a write tells the cache: by the path of what it changed, or by something that covers it.
+    private static func write(_ row: Int, _ kind: Int, through process: Process) async throws {
+        switch kind {
+        case 0..<4: _ = try await process.put("/row/\(row)")
+        case 4..<8: try await process.cache.invalidate(.tag(CacheTag("late-\(row)") ?? "rows"))
+        case 8: try await process.cache.remove(CacheAddress("/row/\(row)").key)
+        case 9: try await process.cache.invalidate(.prefix("/row"))
+        default: try await process.cache.invalidate(.tag("rows"))
+        }
+    }
+
+    @Test(arguments: [(UInt64(1), 10_000), (2, 3)]) func `what one writes, the next read through the other sees`(
+        _ seed: UInt64,
+        _ stampLimit: Int
+    ) async throws {
+        let rows = 4
+        var limits = StoreLimits()
+        limits.stampLimit = stampLimit
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis, limits) { stores in
+                let clock = ManualClock(now: WallClock.system.now)
+                let processes = stores.map { Process($0, clock) }
+                let table = Table(rows: rows)
+                let origins = (0..<rows).map { row in
+                    TestOrigin { _ in
+                        let version = table.committed(row)
+                        // What overtakes a fill has its chance.
+                        for _ in 0..<version % 20 { await Task.yield() }
+                        return TestResponse("\(version)", [.cacheTagForTests: "late-\(row)"])
+                    }
+                }
+                let hits = try await withThrowingTaskGroup(of: Int.self) { group in
+                    for writer in 0..<2 {
+                        group.addTask {
+                            var random = SeededRandom(seed: seed << 8 | UInt64(writer))
+                            for _ in 0..<200 {
+                                let row = Int.random(in: 0..<rows, using: &random)
+                                let version = table.commit(row)
+                                try await Self.write(
+                                    row,
+                                    .random(in: 0...10, using: &random),
+                                    through: processes[writer]
+                                )
+                                table.tell(row, version)
+                                for _ in 0..<Int.random(in: 0..<40, using: &random) { await Task.yield() }
+                            }
+                            return 0
+                        }
+                    }
+                    for reader in 0..<6 {
+                        group.addTask {
+                            var random = SeededRandom(seed: seed << 8 | 0x80 | UInt64(reader))
+                            var hits = 0
+                            for _ in 0..<300 {
+                                let row = Int.random(in: 0..<rows, using: &random)
+                                let told = table.told(row)
+                                let process = processes[reader % 2]
+                                let answer = try await process.get(
+                                    "/row/\(row)",
+                                    under: Self.policy,
+                                    from: origins[row]
+                                )
+                                let text = try await answer.text
+                                let version = try #require(Int(text))
+                                #expect(version >= told, "row \(row), seed \(seed): \(answer.cacheStatus)")
+                                if answer.cacheStatus.contains("hit") { hits += 1 }
+                            }
+                            return hits
+                        }
+                    }
+                    return try await group.reduce(0, +)
+                }
+                // Where nothing is ever found, nothing is proven.
+                #expect(hits > 50)
+                for row in 0..<rows {
+                    let text = try await processes[row % 2].get("/row/\(row)", under: Self.policy, from: origins[row])
+                        .text
+                    #expect(text == "\(table.committed(row))")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// What stands in Redis, under which names and for how long.
+@Suite(.timeLimit(.minutes(5))) struct RedisLayoutTests {
+    private func withOneStore(
+        options: RedisStore.Options = .patient,
+        _ body: (RedisStore, Stranger) async throws -> Void
+    ) async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, options: options) { try await body($0[0], stranger) }
+            }
+        }
+    }
+
+    @Test func `a key in Redis is the key of the cache behind the namespace`() async throws {
+        try await withOneStore { store, stranger in
+            let cache = Cache(store: store)
+            let origin = TestOrigin { request in TestResponse(request.path ?? "") }
+            let policy = CachePolicy.fresh(for: .seconds(90)).endingInSlash()
+            for target in ["/api/posts", "/api/posts/?page=2"] {
+                let _: TestResponse = try await cache.respond(to: .get(target), under: policy, from: origin)
+            }
+            let keys = try await stranger.keys()
+            #expect(
+                keys == [
+                    "larder:GET:/api/posts/": "hash", "larder:GET:/api/posts/?page=2": "hash", "larder:ledger": "zset",
+                    "larder:index": "zset",
+                ]
+            )
+            let names = RedisNames(namespace: "larder:")
+            #expect(names?.ledger == "larder:ledger" && names?.index == "larder:index")
+            #expect(names?.entry(CacheAddress("/api/posts/").key) == "larder:GET:/api/posts/")
+            let value = try #require(try await stranger.field("v:", of: "larder:GET:/api/posts/"))
+            let entry = try EntryCodec.decode(value, expecting: CacheAddress("/api/posts/").key)
+            #expect(entry.text == "/api/posts")
+        }
+    }
+
+    @Test func `Redis lets go of an entry no later than the route said, and of the ledger never`() async throws {
+        try await withOneStore { store, stranger in
+            let cache = Cache(store: store)
+            let origin = TestOrigin { _ in TestResponse("v0") }
+            let rows: [(String, CachePolicy, ClosedRange<Int64>)] = [
+                ("/short", .fresh(for: .seconds(90)), 1...90_000),
+                ("/long", .fresh(for: .seconds(86_400)), 80_000_000...86_400_000),
+                // What is kept for stale answers is kept by the policy's word.
+                (
+                    "/stale", .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(3_600)),
+                    3_600_000...3_690_000
+                ),
+            ]
+            for (target, policy, range) in rows {
+                let _: TestResponse = try await cache.respond(to: .get(target), under: policy, from: origin)
+                let left = try await stranger.milliseconds(left: "larder:GET:\(target)")
+                #expect(range.contains(left), "\(target): \(left)")
+            }
+            #expect(try await stranger.milliseconds(left: "larder:ledger") == -1)
+            // A second variant of a shorter life does not shorten the first one's, nor a longer one's lengthen for ever.
+            await store.keep("en", at: "/vary", freshFor: .seconds(1_000), language: "en")
+            await store.keep("de", at: "/vary", freshFor: .seconds(10), language: "de")
+            let left = try await stranger.milliseconds(left: "larder:GET:/vary")
+            #expect(left > 500_000 && left <= 1_000_000)
+        }
+    }
+
+    @Test func `what is over when it arrives is not there, nor what it replaces`() async throws {
+        try await withOneStore { store, stranger in
+            for lifetime in [Duration.seconds(-3_600), .zero, .microseconds(1)] {
+                #expect(await store.keep("v0", at: "/a"))
+                #expect(await store.texts(at: "/a") == ["v0"])
+                #expect(await store.keep("v1", at: "/a", freshFor: lifetime))
+                #expect(await store.texts(at: "/a").isEmpty)
+                let keys = try await stranger.keys()
+                #expect(keys["larder:GET:/a"] == nil)
+                #expect(await store.count() == 0)
+            }
+        }
+    }
+
+    @Test(arguments: ["ledger", "index", "GET", "*", "~n", "!floor"])
+    func `no key that is removed is one of the store's own`(_ name: String) async throws {
+        try await withOneStore { store, stranger in
+            #expect(await store.keep("v0", at: "/a"))
+            let key = try #require(CacheKey(name))
+            let before = await store.birth()
+            #expect(try await !store.remove(key, at: WallClock.system.now))
+            try await store.invalidate([.key(key)])
+            let after = await store.birth()
+            #expect(after.epoch == before.epoch && after.number == before.number + 2)
+            #expect(await store.texts(at: "/a") == ["v0"])
+            #expect(await store.count() == 1)
+            #expect(try await stranger.keys().count == 3)
+        }
+    }
+
+    @Test func `namespaces on one server know nothing of each other`() async throws {
+        try await RedisProcess.run { redis in
+            let stores = try ["a:", "b:"].map { namespace in
+                var options = RedisStore.Options.patient
+                options.namespace = namespace
+                return try RedisStore(.patient(redis.port), options: options, logger: .silent)
+            }
+            try await withRunning(stores) {
+                #expect(await stores[0].keep("of a", at: "/row"))
+                #expect(await stores[1].texts(at: "/row").isEmpty)
+                #expect(await stores[1].count() == 0)
+                #expect(await stores[1].keep("of b", at: "/row"))
+                #expect(await stores[0].texts(at: "/row") == ["of a"])
+                try await stores[0].invalidate([.everything])
+                _ = try await stores[0].remove(CacheAddress("/row").key, at: WallClock.system.now)
+                #expect(await stores[0].texts(at: "/row").isEmpty)
+                #expect(await stores[1].texts(at: "/row") == ["of b"])
+                #expect(await stores[1].count() == 1)
+            }
+        }
+    }
+
+    @Test(arguments: ["", "a b", "a\n", "tab\t", "ä:", "\u{7F}", "\u{0}", String(repeating: "a", count: 65)])
+    func `a namespace that is none is an error`(_ namespace: String) {
+        var options = RedisStore.Options()
+        options.namespace = namespace
+        #expect(throws: RedisStoreError.self) { try RedisStore("redis://127.0.0.1:6379", options: options) }
+    }
+
+    @Test(arguments: ["a", "~!*:{}", String(repeating: "a", count: 64)])
+    func `a namespace is visible ASCII`(_ namespace: String) throws {
+        var options = RedisStore.Options()
+        options.namespace = namespace
+        _ = try RedisStore("redis://127.0.0.1:6379", options: options)
+    }
+}

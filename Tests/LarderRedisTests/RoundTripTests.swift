@@ -1,0 +1,110 @@
+import Larder
+import LarderTesting
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// How often Redis is asked, and how much it has to do.
+@Suite(.timeLimit(.minutes(5))) struct RoundTripTests {
+    /// Two stores on one server: the first behind a proxy, asking nothing by itself.
+    private func withProxy(_ body: (RedisStore, RedisStore, CountingProxy) async throws -> Void) async throws {
+        try await RedisProcess.run { redis in
+            try await CountingProxy.run(to: redis.port) { proxy, port in
+                var options = RedisStore.Options.patient
+                options.connections = 1
+                let still = ManualClock().clock
+                try await withStores(1, on: redis, options: options, clock: still, port: port) { stores in
+                    try await withStores(1, on: redis) { try await body(stores[0], $0[0], proxy) }
+                }
+            }
+        }
+    }
+
+    @Test func `a hit is one round trip, and so is a miss, a fill and an invalidation`() async throws {
+        try await withProxy { store, _, proxy in
+            let now = WallClock.system.now
+            // The first of each kind sends its script as well.
+            await store.keep("v0", at: "/first")
+            try await store.invalidate([.path("/first")])
+            let address = CacheAddress("/a", tags: ["posts"])
+            proxy.reset()
+            let miss = await store.load(address, at: now)
+            #expect(miss.entries.isEmpty && proxy.trips == 1)
+            #expect(await store.keep("v0", at: "/a", born: miss.birth))
+            #expect(proxy.trips == 2)
+            for hit in 1...10 {
+                #expect(await store.load(address, at: now).entries.count == 1)
+                #expect(proxy.trips == 2 + hit)
+            }
+            proxy.reset()
+            try await store.invalidate([.path("/a"), .tag("posts"), .prefix("/"), .everything])
+            #expect(proxy.trips == 1)
+        }
+    }
+
+    @Test func `a hit with every variant is one round trip`() async throws {
+        try await withProxy { store, _, proxy in
+            for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
+            proxy.reset()
+            #expect(await store.texts(at: "/a") == ["fr", "de", "en"])
+            #expect(proxy.trips == 1)
+        }
+    }
+
+    @Test func `tags of the handler's cost who learns of them a round trip, once`() async throws {
+        try await withProxy { store, peer, proxy in
+            #expect(await peer.keep("v0", at: "/a", tags: ["late", "later"]))
+            proxy.reset()
+            #expect(await store.texts(at: "/a") == ["v0"])
+            #expect(proxy.trips == 2)
+            for hit in 1...3 {
+                #expect(await store.texts(at: "/a") == ["v0"])
+                #expect(proxy.trips == 2 + hit)
+            }
+            // Another fill with other tags costs one more, once.
+            #expect(await peer.keep("v1", at: "/a", tags: ["other"]))
+            proxy.reset()
+            #expect(await store.texts(at: "/a") == ["v1"])
+            #expect(await store.texts(at: "/a") == ["v1"])
+            #expect(proxy.trips == 3)
+            // Who keeps an entry knows its tags.
+            #expect(await store.keep("v2", at: "/b", tags: ["late"]))
+            proxy.reset()
+            #expect(await store.texts(at: "/b") == ["v2"])
+            #expect(proxy.trips == 1)
+        }
+    }
+
+    /// A27 of PROTOCOL: between the two looks of a hit with a late tag, others push that tag's stamp out.
+    @Test func `A27: a stamp that is forgotten between two looks at the ledger kills all the same`() async throws {
+        try await RedisProcess.run { redis in
+            try await CountingProxy.run(to: redis.port) { proxy, port in
+                var options = RedisStore.Options.patient
+                options.connections = 1
+                let (still, few) = (ManualClock().clock, Self.fewStamps)
+                try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
+                    try await withStores(1, on: redis, few) { peers in
+                        let (store, peer) = (stores[0], peers[0])
+                        #expect(await peer.keep("v0", at: "/a", tags: ["late"]))
+                        try await peer.invalidate([.tag("late")])
+                        let gate = Gate()
+                        proxy.hold(trip: 2, at: gate)
+                        async let texts = store.texts(at: "/a")
+                        await gate.reached()
+                        for id in 0..<10 { try await peer.invalidate([.path(CachePath("/x/\(id)") ?? "/x")]) }
+                        gate.open()
+                        let found = await texts
+                        #expect(found.isEmpty)
+                    }
+                }
+            }
+        }
+    }
+
+    private static var fewStamps: StoreLimits {
+        var limits = StoreLimits()
+        limits.stampLimit = 3
+        return limits
+    }
+}

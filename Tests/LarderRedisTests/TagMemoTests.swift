@@ -1,0 +1,65 @@
+import Larder
+import LarderTesting
+import Testing
+
+@testable import LarderRedis
+
+/// The guesses at a handler's tags.
+@Suite struct TagMemoTests {
+    private func key(_ id: Int) -> CacheKey { CacheKey("GET:/\(id)") ?? .example }
+
+    @Test func `of what is not known nothing is guessed`() {
+        let memo = TagMemo()
+        #expect(memo[key(1)].isEmpty && memo.count == 0)
+    }
+
+    @Test func `the last tags seen are the guess`() {
+        var memo = TagMemo()
+        memo.remember(["ta", "tb"], for: key(1))
+        memo.remember(["tc"], for: key(2))
+        #expect(memo[key(1)] == ["ta", "tb"] && memo[key(2)] == ["tc"])
+        memo.remember(["td"], for: key(1))
+        #expect(memo[key(1)] == ["td"] && memo.count == 2)
+        memo.remember([], for: key(1))
+        #expect(memo[key(1)].isEmpty)
+        memo.validate()
+    }
+
+    @Test func `a handler that gives no tags takes no room`() {
+        var memo = TagMemo()
+        memo.remember([], for: key(1))
+        #expect(memo.count == 0)
+    }
+
+    @Test func `the oldest guess makes room for the newest`() {
+        var memo = TagMemo(limit: 2)
+        for id in 1...2 { memo.remember(["t\(id)"], for: key(id)) }
+        memo.remember(["t1 again"], for: key(1))
+        memo.remember(["t3"], for: key(3))
+        #expect(memo[key(1)].isEmpty && memo[key(2)] == ["t2"] && memo[key(3)] == ["t3"])
+        memo.validate()
+    }
+
+    @Test(arguments: 1...20) func `a memo is a dictionary that forgets its oldest keys`(_ seed: Int) {
+        var random = SeededRandom(seed: UInt64(seed))
+        var memo = TagMemo(limit: 8)
+        var model: [(key: CacheKey, tags: [String])] = []
+        for step in 0..<1_000 {
+            let key = key(.random(in: 0..<20, using: &random))
+            let tags = (0..<Int.random(in: 0...2, using: &random)).map { "t\(step)-\($0)" }
+            memo.remember(tags, for: key)
+            if let place = model.firstIndex(where: { $0.key == key }) {
+                model[place].tags = tags
+            } else if !tags.isEmpty {
+                model.append((key, tags))
+                if model.count > 8 { model.removeFirst() }
+            }
+            memo.validate()
+            #expect(memo.count == model.count, "step \(step)")
+            for id in 0..<20 {
+                let right = model.first { $0.key == self.key(id) }?.tags ?? []
+                #expect(memo[self.key(id)] == right, "step \(step)")
+            }
+        }
+    }
+}
