@@ -7,8 +7,8 @@ import Testing
 
 /// No command walks what is kept, however much that is.
 @Suite(.timeLimit(.minutes(5))) struct CommandCostTests {
-    /// What Redis' processor spent on the operations of a store, a time each: what a machine that is busy with something
-    /// else takes from a server shows in all of them, so the least of several rounds is compared.
+    /// What Redis' processor spent on the operations of a store, a time each: what a machine that is busy with
+    /// something else takes from a server shows in all of them, so the least of several rounds is compared.
     private func cost(of store: RedisStore, _ stranger: Stranger) async throws -> [String: Double] {
         let operations: [(String, @Sendable () async throws -> Void)] = [
             ("key", { try await store.invalidate([.key(CacheAddress("/some/1").key)]) }),
@@ -70,8 +70,8 @@ import Testing
         }
     }
 
-    /// A bound in microseconds would fail where the machine is busy: what counts is that a hundred times as much that is
-    /// kept and stamped does not cost a hundred times as much, nor ten times.
+    /// A bound in microseconds would fail where the machine is busy: what counts is that a hundred times as much that
+    /// is kept and stamped does not cost a hundred times as much, nor ten times.
     @Test func `what a command costs does not grow with what is kept and stamped`() async throws {
         try await RedisProcess.run { redis in
             var limits = StoreLimits()
@@ -88,7 +88,8 @@ import Testing
                         let covers = (first..<first + 100).compactMap { CacheTag("t\($0)").map(Cover.tag) }
                         try await store.invalidate(covers)
                     }
-                    #expect(await store.count() >= 19_990)
+                    // The first two hundred died with everything else that was measured.
+                    #expect(await store.count() >= 19_790)
                     let stamps = try await stranger.send("ZCARD", "larder:ledger").integer()
                     #expect(stamps == 5_005)
                     let many = try await cost(of: store, stranger)

@@ -6,8 +6,8 @@ import RedisClient
 import Synchronization
 import Testing
 
-/// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a body
-/// rendered before it.
+/// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a
+/// body rendered before it.
 @Suite(.timeLimit(.minutes(5))) struct PromiseTests {
     /// Rows with versions: committed, and told to whoever wrote.
     private final class Table: Sendable {

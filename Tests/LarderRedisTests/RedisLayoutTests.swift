@@ -62,7 +62,8 @@ import Testing
                 #expect(range.contains(left), "\(target): \(left)")
             }
             #expect(try await stranger.milliseconds(left: "larder:ledger") == -1)
-            // A second variant of a shorter life does not shorten the first one's, nor a longer one's lengthen for ever.
+            // A second variant of a shorter life does not shorten the first one's, nor a longer one's lengthen for
+            // ever.
             await store.keep("en", at: "/vary", freshFor: .seconds(1_000), language: "en")
             await store.keep("de", at: "/vary", freshFor: .seconds(10), language: "de")
             let left = try await stranger.milliseconds(left: "larder:GET:/vary")
