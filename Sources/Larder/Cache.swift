@@ -230,22 +230,9 @@ extension Cache {
         _ inquiry: Inquiry,
         because reason: CacheStatus.ForwardReason
     ) -> Response {
-        let now = clock.now
-        switch source {
-        case .origin(let status, let notStored):
-            record(.miss(inquiry.address.key, .collapsed))
-            let outcome = CacheStatus.Outcome.forwarded(
-                reason,
-                status: status,
-                stored: notStored == nil,
-                collapsed: true
-            )
-            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: notStored?.detail))
-        case .staleOnError(let status):
-            record(.miss(inquiry.address.key, .staleOnError))
-            let outcome = CacheStatus.Outcome.forwarded(reason, status: status, collapsed: true)
-            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: "stale-if-error"))
-        }
+        record(.miss(inquiry.address.key, source.kind == .led ? .collapsed : source.kind))
+        let outcome = source.outcome(reason, collapsed: true)
+        return Response(serving.answer(entry, to: inquiry, at: clock.now, outcome, detail: source.detail))
     }
 
     /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.

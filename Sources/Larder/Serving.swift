@@ -98,10 +98,10 @@ extension Serving {
     static func storedHead(
         _ head: HTTPResponse,
         body: ByteBuffer,
-        directives: ResponseDirectives,
         receivedAt: Timestamp,
         policy: CachePolicy
     ) -> HTTPResponse {
+        let directives = ResponseDirectives(head.headerFields, targets: policy.rules.targetedFields)
         var stored = HTTPResponse(
             status: head.status,
             headerFields: HopByHop.storedFields(
@@ -128,6 +128,33 @@ extension Serving {
         }
         tag.append(UInt8(ascii: "\""))
         return String(decoding: tag, as: UTF8.self)
+    }
+}
+
+extension Arrival.Source {
+    /// What `Cache-Status` says of a request that asked the origin, or waited for one that did.
+    func outcome(_ reason: CacheStatus.ForwardReason, collapsed: Bool = false) -> CacheStatus.Outcome {
+        switch self {
+        case .fetched(let status, let notStored):
+            .forwarded(reason, status: status, stored: notStored == nil, collapsed: collapsed)
+        case .validated(let status, _): .forwarded(reason, status: status, collapsed: collapsed)
+        case .staleOnError(let status): .forwarded(reason, status: status, collapsed: collapsed)
+        }
+    }
+
+    var detail: String? {
+        switch self {
+        case .fetched(_, let notStored), .validated(_, let notStored): notStored?.detail
+        case .staleOnError: "stale-if-error"
+        }
+    }
+
+    /// What kind of miss it makes of the request that asked.
+    var kind: CacheEvent.Miss {
+        switch self {
+        case .fetched, .validated: .led
+        case .staleOnError: .staleOnError
+        }
     }
 }
 
