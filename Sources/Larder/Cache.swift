@@ -20,6 +20,8 @@ public final class Cache: Service {
     private let flights: FlightGroup
     private let tasks: BackgroundTasks
     private let refusals: Mutex<KeyMemo>
+    /// The keys whose answers to requests with `Authorization` are for the user alone.
+    private let personal: Mutex<KeyMemo>
     private let failedRefreshes: Mutex<KeyMemo>
     private let observer: (any CacheObserver)?
     let logger: Logger
@@ -53,6 +55,7 @@ public final class Cache: Service {
             tasks: tasks
         )
         self.refusals = Mutex(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.personal = Mutex(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
         self.failedRefreshes = Mutex(KeyMemo(limit: limits.refusals, span: limits.refreshPause))
         self.observer = observer
         self.logger = logger
@@ -160,6 +163,12 @@ extension Cache {
         if FetchContext.keys.contains(key) {
             return try await pass(because: .nested, under: inquiry.policy, to: origin)
         }
+        // Conditions and ranges are stripped from what fills the cache: where it is not filled, they would be lost.
+        if kept == nil, inquiry.hasRange || inquiry.isConditional, inquiry.policy.asking == .server,
+            isRefused(inquiry)
+        {
+            return try await pass(because: .uncacheable, under: inquiry.policy, to: origin)
+        }
         let seat = LeaderSeat<O.Response>()
         let fetch = Fetch(
             inquiry: inquiry,
@@ -172,7 +181,7 @@ extension Cache {
         )
         var flight: FlightID?
         // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
-        if attempt < Self.attempts, reason != .request, !isRefused(key) {
+        if attempt < Self.attempts, reason != .request, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id
@@ -271,7 +280,7 @@ extension Cache {
             reason == .method ? .method : .bypass,
             status: response.head.status.code
         )
-        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy)
+        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy, at: clock.now)
         return response
     }
 
@@ -284,10 +293,10 @@ extension Cache {
         let targets = Invalidation.targets(request: request, response: response.head)
         if !targets.isEmpty {
             // The write is done, whatever becomes of the invalidation: its answer is the handler's.
-            try? await invalidate(targets.map { .path(CachePath(target: $0)) } + policy.invalidated)
+            try? await invalidate(targets.map { policy.keys.cover(of: $0, for: request) } + policy.invalidated)
         }
         let outcome = CacheStatus.Outcome.forwarded(.method, status: response.head.status.code)
-        response.head = serving.head(response.head, outcome, policy: policy)
+        response.head = serving.head(response.head, outcome, policy: policy, at: clock.now)
         return response
     }
 
@@ -301,7 +310,8 @@ extension Cache {
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),
             detail: CacheEvent.Miss.onlyIfCached.rawValue,
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: clock.now
         )
         return Response(headOnly: head)
     }
@@ -322,6 +332,10 @@ extension Cache {
         refusals.withLock { $0.add(key, at: clock.now) }
     }
 
+    func remember(personal key: CacheKey) {
+        personal.withLock { $0.add(key, at: clock.now) }
+    }
+
     func forget(refused key: CacheKey) {
         refusals.withLock { $0.forget(key) }
     }
@@ -331,8 +345,11 @@ extension Cache {
         failedRefreshes.withLock { $0.add(key, at: clock.now) }
     }
 
-    private func isRefused(_ key: CacheKey) -> Bool {
-        refusals.withLock { $0.contains(key, at: clock.now) }
+    /// Whether what a request fetches was not kept lately, and is not worth waiting for.
+    private func isRefused(_ inquiry: Inquiry) -> Bool {
+        let (key, now) = (inquiry.address.key, clock.now)
+        return refusals.withLock { $0.contains(key, at: now) }
+            || inquiry.hasAuthorization && personal.withLock { $0.contains(key, at: now) }
     }
 
     /// Waits until nothing is fetched in the background; for tests.

@@ -32,8 +32,8 @@ public struct CachePolicy: Sendable {
         /// A handler of this process: always for the whole, by GET. Whether something has changed it would have to find
         /// out by making it, and what HEAD gets by making the body.
         case handler
-        /// A server, by RFC 9111: whether what is kept is still good, by conditional requests (§4.3); for the head alone
-        /// where the client wants no more (§4.3.5).
+        /// A server, by RFC 9111: whether what is kept is still good, by conditional requests (§4.3), and for the head
+        /// alone where the client wants no more (§4.3.5). The fields of its connection go no further.
         case server
     }
 
@@ -84,6 +84,7 @@ public struct CachePolicy: Sendable {
     /// parameter of it is the cache's own.
     public static var gateway: CachePolicy {
         var policy = CachePolicy(rules: .gateway)
+        policy.keys.spelling = .verbatim
         policy.setBypass(.nobody)
         policy.credentials = .byResponse
         policy.makesEntityTags = false

@@ -5,8 +5,8 @@ import HTTPTypes
 extension Fetch {
     /// The request for the origin: a condition goes with it where what is kept has a validator, and a server is asked.
     ///
-    /// Only the variant that the request selects is asked about. Entity tags of the others could go with it, but servers
-    /// give one tag to several variants more often than a validation would be saved by it.
+    /// Only the variant that the request selects is asked about. Entity tags of the others could go with it, but some
+    /// servers give one tag to several variants, and a 304 would serve the wrong one.
     var question: HTTPRequest {
         var request = inquiry.fillRequest
         if let kept = validatable {

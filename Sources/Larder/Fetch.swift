@@ -132,6 +132,7 @@ extension Fetch {
             if seat == nil { cache.refreshFailed(inquiry.address.key) }
         } else {
             if notStored.isLasting { cache.remember(refused: inquiry.address.key) }
+            if notStored == .refused(.authorization) { cache.remember(personal: inquiry.address.key) }
             // What the origin has replaced must not come back when the origin fails.
             if let kept { await cache.store.discard(kept) }
         }
@@ -261,7 +262,8 @@ extension Fetch {
         let head = cache.serving.head(
             response.head,
             .forwarded(reason, status: response.head.status.code),
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: cache.clock.now
         )
         seat.give(
             .success(
@@ -279,7 +281,8 @@ extension Fetch {
             response.head,
             .forwarded(reason, status: response.head.status.code),
             detail: notStored.detail,
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: cache.clock.now
         )
         return inquiry.isHead ? O.Response(headOnly: response.head) : response
     }

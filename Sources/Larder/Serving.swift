@@ -54,14 +54,22 @@ struct Serving: Sendable {
         return Answer(head: head, body: isNotModified || inquiry.isHead ? nil : entry.body)
     }
 
-    /// The origin's own head as a client gets it: with this cache's word, and without what only caches read.
+    /// The origin's own head as a client gets it: with this cache's word, and without what only caches read. From a
+    /// server, it came over a connection that is not the client's.
     func head(
         _ head: HTTPResponse,
         _ outcome: CacheStatus.Outcome,
         detail: String? = nil,
-        policy: CachePolicy
+        policy: CachePolicy,
+        at now: Timestamp
     ) -> HTTPResponse {
         var head = head
+        if policy.asking == .server {
+            HopByHop.strip(&head.headerFields)
+            // "A recipient with a clock that receives a response message without a Date header field MUST […] append a
+            // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
+            if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(now) }
+        }
         for name in policy.rules.tagFields { head.headerFields[name] = nil }
         status(outcome, detail: detail).append(to: &head.headerFields)
         return head
