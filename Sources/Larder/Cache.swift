@@ -181,7 +181,7 @@ extension Cache {
         )
         var flight: FlightID?
         // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
-        if attempt < Self.attempts, reason != .request, !isRefused(inquiry) {
+        if attempt < Self.attempts, reason != .request, !fetch.isForHeadAlone, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id

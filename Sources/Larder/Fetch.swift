@@ -26,6 +26,7 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, gives the leader its answer, and returns what those who waited may have.
     /// - Parameter release: lets those who wait go, once it is known that there is nothing for them.
     func run(releasing release: @escaping @Sendable () -> Void) async -> Arrival {
+        if isForHeadAlone { return await runForHead(releasing: release) }
         let reception: Reception
         do {
             let first = try await ask(question)
