@@ -157,15 +157,18 @@ extension Fetch {
             clock: cache.clock
         ) { event, capture in
             switch event {
-            case .begun: stream(response, from: capture)
+            // A range is cut from the whole, if there will be one.
+            case .begun: if !inquiry.hasRange { stream(response, from: capture) }
             case .overflowed(let notStored):
                 cache.record(.notStored(key, notStored))
                 cache.remember(refused: key)
                 release()
+                stream(response, from: capture)
             }
         }
         defer { capture.release() }
-        if response.bodyLength == nil { stream(response, from: capture) }
+        // Before the first part what is kept can still be served in place of a body that breaks off.
+        if response.bodyLength == nil, kept == nil, !inquiry.hasRange { stream(response, from: capture) }
         do {
             try await FetchContext.$keys.withValue(fetchedKeys) { try await response.pourBody(into: capture) }
             capture.fail(BodyError.unfinished)

@@ -39,6 +39,8 @@ struct Serving: Sendable {
                 headerFields: Preconditions.notModifiedFields(from: head.headerFields)
             )
         }
+        var body = isNotModified || inquiry.isHead ? nil : entry.body
+        if inquiry.hasRange, let whole = body { body = Self.cut(&head, whole, for: inquiry.request, at: now) }
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
         // an Age header field".
         let age = entry.lifetimes.age(at: now)
@@ -51,7 +53,7 @@ struct Serving: Sendable {
         } else {
             status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
         }
-        return Answer(head: head, body: isNotModified || inquiry.isHead ? nil : entry.body)
+        return Answer(head: head, body: body)
     }
 
     /// The origin's own head as a client gets it: with this cache's word, and without what only caches read. From a
