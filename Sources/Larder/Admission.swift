@@ -36,7 +36,9 @@ enum Admission: Sendable {
                 request: request,
                 directives: facts.hasDirectives ? RequestDirectives(request.headerFields) : .none,
                 isConditional: facts.hasConditions,
-                address: CacheAddress(key: result.key, target: target, tags: policy.tags),
+                hasRange: facts.hasRange && request.method == .get,
+                hasAuthorization: facts.hasAuthorization,
+                address: CacheAddress(key: result.key, target: result.target ?? target, tags: policy.tags),
                 policy: policy
             )
         )
@@ -61,6 +63,9 @@ public enum PassReason: String, Sendable, CaseIterable {
     case target
     /// The request was made by a fetch for the same key.
     case nested
+    /// The request has conditions or a range, and nothing was kept lately of what the server answers here: they are
+    /// for it to judge.
+    case uncacheable
 }
 
 /// A request that the cache may answer, with all that its answer depends on.
@@ -70,6 +75,9 @@ struct Inquiry: Sendable {
     let directives: RequestDirectives
     /// Whether the request has conditions that a stored response can answer.
     let isConditional: Bool
+    /// Whether the request is a GET for a range.
+    let hasRange: Bool
+    let hasAuthorization: Bool
     let address: CacheAddress
     let policy: CachePolicy
 
@@ -95,6 +103,7 @@ struct RequestFacts {
     private(set) var hasDirectives = false
     private(set) var hasConditions = false
     private(set) var hasOriginConditions = false
+    private(set) var hasRange = false
     private(set) var hasContent = false
 
     static let conditionsAndRanges: [HTTPField.Name] = [
@@ -106,6 +115,7 @@ struct RequestFacts {
             let name = field.name.canonicalName
             // The length first: most fields are none of these, and comparing text is the dear part.
             switch name.utf8.count {
+            case 5 where name == "range": hasRange = true
             case 6 where name == "cookie": hasCookie = true
             case 6 where name == "pragma": hasDirectives = true
             case 8 where name == "if-match": hasOriginConditions = true

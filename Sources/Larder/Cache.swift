@@ -20,6 +20,8 @@ public final class Cache: Service {
     private let flights: FlightGroup
     private let tasks: BackgroundTasks
     private let refusals: NIOLockedValueBox<KeyMemo>
+    /// The keys whose answers to requests with `Authorization` are for the user alone.
+    private let personal: NIOLockedValueBox<KeyMemo>
     private let failedRefreshes: NIOLockedValueBox<KeyMemo>
     private let observer: (any CacheObserver)?
     let logger: Logger
@@ -53,6 +55,7 @@ public final class Cache: Service {
             tasks: tasks
         )
         self.refusals = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
+        self.personal = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
         self.failedRefreshes = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refreshPause))
         self.observer = observer
         self.logger = logger
@@ -160,6 +163,12 @@ extension Cache {
         if FetchContext.keys.contains(key) {
             return try await pass(because: .nested, under: inquiry.policy, to: origin)
         }
+        // Conditions and ranges are stripped from what fills the cache: where it is not filled, they would be lost.
+        if kept == nil, inquiry.hasRange || inquiry.isConditional, inquiry.policy.asking == .server,
+            isRefused(inquiry)
+        {
+            return try await pass(because: .uncacheable, under: inquiry.policy, to: origin)
+        }
         let seat = LeaderSeat<O.Response>()
         let fetch = Fetch(
             inquiry: inquiry,
@@ -172,7 +181,7 @@ extension Cache {
         )
         var flight: FlightID?
         // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
-        if attempt < Self.attempts, reason != .request, !isRefused(key) {
+        if attempt < Self.attempts, reason != .request, !fetch.isForHeadAlone, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id
@@ -230,22 +239,9 @@ extension Cache {
         _ inquiry: Inquiry,
         because reason: CacheStatus.ForwardReason
     ) -> Response {
-        let now = clock.now
-        switch source {
-        case .origin(let status, let notStored):
-            record(.miss(inquiry.address.key, .collapsed))
-            let outcome = CacheStatus.Outcome.forwarded(
-                reason,
-                status: status,
-                stored: notStored == nil,
-                collapsed: true
-            )
-            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: notStored?.detail))
-        case .staleOnError(let status):
-            record(.miss(inquiry.address.key, .staleOnError))
-            let outcome = CacheStatus.Outcome.forwarded(reason, status: status, collapsed: true)
-            return Response(serving.answer(entry, to: inquiry, at: now, outcome, detail: "stale-if-error"))
-        }
+        record(.miss(inquiry.address.key, source.kind == .led ? .collapsed : source.kind))
+        let outcome = source.outcome(reason, collapsed: true)
+        return Response(serving.answer(entry, to: inquiry, at: clock.now, outcome, detail: source.detail))
     }
 
     /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.
@@ -284,7 +280,7 @@ extension Cache {
             reason == .method ? .method : .bypass,
             status: response.head.status.code
         )
-        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy)
+        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy, at: clock.now)
         return response
     }
 
@@ -297,10 +293,10 @@ extension Cache {
         let targets = Invalidation.targets(request: request, response: response.head)
         if !targets.isEmpty {
             // The write is done, whatever becomes of the invalidation: its answer is the handler's.
-            try? await invalidate(targets.map { .path(CachePath(target: $0)) } + policy.invalidated)
+            try? await invalidate(targets.map { policy.keys.cover(of: $0, for: request) } + policy.invalidated)
         }
         let outcome = CacheStatus.Outcome.forwarded(.method, status: response.head.status.code)
-        response.head = serving.head(response.head, outcome, policy: policy)
+        response.head = serving.head(response.head, outcome, policy: policy, at: clock.now)
         return response
     }
 
@@ -314,7 +310,8 @@ extension Cache {
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),
             detail: CacheEvent.Miss.onlyIfCached.rawValue,
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: clock.now
         )
         return Response(headOnly: head)
     }
@@ -335,6 +332,10 @@ extension Cache {
         refusals.withLockedValue { $0.add(key, at: clock.now) }
     }
 
+    func remember(personal key: CacheKey) {
+        personal.withLockedValue { $0.add(key, at: clock.now) }
+    }
+
     func forget(refused key: CacheKey) {
         refusals.withLockedValue { $0.forget(key) }
     }
@@ -344,8 +345,11 @@ extension Cache {
         failedRefreshes.withLockedValue { $0.add(key, at: clock.now) }
     }
 
-    private func isRefused(_ key: CacheKey) -> Bool {
-        refusals.withLockedValue { $0.contains(key, at: clock.now) }
+    /// Whether what a request fetches was not kept lately, and is not worth waiting for.
+    private func isRefused(_ inquiry: Inquiry) -> Bool {
+        let (key, now) = (inquiry.address.key, clock.now)
+        return refusals.withLockedValue { $0.contains(key, at: now) }
+            || inquiry.hasAuthorization && personal.withLockedValue { $0.contains(key, at: now) }
     }
 
     /// Waits until nothing is fetched in the background; for tests.

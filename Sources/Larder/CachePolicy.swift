@@ -27,6 +27,16 @@ public struct CachePolicy: Sendable {
         case byResponse
     }
 
+    /// Who answers what the store cannot, and so how it is asked.
+    public enum Asking: Hashable, Sendable {
+        /// A handler of this process: always for the whole, by GET. Whether something has changed it would have to find
+        /// out by making it, and what HEAD gets by making the body.
+        case handler
+        /// A server, by RFC 9111: whether what is kept is still good, by conditional requests (§4.3), and for the head
+        /// alone where the client wants no more (§4.3.5). The fields of its connection go no further.
+        case server
+    }
+
     /// Which responses are stored, and for how long.
     public var rules: CachingRules
     /// How keys are made.
@@ -47,6 +57,8 @@ public struct CachePolicy: Sendable {
     public var patience: Duration
     /// Whether a response that came without `ETag` is given one made from its body.
     public var makesEntityTags: Bool
+    /// Who answers what the store cannot.
+    public var asking: Asking
 
     /// A policy that keeps 200s for a time, where the response itself says nothing else.
     ///
@@ -66,6 +78,20 @@ public struct CachePolicy: Sendable {
         return policy
     }
 
+    /// The policy of a reverse proxy: RFC 9111 as a shared cache, in front of servers of any kind.
+    ///
+    /// What a target means is the server's to say: it is kept byte for byte in the key, after scheme and host, and no
+    /// parameter of it is the cache's own.
+    public static var gateway: CachePolicy {
+        var policy = CachePolicy(rules: .gateway)
+        policy.keys.spelling = .verbatim
+        policy.setBypass(.nobody)
+        policy.credentials = .byResponse
+        policy.makesEntityTags = false
+        policy.asking = .server
+        return policy
+    }
+
     /// A policy by explicit rules, with every other choice as for a decorated route.
     public init(rules: CachingRules) {
         self.rules = rules
@@ -78,6 +104,7 @@ public struct CachePolicy: Sendable {
         self.captureTime = .seconds(30)
         self.patience = .seconds(5)
         self.makesEntityTags = true
+        self.asking = .handler
         setBypass(.everybody(parameter: "nocache"))
     }
 

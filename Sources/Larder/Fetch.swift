@@ -26,46 +26,62 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, gives the leader its answer, and returns what those who waited may have.
     /// - Parameter release: lets those who wait go, once it is known that there is nothing for them.
     func run(releasing release: @escaping @Sendable () -> Void) async -> Arrival {
-        let request = inquiry.fillRequest
-        let requestedAt = cache.clock.now
-        let response: O.Response
+        if isForHeadAlone { return await runForHead(releasing: release) }
+        let reception: Reception
         do {
-            response = try await FetchContext.$keys.withValue(fetchedKeys) { try await origin.fetch(request) }
+            let first = try await ask(question)
+            switch reading(of: first) {
+            case .whole: reception = first
+            case .confirms(let confirmed): return await redate(confirmed, by: first, releasing: release)
+            // A 304 about nothing that is kept says nothing: the whole is asked for, once.
+            case .mistaken: reception = try await ask(inquiry.fillRequest)
+            }
         } catch {
             return await failed(error)
         }
-        let status = response.head.status
+        let response = reception.response
+        let status = reception.head.status
         if status.kind == .serverError, let arrival = await serveKept(after: status.code) { return arrival }
-        let rules = inquiry.policy.rules
-        let reception = Reception(
-            head: response.head,
-            directives: ResponseDirectives(response.head.headerFields, targets: rules.targetedFields),
-            at: cache.clock.now
-        )
-        let storability = Storability.decide(
-            request: request,
-            response: response.head,
-            directives: reception.directives,
-            rules: rules,
-            requestedAt: requestedAt,
-            respondedAt: reception.at
-        )
-        switch storability {
+        switch reception.storability(of: reception.head, under: inquiry.policy.rules) {
         case .refuse(let refusal): return await pass(response, because: .refused(refusal), releasing: release)
         case .store where response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(response, because: .tooLarge, releasing: release)
-        case .store(let lifetimes):
-            return await capture(response, reception, lifetimes, releasing: release)
+        case .store(let lifetimes): return await capture(reception, lifetimes, releasing: release)
         }
+    }
+
+    /// Asks the origin, and notes the times that an age is reckoned from.
+    func ask(_ request: HTTPRequest) async throws -> Reception {
+        let requestedAt = cache.clock.now
+        let response = try await FetchContext.$keys.withValue(fetchedKeys) { try await origin.fetch(request) }
+        return Reception(request: request, response: response, requestedAt: requestedAt, at: cache.clock.now)
     }
 
     private var fetchedKeys: [CacheKey] { FetchContext.keys + [inquiry.address.key] }
 
-    /// A response's head, and when it came.
-    private struct Reception {
-        let head: HTTPResponse
-        let directives: ResponseDirectives
+    /// What the origin answered to which request, and when it was asked and came.
+    struct Reception {
+        let request: HTTPRequest
+        let response: O.Response
+        let requestedAt: Timestamp
         let at: Timestamp
+
+        var head: HTTPResponse { response.head }
+
+        /// Whether a response that came with these times is stored.
+        func storability(of head: HTTPResponse, under rules: CachingRules) -> Storability {
+            var request = request
+            // What an answer to HEAD brought up to date is the answer to a GET.
+            request.method = .get
+            return Storability.decide(
+                request: request,
+                response: head,
+                directives: ResponseDirectives(head.headerFields, targets: rules.targetedFields),
+                rules: rules,
+                requestedAt: requestedAt,
+                respondedAt: at
+            )
+        }
     }
 }
 
@@ -73,7 +89,7 @@ struct Fetch<O: Origin>: Sendable {
 
 extension Fetch {
     /// The origin threw.
-    private func failed(_ error: any Error) async -> Arrival {
+    func failed(_ error: any Error) async -> Arrival {
         let status = origin.status(of: error)
         // An error that stands for a status below 500 is the handler's answer, and no failure.
         if status.map({ $0.kind == .serverError }) ?? true {
@@ -89,7 +105,7 @@ extension Fetch {
     }
 
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil where it may not.
-    private func serveKept(after status: Int?) async -> Arrival? {
+    func serveKept(after status: Int?) async -> Arrival? {
         guard let kept else { return nil }
         let now = cache.clock.now
         let mayServe = Reuse.mayServeOnError(
@@ -102,10 +118,7 @@ extension Fetch {
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard mayServe, verdict.isAlive else { return nil }
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
-        let outcome = CacheStatus.Outcome.forwarded(reason, status: status)
-        let answer = cache.serving.answer(kept, to: inquiry, at: now, outcome, detail: "stale-if-error")
-        seat?.give(.success(O.Response(answer)), .staleOnError)
-        return Arrival(outcome: .entry(kept, .staleOnError(status: status)), birth: kept.birth, verdict: verdict)
+        return land(kept, .staleOnError(status: status), verdict)
     }
 
     /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.
@@ -120,6 +133,7 @@ extension Fetch {
             if seat == nil { cache.refreshFailed(inquiry.address.key) }
         } else {
             if notStored.isLasting { cache.remember(refused: inquiry.address.key) }
+            if notStored == .refused(.authorization) { cache.remember(personal: inquiry.address.key) }
             // What the origin has replaced must not come back when the origin fails.
             if let kept { await cache.store.discard(kept) }
         }
@@ -130,12 +144,12 @@ extension Fetch {
 
     /// The origin answered what is kept, if its body comes in whole.
     private func capture(
-        _ response: O.Response,
         _ reception: Reception,
         _ lifetimes: Lifetimes,
         releasing release: @escaping @Sendable () -> Void
     ) async -> Arrival {
         let key = inquiry.address.key
+        let response = reception.response
         let capture = BodyCapture(
             length: response.bodyLength,
             limit: inquiry.policy.bodyLimit.bytes,
@@ -143,15 +157,18 @@ extension Fetch {
             clock: cache.clock
         ) { event, capture in
             switch event {
-            case .begun: stream(response, from: capture)
+            // A range is cut from the whole, if there will be one.
+            case .begun: if !inquiry.hasRange { stream(response, from: capture) }
             case .overflowed(let notStored):
                 cache.record(.notStored(key, notStored))
                 cache.remember(refused: key)
                 release()
+                stream(response, from: capture)
             }
         }
         defer { capture.release() }
-        if response.bodyLength == nil { stream(response, from: capture) }
+        // Before the first part what is kept can still be served in place of a body that breaks off.
+        if response.bodyLength == nil, kept == nil, !inquiry.hasRange { stream(response, from: capture) }
         do {
             try await FetchContext.$keys.withValue(fetchedKeys) { try await response.pourBody(into: capture) }
             capture.fail(BodyError.unfinished)
@@ -160,10 +177,11 @@ extension Fetch {
             guard seat?.isServed != false else { return await failed(error) }
         }
         do {
-            return try await store(try capture.whole(), reception, lifetimes)
+            return await store(try capture.whole(), reception, lifetimes)
         } catch {
             if error == .brokenOff {
                 cache.record(.notStored(key, error))
+                if seat?.isServed == false { return await failed(BodyError.unfinished) }
                 if seat == nil { cache.refreshFailed(key) }
             } else if let kept {
                 await cache.store.discard(kept)
@@ -174,36 +192,47 @@ extension Fetch {
     }
 
     /// The body came in whole.
-    private func store(
-        _ body: ByteBuffer,
-        _ reception: Reception,
-        _ lifetimes: Lifetimes
-    ) async throws(NotStored) -> Arrival {
-        let tags = SurrogateKeys.tags(in: reception.head.headerFields, named: inquiry.policy.rules.tagFields)
-        let entry = CacheEntry(
+    private func store(_ body: ByteBuffer, _ reception: Reception, _ lifetimes: Lifetimes) async -> Arrival {
+        let tags = tags(in: reception.head.headerFields)
+        let entry = entry(reception.head, body: body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+        let (verdict, notStored) = await keep(entry)
+        return land(entry, .fetched(status: reception.head.status.code, notStored), verdict)
+    }
+
+    /// Gives the leader what is an entry now, and everybody who waits.
+    func land(_ entry: CacheEntry, _ source: Arrival.Source, _ verdict: Verdict) -> Arrival {
+        let outcome = source.outcome(reason)
+        let answer = cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: source.detail)
+        seat?.give(.success(O.Response(answer)), source.kind)
+        return Arrival(outcome: .entry(entry, source), birth: entry.birth, verdict: verdict)
+    }
+
+    /// An entry of this fetch, born when it was: whatever is invalidated while it is under way kills it.
+    func entry(
+        _ head: HTTPResponse,
+        body: ByteBuffer,
+        lifetimes: Lifetimes,
+        tags: [CacheTag],
+        receivedAt: Timestamp
+    ) -> CacheEntry {
+        CacheEntry(
             request: inquiry.request,
-            head: Serving.storedHead(
-                reception.head,
-                body: body,
-                directives: reception.directives,
-                receivedAt: reception.at,
-                policy: inquiry.policy
-            ),
+            head: Serving.storedHead(head, body: body, receivedAt: receivedAt, policy: inquiry.policy),
             body: body,
             lifetimes: lifetimes,
             birth: birth,
             address: inquiry.address,
-            tags: tags.compactMap { CacheTag($0) }
+            tags: tags
         )
-        let (verdict, notStored) = await keep(entry)
-        let status = reception.head.status.code
-        let outcome = CacheStatus.Outcome.forwarded(reason, status: status, stored: notStored == nil)
-        let answer = cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: notStored?.detail)
-        seat?.give(.success(O.Response(answer)))
-        return Arrival(outcome: .entry(entry, .origin(status: status, notStored)), birth: birth, verdict: verdict)
     }
 
-    private func keep(_ entry: CacheEntry) async -> (Verdict, NotStored?) {
+    /// The tags that the origin gives a response.
+    func tags(in fields: HTTPFields) -> [CacheTag] {
+        SurrogateKeys.tags(in: fields, named: inquiry.policy.rules.tagFields).compactMap { CacheTag($0) }
+    }
+
+    /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
+    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStored?) {
         let key = entry.address.key
         let verdict: Verdict
         let notStored: NotStored?
@@ -221,7 +250,7 @@ extension Fetch {
                 if let kept { await cache.store.discard(kept) }
             }
         } else {
-            cache.record(.stored(key, cost: entry.cost))
+            cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
             cache.forget(refused: key)
         }
         return (verdict, notStored)
@@ -237,7 +266,8 @@ extension Fetch {
         let head = cache.serving.head(
             response.head,
             .forwarded(reason, status: response.head.status.code),
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: cache.clock.now
         )
         seat.give(
             .success(
@@ -255,7 +285,8 @@ extension Fetch {
             response.head,
             .forwarded(reason, status: response.head.status.code),
             detail: notStored.detail,
-            policy: inquiry.policy
+            policy: inquiry.policy,
+            at: cache.clock.now
         )
         return inquiry.isHead ? O.Response(headOnly: response.head) : response
     }

@@ -6,8 +6,9 @@ public protocol Origin<Response>: Sendable {
     /// The framework's own response.
     associatedtype Response: OriginResponse
 
-    /// Answers a request that the cache made of the client's: a GET without content, conditions or ranges. It may run
-    /// after the client has left.
+    /// Answers a request that the cache made of the client's: a GET without content, ranges and the client's
+    /// conditions. It may run after the client has left. Under a policy that asks a server it may have conditions of
+    /// the cache's own, or be a HEAD.
     func fetch(_ request: HTTPRequest) async throws -> Response
 
     /// Answers the client's own request as it came, with its content.

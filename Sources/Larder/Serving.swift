@@ -39,6 +39,8 @@ struct Serving: Sendable {
                 headerFields: Preconditions.notModifiedFields(from: head.headerFields)
             )
         }
+        var body = isNotModified || inquiry.isHead ? nil : entry.body
+        if inquiry.hasRange, let whole = body { body = Self.cut(&head, whole, for: inquiry.request, at: now) }
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
         // an Age header field".
         let age = entry.lifetimes.age(at: now)
@@ -51,17 +53,25 @@ struct Serving: Sendable {
         } else {
             status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
         }
-        return Answer(head: head, body: isNotModified || inquiry.isHead ? nil : entry.body)
+        return Answer(head: head, body: body)
     }
 
-    /// The origin's own head as a client gets it: with this cache's word, and without what only caches read.
+    /// The origin's own head as a client gets it: with this cache's word, and without what only caches read. From a
+    /// server, it came over a connection that is not the client's.
     func head(
         _ head: HTTPResponse,
         _ outcome: CacheStatus.Outcome,
         detail: String? = nil,
-        policy: CachePolicy
+        policy: CachePolicy,
+        at now: Timestamp
     ) -> HTTPResponse {
         var head = head
+        if policy.asking == .server {
+            HopByHop.strip(&head.headerFields)
+            // "A recipient with a clock that receives a response message without a Date header field MUST […] append a
+            // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
+            if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(now) }
+        }
         for name in policy.rules.tagFields { head.headerFields[name] = nil }
         status(outcome, detail: detail).append(to: &head.headerFields)
         return head
@@ -98,10 +108,10 @@ extension Serving {
     static func storedHead(
         _ head: HTTPResponse,
         body: ByteBuffer,
-        directives: ResponseDirectives,
         receivedAt: Timestamp,
         policy: CachePolicy
     ) -> HTTPResponse {
+        let directives = ResponseDirectives(head.headerFields, targets: policy.rules.targetedFields)
         var stored = HTTPResponse(
             status: head.status,
             headerFields: HopByHop.storedFields(
@@ -128,6 +138,33 @@ extension Serving {
         }
         tag.append(UInt8(ascii: "\""))
         return String(decoding: tag, as: UTF8.self)
+    }
+}
+
+extension Arrival.Source {
+    /// What `Cache-Status` says of a request that asked the origin, or waited for one that did.
+    func outcome(_ reason: CacheStatus.ForwardReason, collapsed: Bool = false) -> CacheStatus.Outcome {
+        switch self {
+        case .fetched(let status, let notStored):
+            .forwarded(reason, status: status, stored: notStored == nil, collapsed: collapsed)
+        case .validated(let status, _): .forwarded(reason, status: status, collapsed: collapsed)
+        case .staleOnError(let status): .forwarded(reason, status: status, collapsed: collapsed)
+        }
+    }
+
+    var detail: String? {
+        switch self {
+        case .fetched(_, let notStored), .validated(_, let notStored): notStored?.detail
+        case .staleOnError: "stale-if-error"
+        }
+    }
+
+    /// What kind of miss it makes of the request that asked.
+    var kind: CacheEvent.Miss {
+        switch self {
+        case .fetched, .validated: .led
+        case .staleOnError: .staleOnError
+        }
     }
 }
 

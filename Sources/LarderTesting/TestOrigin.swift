@@ -37,6 +37,11 @@ public struct TestResponse: OriginResponse {
         self.body = .written(length: length, write)
     }
 
+    /// A 304, which has no body.
+    public static func notModified(_ fields: HTTPFields = [:]) -> TestResponse {
+        TestResponse(headOnly: HTTPResponse(status: .notModified, headerFields: fields))
+    }
+
     public init(head: HTTPResponse, body: ByteBuffer) {
         self.head = head
         self.body = .whole(body)
@@ -158,5 +163,14 @@ extension HTTPRequest {
     /// A GET of a path on this machine.
     public static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
         HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
+    }
+}
+
+extension HTTPFields {
+    /// These fields, and others in place of those of the same name.
+    public func adding(_ others: HTTPFields) -> HTTPFields {
+        var fields = self
+        for other in others { fields[other.name] = other.value }
+        return fields
     }
 }

@@ -138,7 +138,9 @@ struct Arrival: Sendable {
 
     enum Source: Sendable {
         /// Fetched, and stored unless there is a reason.
-        case origin(status: Int, NotStored?)
+        case fetched(status: Int, NotStored?)
+        /// Kept from before, and confirmed or brought up to date by the origin's answer with this status.
+        case validated(status: Int, NotStored?)
         /// Kept from before, because the origin failed: with this status, or without any.
         case staleOnError(status: Int?)
     }

@@ -5,7 +5,8 @@ public struct CacheAddress: Sendable {
     public let key: CacheKey
     /// The tags that the policy gives to every response of its routes.
     public let tags: [CacheTag]
-    /// The request's target as it came; the path is spelled out only where it is needed, which a hit does not.
+    /// The request's target as it came, or in absolute form where hosts are told apart; the path is spelled out only
+    /// where it is needed, which a hit does not.
     package let target: String
 
     /// An address.
@@ -24,6 +25,7 @@ public struct CacheAddress: Sendable {
     public func covers(with late: [CacheTag] = []) -> [Cover] {
         let path = path
         var covers: [Cover] = [.everything, .key(key), .path(path)]
+        if let hosted = CachePath(hostedTarget: target) { covers.append(.path(hosted)) }
         covers += path.prefixes.map(Cover.prefix)
         covers += tags.map(Cover.tag)
         covers += late.map(Cover.tag)

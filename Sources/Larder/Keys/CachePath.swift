@@ -44,6 +44,11 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
         return prefixes
     }
 
+    /// The path of a target, behind the host that it is a path of.
+    init(authority: String, target: String) {
+        self.description = "//" + authority + CachePath(target: target).description
+    }
+
     private init(canonical: String) {
         self.description = canonical
     }

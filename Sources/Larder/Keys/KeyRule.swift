@@ -14,6 +14,18 @@ public struct KeyRule: Sendable {
         case kept
     }
 
+    /// How much of a target's spelling is in its key.
+    public enum Spelling: Sendable {
+        /// What the handlers of this process cannot tell apart, or are not meant to, has one key: the path without
+        /// empty segments, the query sorted by name, no scheme and no host.
+        case tidied
+        /// Byte for byte, after scheme and host: `GET:https://example.org/p?b=2&a=1`. What means the same is the
+        /// server's to say.
+        case verbatim
+    }
+
+    /// How much of a target's spelling is in its key; where it is verbatim, the next two do not count.
+    public var spelling: Spelling
     /// Whether keys end in a slash.
     public var trailingSlash: TrailingSlash
     /// The query parameter that belongs to the cache and is left out of keys; nil where there is none.
@@ -23,10 +35,12 @@ public struct KeyRule: Sendable {
 
     /// A rule for keys.
     public init(
+        spelling: Spelling = .tidied,
         trailingSlash: TrailingSlash = .dropped,
         bypassParameter: String? = nil,
         fields: [HTTPField.Name] = []
     ) {
+        self.spelling = spelling
         self.trailingSlash = trailingSlash
         self.bypassParameter = bypassParameter
         self.fields = fields
@@ -38,6 +52,8 @@ extension KeyRule {
     struct Result {
         var key: CacheKey
         var asksForBypass: Bool
+        /// The target in absolute form, where the key has scheme and host.
+        var target: String?
     }
 
     /// The key of a GET for the target of `request`; nil where the target can have none: not a path, or with bytes that
@@ -45,8 +61,11 @@ extension KeyRule {
     /// - Parameter user: who the response is for, where the policy keeps users apart.
     func key(of request: HTTPRequest, user: String?) -> Result? {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/") else { return nil }
-        var builder = KeyBuilder(capacity: target.utf8.count + 8)
+        let site = spelling == .verbatim ? Site(request) : nil
+        if spelling == .verbatim, site == nil { return nil }
+        var builder = KeyBuilder(capacity: target.utf8.count + 8 + (site?.description.utf8.count ?? 0))
         let legal: Bool? = target.withUTF8 { bytes in
+            if let site { return builder.append(bytes, of: site) }
             let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
             guard builder.appendPath(bytes[..<end], trailingSlash: trailingSlash) else { return nil }
             return end == bytes.endIndex
@@ -60,11 +79,22 @@ extension KeyRule {
             let fields = field == .hostField ? request.selectableFields : request.headerFields
             builder.appendPart(field.canonicalName, value: fields[field] ?? "")
         }
-        return Result(key: builder.key, asksForBypass: builder.asksForBypass)
+        return Result(
+            key: builder.key,
+            asksForBypass: builder.asksForBypass,
+            target: site.map { $0.description + target }
+        )
     }
 }
 
 extension KeyRule {
+    /// What a write to a target of the request's site kills. "A cache MUST NOT trigger an invalidation […] if the
+    /// origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): where keys tell hosts apart, so do writes.
+    func cover(of target: String, for request: HTTPRequest) -> Cover {
+        guard spelling == .verbatim, let site = Site(request) else { return .path(CachePath(target: target)) }
+        return .path(CachePath(site: site, target: target))
+    }
+
     /// A target without the parameter that belongs to the cache, the rest as it came.
     func withoutBypass(_ target: String) -> String {
         guard let bypassParameter, let mark = target.firstIndex(of: "?") else { return target }
@@ -88,6 +118,14 @@ private struct KeyBuilder {
     }
 
     var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
+
+    /// Appends a whole target as it came, after its site; false where it holds what no target may. No site has a slash
+    /// but those of its scheme: where one ends and a path begins cannot be forged.
+    mutating func append(_ target: UnsafeBufferPointer<UInt8>, of site: Site) -> Bool {
+        text.append(contentsOf: site.description.utf8)
+        text.append(contentsOf: target)
+        return target.allSatisfy(Self.isLegal)
+    }
 
     /// Appends a path with empty segments removed; false where it holds what no path may. What is percent-encoded stays
     /// so, though RFC 3986 §6.2.2 calls `%31` and `1` the same: a handler gets the spelling of the client, and may

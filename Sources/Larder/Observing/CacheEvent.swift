@@ -10,6 +10,8 @@ public enum CacheEvent: Sendable {
     case passed(PassReason)
     /// A fetched response was stored.
     case stored(CacheKey, cost: Int)
+    /// What is kept was confirmed by the origin, and dated anew.
+    case validated(CacheKey)
     /// A fetched response was not stored.
     case notStored(CacheKey, NotStored)
     /// A refresh in the background failed; what is kept stays.

@@ -48,6 +48,7 @@ public final class CacheStatistics: Sendable {
             counters.misses[kind]?.increment()
         case .passed(let reason): counters.passes[reason]?.increment()
         case .stored: counters.stored.increment()
+        case .validated: counters.validated.increment()
         case .notStored(_, let reason): counters.notStored(reason)
         case .refreshFailed: counters.refreshFailures.increment()
         case .invalidated: counters.invalidations.increment()
@@ -62,6 +63,7 @@ private struct Counters: Sendable {
     let misses: [CacheEvent.Miss: Counter]
     let passes: [PassReason: Counter]
     let stored: Counter
+    let validated: Counter
     let refreshFailures: Counter
     let invalidations: Counter
     let pendingInvalidations: Counter
@@ -85,6 +87,7 @@ private struct Counters: Sendable {
         misses = counters("larder_misses", by: "kind")
         passes = counters("larder_passes", by: "reason")
         stored = Counter(label: "larder_stored", factory: factory)
+        validated = Counter(label: "larder_validated", factory: factory)
         refreshFailures = Counter(label: "larder_refresh_failures", factory: factory)
         invalidations = Counter(label: "larder_invalidations", factory: factory)
         pendingInvalidations = Counter(label: "larder_pending_invalidations", factory: factory)

@@ -1,0 +1,51 @@
+import HTTPCaching
+import HTTPTypes
+import NIOCore
+
+/// Asking a server for a head alone.
+extension Fetch {
+    /// Whether the client wants a head, and a server is asked for no more. Nobody else waits for it.
+    var isForHeadAlone: Bool {
+        inquiry.isHead && inquiry.policy.asking == .server && seat != nil
+    }
+
+    /// Asks for the head, and draws from it what it says of the kept response to GET (RFC 9111 §4.3.5). Nothing new is
+    /// stored: a body is missing.
+    func runForHead(releasing release: @Sendable () -> Void) async -> Arrival {
+        var request = inquiry.fillRequest
+        request.method = .head
+        let reception: Reception
+        do { reception = try await ask(request) } catch { return await failed(error) }
+        let status = reception.head.status
+        if status.kind == .serverError, let arrival = await serveKept(after: status.code) { return arrival }
+        if let kept, kept.head.status == .ok {
+            let stored = kept.head.headerFields
+            switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
+            case .updates: return await redate(kept, by: reception, releasing: release)
+            // "The cache SHOULD consider the stored response to be stale": it has changed, and what is kept of it could
+            // neither be confirmed nor be worth much where the origin fails.
+            case .invalidates: await cache.store.discard(kept)
+            case .nothing: break
+            }
+        }
+        let head = cache.serving.head(
+            answeringConditions(with: reception.head, receivedAt: reception.at),
+            .forwarded(reason, status: status.code),
+            policy: inquiry.policy,
+            at: reception.at
+        )
+        seat?.give(.success(O.Response(headOnly: head)))
+        return .nothing(since: birth)
+    }
+
+    /// The client's conditions were not sent along; they are answered here.
+    private func answeringConditions(with head: HTTPResponse, receivedAt: Timestamp) -> HTTPResponse {
+        guard inquiry.isConditional,
+            Preconditions.evaluate(inquiry.request, stored: head, receivedAt: receivedAt) == .notModified
+        else { return head }
+        return HTTPResponse(
+            status: .notModified,
+            headerFields: Preconditions.notModifiedFields(from: head.headerFields)
+        )
+    }
+}

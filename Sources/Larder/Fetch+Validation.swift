@@ -1,0 +1,102 @@
+import HTTPCaching
+import HTTPTypes
+
+/// Asking a server whether what is kept is still good (RFC 9111 §4.3).
+extension Fetch {
+    /// The request for the origin: a condition goes with it where what is kept has a validator, and a server is asked.
+    ///
+    /// Only the variant that the request selects is asked about. Entity tags of the others could go with it, but some
+    /// servers give one tag to several variants, and a 304 would serve the wrong one.
+    var question: HTTPRequest {
+        var request = inquiry.fillRequest
+        if let kept = validatable {
+            Revalidation.makeConditional(&request.headerFields, validating: [kept.head.headerFields])
+        }
+        return request
+    }
+
+    /// What is kept, where a server can be asked about it. "A recipient MUST ignore all received preconditions if its
+    /// response to the same request without those conditions […] would have been a status code other than a 2xx
+    /// (Successful) or 412 (Precondition Failed)" (RFC 9110 §13.2.1).
+    private var validatable: CacheEntry? {
+        guard inquiry.policy.asking == .server, let kept, kept.head.status.kind == .successful,
+            Revalidation.hasValidator(kept.head.headerFields)
+        else { return nil }
+        return kept
+    }
+
+    /// What an answer says about what was asked.
+    enum Reading {
+        /// It is an answer of its own.
+        case whole
+        /// What is kept is still good.
+        case confirms(CacheEntry)
+        /// A 304 that is about something else.
+        case mistaken
+    }
+
+    /// Reads the answer to ``question``.
+    func reading(of reception: Reception) -> Reading {
+        guard reception.head.status == .notModified, let kept = validatable else { return .whole }
+        let index = Revalidation.index(of: reception.head.headerFields, among: [kept.head.headerFields])
+        return index == nil ? .mistaken : .confirms(kept)
+    }
+
+    /// The origin confirmed what is kept: it takes the answer's fields and times (RFC 9111 §3.2), and is stored anew
+    /// with the birth of this fetch. Never is what the store holds by now dated anew: nobody asked about that (PROTOCOL
+    /// A37).
+    func redate(
+        _ kept: CacheEntry,
+        by reception: Reception,
+        releasing release: @Sendable () -> Void
+    ) async -> Arrival {
+        let rules = inquiry.policy.rules
+        let status = reception.head.status.code
+        let update = reception.head.headerFields
+        let fields = Revalidation.updatedFields(
+            of: kept.head.headerFields,
+            from: update,
+            rules: rules,
+            receivedAt: reception.at
+        )
+        let head = HTTPResponse(status: kept.head.status, headerFields: fields)
+        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : kept.tags
+        func entry(_ lifetimes: Lifetimes) -> CacheEntry {
+            self.entry(head, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+        }
+        switch reception.storability(of: head, under: rules) {
+        case .store(let lifetimes):
+            let entry = entry(lifetimes)
+            let (verdict, notStored) = await keep(entry, isNew: false)
+            return land(entry, .validated(status: status, notStored), verdict)
+        case .refuse(let refusal):
+            // The update forbids what the response allowed: this request still has its answer, and nobody after it.
+            let notStored = NotStored.refused(refusal)
+            cache.record(.notStored(inquiry.address.key, notStored))
+            if notStored.isLasting {
+                cache.remember(refused: inquiry.address.key)
+                await cache.store.discard(kept)
+            }
+            release()
+            let judged = await cache.store.judge(birth, covers: inquiry.address.covers(with: tags))
+            _ = land(entry(Lifetimes(expiredAt: reception.at)), .validated(status: status, notStored), judged)
+            return .nothing(since: birth)
+        }
+    }
+}
+
+extension Lifetimes {
+    /// What is good for one answer, and never again.
+    fileprivate init(expiredAt moment: Timestamp) {
+        self.init(
+            born: moment,
+            freshUntil: moment,
+            staleWhileRevalidateUntil: moment,
+            staleIfErrorUntil: moment,
+            staleIfUnreachableUntil: moment,
+            keepUntil: moment,
+            source: .none,
+            mustRevalidate: true
+        )
+    }
+}

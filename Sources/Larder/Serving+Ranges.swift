@@ -1,0 +1,36 @@
+import HTTPCaching
+import HTTPTypes
+import NIOCore
+
+extension Serving {
+    /// Cuts the part that a request asks for from the whole response it would get (RFC 9110 §14.2): the head becomes
+    /// that of a 206, or of a 416 where there is no such part; nothing changes where the whole is to be sent.
+    /// - Returns: the body that goes with the head.
+    static func cut(
+        _ head: inout HTTPResponse,
+        _ whole: ByteBuffer,
+        for request: HTTPRequest,
+        at now: Timestamp
+    ) -> ByteBuffer {
+        let range = ByteRange.evaluate(request, stored: head, length: whole.readableBytes)
+        let body: ByteBuffer
+        switch range {
+        case .whole: return whole
+        case .part(let part):
+            body = whole.getSlice(at: whole.readerIndex + part.lowerBound, length: part.count) ?? ByteBuffer()
+            head.status = .partialContent
+            // "If a 206 is generated in response to a request with an If-Range header field, the sender SHOULD NOT
+            // generate other representation header fields beyond those required" (§15.3.7), which are those of a 304.
+            if request.headerFields.contains(.ifRange) {
+                head.headerFields = Preconditions.notModifiedFields(from: head.headerFields)
+            }
+        case .unsatisfiable:
+            body = ByteBuffer()
+            // It speaks of the request: how long the whole may be kept, and of what type it is, is not said of it.
+            head = HTTPResponse(status: .rangeNotSatisfiable, headerFields: [.date: HTTPDate.format(now)])
+        }
+        head.headerFields[.contentLength] = String(body.readableBytes)
+        head.headerFields[.contentRange] = range.contentRange(length: whole.readableBytes)
+        return body
+    }
+}

@@ -1,0 +1,128 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import Testing
+
+/// HEAD where a server is asked (RFC 9111 §4.3.5).
+@Suite struct HeadTests {
+    private static let policy = CachePolicy.gateway
+
+    /// An origin whose answers to HEAD are scripted apart.
+    private func origin(_ head: HTTPResponse, _ fields: HTTPFields = [:]) -> TestOrigin {
+        TestOrigin { request in
+            request.method == .head
+                ? TestResponse(headOnly: head)
+                : TestResponse("body", fields.adding([.cacheControl: "max-age=10", .eTag: "\"a\""]))
+        }
+    }
+
+    @Test func `a HEAD that misses goes as HEAD, and stores nothing`() async throws {
+        let bench = Bench()
+        let head = HTTPResponse(status: .ok, headerFields: [.contentLength: "4", .cacheControl: "max-age=10"])
+        let origin = origin(head)
+        for _ in 0..<2 {
+            let response = try await bench.send(.head, under: Self.policy, to: origin)
+            #expect(response.cacheStatus == "Larder; fwd=uri-miss; fwd-status=200")
+            #expect(response.head.headerFields[.contentLength] == "4")
+        }
+        #expect(origin.fetches.map(\.method) == [.head, .head])
+        #expect(await bench.cache.count() == 0)
+    }
+
+    @Test func `a HEAD is answered from a fresh response to GET`() async throws {
+        let bench = Bench()
+        let origin = origin(HTTPResponse(status: .ok))
+        _ = try await bench.get(under: Self.policy, from: origin)
+        let response = try await bench.send(.head, under: Self.policy, to: origin)
+        #expect(response.cacheStatus.contains("; hit"))
+        #expect(response.head.headerFields[.contentLength] == "4")
+        #expect(origin.fetches.count == 1)
+    }
+
+    @Test func `a HEAD with the same validators makes what is kept fresh again, with its fields`() async throws {
+        let bench = Bench()
+        let name = try #require(HTTPField.Name("X-Count"))
+        let head = HTTPResponse(
+            status: .ok,
+            headerFields: [.contentLength: "4", .eTag: "\"a\"", .cacheControl: "max-age=100", name: "2"]
+        )
+        let origin = origin(head, [name: "1"])
+        _ = try await bench.get(under: Self.policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let response = try await bench.send(.head, under: Self.policy, to: origin)
+        #expect(response.cacheStatus == "Larder; fwd=stale; fwd-status=200; ttl=100")
+        bench.clock.advance(by: .seconds(90))
+        let hit = try await bench.get(under: Self.policy, from: origin)
+        #expect(hit.cacheStatus == "Larder; hit; ttl=10")
+        #expect(try await hit.text == "body")
+        #expect(hit.head.headerFields[name] == "2")
+        #expect(origin.fetches.map(\.method) == [.get, .head])
+    }
+
+    @Test(
+        arguments: [
+            [.eTag: "\"b\"", .contentLength: "4"], [.eTag: "\"a\"", .contentLength: "5"],
+        ] as [HTTPFields]
+    ) func `a HEAD of another response lets go of what is kept`(_ fields: HTTPFields) async throws {
+        let bench = Bench()
+        let origin = origin(HTTPResponse(status: .ok, headerFields: fields))
+        _ = try await bench.get(under: Self.policy, from: origin)
+        var request = HTTPRequest.get("/posts", [.cacheControl: "no-cache"])
+        request.method = .head
+        _ = try await bench.cache.respond(to: request, under: Self.policy, from: origin)
+        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatus.contains("fwd=uri-miss"))
+        #expect(origin.fetches.map(\.method) == [.get, .head, .get])
+    }
+
+    @Test func `a HEAD that is no success says nothing of what is kept`() async throws {
+        let bench = Bench()
+        let origin = origin(HTTPResponse(status: .methodNotAllowed))
+        _ = try await bench.get(under: Self.policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        #expect(try await bench.send(.head, under: Self.policy, to: origin).head.status == .methodNotAllowed)
+        #expect(await bench.cache.count() == 1)
+    }
+
+    @Test func `a HEAD overtaken by a write makes nothing fresh again`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { request in
+            let fields: HTTPFields = [.cacheControl: "max-age=10", .eTag: "\"a\""]
+            guard request.method == .head else { return TestResponse("body", fields) }
+            await gate.pass()
+            return TestResponse(headOnly: HTTPResponse(status: .ok, headerFields: fields))
+        }
+        _ = try await bench.get(under: Self.policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        async let head = bench.send(.head, under: Self.policy, to: origin)
+        await gate.reached()
+        _ = try await bench.send(.delete, under: Self.policy, to: TestOrigin { _ in TestResponse("") })
+        gate.open()
+        let status = try await head.cacheStatus
+        #expect(status.contains("detail=overtaken"))
+        #expect(await bench.cache.count() == 0)
+    }
+
+    @Test func `the conditions of a HEAD are answered from the head that came`() async throws {
+        let bench = Bench()
+        let origin = origin(HTTPResponse(status: .ok, headerFields: [.eTag: "\"a\""]))
+        var request = HTTPRequest.get("/posts", [.ifNoneMatch: "\"a\""])
+        request.method = .head
+        let response = try await bench.cache.respond(to: request, under: Self.policy, from: origin)
+        #expect(response.head.status == .notModified)
+        #expect(origin.fetches.first?.headerFields.contains(.ifNoneMatch) == false)
+    }
+
+    @Test func `a HEAD served stale is refreshed by GET`() async throws {
+        let bench = Bench()
+        let fields: HTTPFields = [.cacheControl: "max-age=10, stale-while-revalidate=60"]
+        let origin = TestOrigin { _ in TestResponse("body", fields) }
+        _ = try await bench.get(under: Self.policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        #expect(try await bench.send(.head, under: Self.policy, to: origin).cacheStatus.contains("; hit"))
+        await bench.cache.idle()
+        #expect(origin.fetches.map(\.method) == [.get, .get])
+        #expect(try await bench.get(under: Self.policy, from: origin).cacheStatus == "Larder; hit; ttl=10")
+    }
+}

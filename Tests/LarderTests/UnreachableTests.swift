@@ -1,0 +1,125 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// What a gateway serves where its origin cannot be reached, or breaks off (RFC 9111 §4.2.4, RFC 5861 §4).
+@Suite struct UnreachableTests {
+    /// How an origin fails once a first response has come.
+    enum Failing: CaseIterable {
+        /// It throws, and that stands for no status.
+        case throwing
+        /// Its head comes, and of its body nothing; of a length that is known, or not.
+        case breakingOff, breakingOffChunked
+        /// It ends a body before it began it.
+        case endingEarly
+    }
+
+    private static func origin(_ failing: Failing, _ fields: HTTPFields) -> TestOrigin {
+        let isUp = Row("yes")
+        return TestOrigin { _ in
+            defer { isUp.text = "no" }
+            guard isUp.text == "no" else { return TestResponse("good", fields) }
+            switch failing {
+            case .throwing: throw TestFailure("down")
+            case .breakingOff, .breakingOffChunked:
+                return TestResponse(length: failing == .breakingOff ? 9 : nil, fields) { _ in
+                    throw TestFailure("down")
+                }
+            case .endingEarly: return TestResponse(length: 9, fields) { _ in }
+            }
+        }
+    }
+
+    @Test(arguments: Failing.allCases, [HTTPRequest.Method.get, .head])
+    func `stale is served`(_ failing: Failing, _ method: HTTPRequest.Method) async throws {
+        let bench = Bench()
+        let origin = Self.origin(method == .head ? .throwing : failing, [.cacheControl: "max-age=10", .eTag: "\"x\""])
+        _ = try await bench.get(under: .gateway, from: origin)
+        bench.clock.advance(by: .seconds(3_600))
+        let stale = try await bench.send(method, under: .gateway, to: origin)
+        #expect(stale.head.status == .ok)
+        let text = try await stale.text
+        #expect(text == (method == .get ? "good" : ""))
+        #expect(stale.head.headerFields[.age] == "3600")
+        #expect(stale.cacheStatus.contains("fwd=stale; ttl=-3590; detail=stale-if-error"))
+        bench.clock.advance(by: .seconds(86_400))
+        await #expect(throws: (any Error).self) { try await bench.get(under: .gateway, from: origin).text }
+    }
+
+    @Test(
+        arguments: Failing.allCases,
+        ["no-cache", "must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10"]
+    ) func `RFC 9111 4.2.4: what forbids stale reuse is never served stale`(
+        _ failing: Failing,
+        _ directives: String
+    ) async throws {
+        let bench = Bench()
+        let origin = Self.origin(failing, [.cacheControl: directives, .eTag: "\"x\""])
+        _ = try await bench.get(under: .gateway, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        await #expect(throws: (any Error).self) { try await bench.get(under: .gateway, from: origin).text }
+        // It stays, and is served again once the origin confirms it.
+        let back = TestOrigin { _ in .notModified([.eTag: "\"x\""]) }
+        #expect(try await bench.get(under: .gateway, from: back).text == "good")
+    }
+
+    @Test func `who says no-cache gets the error, and who says max-age=0 what there is`() async throws {
+        let bench = Bench()
+        let origin = Self.origin(.throwing, [.cacheControl: "max-age=10"])
+        _ = try await bench.get(under: .gateway, from: origin)
+        await #expect(throws: TestFailure("down")) {
+            try await bench.get("/posts", [.cacheControl: "no-cache"], under: .gateway, from: origin)
+        }
+        let kept = try await bench.get("/posts", [.cacheControl: "max-age=0"], under: .gateway, from: origin)
+        #expect(try await kept.text == "good")
+    }
+
+    @Test func `a server that answers with an error is reached: its answer goes on, unless stale-if-error`()
+        async throws
+    {
+        for (directives, text) in [("max-age=10", "bad"), ("max-age=10, stale-if-error=60", "good")] {
+            let bench = Bench()
+            let isUp = Row("yes")
+            let origin = TestOrigin { _ in
+                defer { isUp.text = "no" }
+                return isUp.text == "yes"
+                    ? TestResponse("good", [.cacheControl: directives])
+                    : TestResponse("bad", status: .badGateway)
+            }
+            _ = try await bench.get(under: .gateway, from: origin)
+            bench.clock.advance(by: .seconds(15))
+            #expect(try await bench.get(under: .gateway, from: origin).text == text)
+            // It says so itself, and a client may say it for itself (RFC 5861 §4).
+            let wish: HTTPFields = [.cacheControl: "stale-if-error=60"]
+            #expect(try await bench.get("/posts", wish, under: .gateway, from: origin).text == "good")
+        }
+    }
+
+    @Test func `what was invalidated is not served stale either`() async throws {
+        let bench = Bench()
+        let origin = Self.origin(.throwing, [.cacheControl: "max-age=10"])
+        _ = try await bench.get(under: .gateway, from: origin)
+        _ = try await bench.send(.post, under: .gateway, to: TestOrigin { _ in TestResponse("written") })
+        await #expect(throws: TestFailure("down")) { try await bench.get(under: .gateway, from: origin) }
+    }
+
+    @Test func `a body that breaks off once it has begun is not mended`() async throws {
+        let bench = Bench()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            defer { isUp.text = "no" }
+            guard isUp.text == "no" else { return TestResponse("good", [.cacheControl: "max-age=10"]) }
+            return TestResponse(length: 9, [.cacheControl: "max-age=10"]) { sink in
+                try await sink.write(ByteBuffer(string: "bad"))
+                throw TestFailure("gone")
+            }
+        }
+        _ = try await bench.get(under: .gateway, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let cut = try await bench.get(under: .gateway, from: origin)
+        await #expect(throws: TestFailure("gone")) { try await cut.text }
+    }
+}
