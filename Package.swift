@@ -97,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "LarderRedisTests",
             dependencies: [
-                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, nioPosix,
+                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, locks,
+                nioPosix,
                 logging, metrics,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
@@ -107,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient", "LarderTesting", nioCore, nioPosix, nioSSL, logging, lifecycle,
+                "RedisClient", "LarderTesting", nioCore, locks, nioPosix, nioSSL, logging, lifecycle,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ],
@@ -137,7 +138,7 @@ if !coreOnly {
         .target(
             name: "LarderDemo",
             dependencies: [
-                "Larder", "LarderHummingbird", "LarderRedis", hummingbird, httpTypes, nioCore, logging,
+                "Larder", "LarderHummingbird", "LarderRedis", hummingbird, httpTypes, nioCore, locks, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings
@@ -155,7 +156,7 @@ if !coreOnly {
             dependencies: [
                 "LarderHummingbird", "LarderRedis", "Larder", "LarderTesting", "HTTPCaching", hummingbird,
                 hummingbirdTesting,
-                httpTypes, nioCore, logging,
+                httpTypes, nioCore, locks, logging,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings
@@ -164,7 +165,7 @@ if !coreOnly {
             name: "LarderDemoTests",
             dependencies: [
                 "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "RedisClient", "Larder",
-                "LarderTesting", hummingbird, hummingbirdTesting, httpTypes, nioCore, nioPosix, logging,
+                "LarderTesting", hummingbird, hummingbirdTesting, httpTypes, nioCore, locks, nioPosix, logging,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "Configuration", package: "swift-configuration"),
             ],

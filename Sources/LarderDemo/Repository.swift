@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The simulated users and posts: in memory, bounded, and gone when the process ends.
 public final class Repository: Sendable {
@@ -10,19 +10,19 @@ public final class Repository: Sendable {
         var posts = ["Cached post A", "Cached post B"]
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// A repository with the users and posts of the specification.
     public init() {}
 
     /// The user with this id; there is one for every positive id.
     func user(_ id: Int) -> User {
-        User(id: id, name: state.withLock { $0.names[id] } ?? "Cached User \(Self.letters(id))")
+        User(id: id, name: state.withLockedValue { $0.names[id] } ?? "Cached User \(Self.letters(id))")
     }
 
     /// Renames a user; false where no more names can be kept.
     func rename(_ id: Int, to name: String) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard state.names[id] != nil || state.names.count < Self.limit else { return false }
             state.names[id] = name
             return true
@@ -30,11 +30,11 @@ public final class Repository: Sendable {
     }
 
     /// The titles of all posts, the oldest first.
-    var posts: [String] { state.withLock { $0.posts } }
+    var posts: [String] { state.withLockedValue { $0.posts } }
 
     /// Adds a post; false where no more can be kept.
     func addPost(_ title: String) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard state.posts.count < Self.limit else { return false }
             state.posts.append(title)
             return true

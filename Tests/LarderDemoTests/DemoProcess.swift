@@ -1,11 +1,11 @@
 import Foundation
 import LarderTesting
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
 /// The built program in a process of its own, with an environment of its own. It is ended when the test is over.
 final class DemoProcess: Sendable {
-    private let process: Mutex<Process>
+    private let process: NIOLockedValueBox<Process>
     private let pid: Int32
     private let log: URL
     private let ended: AsyncStream<Int32>
@@ -29,7 +29,7 @@ final class DemoProcess: Sendable {
         }
         try process.run()
         pid = process.processIdentifier
-        self.process = Mutex(process)
+        self.process = NIOLockedValueBox(process)
     }
 
     /// Starts the program, and ends it after `body`.
@@ -58,14 +58,14 @@ final class DemoProcess: Sendable {
 
     /// Sends it a signal, while it runs.
     func signal(_ signal: Int32) {
-        process.withLock { process in
+        process.withLockedValue { process in
             if process.isRunning { _ = kill(pid, signal) }
         }
     }
 
     private func end() {
         signal(SIGKILL)
-        process.withLock { $0.waitUntilExit() }
+        process.withLockedValue { $0.waitUntilExit() }
         try? FileManager.default.removeItem(at: log)
     }
 

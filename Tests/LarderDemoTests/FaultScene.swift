@@ -5,8 +5,8 @@ import LarderRedis
 import LarderTesting
 import Logging
 import MetricsTestKit
+import NIOConcurrencyHelpers
 import RedisClient
-import Synchronization
 import Testing
 
 /// The example API on a Redis that a test breaks, under load.
@@ -111,7 +111,7 @@ struct FaultScene: Sendable {
 
 /// What was logged.
 final class RecordedLog: Sendable {
-    private let entries = Mutex<[(level: Logger.Level, text: String, details: String)]>([])
+    private let entries = NIOLockedValueBox<[(level: Logger.Level, text: String, details: String)]>([])
 
     var logger: Logger {
         var logger = Logger(label: "test") { _ in Handler(log: self) }
@@ -121,12 +121,12 @@ final class RecordedLog: Sendable {
 
     /// The lines of a level and above, without their metadata.
     func lines(from level: Logger.Level) -> [String] {
-        entries.withLock { $0.filter { $0.level >= level }.map { "\($0.level): \($0.text)" } }
+        entries.withLockedValue { $0.filter { $0.level >= level }.map { "\($0.level): \($0.text)" } }
     }
 
     /// The number of lines, of any level, that hold a text, in their metadata or before.
     func count(of text: String) -> Int {
-        entries.withLock { $0.count { $0.text.contains(text) || $0.details.contains(text) } }
+        entries.withLockedValue { $0.count { $0.text.contains(text) || $0.details.contains(text) } }
     }
 
     private struct Handler: LogHandler {
@@ -141,7 +141,7 @@ final class RecordedLog: Sendable {
 
         func log(event: LogEvent) {
             let details = event.metadata.map { "\($0)" } ?? ""
-            log.entries.withLock { $0.append((event.level, "\(event.message)", details)) }
+            log.entries.withLockedValue { $0.append((event.level, "\(event.message)", details)) }
         }
     }
 }

@@ -1,6 +1,6 @@
 import HTTPTypes
 import LarderTesting
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Clients that read and write the example API's users for as long as a test lasts, each on connections of its own, and
 /// look at every answer. Where several processes serve it, each client goes from one to the next.
@@ -31,7 +31,7 @@ final class Load: Sendable {
         var isOver = false
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let answers = Gate()
     private let hits = Gate()
 
@@ -48,7 +48,7 @@ final class Load: Sendable {
                 group.addTask { try await open(to: ports[...], []) { try await load.run(client, $0) } }
             }
             group.addTask {
-                defer { load.state.withLock { $0.isOver = true } }
+                defer { load.state.withLockedValue { $0.isOver = true } }
                 try await body(load)
             }
             try await group.waitForAll()
@@ -67,7 +67,7 @@ final class Load: Sendable {
     /// Begins another lap, and returns those before.
     @discardableResult
     func lap() -> [Lap] {
-        state.withLock { state in
+        state.withLockedValue { state in
             defer { state.laps.append(Lap()) }
             return state.laps
         }
@@ -82,15 +82,15 @@ final class Load: Sendable {
     private func run(_ client: Int, _ wires: [Wire]) async throws {
         for step in 0... {
             let wire = wires[(step + step / 6 + client) % wires.count]
-            guard state.withLock({ !$0.isOver }) else { return }
-            let lap = state.withLock { $0.laps.count - 1 }
+            guard state.withLockedValue({ !$0.isOver }) else { return }
+            let lap = state.withLockedValue { $0.laps.count - 1 }
             let start = ContinuousClock.now
             switch step % 50 {
             case 0, 17, 34: try await write(client, wire, lap)
             case 25: try await delete(client, wire, lap)
             default: try await read((step + client) % 6 + 1, wire, lap)
             }
-            state.withLock { state in
+            state.withLockedValue { state in
                 state.laps[lap].requests += 1
                 state.laps[lap].times.append(.now - start)
             }
@@ -99,14 +99,14 @@ final class Load: Sendable {
     }
 
     private func read(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
-        let least = state.withLock { $0.acknowledged[user] ?? 0 }
+        let least = state.withLockedValue { $0.acknowledged[user] ?? 0 }
         try await wire.send("GET", "/api/users/\(user)")
         let answer = try await wire.answer()
-        let most = state.withLock { $0.sent[user] ?? 0 }
+        let most = state.withLockedValue { $0.sent[user] ?? 0 }
         let isRight = answer.status == 200 && (least...most).contains { answer.text == Self.body(user, version: $0) }
         note("GET", answer, lap, isRight: isRight, "user \(user) in a version of \(least) to \(most)")
         guard answer.isHit else { return }
-        state.withLock { state in
+        state.withLockedValue { state in
             state.laps[lap].hits += 1
             if user > 4 { state.laps[lap].quietHits += 1 }
         }
@@ -114,13 +114,13 @@ final class Load: Sendable {
     }
 
     private func write(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
-        let version = state.withLock { state in
+        let version = state.withLockedValue { state in
             state.sent[user, default: 0] += 1
             return state.sent[user] ?? 0
         }
         try await wire.send("PUT", "/api/users/\(user)", body: #"{"name":"version \#(version)"}"#)
         let answer = try await wire.answer()
-        state.withLock { $0.acknowledged[user] = version }
+        state.withLockedValue { $0.acknowledged[user] = version }
         let isRight = answer.status == 200 && answer.text == #"{"message":"User updated"}"#
         note("PUT", answer, lap, isRight: isRight, "an update")
     }
@@ -132,7 +132,7 @@ final class Load: Sendable {
     }
 
     private func note(_ method: String, _ answer: Wire.Answer, _ lap: Int, isRight: Bool, _ expected: String) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.laps[lap].statuses["\(method) \(answer.status)", default: 0] += 1
             guard !isRight, state.laps[lap].wrong.count < 10 else { return }
             state.laps[lap].wrong.append("\(answer.status) \(answer.text) \(answer.cacheStatus) for \(expected)")

@@ -1,6 +1,6 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Stands between a client and a server on this machine: counts what goes in, and holds back what comes out.
 final class SlowProxy: Sendable {
@@ -9,9 +9,9 @@ final class SlowProxy: Sendable {
         var bytesIn = 0
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let target: Int
-    private let listener = Mutex<(any Channel)?>(nil)
+    private let listener = NIOLockedValueBox<(any Channel)?>(nil)
 
     private init(target: Int) { self.target = target }
 
@@ -22,7 +22,7 @@ final class SlowProxy: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { proxy.connect($0) }
             .bind(host: "127.0.0.1", port: 0).get()
-        proxy.listener.withLock { $0 = listener }
+        proxy.listener.withLockedValue { $0 = listener }
         do {
             try await body(proxy)
         } catch {
@@ -32,16 +32,16 @@ final class SlowProxy: Sendable {
         try await listener.close()
     }
 
-    var port: Int { listener.withLock { $0?.localAddress?.port } ?? 0 }
+    var port: Int { listener.withLockedValue { $0?.localAddress?.port } ?? 0 }
 
     /// The bytes that clients have sent.
-    var bytesIn: Int { state.withLock { $0.bytesIn } }
+    var bytesIn: Int { state.withLockedValue { $0.bytesIn } }
 
     /// From now on, what the server says is held back that long.
-    func delay(by time: TimeAmount) { state.withLock { $0.delay = time } }
+    func delay(by time: TimeAmount) { state.withLockedValue { $0.delay = time } }
 
-    fileprivate var delay: TimeAmount { state.withLock { $0.delay } }
-    fileprivate func count(_ bytes: Int) { state.withLock { $0.bytesIn += bytes } }
+    fileprivate var delay: TimeAmount { state.withLockedValue { $0.delay } }
+    fileprivate func count(_ bytes: Int) { state.withLockedValue { $0.bytesIn += bytes } }
 
     private func connect(_ client: any Channel) -> EventLoopFuture<Void> {
         ClientBootstrap(group: client.eventLoop)

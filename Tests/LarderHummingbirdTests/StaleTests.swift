@@ -3,8 +3,8 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderTesting
+import NIOConcurrencyHelpers
 import NIOCore
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct StaleTests {
@@ -17,11 +17,11 @@ import Testing
     private struct Unknown: Error {}
 
     private final class Mood: Sendable {
-        private let state = Mutex(Failing.not)
+        private let state = NIOLockedValueBox(Failing.not)
 
         var failing: Failing {
-            get { state.withLock { $0 } }
-            set { state.withLock { $0 = newValue } }
+            get { state.withLockedValue { $0 } }
+            set { state.withLockedValue { $0 = newValue } }
         }
     }
 

@@ -1,7 +1,7 @@
 import LarderTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Stands between a store and its server, counts how often the store waits for an answer, and can hold up a question.
 final class CountingProxy: Sendable {
@@ -11,7 +11,7 @@ final class CountingProxy: Sendable {
         var held: (trip: Int, gate: Gate)?
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     /// Runs a proxy to a server until `body` is through.
     static func run(to port: Int, _ body: (CountingProxy, _ port: Int) async throws -> Void) async throws {
@@ -34,14 +34,14 @@ final class CountingProxy: Sendable {
     }
 
     /// The round trips since the count began: questions sent together, and their answers.
-    var trips: Int { state.withLock { $0.trips } }
+    var trips: Int { state.withLockedValue { $0.trips } }
 
     /// Begins to count anew.
-    func reset() { state.withLock { $0.trips = 0 } }
+    func reset() { state.withLockedValue { $0.trips = 0 } }
 
     /// Holds the question of a round trip, counted from 1 as of now, until the gate is open.
     func hold(trip: Int, at gate: Gate) {
-        state.withLock { $0 = State(held: (trip, gate)) }
+        state.withLockedValue { $0 = State(held: (trip, gate)) }
     }
 
     private typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
@@ -64,7 +64,7 @@ final class CountingProxy: Sendable {
                     }
                     group.addTask {
                         for try await part in answers {
-                            self.state.withLock { $0.hasAnswered = true }
+                            self.state.withLockedValue { $0.hasAnswered = true }
                             try await toClient.write(part)
                         }
                     }
@@ -78,7 +78,7 @@ final class CountingProxy: Sendable {
 
     /// A part of a question came; the gate that it has to wait at, if there is one.
     private func asked() -> Gate? {
-        state.withLock { state in
+        state.withLockedValue { state in
             if state.hasAnswered { state.trips += 1 }
             state.hasAnswered = false
             guard let held = state.held, held.trip == state.trips else { return nil }

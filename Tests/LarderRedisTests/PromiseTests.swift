@@ -2,8 +2,8 @@ import HTTPTypes
 import Larder
 import LarderRedis
 import LarderTesting
+import NIOConcurrencyHelpers
 import RedisClient
-import Synchronization
 import Testing
 
 /// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a
@@ -16,26 +16,26 @@ import Testing
             var told: [Int]
         }
 
-        private let state: Mutex<State>
+        private let state: NIOLockedValueBox<State>
 
         init(rows: Int) {
             let zeros = [Int](repeating: 0, count: rows)
-            state = Mutex(State(committed: zeros, told: zeros))
+            state = NIOLockedValueBox(State(committed: zeros, told: zeros))
         }
 
-        func committed(_ row: Int) -> Int { state.withLock { $0.committed[row] } }
+        func committed(_ row: Int) -> Int { state.withLockedValue { $0.committed[row] } }
 
-        func told(_ row: Int) -> Int { state.withLock { $0.told[row] } }
+        func told(_ row: Int) -> Int { state.withLockedValue { $0.told[row] } }
 
         func commit(_ row: Int) -> Int {
-            state.withLock { state in
+            state.withLockedValue { state in
                 state.committed[row] += 1
                 return state.committed[row]
             }
         }
 
         func tell(_ row: Int, _ version: Int) {
-            state.withLock { $0.told[row] = max($0.told[row], version) }
+            state.withLockedValue { $0.told[row] = max($0.told[row], version) }
         }
     }
 

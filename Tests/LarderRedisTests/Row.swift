@@ -1,17 +1,17 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// What an origin renders from, as a database would hold it.
 final class Row: Sendable {
-    private let value: Mutex<String>
+    private let value: NIOLockedValueBox<String>
 
-    init(_ text: String) { value = Mutex(text) }
+    init(_ text: String) { value = NIOLockedValueBox(text) }
 
     var text: String {
-        get { value.withLock { $0 } }
-        set { value.withLock { $0 = newValue } }
+        get { value.withLockedValue { $0 } }
+        set { value.withLockedValue { $0 = newValue } }
     }
 }
 

@@ -1,8 +1,8 @@
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import RedisClient
-import Synchronization
 import Testing
 
 /// A server on a real socket that answers whatever a test wants it to.
@@ -22,23 +22,23 @@ final class FakeServer: Sendable {
     /// All commands that have arrived, as lines.
     let commands = Inbox<String>()
     private let channel: any Channel
-    private let script: Mutex<Script>
-    private let children = Mutex<[any Channel]>([])
+    private let script: NIOLockedValueBox<Script>
+    private let children = NIOLockedValueBox<[any Channel]>([])
 
     private init(channel: any Channel, script: @escaping Script, port: Int) {
         self.channel = channel
-        self.script = Mutex(script)
+        self.script = NIOLockedValueBox(script)
         self.port = port
     }
 
     static func start(_ script: @escaping Script) async throws -> FakeServer {
-        let server = Mutex<FakeServer?>(nil)
+        let server = NIOLockedValueBox<FakeServer?>(nil)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let server = server.withLock({ $0 }) else { return }
-                    let number = server.children.withLock { children in
+                    guard let server = server.withLockedValue({ $0 }) else { return }
+                    let number = server.children.withLockedValue { children in
                         children.append(channel)
                         return children.count - 1
                     }
@@ -47,36 +47,36 @@ final class FakeServer: Sendable {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let fake = FakeServer(channel: channel, script: script, port: channel.localAddress?.port ?? 0)
-        server.withLock { $0 = fake }
+        server.withLockedValue { $0 = fake }
         return fake
     }
 
     /// How many connections there have been.
-    var connections: Int { children.withLock { $0.count } }
+    var connections: Int { children.withLockedValue { $0.count } }
 
     func change(_ script: @escaping Script) {
-        self.script.withLock { $0 = script }
+        self.script.withLockedValue { $0 = script }
     }
 
     func answer(_ command: [String], _ connection: Int) -> Answer {
         commands.add(command.joined(separator: " "))
-        return script.withLock { $0 }(command, connection)
+        return script.withLockedValue { $0 }(command, connection)
     }
 
     /// Says something to a client that asked nothing.
     func say(_ text: String, on connection: Int) {
-        let child = children.withLock { $0[connection] }
+        let child = children.withLockedValue { $0[connection] }
         child.writeAndFlush(ByteBuffer(string: text), promise: nil)
     }
 
     /// Ends a connection.
     func cut(_ connection: Int) {
-        children.withLock { $0[connection] }.close(promise: nil)
+        children.withLockedValue { $0[connection] }.close(promise: nil)
     }
 
     func stop() async {
         try? await channel.close()
-        for child in children.withLock({ $0 }) { try? await child.close() }
+        for child in children.withLockedValue({ $0 }) { try? await child.close() }
     }
 
     /// What a healthy server answers, which echoes the keys of GET.

@@ -1,7 +1,7 @@
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import ServiceLifecycle
-import Synchronization
 import Testing
 
 @testable import RedisClient
@@ -85,12 +85,12 @@ import Testing
     @Test("a connection that its owner turns down takes no commands, and another is tried")
     func turnsDown() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
-        let attempts = Mutex(0)
+        let attempts = NIOLockedValueBox(0)
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { _, _ in
-            let attempt = attempts.withLock { attempts in
+            let attempt = attempts.withLockedValue { attempts in
                 attempts += 1
                 return attempts
             }
@@ -108,14 +108,14 @@ import Testing
     func leavesTheOldServer() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let seen = Inbox<(generation: Int, runID: String?, open: Int)>()
-        let box = Mutex<RedisClient?>(nil)
+        let box = NIOLockedValueBox<RedisClient?>(nil)
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { connection, server in
-            let open = box.withLock { $0?.status.connections } ?? 0
+            let open = box.withLockedValue { $0?.status.connections } ?? 0
             seen.add((connection.generation, server.runID, open))
         }
         try await withClient(.local(server.port), hooks: hooks) { client in
-            box.withLock { $0 = client }
+            box.withLockedValue { $0 = client }
             try await eventually { client.status.connections == 2 }
             server.change { command, _ in FakeServer.sane(command, runID: "run-2") }
             server.cut(0)

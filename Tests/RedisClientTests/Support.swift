@@ -1,6 +1,6 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
-import Synchronization
 
 /// The same numbers for the same seed, everywhere (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
@@ -94,13 +94,13 @@ func anyValue(depth: Int, using generator: inout SeededGenerator) -> RESPValue {
 
 /// Where threads leave things for a test to look at.
 final class Inbox<Element: Sendable>: Sendable {
-    private let contents = Mutex<[Element]>([])
+    private let contents = NIOLockedValueBox<[Element]>([])
 
     func add(_ element: Element) {
-        contents.withLock { $0.append(element) }
+        contents.withLockedValue { $0.append(element) }
     }
 
     var all: [Element] {
-        contents.withLock { $0 }
+        contents.withLockedValue { $0 }
     }
 }
