@@ -64,7 +64,7 @@ public struct Timeout: Error, CustomStringConvertible {
 /// Waits until a condition holds that no gate can tell of: another task has come to wait, say.
 ///
 /// It is bounded in real time only so that a broken test ends.
-public func eventually(_ what: String, within limit: Duration = .seconds(20), _ holds: () async -> Bool) async throws {
+public func eventually(_ what: String, within limit: Duration = .seconds(60), _ holds: () async -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while !(await holds()) {
         guard ContinuousClock.now < deadline else { throw Timeout(description: "It never came about that \(what)") }

@@ -32,10 +32,34 @@ public final class RedisProcess: Sendable {
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
         if let names { try makeCertificate(for: names, in: directory) }
-        let redis = RedisProcess(port: try await freePort(), directory: directory, arguments: arguments)
-        try redis.start()
+        let redis = try await started(in: directory, arguments)
         defer { redis.kill() }
         return try await body(redis)
+    }
+
+    /// A server that listens. Another process may have taken the port since it was found free: then on another.
+    private static func started(in directory: URL, _ arguments: [String]) async throws -> RedisProcess {
+        for _ in 0..<5 {
+            let redis = RedisProcess(port: try await freePort(), directory: directory, arguments: arguments)
+            try redis.start()
+            if try await redis.listens() { return redis }
+            redis.kill()
+        }
+        throw Unusable(description: "redis-server ends as soon as it is started")
+    }
+
+    /// Waits until the server listens; false where it has ended instead.
+    private func listens() async throws -> Bool {
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        while process.withLockedValue({ $0?.isRunning == true }) {
+            if let channel = try? await bootstrap.connect(host: "127.0.0.1", port: port).get() {
+                try? await channel.close()
+                // Whoever took the port from it would answer as well.
+                return process.withLockedValue { $0?.isRunning == true }
+            }
+            await Task.yield()
+        }
+        return false
     }
 
     public var socket: String { directory.appending(path: "redis.sock").path }
