@@ -83,6 +83,18 @@ struct Inquiry: Sendable {
 
     var isHead: Bool { request.method == .head }
 
+    /// The 304 that the client's conditions are answered with, where a response with this head meets them
+    /// (RFC 9111 §4.3.2); nil where it has to be sent.
+    func notModified(_ head: HTTPResponse, receivedAt: Timestamp) -> HTTPResponse? {
+        guard isConditional,
+            Preconditions.evaluate(request, stored: head, receivedAt: receivedAt) == .notModified
+        else { return nil }
+        return HTTPResponse(
+            status: .notModified,
+            headerFields: Preconditions.notModifiedFields(from: head.headerFields)
+        )
+    }
+
     /// The request that a fill makes of the client's: a GET for the whole response, whatever the client has already,
     /// and without the cache's own parameter: its answer goes to those who did not send it.
     var fillRequest: HTTPRequest {

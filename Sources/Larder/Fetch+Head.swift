@@ -28,24 +28,14 @@ extension Fetch {
             case .nothing: break
             }
         }
+        // The client's conditions were not sent along; they are answered here.
         let head = cache.serving.head(
-            answeringConditions(with: reception.head, receivedAt: reception.at),
+            inquiry.notModified(reception.head, receivedAt: reception.at) ?? reception.head,
             .forwarded(reason, status: status.code),
             policy: inquiry.policy,
             at: reception.at
         )
         seat?.give(.success(O.Response(headOnly: head)))
         return .nothing(since: birth)
-    }
-
-    /// The client's conditions were not sent along; they are answered here.
-    private func answeringConditions(with head: HTTPResponse, receivedAt: Timestamp) -> HTTPResponse {
-        guard inquiry.isConditional,
-            Preconditions.evaluate(inquiry.request, stored: head, receivedAt: receivedAt) == .notModified
-        else { return head }
-        return HTTPResponse(
-            status: .notModified,
-            headerFields: Preconditions.notModifiedFields(from: head.headerFields)
-        )
     }
 }

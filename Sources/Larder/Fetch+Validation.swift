@@ -61,10 +61,11 @@ extension Fetch {
         )
         let head = HTTPResponse(status: kept.head.status, headerFields: fields)
         let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : kept.tags
+        let directives = directives(of: head)
         func entry(_ lifetimes: Lifetimes) -> CacheEntry {
-            self.entry(head, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+            self.entry(head, directives, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
         }
-        switch reception.storability(of: head, under: rules) {
+        switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
@@ -78,8 +79,7 @@ extension Fetch {
                 await cache.store.discard(kept)
             }
             release()
-            let judged = await cache.store.judge(birth, covers: inquiry.address.covers(with: tags))
-            _ = land(entry(Lifetimes(expiredAt: reception.at)), .validated(status: status, notStored), judged)
+            give(entry(Lifetimes(expiredAt: reception.at)), .validated(status: status, notStored))
             return .nothing(since: birth)
         }
     }

@@ -42,7 +42,7 @@ struct Fetch<O: Origin>: Sendable {
         let response = reception.response
         let status = reception.head.status
         if status.kind == .serverError, let arrival = await serveKept(after: status.code) { return arrival }
-        switch reception.storability(of: reception.head, under: inquiry.policy.rules) {
+        switch storability(of: reception.head, reception.directives, at: reception) {
         case .refuse(let refusal): return await pass(response, because: .refused(refusal), releasing: release)
         case .store where response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(response, because: .tooLarge, releasing: release)
@@ -54,7 +54,37 @@ struct Fetch<O: Origin>: Sendable {
     func ask(_ request: HTTPRequest) async throws -> Reception {
         let requestedAt = cache.clock.now
         let response = try await FetchContext.$keys.withValue(fetchedKeys) { try await origin.fetch(request) }
-        return Reception(request: request, response: response, requestedAt: requestedAt, at: cache.clock.now)
+        return Reception(
+            request: request,
+            response: response,
+            directives: directives(of: response.head),
+            requestedAt: requestedAt,
+            at: cache.clock.now
+        )
+    }
+
+    /// What a head says about caching.
+    func directives(of head: HTTPResponse) -> ResponseDirectives {
+        ResponseDirectives(head.headerFields, targets: inquiry.policy.rules.targetedFields)
+    }
+
+    /// Whether a response that came when `reception` did is stored.
+    func storability(
+        of head: HTTPResponse,
+        _ directives: ResponseDirectives,
+        at reception: Reception
+    ) -> Storability {
+        var request = reception.request
+        // What an answer to HEAD brought up to date is the answer to a GET.
+        request.method = .get
+        return Storability.decide(
+            request: request,
+            response: head,
+            directives: directives,
+            rules: inquiry.policy.rules,
+            requestedAt: reception.requestedAt,
+            respondedAt: reception.at
+        )
     }
 
     private var fetchedKeys: [CacheKey] { FetchContext.keys + [inquiry.address.key] }
@@ -63,25 +93,11 @@ struct Fetch<O: Origin>: Sendable {
     struct Reception {
         let request: HTTPRequest
         let response: O.Response
+        let directives: ResponseDirectives
         let requestedAt: Timestamp
         let at: Timestamp
 
         var head: HTTPResponse { response.head }
-
-        /// Whether a response that came with these times is stored.
-        func storability(of head: HTTPResponse, under rules: CachingRules) -> Storability {
-            var request = request
-            // What an answer to HEAD brought up to date is the answer to a GET.
-            request.method = .get
-            return Storability.decide(
-                request: request,
-                response: head,
-                directives: ResponseDirectives(head.headerFields, targets: rules.targetedFields),
-                rules: rules,
-                requestedAt: requestedAt,
-                respondedAt: at
-            )
-        }
     }
 }
 
@@ -114,9 +130,10 @@ extension Fetch {
             now: now,
             failure: status.map(Reuse.Failure.status) ?? .unreachable
         )
+        guard mayServe else { return nil }
         // What was invalidated meanwhile is never served stale.
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
-        guard mayServe, verdict.isAlive else { return nil }
+        guard verdict.isAlive else { return nil }
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
         return land(kept, .staleOnError(status: status), verdict)
     }
@@ -194,22 +211,35 @@ extension Fetch {
     /// The body came in whole.
     private func store(_ body: ByteBuffer, _ reception: Reception, _ lifetimes: Lifetimes) async -> Arrival {
         let tags = tags(in: reception.head.headerFields)
-        let entry = entry(reception.head, body: body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+        let entry = entry(
+            reception.head,
+            reception.directives,
+            body: body,
+            lifetimes: lifetimes,
+            tags: tags,
+            receivedAt: reception.at
+        )
         let (verdict, notStored) = await keep(entry)
         return land(entry, .fetched(status: reception.head.status.code, notStored), verdict)
     }
 
     /// Gives the leader what is an entry now, and everybody who waits.
     func land(_ entry: CacheEntry, _ source: Arrival.Source, _ verdict: Verdict) -> Arrival {
+        give(entry, source)
+        return Arrival(outcome: .entry(entry, source), birth: entry.birth, verdict: verdict)
+    }
+
+    /// Gives the leader its answer from an entry.
+    func give(_ entry: CacheEntry, _ source: Arrival.Source) {
         let outcome = source.outcome(reason)
         let answer = cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: source.detail)
         seat?.give(.success(O.Response(answer)), source.kind)
-        return Arrival(outcome: .entry(entry, source), birth: entry.birth, verdict: verdict)
     }
 
     /// An entry of this fetch, born when it was: whatever is invalidated while it is under way kills it.
     func entry(
         _ head: HTTPResponse,
+        _ directives: ResponseDirectives,
         body: ByteBuffer,
         lifetimes: Lifetimes,
         tags: [CacheTag],
@@ -217,7 +247,13 @@ extension Fetch {
     ) -> CacheEntry {
         CacheEntry(
             request: inquiry.request,
-            head: Serving.storedHead(head, body: body, receivedAt: receivedAt, policy: inquiry.policy),
+            head: Serving.storedHead(
+                head,
+                body: body,
+                directives: directives,
+                receivedAt: receivedAt,
+                policy: inquiry.policy
+            ),
             body: body,
             lifetimes: lifetimes,
             birth: birth,

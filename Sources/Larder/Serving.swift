@@ -29,17 +29,9 @@ struct Serving: Sendable {
         _ outcome: CacheStatus.Outcome,
         detail: String? = nil
     ) -> Answer {
-        var head = entry.head
-        let isNotModified =
-            inquiry.isConditional
-            && Preconditions.evaluate(inquiry.request, stored: head, receivedAt: entry.lifetimes.born) == .notModified
-        if isNotModified {
-            head = HTTPResponse(
-                status: .notModified,
-                headerFields: Preconditions.notModifiedFields(from: head.headerFields)
-            )
-        }
-        var body = isNotModified || inquiry.isHead ? nil : entry.body
+        let notModified = inquiry.notModified(entry.head, receivedAt: entry.lifetimes.born)
+        var head = notModified ?? entry.head
+        var body = notModified != nil || inquiry.isHead ? nil : entry.body
         if inquiry.hasRange, let whole = body { body = Self.cut(&head, whole, for: inquiry.request, at: now) }
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
         // an Age header field".
@@ -108,10 +100,10 @@ extension Serving {
     static func storedHead(
         _ head: HTTPResponse,
         body: ByteBuffer,
+        directives: ResponseDirectives,
         receivedAt: Timestamp,
         policy: CachePolicy
     ) -> HTTPResponse {
-        let directives = ResponseDirectives(head.headerFields, targets: policy.rules.targetedFields)
         var stored = HTTPResponse(
             status: head.status,
             headerFields: HopByHop.storedFields(

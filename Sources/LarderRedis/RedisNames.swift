@@ -2,6 +2,7 @@ import Crypto
 import HTTPCaching
 import HTTPTypes
 import Larder
+import RedisClient
 
 /// What everything of a store is called in Redis.
 ///
@@ -62,10 +63,6 @@ struct VariantName: Hashable, Sendable {
     }
 
     private static func digest(_ text: String) -> String {
-        var name = ""
-        for byte in SHA256.hash(data: Array(text.utf8)).prefix(8) {
-            name += (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }
-        return name
+        SHA256.hash(data: Array(text.utf8)).prefix(8).hexadecimal
     }
 }

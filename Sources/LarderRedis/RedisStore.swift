@@ -150,7 +150,7 @@ extension RedisStore {
         let known = address.covers().map(\.member)
         let asked = known + guesses.withLockedValue { $0[address.key] }
         let replies = await failsafe.ask([
-            RedisCommand("HGETALL", .text(key)), LedgerReading.command(names.ledger, asked),
+            .hgetall(key), LedgerReading.command(names.ledger, asked),
         ])
         guard let replies, replies.count == 2, let reading = await tender.reading(replies[1], of: asked) else {
             return tender.localLookup
@@ -302,11 +302,15 @@ extension RedisStore {
     /// Whether something alive is kept under a key; nil where Redis does not say.
     private func isKept(_ key: CacheKey, at now: Timestamp) async -> Bool? {
         guard let name = names.entry(key) else { return false }
-        guard let reply = await failsafe.ask([RedisCommand("HGETALL", .text(name))])?.first else { return nil }
-        for entry in variants(in: reply, of: key) where now < entry.lifetimes.keepUntil {
-            if await judge(entry.birth, covers: entry.address.covers(with: entry.tags)).isAlive { return true }
-        }
-        return false
+        guard let reply = await failsafe.ask([.hgetall(name)])?.first else { return nil }
+        let kept = variants(in: reply, of: key).filter { now < $0.lifetimes.keepUntil }
+        guard !kept.isEmpty else { return false }
+        let covers = kept.map { $0.address.covers(with: $0.tags).map(\.member) }
+        let asked = Array(Set(covers.joined()))
+        guard let ledger = await failsafe.ask([LedgerReading.command(names.ledger, asked)])?.first,
+            let reading = await tender.reading(ledger, of: asked)
+        else { return nil }
+        return zip(kept, covers).contains { reading.isAlive($0.birth, $1) }
     }
 }
 

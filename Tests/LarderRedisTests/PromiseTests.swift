@@ -9,36 +9,6 @@ import Testing
 /// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a
 /// body rendered before it.
 @Suite(.timeLimit(.minutes(5))) struct PromiseTests {
-    /// Rows with versions: committed, and told to whoever wrote.
-    private final class Table: Sendable {
-        private struct State {
-            var committed: [Int]
-            var told: [Int]
-        }
-
-        private let state: NIOLockedValueBox<State>
-
-        init(rows: Int) {
-            let zeros = [Int](repeating: 0, count: rows)
-            state = NIOLockedValueBox(State(committed: zeros, told: zeros))
-        }
-
-        func committed(_ row: Int) -> Int { state.withLockedValue { $0.committed[row] } }
-
-        func told(_ row: Int) -> Int { state.withLockedValue { $0.told[row] } }
-
-        func commit(_ row: Int) -> Int {
-            state.withLockedValue { state in
-                state.committed[row] += 1
-                return state.committed[row]
-            }
-        }
-
-        func tell(_ row: Int, _ version: Int) {
-            state.withLockedValue { $0.told[row] = max($0.told[row], version) }
-        }
-    }
-
     private static let policy = CachePolicy.fresh(for: .seconds(60)).tagged("rows").readingTags
 
     /// How a write tells the cache: by the path of what it changed, or by something that covers it.
@@ -63,10 +33,10 @@ import Testing
             try await withStores(2, on: redis, limits) { stores in
                 let clock = ManualClock(now: WallClock.system.now)
                 let processes = stores.map { Process($0, clock) }
-                let table = Table(rows: rows)
+                let versions = (0..<rows).map { _ in Versions() }
                 let origins = (0..<rows).map { row in
                     TestOrigin { _ in
-                        let version = table.committed(row)
+                        let version = versions[row].committed
                         // What overtakes a fill has its chance.
                         for _ in 0..<version % 20 { await Task.yield() }
                         return TestResponse("\(version)", [.cacheTagForTests: "late-\(row)"])
@@ -78,13 +48,13 @@ import Testing
                             var random = SeededRandom(seed: seed << 8 | UInt64(writer))
                             for _ in 0..<200 {
                                 let row = Int.random(in: 0..<rows, using: &random)
-                                let version = table.commit(row)
+                                let version = versions[row].commit()
                                 try await Self.write(
                                     row,
                                     .random(in: 0...10, using: &random),
                                     through: processes[writer]
                                 )
-                                table.tell(row, version)
+                                versions[row].tell(version)
                                 for _ in 0..<Int.random(in: 0..<40, using: &random) { await Task.yield() }
                             }
                             return 0
@@ -96,7 +66,7 @@ import Testing
                             var hits = 0
                             for _ in 0..<300 {
                                 let row = Int.random(in: 0..<rows, using: &random)
-                                let told = table.told(row)
+                                let told = versions[row].told
                                 let process = processes[reader % 2]
                                 let answer = try await process.get(
                                     "/row/\(row)",
@@ -118,7 +88,7 @@ import Testing
                 for row in 0..<rows {
                     let text = try await processes[row % 2].get("/row/\(row)", under: Self.policy, from: origins[row])
                         .text
-                    #expect(text == "\(table.committed(row))")
+                    #expect(text == "\(versions[row].committed)")
                 }
             }
         }

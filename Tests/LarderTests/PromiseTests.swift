@@ -7,23 +7,6 @@ import Testing
 
 /// The promise over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
 @Suite(.timeLimit(.minutes(2))) struct PromiseTests {
-    /// What is committed of a row, and what was acknowledged after it was invalidated.
-    private final class Versions: Sendable {
-        private let state = NIOLockedValueBox((committed: 0, told: 0))
-
-        var committed: Int { state.withLockedValue { $0.committed } }
-        var told: Int { state.withLockedValue { $0.told } }
-
-        func commit() -> Int {
-            state.withLockedValue { state in
-                state.committed += 1
-                return state.committed
-            }
-        }
-
-        func tell(_ version: Int) { state.withLockedValue { $0.told = max($0.told, version) } }
-    }
-
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `who asks after a write was acknowledged never gets what was rendered before it`(_ seed: UInt64) async throws {
         let bench = Bench(limits: CacheLimits(flights: seed == 4 ? 2 : 100, refreshPause: .zero))

@@ -37,15 +37,3 @@ struct Bench {
         return try await cache.respond(to: request, under: policy, from: origin)
     }
 }
-
-/// What an origin renders from, as a database would hold it.
-final class Row: Sendable {
-    private let value: NIOLockedValueBox<String>
-
-    init(_ text: String) { value = NIOLockedValueBox(text) }
-
-    var text: String {
-        get { value.withLockedValue { $0 } }
-        set { value.withLockedValue { $0 = newValue } }
-    }
-}

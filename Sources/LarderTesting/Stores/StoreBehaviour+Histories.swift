@@ -32,7 +32,7 @@ extension StoreBehaviour {
     /// Readers that fill what they miss, beside writers that invalidate in every way.
     private static func race(on bench: StoreBench) async throws {
         let seed = UInt64.random(in: .min ... .max)
-        let rows = (0..<4).map { _ in RacingRow() }
+        let rows = try (0..<4).map { try RacingRow($0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for task in 0..<6 {
                 let store = task.isMultiple(of: 2) ? bench.store : bench.peer
@@ -60,16 +60,16 @@ extension StoreBehaviour {
         at now: Timestamp,
         using random: inout SeededRandom
     ) async throws {
-        let version = row.commit()
-        let address = CacheAddress(key: try row.key(id), target: "/rows/\(id)?x=1")
+        let version = row.versions.commit()
+        let address = CacheAddress(key: row.key, target: "/rows/\(id)?x=1")
         switch Int.random(in: 0..<5, using: &random) {
         case 0: _ = try await store.remove(address.key, at: now)
         case 1: try await store.invalidate([.path(address.path)])
         case 2: try await store.invalidate([.prefix("/rows")])
-        case 3: try await store.invalidate([.tag(try row.tag(id))])
+        case 3: try await store.invalidate([.tag(row.tag)])
         default: try await store.invalidate([.tag("else"), .everything])
         }
-        row.acknowledge(version)
+        row.versions.tell(version)
     }
 
     private static func read(
@@ -79,46 +79,31 @@ extension StoreBehaviour {
         _ bench: StoreBench,
         seed: UInt64
     ) async throws {
-        let address = CacheAddress(key: try row.key(id), target: "/rows/\(id)?x=1")
-        let told = row.told
+        let address = CacheAddress(key: row.key, target: "/rows/\(id)?x=1")
+        let told = row.versions.told
         let lookup = await store.load(address, at: bench.now)
         for entry in lookup.entries {
             let version = Int(entry.text) ?? -1
             try expect(version >= told, "row \(id): \(version) was found after \(told) was told, seed \(seed)")
         }
         guard lookup.entries.isEmpty else { return }
-        let version = row.version
+        let version = row.versions.committed
         await Task.yield()
-        let entry = bench.entry("\(version)", at: address, born: lookup.birth, tags: [try row.tag(id)])
+        let entry = bench.entry("\(version)", at: address, born: lookup.birth, tags: [row.tag])
         _ = await store.save(entry, at: bench.now)
     }
 }
 
-/// What a writer has committed, and what it has told the world after it had invalidated.
-private final class RacingRow: Sendable {
-    private let state = NIOLockedValueBox((version: 0, told: 0))
+/// A row that is kept in a store, under a key and with a tag of its own.
+private struct RacingRow: Sendable {
+    let key: CacheKey
+    let tag: CacheTag
+    let versions = Versions()
 
-    var version: Int { state.withLockedValue { $0.version } }
-    var told: Int { state.withLockedValue { $0.told } }
-
-    func commit() -> Int {
-        state.withLockedValue { state in
-            state.version += 1
-            return state.version
+    init(_ id: Int) throws(StoreFailure) {
+        guard let key = CacheKey("GET:/rows/\(id)?x=1"), let tag = CacheTag("row-\(id)") else {
+            throw StoreFailure("no key or tag", line: #line, of: #fileID)
         }
-    }
-
-    func acknowledge(_ version: Int) {
-        state.withLockedValue { $0.told = max($0.told, version) }
-    }
-
-    func key(_ id: Int) throws(StoreFailure) -> CacheKey {
-        guard let key = CacheKey("GET:/rows/\(id)?x=1") else { throw StoreFailure("no key", line: #line, of: #fileID) }
-        return key
-    }
-
-    func tag(_ id: Int) throws(StoreFailure) -> CacheTag {
-        guard let tag = CacheTag("row-\(id)") else { throw StoreFailure("no tag", line: #line, of: #fileID) }
-        return tag
+        (self.key, self.tag) = (key, tag)
     }
 }

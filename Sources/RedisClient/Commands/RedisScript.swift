@@ -14,7 +14,8 @@ package struct RedisScript: Hashable, Sendable {
 }
 
 extension Sequence<UInt8> {
-    fileprivate var hexadecimal: String {
+    /// Two lower-case hexadecimal digits a byte.
+    package var hexadecimal: String {
         var text = ""
         for byte in self {
             if byte < 16 { text += "0" }
