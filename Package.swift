@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "LarderRedis", targets: ["LarderRedis"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-structured-headers.git", from: "1.7.0"),
@@ -37,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
@@ -75,6 +77,20 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "LarderRules",
+            dependencies: [
+                "Larder", "HTTPCaching", httpTypes,
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "LarderExplaining",
+            dependencies: ["HTTPCaching", httpTypes],
+            swiftSettings: settings
+        ),
+        .target(
             name: "LarderTesting",
             dependencies: ["Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, nioPosix, metrics],
             swiftSettings: settings
@@ -104,6 +120,19 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "LarderRulesTests",
+            dependencies: [
+                "LarderRules", "Larder", "HTTPCaching", httpTypes,
+                .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderExplainingTests",
+            dependencies: ["LarderExplaining", "HTTPCaching", httpTypes],
+            swiftSettings: settings
+        ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
@@ -120,14 +149,21 @@ let package = Package(
 if !coreOnly {
     let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
     let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+    let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+    let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 
     package.products += [
         .library(name: "LarderHummingbird", targets: ["LarderHummingbird"]),
+        .library(name: "LarderGateway", targets: ["LarderGateway"]),
+        .executable(name: "larder", targets: ["LarderCLI"]),
         .executable(name: "larder-demo", targets: ["LarderDemoMain"]),
     ]
     package.dependencies += [
-        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
     ]
     package.targets += [
         .target(
@@ -148,6 +184,42 @@ if !coreOnly {
             dependencies: [
                 "LarderDemo", "Larder", hummingbird, logging, nioCore,
                 .product(name: "Configuration", package: "swift-configuration"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "LarderGateway",
+            dependencies: [
+                "Larder", "LarderHummingbird", "LarderRedis", "LarderRules", "HTTPCaching", hummingbird, httpTypes,
+                nioCore,
+                locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle, metrics, asyncHTTPClient,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "LarderCLI",
+            dependencies: [
+                "LarderGateway", "LarderRules", "LarderExplaining", "Larder", "HTTPCaching", httpTypes, nioCore,
+                logging,
+                lifecycle, asyncHTTPClient,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "LarderGatewayTests",
+            dependencies: [
+                "LarderGateway", "LarderCLI", "LarderRules", "LarderRedis", "RedisClient", "Larder", "LarderTesting",
+                "HTTPCaching", hummingbird, httpTypes, nioCore, locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
+                asyncHTTPClient,
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
             ],
             swiftSettings: settings
         ),
