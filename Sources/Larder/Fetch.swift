@@ -115,9 +115,16 @@ extension Fetch {
             // What the origin has replaced must not come back when the origin fails.
             await cache.store.discard(kept)
         }
-        seat?.give(.failure(error))
+        let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
+        seat?.give(.failure(failure))
         let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
-        return Arrival(outcome: .failure(error), birth: birth, verdict: verdict)
+        return Arrival(outcome: .failure(failure), birth: birth, verdict: verdict)
+    }
+
+    /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
+    /// response" (RFC 9111 §5.2.2.2).
+    private func mustAnswerDisconnected(_ status: HTTPResponse.Status?) -> Bool {
+        inquiry.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
     }
 
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil where it may not.

@@ -60,10 +60,54 @@ import Testing
         let origin = Self.origin(failing, [.cacheControl: directives, .eTag: "\"x\""])
         _ = try await bench.get(under: .gateway, from: origin)
         bench.clock.advance(by: .seconds(15))
-        await #expect(throws: (any Error).self) { try await bench.get(under: .gateway, from: origin).text }
+        let error = await #expect(throws: DisconnectedError.self) {
+            try await bench.get(under: .gateway, from: origin).text
+        }
+        if failing == .throwing { #expect(error?.underlying as? TestFailure == TestFailure("down")) }
         // It stays, and is served again once the origin confirms it.
         let back = TestOrigin { _ in .notModified([.eTag: "\"x\""]) }
         #expect(try await bench.get(under: .gateway, from: back).text == "good")
+    }
+
+    @Test func `RFC 9111 5.2.2.2: whoever waited is told that the origin cannot be reached`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            defer { isUp.text = "no" }
+            guard isUp.text == "no" else { return TestResponse("good", [.cacheControl: "s-maxage=10", .eTag: "\"x\""]) }
+            await gate.pass()
+            throw TestFailure("down")
+        }
+        _ = try await bench.get(under: .gateway, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let leader = Task { try await bench.get(under: .gateway, from: origin) }
+        await gate.reached()
+        let passenger = Task { try await bench.get(under: .gateway, from: origin) }
+        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        gate.open()
+        for task in [leader, passenger] {
+            await #expect(throws: DisconnectedError.self) { try await task.value }
+        }
+    }
+
+    @Test func `an error that stands for a status, and what a handler throws, stay as they are`() async throws {
+        let errors = [TestFailure("down"), TestFailure("bad", status: .badGateway)]
+        let policies = [CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(60)), .gateway]
+        for (error, policy) in zip(errors, policies) {
+            let bench = Bench()
+            let isUp = Row("yes")
+            let origin = TestOrigin { _ in
+                defer { isUp.text = "no" }
+                guard isUp.text == "no" else {
+                    return TestResponse("good", [.cacheControl: "must-revalidate, max-age=10", .eTag: "\"x\""])
+                }
+                throw error
+            }
+            _ = try await bench.get(under: policy, from: origin)
+            bench.clock.advance(by: .seconds(15))
+            await #expect(throws: error) { try await bench.get(under: policy, from: origin) }
+        }
     }
 
     @Test func `who says no-cache gets the error, and who says max-age=0 what there is`() async throws {
