@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "LarderRules",
             dependencies: [
-                "Larder", "HTTPCaching", httpTypes,
+                "Larder", "HTTPCaching", httpTypes, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -123,7 +123,7 @@ let package = Package(
         .testTarget(
             name: "LarderRulesTests",
             dependencies: [
-                "LarderRules", "Larder", "HTTPCaching", httpTypes,
+                "LarderRules", "Larder", "LarderTesting", "HTTPCaching", httpTypes, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings

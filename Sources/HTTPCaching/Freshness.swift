@@ -20,7 +20,8 @@ struct Freshness {
     var lifetimes: Lifetimes {
         let (lifetime, source) = self.freshnessLifetime
         let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
-        let freshUntil = born.advanced(by: lifetime)
+        // The age that a response arrives with is its own word, too.
+        let freshUntil = (self.forcedLifetime == nil ? born : self.respondedAt).advanced(by: lifetime)
         let forbidsStale = self.directives.forbidsStale
         // What the response itself declares, and the defaults of the rules.
         let forbidsDeclared =
@@ -54,8 +55,17 @@ struct Freshness {
         return !others.forbidsStale
     }
 
-    /// The lifetime by the first of: `s-maxage`, `max-age`, `Expires`, the rules' default, a guess (RFC 9111 §4.2.1).
+    /// The lifetime that the rules give whatever the response says.
+    private var forcedLifetime: Duration? {
+        self.rules.forcedLifetime.flatMap { lifetime in
+            Status.allowsHeuristics(self.response.status, self.directives) ? lifetime : nil
+        }
+    }
+
+    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a guess
+    /// (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
+        if let lifetime = self.forcedLifetime { return (lifetime, .rules) }
         if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }
         if let seconds = self.directives.maxAge { return (seconds, .maxAge) }
         // A targeted field beats Expires as it beats Cache-Control (RFC 9213 §2.2).

@@ -19,6 +19,7 @@ enum Admission: Sendable {
         guard request.method == .get || request.method == .head else {
             return Invalidation.isUnsafe(request.method) ? .write : .pass(.method)
         }
+        if let rule = policy.passing, rule.applies(to: request) { return .pass(.rule) }
         let facts = RequestFacts(of: request.headerFields)
         if facts.hasContent { return .pass(.content) }
         // A precondition on the state of the resource is the origin's to judge (RFC 9111 §4.3.2).
@@ -27,6 +28,7 @@ enum Admission: Sendable {
             if facts.hasAuthorization { return .pass(.authorization) }
             if facts.hasCookie { return .pass(.cookie) }
         }
+        let request = policy.withholdsNothing ? request : policy.withholding(from: request)
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .pass(.target)
         }
@@ -49,6 +51,8 @@ enum Admission: Sendable {
 public enum PassReason: String, Sendable, CaseIterable {
     /// The client asked for it, and may: `?nocache=true`.
     case asked = "nocache"
+    /// The route's rule says so: always, or for a request with such a cookie, query parameter or field.
+    case rule
     /// The method is safe and not GET or HEAD.
     case method
     /// The request has content.

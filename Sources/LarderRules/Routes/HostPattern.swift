@@ -1,0 +1,3 @@
+/// Which hosts a route takes.
+struct HostPattern: Hashable, Sendable {
+}
