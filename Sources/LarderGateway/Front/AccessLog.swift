@@ -3,6 +3,7 @@ import HTTPTypes
 import Larder
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
@@ -64,7 +65,9 @@ final class AccessLog: Service {
 
     /// Opens the file anew: whoever rotates logs has moved it away.
     func reopen() {
-        do { try file.reopen() } catch { logger.error("The access log cannot be opened", metadata: ["error": "\(error)"]) }
+        do { try file.reopen() } catch {
+            logger.error("The access log cannot be opened", metadata: ["error": "\(error)"])
+        }
     }
 
     private func flush() async {
