@@ -87,7 +87,7 @@ let package = Package(
         ),
         .target(
             name: "LarderExplaining",
-            dependencies: ["HTTPCaching", httpTypes],
+            dependencies: ["Larder", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .target(
@@ -130,7 +130,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LarderExplainingTests",
-            dependencies: ["LarderExplaining", "HTTPCaching", httpTypes],
+            dependencies: ["LarderExplaining", "Larder", "LarderTesting", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
