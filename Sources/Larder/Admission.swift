@@ -75,7 +75,7 @@ public enum PassReason: String, Sendable, CaseIterable {
 /// A request that the cache may answer, with all that its answer depends on.
 @usableFromInline
 package struct Inquiry: Sendable {
-    let request: HTTPRequest
+    package let request: HTTPRequest
     let directives: RequestDirectives
     /// Whether the request has conditions that a stored response can answer.
     let isConditional: Bool
