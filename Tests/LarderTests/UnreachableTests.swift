@@ -75,7 +75,9 @@ import Testing
         let isUp = Row("yes")
         let origin = TestOrigin { _ in
             defer { isUp.text = "no" }
-            guard isUp.text == "no" else { return TestResponse("good", [.cacheControl: "s-maxage=10", .eTag: "\"x\""]) }
+            guard isUp.text == "no" else {
+                return TestResponse("good", [.cacheControl: "s-maxage=10", .eTag: "\"x\""])
+            }
             await gate.pass()
             throw TestFailure("down")
         }
