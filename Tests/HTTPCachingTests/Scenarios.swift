@@ -1044,6 +1044,54 @@ extension Scenario {
             then: "Foo: 1, 2"
         ),
         Scenario(
+            "vary-space-around-commas",
+            "9111 §4.1",
+            cc + "max-age=60\nVary: Foo",
+            .hit,
+            first: "Foo: 1,2",
+            then: "Foo: 1 ,\t2"
+        ),
+        Scenario(
+            "vary-space-in-member",
+            "9111 §4.1",
+            cc + "max-age=60\nVary: Foo",
+            .varies,
+            first: "Foo: 1, 2 3",
+            then: "Foo: 1, 23"
+        ),
+        Scenario(
+            "vary-space-in-quotes",
+            "9110 §5.6.4",
+            cc + "max-age=60\nVary: Foo",
+            .varies,
+            first: "Foo: \"a\\\", b\"",
+            then: "Foo: \"a\\\",b\""
+        ),
+        Scenario(
+            "vary-space-after-quotes",
+            "9110 §5.6.1",
+            cc + "max-age=60\nVary: Foo",
+            .hit,
+            first: "Foo: \"a, b\" , c",
+            then: "Foo: \"a, b\",c"
+        ),
+        Scenario(
+            "vary-space-after-unclosed-quote",
+            "9110 §5.6.4",
+            cc + "max-age=60\nVary: Foo",
+            .varies,
+            first: "Foo: \"a, b",
+            then: "Foo: \"a,b"
+        ),
+        Scenario(
+            "vary-cookie-is-no-list",
+            "6265 §4.2",
+            cc + "max-age=60\nVary: Cookie",
+            .varies,
+            first: "Cookie: a=1, 2",
+            then: "Cookie: a=1,2"
+        ),
+        Scenario(
             "vary-order-of-lines",
             "9111 §4.1",
             cc + "max-age=60\nVary: Foo",
