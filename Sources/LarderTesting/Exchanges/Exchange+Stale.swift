@@ -190,6 +190,14 @@ extension Exchange {
             .get().gets(from: 2)
         ),
         Exchange(
+            "swr-only-if-cached",
+            "9111 §5.2.1.7",
+            .get().answered(200, revalidating).asked(),
+            .get("/a", "Cache-Control: only-if-cached").after(15).gets(from: 1),
+            .get().answered(200, fresh).refreshed().gets(from: 1),
+            .get().gets(from: 3)
+        ),
+        Exchange(
             "swr-if-none-match",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
