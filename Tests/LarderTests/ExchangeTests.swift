@@ -5,8 +5,9 @@ import LarderTesting
 import NIOCore
 import Testing
 
-/// The conversations of the table, held with the engine as a gateway runs it.
-@Suite struct ExchangeTests {
+/// The conversations of the table, held with the engine as a gateway runs it: one after the other, for hundreds of caches
+/// at once would take more memory than the tests of memory allow for.
+@Suite(.serialized) struct ExchangeTests {
     @Test(arguments: Exchange.all) func `a cache answers, asks and keeps as the RFCs say`(
         _ exchange: Exchange
     ) async throws {

@@ -155,11 +155,11 @@ extension Exchange {
 }
 
 extension Exchange.Step {
-    /// What the origin answers, if it does.
+    /// What the origin answers in the end, if it does.
     var reply: Exchange.Reply? {
-        switch act {
+        switch acts.last {
         case .answers(let reply), .breaksOff(let reply, _): reply
-        case .closes: nil
+        case .closes, nil: nil
         }
     }
 }

@@ -47,6 +47,20 @@ extension Exchange {
             .get().after(15).answered(304).asked(with: ifA).gets(from: 1).having(tagA)
         ),
         Exchange(
+            "304-about-another-tag",
+            "9111 §4.3.4",
+            .get().answered(200, brief, tagA).asked(),
+            .get().after(15).answered(304, "ETag: \"b\"").andThen(200, brief, "ETag: \"c\"").asked(times: 2),
+            .get().gets(from: 2).having("ETag: \"c\"")
+        ),
+        Exchange(
+            "304-about-another-date",
+            "9111 §4.3.4",
+            .get().answered(200, brief, "Last-Modified: {-99}").asked(),
+            .get().after(15).answered(304, "Last-Modified: {-9}").andThen(200, brief).asked(times: 2),
+            .get().gets(from: 2)
+        ),
+        Exchange(
             "no-validator-no-condition",
             "9111 §4.3.1",
             .get().answered(200, brief).asked(),

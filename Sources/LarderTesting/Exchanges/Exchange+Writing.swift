@@ -32,17 +32,22 @@ extension Exchange.Step {
     /// The origin answers so, if it is asked.
     func answered(_ status: Int = 200, _ lines: String..., saying text: String? = nil, within delay: Int = 0) -> Self {
         with {
-            $0.act = .answers(.init(status: status, lines: lines.joined(separator: "\n"), text: text))
+            $0.acts = [.answers(.init(status: status, lines: lines.joined(separator: "\n"), text: text))]
             $0.delay = delay
         }
     }
 
+    /// The origin answers so, if it is asked once more.
+    func andThen(_ status: Int, _ lines: String...) -> Self {
+        with { $0.acts.append(.answers(.init(status: status, lines: lines.joined(separator: "\n")))) }
+    }
+
     /// The origin closes the connection, if it is asked.
-    func closed() -> Self { with { $0.act = .closes } }
+    func closed() -> Self { with { $0.acts = [.closes] } }
 
     /// The origin breaks off after this much of the body, if it is asked.
     func brokenOff(_ lines: String, after text: String) -> Self {
-        with { $0.act = .breaksOff(.init(lines: lines, text: text), promising: 20) }
+        with { $0.acts = [.breaksOff(.init(lines: lines, text: text), promising: 20)] }
     }
 
     /// The origin is asked, and the client gets its answer where nothing else is said.

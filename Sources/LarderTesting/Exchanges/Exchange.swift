@@ -103,8 +103,8 @@ extension Exchange {
         /// How many clients send it at once; the origin answers once all of them ask or wait.
         public var crowd = 1
 
-        /// What the origin does if it is asked.
-        public var act = Act.answers(Reply(lines: "Cache-Control: no-store"))
+        /// What the origin does if it is asked, question by question; the last of it again and again.
+        public var acts = [Act.answers(Reply(lines: "Cache-Control: no-store"))]
         /// How many seconds the origin takes.
         public var delay = 0
 

@@ -32,15 +32,16 @@ public final class ExchangeStage: Sendable {
 
     /// What the origin does with a question. The head of an answer has all its fields but those of its framing.
     public func perform(_ question: HTTPRequest) async -> Performance {
-        let scene = state.withLockedValue { state in
-            state.questions.append(question)
-            return state.scene
+        let (scene, act) = state.withLockedValue { state in
+            defer { state.questions.append(question) }
+            let acts = state.scene?.step.acts ?? []
+            return (state.scene, acts.dropFirst(state.questions.count).first ?? acts.last)
         }
-        guard let scene else { return .closes }
+        guard let scene, let act else { return .closes }
         await scene.gate.pass()
         if scene.step.delay > 0 { clock.advance(by: .seconds(scene.step.delay)) }
         let hasContent = question.method != .head
-        switch scene.step.act {
+        switch act {
         case .answers(let reply):
             let text = hasContent && reply.hasContent ? reply.text ?? Exchange.text(of: scene.number) : nil
             return .answers(head(of: reply, in: scene), text)

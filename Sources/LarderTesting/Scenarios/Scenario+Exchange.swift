@@ -9,7 +9,7 @@ extension Scenario {
     public var exchange: Exchange {
         var first = Exchange.Step(method: method, target: "/a")
         first.lines = firstRequest
-        first.act = .answers(.init(status: status, lines: response))
+        first.acts = [.answers(.init(status: status, lines: response))]
         first.delay = delay
         first.questions = 1
         first.says = .own
@@ -17,7 +17,6 @@ extension Scenario {
         // The first request is sent at the beginning, and its answer comes after the delay.
         second.pause = seconds - delay
         second.lines = secondRequest
-        second.act = .answers(.init(lines: "Cache-Control: no-store"))
         switch expected {
         case .hit, .stale: (second.status, second.says) = (status, .step(1))
         case .notModified: second.status = 304
