@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "HTTPCachingTests",
             dependencies: [
-                "HTTPCaching", httpTypes,
+                "HTTPCaching", "LarderTesting", httpTypes,
                 .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
             ],
             swiftSettings: settings
