@@ -89,17 +89,22 @@ public final class Wire {
     /// - Parameter hasBody: whether the request was none that is answered by a head alone.
     public func answer(hasBody: Bool = true) async throws -> Answer {
         let (status, fields) = try await head()
-        var body: [UInt8] = []
-        if !hasBody || status == 204 || status == 304 {
-            return Answer(status: status, fields: fields, body: [])
-        } else if fields[.transferEncoding] == "chunked" {
+        return Answer(status: status, fields: fields, body: try await body(after: status, fields, hasBody: hasBody))
+    }
+
+    /// Reads the body of an answer whose head has been read.
+    /// - Parameter hasBody: whether the request was none that is answered by a head alone.
+    public func body(after status: Int, _ fields: HTTPFields, hasBody: Bool = true) async throws -> [UInt8] {
+        guard hasBody, status != 204, status != 304 else { return [] }
+        if fields[.transferEncoding] == "chunked" {
+            var body: [UInt8] = []
             while let chunk = try await chunk() { body += chunk }
-        } else if let length = fields[.contentLength].flatMap({ Int($0) }) {
-            body = try await bytes(length)
-        } else {
+            return body
+        }
+        guard let length = fields[.contentLength].flatMap({ Int($0) }) else {
             throw Failure.nonsense("a body without a length")
         }
-        return Answer(status: status, fields: fields, body: body)
+        return try await bytes(length)
     }
 
     /// Reads the head of an answer.

@@ -23,16 +23,18 @@ struct RunningGateway: Sendable {
         file: String? = nil,
         options: [String: String] = [:],
         clock: WallClock = .system,
+        routes: RouteTable? = nil,
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
         var options = options
         options["origin"] = origin
         options["listen"] = options["listen"] ?? "127.0.0.1:0"
-        let configuration = try GatewayConfiguration(
+        var configuration = try GatewayConfiguration(
             file: file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) },
             environment: [:],
             options: options
         )
+        if let routes { configuration.routes = routes }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)

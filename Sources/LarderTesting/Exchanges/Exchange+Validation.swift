@@ -170,7 +170,6 @@ extension Exchange {
         update("Content-Type: text/plain", by: "Content-Type: text/html", "Content-Type: text/html"),
         update("Content-Location: /1", by: "Content-Location: /2", "Content-Location: /2"),
         update("Expires: {60}", by: "Expires: {90}", "Expires: {90}"),
-        update("Set-Cookie: a=1", by: "Set-Cookie: a=2", "Set-Cookie: a=2"),
         update("Content-Length: 8", by: "Content-Length: 77", "Content-Length: 8"),
         update("Content-Encoding: gzip", by: "Content-Encoding: br", "Content-Encoding: gzip"),
         update("Content-Range: bytes 0-7/8", by: "Content-Range: bytes 0-8/9", "Content-Range: bytes 0-7/8"),

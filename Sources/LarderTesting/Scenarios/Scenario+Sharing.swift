@@ -96,44 +96,9 @@ extension Scenario {
             rules: .gateway.with { $0.allowsAuthorization = true }
         ),
         Scenario("authorization-later", "9111 §3.5", cc + "max-age=60", .hit, then: "Authorization: Basic a"),
-        Scenario("cookie", "9111 §7.3", cc + "max-age=60\nSet-Cookie: a=b", .hit),
-        Scenario("cookie-public", "9111 §7.3", cc + "public, max-age=60\nSet-Cookie: a=b", .hit),
-        Scenario("cookie-of-expires", "9111 §7.3", "Expires: {60}\nSet-Cookie: a=b", .hit),
-        Scenario("cookie-of-target", "9213 §2.2", "CDN-Cache-Control: max-age=60\nSet-Cookie: a=b", .hit),
+        Scenario("cookie", "9111 §7.3", cc + "max-age=60\nSet-Cookie: a=b", .refused(.setCookie)),
+        Scenario("cookie-public", "9111 §7.3", cc + "public, max-age=60\nSet-Cookie: a=b", .refused(.setCookie)),
         Scenario("cookie-guessed", "9111 §7.3", "Last-Modified: {-9000}\nSet-Cookie: a=b", .refused(.setCookie)),
-        Scenario(
-            "cookie-by-rule",
-            "9111 §7.3",
-            "Set-Cookie: a=b",
-            .refused(.setCookie),
-            rules: .gateway.with { $0.defaultLifetime = .seconds(60) }
-        ),
-        Scenario(
-            "cookie-stale-at-once",
-            "9111 §7.3",
-            cc + "max-age=0\nETag: \"a\"\nSet-Cookie: a=b",
-            .refused(.setCookie)
-        ),
-        Scenario(
-            "cookie-no-cache",
-            "9111 §7.3",
-            cc + "max-age=60, no-cache\nETag: \"a\"\nSet-Cookie: a=b",
-            .refused(.setCookie)
-        ),
-        Scenario(
-            "cookie-never",
-            "9111 §7.3",
-            cc + "max-age=60\nSet-Cookie: a=b",
-            .refused(.setCookie),
-            rules: .gateway.with { $0.settingCookie = .never }
-        ),
-        Scenario(
-            "cookie-always",
-            "9111 §7.3",
-            "Last-Modified: {-9000}\nSet-Cookie: a=b",
-            .hit,
-            rules: .gateway.with { $0.settingCookie = .always }
-        ),
         Scenario(
             "cookie-allowed",
             "9111 §7.3",
