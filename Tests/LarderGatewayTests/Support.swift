@@ -16,7 +16,9 @@ struct RunningGateway: Sendable {
     private let group: ServiceGroup
 
     /// Runs a gateway on a free port while `test` runs, and sees that it ends.
-    /// - Parameter routes: the routes of a configuration file, in YAML.
+    /// - Parameters:
+    ///   - file: a configuration file, in YAML.
+    ///   - configure: changes settings beyond what the file and the options say.
     static func run<Value: Sendable>(
         before origin: String,
         store: any CacheStore = MemoryStore(limit: .mebibytes(64)),
@@ -24,6 +26,7 @@ struct RunningGateway: Sendable {
         options: [String: String] = [:],
         clock: WallClock = .system,
         routes: RouteTable? = nil,
+        configure: (inout GatewaySettings) -> Void = { _ in },
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
         var options = options
@@ -35,6 +38,7 @@ struct RunningGateway: Sendable {
             options: options
         )
         if let routes { configuration.routes = routes }
+        configure(&configuration.settings)
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)
