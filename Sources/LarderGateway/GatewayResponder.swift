@@ -26,27 +26,36 @@ struct GatewayResponder: Sendable {
     let logger: Logger
 
     func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
-        let response: Response
+        var response: Response
+        let content = request.head.hasContent ? ClientContent(request.body) : nil
         let settled = settle(request.head)
         switch settled {
         case .failure(let error): response = .failure(error, by: name)
         case .success(let head):
             let request = Request(head: head, body: request.body)
-            // "A server that sends a 100 (Continue) response […] ultimately": the content is wanted, for it is sent on
-            // as it comes (RFC 9110 §10.1.1).
+            // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            response = await answer(request, on: channel)
+            response = await answer(request, content, on: channel)
         }
-        guard let log else {
-            return try await writer.write(response: response.head, body: response.body)
+        if request.method == .head { response = Response(headOnly: response.head) }
+        do {
+            try await write(response, to: writer, request.head, channel)
+        } catch {
+            await content?.end()
+            // Never the error of a parser, which Hummingbird takes for the client's: it would write the head of a 400 into
+            // a body that the origin broke off, and so make up for the missing bytes.
+            throw UpstreamError(error)
         }
-        let count = ByteCounter()
-        defer { log.note(visit(request.head, channel), status: response.status.code, bytes: count.bytes) }
-        try await writer.write(response: response.head, body: response.body.counted(by: count))
+        await content?.end()
     }
 
-    private func answer(_ request: Request, on channel: any Channel) async -> Response {
+    private func answer(_ request: Request, _ content: ClientContent?, on channel: any Channel) async -> Response {
         if administration.isAbout(request.head) { return await administration.answer(request, channel) }
+        // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary MUST
+        // respond as the final recipient." (RFC 9110 §7.6.2)
+        if request.head.maxForwards == 0 {
+            return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
+        }
         let route = routes.withLockedValue { $0 }.route(host: request.head.authority, path: request.head.path ?? "/")
         if request.method == .purge {
             return await administration.purge(request, under: route.policy, peer: channel.remoteAddress)
@@ -55,41 +64,53 @@ struct GatewayResponder: Sendable {
             return try await cache.respond(
                 to: request.head,
                 under: route.policy,
-                from: upstream(request, route, channel)
+                from: upstream(request.head, content, route, channel)
             )
         } catch let error as DisconnectedError {
-            return failed(UpstreamError(error.underlying), .gatewayTimeout, request, route)
+            return failed(UpstreamError(error.underlying), .gatewayTimeout, route)
         } catch {
-            return failed(UpstreamError(error), nil, request, route)
+            return failed(UpstreamError(error), nil, route)
         }
     }
 
-    private func upstream(_ request: Request, _ route: Route, _ channel: any Channel) -> Upstream {
+    private func upstream(
+        _ request: HTTPRequest,
+        _ content: ClientContent?,
+        _ route: Route,
+        _ channel: any Channel
+    ) -> Upstream {
         Upstream(
             client: client,
             origin: route.origin,
             request: request,
+            content: content,
             sendsClientHost: sendsClientHost,
             forwarded: ForwardedFields(
                 peer: channel.remoteAddress?.ipAddress,
                 scheme: scheme,
-                authority: request.head.authority ?? "",
+                authority: request.authority ?? "",
                 via: via
             )
         )
     }
 
-    private func failed(
-        _ error: UpstreamError,
-        _ status: HTTPResponse.Status?,
-        _ request: Request,
-        _ route: Route
-    ) -> Response {
+    private func failed(_ error: UpstreamError, _ status: HTTPResponse.Status?, _ route: Route) -> Response {
         if error.isOfOrigin {
             logger.warning("An origin failed", metadata: ["origin": "\(route.origin)", "error": "\(error)"])
         }
-        let response = Response.failure(error, status: status, by: name)
-        return request.method == .head ? Response(headOnly: response.head) : response
+        return .failure(error, status: status, by: name)
+    }
+
+    private func write(
+        _ response: Response,
+        to writer: consuming ResponseWriter,
+        _ request: HTTPRequest,
+        _ channel: any Channel
+    ) async throws {
+        guard let log else { return try await writer.write(response: response.head, body: response.body) }
+        let count = ByteCounter()
+        defer { log.note(visit(request, channel), status: response.status.code, bytes: count.bytes) }
+        try await writer.write(response: response.head, body: response.body.counted(by: count))
     }
 }
 
@@ -142,6 +163,14 @@ extension GatewayResponder {
 }
 
 extension HTTPRequest {
+    /// How many times an OPTIONS may still be forwarded, where it says so.
+    var maxForwards: Int? {
+        guard method == .options, let left = headerFields[.maxForwards].flatMap({ Int($0) }), left >= 0 else {
+            return nil
+        }
+        return left
+    }
+
     fileprivate var expectsContinue: Bool { headerFields.contains(.expect) && hasContent }
 }
 

@@ -3,6 +3,14 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A server whose every byte a test decides: each connection is handed to a script, which reads requests and writes
 /// whatever it likes.
 final class ScriptedOrigin: Sendable {
@@ -15,8 +23,13 @@ final class ScriptedOrigin: Sendable {
         let fields: HTTPFields
         /// The value of `Host`.
         let host: String?
-        /// The content, unframed; empty where the script does not read it.
-        var body = ""
+        /// The content, unframed; nil where the script has not read it to its end.
+        var content: String?
+        /// The content, or nothing.
+        var body: String { content ?? "" }
+        /// The value of a field.
+        subscript(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
+
         /// Which connection it came by, counted from 0.
         let connection: Int
     }
@@ -41,11 +54,17 @@ final class ScriptedOrigin: Sendable {
     var connections: Int { accepted.withLockedValue { $0 } }
     var url: String { "http://127.0.0.1:\(port)" }
 
-    private init(port: Int, log: NIOLockedValueBox<[Received]>, accepted: NIOLockedValueBox<Int>) {
-        self.port = port
+    private let server: any Channel
+
+    private init(_ server: any Channel, log: NIOLockedValueBox<[Received]>, accepted: NIOLockedValueBox<Int>) {
+        self.server = server
+        self.port = server.localAddress?.port ?? 0
         self.log = log
         self.accepted = accepted
     }
+
+    /// Refuses connections from now on.
+    func refuse() async throws { try await server.close() }
 
     /// Serves by a script a connection while `test` runs. What a script throws ends its connection.
     static func run<Value: Sendable>(
@@ -61,7 +80,6 @@ final class ScriptedOrigin: Sendable {
             }
         let log = NIOLockedValueBox<[Received]>([])
         let accepted = NIOLockedValueBox(0)
-        let port = server.channel.localAddress?.port ?? 0
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await server.executeThenClose { clients in
@@ -91,7 +109,7 @@ final class ScriptedOrigin: Sendable {
                     }
                 }
             }
-            let value = try await test(ScriptedOrigin(port: port, log: log, accepted: accepted))
+            let value = try await test(ScriptedOrigin(server.channel, log: log, accepted: accepted))
             group.cancelAll()
             server.channel.close(promise: nil)
             return value
@@ -123,6 +141,8 @@ extension ScriptedOrigin {
         private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private let log: NIOLockedValueBox<[Received]>
         private var bytes = ByteBuffer()
+        /// Which request of the log is the last that came by this connection.
+        private var index = 0
 
         fileprivate init(
             _ number: Int,
@@ -141,16 +161,19 @@ extension ScriptedOrigin {
         /// The next request with its content; nil where the gateway has closed the connection.
         func request() async throws -> Received? {
             guard var request = try await head() else { return nil }
+            var content = ""
             if let length = request.fields[.contentLength].flatMap({ Int($0) }) {
-                request.body = String(decoding: try await read(length), as: UTF8.self)
+                content = String(decoding: try await read(length), as: UTF8.self)
             } else if request.fields[.transferEncoding] == "chunked" {
                 while true {
                     guard let size = Int(try await line(), radix: 16) else { throw Failure.nonsense("chunk") }
-                    request.body += String(decoding: try await read(size), as: UTF8.self)
+                    content += String(decoding: try await read(size), as: UTF8.self)
                     _ = try await line()
                     if size == 0 { break }
                 }
             }
+            request.content = content
+            log.withLockedValue { [index] in $0[index].content = content }
             return request
         }
 
@@ -183,7 +206,10 @@ extension ScriptedOrigin {
                 host: host,
                 connection: number
             )
-            log.withLockedValue { $0.append(request) }
+            index = log.withLockedValue { log in
+                log.append(request)
+                return log.count - 1
+            }
             return request
         }
 
@@ -204,6 +230,12 @@ extension ScriptedOrigin {
 
         /// Ends the connection, without a word.
         func close() async throws { try await channel.close() }
+
+        /// Ends the connection so that the other side learns that it was broken, and not that it ended.
+        func reset() async throws {
+            try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+            try await channel.close()
+        }
 
         private func line() async throws -> String {
             var line: [UInt8] = []

@@ -16,13 +16,16 @@ struct RunningGateway: Sendable {
     private let group: ServiceGroup
 
     /// Runs a gateway on a free port while `test` runs, and sees that it ends.
-    /// - Parameter routes: the routes of a configuration file, in YAML.
+    /// - Parameters:
+    ///   - file: a configuration file, in YAML.
+    ///   - configure: changes settings beyond what the file and the options say.
     static func run<Value: Sendable>(
         before origin: String,
         store: any CacheStore = MemoryStore(limit: .mebibytes(64)),
         file: String? = nil,
         options: [String: String] = [:],
         clock: WallClock = .system,
+        configure: (inout GatewaySettings) -> Void = { _ in },
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
         var options = options
@@ -36,6 +39,7 @@ struct RunningGateway: Sendable {
         if configuration.settings.listen.port == 8000 {
             configuration.settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
         }
+        configure(&configuration.settings)
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)

@@ -8,12 +8,15 @@ extension Response {
     static func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil, by name: String) -> Response {
         var response = Response.message(status ?? error.status, error.sentence)
         response.headers[.proxyStatus] = "\(name); error=\(error.type)"
-        if error.code == .requestDenied { response.headers[.allow] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }
+        if error.code == .requestDenied { response.headers[.allow] = UpstreamError.allowedMethods }
         return response
     }
 }
 
 extension UpstreamError {
+    /// The methods that are sent on, as `Allow` names them; any other that no origin could misread is as well.
+    static let allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
     /// What went wrong, for whoever reads the answer.
     fileprivate var sentence: String {
         switch code {
@@ -27,6 +30,7 @@ extension UpstreamError {
         case .tlsProtocolError: "The origin cannot be spoken to securely"
         case .responseTimeout: "The origin did not answer in time"
         case .protocolError: "The origin's answer is no HTTP"
+        case .incompleteResponse: "The origin broke off its answer"
         case .headerSectionSize: "The origin's answer has too many fields"
         case .requestError: "This request cannot be sent on as it is"
         case .requestDenied: "This method is not sent on"

@@ -15,28 +15,43 @@ final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private var hasRefused = false
+    /// Whether more of a request's content is to come.
+    private var isInContent = false
+    /// Whether an answer is being dropped.
+    private var isDropping = false
     /// The requests that are not answered yet, the oldest first: whether the connection ends after the answer, and
     /// whether the client speaks HTTP/1.0.
     private var pending: [(closes: Bool, isOld: Bool)] = []
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasRefused else { return }
-        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        guard case .head(var head) = unwrapInboundIn(data) else {
+            if case .end = unwrapInboundIn(data) { isInContent = false }
+            return context.fireChannelRead(data)
+        }
         if let error = Self.settle(&head) {
             hasRefused = true
             context.fireErrorCaught(error)
             return
         }
         let isOld = head.version.minor == 0
-        let closes = !head.isKeepAlive
-        // Hummingbird ends a connection where the request says so in this one spelling.
-        if closes { head.headers.replaceOrAdd(name: "Connection", value: "close") }
+        // The decoder reads nothing after a request that would upgrade the connection, which is answered as any other.
+        let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
+        if closes { head.close() }
         pending.append((closes, isOld))
+        isInContent = true
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .head(var head) = unwrapOutboundIn(data), head.status.code >= 200, !pending.isEmpty else {
+        let part = unwrapOutboundIn(data)
+        // Content that turns out malformed when its request is answered already is not answered once more.
+        if case .head = part { isDropping = pending.isEmpty && isInContent }
+        guard !isDropping else {
+            promise?.succeed()
+            return
+        }
+        guard case .head(var head) = part, head.status.code >= 200, !pending.isEmpty else {
             return context.write(data, promise: promise)
         }
         let (closes, isOld) = pending.removeFirst()
@@ -82,6 +97,9 @@ extension MessageGuard {
             // HTTP/1.0 without a host: there is no telling what site is meant.
             return .invalidHeaderToken
         }
+        // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation."
+        // (RFC 9110 §10.1.1)
+        if head.version.minor == 0 { head.headers.remove(name: "Expect") }
         // The parser's name for it has lost a hyphen.
         if head.method == .MSEARCH { head.method = .RAW(value: "M-SEARCH") }
         return nil
@@ -107,22 +125,46 @@ extension MessageGuard {
             return nil
         }
         guard lengths.count == 1, !length.isEmpty, length.utf8.count <= 18,
-            length.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+            length.utf8.allSatisfy(isDigit)
         else { return .invalidContentLength }
         return nil
     }
 
     /// Whether a text may be a host with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
     static func isHost(_ text: String) -> Bool {
-        guard !text.isEmpty, text.utf8.count <= 1_024 else { return false }
-        return text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "-._~%!$&'()*+;=:[]".utf8.contains(byte)
-            }
+        guard text.utf8.count <= 1_024 else { return false }
+        var rest = text.utf8[...]
+        if rest.first == UInt8(ascii: "[") {
+            let address = rest.dropFirst().prefix { isNameByte($0) || $0 == UInt8(ascii: ":") }
+            rest = rest[address.endIndex...]
+            guard !address.isEmpty, rest.popFirst() == UInt8(ascii: "]") else { return false }
+        } else {
+            let name = rest.prefix(while: isNameByte)
+            rest = rest[name.endIndex...]
+            guard !name.isEmpty else { return false }
         }
+        guard let colon = rest.popFirst() else { return true }
+        return colon == UInt8(ascii: ":") && rest.count <= 5 && rest.allSatisfy(isDigit)
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        default: isDigit(byte) || "-._~%!$&'()*+;=".utf8.contains(byte)
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+}
+
+extension HTTPRequestHead {
+    /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one spelling;
+    /// what else the field names is the connection's own, and goes with it.
+    fileprivate mutating func close() {
+        for option in headers[canonicalForm: "Connection"] where option.lowercased() != "host" {
+            headers.remove(name: String(option))
+        }
+        headers.replaceOrAdd(name: "Connection", value: "close")
     }
 }
 

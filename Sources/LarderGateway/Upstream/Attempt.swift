@@ -4,30 +4,39 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTP2
 
-/// What is known of one request on its way to an origin: whether its connection had carried another one before, and
-/// whether the origin has sent anything since.
+/// What is known of one request on its way to an origin: whether it was sent, whether its connection had carried another
+/// one before, and whether the origin has sent anything since.
 ///
 /// A server may close an idle connection in the very moment in which a request is sent on it. Then, and only then, was
 /// the request not seen, as far as one can know, and may be sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
 final class Attempt: Sendable {
-    private struct State {
-        var isReused = false
-        var isAnswered = false
+    private enum State {
+        /// It has not left: its connection was closed before.
+        case waiting
+        case sent(isReused: Bool)
+        case answered
     }
 
-    private let state = NIOLockedValueBox(State())
+    private let state = NIOLockedValueBox(State.waiting)
 
-    /// Whether the request failed on a connection that another one had used before, before any byte of an answer.
-    var mayHaveMissed: Bool { state.withLockedValue { $0.isReused && !$0.isAnswered } }
+    /// Whether the request, which failed, may not have been seen by the origin.
+    var mayHaveMissed: Bool {
+        switch state.withLockedValue({ $0 }) {
+        case .waiting: true
+        case .sent(let isReused): isReused
+        case .answered: false
+        }
+    }
 
-    fileprivate func begin(isReused: Bool) { state.withLockedValue { $0.isReused = isReused } }
-    fileprivate func answer() { state.withLockedValue { $0.isAnswered = true } }
+    func send(isReused: Bool) { state.withLockedValue { $0 = .sent(isReused: isReused) } }
+    func answer() { state.withLockedValue { $0 = .answered } }
 }
 
 /// The attempts under way.
 ///
-/// The client library does not say which connection a request takes. So each attempt is marked by a field that never
-/// leaves this process: a handler on the connection takes it off again, and notes what it sees.
+/// The client library does not say which connection a request takes, and it takes targets apart and sends what it made
+/// of them: of `/caf%E9` it makes `/`, of `/|` `/%7C`. So each attempt is marked by a field that never leaves this process:
+/// a handler on the connection takes it off again, puts the target in its place, and notes what it sees.
 final class AttemptBook: Sendable {
     private struct State {
         var attempts: [String: Attempt] = [:]
@@ -39,32 +48,41 @@ final class AttemptBook: Sendable {
     private let state = NIOLockedValueBox(State())
 
     /// Runs one attempt; its mark is to be sent as the value of the field.
-    func attempt<Value>(_ body: (Attempt, _ mark: String) async throws -> Value) async rethrows -> Value {
+    /// - Parameter target: what the origin is asked for, byte for byte.
+    func attempt<Value>(
+        for target: String,
+        _ body: (Attempt, _ mark: String) async throws -> Value
+    ) async rethrows -> Value {
         let attempt = Attempt()
-        let mark = state.withLockedValue { state in
+        let id = state.withLockedValue { state in
             state.last &+= 1
-            let mark = String(state.last, radix: 36)
-            state.attempts[mark] = attempt
-            return mark
+            let id = String(state.last, radix: 36)
+            state.attempts[id] = attempt
+            return id
         }
-        defer { state.withLockedValue { $0.attempts[mark] = nil } }
-        return try await body(attempt, mark)
+        defer { state.withLockedValue { $0.attempts[id] = nil } }
+        return try await body(attempt, id + " " + target)
     }
 
-    fileprivate func attempt(marked mark: String) -> Attempt? {
-        state.withLockedValue { $0.attempts[mark] }
+    /// Takes the mark off a request, and puts its target in place.
+    /// - Returns: the attempt that it is, if that is not over.
+    func unmark(_ head: inout HTTPRequestHead) -> Attempt? {
+        guard let mark = head.headers.first(name: fieldName), let space = mark.firstIndex(of: " ") else { return nil }
+        head.headers.remove(name: fieldName)
+        head.uri = String(mark[mark.index(after: space)...])
+        return state.withLockedValue { $0.attempts[String(mark[..<space])] }
     }
 
     /// Has a new HTTP/1.1 connection note its attempts.
     func watch(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            let log = ConnectionLog(book: self)
+            let messages = MessageWatch(book: self)
             let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
             // Bytes pass before the decoder reads them: an answer has begun with the first of them.
-            try pipeline.addHandler(ArrivalWatch(log: log), position: .before(encoder))
+            try pipeline.addHandler(ByteWatch(messages: messages), position: .before(encoder))
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
-            try pipeline.addHandler(DepartureWatch(log: log), position: .after(decoder))
+            try pipeline.addHandler(messages, position: .after(decoder))
         }
     }
 
@@ -74,60 +92,7 @@ final class AttemptBook: Sendable {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP2FramePayloadToHTTP1ClientCodec.self)
-            try pipeline.addHandler(DepartureWatch(log: ConnectionLog(book: self)), position: .after(codec))
+            try pipeline.addHandler(MessageWatch(book: self), position: .after(codec))
         }
-    }
-}
-
-/// The requests of one connection, noted on its event loop.
-private final class ConnectionLog {
-    let book: AttemptBook
-    private var hasCarried = false
-    private var current: Attempt?
-
-    init(book: AttemptBook) { self.book = book }
-
-    func depart(_ head: inout HTTPRequestHead) {
-        let mark = head.headers.first(name: book.fieldName)
-        head.headers.remove(name: book.fieldName)
-        current = mark.flatMap(book.attempt(marked:))
-        current?.begin(isReused: hasCarried)
-        hasCarried = true
-    }
-
-    func arrive() {
-        current?.answer()
-        current = nil
-    }
-}
-
-/// Sees the first byte of an answer.
-private final class ArrivalWatch: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private let log: ConnectionLog
-
-    init(log: ConnectionLog) { self.log = log }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        log.arrive()
-        context.fireChannelRead(data)
-    }
-}
-
-/// Takes the mark off a request as it leaves.
-private final class DepartureWatch: ChannelOutboundHandler {
-    typealias OutboundIn = HTTPClientRequestPart
-    typealias OutboundOut = HTTPClientRequestPart
-
-    private let log: ConnectionLog
-
-    init(log: ConnectionLog) { self.log = log }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
-        log.depart(&head)
-        context.write(wrapOutboundOut(.head(head)), promise: promise)
     }
 }

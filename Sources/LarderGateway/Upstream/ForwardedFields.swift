@@ -16,21 +16,31 @@ struct ForwardedFields: Sendable {
     /// What this gateway calls itself in `Via`.
     var via: String
 
-    /// The fields that no client decides: written by the gateway, or taken off.
+    /// The fields that no client decides, beside all that begin with `X-Forwarded`: written by the gateway, or taken
+    /// off.
     static let names: Set<String> = [
-        "forwarded", "x-forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-protocol",
-        "x-forwarded-port", "x-forwarded-scheme", "x-forwarded-server", "x-forwarded-prefix", "x-forwarded-path",
-        "x-forwarded-ssl", "x-forwarded-uri", "x-forwarded-url", "x-forwarded-by", "x-forwarded-method",
+        "forwarded", "proxy", "client-ip", "proxy-client-ip", "wl-proxy-client-ip",
         "x-real-ip", "x-client-ip", "x-remote-ip", "x-remote-addr", "x-originating-ip", "x-cluster-client-ip",
         "true-client-ip", "cf-connecting-ip", "cf-connecting-ipv6", "fastly-client-ip", "x-azure-clientip",
         "x-host", "x-original-host", "x-http-host-override", "x-original-url", "x-rewrite-url", "x-original-uri",
         "x-url-scheme", "x-scheme", "front-end-https", "x-http-method-override", "x-http-method", "x-method-override",
-        "x-wap-profile", "x-accel-internal", "x-sendfile-type",
+        "x-wap-profile", "x-accel-internal", "x-sendfile-type", "x-envoy-external-address", "x-envoy-original-path",
+        "x-middleware-subrequest",
     ]
+
+    /// Whether no client decides what a field says.
+    static func owns(_ name: HTTPField.Name) -> Bool {
+        let canonical = name.canonicalName
+        // Behind CGI, and what is made after its likeness, `X_Real_IP` is the same as `X-Real-IP`.
+        let read =
+            canonical.utf8.contains(UInt8(ascii: "_"))
+            ? String(canonical.map { $0 == "_" ? "-" : $0 }) : canonical
+        return read.hasPrefix("x-forwarded") || names.contains(read)
+    }
 
     /// Writes them into a request on its way to an origin.
     func write(to fields: inout HTTPFields) {
-        fields.removeAll { Self.names.contains($0.name.canonicalName) }
+        fields.removeAll { Self.owns($0.name) }
         if let peer {
             fields[.xForwardedFor] = peer
             fields[.xRealIP] = peer

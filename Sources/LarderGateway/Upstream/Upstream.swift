@@ -11,7 +11,9 @@ struct Upstream: Origin {
     let client: UpstreamClient
     let origin: OriginAddress
     /// The client's request.
-    let request: Request
+    let request: HTTPRequest
+    /// The client's content; nil where there is none.
+    let content: ClientContent?
     /// Whether the origin finds in `Host` what the client sent, rather than its own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
@@ -21,8 +23,7 @@ struct Upstream: Origin {
     }
 
     func forward() async throws -> Response {
-        let head = outgoing(request.head)
-        return try await client.send(head, request.head.hasContent ? request.body : nil, to: origin)
+        try await client.send(outgoing(request), content, to: origin)
     }
 
     /// An origin that cannot be reached stands for no status: what is kept may be served then (RFC 9111 §4.2.4). What
@@ -38,6 +39,9 @@ struct Upstream: Origin {
         HopByHop.strip(&outgoing.headerFields)
         // The gateway has answered it: whoever waits for the origin's 100 waits for ever, since those end here.
         outgoing.headerFields[.expect] = nil
+        // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value that
+        // is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
+        if let left = head.maxForwards { outgoing.headerFields[.maxForwards] = String(max(left, 1) - 1) }
         forwarded.write(to: &outgoing.headerFields)
         if !sendsClientHost { outgoing.authority = origin.authority }
         return outgoing

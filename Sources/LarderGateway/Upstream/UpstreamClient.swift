@@ -72,23 +72,21 @@ final class UpstreamClient: Service {
     /// twice, for it is gone. The others get one more try where the connection was one that the origin closed at that
     /// moment.
     /// - Parameters:
-    ///   - body: the content, where there is any.
+    ///   - content: the client's content, where there is any.
     func send(
         _ request: HTTPRequest,
-        _ body: RequestBody?,
+        _ content: ClientContent?,
         to origin: OriginAddress
     ) async throws(UpstreamError) -> Response {
-        guard let target = request.path, let url = OriginTarget.url(of: target, on: origin.description) else {
-            throw .alteredTarget
-        }
-        var outgoing = HTTPClientRequest(url: url)
+        guard let target = request.path, Self.isTarget(target) else { throw .illegalTarget }
+        var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        if let body { outgoing.body = .stream(body, length: request.bodyLength) }
-        let mayRepeat = body == nil && request.method.isIdempotent
-        let first = await attempt(outgoing)
+        if let content { outgoing.body = .stream(content, length: request.bodyLength) }
+        let mayRepeat = content == nil && request.method.isIdempotent
+        let first = await attempt(outgoing, for: target)
         if case .failed(_, mayHaveMissed: true) = first, mayRepeat {
-            return try await attempt(outgoing).response(to: request)
+            return try await attempt(outgoing, for: target).response(to: request)
         }
         return try first.response(to: request)
     }
@@ -98,13 +96,32 @@ final class UpstreamClient: Service {
         func health(_ isReachable: Bool, _ answer: String) -> OriginHealth {
             OriginHealth(origin: origin.description, isReachable: isReachable, answer: answer)
         }
-        guard let url = OriginTarget.url(of: path, on: origin.description) else { return health(false, "no such path") }
+        guard Self.isTarget(path) else { return health(false, "no such path") }
         do {
-            let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
+            let response = try await book.attempt(for: path) { _, mark in
+                try await execute(HTTPClientRequest(url: origin.description), mark, within: .seconds(2))
+            }
             return health(response.status.code < 500, "\(response.status.code)")
         } catch {
             return health(false, UpstreamError(error).type)
         }
+    }
+
+    private func execute(
+        _ request: HTTPClientRequest,
+        _ mark: String,
+        within limit: Duration
+    ) async throws -> HTTPClientResponse {
+        var request = request
+        request.headers.add(name: book.fieldName, value: mark)
+        return try await client.execute(request, timeout: TimeAmount(limit))
+    }
+
+    /// Whether a text can be sent as a target in one reading: a path of visible ASCII, and no fragment, which would end
+    /// it for some.
+    private static func isTarget(_ text: String) -> Bool {
+        text.utf8.first == UInt8(ascii: "/")
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
     }
 
     private enum Outcome {
@@ -119,13 +136,11 @@ final class UpstreamClient: Service {
         }
     }
 
-    private func attempt(_ request: HTTPClientRequest) async -> Outcome {
-        await book.attempt { attempt, mark in
-            var request = request
-            request.headers.add(name: book.fieldName, value: mark)
+    private func attempt(_ request: HTTPClientRequest, for target: String) async -> Outcome {
+        await book.attempt(for: target) { attempt, mark in
             do {
                 // The deadline ends with the head: a body may take as long as it keeps coming.
-                return .answered(try await client.execute(request, timeout: TimeAmount(options.responseTimeout)))
+                return .answered(try await execute(request, mark, within: options.responseTimeout))
             } catch {
                 let error = UpstreamError(error)
                 return .failed(error, mayHaveMissed: error.code == .connectionTerminated && attempt.mayHaveMissed)
@@ -168,8 +183,12 @@ extension Response {
     /// An origin's answer, its body still on the way.
     fileprivate init(_ response: HTTPClientResponse, to request: HTTPRequest) throws(UpstreamError) {
         let code = Int(response.status.code)
-        // "A client MUST be able to parse [...] a response whose status code is 101" only where it asked for one.
         guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
+        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for content.
+        let codings = response.headers["Transfer-Encoding"]
+        guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
+            throw UpstreamError(.protocolError, "transfer coding")
+        }
         var head = HTTPResponse(status: HTTPResponse.Status(code: code, reasonPhrase: response.status.reasonPhrase))
         head.headerFields.reserveCapacity(response.headers.count)
         for (name, value) in response.headers {

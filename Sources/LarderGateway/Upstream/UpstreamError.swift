@@ -26,6 +26,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         case tlsProtocolError = "tls_protocol_error"
         case responseTimeout = "http_response_timeout"
         case protocolError = "http_protocol_error"
+        case incompleteResponse = "http_response_incomplete"
         case headerSectionSize = "http_response_header_section_size"
         case requestError = "http_request_error"
         case requestDenied = "http_request_denied"
@@ -48,8 +49,8 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     public static let connectionTimeout = UpstreamError(.connectionTimeout, "no connection in time")
     /// The origin took longer than the time for it to begin its answer.
     public static let responseTimeout = UpstreamError(.responseTimeout, "no answer in time")
-    /// The target is one that would reach the origin otherwise than it came.
-    public static let alteredTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
+    /// The target is one that servers read otherwise, or not at all.
+    public static let illegalTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
 
     /// The error type of RFC 9209, such as `connection_refused`.
     public var type: String { code.rawValue }
@@ -66,7 +67,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         case .requestDenied: .methodNotAllowed
         case .loopDetected: HTTPResponse.Status(code: 508, reasonPhrase: "Loop Detected")
         case .connectionRefused, .connectionTerminated, .destinationNotFound, .dnsError, .tlsProtocolError,
-            .protocolError, .headerSectionSize:
+            .protocolError, .incompleteResponse, .headerSectionSize:
             .badGateway
         case .internalError: .internalServerError
         }
@@ -87,8 +88,9 @@ extension UpstreamError {
         switch error {
         case let error as UpstreamError: self = error
         case let error as HTTPClientError: self.init(client: error)
-        case let error as HTTPParserError:
-            self.init(error == .headerOverflow ? .headerSectionSize : .protocolError, "\(error)")
+        case HTTPParserError.headerOverflow: self.init(.headerSectionSize, "too many fields, or too long")
+        case HTTPParserError.invalidEOFState: self.init(.incompleteResponse, "the origin closed the connection")
+        case is HTTPParserError, is NIOHTTPDecoderError: self.init(.protocolError, "\(error)")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: self.init(.tlsProtocolError, "\(error)")
         case let error as NIOConnectionError:
             if let failure = error.connectionErrors.last?.error {

@@ -1,0 +1,318 @@
+import Larder
+import LarderRules
+import LarderTesting
+import NIOCore
+import Testing
+
+/// What clients get when an origin fails, and what is kept of it: nothing.
+@Suite(.timeLimit(.minutes(3))) struct FaultTests {
+    /// What is kept when the origin fails.
+    enum Kept: String, CaseIterable {
+        case nothing
+        case stale
+        /// A stale response that must not be served without the origin.
+        case mustRevalidate
+    }
+
+    /// One way to fail.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        /// What a client gets.
+        enum Effect {
+            /// An error of this type with nothing kept, else the stale answer or a 504.
+            case failure(Int, String)
+            /// The same where something is kept, but with nothing kept a body that is seen to be cut off.
+            case cutOffUnlessKept
+            /// A body that is seen to be cut off: its beginning was on its way.
+            case cutOff
+            /// A body that is seen to be cut off or an error, as the bytes come.
+            case either(Int, String)
+            /// An answer that is good.
+            case success(Int, String)
+        }
+
+        let name: String
+        let effect: Effect
+        let script: ScriptedOrigin.Script
+        var testDescription: String { name }
+
+        init(_ name: String, _ effect: Effect, _ script: @escaping ScriptedOrigin.Script) {
+            self.name = name
+            self.effect = effect
+            self.script = script
+        }
+
+        /// Writes bytes and closes the connection.
+        init(_ name: String, _ effect: Effect, writes text: String) {
+            self.init(name, effect) { try await $0.send(text) }
+        }
+
+        /// Writes a head and a body in one go, and closes the connection.
+        init(_ name: String, _ effect: Effect, _ fields: [String], _ body: String = "") {
+            self.init(
+                name,
+                effect,
+                writes: (["HTTP/1.1 200 OK", "Cache-Control: max-age=60"] + fields)
+                    .joined(separator: "\r\n") + "\r\n\r\n" + body
+            )
+        }
+
+        /// Writes bytes, and nothing more until the gateway closes the connection.
+        init(_ name: String, hangsAfter text: String, _ effect: Effect) {
+            self.init(name, effect) { connection in
+                if !text.isEmpty { try await connection.send(text) }
+                while try await connection.part() != nil {}
+            }
+        }
+    }
+
+    static let terminated = Fault.Effect.failure(502, "connection_terminated")
+    static let incomplete = Fault.Effect.failure(502, "http_response_incomplete")
+    static let nonsense = Fault.Effect.failure(502, "http_protocol_error")
+    static let tooMuch = Fault.Effect.failure(502, "http_response_header_section_size")
+    static let late = Fault.Effect.failure(504, "http_response_timeout")
+
+    static let heads: [Fault] = [
+        Fault("it closes the connection", terminated) { _ in },
+        Fault("it resets the connection", terminated) { try await $0.reset() },
+        Fault("it breaks off in the status line", incomplete, writes: "HTTP/1.1 20"),
+        Fault("it breaks off in a field", incomplete, writes: "HTTP/1.1 200 OK\r\nCache-Control: max-a"),
+        Fault(
+            "it breaks off before the end of the head",
+            incomplete,
+            writes: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"
+        ),
+        Fault("it breaks off after a 100", terminated, writes: "HTTP/1.1 100 Continue\r\n\r\n"),
+        Fault("it switches protocols unasked", nonsense, writes: "HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+        Fault("it writes garbage", nonsense, writes: "These are not the bytes\r\nyou are looking for\r\n\r\n"),
+        Fault("it writes zeros", nonsense, writes: String(repeating: "\0", count: 100)),
+        Fault("it speaks TLS", nonsense, writes: "\u{15}\u{3}\u{1}\0\u{2}\u{2}\u{46}"),
+        Fault("it speaks HTTP/2", nonsense, writes: "HTTP/2.0 200 OK\r\n\r\n"),
+        Fault("it speaks HTTP/0.9", nonsense, writes: "<html>an answer without a head</html>"),
+        Fault("it writes two status lines", nonsense, writes: "HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n\r\n"),
+        Fault("the status is 000", nonsense, writes: "HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n"),
+        Fault("the status is 99", nonsense, writes: "HTTP/1.1 99 Little\r\nContent-Length: 0\r\n\r\n"),
+        Fault("the status is 2000", nonsense, writes: "HTTP/1.1 2000 Much\r\nContent-Length: 0\r\n\r\n"),
+        Fault("the status is a word", nonsense, writes: "HTTP/1.1 two OK\r\nContent-Length: 0\r\n\r\n"),
+        Fault("there are 10,000 fields", tooMuch) { connection in
+            try await connection.send("HTTP/1.1 200 OK\r\n")
+            for number in 1...10_000 { try await connection.send("X-\(number): \(number)\r\n") }
+            try await connection.send("\r\n")
+        },
+        Fault("the fields have no end", tooMuch) { connection in
+            try await connection.send("HTTP/1.1 200 OK\r\n")
+            while true { try await connection.send("X-Field: value\r\n") }
+        },
+        Fault("a field has no end", tooMuch) { connection in
+            try await connection.send("HTTP/1.1 200 OK\r\nX-Field: ")
+            while true { try await connection.send(String(repeating: "x", count: 1_000)) }
+        },
+        Fault("a value has a NUL", nonsense, ["X-Field: a\0b", "Content-Length: 4"], "body"),
+        Fault("a value has a bare CR", nonsense, ["X-Field: a\rSet-Cookie: b", "Content-Length: 4"], "body"),
+        Fault("a value has a control character", nonsense, ["X-Field: a\u{1}b", "Content-Length: 4"], "body"),
+        Fault("a line ends in a bare LF", nonsense, ["X-Field: a\nX-Other: b", "Content-Length: 4"], "body"),
+        Fault("a name has a space", nonsense, ["X Field: a", "Content-Length: 4"], "body"),
+        Fault("a name has a space behind it", nonsense, ["X-Field : a", "Content-Length: 4"], "body"),
+        Fault("a line has no colon", nonsense, ["X-Field", "Content-Length: 4"], "body"),
+        Fault("a line has no name", nonsense, [": a", "Content-Length: 4"], "body"),
+        Fault("a line is folded", nonsense, ["X-Field: a", " b", "Content-Length: 4"], "body"),
+    ]
+
+    static let bodies: [Fault] = [
+        Fault("there is no byte of the body", incomplete, ["Content-Length: 4"]),
+        Fault("the body is too short", .cutOff, ["Content-Length: 10"], "body"),
+        Fault("the body is too long", nonsense, ["Content-Length: 4"], "body and more"),
+        Fault("there is a body where there should be none", nonsense, ["Content-Length: 0"], "body"),
+        Fault("there are two lengths", nonsense, ["Content-Length: 4", "Content-Length: 2"], "body"),
+        Fault("there is one length twice", nonsense, ["Content-Length: 4", "Content-Length: 4"], "body"),
+        Fault("the length is a list", nonsense, ["Content-Length: 4, 4"], "body"),
+        Fault("the length has a sign", nonsense, ["Content-Length: +4"], "body"),
+        Fault("the length is negative", nonsense, ["Content-Length: -4"], "body"),
+        Fault("the length is hexadecimal", nonsense, ["Content-Length: 0x4"], "body"),
+        Fault("the length is no number", nonsense, ["Content-Length: four"], "body"),
+        Fault("the length is past all numbers", nonsense, ["Content-Length: 99999999999999999999999"], "body"),
+        Fault(
+            "there are a length and chunks",
+            nonsense,
+            ["Content-Length: 4", "Transfer-Encoding: chunked"],
+            "4\r\nbody\r\n0\r\n\r\n"
+        ),
+        Fault("the transfer coding is another one", nonsense, ["Transfer-Encoding: gzip"], "body"),
+        Fault(
+            "there are two transfer codings",
+            nonsense,
+            ["Transfer-Encoding: gzip, chunked"],
+            "4\r\nbody\r\n0\r\n\r\n"
+        ),
+        Fault("the transfer coding is a lookalike", nonsense, ["Transfer-Encoding: xchunked"], "body"),
+        Fault("there is no chunk", .cutOffUnlessKept, ["Transfer-Encoding: chunked"]),
+        Fault("the chunks break off", .cutOff, ["Transfer-Encoding: chunked"], "4\r\nbody\r\n"),
+        Fault("a chunk breaks off", .cutOff, ["Transfer-Encoding: chunked"], "40\r\nbody"),
+        Fault("the last chunk breaks off", .cutOff, ["Transfer-Encoding: chunked"], "4\r\nbody\r\n0\r\n"),
+        Fault("a chunk is longer than it says", nonsense, ["Transfer-Encoding: chunked"], "4\r\nbody and\r\n0\r\n\r\n"),
+        Fault(
+            "the size of a chunk is no number",
+            nonsense,
+            ["Transfer-Encoding: chunked"],
+            "four\r\nbody\r\n0\r\n\r\n"
+        ),
+        Fault("the size of a chunk is negative", nonsense, ["Transfer-Encoding: chunked"], "-4\r\nbody\r\n0\r\n\r\n"),
+        Fault(
+            "the size of a chunk is past all numbers",
+            nonsense,
+            ["Transfer-Encoding: chunked"],
+            "fffffffffffffffff\r\nbody\r\n0\r\n\r\n"
+        ),
+        Fault(
+            "something follows the last chunk",
+            nonsense,
+            ["Transfer-Encoding: chunked"],
+            "4\r\nbody\r\n0\r\n\r\nmore"
+        ),
+        Fault("a second answer follows", nonsense, ["Content-Length: 4"], "body" + answer("200 OK", [], "evil")),
+        Fault("half an answer follows", nonsense, ["Content-Length: 4"], "bodyHTTP/1.1 200 OK\r\nX-Evil: "),
+        Fault(
+            "half an answer follows chunks",
+            nonsense,
+            ["Transfer-Encoding: chunked"],
+            "4\r\nbody\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"
+        ),
+        Fault("the connection is reset", .either(502, "connection_terminated")) { connection in
+            try await connection.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\r\nbody")
+            try await connection.reset()
+        },
+    ]
+
+    static let hanging: [Fault] = [
+        Fault("it hangs", hangsAfter: "", late),
+        Fault("it hangs in the status line", hangsAfter: "HTTP/1.1 20", late),
+        Fault("it hangs in a field", hangsAfter: "HTTP/1.1 200 OK\r\nCache-Control: max-a", late),
+        Fault("it hangs after an early hint", hangsAfter: "HTTP/1.1 103 Early Hints\r\n\r\n", late),
+        Fault(
+            "it gives nothing but hints",
+            hangsAfter: String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", count: 1_000),
+            late
+        ),
+        Fault("the body hangs", hangsAfter: "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbody", .cutOff),
+        Fault(
+            "the chunks hang",
+            hangsAfter: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n",
+            .cutOff
+        ),
+    ]
+
+    static let good: [Fault] = [
+        Fault("the body ends with the connection", .success(200, "body"), [], "body"),
+        Fault("nothing ends with the connection", .success(200, ""), []),
+        Fault("empty lines follow", .success(200, "body"), ["Content-Length: 4"], "body\r\n\r\n"),
+        Fault(
+            "hints come first",
+            .success(200, "body"),
+            writes: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+                + "HTTP/1.1 100 Continue\r\n\r\n" + answer("200 OK", [], "body")
+        ),
+        Fault(
+            "chunks have extensions and trailers",
+            .success(200, "body"),
+            ["Transfer-Encoding: chunked"],
+            "4;a=b;c=\"d\"\r\nbody\r\n0;e\r\nX-Trailer: \r\nX-Other: x\r\n\r\n"
+        ),
+        Fault("it speaks HTTP/1.0", .success(200, "body"), writes: "HTTP/1.0 200 OK\r\n\r\nbody"),
+        Fault("the reason is empty", .success(200, "body"), writes: "HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\nbody"),
+        Fault("the status is 999", .success(999, "body"), writes: answer("999 Odd", [], "body")),
+        Fault(
+            "a 204 has a body",
+            .success(204, ""),
+            writes: "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nbody"
+        ),
+    ]
+
+    @Test(.serialized, arguments: heads + bodies + good, Kept.allCases)
+    func `a fault is an error or the stale answer, and nothing of it is kept`(_ fault: Fault, _ kept: Kept) async throws
+    {
+        try await meet(fault, kept) { _ in }
+    }
+
+    @Test(arguments: hanging, Kept.allCases)
+    func `an origin that stops answering is given up`(_ fault: Fault, _ kept: Kept) async throws {
+        try await meet(fault, kept) { settings in
+            // Longer than a slow machine takes for an answer that comes.
+            settings.responseTimeout = .seconds(8)
+            settings.idleTimeout = fault.testDescription.hasPrefix("it ") ? .seconds(60) : .seconds(8)
+        }
+    }
+
+    private func meet(
+        _ fault: Fault,
+        _ kept: Kept,
+        _ configure: @Sendable (inout GatewaySettings) -> Void
+    ) async throws {
+        let time = ManualClock()
+        try await ScriptedOrigin.run { connection in
+            guard let request = try await connection.head() else { return }
+            let fields = ["Connection: close", "ETag: \"kept\""]
+            switch request["X-Turn"] {
+            case "keep":
+                let control = "Cache-Control: max-age=60" + (kept == .mustRevalidate ? ", must-revalidate" : "")
+                try await connection.send(answer("200 OK", fields + [control], "kept"))
+            case "fail": try await fault.script(connection)
+            default: try await connection.send(answer("200 OK", fields, "fresh"))
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, clock: time.clock, configure: configure) { gateway in
+                if kept != .nothing {
+                    #expect(try await gateway.exchange("X-Turn: keep").body == "kept")
+                    time.advance(by: .seconds(120))
+                }
+                expect(try await gateway.exchange("X-Turn: fail"), fault, kept)
+                let count = origin.requests.count
+                #expect(count == (kept == .nothing ? 1 : 2))
+                guard case .success = fault.effect else {
+                    let next = try await gateway.exchange("X-Turn: ask")
+                    #expect(next.status == 200 && next.body == "fresh" && next.isWhole)
+                    #expect(origin.requests.count == count + 1)
+                    return
+                }
+            }
+        }
+    }
+
+    private func expect(_ answer: Exchange.Answer, _ fault: Fault, _ kept: Kept) {
+        switch fault.effect {
+        case .cutOffUnlessKept where kept == .nothing, .cutOff:
+            #expect(answer.status == 200 && !answer.isWhole, "\(fault.name): \(answer)")
+        case .either where answer.status == 200 && answer.body != "kept":
+            #expect(!answer.isWhole, "\(fault.name): \(answer)")
+        case .success(let status, let body):
+            #expect(answer.status == status && answer.body == body && answer.isWhole, "\(fault.name): \(answer)")
+        case .failure(let status, let type), .either(let status, let type):
+            expect(answer, status, type, fault, kept)
+        case .cutOffUnlessKept: expect(answer, 502, "http_response_incomplete", fault, kept)
+        }
+    }
+
+    private func expect(_ answer: Exchange.Answer, _ status: Int, _ type: String, _ fault: Fault, _ kept: Kept) {
+        let name: Comment = "\(fault.name): \(answer)"
+        #expect(answer.isWhole, name)
+        guard kept != .stale else {
+            #expect(answer.status == 200 && answer.body == "kept", name)
+            #expect(answer["Cache-Status"]?.contains("detail=stale-if-error") == true, name)
+            return
+        }
+        #expect(answer.status == (kept == .nothing ? status : 504), name)
+        #expect(answer["Proxy-Status"] == "Larder; error=\(type)", name)
+        #expect(answer["Content-Type"]?.hasPrefix("application/json") == true, name)
+        #expect(answer.body.hasPrefix("{\"message\":\"The origin"), name)
+    }
+}
+
+extension RunningGateway {
+    /// The answer to a GET on a connection of its own, which the gateway ends.
+    func exchange(_ fields: String..., method: String = "GET", target: String = "/") async throws -> Exchange.Answer {
+        let lines = ["\(method) \(target) HTTP/1.1", "Host: localhost", "Connection: close"] + fields + ["", ""]
+        let heads: Set<Int> = method == "HEAD" ? [0] : []
+        let exchange = try await Exchange.send(Array(lines.joined(separator: "\r\n").utf8), to: port, heads: heads)
+        guard exchange.isEnded else { throw Timeout(description: "The gateway did not end the connection") }
+        guard exchange.answers.count == 1 else { throw Wire.Failure.nonsense("\(exchange.answers)") }
+        return exchange.answers[0]
+    }
+}
