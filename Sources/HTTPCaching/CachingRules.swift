@@ -10,6 +10,16 @@ public struct CachingRules: Hashable, Sendable {
         case everyFinal
     }
 
+    /// Which responses that set a cookie may be stored.
+    public enum SettingCookie: Hashable, Sendable {
+        /// None.
+        case never
+        /// Those that say of themselves how long they are fresh, and are: never by a guess, or by the rules' default.
+        case explicitlyFresh
+        /// All.
+        case always
+    }
+
     /// Which status codes may be stored.
     public var storableStatuses = Statuses.everyFinal
     /// The freshness lifetime of a response that says nothing about it; nil: it has none.
@@ -33,8 +43,13 @@ public struct CachingRules: Hashable, Sendable {
     /// Whether `stale-while-revalidate` and `stale-if-error` hold beside `s-maxage`, which by RFC 9111 §5.2.2.10
     /// forbids stale reuse.
     public var allowsStaleBesideSMaxAge = false
-    /// Whether a response that sets a cookie may be stored.
-    public var allowsSetCookie = false
+    /// Which responses that set a cookie may be stored.
+    public var settingCookie = SettingCookie.never
+    /// Whether any response that sets a cookie may be stored.
+    public var allowsSetCookie: Bool {
+        get { self.settingCookie == .always }
+        set { self.settingCookie = newValue ? .always : .never }
+    }
     /// Whether the credentials of a request do not matter, or are part of the key.
     public var allowsAuthorization = false
     /// Whether only a response that says `public` or `s-maxage` is stored.
@@ -63,6 +78,9 @@ public struct CachingRules: Hashable, Sendable {
         rules.keep = .seconds(86_400)
         rules.servesStaleOnUnreachable = true
         rules.targetedFields = [.cdnCacheControl]
+        // "The presence of the Set-Cookie response header field [...] does not inhibit caching" (RFC 9111 §7.3). But
+        // what sets a cookie and names no lifetime was forgotten rather than meant to be shared.
+        rules.settingCookie = .explicitlyFresh
         rules.tagFields = [.surrogateKey, .cacheTag]
         return rules
     }()

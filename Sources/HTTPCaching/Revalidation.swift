@@ -104,7 +104,8 @@ public enum Revalidation {
             case .contentLength, .contentEncoding, .contentRange: continue
             // "Header fields excepted from storage in Section 3.1."
             case _ where HopByHop.isNeverStored(name): continue
-            case .setCookie where !rules.allowsSetCookie: continue
+            // To one that sets no cookie a 304 brings none: it may be for the client alone that asked.
+            case .setCookie where !rules.allowsSetCookie && !stored.contains(.setCookie): continue
             // A weak tag matches a strong one, and must not take its place.
             case .eTag where stored.entityTag != nil: continue
             case .date where update.date(.date, now: receivedAt) == nil: continue

@@ -85,6 +85,7 @@ public enum Storability: Hashable, Sendable {
             requestedAt: requestedAt,
             respondedAt: respondedAt
         ).lifetimes
+        if self.setsUnsharedCookie(response.headerFields, directives, lifetimes, rules) { return .refuse(.setCookie) }
         let hasValidator = Revalidation.hasValidator(response.headerFields)
         if lifetimes.alwaysRevalidate, !hasValidator { return .refuse(.noCache) }
         // "The response contains at least one of the following: a public response directive; [...] an Expires header
@@ -143,14 +144,28 @@ public enum Storability: Hashable, Sendable {
         {
             return .authorization
         }
-        // RFC 9111 §7.3 leaves it to origins to forbid that cookies are shared; they forget. A cookie that `private` or
-        // `no-cache` names is not stored and does no harm.
-        if response.contains(.setCookie), !rules.allowsSetCookie, !directives.withheldFields.contains(.setCookie) {
-            return .setCookie
-        }
         if VaryRule(response) == .everything { return .varyStar }
         if let type = response[.contentType], self.isEventStream(type) { return .eventStream }
         return nil
+    }
+
+    /// Whether the response sets a cookie that is not to be shared. RFC 9111 §7.3 leaves it to origins to forbid that;
+    /// they forget. A cookie that `private` or `no-cache` names is not stored and does no harm.
+    private static func setsUnsharedCookie(
+        _ response: HTTPFields,
+        _ directives: ResponseDirectives,
+        _ lifetimes: Lifetimes,
+        _ rules: CachingRules
+    ) -> Bool {
+        guard response.contains(.setCookie), !directives.withheldFields.contains(.setCookie) else { return false }
+        switch rules.settingCookie {
+        case .never: return true
+        case .always: return false
+        case .explicitlyFresh:
+            // Of what has to be validated at once, a 304 would hand one client's cookie to the next.
+            let isFresh = lifetimes.freshUntil > lifetimes.born && !lifetimes.alwaysRevalidate
+            return !isFresh || ![.sMaxAge, .maxAge, .expires].contains(lifetimes.source)
+        }
     }
 
     private static func isEventStream(_ contentType: String) -> Bool {

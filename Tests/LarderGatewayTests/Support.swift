@@ -31,15 +31,16 @@ struct RunningGateway: Sendable {
         var options = options
         options["origin"] = origin
         options["listen"] = options["listen"] ?? "127.0.0.1:0"
-        var configuration = try GatewayConfiguration(
+        let configuration = try GatewayConfiguration(
             file: file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) },
             environment: [:],
             options: options
         )
-        if configuration.settings.listen.port == 8000 {
-            configuration.settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
-        }
+        // A busy machine may take its time.
+        configuration.settings.connectTimeout = .seconds(60)
+        configuration.settings.responseTimeout = .seconds(60)
         configure(&configuration.settings)
+        if file == nil { configuration.routes = RouteTable(configuration.settings) }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)

@@ -70,7 +70,13 @@ import Testing
             .asked("uri-miss")
         ),
         Rule("9111-4.1 Vary: *", cc("max-age=9").adding([.vary: "*"]), .asked("uri-miss")),
-        Rule("Set-Cookie", cc("max-age=9").adding([.setCookie: "a=b"]), .asked("uri-miss")),
+        Rule("9111-7.3 Set-Cookie", cc("max-age=9").adding([.setCookie: "a=b"]), .hit()),
+        Rule(
+            "9111-7.3 Set-Cookie, to be validated",
+            cc("no-cache").adding([.setCookie: "a=b", .eTag: "\"x\""]),
+            .asked("uri-miss")
+        ),
+        Rule("9111-7.3 Set-Cookie, and no lifetime", [.setCookie: "a=b", .lastModified: modified], .asked("uri-miss")),
         Rule("9213-2.2 the targeted field counts", [cdn: "max-age=9", .cacheControl: "no-store"], after: 8, .hit()),
         Rule("9213-2.2 it forbids too", [cdn: "no-store", .cacheControl: "max-age=9"], .asked("uri-miss")),
         Rule("9213-2.2 a broken one is as none", [cdn: "max-age=", .cacheControl: "max-age=9"], .hit()),
