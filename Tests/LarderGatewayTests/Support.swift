@@ -37,8 +37,11 @@ struct RunningGateway: Sendable {
             environment: [:],
             options: options
         )
-        if let routes { configuration.routes = routes }
+        // A busy machine may take its time.
+        configuration.settings.connectTimeout = .seconds(60)
+        configuration.settings.responseTimeout = .seconds(60)
         configure(&configuration.settings)
+        if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)
