@@ -76,8 +76,8 @@ package struct Freshness {
         }
     }
 
-    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a guess
-    /// (RFC 9111 §4.2.1).
+    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a
+    /// guess (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
         if let lifetime = self.forcedLifetime { return (lifetime, .rules) }
         if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }

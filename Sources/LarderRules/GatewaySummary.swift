@@ -84,11 +84,12 @@ extension RouteRule {
         case .drop: words.append("fetched without cookies, and the same for everybody")
         }
         guard let bypass else { return words }
-        let passing = [
-            ("cookies", bypass.cookies.map(\.description)), ("parameters", bypass.parameters.map(\.description)),
+        let names = [
+            ("cookie", bypass.cookies.map(\.description)), ("parameter", bypass.parameters.map(\.description)),
+            ("field", bypass.fields.map(\.description)),
         ]
-        for (what, names) in passing + [("fields", bypass.fields.map(\.description))] where !names.isEmpty {
-            words.append("past the cache for requests with the \(what) \(Self.list(names))")
+        for (what, names) in names where !names.isEmpty {
+            words.append("past the cache for requests with the \(what) \(names.joined(separator: " or "))")
         }
         return words
     }

@@ -55,10 +55,10 @@ public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Mistake: Comparable {
-    /// Files first, in the order of their lines.
+    /// Files first, in the order of their lines; then by name.
     public static func < (left: Mistake, right: Mistake) -> Bool {
-        (left.rank, left.line ?? 0, left.column ?? 0, left.message)
-            < (right.rank, right.line ?? 0, right.column ?? 0, right.message)
+        (left.rank, left.line ?? 0, left.column ?? 0, left.description)
+            < (right.rank, right.line ?? 0, right.column ?? 0, right.description)
     }
 
     private var rank: Int {

@@ -71,7 +71,7 @@ enum Sample {
         routes:
           - path: /account/**
             cache: off
-            invalidates: [accounts, /api/me, /public/profiles/**]
+            invalidates: [accounts, /me, /profiles/**]
           - path: /api/posts/*/comments
             <<: *careful
             ttl: 30s

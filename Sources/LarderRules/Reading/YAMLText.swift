@@ -6,15 +6,17 @@ import Yams
 /// stands is known. Four things bound what a hostile text can do:
 /// - its size;
 /// - the depth of nesting, by the parser's own limit of 1,000;
-/// - aliases. A node that is referred to is shared and not copied, so that a "billion laughs" is small while nobody walks
-///   through it. Readers walk only where there is a key to read, and count their steps (``Findings``). The parser itself
-///   walks through keys, which it compares: a key with an alias in it is refused before it is parsed;
+/// - aliases. A node that is referred to is shared and not copied, so that a "billion laughs" is small while nobody
+///   walks through it. Readers walk only where there is a key to read, and count their steps (``Findings``). The parser
+///   itself walks through keys, which it compares: a key with an alias in it is refused before it is parsed;
 /// - its kind of mistake: what the parser throws is said in words, with its line.
 struct YAMLText {
     /// The largest text taken, in bytes.
     static let sizeLimit = 1 << 20
     /// How many repeated keys are looked past, to find what else is wrong.
     private static let repairLimit = 20
+    /// The largest text that is read again for that.
+    private static let repairSizeLimit = 1 << 16
     /// What is put behind a repeated key, so that the rest can be read: no key that is meant has it.
     static let repeatedMark = "\u{E000}"
 
@@ -52,7 +54,7 @@ struct YAMLText {
                     return
                 }
                 // The parser ends at the first mapping with a repeated key. It is marked, and the text read again.
-                guard attempt < Self.repairLimit, let key = keys.first,
+                guard attempt < Self.repairLimit, text.utf8.count < Self.repairSizeLimit, let key = keys.first,
                     let repeated = RepeatedKey(key, after: context.mark, in: text)
                 else {
                     let shown = keys.first.map { "`\($0)`" } ?? "a key"
@@ -150,14 +152,18 @@ private struct RepeatedKey {
 }
 
 /// A key that an alias is part of, or may be: of aliases of aliases a short one is large without bounds, and the parser
-/// compares keys in full.
+/// compares keys in full. Without aliases, keys within keys are as many as there are `?`.
 ///
-/// It looks at bytes and knows neither quotes nor comments, so that it may refuse what is harmless, in a text with
-/// aliases alone, and never lets pass what is not.
+/// It looks at bytes and knows neither quotes nor comments, so that it may refuse what is harmless, and never lets pass
+/// what is not.
 private enum AliasedKey {
+    /// The most `?` that may be more than text, where there are no aliases.
+    private static let complexLimit = 100
+
     static func first(in text: String) -> (line: Int, column: Int)? {
         var hasAlias = false
         var complex: (line: Int, column: Int)?
+        var complexCount = 0
         for (index, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()
         {
@@ -174,12 +180,13 @@ private enum AliasedKey {
                 case UInt8(ascii: "?"):
                     // In a text it follows and is followed by letters; and what follows an alias is no text.
                     let isText = !isInLine && place > 0 && isName(bytes[place - 1]) && !isEnd(bytes, at: place + 1)
+                    if !isText { complexCount += 1 }
                     if !isText, complex == nil { complex = (index + 1, place + 1) }
                 default: break
                 }
             }
         }
-        return hasAlias ? complex : nil
+        return hasAlias || complexCount > complexLimit ? complex : nil
     }
 
     /// Where the name of an alias ends that begins at `place`; nil where none can.

@@ -7,9 +7,9 @@ public import Larder
 /// ## Paths with two meanings
 /// Servers do not agree on what a path means: some undo `%2F`, resolve dot segments, drop `;parameters` or ignore case,
 /// and some do not. A rule that says `/account/**` is never cached is of no use where `/Account/me` or
-/// `/static/..%2Faccount/me` gets the same page past it. So a path is read twice: strictly, as it stands, and loosely, as
-/// the most lenient server would (``PathReading``). The strict reading says where the request goes; where the loose one
-/// falls to another route, nothing is cached.
+/// `/static/..%2Faccount/me` gets the same page past it. So a path is read twice: strictly, as it stands, and loosely,
+/// as the most lenient server would (``PathReading``). The strict reading says where the request goes; where the loose
+/// one falls to another route, nothing is cached.
 public struct RouteTable: Sendable {
     /// The default stands last.
     private let rows: [Row]

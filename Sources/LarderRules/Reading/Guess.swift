@@ -9,8 +9,8 @@ enum Guess {
         return nearest.name
     }
 
-    /// How many characters to put in, drop, change, or swap with the next one make `right` of `left` (the optimal string
-    /// alignment distance).
+    /// How many characters to put in, drop, change, or swap with the next one make `right` of `left` (the optimal
+    /// string alignment distance).
     static func distance(_ left: String, _ right: String) -> Int {
         let (left, right) = (Array(left.unicodeScalars), Array(right.unicodeScalars))
         var before: [Int] = []
