@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 
-.PHONY: help run test test-core test-redis test-tsan bench bench-faults tools format
+.PHONY: help run run-gateway test test-core test-redis test-tsan bench bench-faults tools format
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -10,6 +10,16 @@ help: ## what there is
 run: ## build the release product and serve the example API on 127.0.0.1:8080
 	$(SWIFT) build -c release --product larder-demo
 	exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
+
+run-gateway: ## the example API on port 9000, and the gateway in front of it on http://127.0.0.1:8000
+	$(SWIFT) build -c release --product larder-demo
+	$(SWIFT) build -c release --product larder
+	@bin="$$($(SWIFT) build -c release --show-bin-path)"; \
+	PORT=9000 "$$bin/larder-demo" & demo=$$!; \
+	"$$bin/larder" serve --config Examples/larder.yaml & gateway=$$!; \
+	trap 'kill $$gateway $$demo 2>/dev/null' INT TERM; \
+	wait $$gateway; code=$$?; trap - INT TERM; \
+	kill $$gateway $$demo 2>/dev/null; wait; exit $$code
 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
 # tests start servers of their own, so the link is all they need.

@@ -79,7 +79,7 @@ let package = Package(
         .target(
             name: "LarderRules",
             dependencies: [
-                "Larder", "HTTPCaching", httpTypes,
+                "Larder", "HTTPCaching", httpTypes, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Yams", package: "Yams"),
             ],
@@ -87,7 +87,7 @@ let package = Package(
         ),
         .target(
             name: "LarderExplaining",
-            dependencies: ["HTTPCaching", httpTypes],
+            dependencies: ["Larder", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .target(
@@ -123,14 +123,14 @@ let package = Package(
         .testTarget(
             name: "LarderRulesTests",
             dependencies: [
-                "LarderRules", "Larder", "HTTPCaching", httpTypes,
+                "LarderRules", "Larder", "LarderTesting", "HTTPCaching", httpTypes, logging,
                 .product(name: "Configuration", package: "swift-configuration"),
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "LarderExplainingTests",
-            dependencies: ["LarderExplaining", "HTTPCaching", httpTypes],
+            dependencies: ["LarderExplaining", "Larder", "LarderTesting", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
@@ -206,7 +206,7 @@ if !coreOnly {
             dependencies: [
                 "LarderGateway", "LarderRules", "LarderExplaining", "Larder", "HTTPCaching", httpTypes, nioCore,
                 logging,
-                lifecycle, asyncHTTPClient,
+                lifecycle, nioHTTP1, asyncHTTPClient,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -24,6 +24,10 @@ public struct CachingRules: Hashable, Sendable {
     public var storableStatuses = Statuses.everyFinal
     /// The freshness lifetime of a response that says nothing about it; nil: it has none.
     public var defaultLifetime: Duration?
+    /// The freshness lifetime of a response, counted from its arrival, whatever the response says of it; nil: what it
+    /// says counts. `no-store`, `private` and `no-cache` are no lifetimes, and hold; and a status that none may be
+    /// assigned to (RFC 9111 §4.2.2), an error of the server above all, keeps its own.
+    public var forcedLifetime: Duration?
     /// Whether a freshness lifetime may be guessed from `Last-Modified` (RFC 9111 §4.2.2).
     public var heuristics = false
     /// The greatest lifetime that is guessed.

@@ -14,7 +14,7 @@ public struct Lifetimes: Hashable, Sendable {
         case expires
         /// A fraction of the time since `Last-Modified` (RFC 9111 §4.2.2).
         case heuristic
-        /// The rules' default lifetime.
+        /// The rules' lifetime: the default, or one that beats the response.
         case rules
     }
 

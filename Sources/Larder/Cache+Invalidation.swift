@@ -1,4 +1,5 @@
 import HTTPCaching
+public import HTTPTypes
 import Logging
 
 extension Cache {
@@ -43,5 +44,21 @@ extension Cache {
     /// The number of keys under which a response is kept: neither expired nor invalidated.
     public func count() async -> Int {
         await store.count(at: clock.now)
+    }
+}
+
+extension Cache {
+    /// Kills the response to a GET for the target of a request, with its variants: what `PURGE` asks for.
+    ///
+    /// Where the policy keeps responses apart by request fields, those of all values are killed, and with them the
+    /// path's other queries.
+    /// - Returns: whether there was one under the key of this request.
+    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
+    @discardableResult
+    public func remove(_ request: HTTPRequest, under policy: CachePolicy) async throws -> Bool {
+        guard let result = policy.keys.key(of: request, user: nil), let target = request.path else { return false }
+        let wasKept = try await remove(result.key)
+        if !policy.keys.fields.isEmpty { try await invalidate(policy.keys.cover(of: target, for: request)) }
+        return wasKept
     }
 }

@@ -43,8 +43,13 @@ public struct CachePolicy: Sendable {
     public var keys: KeyRule
     /// Who may pass the cache by.
     public var bypass: Bypass
+    /// Which requests go past the cache, whoever sends them; nil: none.
+    public var passing: PassRule?
     /// What requests with credentials get, where no user is part of the key.
     public var credentials: Credentials
+    /// The request fields that answers must not depend on: what is fetched for everybody is asked without them. A
+    /// request that goes past the cache keeps them.
+    public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
     /// What a successful write to the route invalidates besides its own path.
@@ -97,7 +102,9 @@ public struct CachePolicy: Sendable {
         self.rules = rules
         self.keys = KeyRule()
         self.bypass = .nobody
+        self.passing = nil
         self.credentials = .bypass
+        self.withheldFields = []
         self.tags = []
         self.invalidated = []
         self.bodyLimit = .mebibytes(1)
@@ -163,6 +170,11 @@ extension CachePolicy {
     /// Says who may pass the cache by, and with which query parameter; `nocache` and everybody by default.
     public func bypassable(by bypass: Bypass) -> CachePolicy {
         with { $0.setBypass(bypass) }
+    }
+
+    /// Lets the requests of a rule pass the cache by.
+    public func passing(_ rule: PassRule) -> CachePolicy {
+        with { $0.passing = rule }
     }
 
     /// Keeps bodies up to this size; larger ones pass through. The store has a limit of its own (`entryLimit`).

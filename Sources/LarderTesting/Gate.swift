@@ -59,6 +59,9 @@ public final class Gate: Sendable {
 /// A condition that did not come about.
 public struct Timeout: Error, CustomStringConvertible {
     public let description: String
+
+    /// A condition, in words.
+    public init(description: String) { self.description = description }
 }
 
 /// Waits until a condition holds that no gate can tell of: another task has come to wait, say.

@@ -23,17 +23,7 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
 
     /// A key as it stands in the path of a URL, percent-encoded once; nil where what is encoded is no key.
     public init?(percentEncoded text: String) {
-        var decoded: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            if let (value, after) = PercentEncoding.decode(byte, before: rest) {
-                decoded.append(value)
-                rest = after
-            } else {
-                decoded.append(byte)
-            }
-        }
-        self.init(String(decoding: decoded, as: UTF8.self))
+        self.init(PercentEncoding.decoded(text))
     }
 
     /// A key of text known to be legal but for its length.

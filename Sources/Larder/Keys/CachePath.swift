@@ -95,6 +95,21 @@ enum PercentEncoding {
         return (high << 4 | low, digits)
     }
 
+    /// A text with every `%XX` in it decoded, once.
+    static func decoded(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            if let (value, after) = decode(byte, before: rest) {
+                bytes.append(value)
+                rest = after
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     /// Appends a byte as it is where it is visible ASCII with no meaning in a key, else as `%XX`.
     static func append(_ byte: UInt8, to text: inout [UInt8], escaping: Bool) {
         let isPlain =

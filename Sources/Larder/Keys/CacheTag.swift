@@ -15,6 +15,11 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
         self.description = String(text)
     }
 
+    /// A tag as it stands in the path of a URL, percent-encoded once; nil where what is encoded is no tag.
+    public init?(percentEncoded text: String) {
+        self.init(PercentEncoding.decoded(text))
+    }
+
     /// The tags of a field such as `Cache-Tag: a, b` or `Surrogate-Key: a b`; what is not a tag is passed over.
     static func list(_ value: String) -> some Sequence<CacheTag> {
         value.split { $0 == "," || $0 == " " || $0 == "\t" }.lazy.compactMap { CacheTag($0) }

@@ -30,6 +30,9 @@ public struct KeyRule: Sendable {
     public var trailingSlash: TrailingSlash
     /// The query parameter that belongs to the cache and is left out of keys; nil where there is none.
     public var bypassParameter: String?
+    /// The query parameters that answers must not depend on: they are left out of keys, and of what is fetched for
+    /// everybody. A request that goes past the cache keeps them.
+    public var ignoredParameters: [NamePattern] = []
     /// The request fields that the responses are kept apart by, in the key's order.
     public var fields: [HTTPField.Name]
 

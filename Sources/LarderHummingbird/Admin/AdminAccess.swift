@@ -1,7 +1,7 @@
-import HTTPTypes
-import Hummingbird
+package import HTTPTypes
+package import Hummingbird
 public import Larder
-import NIOCore
+package import NIOCore
 
 /// Who may use the admin routes, the metrics among them: keys tell about users.
 public enum AdminAccess: Sendable {
@@ -13,9 +13,9 @@ public enum AdminAccess: Sendable {
 }
 
 /// A request that may not use the admin routes. It tells nothing about the keys.
-struct AdminRefusal: Error, Equatable {
-    let status: HTTPResponse.Status
-    let message: String
+package struct AdminRefusal: Error, Equatable {
+    package let status: HTTPResponse.Status
+    package let message: String
 
     static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
     static let loopback = AdminRefusal(status: .forbidden, message: "This route answers only on this machine")
@@ -29,7 +29,9 @@ extension AdminAccess {
         "fastly-client-ip",
     ]
 
-    func check(_ request: Request, peer: SocketAddress?) throws(AdminRefusal) {
+    /// Lets a request pass, or says why not.
+    /// - Parameter peer: where it came from, where that is known.
+    package func check(_ request: Request, peer: SocketAddress?) throws(AdminRefusal) {
         switch self {
         case .token(let token):
             guard token.isSent(in: request.headers) else { throw .token }

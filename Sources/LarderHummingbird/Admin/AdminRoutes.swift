@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 public import Hummingbird
 public import Larder
 import NIOCore
@@ -38,7 +38,7 @@ extension RouterMethods {
 }
 
 /// The admin routes' handlers.
-private struct AdminRoutes<Context: RequestContext>: Sendable {
+struct AdminRoutes<Context: RequestContext>: Sendable {
     let cache: Cache
     let access: AdminAccess
 
@@ -65,14 +65,12 @@ private struct AdminRoutes<Context: RequestContext>: Sendable {
         }
     }
 
-    private func guarded(_ request: Request, _ context: Context, _ answer: () async -> Response) async -> Response {
+    /// The answer to a request that may have it.
+    func guarded(_ request: Request, _ context: Context, _ answer: () async -> Response) async -> Response {
         do throws(AdminRefusal) {
             try access.check(request, peer: (context as? any RemoteAddressRequestContext)?.remoteAddress)
         } catch {
-            var refusal = Response.message(error.status, error.message)
-            // RFC 9110 §11.6.1: "A server generating a 401 response MUST send a WWW-Authenticate header field".
-            if error.status == .unauthorized { refusal.headers[.wwwAuthenticate] = "Bearer" }
-            return refusal
+            return .refusal(error)
         }
         return await answer()
     }
@@ -80,14 +78,19 @@ private struct AdminRoutes<Context: RequestContext>: Sendable {
     /// The keys that the end of a path may stand for: as it is, and decoded once. The router would drop a trailing
     /// slash, which belongs to the key.
     static func keys(in request: Request, below endpoint: String?) -> [CacheKey] {
+        let written = rest(of: request, below: endpoint)
+        let keys = [CacheKey(written), CacheKey(percentEncoded: written)].compactMap(\.self)
+        return keys.first == keys.last ? Array(keys.prefix(1)) : keys
+    }
+
+    /// The end of a path that the last component of an endpoint stands for, as it was written.
+    static func rest(of request: Request, below endpoint: String?) -> String {
         let depth = (endpoint ?? "").split(separator: "/").count - 1
         var rest = request.uri.path[...]
         for _ in 0..<max(0, depth) {
             rest = rest.drop { $0 == "/" }.drop { $0 != "/" }
         }
-        let written = String(rest.dropFirst())
-        let keys = [CacheKey(written), CacheKey(percentEncoded: written)].compactMap(\.self)
-        return keys.first == keys.last ? Array(keys.prefix(1)) : keys
+        return String(rest.dropFirst())
     }
 }
 
@@ -126,11 +129,20 @@ private struct CacheMetrics: Encodable {
 
 extension Response {
     /// A JSON body with one message.
-    fileprivate static func message(_ status: HTTPResponse.Status, _ message: String) -> Response {
+    package static func message(_ status: HTTPResponse.Status, _ message: String) -> Response {
         json(status, ["message": message])
     }
 
-    fileprivate static func json(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
+    /// The answer to a request that may not use the admin routes.
+    package static func refusal(_ refusal: AdminRefusal) -> Response {
+        var response = message(refusal.status, refusal.message)
+        // RFC 9110 §11.6.1: "A server generating a 401 response MUST send a WWW-Authenticate header field".
+        if refusal.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        return response
+    }
+
+    /// A JSON body, for this asker alone.
+    package static func json(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(value) else {

@@ -1,0 +1,38 @@
+/// The name of a cookie or of a query parameter, or what such names begin with: `session`, `utm_*`.
+///
+/// Case matters. Names are compared with their percent-encoding undone, as servers read them: no spelling of a name
+/// escapes its pattern.
+public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
+    /// The longest pattern in bytes.
+    public static let maximumLength = 256
+
+    private let name: [UInt8]
+    private let isPrefix: Bool
+
+    /// A pattern; nil where the text is empty, too long, or has anything but visible ASCII, or a `*` but at its end, or
+    /// one of `=`, `&`, `;`, which end a name.
+    public init?(_ text: some StringProtocol) {
+        let bytes = Array(text.utf8)
+        guard (1...Self.maximumLength).contains(bytes.count), bytes.dropLast().allSatisfy({ $0 != UInt8(ascii: "*") }),
+            bytes.allSatisfy({ (0x21...0x7E).contains($0) && !"=&;".utf8.contains($0) })
+        else { return nil }
+        self.isPrefix = bytes.last == UInt8(ascii: "*")
+        self.name = isPrefix ? bytes.dropLast() : bytes
+    }
+
+    public var description: String { String(decoding: name, as: UTF8.self) + (isPrefix ? "*" : "") }
+
+    /// Whether a name as it stands in a query or in `Cookie` is meant.
+    func matches(_ encoded: Substring.UTF8View) -> Bool {
+        var rest = encoded
+        var place = 0
+        while let first = rest.popFirst() {
+            if place == name.count { return isPrefix }
+            var byte = first == UInt8(ascii: "+") ? UInt8(ascii: " ") : first
+            if let (decoded, after) = PercentEncoding.decode(first, before: rest) { (byte, rest) = (decoded, after) }
+            guard byte == name[place] || first == name[place] && byte == UInt8(ascii: " ") else { return false }
+            place += 1
+        }
+        return place == name.count
+    }
+}

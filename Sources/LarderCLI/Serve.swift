@@ -1,0 +1,134 @@
+import ArgumentParser
+import Foundation
+import Larder
+import LarderGateway
+import LarderRedis
+import LarderRules
+import Logging
+import NIOCore
+import ServiceLifecycle
+import UnixSignals
+
+/// `larder serve`: the cache in front of an API.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve an API through the cache.",
+        discussion: """
+            Every option has a name in the configuration file (--memory-limit is memory-limit) and a variable in the \
+            environment (LARDER_MEMORY_LIMIT). An option beats a variable, and a variable beats the file. Secrets have \
+            no option, because the machine's other users see those: LARDER_ADMIN_TOKEN.
+
+            SIGHUP loads the routes of the file anew and opens the access log anew; SIGTERM and SIGINT stop, after the \
+            requests accepted by then have been answered.
+            """
+    )
+
+    @Option(name: .long, help: ArgumentHelp("A configuration file, in YAML.", valueName: "file"))
+    var config: String?
+
+    @OptionGroup var options: SettingOptions
+
+    func run() async throws {
+        let source = ConfigurationSource(path: config, options: options.values)
+        let configuration = try source.read()
+        var logger = Logger(label: "larder", factory: StreamLogHandler.standardError(label:))
+        logger.logLevel = configuration.settings.logLevel
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        let gateway: Gateway
+        do {
+            gateway = try Gateway(
+                configuration,
+                store: try configuration.settings.makeStore(logger: logger),
+                logger: logger
+            )
+        } catch let error as GatewayError {
+            throw Failure("\(error)", code: EX_CONFIG)
+        }
+        let settings = configuration.settings
+        logger.info(
+            "Serving",
+            metadata: [
+                "listen": "\(settings.listen)", "origin": "\(settings.origin)", "store": "\(settings.store)",
+                "routes": "\(configuration.routes.routes.count)",
+            ]
+        )
+        let reloading = Reloading(source: source, gateway: gateway, logger: logger)
+        var group = ServiceGroupConfiguration(
+            services: (gateway.services + [reloading]).map { .init(service: $0) },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = settings.drainTimeout
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let error as IOError {
+            let reason = String(cString: strerror(error.errnoCode))
+            throw Failure("cannot listen on \(settings.listen): \(reason)", code: EX_UNAVAILABLE)
+        } catch is SocketAddressError.UnknownHost {
+            throw Failure("cannot listen on \(settings.listen): there is no such host", code: EX_UNAVAILABLE)
+        }
+    }
+}
+
+/// Where a configuration comes from, so that it can be read again.
+struct ConfigurationSource: Sendable {
+    var path: String?
+    var options: [String: String] = [:]
+
+    /// Reads it.
+    /// - Throws: `Failure`, with a line for each mistake.
+    func read() throws -> GatewayConfiguration {
+        do {
+            return try GatewayConfiguration(
+                file: try path.map(Self.file),
+                environment: ProcessInfo.processInfo.environment,
+                options: options
+            )
+        } catch let mistakes as ConfigurationMistakes {
+            throw Failure(mistakes.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+        }
+    }
+
+    /// A file, as text.
+    static func file(_ path: String) throws -> GatewayConfiguration.File {
+        do {
+            return GatewayConfiguration.File(name: path, text: try String(contentsOfFile: path, encoding: .utf8))
+        } catch {
+            throw Failure("\(path) cannot be read: \(error.localizedDescription)", code: EX_NOINPUT)
+        }
+    }
+}
+
+/// Loads the routes anew where the program is sent SIGHUP. A file with mistakes changes nothing.
+private struct Reloading: Service {
+    let source: ConfigurationSource
+    let gateway: Gateway
+    let logger: Logger
+
+    func run() async throws {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        for await _ in signals.cancelOnGracefulShutdown() {
+            gateway.reopenLog()
+            do {
+                gateway.reload(try source.read().routes)
+            } catch {
+                logger.error("The routes stay as they were", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+extension GatewaySettings {
+    /// The store that the settings name. Whether its server can be reached turns out later.
+    func makeStore(logger: Logger) throws -> any CacheStore {
+        switch store {
+        case .memory: return MemoryStore(limit: memoryLimit)
+        case .redis(let url):
+            var options = RedisStore.Options()
+            options.namespace = namespace
+            do { return try RedisStore(url, options: options, logger: logger) } catch {
+                throw Failure("store: \(error)", code: EX_CONFIG)
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import LarderRules
+
+/// The settings that the command line can give, by their names in the configuration file.
+struct SettingOptions: ParsableArguments {
+    @Option(help: .setting(.origin, "url")) var origin: String?
+    @Option(help: .setting(.listen, "host:port")) var listen: String?
+    @Option(help: .setting(.store, "url")) var store: String?
+    @Option(help: .setting(.namespace, "text")) var namespace: String?
+    @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
+    @Option(help: .setting(.bodyLimit, "bytes")) var bodyLimit: String?
+    @Option(help: .setting(.certificate, "file")) var certificate: String?
+    @Option(help: .setting(.privateKey, "file")) var privateKey: String?
+    @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
+    @Option(help: .setting(.accessLog, "file")) var accessLog: String?
+    @Option(help: .setting(.connectTimeout, "time")) var connectTimeout: String?
+    @Option(help: .setting(.responseTimeout, "time")) var responseTimeout: String?
+    @Option(help: .setting(.idleTimeout, "time")) var idleTimeout: String?
+    @Option(help: .setting(.clientIdleTimeout, "time")) var clientIdleTimeout: String?
+    @Option(help: .setting(.connectionsPerOrigin, "count")) var connectionsPerOrigin: String?
+    @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
+    @Option(help: .setting(.hostField, "whose")) var hostField: String?
+    @Option(help: .setting(.name, "name")) var name: String?
+    @Option(help: .setting(.healthPath, "path")) var healthPath: String?
+    @Option(help: .setting(.logLevel, "level")) var logLevel: String?
+    @Option(help: .setting(.drainTimeout, "time")) var drainTimeout: String?
+
+    /// What was given, by the names of settings.
+    var values: [String: String] {
+        let values: [GatewaySetting: String?] = [
+            .origin: origin, .listen: listen, .store: store, .namespace: namespace, .memoryLimit: memoryLimit,
+            .bodyLimit: bodyLimit, .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
+            .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
+            .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
+            .connectionsPerOrigin: connectionsPerOrigin, .originAuthorities: originCa, .hostField: hostField,
+            .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainTimeout: drainTimeout,
+        ]
+        return Dictionary(uniqueKeysWithValues: values.compactMap { key, value in value.map { (key.rawValue, $0) } })
+    }
+}
+
+extension ArgumentHelp {
+    /// What a setting means, in the same words as everywhere.
+    fileprivate static func setting(_ setting: GatewaySetting, _ value: String) -> ArgumentHelp {
+        ArgumentHelp(setting.explanation + ".", valueName: value)
+    }
+}

@@ -1,0 +1,37 @@
+import HTTPTypes
+import Hummingbird
+import LarderHummingbird
+
+extension Response {
+    /// What a client gets in place of an origin's answer: the status, a sentence, and the cause in `Proxy-Status`
+    /// (RFC 9209), which names the gateway and not the origin.
+    static func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil, by name: String) -> Response {
+        var response = Response.message(status ?? error.status, error.sentence)
+        response.headers[.proxyStatus] = "\(name); error=\(error.type)"
+        if error.code == .requestDenied { response.headers[.allow] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" }
+        return response
+    }
+}
+
+extension UpstreamError {
+    /// What went wrong, for whoever reads the answer.
+    fileprivate var sentence: String {
+        switch code {
+        case .connectionRefused: "The origin refuses connections"
+        case .connectionTimeout: "The origin cannot be reached in time"
+        case .connectionTerminated: "The origin closed the connection before it had answered"
+        case .connectionLimitReached: "The origin has no connection left"
+        case .connectionReadTimeout: "The origin stopped answering"
+        case .destinationNotFound: "The origin cannot be reached"
+        case .dnsError: "The origin's name is not known"
+        case .tlsProtocolError: "The origin cannot be spoken to securely"
+        case .responseTimeout: "The origin did not answer in time"
+        case .protocolError: "The origin's answer is no HTTP"
+        case .headerSectionSize: "The origin's answer has too many fields"
+        case .requestError: "This request cannot be sent on as it is"
+        case .requestDenied: "This method is not sent on"
+        case .loopDetected: "This request has come here before"
+        case .internalError: "The gateway failed"
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import HummingbirdHTTP2
+public import Larder
+import LarderHummingbird
+public import LarderRules
+public import Logging
+import NIOConcurrencyHelpers
+public import NIOCore
+import NIOPosix
+import NIOSSL
+public import ServiceLifecycle
+
+/// A response cache in front of APIs in any language: a reverse proxy.
+///
+/// It is ``Cache`` with servers as its origins, and nothing of caching is decided here. Its services are to run together,
+/// in this order, so that the listener ends first when they are shut down:
+///
+/// ```swift
+/// let gateway = try Gateway(configuration, store: MemoryStore(limit: .mebibytes(256)), logger: logger)
+/// try await ServiceGroup(services: gateway.services, gracefulShutdownSignals: [.sigterm], logger: logger).run()
+/// ```
+public final class Gateway: Sendable {
+    /// The cache, for its statistics.
+    public let cache: Cache
+    /// What has to run for the gateway to answer.
+    public let services: [any Service]
+
+    private let routes: NIOLockedValueBox<RouteTable>
+    private let log: AccessLog?
+    private let logger: Logger
+
+    /// A gateway, ready to be run.
+    /// - Parameters:
+    ///   - store: where responses are kept.
+    ///   - clock: tells the time.
+    ///   - onRunning: is called when the listener takes connections, with its channel.
+    /// - Throws: `GatewayError` where a certificate or the access log cannot be used.
+    public init(
+        _ configuration: GatewayConfiguration,
+        store: any CacheStore,
+        logger: Logger,
+        clock: WallClock = .system,
+        onRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+    ) throws {
+        let settings = configuration.settings
+        let group = MultiThreadedEventLoopGroup.singleton
+        let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
+        let client = UpstreamClient(try .init(settings), on: group)
+        let routes = NIOLockedValueBox(configuration.routes)
+        let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
+        let administration = Administration(
+            of: cache,
+            access: settings.adminToken.map(AdminAccess.token) ?? .loopback,
+            at: settings.adminPrefix,
+            origins: { await client.probe(routes.withLockedValue { $0 }.origins, path: settings.healthPath) },
+            logger: logger
+        )
+        let responder = GatewayResponder(
+            cache: cache,
+            client: client,
+            routes: routes,
+            administration: administration,
+            log: log,
+            scheme: settings.certificate == nil ? "http" : "https",
+            name: settings.name,
+            via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
+            sendsClientHost: settings.hostField == .client,
+            logger: logger
+        )
+        let server = try HTTPServerBuilder.gateway(settings).buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(settings.listen.host, port: settings.listen.port),
+                backlog: 4_096
+            ),
+            eventLoopGroup: group,
+            logger: logger,
+            responder: { try await responder.respond($0, $1, $2) },
+            onServerRunning: onRunning
+        )
+        self.cache = cache
+        self.routes = routes
+        self.log = log
+        self.logger = logger
+        self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
+    }
+
+    /// Takes other routes for the requests that come from now on; those under way end as they began.
+    public func reload(_ routes: RouteTable) {
+        self.routes.withLockedValue { $0 = routes }
+        logger.info("The routes are loaded anew", metadata: ["routes": "\(routes.routes.count)"])
+    }
+
+    /// Opens the access log anew, after whoever rotates logs has moved it away.
+    public func reopenLog() { log?.reopen() }
+}
+
+/// What keeps a gateway from starting, in one line for the person who starts it.
+public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension HTTPServerBuilder {
+    /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
+    fileprivate static func gateway(_ settings: GatewaySettings) throws -> HTTPServerBuilder {
+        let http1 = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [GuardInstaller()],
+            idleTimeout: TimeAmount(settings.clientIdleTimeout)
+        )
+        guard let certificate = settings.certificate else { return .http1(configuration: http1) }
+        return try .http2Upgrade(
+            tlsConfiguration: try .server(certificate),
+            configuration: HTTP2UpgradeChannel.Configuration(
+                idleTimeout: settings.clientIdleTimeout,
+                gracefulCloseTimeout: settings.drainTimeout,
+                streamConfiguration: http1
+            )
+        )
+    }
+}
+
+extension TLSConfiguration {
+    /// What the listener shows to its clients.
+    fileprivate static func server(_ files: GatewaySettings.Certificate) throws -> TLSConfiguration {
+        let chain: [NIOSSLCertificate]
+        do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
+            throw GatewayError("certificate: \(files.certificate) cannot be read as PEM: \(error)")
+        }
+        let key: NIOSSLPrivateKey
+        do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
+            throw GatewayError("private-key: \(files.privateKey) cannot be read as PEM: \(error)")
+        }
+        return .makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+    }
+}
+
+extension UpstreamClient.Options {
+    fileprivate init(_ settings: GatewaySettings) throws(GatewayError) {
+        self.init(
+            connectTimeout: settings.connectTimeout,
+            responseTimeout: settings.responseTimeout,
+            idleTimeout: settings.idleTimeout,
+            connectionsPerOrigin: settings.connectionsPerOrigin
+        )
+        guard let path = settings.originAuthorities else { return }
+        do { trustRoots = try NIOSSLCertificate.fromPEMFile(path) } catch {
+            throw GatewayError("origin-ca: \(path) cannot be read as PEM: \(error)")
+        }
+    }
+}
+
+extension AccessLog {
+    /// The log that the settings ask for.
+    fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
+        let path: String
+        switch setting {
+        case .off: return nil
+        case .standardOutput: path = "-"
+        case .file(let name): path = name
+        }
+        do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
+            throw GatewayError("access-log: \(error)")
+        }
+    }
+}
+
+extension RouteTable {
+    /// The origins of all routes, each once.
+    var origins: [OriginAddress] {
+        var seen: Set<OriginAddress> = []
+        return routes.map(\.origin).filter { seen.insert($0).inserted }
+    }
+}
+
+extension UpstreamClient {
+    /// Whether the origins answer, all asked at once.
+    fileprivate func probe(_ origins: [OriginAddress], path: String) async -> [OriginHealth] {
+        await withTaskGroup(of: OriginHealth.self) { group in
+            for origin in origins { group.addTask { await self.probe(origin, path: path) } }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.origin < $1.origin }
+        }
+    }
+}

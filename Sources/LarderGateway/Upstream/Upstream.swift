@@ -1,0 +1,57 @@
+import HTTPCaching
+import HTTPTypes
+import Hummingbird
+import Larder
+import LarderHummingbird
+import LarderRules
+import NIOCore
+
+/// An origin server, as one request of a client asks it.
+struct Upstream: Origin {
+    let client: UpstreamClient
+    let origin: OriginAddress
+    /// The client's request.
+    let request: Request
+    /// Whether the origin finds in `Host` what the client sent, rather than its own name.
+    let sendsClientHost: Bool
+    let forwarded: ForwardedFields
+
+    func fetch(_ head: HTTPRequest) async throws -> Response {
+        try await client.send(outgoing(head), nil, to: origin)
+    }
+
+    func forward() async throws -> Response {
+        let head = outgoing(request.head)
+        return try await client.send(head, request.head.hasContent ? request.body : nil, to: origin)
+    }
+
+    /// An origin that cannot be reached stands for no status: what is kept may be served then (RFC 9111 §4.2.4). What
+    /// is wrong with the request itself does.
+    func status(of error: any Error) -> HTTPResponse.Status? {
+        guard let error = error as? UpstreamError, !error.isOfOrigin else { return nil }
+        return error.status
+    }
+
+    /// The request as it leaves: without what belongs to the client's connection, and with the truth about it.
+    private func outgoing(_ head: HTTPRequest) -> HTTPRequest {
+        var outgoing = head
+        HopByHop.strip(&outgoing.headerFields)
+        // The gateway has answered it: whoever waits for the origin's 100 waits for ever, since those end here.
+        outgoing.headerFields[.expect] = nil
+        forwarded.write(to: &outgoing.headerFields)
+        if !sendsClientHost { outgoing.authority = origin.authority }
+        return outgoing
+    }
+}
+
+extension HTTPRequest {
+    /// Whether content follows. HTTP/1.1 says so (``MessageGuard`` sees to it); by HTTP/2 content may come unannounced.
+    var hasContent: Bool {
+        if let length = headerFields[.contentLength] { return length != "0" }
+        if headerFields.contains(.transferEncoding) { return true }
+        switch method {
+        case .get, .head, .delete, .options, .trace: return false
+        default: return true
+        }
+    }
+}

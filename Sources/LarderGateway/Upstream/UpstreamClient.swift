@@ -1,0 +1,194 @@
+import AsyncHTTPClient
+import HTTPTypes
+import Hummingbird
+import LarderHummingbird
+import LarderRules
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import ServiceLifecycle
+
+/// Sends requests to origin servers, by HTTP/1.1, or HTTP/2 where TLS agrees on it.
+///
+/// No redirect is followed and nothing decompressed: a gateway hands on what the origin says. Informational responses
+/// (1xx) and trailers end here, since AsyncHTTPClient keeps them to itself.
+final class UpstreamClient: Service {
+    /// What origins are given.
+    struct Options: Sendable {
+        /// To accept a connection.
+        var connectTimeout = Duration.seconds(5)
+        /// To begin an answer, from when they were asked.
+        var responseTimeout = Duration.seconds(30)
+        /// Between two parts of a body, either way.
+        var idleTimeout = Duration.seconds(60)
+        /// How many HTTP/1.1 connections one origin gets.
+        var connectionsPerOrigin = 256
+        /// Certificates to trust instead of the system's; nil: the system's.
+        var trustRoots: [NIOSSLCertificate]?
+    }
+
+    private let client: HTTPClient
+    private let options: Options
+    private let book: AttemptBook
+
+    init(_ options: Options, on group: any EventLoopGroup) {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        configuration.httpVersion = .automatic
+        configuration.timeout = HTTPClient.Configuration.Timeout(
+            connect: TimeAmount(options.connectTimeout),
+            read: TimeAmount(options.idleTimeout),
+            write: TimeAmount(options.idleTimeout)
+        )
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.connectionsPerOrigin
+        // A refused connection is an answer; waiting for another would only hold the client.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // Shorter than what servers commonly keep idle connections for: few requests meet a closing one then.
+        configuration.connectionPool.idleTimeout = .seconds(4)
+        if let roots = options.trustRoots {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(roots)
+            configuration.tlsConfiguration = tls
+        }
+        let book = AttemptBook()
+        configuration.http1_1ConnectionDebugInitializer = { book.watch($0) }
+        configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
+        self.book = book
+        self.options = options
+        self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    }
+
+    /// Keeps the connections until the service is shut down.
+    func run() async throws {
+        try? await gracefulShutdown()
+        try await client.shutdown()
+    }
+
+    /// Sends a request, and returns when the head of the answer is there.
+    ///
+    /// "A proxy MUST NOT automatically retry non-idempotent requests" (RFC 9110 §9.2.2), and none with a body is sent
+    /// twice, for it is gone. The others get one more try where the connection was one that the origin closed at that
+    /// moment.
+    /// - Parameters:
+    ///   - body: the content, where there is any.
+    func send(
+        _ request: HTTPRequest,
+        _ body: RequestBody?,
+        to origin: OriginAddress
+    ) async throws(UpstreamError) -> Response {
+        guard let target = request.path, let url = OriginTarget.url(of: target, on: origin.description) else {
+            throw .alteredTarget
+        }
+        var outgoing = HTTPClientRequest(url: url)
+        outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        outgoing.headers = HTTPHeaders(request)
+        if let body { outgoing.body = .stream(body, length: request.bodyLength) }
+        let mayRepeat = body == nil && request.method.isIdempotent
+        let first = await attempt(outgoing)
+        if case .failed(_, mayHaveMissed: true) = first, mayRepeat {
+            return try await attempt(outgoing).response(to: request)
+        }
+        return try first.response(to: request)
+    }
+
+    /// Whether an origin answers a GET for `path`, and what.
+    func probe(_ origin: OriginAddress, path: String) async -> OriginHealth {
+        func health(_ isReachable: Bool, _ answer: String) -> OriginHealth {
+            OriginHealth(origin: origin.description, isReachable: isReachable, answer: answer)
+        }
+        guard let url = OriginTarget.url(of: path, on: origin.description) else { return health(false, "no such path") }
+        do {
+            let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(2))
+            return health(response.status.code < 500, "\(response.status.code)")
+        } catch {
+            return health(false, UpstreamError(error).type)
+        }
+    }
+
+    private enum Outcome {
+        case answered(HTTPClientResponse)
+        case failed(UpstreamError, mayHaveMissed: Bool)
+
+        func response(to request: HTTPRequest) throws(UpstreamError) -> Response {
+            switch self {
+            case .answered(let response): return try Response(response, to: request)
+            case .failed(let error, _): throw error
+            }
+        }
+    }
+
+    private func attempt(_ request: HTTPClientRequest) async -> Outcome {
+        await book.attempt { attempt, mark in
+            var request = request
+            request.headers.add(name: book.fieldName, value: mark)
+            do {
+                // The deadline ends with the head: a body may take as long as it keeps coming.
+                return .answered(try await client.execute(request, timeout: TimeAmount(options.responseTimeout)))
+            } catch {
+                let error = UpstreamError(error)
+                return .failed(error, mayHaveMissed: error.code == .connectionTerminated && attempt.mayHaveMissed)
+            }
+        }
+    }
+}
+
+extension HTTPRequest {
+    /// The length of the content in bytes, where the request declares it.
+    fileprivate var bodyLength: HTTPClientRequest.Body.Length {
+        headerFields[.contentLength].flatMap { Int64($0) }.map { .known($0) } ?? .unknown
+    }
+}
+
+extension HTTPRequest.Method {
+    /// Whether several identical requests intend what one does (RFC 9110 §9.2.2).
+    fileprivate var isIdempotent: Bool {
+        switch self {
+        case .get, .head, .options, .trace, .put, .delete: true
+        default: false
+        }
+    }
+}
+
+extension HTTPHeaders {
+    /// The fields of a request as HTTP/1.1 has them, `Host` first. How the body is framed is the client library's
+    /// affair.
+    fileprivate init(_ request: HTTPRequest) {
+        self.init()
+        reserveCapacity(request.headerFields.count + 2)
+        if let authority = request.authority { add(name: "Host", value: authority) }
+        for field in request.headerFields where field.name != .contentLength {
+            add(name: field.name.rawName, value: field.value)
+        }
+    }
+}
+
+extension Response {
+    /// An origin's answer, its body still on the way.
+    fileprivate init(_ response: HTTPClientResponse, to request: HTTPRequest) throws(UpstreamError) {
+        let code = Int(response.status.code)
+        // "A client MUST be able to parse [...] a response whose status code is 101" only where it asked for one.
+        guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
+        var head = HTTPResponse(status: HTTPResponse.Status(code: code, reasonPhrase: response.status.reasonPhrase))
+        head.headerFields.reserveCapacity(response.headers.count)
+        for (name, value) in response.headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            head.headerFields.append(HTTPField(name: name, value: value))
+        }
+        guard request.method != .head, code != 204, code != 304 else {
+            self.init(headOnly: head)
+            return
+        }
+        let length = head.headerFields[.contentLength].flatMap { Int($0) }
+        let body = response.body
+        self.init(
+            status: head.status,
+            headers: head.headerFields,
+            body: ResponseBody(contentLength: length) { writer in
+                for try await part in body { try await writer.write(part) }
+                try await writer.finish(nil)
+            }
+        )
+    }
+}

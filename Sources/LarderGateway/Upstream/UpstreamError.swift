@@ -1,0 +1,125 @@
+import AsyncHTTPClient
+public import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What kept an origin from answering, in the words of `Proxy-Status` (RFC 9209 §2.3).
+public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible {
+    enum Code: String, Hashable, Sendable, CaseIterable {
+        case connectionRefused = "connection_refused"
+        case connectionTimeout = "connection_timeout"
+        case connectionTerminated = "connection_terminated"
+        case connectionLimitReached = "connection_limit_reached"
+        case connectionReadTimeout = "connection_read_timeout"
+        case destinationNotFound = "destination_not_found"
+        case dnsError = "dns_error"
+        case tlsProtocolError = "tls_protocol_error"
+        case responseTimeout = "http_response_timeout"
+        case protocolError = "http_protocol_error"
+        case headerSectionSize = "http_response_header_section_size"
+        case requestError = "http_request_error"
+        case requestDenied = "http_request_denied"
+        case loopDetected = "proxy_loop_detected"
+        case internalError = "proxy_internal_error"
+    }
+
+    let code: Code
+    /// What is known beyond the code, for logs.
+    let reason: String
+    private let ownStatus: Int?
+
+    init(_ code: Code, _ reason: String, status: HTTPResponse.Status? = nil) {
+        self.code = code
+        self.reason = reason
+        self.ownStatus = status?.code
+    }
+
+    /// No connection could be made within the time for it.
+    public static let connectionTimeout = UpstreamError(.connectionTimeout, "no connection in time")
+    /// The origin took longer than the time for it to begin its answer.
+    public static let responseTimeout = UpstreamError(.responseTimeout, "no answer in time")
+    /// The target is one that would reach the origin otherwise than it came.
+    public static let alteredTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
+
+    /// The error type of RFC 9209, such as `connection_refused`.
+    public var type: String { code.rawValue }
+
+    public var description: String { "\(code.rawValue): \(reason)" }
+
+    /// The status a client gets: "HTTP status codes that proxies generate" of RFC 9209 §2.3.
+    public var status: HTTPResponse.Status {
+        if let ownStatus { return HTTPResponse.Status(code: ownStatus) }
+        return switch code {
+        case .connectionTimeout, .connectionReadTimeout, .responseTimeout: .gatewayTimeout
+        case .connectionLimitReached: .serviceUnavailable
+        case .requestError: .badRequest
+        case .requestDenied: .methodNotAllowed
+        case .loopDetected: HTTPResponse.Status(code: 508, reasonPhrase: "Loop Detected")
+        case .connectionRefused, .connectionTerminated, .destinationNotFound, .dnsError, .tlsProtocolError,
+            .protocolError, .headerSectionSize:
+            .badGateway
+        case .internalError: .internalServerError
+        }
+    }
+
+    /// Whether the origin is to blame, rather than the request.
+    var isOfOrigin: Bool {
+        switch code {
+        case .requestError, .requestDenied, .loopDetected: false
+        default: true
+        }
+    }
+}
+
+extension UpstreamError {
+    /// What an error of the client library means.
+    package init(_ error: any Error) {
+        switch error {
+        case let error as UpstreamError: self = error
+        case let error as HTTPClientError: self.init(client: error)
+        case let error as HTTPParserError:
+            self.init(error == .headerOverflow ? .headerSectionSize : .protocolError, "\(error)")
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: self.init(.tlsProtocolError, "\(error)")
+        case let error as NIOConnectionError:
+            if let failure = error.connectionErrors.last?.error {
+                self.init(failure)
+            } else if error.dnsAError != nil || error.dnsAAAAError != nil {
+                self.init(.dnsError, "there is no such host")
+            } else {
+                self.init(.destinationNotFound, "\(error)")
+            }
+        case let error as ChannelError:
+            if case .connectTimeout = error {
+                self = .connectionTimeout
+            } else {
+                self.init(.connectionTerminated, "the connection is closed")
+            }
+        case let error as IOError:
+            self.init(error.errnoCode == ECONNREFUSED ? .connectionRefused : .connectionTerminated, "\(error)")
+        default: self.init(.connectionTerminated, "\(error)")
+        }
+    }
+
+    private init(client error: HTTPClientError) {
+        switch error {
+        case .connectTimeout, .tlsHandshakeTimeout: self.init(.connectionTimeout, "\(error)")
+        case .getConnectionFromPoolTimeout: self.init(.connectionLimitReached, "\(error)")
+        case .deadlineExceeded: self = .responseTimeout
+        case .readTimeout, .writeTimeout: self.init(.connectionReadTimeout, "\(error)")
+        case .invalidURL, .emptyHost, .emptyScheme, .bodyLengthMismatch, .traceRequestWithBody:
+            self.init(.requestError, "\(error)")
+        case .remoteConnectionClosed: self.init(.connectionTerminated, "the origin closed the connection")
+        default: self.init(.protocolError, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// All that the gateway runs by: its settings and its routes.
+public struct GatewayConfiguration: Sendable {
+    /// A configuration file's text, and what messages call it.
+    public struct File: Hashable, Sendable {
+        public var name: String
+        public var text: String
+
+        /// A file that has been read.
+        public init(name: String, text: String) {
+            self.name = name
+            self.text = text
+        }
+    }
+
+    /// What holds for all routes.
+    public var settings: GatewaySettings
+    /// Which requests go where, and how their responses are cached.
+    public var routes: RouteTable
+    /// What may be meant otherwise: worth a line in the log.
+    public var warnings: [Mistake]
+
+    /// A configuration without routes of its own.
+    public init(settings: GatewaySettings) {
+        self.settings = settings
+        self.routes = RouteTable(settings)
+        self.warnings = []
+    }
+
+    /// Reads the configuration of a gateway.
+    /// - Parameters:
+    ///   - file: the configuration file; nil where there is none.
+    ///   - environment: the variables of the process; those that begin with `LARDER_` count.
+    ///   - options: what the command line says, by the names of settings: `["listen": "127.0.0.1:8000"]`.
+    /// - Throws: everything that is wrong.
+    public init(
+        file: File? = nil,
+        environment: [String: String],
+        options: [String: String] = [:]
+    ) throws(ConfigurationMistakes) {
+        let reading = GatewayReading(file, environment, options)
+        guard reading.mistakes.isEmpty else { throw ConfigurationMistakes(reading.mistakes) }
+        self.settings = reading.settings
+        self.routes = reading.table
+        self.warnings = reading.warnings
+    }
+}

@@ -1,0 +1,103 @@
+public import Larder
+public import Logging
+
+/// How the gateway runs: what holds for all of its routes.
+///
+/// Each setting has one name wherever it is given: `memory-limit` in the file, `LARDER_MEMORY_LIMIT` in the environment,
+/// `--memory-limit` on the command line. The command line beats the environment, and that the file.
+public struct GatewaySettings: Sendable {
+    /// Where responses are kept.
+    public enum Store: Hashable, Sendable, CustomStringConvertible {
+        /// In the memory of the process.
+        case memory
+        /// On a Redis server, by the URL of it, which may hold a password.
+        case redis(url: String)
+
+        public var description: String {
+            switch self {
+            case .memory: "memory"
+            case .redis: "Redis"
+            }
+        }
+    }
+
+    /// The files that TLS is served with.
+    public struct Certificate: Hashable, Sendable {
+        /// The path of the certificate and those that vouch for it, as PEM.
+        public var certificate: String
+        /// The path of its private key, as PEM.
+        public var privateKey: String
+
+        /// Two files.
+        public init(certificate: String, privateKey: String) {
+            self.certificate = certificate
+            self.privateKey = privateKey
+        }
+    }
+
+    /// Where a line for each request goes.
+    public enum AccessLog: Hashable, Sendable {
+        /// Nowhere.
+        case off
+        /// To standard output.
+        case standardOutput
+        /// To a file, by its path.
+        case file(String)
+    }
+
+    /// What the origin is told as `Host`.
+    public enum HostField: String, Hashable, Sendable, CaseIterable {
+        /// What the client sent.
+        case client
+        /// The origin's own authority.
+        case origin
+    }
+
+    /// The origin of what no route gives to another one.
+    public var origin: OriginAddress
+    /// Where the gateway listens.
+    public var listen = ListenAddress(host: "127.0.0.1", port: 8000)
+    /// Where responses are kept.
+    public var store = Store.memory
+    /// What every key in Redis begins with.
+    public var namespace = "larder:"
+    /// What the cache may take of memory.
+    public var memoryLimit = ByteCount.mebibytes(256)
+    /// The largest body that is kept.
+    public var bodyLimit = ByteCount.mebibytes(8)
+    /// What TLS, and HTTP/2 with it, is served with; nil: HTTP in the clear.
+    public var certificate: Certificate?
+    /// The bearer token of the admin routes; without it they answer on this machine only.
+    public var adminToken: BearerToken?
+    /// What the paths of the admin routes begin with.
+    public var adminPrefix = "/-/larder"
+    /// Where a line for each request goes.
+    public var accessLog = AccessLog.off
+    /// How long a connection to an origin may take to be made.
+    public var connectTimeout = Duration.seconds(5)
+    /// How long an origin may take until the head of its response is there.
+    public var responseTimeout = Duration.seconds(30)
+    /// How long an origin may pause between two parts of a body.
+    public var idleTimeout = Duration.seconds(60)
+    /// How long a client's connection may stay without a request.
+    public var clientIdleTimeout = Duration.seconds(75)
+    /// The most connections to one origin at a time.
+    public var connectionsPerOrigin = 256
+    /// The path of a PEM file with the authorities that TLS origins are trusted by; nil: those of the system.
+    public var originAuthorities: String?
+    /// What the origin is told as `Host`.
+    public var hostField = HostField.client
+    /// What the gateway calls itself in `Cache-Status` and `Via`.
+    public var name = "Larder"
+    /// The path that an origin's health is asked at.
+    public var healthPath = "/"
+    /// The least urgent messages that are logged.
+    public var logLevel = Logger.Level.info
+    /// How long requests may take to end once the gateway is told to stop.
+    public var drainTimeout = Duration.seconds(30)
+
+    /// Settings with every choice but the origin at its default.
+    public init(origin: OriginAddress) {
+        self.origin = origin
+    }
+}

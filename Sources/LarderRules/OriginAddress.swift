@@ -1,0 +1,121 @@
+/// Where a server answers that requests are passed on to: `https://api.example.org:8443`.
+public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
+    /// Whether it is asked over TLS.
+    public let isSecure: Bool
+    /// A name or an address, in lower case, IPv6 without brackets.
+    public let host: String
+    /// The port, from 1 to 65535.
+    public let port: Int
+
+    /// What an address looks like, for messages.
+    static let expectation = "a URL as http://127.0.0.1:3000 or https://api.example.org, without a path"
+
+    /// Reads `http://host`, `https://host:port` or `http://[::1]:3000`, with a `/` behind it or without; nil for
+    /// anything else, such as a path, a query, or a user.
+    public init?(_ url: String) {
+        let bytes = url.utf8
+        let schemes = [(text: "http://", isSecure: false), (text: "https://", isSecure: true)]
+        guard let scheme = schemes.first(where: { bytes.starts(with: $0.text.utf8) }) else { return nil }
+        var authority = url.utf8.dropFirst(scheme.text.utf8.count)
+        if authority.last == UInt8(ascii: "/") { authority.removeLast() }
+        guard let parts = HostAndPort(Substring(authority)), parts.port != 0 else { return nil }
+        self.isSecure = scheme.isSecure
+        self.host = parts.host
+        self.port = parts.port ?? (scheme.isSecure ? 443 : 80)
+    }
+
+    private init(isSecure: Bool, host: String, port: Int) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+
+    /// What stands for an address that could not be read, while the rest of a file is.
+    static let unknown = OriginAddress(isSecure: false, host: "unknown.invalid", port: 80)
+
+    /// `http` or `https`.
+    public var scheme: String { isSecure ? "https" : "http" }
+
+    /// What `Host` says to it: host and port, IPv6 in brackets, without the port that goes without saying.
+    public var authority: String {
+        let host = HostAndPort.bracketed(host)
+        return port == (isSecure ? 443 : 80) ? host : "\(host):\(port)"
+    }
+
+    public var description: String { "\(scheme)://\(authority)" }
+}
+
+/// Where the gateway listens: `127.0.0.1:8000`, `[::]:443`; port 0 takes a free one.
+public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    /// A name or an address, IPv6 without brackets.
+    public let host: String
+    /// The port, from 0 to 65535.
+    public let port: Int
+
+    /// What an address looks like, for messages.
+    static let expectation = "host:port, as 127.0.0.1:8000 or [::1]:8000"
+
+    /// An address, as it is.
+    public init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `host:port`; nil for anything else.
+    public init?(_ text: String) {
+        guard let parts = HostAndPort(text[...]), let port = parts.port else { return nil }
+        self.init(host: parts.host, port: port)
+    }
+
+    public var description: String { "\(HostAndPort.bracketed(host)):\(port)" }
+}
+
+/// The two parts of an authority (RFC 3986 §3.2).
+struct HostAndPort {
+    let host: String
+    /// From 0 to 65535; nil where there is none.
+    let port: Int?
+
+    init?(_ text: Substring) {
+        var rest = text.utf8[...]
+        let host: Substring.UTF8View
+        if rest.first == UInt8(ascii: "[") {
+            guard let end = rest.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            host = rest[..<end].dropFirst()
+            rest = rest[end...].dropFirst()
+            guard host.contains(UInt8(ascii: ":")), host.allSatisfy(Self.isAddressByte) else { return nil }
+        } else {
+            host = rest.prefix { $0 != UInt8(ascii: ":") }
+            rest = rest.dropFirst(host.count)
+            guard host.allSatisfy(Self.isNameByte) else { return nil }
+        }
+        guard (1...255).contains(host.count) else { return nil }
+        self.host = Substring(host).lowercased()
+        guard let colon = rest.popFirst() else {
+            self.port = nil
+            return
+        }
+        guard colon == UInt8(ascii: ":"), (1...5).contains(rest.count),
+            rest.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let port = Int(Substring(rest)), port <= 65_535
+        else { return nil }
+        self.port = port
+    }
+
+    static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
+
+    /// Letters, digits, and what names of hosts and of services in clusters have.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+
+    /// An IPv6 address, with a zone or without.
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        isNameByte(byte) || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "%")
+    }
+}

@@ -1,0 +1,229 @@
+import HTTPTypes
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// A server whose every byte a test decides: each connection is handed to a script, which reads requests and writes
+/// whatever it likes.
+final class ScriptedOrigin: Sendable {
+    /// A request as it came.
+    struct Received: Sendable {
+        /// The request line and the fields, as they stood on the wire.
+        let head: String
+        let method: String
+        let target: String
+        let fields: HTTPFields
+        /// The value of `Host`.
+        let host: String?
+        /// The content, unframed; empty where the script does not read it.
+        var body = ""
+        /// Which connection it came by, counted from 0.
+        let connection: Int
+    }
+
+    /// Why a script cannot go on.
+    enum Failure: Error {
+        /// The gateway closed the connection.
+        case ended
+        /// What came is no HTTP/1.1.
+        case nonsense(String)
+    }
+
+    typealias Script = @Sendable (Connection) async throws -> Void
+
+    let port: Int
+    private let log: NIOLockedValueBox<[Received]>
+    private let accepted: NIOLockedValueBox<Int>
+
+    /// The requests so far, in the order in which their heads came.
+    var requests: [Received] { log.withLockedValue { $0 } }
+    /// The connections so far.
+    var connections: Int { accepted.withLockedValue { $0 } }
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    private init(port: Int, log: NIOLockedValueBox<[Received]>, accepted: NIOLockedValueBox<Int>) {
+        self.port = port
+        self.log = log
+        self.accepted = accepted
+    }
+
+    /// Serves by a script a connection while `test` runs. What a script throws ends its connection.
+    static func run<Value: Sendable>(
+        _ script: @escaping Script,
+        _ test: @Sendable (ScriptedOrigin) async throws -> Value
+    ) async throws -> Value {
+        let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .bind(host: "127.0.0.1", port: 0) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        let log = NIOLockedValueBox<[Received]>([])
+        let accepted = NIOLockedValueBox(0)
+        let port = server.channel.localAddress?.port ?? 0
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await server.executeThenClose { clients in
+                    await withDiscardingTaskGroup { connections in
+                        do {
+                            for try await client in clients {
+                                let number = accepted.withLockedValue { count in
+                                    defer { count += 1 }
+                                    return count
+                                }
+                                connections.addTask {
+                                    try? await client.executeThenClose { inbound, outbound in
+                                        try await script(
+                                            Connection(
+                                                number,
+                                                client.channel,
+                                                inbound.makeAsyncIterator(),
+                                                outbound,
+                                                log
+                                            )
+                                        )
+                                    }
+                                }
+                            }
+                        } catch {}
+                        connections.cancelAll()
+                    }
+                }
+            }
+            let value = try await test(ScriptedOrigin(port: port, log: log, accepted: accepted))
+            group.cancelAll()
+            server.channel.close(promise: nil)
+            return value
+        }
+    }
+
+    /// Serves one answer a request, for as long as the gateway keeps the connection.
+    static func answering<Value: Sendable>(
+        _ answer: @escaping @Sendable (Received) async throws -> String,
+        _ test: @Sendable (ScriptedOrigin) async throws -> Value
+    ) async throws -> Value {
+        try await run(
+            { connection in
+                while let request = try await connection.request() {
+                    try await connection.send(try await answer(request))
+                }
+            },
+            test
+        )
+    }
+}
+
+extension ScriptedOrigin {
+    /// One connection of the gateway's.
+    final class Connection {
+        let number: Int
+        private let channel: any Channel
+        private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        private let log: NIOLockedValueBox<[Received]>
+        private var bytes = ByteBuffer()
+
+        fileprivate init(
+            _ number: Int,
+            _ channel: any Channel,
+            _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+            _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+            _ log: NIOLockedValueBox<[Received]>
+        ) {
+            self.number = number
+            self.channel = channel
+            self.inbound = inbound
+            self.outbound = outbound
+            self.log = log
+        }
+
+        /// The next request with its content; nil where the gateway has closed the connection.
+        func request() async throws -> Received? {
+            guard var request = try await head() else { return nil }
+            if let length = request.fields[.contentLength].flatMap({ Int($0) }) {
+                request.body = String(decoding: try await read(length), as: UTF8.self)
+            } else if request.fields[.transferEncoding] == "chunked" {
+                while true {
+                    guard let size = Int(try await line(), radix: 16) else { throw Failure.nonsense("chunk") }
+                    request.body += String(decoding: try await read(size), as: UTF8.self)
+                    _ = try await line()
+                    if size == 0 { break }
+                }
+            }
+            return request
+        }
+
+        /// The head of the next request; nil where the gateway has closed the connection.
+        func head() async throws -> Received? {
+            var text = ""
+            repeat {
+                let line: String
+                do { line = try await self.line() } catch Failure.ended where text.isEmpty { return nil }
+                text += line + "\r\n"
+            } while !text.hasSuffix("\r\n\r\n")
+            let lines = text.split(separator: "\r\n").map(String.init)
+            let words = lines[0].split(separator: " ").map(String.init)
+            guard words.count == 3 else { throw Failure.nonsense(lines[0]) }
+            var fields = HTTPFields()
+            var host: String?
+            for line in lines.dropFirst() {
+                guard let colon = line.firstIndex(of: ":"), let name = HTTPField.Name(String(line[..<colon])) else {
+                    throw Failure.nonsense(line)
+                }
+                let value = String(line[line.index(after: colon)...].drop { $0 == " " })
+                if name.canonicalName == "host" { host = value }
+                fields.append(HTTPField(name: name, value: value))
+            }
+            let request = Received(
+                head: text,
+                method: words[0],
+                target: words[1],
+                fields: fields,
+                host: host,
+                connection: number
+            )
+            log.withLockedValue { $0.append(request) }
+            return request
+        }
+
+        /// Some bytes as they come; nil where there will be none.
+        func part() async throws -> ByteBuffer? {
+            if bytes.readableBytes > 0 {
+                defer { bytes.clear() }
+                return bytes
+            }
+            return try await inbound.next()
+        }
+
+        /// Writes bytes, as fast as they are taken.
+        func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
+
+        /// Writes bytes, as fast as they are taken.
+        func send(_ buffer: ByteBuffer) async throws { try await outbound.write(buffer) }
+
+        /// Ends the connection, without a word.
+        func close() async throws { try await channel.close() }
+
+        private func line() async throws -> String {
+            var line: [UInt8] = []
+            while !line.suffix(2).elementsEqual([13, 10]) { line += try await read(1) }
+            return String(decoding: line.dropLast(2), as: UTF8.self)
+        }
+
+        private func read(_ count: Int) async throws -> [UInt8] {
+            while bytes.readableBytes < count {
+                guard let part = try await inbound.next() else { throw Failure.ended }
+                bytes.discardReadBytes()
+                bytes.writeImmutableBuffer(part)
+            }
+            return bytes.readBytes(length: count) ?? []
+        }
+    }
+}
+
+/// An HTTP/1.1 answer as text, with its length.
+func answer(_ status: String = "200 OK", _ fields: [String] = [], _ body: String = "") -> String {
+    (["HTTP/1.1 \(status)"] + fields + ["Content-Length: \(body.utf8.count)"]).joined(separator: "\r\n") + "\r\n\r\n"
+        + body
+}

@@ -1,0 +1,91 @@
+import HTTPTypes
+import Larder
+import LarderGateway
+import LarderRules
+import LarderTesting
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import ServiceLifecycle
+import Testing
+
+/// A gateway that runs for the time of one test.
+struct RunningGateway: Sendable {
+    let gateway: Gateway
+    let port: Int
+    private let group: ServiceGroup
+
+    /// Runs a gateway on a free port while `test` runs, and sees that it ends.
+    /// - Parameter routes: the routes of a configuration file, in YAML.
+    static func run<Value: Sendable>(
+        before origin: String,
+        store: any CacheStore = MemoryStore(limit: .mebibytes(64)),
+        file: String? = nil,
+        options: [String: String] = [:],
+        clock: WallClock = .system,
+        _ test: @Sendable (RunningGateway) async throws -> Value
+    ) async throws -> Value {
+        var options = options
+        options["origin"] = origin
+        options["listen"] = options["listen"] ?? "127.0.0.1:0"
+        let configuration = try GatewayConfiguration(
+            file: file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) },
+            environment: [:],
+            options: options
+        )
+        let (ports, announce) = AsyncStream.makeStream(of: Int.self)
+        let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
+            announce.yield(channel.localAddress?.port ?? 0)
+            announce.finish()
+        }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: gateway.services.map { .init(service: $0) },
+                logger: .quiet
+            )
+        )
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                defer { announce.finish() }
+                try await group.run()
+            }
+            guard let port = await ports.first(where: { _ in true }) else {
+                try await tasks.waitForAll()
+                throw Timeout(description: "The gateway ended before it listened")
+            }
+            let value: Value
+            do {
+                value = try await test(RunningGateway(gateway: gateway, port: port, group: group))
+            } catch {
+                await group.triggerGracefulShutdown()
+                throw error
+            }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            return value
+        }
+    }
+
+    /// Tells the gateway to stop, as SIGTERM would.
+    func stop() async { await group.triggerGracefulShutdown() }
+
+    /// The answer to one request on a connection of its own.
+    func send(
+        _ method: String = "GET",
+        _ target: String = "/",
+        _ fields: [String] = [],
+        body: String? = nil
+    ) async throws -> Wire.Answer {
+        try await Wire.send(method, target, fields, body: body, to: port)
+    }
+}
+
+extension Logger {
+    /// Says nothing.
+    static let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
+}
+
+extension Wire.Answer {
+    /// The value of a field.
+    subscript(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
+}
