@@ -5,8 +5,8 @@ import LarderTesting
 import NIOCore
 import Testing
 
-/// The conversations of the table, held with the engine as a gateway runs it: one after the other, for hundreds of caches
-/// at once would take more memory than the tests of memory allow for.
+/// The conversations of the table, held with the engine as a gateway runs it, and one after the other: each has a cache
+/// of its own, and hundreds at once would take memory that other tests measure.
 @Suite(.serialized) struct ExchangeTests {
     @Test(arguments: Exchange.all) func `a cache answers, asks and keeps as the RFCs say`(
         _ exchange: Exchange

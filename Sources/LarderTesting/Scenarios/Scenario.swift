@@ -89,7 +89,7 @@ public struct Scenario: Sendable, CustomStringConvertible {
     /// Every scenario.
     public static let all =
         freshness + expires + age + heuristics + statuses + sharing + directives + requests + stale
-        + validation + variants + targeted + presets + forced + forced
+        + validation + variants + targeted + presets + forced
 }
 
 extension CachingRules {
