@@ -73,19 +73,20 @@ final class UpstreamClient: Service {
     /// moment.
     /// - Parameters:
     ///   - content: the client's content, where there is any.
+    ///   - mayRepeat: whether it is worth a second try: not where something kept is served in its place.
     func send(
         _ request: HTTPRequest,
         _ content: ClientContent?,
-        to origin: OriginAddress
+        to origin: OriginAddress,
+        mayRepeat: Bool = true
     ) async throws(UpstreamError) -> Response {
         guard let target = request.path, Self.isTarget(target) else { throw .illegalTarget }
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
         if let content { outgoing.body = .stream(content, length: request.bodyLength) }
-        let mayRepeat = content == nil && request.method.isIdempotent
         let first = await attempt(outgoing, for: target)
-        if case .failed(_, mayHaveMissed: true) = first, mayRepeat {
+        if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
             return try await attempt(outgoing, for: target).response(to: request)
         }
         return try first.response(to: request)
