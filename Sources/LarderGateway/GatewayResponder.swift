@@ -131,6 +131,10 @@ extension GatewayResponder {
             head.authority = host
             head.headerFields[.hostField] = nil
         }
+        // "[…] MUST be concatenated into a single octet string using the two-octet delimiter […] ("; ") before being
+        // passed into a non-HTTP/2 context" (RFC 9113 §8.2.3).
+        let crumbs = head.headerFields[values: .cookie]
+        if crumbs.count > 1 { head.headerFields[values: .cookie] = [crumbs.joined(separator: "; ")] }
         guard let authority = head.authority, MessageGuard.isHost(authority) else {
             return .failure(UpstreamError(.requestError, "no host"))
         }
