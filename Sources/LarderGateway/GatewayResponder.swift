@@ -107,10 +107,11 @@ struct GatewayResponder: Sendable {
         _ request: HTTPRequest,
         _ channel: any Channel
     ) async throws {
-        guard let log else { return try await writer.write(response: response.head, body: response.body) }
+        let body = response.body.paced(on: channel.eventLoop)
+        guard let log else { return try await writer.write(response: response.head, body: body) }
         let count = ByteCounter()
         defer { log.note(visit(request, channel), status: response.status.code, bytes: count.bytes) }
-        try await writer.write(response: response.head, body: response.body.counted(by: count))
+        try await writer.write(response: response.head, body: body.counted(by: count))
     }
 }
 
