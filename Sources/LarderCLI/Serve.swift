@@ -119,10 +119,13 @@ private struct Reloading: Service {
 }
 
 extension GatewaySettings {
+    /// What is kept of a body of the largest size: with its head.
+    private var entryLimit: ByteCount { .bytes(bodyLimit.bytes + ByteCount.kibibytes(64).bytes) }
+
     /// The store that the settings name. Whether its server can be reached turns out later.
     func makeStore(logger: Logger) throws -> any CacheStore {
         switch store {
-        case .memory: return MemoryStore(limit: memoryLimit)
+        case .memory: return MemoryStore(limit: memoryLimit, entryLimit: entryLimit)
         case .redis(let url):
             var options = RedisStore.Options()
             options.namespace = namespace
