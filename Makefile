@@ -2,8 +2,8 @@
 
 SWIFT ?= swift
 
-.PHONY: help run run-gateway test test-core test-redis test-tsan bench bench-gateway bench-faults bench-tools tools
-.PHONY: format
+.PHONY: help run run-gateway test test-core test-redis test-large test-tsan bench bench-gateway bench-faults
+.PHONY: bench-tools tools format
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,6 +42,10 @@ test-redis: tools ## the Redis client against a real server
 
 test-core: tools ## the tests that need no Hummingbird, in seconds
 	CORE_ONLY=1 $(SWIFT) test --scratch-path .build-core
+
+test-large: tools ## bodies of 2 GiB through the gateway
+	$(SWIFT) build --build-tests
+	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
 
 test-tsan: tools ## the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip 'MemoryTests|TidyTests'

@@ -7,6 +7,7 @@ struct LarderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder",
         abstract: "A response cache in front of any API.",
+        version: "larder 0.1.0-dev",
         subcommands: [Serve.self, Check.self, Explain.self]
     )
 

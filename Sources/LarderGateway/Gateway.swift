@@ -46,10 +46,12 @@ public final class Gateway: Sendable {
     ) throws {
         let settings = configuration.settings
         let group = MultiThreadedEventLoopGroup.singleton
-        let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
-        let client = UpstreamClient(try .init(settings), on: group)
-        let routes = NIOLockedValueBox(configuration.routes)
+        // A client that is made has to be shut down: what can fail comes before it.
+        let listener = try HTTPServerBuilder.gateway(settings)
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
+        let client = UpstreamClient(try .init(settings), on: group)
+        let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
+        let routes = NIOLockedValueBox(configuration.routes)
         let administration = Administration(
             of: cache,
             access: settings.adminToken.map(AdminAccess.token) ?? .loopback,
@@ -69,7 +71,7 @@ public final class Gateway: Sendable {
             sendsClientHost: settings.hostField == .client,
             logger: logger
         )
-        let server = try HTTPServerBuilder.gateway(settings).buildServer(
+        let server = try listener.buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(settings.listen.host, port: settings.listen.port),
                 backlog: 4_096
@@ -107,7 +109,7 @@ extension HTTPServerBuilder {
     /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
     fileprivate static func gateway(_ settings: GatewaySettings) throws -> HTTPServerBuilder {
         let http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [GuardInstaller()],
+            additionalChannelHandlers: [GuardInstaller(), ContentMarkInstaller()],
             idleTimeout: TimeAmount(settings.clientIdleTimeout)
         )
         guard let certificate = settings.certificate else { return .http1(configuration: http1) }
@@ -133,7 +135,14 @@ extension TLSConfiguration {
         do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
             throw GatewayError("private-key: \(files.privateKey) cannot be read as PEM: \(error)")
         }
-        return .makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        let configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        do { _ = try NIOSSLContext(configuration: configuration) } catch {
+            throw GatewayError("private-key: \(files.privateKey) is not the key of \(files.certificate): \(error)")
+        }
+        return configuration
     }
 }
 

@@ -107,10 +107,11 @@ struct GatewayResponder: Sendable {
         _ request: HTTPRequest,
         _ channel: any Channel
     ) async throws {
-        guard let log else { return try await writer.write(response: response.head, body: response.body) }
+        let body = response.body.paced(on: channel.eventLoop)
+        guard let log else { return try await writer.write(response: response.head, body: body) }
         let count = ByteCounter()
         defer { log.note(visit(request, channel), status: response.status.code, bytes: count.bytes) }
-        try await writer.write(response: response.head, body: response.body.counted(by: count))
+        try await writer.write(response: response.head, body: body.counted(by: count))
     }
 }
 
@@ -131,6 +132,10 @@ extension GatewayResponder {
             head.authority = host
             head.headerFields[.hostField] = nil
         }
+        // "[…] MUST be concatenated into a single octet string using the two-octet delimiter […] ("; ") before being
+        // passed into a non-HTTP/2 context" (RFC 9113 §8.2.3).
+        let crumbs = head.headerFields[values: .cookie]
+        if crumbs.count > 1 { head.headerFields[values: .cookie] = [crumbs.joined(separator: "; ")] }
         guard let authority = head.authority, MessageGuard.isHost(authority) else {
             return .failure(UpstreamError(.requestError, "no host"))
         }

@@ -1,7 +1,9 @@
 import HTTPTypes
+import LarderTesting
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 #if canImport(Glibc)
     import Glibc
@@ -53,6 +55,8 @@ final class ScriptedOrigin: Sendable {
     /// The connections so far.
     var connections: Int { accepted.withLockedValue { $0 } }
     var url: String { "http://127.0.0.1:\(port)" }
+    /// The URL of one with a certificate.
+    var secureURL: String { "https://127.0.0.1:\(port)" }
 
     private let server: any Channel
 
@@ -67,15 +71,21 @@ final class ScriptedOrigin: Sendable {
     func refuse() async throws { try await server.close() }
 
     /// Serves by a script a connection while `test` runs. What a script throws ends its connection.
+    /// - Parameter certificate: what it serves TLS with; nil: it speaks in the clear.
     static func run<Value: Sendable>(
+        with certificate: Certificate? = nil,
         _ script: @escaping Script,
         _ test: @Sendable (ScriptedOrigin) async throws -> Value
     ) async throws -> Value {
+        let context = try certificate.map { try NIOSSLContext(configuration: .server($0)) }
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    if let context {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    }
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                 }
             }
         let log = NIOLockedValueBox<[Received]>([])
@@ -118,10 +128,12 @@ final class ScriptedOrigin: Sendable {
 
     /// Serves one answer a request, for as long as the gateway keeps the connection.
     static func answering<Value: Sendable>(
+        with certificate: Certificate? = nil,
         _ answer: @escaping @Sendable (Received) async throws -> String,
         _ test: @Sendable (ScriptedOrigin) async throws -> Value
     ) async throws -> Value {
         try await run(
+            with: certificate,
             { connection in
                 while let request = try await connection.request() {
                     try await connection.send(try await answer(request))
@@ -175,6 +187,30 @@ extension ScriptedOrigin {
             request.content = content
             log.withLockedValue { [index] in $0[index].content = content }
             return request
+        }
+
+        /// Reads the content of a request as it comes.
+        func content(of request: Received, _ body: (ByteBuffer) throws -> Void) async throws {
+            guard let length = request.fields[.contentLength].flatMap({ Int($0) }) else {
+                while let size = Int(try await line(), radix: 16) {
+                    try await pour(size, body)
+                    _ = try await line()
+                    if size == 0 { return }
+                }
+                throw Failure.nonsense("chunk")
+            }
+            try await pour(length, body)
+        }
+
+        private func pour(_ count: Int, _ body: (ByteBuffer) throws -> Void) async throws {
+            var rest = count
+            while rest > 0 {
+                guard var part = try await part() else { throw Failure.ended }
+                guard let slice = part.readSlice(length: min(rest, part.readableBytes)) else { return }
+                bytes = part
+                rest -= slice.readableBytes
+                try body(slice)
+            }
         }
 
         /// The head of the next request; nil where the gateway has closed the connection.
@@ -258,4 +294,14 @@ extension ScriptedOrigin {
 func answer(_ status: String = "200 OK", _ fields: [String] = [], _ body: String = "") -> String {
     (["HTTP/1.1 \(status)"] + fields + ["Content-Length: \(body.utf8.count)"]).joined(separator: "\r\n") + "\r\n\r\n"
         + body
+}
+
+extension TLSConfiguration {
+    /// What a server shows to its clients.
+    static func server(_ files: Certificate) throws -> TLSConfiguration {
+        .makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.privateKey, format: .pem))
+        )
+    }
 }

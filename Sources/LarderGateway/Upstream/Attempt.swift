@@ -18,6 +18,8 @@ final class Attempt: Sendable {
     }
 
     private let state = NIOLockedValueBox(State.waiting)
+    private let connection = NIOLockedValueBox<(any EventLoop)?>(nil)
+    private let sending = AsyncStream.makeStream(of: Never.self)
 
     /// Whether the request, which failed, may not have been seen by the origin.
     var mayHaveMissed: Bool {
@@ -28,7 +30,23 @@ final class Attempt: Sendable {
         }
     }
 
-    func send(isReused: Bool) { state.withLockedValue { $0 = .sent(isReused: isReused) } }
+    /// The request leaves by a connection.
+    func send(isReused: Bool, on loop: any EventLoop) {
+        state.withLockedValue { $0 = .sent(isReused: isReused) }
+        connection.withLockedValue { $0 = loop }
+    }
+
+    /// The event loop of that connection, once there is one.
+    var loop: (any EventLoop)? { connection.withLockedValue { $0 } }
+
+    /// The content is given to the connection.
+    func finish() { sending.continuation.finish() }
+
+    /// Returns when that has happened.
+    func finished() async {
+        for await _ in sending.stream {}
+    }
+
     func answer() { state.withLockedValue { $0 = .answered } }
 }
 

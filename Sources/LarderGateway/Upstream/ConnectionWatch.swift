@@ -61,7 +61,7 @@ final class MessageWatch: ChannelDuplexHandler {
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
         attempt = book.unmark(&head)
-        attempt?.send(isReused: hasCarried)
+        attempt?.send(isReused: hasCarried, on: context.eventLoop)
         hasCarried = true
         isAwaited = true
         isForHead = head.method == .HEAD

@@ -53,13 +53,9 @@ struct Upstream: Origin {
 }
 
 extension HTTPRequest {
-    /// Whether content follows. HTTP/1.1 says so (``MessageGuard`` sees to it); by HTTP/2 content may come unannounced.
+    /// Whether content follows. HTTP/1.1 says so (``MessageGuard`` sees to it), and for HTTP/2 ``ContentMark`` does.
     var hasContent: Bool {
         if let length = headerFields[.contentLength] { return length != "0" }
-        if headerFields.contains(.transferEncoding) { return true }
-        switch method {
-        case .get, .head, .delete, .options, .trace: return false
-        default: return true
-        }
+        return headerFields.contains(.transferEncoding)
     }
 }

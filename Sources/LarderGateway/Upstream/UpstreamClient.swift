@@ -84,8 +84,7 @@ final class UpstreamClient: Service {
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        if let content { outgoing.body = .stream(content, length: request.bodyLength) }
-        let first = await attempt(outgoing, for: target)
+        let first = await attempt(outgoing, for: target, content.map { ($0, request.bodyLength) })
         if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
             return try await attempt(outgoing, for: target).response(to: request)
         }
@@ -113,9 +112,35 @@ final class UpstreamClient: Service {
         _ mark: String,
         within limit: Duration
     ) async throws -> HTTPClientResponse {
+        try await client.execute(marked(request, mark), timeout: TimeAmount(limit))
+    }
+
+    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its end.
+    private func execute(
+        _ request: HTTPClientRequest,
+        _ mark: String,
+        _ content: PacedContent,
+        _ length: HTTPClientRequest.Body.Length
+    ) async throws -> HTTPClientResponse {
+        var request = marked(request, mark)
+        request.body = .stream(content, length: length)
+        return try await withThrowingTaskGroup { [request] group in
+            group.addTask { try await self.client.execute(request, deadline: .distantFuture) }
+            group.addTask {
+                await content.attempt.finished()
+                try await Task.sleep(for: self.options.responseTimeout)
+                throw UpstreamError.responseTimeout
+            }
+            defer { group.cancelAll() }
+            guard let response = try await group.next() else { throw UpstreamError.responseTimeout }
+            return response
+        }
+    }
+
+    private func marked(_ request: HTTPClientRequest, _ mark: String) -> HTTPClientRequest {
         var request = request
         request.headers.add(name: book.fieldName, value: mark)
-        return try await client.execute(request, timeout: TimeAmount(limit))
+        return request
     }
 
     /// Whether a text can be sent as a target in one reading: a path of visible ASCII, and no fragment, which would end
@@ -137,9 +162,17 @@ final class UpstreamClient: Service {
         }
     }
 
-    private func attempt(_ request: HTTPClientRequest, for target: String) async -> Outcome {
+    private func attempt(
+        _ request: HTTPClientRequest,
+        for target: String,
+        _ content: (ClientContent, HTTPClientRequest.Body.Length)? = nil
+    ) async -> Outcome {
         await book.attempt(for: target) { attempt, mark in
             do {
+                if let (content, length) = content {
+                    let content = PacedContent(content: content, attempt: attempt)
+                    return .answered(try await execute(request, mark, content, length))
+                }
                 // The deadline ends with the head: a body may take as long as it keeps coming.
                 return .answered(try await execute(request, mark, within: options.responseTimeout))
             } catch {

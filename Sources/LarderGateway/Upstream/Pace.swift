@@ -1,0 +1,69 @@
+import Hummingbird
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Lets a body be written to a connection no faster than the connection's event loop comes to it.
+///
+/// Whoever writes from outside of the loop hands it a part and goes on at once, until the loop says that the connection
+/// is full. A loop that is behind does not say so in time, and all that comes meanwhile would pile up before it. So every
+/// so many bytes this waits until the loop has come to them.
+final class Pace: Sendable {
+    /// The bytes that may be on their way to the loop.
+    private static let window = 256 << 10
+
+    private let count = NIOLockedValueBox(0)
+
+    /// Notes a part that is about to be written, and waits where it is time to.
+    func note(_ part: ByteBuffer, on loop: (any EventLoop)?) async {
+        let isDue = count.withLockedValue { count in
+            count += part.readableBytes
+            guard count > Self.window else { return false }
+            count = 0
+            return true
+        }
+        if isDue { try? await loop?.submit {}.get() }
+    }
+
+    /// Whether a body of this length can pile up.
+    static func isNeeded(for length: Int?) -> Bool { length ?? .max > window }
+}
+
+extension ResponseBody {
+    /// The body at the pace of the loop of a client's connection.
+    func paced(on loop: any EventLoop) -> ResponseBody {
+        guard Pace.isNeeded(for: contentLength) else { return self }
+        let pace = Pace()
+        return map { part in
+            await pace.note(part, on: loop)
+            return part
+        }
+    }
+}
+
+/// A client's content at the pace of the loop of the connection that an attempt takes.
+struct PacedContent: AsyncSequence, Sendable {
+    let content: ClientContent
+    let attempt: Attempt
+
+    func makeAsyncIterator() -> Iterator { Iterator(parts: content.makeAsyncIterator(), attempt: attempt) }
+
+    struct Iterator: AsyncIteratorProtocol {
+        fileprivate var parts: ClientContent.Iterator
+        fileprivate let attempt: Attempt
+        private let pace = Pace()
+
+        fileprivate init(parts: ClientContent.Iterator, attempt: Attempt) {
+            self.parts = parts
+            self.attempt = attempt
+        }
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard let part = try await parts.next() else {
+                attempt.finish()
+                return nil
+            }
+            await pace.note(part, on: attempt.loop)
+            return part
+        }
+    }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+import Testing
+
+/// The program `larder` as a user starts it.
+@Suite(.timeLimit(.minutes(3))) struct CommandTests {
+    private static func serve(
+        _ origin: String,
+        _ options: [String] = [],
+        _ test: (ProgramProcess, Int) async throws -> Void
+    ) async throws {
+        let port = try await ProgramProcess.freePort()
+        let arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s"]
+        try await ProgramProcess.run("larder", arguments + options) { gateway in
+            try await gateway.listens(on: port)
+            try await test(gateway, port)
+        }
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT]) func `asked to end, it answers the requests under way, and takes no more`(
+        _ signal: Int32
+    ) async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.request() {
+                if request.target == "/streaming" {
+                    try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+                    await gate.pass()
+                    try await connection.send("half")
+                } else {
+                    await gate.pass()
+                    try await connection.send(answer("200 OK", [], "whole"))
+                }
+            }
+        } _: { origin in
+            try await Self.serve(origin.url) { gateway, port in
+                try await Wire.open(to: port) { streaming in
+                    try await streaming.send("GET", "/streaming")
+                    let head = try await streaming.head()
+                    #expect(head.status == 200)
+                    try await withThrowingTaskGroup(of: String.self) { group in
+                        for number in 0..<4 {
+                            group.addTask { try await Wire.send("GET", "/\(number)", to: port).text }
+                            group.addTask { try await Wire.send("POST", "/\(number)", body: "x", to: port).text }
+                        }
+                        await gate.reached(by: 9)
+                        gateway.signal(signal)
+                        try await eventually("it takes no connections any more: \(gateway.output)") {
+                            (try? await Wire.open(to: port) { _ in true }) == nil
+                        }
+                        gate.open()
+                        for try await text in group { #expect(text == "whole") }
+                    }
+                    var text = ""
+                    try await streaming.content(head.fields) { text += String(buffer: $0) }
+                    #expect(text == "halfhalf")
+                }
+                let status = try await gateway.status()
+                #expect(status == 0, "\(gateway.output)")
+            }
+        }
+    }
+
+    @Test func `asked to, it loads the routes of its file anew, and a file with mistakes changes nothing`()
+        async throws
+    {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "old")
+        } _: { old in
+            try await ScriptedOrigin.answering { _ in
+                answer("200 OK", [], "new")
+            } _: { new in
+                try await Self.expectReload(from: old.url, to: new.url)
+            }
+        }
+    }
+
+    private static func expectReload(from old: String, to new: String) async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID().uuidString).yaml")
+        func write(_ lines: String...) throws { try Data(lines.joined(separator: "\n").utf8).write(to: file) }
+        defer { try? FileManager.default.removeItem(at: file) }
+        let port = try await ProgramProcess.freePort()
+        let settings = ["listen: 127.0.0.1:\(port)", "connect-timeout: 60s"].joined(separator: "\n")
+        try write(settings, "origin: \(old)")
+        try await ProgramProcess.run("larder", ["serve", "--config", file.path]) { gateway in
+            try await gateway.listens(on: port)
+            #expect(try await Wire.send("GET", "/a", to: port).text == "old")
+            try write(settings, "origin: \(new)", "no-such-setting: 1")
+            gateway.signal(SIGHUP)
+            try await eventually("it says so: \(gateway.output)") {
+                gateway.output.contains("The routes stay as they were")
+            }
+            #expect(gateway.output.contains("\(file.path):4:1: "))
+            #expect(try await Wire.send("GET", "/b", to: port).text == "old")
+            try write(settings, "origin: \(new)")
+            gateway.signal(SIGHUP)
+            try await eventually("it loads them: \(gateway.output)") {
+                gateway.output.contains("The routes are loaded anew")
+            }
+            #expect(try await Wire.send("GET", "/c", to: port).text == "new")
+            gateway.signal(SIGTERM)
+            let status = try await gateway.status()
+            #expect(status == 0)
+        }
+    }
+
+    @Test(arguments: [
+        (["serve"], EX_CONFIG),
+        (["serve", "--origin", "ftp://127.0.0.1"], EX_CONFIG),
+        (["serve", "--origin", "http://127.0.0.1:9", "--listen", "nowhere"], EX_CONFIG),
+        (["serve", "--origin", "http://127.0.0.1:9", "--config", "/no/such/file.yaml"], EX_NOINPUT),
+        (
+            [
+                "serve", "--origin", "http://127.0.0.1:9", "--certificate", "/no/such.crt", "--private-key",
+                "/no/such.key",
+            ], EX_CONFIG
+        ),
+        (["serve", "--origin", "http://127.0.0.1:9", "--origin-ca", "/no/such.crt"], EX_CONFIG),
+    ]) func `what it cannot start with is one line, and the status says wrong configuration`(
+        _ arguments: [String],
+        _ expected: Int32
+    ) async throws {
+        try await ProgramProcess.run("larder", arguments) { gateway in
+            let status = try await gateway.status()
+            #expect(status == expected)
+            let output = gateway.output
+            #expect(output.hasPrefix("larder: ") && output.count { $0 == "\n" } == 1, "\(output)")
+        }
+    }
+
+    @Test func `a port in use is said in one line, and the status says unavailable`() async throws {
+        let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(taken.localAddress?.port)
+        let arguments = ["serve", "--origin", "http://127.0.0.1:9", "--listen", "127.0.0.1:\(port)"]
+        try await ProgramProcess.run("larder", arguments) { gateway in
+            let status = try await gateway.status()
+            #expect(status == EX_UNAVAILABLE)
+            let lines = gateway.output.split(separator: "\n").filter { $0.hasPrefix("larder: ") }
+            #expect(lines.count == 1 && lines[0].hasPrefix("larder: cannot listen on 127.0.0.1:\(port): "))
+        }
+        try await taken.close()
+    }
+
+    @Test(arguments: [["--help"], ["serve", "--help"], ["help"]]) func `it explains itself`(
+        _ arguments: [String]
+    ) async throws {
+        try await ProgramProcess.run("larder", arguments) { program in
+            let status = try await program.status()
+            #expect(status == 0 && program.output.contains("USAGE: larder"))
+        }
+    }
+
+    @Test func `it says which version it is`() async throws {
+        try await ProgramProcess.run("larder", ["--version"]) { program in
+            let status = try await program.status()
+            let words = program.output.split(whereSeparator: \.isWhitespace)
+            #expect(status == 0 && words.count == 2 && words[0] == "larder")
+        }
+    }
+}

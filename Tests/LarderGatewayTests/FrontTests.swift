@@ -1,0 +1,213 @@
+import AsyncHTTPClient
+import HTTPTypes
+import LarderRules
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHPACK
+import NIOHTTP1
+import NIOSSL
+import Testing
+
+/// What clients speak with the gateway where it has a certificate.
+@Suite(.timeLimit(.minutes(3))) struct FrontTests {
+    /// A gateway with a certificate before an origin that answers every request.
+    static func run(
+        _ answer: @escaping @Sendable (ScriptedOrigin.Received) async throws -> String,
+        _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
+    ) async throws {
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.answering(answer) { origin in
+                try await RunningGateway.run(before: origin.url) {
+                    $0.certificate = .init(certificate)
+                } _: { gateway in
+                    try await test(gateway, origin)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [HTTPVersion.http1_1, .http2]) func `both versions are spoken over TLS`(
+        _ version: HTTPVersion
+    ) async throws {
+        try await Self.run { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.fields[.xForwardedProto] ?? "")
+        } _: { gateway, origin in
+            var configuration = HTTPClient.Configuration()
+            configuration.httpVersion = version == .http2 ? .automatic : .http1Only
+            configuration.tlsConfiguration = .makeClientConfiguration()
+            configuration.tlsConfiguration?.certificateVerification = .none
+            try await HTTPClient.withHTTPClient(configuration: configuration) { client in
+                let request = HTTPClientRequest(url: "https://127.0.0.1:\(gateway.port)/a")
+                for isHit in [false, true] {
+                    let response = try await client.execute(request, timeout: .seconds(60))
+                    #expect(response.version == version && response.status == .ok)
+                    #expect(response.headers.first(name: "Cache-Status")?.contains("; hit") == isHit)
+                    #expect(String(buffer: try await response.body.collect(upTo: 1_000)) == "https")
+                }
+            }
+            #expect(origin.requests.count == 1)
+        }
+    }
+
+    @Test func `by HTTP/2 field names are in lower case, and each Set-Cookie has its line`() async throws {
+        try await Self.run { _ in
+            answer(
+                "200 OK",
+                [
+                    "Set-Cookie: a=1", "SET-COOKIE: b=2; Path=/", "X-Mixed-Case: Kept", "Connection: keep-alive, X-Hop",
+                    "Keep-Alive: timeout=5", "X-Hop: 1",
+                ],
+                "body"
+            )
+        } _: { gateway, _ in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                let response = try await wire.send("GET", "/a")
+                #expect(response.status == "200" && response.text == "body")
+                #expect(response.fields["set-cookie"] == ["a=1", "b=2; Path=/"])
+                #expect(response.fields["x-mixed-case"] == ["Kept"])
+                for name in response.fields.map(\.name) { #expect(name == name.lowercased()) }
+                for name in ["connection", "keep-alive", "x-hop", "transfer-encoding"] {
+                    #expect(!response.fields.contains(name: name), "\(name)")
+                }
+            }
+        }
+    }
+
+    @Test func `a cookie that came in parts is one field for the origin`() async throws {
+        try await Self.run { _ in
+            answer()
+        } _: { gateway, origin in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                _ = try await wire.send("GET", "/a", [("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")])
+            }
+            #expect(origin.requests.first?.fields[values: .cookie] == ["a=1; b=2; c=3"])
+        }
+    }
+
+    @Test func `a Host that is not the authority is refused`() async throws {
+        try await Self.run { _ in
+            answer()
+        } _: { gateway, origin in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                let refusal = try await wire.send("GET", "/a", [("host", "evil.example")])
+                #expect(refusal.status == "400")
+                #expect(try await wire.send("GET", "/a", [("host", "LOCALHOST")]).status == "200")
+            }
+            #expect(origin.requests.count == 1)
+        }
+    }
+
+    /// What the origin saw of a request without a length.
+    @Test(arguments: ["GET", "DELETE", "POST", "PUT", "PATCH"], ["", "content"])
+    func `content without a length reaches the origin, and none is none`(
+        _ method: String,
+        _ body: String
+    ) async throws {
+        let bodies = NIOLockedValueBox<[String]>([])
+        try await Self.run { request in
+            bodies.withLockedValue { $0.append(request.body) }
+            return answer("200 OK", ["Cache-Control: max-age=60"], request.body)
+        } _: { gateway, origin in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                for _ in 0..<2 {
+                    let response = try await wire.stream { stream in
+                        try await stream.send(method, "/a", ends: body.isEmpty)
+                        if !body.isEmpty { try await stream.send(ByteBuffer(string: body), ends: true) }
+                        return try await stream.answer()
+                    }
+                    #expect(response.status == "200" && response.text == body, "\(response)")
+                }
+            }
+            let request = try #require(origin.requests.first)
+            #expect(bodies.withLockedValue { $0.allSatisfy { $0 == body } })
+            #expect((request.fields[.transferEncoding] == "chunked") == !body.isEmpty)
+            #expect(request.fields[.contentLength] == (body.isEmpty && method.hasPrefix("P") ? "0" : nil))
+            // A GET with content is no question to a cache.
+            #expect(origin.requests.count == (method == "GET" && body.isEmpty ? 1 : 2))
+        }
+    }
+
+    @Test func `content with a length keeps it`() async throws {
+        try await Self.run { request in
+            answer("200 OK", [], request.body)
+        } _: { gateway, origin in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                let response = try await wire.stream { stream in
+                    try await stream.send("POST", "/a", [("content-length", "7")], ends: false)
+                    try await stream.send(ByteBuffer(string: "con"))
+                    try await stream.send(ByteBuffer(string: "tent"), ends: true)
+                    return try await stream.answer()
+                }
+                #expect(response.text == "content")
+            }
+            #expect(origin.requests.first?.fields[.contentLength] == "7")
+        }
+    }
+
+    @Test func `a stream that is broken off is not whole for the origin, and the next is served`() async throws {
+        let ends = NIOLockedValueBox<[String]>([])
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.run { connection in
+                while let request = try await connection.head() {
+                    guard request.method == "POST" else { return try await connection.send(answer()) }
+                    do {
+                        try await connection.content(of: request) { _ in }
+                        ends.withLockedValue { $0.append("whole") }
+                    } catch {
+                        ends.withLockedValue { $0.append("broken off") }
+                        throw error
+                    }
+                }
+            } _: { origin in
+                try await RunningGateway.run(before: origin.url) {
+                    $0.certificate = .init(certificate)
+                } _: { gateway in
+                    try await HTTP2Wire.open(to: gateway.port) { wire in
+                        try await wire.stream { stream in
+                            try await stream.send("POST", "/a", ends: false)
+                            try await stream.send(ByteBuffer(string: "some"))
+                            try await eventually("the origin is asked") { origin.requests.count == 1 }
+                            try await stream.cancel()
+                        }
+                        try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
+                        #expect(try await wire.send("GET", "/b").status == "200")
+                    }
+                    #expect(ends.withLockedValue { $0 } == ["broken off"])
+                }
+            }
+        }
+    }
+
+    @Test func `an origin may answer a stream before it has the whole`() async throws {
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.run { connection in
+                guard let request = try await connection.head() else { return }
+                try await connection.send(answer("413 Content Too Large", ["Connection: close"], request.method))
+            } _: { origin in
+                try await RunningGateway.run(before: origin.url) {
+                    $0.certificate = .init(certificate)
+                } _: { gateway in
+                    try await HTTP2Wire.open(to: gateway.port) { wire in
+                        for _ in 0..<20 {
+                            try await wire.stream { stream in
+                                try await stream.send("POST", "/a", ends: false)
+                                #expect(try await stream.head().first(name: ":status") == "413")
+                                try await stream.send(ByteBuffer(string: "the rest"), ends: true)
+                                #expect(try await stream.part().map { String(buffer: $0) } == "POST")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension GatewaySettings.Certificate {
+    init(_ files: Certificate) { self.init(certificate: files.certificate, privateKey: files.privateKey) }
+}
+
+extension HTTPField.Name {
+    static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto")!
+}

@@ -1,0 +1,108 @@
+import Larder
+import LarderRedis
+import LarderTesting
+import NIOConcurrencyHelpers
+import RedisClient
+import Testing
+
+/// Two gateways that keep in one place.
+@Suite(.timeLimit(.minutes(5))) struct SharedStoreTests {
+    private static let rounds = 200
+
+    /// Runs two gateways on one Redis, before one origin whose answers are numbered, and of several parts.
+    private static func run(
+        _ framing: @escaping @Sendable (String) -> [String],
+        _ test: @Sendable (RunningGateway, RunningGateway, ScriptedOrigin) async throws -> Void
+    ) async throws {
+        let version = NIOLockedValueBox(0)
+        try await RedisProcess.run { redis in
+            try await ScriptedOrigin.run { connection in
+                while let request = try await connection.request() {
+                    if request.method == "POST" {
+                        version.withLockedValue { $0 += 1 }
+                        try await connection.send(answer("200 OK", [], "done"))
+                        continue
+                    }
+                    let body = "version \(version.withLockedValue { $0 }) of \(request.target)"
+                    let parts = framing(body)
+                    for part in parts { try await connection.send(part) }
+                }
+            } _: { origin in
+                func store() throws -> RedisStore {
+                    try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+                }
+                let (first, second) = (try store(), try store())
+                try await RunningGateway.run(before: origin.url, store: first) { one in
+                    try await RunningGateway.run(before: origin.url, store: second) { other in
+                        try await eventually("Redis is met") { first.isAvailable && second.isAvailable }
+                        try await test(one, other, origin)
+                    }
+                }
+            }
+        }
+    }
+
+    private static let framings: [@Sendable (String) -> [String]] = [
+        { body in
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+            return [head, String(body.prefix(5)), String(body.dropFirst(5))]
+        },
+        { body in
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=600\r\nTransfer-Encoding: chunked\r\n\r\n"
+            let parts: [Substring] = [body.prefix(5), body.dropFirst(5), ""]
+            return [head] + parts.map { "\(String($0.utf8.count, radix: 16))\r\n\($0)\r\n" }
+        },
+    ]
+
+    @Test(arguments: [0, 1]) func `a fill is seen by the other as soon as its last byte is`(
+        _ framing: Int
+    ) async throws {
+        try await Self.run(Self.framings[framing]) { one, other, origin in
+            try await Wire.open(to: one.port) { first in
+                try await Wire.open(to: other.port) { second in
+                    for round in 0..<Self.rounds {
+                        try await first.send("GET", "/\(round)")
+                        let filled = try await first.answer()
+                        try await second.send("GET", "/\(round)")
+                        let hit = try await second.answer()
+                        #expect(filled.text == "version 0 of /\(round)" && !filled.isHit)
+                        #expect(hit.text == filled.text && hit.isHit, "\(round): \(hit.cacheStatus)")
+                    }
+                    #expect(origin.requests.count == Self.rounds)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [0, 1]) func `an invalidation is seen by the other as soon as its answer is`(
+        _ framing: Int
+    ) async throws {
+        try await Self.run(Self.framings[framing]) { one, other, _ in
+            try await Wire.open(to: one.port) { first in
+                try await Wire.open(to: other.port) { second in
+                    for round in 1...Self.rounds {
+                        try await second.send("GET", "/a")
+                        #expect(try await second.answer().text == "version \(round - 1) of /a")
+                        try await first.send("POST", "/a", body: "new")
+                        #expect(try await first.answer().text == "done")
+                        try await second.send("GET", "/a")
+                        let fresh = try await second.answer()
+                        #expect(fresh.text == "version \(round) of /a" && !fresh.isHit, "\(round)")
+                        try await first.send("GET", "/a")
+                        let hit = try await first.answer()
+                        #expect(hit.text == "version \(round) of /a" && hit.isHit, "\(round): \(hit.cacheStatus)")
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension RedisStore.Options {
+    /// Gives Redis all the time that a busy machine may take.
+    fileprivate static var patient: RedisStore.Options {
+        var options = RedisStore.Options()
+        options.timeout = .seconds(30)
+        return options
+    }
+}

@@ -1,0 +1,109 @@
+import HTTPTypes
+import LarderRules
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+/// Content on its way to an origin.
+@Suite(.timeLimit(.minutes(3))) struct UploadTests {
+    @Test func `an origin may answer before it has the whole, and the connection goes on`() async throws {
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.head() {
+                if request.method == "POST" {
+                    return try await connection.send(answer("413 Content Too Large", ["Connection: close"], "no"))
+                }
+                try await connection.send(answer("200 OK", [], request.method))
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    for _ in 0..<20 {
+                        try await wire.send("POST", "/a", ["Content-Length: 10"])
+                        let refusal = try await wire.answer()
+                        #expect(refusal.status == 413 && refusal.text == "no")
+                        try await wire.send(bytes: Array("0123456789".utf8))
+                        try await wire.send("GET", "/b")
+                        let next = try await wire.answer()
+                        #expect(next.status == 200 && next.text == "GET")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [["Content-Length: 10"], ["Transfer-Encoding: chunked"]])
+    func `what a client breaks off is not whole for the origin`(_ framing: [String]) async throws {
+        let ends = NIOLockedValueBox<[String]>([])
+        try await ScriptedOrigin.run { connection in
+            guard let request = try await connection.head() else { return }
+            do {
+                var count = 0
+                try await connection.content(of: request) { count += $0.readableBytes }
+                ends.withLockedValue { $0.append("whole: \(count)") }
+            } catch {
+                ends.withLockedValue { $0.append("broken off") }
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    try await wire.send("POST", "/a", framing)
+                    try await wire.send(bytes: Array(framing[0].hasPrefix("C") ? "12345".utf8 : "5\r\n12345\r\n".utf8))
+                    try await eventually("the origin is asked") { origin.requests.count == 1 }
+                }
+                try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
+                #expect(ends.withLockedValue { $0 } == ["broken off"])
+            }
+        }
+    }
+
+    @Test func `content may take longer than an answer may`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.body)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                $0.responseTimeout = .milliseconds(300)
+            } _: { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    try await wire.send("POST", "/a", ["Content-Length: 10"])
+                    try await eventually("the origin is asked") { origin.requests.count == 1 }
+                    let start = ContinuousClock.now
+                    try await eventually("an answer would be late") { ContinuousClock.now - start > .seconds(1) }
+                    try await wire.send(bytes: Array("0123456789".utf8))
+                    #expect(try await wire.answer().text == "0123456789")
+                }
+            }
+        }
+        // The time for the answer begins with the end of the content.
+        try await ScriptedOrigin.run { connection in
+            _ = try await connection.request()
+            await gate.pass()
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                $0.responseTimeout = .milliseconds(300)
+            } _: { gateway in
+                let late = try await gateway.send("POST", "/a", body: "0123456789")
+                #expect(late.status == 504)
+                gate.open()
+            }
+        }
+    }
+
+    @Test(arguments: ["100-continue", "100-Continue"])
+    func `who asks first whether to send is told to`(_ expectation: String) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.body + (request.fields[.expect] ?? ""))
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    try await wire.send("PUT", "/a", ["Content-Length: 5", "Expect: \(expectation)"])
+                    #expect(try await wire.head().status == 100)
+                    try await wire.send(bytes: Array("whole".utf8))
+                    let response = try await wire.answer()
+                    #expect(response.status == 200 && response.text == "whole")
+                }
+            }
+        }
+    }
+}
