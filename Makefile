@@ -2,7 +2,8 @@
 
 SWIFT ?= swift
 
-.PHONY: help run test test-core test-redis test-tsan bench bench-faults tools format
+.PHONY: help run run-gateway test test-core test-redis test-tsan bench bench-gateway bench-faults bench-tools tools
+.PHONY: format
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -10,6 +11,16 @@ help: ## what there is
 run: ## build the release product and serve the example API on 127.0.0.1:8080
 	$(SWIFT) build -c release --product larder-demo
 	exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
+
+run-gateway: ## the example API on port 9000, and the gateway in front of it on http://127.0.0.1:8000
+	$(SWIFT) build -c release --product larder-demo
+	$(SWIFT) build -c release --product larder
+	@bin="$$($(SWIFT) build -c release --show-bin-path)"; \
+	PORT=9000 "$$bin/larder-demo" & demo=$$!; \
+	"$$bin/larder" serve --config Examples/larder.yaml & gateway=$$!; \
+	trap 'kill $$gateway $$demo 2>/dev/null' INT TERM; \
+	wait $$gateway; code=$$?; trap - INT TERM; \
+	kill $$gateway $$demo 2>/dev/null; wait; exit $$code
 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
 # tests start servers of their own, so the link is all they need.
@@ -36,10 +47,18 @@ test-tsan: tools ## the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --skip 'MemoryTests|TidyTests'
 
 # Without debugging information, which valgrind 3.19 cannot read.
-bench: tools ## what hits cost beside the bare route, in instructions (valgrind) and processor time
+bench: tools bench-tools ## what hits cost, beside the bare route and beside nginx and Varnish
 	@command -v valgrind >/dev/null || { echo "make bench needs valgrind" >&2; exit 1; }
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks"
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" gateway
+
+bench-gateway: bench-tools ## what hits of the gateway cost beside those of nginx and Varnish, in processor time
+	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
+	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" gateway
+
+bench-tools: # nginx and Varnish, which only the benchmarks need
+	@Benchmarks/fetch-proxies.sh .build-proxies
 
 bench-faults: tools ## what requests wait for a Redis that fails
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S

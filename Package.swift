@@ -87,7 +87,7 @@ let package = Package(
         ),
         .target(
             name: "LarderExplaining",
-            dependencies: ["HTTPCaching", httpTypes],
+            dependencies: ["Larder", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .target(
@@ -98,7 +98,7 @@ let package = Package(
         .testTarget(
             name: "HTTPCachingTests",
             dependencies: [
-                "HTTPCaching", httpTypes,
+                "HTTPCaching", "LarderTesting", httpTypes,
                 .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
             ],
             swiftSettings: settings
@@ -130,7 +130,7 @@ let package = Package(
         ),
         .testTarget(
             name: "LarderExplainingTests",
-            dependencies: ["LarderExplaining", "HTTPCaching", httpTypes],
+            dependencies: ["LarderExplaining", "Larder", "LarderTesting", "HTTPCaching", httpTypes],
             swiftSettings: settings
         ),
         .testTarget(name: "TidyTests", swiftSettings: settings),
@@ -206,7 +206,7 @@ if !coreOnly {
             dependencies: [
                 "LarderGateway", "LarderRules", "LarderExplaining", "Larder", "HTTPCaching", httpTypes, nioCore,
                 logging,
-                lifecycle, asyncHTTPClient,
+                lifecycle, nioHTTP1, asyncHTTPClient,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -19,6 +19,8 @@ let package = Package(
                 .product(name: "Larder", package: "larder"),
                 .product(name: "LarderHummingbird", package: "larder"),
                 .product(name: "LarderRedis", package: "larder"),
+                // The program: it is measured as it is, and lies beside this one.
+                .product(name: "larder", package: "larder"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),

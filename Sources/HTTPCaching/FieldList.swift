@@ -89,8 +89,8 @@ public struct FieldList: Sequence, Sendable {
 
 /// A directive of `Cache-Control`: "Cache directives are identified by a token, to be compared case-insensitively, and
 /// have an optional argument that can use both token and quoted-string syntax" (RFC 9111 §5.2).
-struct Directive {
-    enum Argument: Equatable {
+package struct Directive {
+    package enum Argument: Equatable, Sendable {
         case none
         /// The argument, without its quotes.
         case text(String)
@@ -99,10 +99,10 @@ struct Directive {
     }
 
     /// The name in lower case: the token that the directive starts with.
-    let name: String
-    let argument: Argument
+    package let name: String
+    package let argument: Argument
 
-    init(_ member: Substring) {
+    package init(_ member: Substring) {
         let bytes = member.utf8
         let endOfName = bytes.firstIndex { !ASCII.isToken($0) } ?? bytes.endIndex
         self.name = member[..<endOfName].lowercasedASCII
@@ -120,7 +120,7 @@ struct Directive {
     }
 
     /// The argument as a number of seconds, nil where it is none.
-    var seconds: Duration? {
+    package var seconds: Duration? {
         guard case .text(let text) = self.argument else { return nil }
         return DeltaSeconds.parse(text)
     }

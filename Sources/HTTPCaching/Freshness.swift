@@ -1,23 +1,37 @@
-import HTTPTypes
+package import HTTPTypes
 
 /// The calculation of age and freshness lifetime (RFC 9111 §4.2), in nanoseconds.
-struct Freshness {
+package struct Freshness {
     let response: HTTPResponse
     let directives: ResponseDirectives
     let rules: CachingRules
     let requestedAt: Timestamp
     let respondedAt: Timestamp
 
+    package init(
+        response: HTTPResponse,
+        directives: ResponseDirectives,
+        rules: CachingRules,
+        requestedAt: Timestamp,
+        respondedAt: Timestamp
+    ) {
+        self.response = response
+        self.directives = directives
+        self.rules = rules
+        self.requestedAt = requestedAt
+        self.respondedAt = respondedAt
+    }
+
     private var fields: HTTPFields { self.response.headerFields }
 
     /// When the response was made by its own account. "A recipient with a clock that receives a response message
     /// without a Date header field MUST record the time it was received"; one "with an invalid Date header field value
     /// MAY replace that value with the time that response was received" (RFC 9110 §6.6.1).
-    private var date: Timestamp {
+    package var date: Timestamp {
         self.fields.date(.date, now: self.respondedAt) ?? self.respondedAt
     }
 
-    var lifetimes: Lifetimes {
+    package var lifetimes: Lifetimes {
         let (lifetime, source) = self.freshnessLifetime
         let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
         // The age that a response arrives with is its own word, too.
@@ -62,8 +76,8 @@ struct Freshness {
         }
     }
 
-    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a guess
-    /// (RFC 9111 §4.2.1).
+    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a
+    /// guess (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
         if let lifetime = self.forcedLifetime { return (lifetime, .rules) }
         if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }
@@ -94,20 +108,28 @@ struct Freshness {
     ///     corrected_age_value = age_value + response_delay;
     ///     corrected_initial_age = max(apparent_age, corrected_age_value);
     private var correctedInitialAge: Int64 {
-        // Date has whole seconds only, cut off: the fraction of a second that has passed since says nothing.
-        let apparentSeconds = max(0, self.respondedAt.secondsSinceEpoch - self.date.secondsSinceEpoch)
-        let apparentAge = Duration.seconds(apparentSeconds).saturatedNanoseconds
-        let responseDelay = max(0, self.respondedAt.nanoseconds(since: self.requestedAt))
-        let (corrected, overflow) = self.ageValue.addingReportingOverflow(responseDelay)
-        return max(apparentAge, overflow ? .max : corrected)
+        let (corrected, overflow) = self.ageValue.saturatedNanoseconds
+            .addingReportingOverflow(self.responseDelay.saturatedNanoseconds)
+        return max(self.apparentAge.saturatedNanoseconds, overflow ? .max : corrected)
+    }
+
+    /// The time from `Date` to the arrival. Date has whole seconds only, cut off: the fraction of a second that has
+    /// passed since says nothing.
+    package var apparentAge: Duration {
+        .seconds(max(0, self.respondedAt.secondsSinceEpoch - self.date.secondsSinceEpoch))
+    }
+
+    /// How long the response was under way, at most.
+    package var responseDelay: Duration {
+        .nanoseconds(max(0, self.respondedAt.nanoseconds(since: self.requestedAt)))
     }
 
     /// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field
     /// value, discarding subsequent ones. If the field value (after discarding additional members, as per above) is
     /// invalid (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field." (RFC
     /// 9111 §5.1)
-    private var ageValue: Int64 {
-        guard let member = FieldList.members(of: .age, in: self.fields).first else { return 0 }
-        return DeltaSeconds.parse(member)?.saturatedNanoseconds ?? 0
+    package var ageValue: Duration {
+        guard let member = FieldList.members(of: .age, in: self.fields).first else { return .zero }
+        return DeltaSeconds.parse(member) ?? .zero
     }
 }

@@ -91,11 +91,33 @@ public struct SelectingFields: Hashable, Sendable {
             let members = lines.flatMap { FieldList($0.value).map { self.mediaRange($0) } }
             return Array(members.joined(separator: ",").utf8)
         default:
-            // Of a field we do not know, only the lines are combined, with the separator that senders use, and as the
-            // bytes they are.
-            let separator = name == .cookie ? "; " : ", "
-            return Array(lines.map { $0.withUnsafeBytesOfValue { Array($0) } }.joined(separator: separator.utf8))
+            // Of a field we do not know, the bytes count as they are, but for the whitespace around commas: whatever
+            // combines lines puts some there or not, and a list may have it. Cookies are no list.
+            let values = Array(lines.map { $0.withUnsafeBytesOfValue { Array($0) } })
+            return name == .cookie
+                ? Array(values.joined(separator: "; ".utf8)) : self.withoutSpaceAroundCommas(values)
         }
+    }
+
+    /// The lines of a field joined by commas, with no whitespace around any comma outside of a quoted string.
+    private static func withoutSpaceAroundCommas(_ lines: [[UInt8]]) -> [UInt8] {
+        var text: [UInt8] = []
+        for (place, line) in lines.enumerated() {
+            if place > 0 { text.append(ASCII.comma) }
+            var isQuoted = false
+            var isPair = false
+            var isAtStart = true
+            for byte in line {
+                let separates = byte == ASCII.comma && !isQuoted
+                if separates { text.dropTrailingWhitespace() }
+                if !isAtStart || !ASCII.isWhitespace(byte) { text.append(byte) }
+                isAtStart = separates || isAtStart && ASCII.isWhitespace(byte)
+                if byte == ASCII.quote, !isPair { isQuoted.toggle() }
+                isPair = isQuoted && byte == ASCII.backslash && !isPair
+            }
+            if !isQuoted { text.dropTrailingWhitespace() }
+        }
+        return text
     }
 
     /// The parts of a member between semicolons outside of quotes, without whitespace around them.
@@ -123,5 +145,11 @@ public struct SelectingFields: Hashable, Sendable {
                 text.appendPercentEncoded(byte)
             }
         }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func dropTrailingWhitespace() {
+        while let last = self.last, ASCII.isWhitespace(last) { self.removeLast() }
     }
 }

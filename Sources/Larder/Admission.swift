@@ -1,9 +1,9 @@
 import HTTPCaching
-import HTTPTypes
+package import HTTPTypes
 
 /// What the cache does with a request, before it looks anything up.
 @usableFromInline
-enum Admission: Sendable {
+package enum Admission: Sendable {
     /// Look for an answer, and fetch one where there is none.
     case lookUp(Inquiry)
     /// Pass the request on, and leave the store alone.
@@ -13,7 +13,7 @@ enum Admission: Sendable {
 
     /// Decides about a request.
     /// - Parameter user: who the answer is for; nil where the policy keeps no users apart, or the request has none.
-    static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> Admission {
+    package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> Admission {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
         guard request.method == .get || request.method == .head else {
@@ -74,15 +74,15 @@ public enum PassReason: String, Sendable, CaseIterable {
 
 /// A request that the cache may answer, with all that its answer depends on.
 @usableFromInline
-struct Inquiry: Sendable {
-    let request: HTTPRequest
+package struct Inquiry: Sendable {
+    package let request: HTTPRequest
     let directives: RequestDirectives
     /// Whether the request has conditions that a stored response can answer.
     let isConditional: Bool
     /// Whether the request is a GET for a range.
     let hasRange: Bool
     let hasAuthorization: Bool
-    let address: CacheAddress
+    package let address: CacheAddress
     let policy: CachePolicy
 
     var isHead: Bool { request.method == .head }

@@ -137,7 +137,10 @@ extension Cache {
                 record(.hit(inquiry.address.key, .fresh))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))
             case .serveStale(let entry, let reason):
-                if reason == .whileRevalidating { refresh(entry, for: inquiry, after: lookup, from: origin) }
+                // Nobody who wants an answer of caches alone makes one ask.
+                if reason == .whileRevalidating, !inquiry.directives.onlyIfCached {
+                    refresh(entry, for: inquiry, after: lookup, from: origin)
+                }
                 record(.hit(inquiry.address.key, .stale))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
             case .ask(let reason, let kept):

@@ -1,5 +1,5 @@
 import HTTPCaching
-import HTTPTypes
+package import HTTPTypes
 
 /// Asking a server whether what is kept is still good (RFC 9111 §4.3).
 extension Fetch {
@@ -15,14 +15,9 @@ extension Fetch {
         return request
     }
 
-    /// What is kept, where a server can be asked about it. "A recipient MUST ignore all received preconditions if its
-    /// response to the same request without those conditions […] would have been a status code other than a 2xx
-    /// (Successful) or 412 (Precondition Failed)" (RFC 9110 §13.2.1).
+    /// What is kept, where a server can be asked about it.
     private var validatable: CacheEntry? {
-        guard inquiry.policy.asking == .server, let kept, kept.head.status.kind == .successful,
-            Revalidation.hasValidator(kept.head.headerFields)
-        else { return nil }
-        return kept
+        kept.flatMap { inquiry.policy.canValidate($0.head) ? $0 : nil }
     }
 
     /// What an answer says about what was asked.
@@ -82,6 +77,15 @@ extension Fetch {
             give(entry(Lifetimes(expiredAt: reception.at)), .validated(status: status, notStored))
             return .nothing(since: birth)
         }
+    }
+}
+
+extension CachePolicy {
+    /// Whether a server can be asked about a stored response. "A recipient MUST ignore all received preconditions if
+    /// its response to the same request without those conditions […] would have been a status code other than a 2xx
+    /// (Successful) or 412 (Precondition Failed)" (RFC 9110 §13.2.1).
+    package func canValidate(_ stored: HTTPResponse) -> Bool {
+        asking == .server && stored.status.kind == .successful && Revalidation.hasValidator(stored.headerFields)
     }
 }
 

@@ -113,7 +113,9 @@ extension Serving {
             )
         )
         for name in policy.rules.tagFields { stored.headerFields[name] = nil }
-        stored.headerFields[.contentLength] = String(body.readableBytes)
+        // "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx
+        // (Informational) or 204 (No Content)." (RFC 9110 §8.6)
+        stored.headerFields[.contentLength] = head.status == .noContent ? nil : String(body.readableBytes)
         if policy.makesEntityTags, !stored.headerFields.contains(.eTag) {
             stored.headerFields[.eTag] = entityTag(of: body)
         }

@@ -7,7 +7,7 @@ struct LarderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder",
         abstract: "A response cache in front of any API.",
-        subcommands: [Serve.self]
+        subcommands: [Serve.self, Check.self, Explain.self]
     )
 
     static func main() async {

@@ -37,9 +37,10 @@ public struct GatewayConfiguration: Sendable {
         environment: [String: String],
         options: [String: String] = [:]
     ) throws(ConfigurationMistakes) {
-        guard let origin = OriginAddress(options["origin"] ?? environment["LARDER_ORIGIN"] ?? "") else {
-            throw ConfigurationMistakes([Mistake(at: .nowhere, "origin is missing")])
-        }
-        self.init(settings: GatewaySettings(origin: origin))
+        let reading = GatewayReading(file, environment, options)
+        guard reading.mistakes.isEmpty else { throw ConfigurationMistakes(reading.mistakes) }
+        self.settings = reading.settings
+        self.routes = reading.table
+        self.warnings = reading.warnings
     }
 }

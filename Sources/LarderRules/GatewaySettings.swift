@@ -3,8 +3,8 @@ public import Logging
 
 /// How the gateway runs: what holds for all of its routes.
 ///
-/// Each setting has one name wherever it is given: `memory-limit` in the file, `LARDER_MEMORY_LIMIT` in the environment,
-/// `--memory-limit` on the command line. The command line beats the environment, and that the file.
+/// Each setting has one name wherever it is given: `memory-limit` in the file, `LARDER_MEMORY_LIMIT` in the
+/// environment, `--memory-limit` on the command line. The command line beats the environment, and that the file.
 public struct GatewaySettings: Sendable {
     /// Where responses are kept.
     public enum Store: Hashable, Sendable, CustomStringConvertible {

@@ -27,9 +27,7 @@ public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The line of the file; nil where it does not stand in one.
-    public var line: Int? {
-        if case .file(_, let line, _) = place { line } else { nil }
-    }
+    public var line: Int? { place.line }
 
     /// The column in the line; nil where it does not stand in a file.
     public var column: Int? {
@@ -57,10 +55,10 @@ public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Mistake: Comparable {
-    /// Files first, in the order of their lines.
+    /// Files first, in the order of their lines; then by name.
     public static func < (left: Mistake, right: Mistake) -> Bool {
-        (left.rank, left.line ?? 0, left.column ?? 0, left.message)
-            < (right.rank, right.line ?? 0, right.column ?? 0, right.message)
+        (left.rank, left.line ?? 0, left.column ?? 0, left.description)
+            < (right.rank, right.line ?? 0, right.column ?? 0, right.description)
     }
 
     private var rank: Int {
@@ -81,4 +79,11 @@ public struct ConfigurationMistakes: Error, Hashable, Sendable, CustomStringConv
     init(_ mistakes: [Mistake]) { self.mistakes = mistakes.sorted() }
 
     public var description: String { mistakes.map(\.description).joined(separator: "\n") }
+}
+
+extension Mistake.Place {
+    /// The line of the file; nil where it is in none.
+    public var line: Int? {
+        if case .file(_, let line, _) = self { line } else { nil }
+    }
 }

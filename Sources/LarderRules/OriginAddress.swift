@@ -24,6 +24,15 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = parts.port ?? (scheme.isSecure ? 443 : 80)
     }
 
+    private init(isSecure: Bool, host: String, port: Int) {
+        self.isSecure = isSecure
+        self.host = host
+        self.port = port
+    }
+
+    /// What stands for an address that could not be read, while the rest of a file is.
+    static let unknown = OriginAddress(isSecure: false, host: "unknown.invalid", port: 80)
+
     /// `http` or `https`.
     public var scheme: String { isSecure ? "https" : "http" }
 

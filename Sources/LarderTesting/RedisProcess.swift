@@ -6,10 +6,6 @@ package import RedisClient
 
 /// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
 public final class RedisProcess: Sendable {
-    public struct Unusable: Error, CustomStringConvertible {
-        public let description: String
-    }
-
     public let port: Int
     public let directory: URL
     private let arguments: [String]
@@ -31,7 +27,7 @@ public final class RedisProcess: Sendable {
         let directory = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        if let names { try makeCertificate(for: names, in: directory) }
+        if let names { _ = try Certificate(for: names, in: directory, named: "redis") }
         let redis = try await started(in: directory, arguments)
         defer { redis.kill() }
         return try await body(redis)
@@ -68,7 +64,7 @@ public final class RedisProcess: Sendable {
     /// Starts the server (again). It may take a moment until it listens.
     public func start() throws {
         let process = Process()
-        process.executableURL = try Self.find("redis-server")
+        process.executableURL = try Tool.find("redis-server")
         process.currentDirectoryURL = directory
         let base = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"]
         let port = arguments.contains("--tls-port") ? ["--port", "0"] : ["--port", "\(port)"]
@@ -91,17 +87,6 @@ public final class RedisProcess: Sendable {
         Foundation.kill(process.processIdentifier, signal)
     }
 
-    private static func find(_ tool: String) throws -> URL {
-        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"
-        for directory in path.split(separator: ":")
-        where FileManager.default.isExecutableFile(atPath: "\(directory)/\(tool)") {
-            return URL(filePath: "\(directory)/\(tool)")
-        }
-        throw Unusable(
-            description: "\(tool) is not installed. These tests need it: make tools"
-        )
-    }
-
     /// The ports that were given to a server of this process.
     private static let taken = NIOLockedValueBox<Set<Int>>([])
 
@@ -117,22 +102,6 @@ public final class RedisProcess: Sendable {
             return port
         }
         throw Unusable(description: "there is no free port")
-    }
-
-    /// Makes a self-signed certificate for names as openssl writes them.
-    private static func makeCertificate(for names: String, in directory: URL) throws {
-        let process = Process()
-        process.executableURL = try find("openssl")
-        process.currentDirectoryURL = directory
-        process.arguments = [
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-keyout", "redis.key", "-out", "redis.crt",
-            "-subj", "/CN=redis", "-addext", "subjectAltName=\(names)",
-        ]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
     }
 }
 

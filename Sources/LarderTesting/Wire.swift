@@ -1,5 +1,5 @@
 public import HTTPTypes
-import NIOCore
+public import NIOCore
 import NIOPosix
 
 /// A connection to a server on this machine that carries what a test writes, byte by byte, and reads what comes back
@@ -82,24 +82,32 @@ public final class Wire {
 
     /// Writes bytes.
     public func send(bytes: [UInt8]) async throws {
-        try await outbound.write(ByteBuffer(bytes: bytes))
+        try await send(ByteBuffer(bytes: bytes))
     }
+
+    /// Writes bytes, as fast as they are taken.
+    public func send(_ bytes: ByteBuffer) async throws { try await outbound.write(bytes) }
 
     /// Reads an answer.
     /// - Parameter hasBody: whether the request was none that is answered by a head alone.
     public func answer(hasBody: Bool = true) async throws -> Answer {
         let (status, fields) = try await head()
-        var body: [UInt8] = []
-        if !hasBody || status == 204 || status == 304 {
-            return Answer(status: status, fields: fields, body: [])
-        } else if fields[.transferEncoding] == "chunked" {
+        return Answer(status: status, fields: fields, body: try await body(after: status, fields, hasBody: hasBody))
+    }
+
+    /// Reads the body of an answer whose head has been read.
+    /// - Parameter hasBody: whether the request was none that is answered by a head alone.
+    public func body(after status: Int, _ fields: HTTPFields, hasBody: Bool = true) async throws -> [UInt8] {
+        guard hasBody, status != 204, status != 304 else { return [] }
+        if fields[.transferEncoding] == "chunked" {
+            var body: [UInt8] = []
             while let chunk = try await chunk() { body += chunk }
-        } else if let length = fields[.contentLength].flatMap({ Int($0) }) {
-            body = try await bytes(length)
-        } else {
+            return body
+        }
+        guard let length = fields[.contentLength].flatMap({ Int($0) }) else {
             throw Failure.nonsense("a body without a length")
         }
-        return Answer(status: status, fields: fields, body: body)
+        return try await bytes(length)
     }
 
     /// Reads the head of an answer.
@@ -133,6 +141,40 @@ public final class Wire {
         var line: [UInt8] = []
         while !line.suffix(2).elementsEqual([13, 10]) { line += try await bytes(1) }
         return String(decoding: line.dropLast(2), as: UTF8.self)
+    }
+
+    /// Reads some bytes as they come; nil where there will be none.
+    public func part() async throws -> ByteBuffer? {
+        guard received.readableBytes == 0 else {
+            defer { received.clear() }
+            return received
+        }
+        return try await inbound.next()
+    }
+
+    /// Reads the content of an answer as it comes.
+    /// - Parameter fields: those of its head, which say where it ends.
+    public func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
+        guard let length = fields[.contentLength].flatMap({ Int($0) }) else {
+            while let size = Int(try await line(), radix: 16) {
+                try await pour(size, body)
+                guard try await line().isEmpty else { throw Failure.nonsense("a chunk longer than it says") }
+                if size == 0 { return }
+            }
+            throw Failure.nonsense("a chunk without a size")
+        }
+        try await pour(length, body)
+    }
+
+    private func pour(_ count: Int, _ body: (ByteBuffer) throws -> Void) async throws {
+        var rest = count
+        while rest > 0 {
+            guard var part = try await part() else { throw Failure.ended }
+            guard let slice = part.readSlice(length: min(rest, part.readableBytes)) else { return }
+            received = part
+            rest -= slice.readableBytes
+            try body(slice)
+        }
     }
 
     private func bytes(_ count: Int) async throws -> [UInt8] {

@@ -1,9 +1,10 @@
 import HTTPCaching
 import HTTPTypes
+import LarderTesting
 import Testing
 
 /// The moment the tests play at: Sun, 06 Nov 1994 08:49:37 GMT.
-let start = Timestamp(secondsSinceEpoch: 784_111_777)
+let start = Scenario.beginning
 
 /// That many seconds after ``start``.
 func at(_ seconds: Int) -> Timestamp {
@@ -14,25 +15,7 @@ extension HTTPFields {
     /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds
     /// after ``start``.
     init(lines: String) {
-        self.init()
-        for line in lines.split(separator: "\n") {
-            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, let name = HTTPField.Name(String(parts[0])) else {
-                Issue.record("not a field: \(line)")
-                continue
-            }
-            self.append(HTTPField(name: name, value: Self.fillDates(parts[1].drop { $0 == " " })))
-        }
-    }
-
-    private static func fillDates(_ value: Substring) -> String {
-        var parts = value.split(separator: "{", omittingEmptySubsequences: false)
-        var text = String(parts.removeFirst())
-        for part in parts {
-            let halves = part.split(separator: "}", maxSplits: 1, omittingEmptySubsequences: false)
-            text += HTTPDate.format(at(Int(halves[0]) ?? 0)) + halves[1]
-        }
-        return text
+        self.init(lines: lines, at: start)
     }
 
     /// The fields as ``init(lines:)`` reads them, sorted, to be compared.

@@ -7,8 +7,8 @@ import Testing
 /// The program as a user starts it.
 @Suite(.timeLimit(.minutes(3))) struct ProcessTests {
     @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
-        let port = try await Self.freePort()
-        try await DemoProcess.run(["PORT": "\(port)"]) { demo in
+        let port = try await ProgramProcess.freePort()
+        try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)"]) { demo in
             try await demo.listens(on: port)
             let posts = [
                 try await Wire.send("GET", "/api/posts/", to: port),
@@ -30,8 +30,8 @@ import Testing
     }
 
     @Test func `asked to end while a request is under way, it answers it first`() async throws {
-        let port = try await Self.freePort()
-        try await DemoProcess.run(["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
+        let port = try await ProgramProcess.freePort()
+        try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
             try await demo.listens(on: port)
             try await Wire.open(to: port) { wire in
                 try await wire.send("POST", "/api/posts/", ["Content-Length: 13"])
@@ -62,7 +62,7 @@ import Testing
         _ environment: [String: String],
         _ line: String
     ) async throws {
-        try await DemoProcess.run(environment) { demo in
+        try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             let status = try await demo.status()
             #expect(status == EX_CONFIG)
             #expect(demo.output == line + "\n")
@@ -73,7 +73,7 @@ import Testing
         let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(taken.localAddress?.port)
-        try await DemoProcess.run(["PORT": "\(port)"]) { demo in
+        try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)"]) { demo in
             let status = try await demo.status()
             #expect(status == EX_UNAVAILABLE)
             let lines = demo.output.split(separator: "\n").filter { $0.hasPrefix("larder-demo: ") }
@@ -84,20 +84,12 @@ import Testing
 
     @Test func `a host that is not there is said in one line, and the status says unavailable`() async throws {
         let environment = ["HOST": "host.invalid", "PORT": "0", "LARDER_ADMIN_TOKEN": "0123456789abcdef"]
-        try await DemoProcess.run(environment) { demo in
+        try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             let status = try await demo.status()
             #expect(status == EX_UNAVAILABLE)
             let lines = demo.output.split(separator: "\n").filter { $0.hasPrefix("larder-demo: ") }
             #expect(lines.count == 1 && lines[0].hasPrefix("larder-demo: cannot listen on host.invalid:0: "))
             #expect(!demo.output.contains("0123456789abcdef"))
         }
-    }
-
-    private static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port
-        try await channel.close()
-        return try #require(port)
     }
 }

@@ -78,7 +78,7 @@ import Testing
         _ environment: [String: String],
         _ end: String
     ) async throws {
-        try await DemoProcess.run(environment) { demo in
+        try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             let status = try await demo.status()
             #expect(status == EX_CONFIG)
             #expect(demo.output.hasPrefix("larder-demo: ") && demo.output.hasSuffix(end))
@@ -89,14 +89,14 @@ import Testing
 
     private static func withDemo(
         on redis: RedisProcess,
-        _ test: @escaping (DemoProcess, Int) async throws -> Void
+        _ test: @escaping (ProgramProcess, Int) async throws -> Void
     ) async throws {
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(channel.localAddress?.port)
         try await channel.close()
         let environment = ["PORT": "\(port)", "REDIS_URL": "redis://127.0.0.1:\(redis.port)"]
-        try await DemoProcess.run(environment) { demo in
+        try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             try await demo.listens(on: port)
             try await test(demo, port)
         }

@@ -25,6 +25,7 @@ struct RunningGateway: Sendable {
         file: String? = nil,
         options: [String: String] = [:],
         clock: WallClock = .system,
+        routes: RouteTable? = nil,
         configure: (inout GatewaySettings) -> Void = { _ in },
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
@@ -36,10 +37,11 @@ struct RunningGateway: Sendable {
             environment: [:],
             options: options
         )
-        if configuration.settings.listen.port == 8000 {
-            configuration.settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
-        }
+        // A busy machine may take its time.
+        configuration.settings.connectTimeout = .seconds(60)
+        configuration.settings.responseTimeout = .seconds(60)
         configure(&configuration.settings)
+        if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
         let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)

@@ -6,18 +6,24 @@
 
     @testable import Larder
 
-    /// What the store says it takes, against what the process grew by.
-    @Suite(.serialized) struct MemoryTests {
+    /// What the store says it takes, against what the process grew by: a process of its own, in which no other test
+    /// takes anything meanwhile.
+    @Suite struct MemoryTests {
         /// The second number of `/proc/self/statm`: resident pages.
         private static func residentBytes() throws -> Int {
             let numbers = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
             return try #require(numbers.count > 1 ? Int(numbers[1]) : nil) * 4_096
         }
 
-        @Test(arguments: [40, 1_000]) func `the charge covers what the process grew by`(_ size: Int) async throws {
+        @Test func `the charge covers what the process grew by`() async {
+            await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 40) }
+            await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 1_000) }
+        }
+
+        static func checkCharge(ofBodies size: Int) async throws {
             let clock = ManualClock()
             let store = MemoryStore(limit: .gibibytes(1))
-            let before = try Self.residentBytes()
+            let before = try residentBytes()
             for id in 0..<40_000 {
                 let address = CacheAddress(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
                 let birth = await store.load(address, at: clock.now).birth
@@ -26,7 +32,7 @@
                 let entry = CacheEntry.sample(text, at: address, born: birth, now: clock.now, fields)
                 _ = await store.save(entry, at: clock.now)
             }
-            let given = try Self.residentBytes() - before
+            let given = try residentBytes() - before
             #expect(await store.count(at: clock.now) == 40_000)
             #expect(Double(given) < 1.15 * Double(store.size.bytes), "grew by \(given), charged \(store.size.bytes)")
         }

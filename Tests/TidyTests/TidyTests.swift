@@ -45,6 +45,9 @@ import Testing
         ("Sources/RedisClient", ["Foundation", "Larder", "HTTPCaching", "HTTPTypes"]),
         ("Sources/LarderRedis", ["Foundation", "Hummingbird", "NIOPosix", "AsyncHTTPClient"]),
         ("Sources/LarderHummingbird", ["RedisClient", "AsyncHTTPClient"]),
+        ("Sources/LarderRules", ["Hummingbird", "NIOPosix", "AsyncHTTPClient", "RedisClient", "LarderRedis"]),
+        ("Sources/LarderExplaining", ["Hummingbird", "NIOCore", "NIOPosix", "AsyncHTTPClient", "Foundation"]),
+        ("Sources/LarderGateway", ["RedisClient", "LarderDemo"]),
     ]
 
     @Test(arguments: banned) func `the arrows run one way`(_ folder: String, _ modules: [String]) throws {

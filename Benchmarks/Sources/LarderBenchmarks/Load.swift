@@ -19,16 +19,12 @@ struct BenchmarkError: Error, CustomStringConvertible {
 
 /// A connection that asks and waits for the answer, as bare as can be: it is the server that is measured.
 final class Connection {
-    private let descriptor: Int32
-    private var buffer = [UInt8](repeating: 0, count: 1 << 20)
+    let descriptor: Int32
+    private lazy var buffer = [UInt8](repeating: 0, count: 1 << 20)
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, streamType, 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        var (address, length) = Self.address(port)
         let result = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) }
         }
@@ -38,6 +34,28 @@ final class Connection {
     }
 
     deinit { close(descriptor) }
+
+    /// A port that nobody listens on.
+    static func unusedPort() throws -> Int {
+        let descriptor = socket(AF_INET, streamType, 0)
+        defer { close(descriptor) }
+        var (address, length) = Self.address(0)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+            }
+        }
+        guard result == 0 else { throw BenchmarkError(description: "There is no free port: \(errno)") }
+        return Int(in_port_t(bigEndian: address.sin_port))
+    }
+
+    private static func address(_ port: Int) -> (sockaddr_in, socklen_t) {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return (address, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
 
     /// The whole answer to a GET: head and body.
     func get(_ path: String) throws -> (head: String, body: String) {
@@ -90,15 +108,27 @@ final class Connection {
         }
     }
 
-    private static func request(_ path: String) -> [UInt8] {
+    static func request(_ path: String) -> [UInt8] {
         Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: larder-benchmarks\r\nAccept: */*\r\n\r\n".utf8)
+    }
+
+    /// Sends all of it; a request fits into the socket's buffer.
+    func write(_ bytes: [UInt8]) throws {
+        guard send(descriptor, bytes, bytes.count, noSignal) == bytes.count else {
+            throw BenchmarkError(description: "Cannot send: \(errno)")
+        }
+    }
+
+    /// Reads what is there. Returns how many bytes.
+    func read(into buffer: inout [UInt8]) throws -> Int {
+        let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
+        guard received > 0 else { throw BenchmarkError(description: "The server hung up") }
+        return received
     }
 
     /// Sends, and reads one answer that has a Content-Length. Returns its head, and where it ends in the buffer.
     private func exchange(_ request: [UInt8]) throws -> (head: ArraySlice<UInt8>, end: Int) {
-        guard send(descriptor, request, request.count, noSignal) == request.count else {
-            throw BenchmarkError(description: "Cannot send: \(errno)")
-        }
+        try write(request)
         var filled = 0
         var end: Int?
         var headEnd = 0

@@ -6,7 +6,7 @@ struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder-benchmarks",
         abstract: "Measures what a cached answer costs, beside the bare route that returns the same bytes.",
-        subcommands: [Compare.self, Serve.self, Faults.self],
+        subcommands: [Compare.self, Serve.self, Faults.self, Gateway.self],
         defaultSubcommand: Compare.self
     )
 }

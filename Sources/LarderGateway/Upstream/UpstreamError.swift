@@ -84,7 +84,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
 
 extension UpstreamError {
     /// What an error of the client library means.
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         switch error {
         case let error as UpstreamError: self = error
         case let error as HTTPClientError: self.init(client: error)

@@ -4,8 +4,8 @@ public import Larder
 ///
 /// A reference, so that finding a route copies nothing.
 public final class Route: Sendable {
-    /// The route as the file writes it, for logs: `/api/posts/**`, `*.example.org/img/*`; `default` for what no route of
-    /// the file takes.
+    /// The route as the file writes it, for logs: `/api/posts/**`, `*.example.org/img/*`; `default` for what no route
+    /// of the file takes.
     public let name: String
     /// The server that the requests go to.
     public let origin: OriginAddress

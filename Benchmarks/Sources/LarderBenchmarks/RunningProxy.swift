@@ -1,0 +1,196 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A proxy that runs, on a port and in a directory of its own; nothing is left of it when it is ended.
+final class RunningProxy {
+    let name: String
+    let port: Int
+    private let process: ChildProcess
+    private let directory: URL
+
+    /// Starts a proxy on a core, and waits until it takes connections.
+    init(_ proxy: Proxy, origin: Int, core: Int) throws {
+        name = proxy.name
+        port = try Connection.unusedPort()
+        directory = Self.memory.appending(path: "larder-benchmarks-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let log = directory.appending(path: "output")
+        do {
+            process = try ChildProcess(
+                proxy.environment.map { "\($0)=\($1)" } + ["taskset", "-c", "\(core)", proxy.program.path()]
+                    + proxy.arguments(port, origin, directory),
+                output: log
+            )
+        } catch {
+            try? FileManager.default.removeItem(at: directory)
+            throw error
+        }
+        Leftovers.shared.add(self, process.id, directory)
+        do { try awaitConnections(log) } catch {
+            end()
+            throw error
+        }
+    }
+
+    /// The seconds that the processor worked for it so far, in user and system mode, all of its processes together.
+    func processorSeconds() throws -> Double {
+        let ticks = try ProcessTable.now().ticks(below: process.id)
+        return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    func end() {
+        process.end()
+        try? FileManager.default.removeItem(at: directory)
+        Leftovers.shared.remove(self)
+    }
+
+    /// A file system in memory, where there is one that lets programs be run: Varnish makes one of its configuration.
+    private static var memory: URL {
+        let (path, noPrograms) = ("/dev/shm", 8 as UInt)
+        var status = statvfs()
+        guard statvfs(path, &status) == 0, UInt(status.f_flag) & noPrograms == 0,
+            FileManager.default.isWritableFile(atPath: path)
+        else { return FileManager.default.temporaryDirectory }
+        return URL(filePath: path)
+    }
+
+    private func awaitConnections(_ log: URL) throws {
+        for _ in 0..<1_000 {
+            if (try? Connection(port: port)) != nil { return }
+            guard !process.hasEnded() else { break }
+            usleep(10_000)
+        }
+        let words = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        throw BenchmarkError(description: "\(name) did not start: \(words.suffix(2_000))")
+    }
+}
+
+/// A process that this one started. Foundation's own learns that a process has ended from a socket which those started
+/// later inherit: it would wait for them too.
+private final class ChildProcess {
+    let id: pid_t
+    private var isReaped = false
+
+    /// Starts what `env` makes of the words, with its output in a file.
+    init(_ words: [String], output: URL) throws {
+        #if canImport(Glibc)
+            var actions = posix_spawn_file_actions_t()
+        #else
+            var actions: posix_spawn_file_actions_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output.path(), O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        let arguments = (["env"] + words).map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var id = pid_t()
+        let error = posix_spawn(&id, "/usr/bin/env", &actions, nil, arguments, environ)
+        guard error == 0 else { throw BenchmarkError(description: "Cannot start \(words): \(error)") }
+        self.id = id
+    }
+
+    func hasEnded() -> Bool {
+        isReaped = isReaped || waitpid(id, nil, WNOHANG) == id
+        return isReaped
+    }
+
+    /// Asks it to end, and sees to it.
+    func end() {
+        guard !hasEnded() else { return }
+        kill(id, SIGTERM)
+        for _ in 0..<500 {
+            if hasEnded() { return }
+            usleep(10_000)
+        }
+        kill(id, SIGKILL)
+        isReaped = waitpid(id, nil, 0) == id
+    }
+}
+
+/// The processes of this machine, with what each has used of the processor.
+private struct ProcessTable {
+    private var parents: [Int32: Int32] = [:]
+    private var ticks: [Int32: Int] = [:]
+
+    /// What `/proc` says (proc_pid_stat(5)).
+    static func now() throws -> ProcessTable {
+        var table = ProcessTable()
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+            guard let id = Int32(name), let line = try? String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8),
+                // The name of the program is in parentheses, and may have any character in it.
+                let end = line.lastIndex(of: ")")
+            else { continue }
+            let fields = line[end...].split(separator: " ")
+            guard fields.count > 13, let parent = Int32(fields[2]), let user = Int(fields[12]),
+                let system = Int(fields[13])
+            else { continue }
+            table.parents[id] = parent
+            table.ticks[id] = user + system
+        }
+        return table
+    }
+
+    /// The ticks of a process and of all that descend from it.
+    func ticks(below root: Int32) throws -> Int {
+        guard ticks[root] != nil else { throw BenchmarkError(description: "A proxy has died") }
+        return ticks.filter { descends($0.key, from: root) }.values.reduce(0, +)
+    }
+
+    private func descends(_ id: Int32, from root: Int32) -> Bool {
+        var next: Int32? = id
+        while let current = next {
+            if current == root { return true }
+            next = parents[current]
+        }
+        return false
+    }
+}
+
+/// What is to be ended and removed when the program is interrupted.
+final class Leftovers: @unchecked Sendable {
+    static let shared = Leftovers()
+
+    private let lock = NSLock()
+    private var entries: [ObjectIdentifier: (id: Int32, directory: URL)] = [:]
+    private var signals: [any DispatchSourceSignal] = []
+
+    /// Sees to it that an interrupted program leaves nothing behind.
+    func clearWhenInterrupted() {
+        signals = [SIGINT, SIGTERM, SIGHUP].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                self.clear()
+                Foundation.exit(128 + number)
+            }
+            source.resume()
+            return source
+        }
+    }
+
+    func add(_ owner: RunningProxy, _ id: Int32, _ directory: URL) {
+        lock.withLock { entries[ObjectIdentifier(owner)] = (id, directory) }
+    }
+
+    func remove(_ owner: RunningProxy) {
+        _ = lock.withLock { entries.removeValue(forKey: ObjectIdentifier(owner)) }
+    }
+
+    private func clear() {
+        lock.withLock {
+            for entry in entries.values { kill(entry.id, SIGTERM) }
+            // They write into their directories until they have ended.
+            for entry in entries.values {
+                for _ in 0..<200 where kill(entry.id, 0) == 0 { usleep(10_000) }
+                try? FileManager.default.removeItem(at: entry.directory)
+            }
+        }
+    }
+}

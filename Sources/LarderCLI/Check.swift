@@ -1,0 +1,28 @@
+import ArgumentParser
+import Foundation
+import LarderRules
+
+/// `larder check`: what is wrong in a configuration file, and what it means.
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Say what is wrong in a configuration file, by line, or what its routes do.",
+        discussion: "Variables of the environment (LARDER_…) are read as `larder serve` reads them."
+    )
+
+    @Argument(help: "A configuration file, in YAML.")
+    var file: String
+
+    func run() async throws {
+        let file = try ConfigurationSource.file(file)
+        let check = GatewayCheck.run(
+            text: file.text,
+            name: file.name,
+            environment: ProcessInfo.processInfo.environment
+        )
+        guard check.mistakes.isEmpty else {
+            throw Failure(check.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+        }
+        for warning in check.warnings { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+        print(check.summary)
+    }
+}

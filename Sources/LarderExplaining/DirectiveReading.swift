@@ -1,0 +1,118 @@
+import HTTPCaching
+import HTTPTypes
+
+/// What each directive of a response means to this cache, by what reading it alone brings.
+struct DirectiveReading {
+    /// The field that the directives come from.
+    let field: HTTPField.Name
+    /// A sentence a directive, in order.
+    private(set) var sentences: [String] = []
+
+    init(_ exchange: Exchange, _ rules: CachingRules) {
+        let whole = exchange.directives(rules)
+        self.field = whole.target ?? .cacheControl
+        let members = FieldList.members(of: field, in: exchange.response.headerFields)
+        let names = members.map { Directive($0).name }
+        for (member, name) in zip(members, names) {
+            let alone = ResponseDirectives([field: String(member)], targets: whole.target.map { [$0] } ?? [])
+            var sentence = "\(quoted(member)): \(Self.meaning(of: member, alone))"
+            if names.filter({ $0 == name }).count > 1, Self.differs(alone, from: whole) {
+                sentence += " It is given more than once, and another one counts."
+            }
+            sentences.append(sentence)
+        }
+    }
+
+    /// Whether `alone` names a number of seconds that is not the one in force.
+    private static func differs(_ alone: ResponseDirectives, from whole: ResponseDirectives) -> Bool {
+        func differs(_ path: KeyPath<ResponseDirectives, Duration?>) -> Bool {
+            alone[keyPath: path] != nil && alone[keyPath: path] != whole[keyPath: path]
+        }
+        return differs(\.maxAge) || differs(\.sMaxAge) || differs(\.staleWhileRevalidate) || differs(\.staleIfError)
+    }
+
+    private static func meaning(of member: Substring, _ alone: ResponseDirectives) -> String {
+        seconds(alone, Directive(member)) ?? scope(alone, Directive(member)) ?? flag(alone)
+            ?? (Directive(member).name == "public"
+                ? "ignored: public takes no argument, and what permits is read strictly (RFC 9111 §5.2.2.9)."
+                : "ignored: not known to this cache, which must not mind (RFC 9111 §5.2.3).")
+    }
+
+    private static func seconds(_ alone: ResponseDirectives, _ directive: Directive) -> String? {
+        func say(_ seconds: Duration, _ use: String, _ source: String) -> String {
+            // The members of a targeted field have a syntax of their own, in which a number is a number as well.
+            let isBroken = directive.seconds == nil && seconds == .zero
+            return isBroken
+                ? "broken: no whole number of seconds, so that it counts as 0 (RFC 9111 §4.2.1)."
+                : "\(use) \(seconds.inWords) (\(source))."
+        }
+        if let seconds = alone.sMaxAge {
+            return say(seconds, "in shared caches, such as this one, fresh for", "RFC 9111 §5.2.2.10")
+        }
+        if let seconds = alone.maxAge { return say(seconds, "fresh for", "RFC 9111 §5.2.2.1") }
+        if let seconds = alone.staleWhileRevalidate {
+            return say(seconds, "while it is refreshed, may be served stale for", "RFC 5861 §3")
+        }
+        if let seconds = alone.staleIfError {
+            return say(seconds, "where the origin fails, may be served stale for", "RFC 5861 §4")
+        }
+        return nil
+    }
+
+    private static func scope(_ alone: ResponseDirectives, _ directive: Directive) -> String? {
+        func names(_ fields: [HTTPField.Name]) -> String { fields.map(\.rawName).listed }
+        let isUnreadable =
+            directive.argument == .none ? "" : " Its argument is no list of fields that could be withheld."
+        switch alone.privacy {
+        case .absent: break
+        case .response: return "for one user, so that no shared cache stores it (RFC 9111 §5.2.2.7).\(isUnreadable)"
+        case .fields(let fields): return "\(names(fields)) is not stored with the response (RFC 9111 §5.2.2.7)."
+        }
+        switch alone.noCache {
+        case .absent: return nil
+        case .response: return "must be validated before every use (RFC 9111 §5.2.2.4).\(isUnreadable)"
+        case .fields(let fields): return "\(names(fields)) is not stored with the response (RFC 9111 §5.2.2.4)."
+        }
+    }
+
+    private static func flag(_ alone: ResponseDirectives) -> String? {
+        if alone.isPublic { return "any cache may store it (RFC 9111 §5.2.2.9)." }
+        if alone.noStore { return "no cache may store it (RFC 9111 §5.2.2.5)." }
+        if alone.mustRevalidate { return "must not be served stale (RFC 9111 §5.2.2.2)." }
+        if alone.proxyRevalidate { return "must not be served stale by a shared cache (RFC 9111 §5.2.2.8)." }
+        if alone.mustUnderstand {
+            return "stored only where the status is understood, and then whatever no-store says (RFC 9111 §5.2.2.3)."
+        }
+        if alone.immutable { return "will not change while it is fresh, so that a reload asks nobody (RFC 8246 §2)." }
+        if alone.noTransform { return "the content must not be transformed, which this cache never does (§5.2.2.6)." }
+        return nil
+    }
+}
+
+/// What each directive of a request asks of this cache, by what reading it alone brings.
+enum RequestReading {
+    static func sentences(_ request: HTTPFields) -> [String] {
+        FieldList.members(of: .cacheControl, in: request).map { member in
+            let alone = RequestDirectives([.cacheControl: String(member)])
+            return "\(quoted(member)): \(self.meaning(of: alone))"
+        }
+    }
+
+    private static func meaning(of alone: RequestDirectives) -> String {
+        if alone.noCache { return "nothing stored without validation, please (RFC 9111 §5.2.1.4)." }
+        if alone.noStore { return "the response must not be stored (RFC 9111 §5.2.1.5)." }
+        if alone.onlyIfCached { return "a stored response, or a 504 (RFC 9111 §5.2.1.7)." }
+        if let age = alone.maxAge { return "nothing older than \(age.inWords), please (RFC 9111 §5.2.1.1)." }
+        if let time = alone.minFresh { return "fresh for \(time.inWords) to come, please (RFC 9111 §5.2.1.3)." }
+        switch alone.maxStale {
+        case .any: return "stale will do (RFC 9111 §5.2.1.2)."
+        case .atMost(let time): return "stale for at most \(time.inWords) will do (RFC 9111 §5.2.1.2)."
+        case nil: break
+        }
+        if let time = alone.staleIfError {
+            return "where the origin fails, stale for at most \(time.inWords) will do (RFC 5861 §4)."
+        }
+        if alone.noTransform { return "the content must not be transformed, which this cache never does (§5.2.1.6)." }
+        return "ignored: not known to this cache, or with a broken argument (RFC 9111 §5.2.3)."
+    }
+}

@@ -1,0 +1,106 @@
+import HTTPCaching
+import Larder
+
+extension Explanation {
+    /// The explanation as lines of text: the verdict, the notes by topic, and the time line.
+    public var lines: [String] {
+        var lines = [headline]
+        if let key { lines.append("Key: \(printable(key.description, limit: CacheKey.maximumLength))") }
+        for topic in Topic.allCases {
+            let texts = notes.filter { $0.topic == topic }.map(\.text)
+            guard !texts.isEmpty else { continue }
+            lines += ["", topic.rawValue]
+            for text in texts { lines += Self.wrapped(text) }
+        }
+        if let timeLine { lines += [""] + timeLine.lines }
+        return lines
+    }
+
+    /// The columns that text is wrapped at.
+    static let width = 100
+
+    /// A text as lines of its own under a heading, the second and later ones further in.
+    static func wrapped(_ text: String) -> [String] {
+        var lines: [String] = []
+        var line = "  "
+        var isEmpty = true
+        for word in unbroken(text.split(separator: " ")) {
+            if !isEmpty, line.count + 1 + word.count > width {
+                lines.append(line)
+                line = "    "
+                isEmpty = true
+            }
+            line += isEmpty ? word : " \(word)"
+            isEmpty = false
+        }
+        return lines + [line]
+    }
+
+    /// Words, with those as one that are read as one: `RFC 9111 §3` and `60 s`.
+    private static func unbroken(_ words: [Substring]) -> [String] {
+        var units: [String] = []
+        var previous: Substring = ""
+        for word in words {
+            let isUnit = word.first == "s" && word.dropFirst().allSatisfy(\.isPunctuation)
+            if previous.hasSuffix("RFC") || word.first == "§" || isUnit, let last = units.indices.last {
+                units[last] += " \(word)"
+            } else {
+                units.append(String(word))
+            }
+            previous = word
+        }
+        return units
+    }
+}
+
+extension TimeLine {
+    /// The time line as a table, with a legend of the words in it.
+    public var lines: [String] {
+        let plain = rows.compactMap(\.answers.first)
+        var asked = zip(questions, questions.indices).map { ($0.name, rows.map(\.answers[$1].normally)) }
+        asked.append(("unreachable", plain.map(\.unreachable)))
+        asked.append(("503", plain.map(\.failing)))
+        let table =
+            [["from age"] + rows.map { $0.from.duration(since: born).inSeconds }]
+            + asked.map { [$0.0] + $0.1.map(\.token) }
+        var legend: [String] = []
+        for line in asked.flatMap(\.1).map(\.legend) where !legend.contains(line) { legend.append(line) }
+        return ["Time line (ages in seconds; the last two: a plain request, where the origin fails so)"]
+            + Self.aligned(table) + ends.flatMap(Explanation.wrapped) + legend.map { "  \($0)" }
+    }
+
+    /// Until which age the response is good for what, in a sentence.
+    private var ends: [String] {
+        let ends = rows.flatMap { row in
+            let age = row.until?.duration(since: born).inSeconds ?? ""
+            return row.ends.map { "\($0.rawValue) until \(age)" }
+        }
+        return ends.isEmpty ? [] : ["The ages at which something ends: \(ends.listed)."]
+    }
+
+    private static func aligned(_ table: [[String]]) -> [String] {
+        guard let head = table.first else { return [] }
+        let widths = head.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        return table.map { row in
+            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+            return "  " + String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
+        }
+    }
+}
+
+extension TimeLine.Outcome {
+    /// The outcome's token and what it means, in a line.
+    fileprivate var legend: String {
+        switch self {
+        case .fresh: "fresh: the stored response."
+        case .stale: "stale: the stored response, past its lifetime; refreshed in the background where it says so."
+        case .notModified: "304: from the store, as the client has the same."
+        case .validated: "validate: the origin is asked whether the stored response is still good."
+        case .fetched: "fetch: the origin is asked for the whole response."
+        case .missing: "gone: nothing is kept, and the origin is asked."
+        case .kept: "kept: the stored response, in place of the origin's failure."
+        case .gatewayTimeout: "504: the client wants no answer of the origin's."
+        case .failed: "error: the origin's failure, or a 502 or 504 where it sent nothing."
+        }
+    }
+}

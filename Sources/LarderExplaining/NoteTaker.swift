@@ -1,0 +1,307 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+/// Writes the notes of an explanation, topic by topic.
+struct NoteTaker {
+    /// The request as the client sent it.
+    let asked: HTTPRequest
+    /// The exchange, with the request as the policy leaves it.
+    let exchange: Exchange
+    let policy: CachePolicy
+    let verdict: Explanation.Verdict
+
+    var notes: [Explanation.Note] {
+        Explanation.Topic.allCases.flatMap { topic in
+            texts(on: topic).map { Explanation.Note(topic: topic, text: $0) }
+        }
+    }
+
+    private func texts(on topic: Explanation.Topic) -> [String] {
+        switch topic {
+        case .why: why
+        case .lifetime: lifetimes.map(lifetimeTexts) ?? []
+        case .age: lifetimes.map(ageTexts) ?? []
+        case .directives: directiveTexts
+        case .request: requestTexts
+        case .vary: varyTexts
+        case .cookies: cookieTexts
+        case .authorization: authorizationTexts
+        case .tags: tagTexts
+        case .validators: lifetimes == nil ? [] : validatorTexts
+        }
+    }
+
+    private var fields: HTTPFields { exchange.response.headerFields }
+    private var rules: CachingRules { policy.rules }
+    private var directives: ResponseDirectives { exchange.directives(rules) }
+
+    /// The lifetimes of a response that is stored.
+    private var lifetimes: Lifetimes? {
+        if case .stored(let lifetimes) = verdict { lifetimes } else { nil }
+    }
+
+    /// The name of the field that the directives come from.
+    private var field: String { directives.target?.rawName ?? "Cache-Control" }
+}
+
+// MARK: - Whether, and for how long
+
+extension NoteTaker {
+    private var why: [String] {
+        switch verdict {
+        case .notStored(let obstacles):
+            return obstacles.flatMap { [$0.sentence, "Instead: \($0.remedy)"] } + otherwise
+        case .stored:
+            let status = exchange.response.status.code
+            return [
+                "The answer to a GET, with status \(status), and nothing in request or response forbids to store it "
+                    + "(RFC 9111 §3)."
+            ]
+        }
+    }
+
+    /// What would be, were nothing in the way.
+    private var otherwise: [String] {
+        guard !Invalidation.isUnsafe(exchange.request.method),
+            let lifetimes = ObstacleSearch(exchange, rules: rules).lifetimes
+        else { return [] }
+        let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
+        return left > .zero
+            ? ["With all that out of the way it would be stored, and fresh for \(left.inWords)."]
+            : ["With all that out of the way it would be stored, and validated before it is used."]
+    }
+
+    private func lifetimeTexts(_ lifetimes: Lifetimes) -> [String] {
+        [sourceText(lifetimes)] + overruled(by: lifetimes.source) + [staleText(lifetimes)]
+            + (lifetimes.isImmutable
+                ? ["While it is fresh, a reload (max-age=0) does not ask the origin (RFC 8246 §2)."] : [])
+    }
+
+    private func sourceText(_ lifetimes: Lifetimes) -> String {
+        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born).inWords
+        switch lifetimes.source {
+        case .none:
+            return "Nothing says how long it is fresh, and nothing lets it be guessed: it is stale from the start "
+                + "(RFC 9111 §4.2.2)."
+        case .sMaxAge: return "Fresh for \(lifetime), by s-maxage in \(field) (RFC 9111 §5.2.2.10)."
+        case .maxAge: return "Fresh for \(lifetime), by max-age in \(field) (RFC 9111 §5.2.2.1)."
+        case .expires:
+            let expires = fields[values: .expires].first ?? ""
+            guard HTTPDate.parse(expires, now: exchange.respondedAt) != nil else {
+                return "Expires is no date (\(quoted(expires))), which stands for the past (RFC 9111 §5.3)."
+            }
+            return
+                "Fresh for \(lifetime), by Expires minus \(hasDate ? "Date" : "the time of arrival") (RFC 9111 §5.3)."
+        case .heuristic:
+            return "Fresh for \(lifetime), which is guessed: a tenth of the time since Last-Modified, at most "
+                + "\(rules.heuristicLimit.inWords) (RFC 9111 §4.2.2). Send max-age to say it yourself."
+        case .rules:
+            guard let forced = rules.forcedLifetime else {
+                return "Fresh for \(lifetime), by the rules: the response itself says nothing."
+            }
+            return "Fresh for \(forced.inWords) from its arrival, by the rules, whatever the response says."
+        }
+    }
+
+    private var hasDate: Bool {
+        fields[values: .date].count == 1 && HTTPDate.parse(fields[.date] ?? "", now: exchange.respondedAt) != nil
+    }
+
+    /// What would have given a lifetime, had another source not come first.
+    private func overruled(by source: Lifetimes.Source) -> [String] {
+        var others: [String] = []
+        let isForced = source == .rules && rules.forcedLifetime != nil
+        if isForced, directives.sMaxAge != nil { others.append("s-maxage") }
+        if isForced || source == .sMaxAge, directives.maxAge != nil { others.append("max-age") }
+        if source != .expires, fields.contains(.expires) { others.append("Expires") }
+        guard !others.isEmpty, source != .none else { return [] }
+        return ["\(others.listed) \(others.count == 1 ? "does" : "do") not count beside it (RFC 9111 §4.2.1)."]
+    }
+
+    private func staleText(_ lifetimes: Lifetimes) -> String {
+        let forbidden = lifetimes.mustRevalidate ? "\(forbidding) to serve it stale (RFC 9111 §4.2.4)" : nil
+        guard lifetimes.keepUntil > lifetimes.freshUntil else {
+            let reason = Revalidation.hasValidator(fields) ? nil : forbidden.map { "\($0), and there is no validator" }
+            return "It is kept no longer than it is fresh: \(reason ?? "the rules keep nothing beyond")."
+        }
+        let keep = keepText(lifetimes)
+        func length(_ until: Timestamp) -> Duration { until.duration(since: lifetimes.freshUntil) }
+        var uses: [String] = []
+        let (revalidating, error) = (
+            length(lifetimes.staleWhileRevalidateUntil), length(lifetimes.staleIfErrorUntil)
+        )
+        let unreachable = length(lifetimes.staleIfUnreachableUntil)
+        if revalidating > .zero { uses.append("for \(revalidating.inWords) while it is refreshed (RFC 5861 §3)") }
+        if error > .zero { uses.append("for \(error.inWords) where the origin fails (RFC 5861 §4)") }
+        if unreachable > error {
+            uses.append("for \(unreachable.inWords) where the origin cannot be reached (RFC 9111 §4.2.4)")
+        }
+        if !uses.isEmpty { return "Once stale, it may be served \(uses.listed). \(keep)" }
+        return forbidden.map { "Once stale, it has to be validated: \($0). \(keep)" }
+            ?? "Once stale, it is served to those alone who ask for it (max-stale). \(keep)"
+    }
+
+    /// The directives that forbid stale use.
+    private var forbidding: String {
+        var names: [String] = []
+        if directives.mustRevalidate { names.append("must-revalidate") }
+        if directives.proxyRevalidate { names.append("proxy-revalidate") }
+        if directives.noCache == .response { names.append("no-cache") }
+        if directives.sMaxAge != nil { names.append("s-maxage") }
+        return "\(names.listed) \(names.count == 1 ? "forbids" : "forbid")"
+    }
+
+    private func keepText(_ lifetimes: Lifetimes) -> String {
+        let left = lifetimes.keepUntil.duration(since: exchange.respondedAt)
+        let purpose = policy.canValidate(exchange.storedHead(policy)) ? ", to be validated" : ""
+        return "It is kept for \(left.inWords) at most\(purpose)."
+    }
+
+    private func ageTexts(_ lifetimes: Lifetimes) -> [String] {
+        let freshness = exchange.freshness(rules)
+        var parts: [String] = []
+        if let age = FieldList.members(of: .age, in: fields).first {
+            let isRead = Directive("age=\(age)").seconds != nil
+            parts.append(
+                isRead
+                    ? "Age says \(freshness.ageValue.inWords)"
+                    : "Age is no number (\(quoted(age))) and ignored (RFC 9111 §5.1)"
+            )
+        } else {
+            parts.append("there is no Age")
+        }
+        parts.append("the response took \(freshness.responseDelay.inWords) at most")
+        if hasDate {
+            parts.append("Date lies \(freshness.apparentAge.inWords) before its arrival")
+        } else {
+            parts.append(
+                "\(fields.contains(.date) ? "Date is no date" : "there is no Date"), so that its arrival counts"
+            )
+        }
+        let age = exchange.respondedAt.duration(since: lifetimes.born)
+        return [
+            "On arrival it was \(age.inWords) old: the greater of Age plus the way here, and of the time since Date "
+                + "(RFC 9111 §4.2.3). Here \(parts.listed)."
+        ]
+    }
+}
+
+// MARK: - What the fields say
+
+extension NoteTaker {
+    private var directiveTexts: [String] {
+        var texts: [String] = []
+        for name in rules.targetedFields where fields.contains(name) && directives.target != name {
+            // The first that can be read counts; the others are as if they were not there.
+            let alone = ResponseDirectives(fields, targets: [name])
+            texts.append(
+                alone.target == name
+                    ? "\(name.rawName) comes after \(field) and is not read (RFC 9213 §2.2)."
+                    : "\(name.rawName) is empty or no dictionary of structured fields, and ignored as a whole "
+                        + "(RFC 9213 §2.1)."
+            )
+        }
+        if let target = directives.target {
+            let ignored = [HTTPField.Name.cacheControl, .expires].filter(fields.contains).map(\.rawName)
+            texts.append(
+                "\(target.rawName) is the field that counts"
+                    + (ignored.isEmpty ? "" : ", and \(ignored.listed) \(ignored.count == 1 ? "does" : "do") not")
+                    + " (RFC 9213 §2.2)."
+            )
+        }
+        let reading = DirectiveReading(exchange, rules)
+        if reading.sentences.isEmpty, fields.contains(.pragma) {
+            texts.append("Pragma in a response means nothing (RFC 9111 §5.4).")
+        }
+        return texts + (reading.sentences.isEmpty ? ["\(field) says nothing."] : reading.sentences)
+    }
+
+    private var requestTexts: [String] {
+        let request = exchange.request.headerFields
+        var texts: [String] = []
+        if exchange.isRequestAssumed {
+            let names = asked.headerFields.map(\.name.rawName)
+            let fields = names.isEmpty ? "without fields" : "with \(names.listed)"
+            texts.append("No request was seen: a plain \(asked.method.rawValue) \(fields) is assumed.")
+        }
+        texts += RequestReading.sentences(request)
+        if !request.contains(.cacheControl), RequestDirectives(request).noCache {
+            texts.append("\"Pragma: no-cache\" counts as Cache-Control: no-cache, which is not there (RFC 9111 §5.4).")
+        }
+        let withheld = Set(asked.headerFields.map(\.name)).subtracting(request.map(\.name)).map(\.rawName).sorted()
+        if !withheld.isEmpty { texts.append("\(withheld.listed) is withheld from the origin by the policy.") }
+        if asked.path != exchange.request.path { texts.append("Query parameters are left out by the policy.") }
+        return texts
+    }
+
+    private var varyTexts: [String] {
+        let rule = VaryRule(fields)
+        switch rule {
+        case .nothing, .everything: return []
+        case .fields(let names):
+            let text = rule.selectingFields(of: exchange.request.selectableFields)?.text ?? ""
+            let selecting = text.split(separator: "\n").map(quoted)
+            return [
+                "Answers only requests that have the same in \(names.map(\.rawName).listed) (RFC 9111 §4.1).",
+                "This request had \(selecting.listed), where a name alone stands for a field that was not there.",
+            ]
+        }
+    }
+
+    private var cookieTexts: [String] {
+        guard fields.contains(.setCookie) else { return [] }
+        if directives.withheldFields.contains(.setCookie) {
+            return ["Set-Cookie is taken out of what is stored, as \(field) names it: only this client gets it."]
+        }
+        return lifetimes == nil ? [] : ["Set-Cookie is stored with the response: everybody gets the same cookie."]
+    }
+
+    private var authorizationTexts: [String] {
+        guard exchange.request.headerFields.contains(.authorization), lifetimes != nil else { return [] }
+        if rules.allowsAuthorization {
+            return ["The request had credentials, which do not matter by the rules."]
+        }
+        var names: [String] = []
+        if directives.isPublic { names.append("public") }
+        if directives.sMaxAge != nil { names.append("s-maxage") }
+        if directives.mustRevalidate { names.append("must-revalidate") }
+        return ["The request had credentials, and \(names.listed) lets the response be shared (RFC 9111 §3.5)."]
+    }
+
+    private var tagTexts: [String] {
+        let tags = SurrogateKeys.tags(in: fields, named: rules.tagFields)
+        let given =
+            policy.tags.isEmpty || lifetimes == nil
+            ? [] : ["By the policy it can be invalidated by \(policy.tags.map { quoted($0.description) }.listed)."]
+        guard !tags.isEmpty else { return given }
+        let (kept, dropped) = (tags.filter { CacheTag($0) != nil }, tags.filter { CacheTag($0) == nil })
+        var texts = given
+        if !kept.isEmpty { texts.append("Can be invalidated by \(kept.map(quoted).listed).") }
+        if !dropped.isEmpty { texts.append("Too long, or no tags: \(dropped.map(quoted).listed).") }
+        let others = rules.tagFields.filter(fields.contains).map(\.rawName)
+        return texts + ["\(others.listed) \(others.count == 1 ? "is" : "are") not sent to clients."]
+    }
+
+    private var validatorTexts: [String] {
+        let stored = exchange.storedHead(policy)
+        guard policy.asking == .server else {
+            let tag =
+                policy.makesEntityTags && !fields.contains(.eTag) ? "The cache adds an ETag made of the body. " : ""
+            return [
+                "\(tag)The handler is always asked for the whole: to compare the response it would have to make it."
+            ]
+        }
+        guard policy.canValidate(stored) else {
+            return [
+                Revalidation.hasValidator(stored.headerFields)
+                    ? "Its validators are of no use: only successful responses are validated (RFC 9110 §13.2.1)."
+                    : "No ETag and no Last-Modified that could be read: once stale, it is fetched whole (RFC 9111 §4.3)."
+            ]
+        }
+        var question = HTTPFields()
+        Revalidation.makeConditional(&question, validating: [stored.headerFields])
+        let asked = question.map { "\($0.name.rawName): \(printable($0.value))" }
+        return ["A revalidation asks with \(asked.listed) (RFC 9111 §4.3.1)."]
+    }
+}

@@ -1,0 +1,115 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+extension Obstacle {
+    /// A reason of the cache itself, in words.
+    init(_ notStored: NotStored, _ exchange: Exchange, _ policy: CachePolicy) {
+        if case .refused(let refusal) = notStored {
+            self.init(refusal, exchange, policy.rules)
+            return
+        }
+        let words = Self.words(for: notStored, exchange, policy)
+        self.init(reason: .notStored(notStored), sentence: words.sentence, remedy: words.remedy)
+    }
+
+    private static func words(for notStored: NotStored, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
+        switch notStored {
+        case .refused(let refusal): ("The rules refuse it: \(refusal.detail).", "See the rules.")
+        case .tooLarge:
+            (
+                "The body\(exchange.bodyLength.map { " of \($0) bytes" } ?? "") is larger than the limit of "
+                    + "\(policy.bodyLimit), so that it passes through.",
+                "Send less, or raise the limit for bodies."
+            )
+        case .tooManyTags:
+            (
+                "The response has more than \(CacheEntry.tagLimit) tags.",
+                "Send fewer tags, each for more of the responses."
+            )
+        case .tooSlow:
+            (
+                "The body was still coming in after \(policy.captureTime.inWords).",
+                "Send the body in less time; a stream without an end is not kept."
+            )
+        case .brokenOff:
+            (
+                "The body broke off, or was not of the length that Content-Length declared (RFC 9111 §3.3).",
+                "Send the body whole."
+            )
+        case .overtaken:
+            (
+                "Something that covers the response was invalidated while it was fetched.",
+                "Nothing: the next request fetches it anew."
+            )
+        case .unavailable:
+            ("The store cannot be reached, or takes nothing.", "Nothing from the origin: see to the store.")
+        }
+    }
+
+    /// A request that passes the cache by, in words.
+    init(_ reason: PassReason) {
+        let words = Self.words(for: reason)
+        self.init(reason: .passedBy(reason), sentence: words.sentence, remedy: words.remedy)
+    }
+
+    private static func words(for reason: PassReason) -> Words {
+        switch reason {
+        case .asked: ("The request asks to pass the cache by, and may.", "Leave the parameter out.")
+        case .rule:
+            (
+                "The rule of the route lets this request pass the cache by.",
+                "Take the request out of the route's pass rule."
+            )
+        case .method:
+            ("The method is safe, and neither GET nor HEAD: this cache has no answer to it.", "Use GET.")
+        case .content:
+            (
+                "The request has content, which the answer may depend on and no key holds (RFC 9110 §9.3.1).",
+                "Ask by GET without content."
+            )
+        case .cookie:
+            (
+                "The request has a Cookie, and the policy does not say whether the answer depends on it.",
+                "Say in the policy that credentials do not matter, or keep users apart by key."
+            )
+        case .authorization:
+            (
+                "The request has Authorization, and the policy does not say whether the answer depends on it.",
+                "Say in the policy that credentials do not matter, or keep users apart by key."
+            )
+        case .precondition:
+            (
+                "If-Match and If-Unmodified-Since ask about the origin's state, which it alone can judge "
+                    + "(RFC 9111 §4.3.2).",
+                "Ask with If-None-Match or If-Modified-Since, which a cache can answer."
+            )
+        case .target:
+            (
+                "The target is no path that a key can be made of.",
+                "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\"."
+            )
+        case .nested:
+            ("The request was made by a fetch for the same key, which must not wait for itself.", "Nothing.")
+        case .uncacheable:
+            (
+                "The request has conditions or a range, and nothing was kept lately of what the server answers here.",
+                "Ask without, once the response can be stored."
+            )
+        }
+    }
+
+    /// A request that changes something, in words.
+    init(writing exchange: Exchange) {
+        let targets = Invalidation.targets(request: exchange.request, response: exchange.response)
+        self.init(
+            reason: .write,
+            sentence: "\(exchange.request.method.rawValue) may change something, so that its answer is not stored, and "
+                + (targets.isEmpty
+                    ? "as it failed, nothing is invalidated"
+                    : "what is stored for \(targets.map { printable($0) }.listed) is "
+                        + "invalidated") + " (RFC 9111 §4.4).",
+            remedy: "Look at the GET for this target."
+        )
+    }
+}

@@ -1,0 +1,149 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+extension Obstacle {
+    /// A refusal of the rules, in words.
+    init(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) {
+        let words = Self.words(for: refusal, exchange, rules)
+        self.init(reason: .notStored(.refused(refusal)), sentence: words.sentence, remedy: words.remedy)
+    }
+
+    typealias Words = (sentence: String, remedy: String)
+
+    private static func words(for refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+        switch refusal {
+        case .method, .requestNoStore, .authorization: requestWords(refusal, exchange)
+        case .status, .partial, .notUnderstood: statusWords(refusal, exchange.response.status, rules)
+        case .noStore, .private, .notPublic, .noCache: directiveWords(refusal, exchange, rules)
+        case .setCookie:
+            (
+                "The response sets a cookie, which everybody would get (RFC 9111 §7.3).",
+                "Leave Set-Cookie out, or keep it from being stored by Cache-Control: private=\"set-cookie\"."
+            )
+        case .varyStar:
+            (
+                "Vary is \"*\", is no list of field names, or names too many: no other request would match "
+                    + "(RFC 9111 §4.1).",
+                "Name in Vary the request fields that the response depends on, such as Accept-Encoding."
+            )
+        case .noFreshness: freshnessWords(exchange, rules)
+        case .eventStream:
+            (
+                "The response is an event stream, which does not end (Content-Type: text/event-stream).",
+                "Nothing: a stream of events is for the client that opened it."
+            )
+        }
+    }
+
+    private static func requestWords(_ refusal: Refusal, _ exchange: Exchange) -> Words {
+        switch refusal {
+        case .requestNoStore:
+            (
+                "The request says no-store, which forbids to store its response (RFC 9111 §5.2.1.5).",
+                "The client has to leave no-store out of Cache-Control; the origin cannot."
+            )
+        case .authorization:
+            (
+                "The request has credentials (Authorization), and the response does not say that it may be shared "
+                    + "(RFC 9111 §3.5).",
+                "Send public, s-maxage or must-revalidate in Cache-Control, if everybody may have the response."
+            )
+        default:
+            (
+                "Only answers to GET are stored, and the method is \(exchange.request.method.rawValue); "
+                    + "a HEAD is answered from the stored GET (RFC 9111 §3).",
+                "Look at the GET for this target."
+            )
+        }
+    }
+
+    private static func statusWords(_ refusal: Refusal, _ status: HTTPResponse.Status, _ rules: CachingRules) -> Words {
+        switch refusal {
+        case .partial:
+            (
+                "A \(status.code) answers a range or a condition, and is not the whole response (RFC 9111 §3.3).",
+                "Ask without Range and without conditions; this cache asks so by itself."
+            )
+        case .notUnderstood:
+            (
+                "The response says must-understand, and the meaning of the status \(status.code) for caches is not "
+                    + "known (RFC 9111 §5.2.2.3).",
+                "Send a status code of RFC 9110, or leave must-understand out."
+            )
+        default:
+            rules.storableStatuses == .ok
+                ? (
+                    "The rules store responses with status 200 only, and this one has \(status.code).",
+                    "Answer with 200, or cache by the rules of a gateway, which store every final status."
+                )
+                : (
+                    "The status \(status.code) is not final: the response is still to come (RFC 9111 §3).",
+                    "Look at the final response."
+                )
+        }
+    }
+
+    private static func directiveWords(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+        let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
+        return switch refusal {
+        case .private:
+            (
+                "\(field) says private: the response is for one user, and this cache is shared (RFC 9111 §5.2.2.7).",
+                "Send public, or no word of privacy, if everybody may have the response; private=\"field\" withholds "
+                    + "single fields."
+            )
+        case .notPublic:
+            (
+                "The rules want public or s-maxage, and the response says neither.",
+                "Send public or s-maxage in \(field)."
+            )
+        case .noCache:
+            (
+                "\(field) says no-cache, so that every use needs a validation, and the response has no validator to "
+                    + "ask with (RFC 9111 §5.2.2.4).",
+                "Send an ETag or a Last-Modified, or leave no-cache out."
+            )
+        default:
+            (
+                "\(field) says no-store (RFC 9111 §5.2.2.5).",
+                "Leave no-store out; no-cache with an ETag has every use validated and still saves the transfer."
+            )
+        }
+    }
+
+    private static func freshnessWords(_ exchange: Exchange, _ rules: CachingRules) -> Words {
+        let lifetimes = exchange.freshness(rules).lifetimes
+        let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
+        let hasValidator = Revalidation.hasValidator(exchange.response.headerFields)
+        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born)
+        let send = "Send max-age or s-maxage in \(field)"
+        if lifetime > .zero {
+            let age = exchange.respondedAt.duration(since: lifetimes.born)
+            return (
+                "The response was \(age.inWords) old when it came, past its lifetime of \(lifetime.inWords) and all "
+                    + "that it could be kept for (RFC 9111 §4.2).",
+                "\(send) that is longer than the response takes to get here, or a validator."
+            )
+        }
+        guard lifetimes.source == .none else {
+            return (
+                "The lifetime is 0 s by \(lifetimes.source.name), and there is no validator: the response could never "
+                    + "be used again (RFC 9111 §4.2.1).",
+                "\(send) with a number above 0, or an ETag or Last-Modified to validate with."
+            )
+        }
+        if hasValidator {
+            return (
+                "Nothing says how long the response is fresh, and the status \(exchange.response.status.code) is not "
+                    + "stored without (RFC 9111 §3, §4.2.2).",
+                "\(send), or an Expires."
+            )
+        }
+        return (
+            "Nothing says how long the response is fresh, and there is no validator: the response could never be used "
+                + "again (RFC 9111 §3).",
+            "\(send), or an ETag or Last-Modified to validate with."
+        )
+    }
+}

@@ -1,0 +1,75 @@
+import HTTPTypes
+import Larder
+
+extension GatewayFile {
+    /// What is no mistake, and may yet be meant otherwise.
+    /// - Parameter name: the name of the origin of what no route takes.
+    func warnings(default name: String?) -> [Mistake] {
+        var warnings = findings.warnings
+        for rule in rules {
+            func warn(_ message: String, at key: RouteRule.Key) {
+                warnings.append(Mistake(at: rule.places[key] ?? rule.place, message))
+            }
+            if !rule.isCached {
+                let idle = Self.cachingKeys.first { rule.places[$0] != nil }
+                if let idle { warn("`\(idle.rawValue)` has no effect where `cache` is off", at: idle) }
+                continue
+            }
+            if rule.forceTTL != nil {
+                if rule.keepsWhatCookiesGet {
+                    warn(
+                        "`force-ttl` keeps answers to requests with cookies for everybody, unless they say `private`: "
+                            + "consider `cookies: bypass` or `cookies: drop`",
+                        at: .forceTTL
+                    )
+                }
+                if rule.allowSetCookie {
+                    warn("with `force-ttl` a cookie that is set for one client is set for all", at: .allowSetCookie)
+                }
+                if rule.ttl != nil {
+                    warn("`ttl` counts where a response says nothing: `force-ttl` beats it", at: .ttl)
+                }
+            } else if rule.allowSetCookie {
+                warn(
+                    "a cookie that is set for one client is set for all who get the kept response",
+                    at: .allowSetCookie
+                )
+            }
+        }
+        return warnings + unusedOrigins(besides: name) + lookAlikes
+    }
+
+    private static let cachingKeys: [RouteRule.Key] = [
+        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags, .bodyLimit,
+        .wait, .targetedFields, .allowSetCookie,
+    ]
+
+    /// Servers that no request goes to.
+    private func unusedOrigins(besides name: String?) -> [Mistake] {
+        let used = Set(rules.map(\.origin) + [name])
+        return origins.filter { !used.contains($0.name) }
+            .map { Mistake(at: $0.place, "no route has the origin `\($0.name)`") }
+    }
+
+    /// Routes that lenient servers do not tell apart: their requests go past the cache (``RouteTable``).
+    private var lookAlikes: [Mistake] {
+        rules.indices.compactMap { index in
+            let rule = rules[index]
+            let other = rules[..<index].first { other in
+                guard let path = rule.path, let otherPath = other.path else { return false }
+                return rule.host == other.host && path != otherPath && path.isLooselyEqual(to: otherPath)
+            }
+            return other.map { other in
+                let message = "`\(rule.name)` differs from `\(other.name)` only in what servers may not tell apart: "
+                return Mistake(at: rule.places[.path] ?? rule.place, message + "such requests are not cached")
+            }
+        }
+    }
+}
+
+extension RouteRule {
+    /// Whether answers to requests with cookies are kept, and nothing was said about cookies that matter.
+    fileprivate var keepsWhatCookiesGet: Bool {
+        cookies == .ignore && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
+    }
+}

@@ -1,0 +1,62 @@
+/// A setting of the gateway, by the name it has in the file.
+public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
+    case listen
+    case origin
+    case store
+    case namespace
+    case memoryLimit = "memory-limit"
+    case bodyLimit = "body-limit"
+    case certificate
+    case privateKey = "private-key"
+    case adminToken = "admin-token"
+    case adminPrefix = "admin-prefix"
+    case accessLog = "access-log"
+    case connectTimeout = "connect-timeout"
+    case responseTimeout = "response-timeout"
+    case idleTimeout = "idle-timeout"
+    case clientIdleTimeout = "client-idle-timeout"
+    case connectionsPerOrigin = "connections-per-origin"
+    case originAuthorities = "origin-ca"
+    case hostField = "host-field"
+    case name
+    case healthPath = "health-path"
+    case logLevel = "log-level"
+    case drainTimeout = "drain-timeout"
+
+    /// The name in the environment: `LARDER_MEMORY_LIMIT`.
+    public var variable: String { "LARDER_" + rawValue.uppercased().replacing("-", with: "_") }
+
+    /// The name on the command line: `--memory-limit`.
+    public var option: String { "--" + rawValue }
+
+    /// Whether its value is never shown.
+    public var isSecret: Bool { self == .adminToken }
+
+    /// What it means, in a line for `--help`.
+    public var explanation: String {
+        switch self {
+        case .listen: "Where to listen (127.0.0.1:8000)"
+        case .origin: "The server that requests are passed on to, as a URL"
+        case .store: "Where responses are kept: memory, or the URL of a Redis server (memory)"
+        case .namespace: "What every key in Redis begins with (larder:)"
+        case .memoryLimit: "What the cache may take of memory (256MiB)"
+        case .bodyLimit: "The largest body that is kept (8MiB)"
+        case .certificate: "The PEM file with the certificate to serve TLS and HTTP/2 with"
+        case .privateKey: "The PEM file with its private key"
+        case .adminToken: "The bearer token of the admin routes; without it they answer on this machine only"
+        case .adminPrefix: "What the paths of the admin routes begin with (/-/larder)"
+        case .accessLog: "Where a line for each request goes: a file, or - for standard output"
+        case .connectTimeout: "How long a connection to an origin may take (5s)"
+        case .responseTimeout: "How long an origin may take until the head of its response is there (30s)"
+        case .idleTimeout: "How long an origin may pause within a body (60s)"
+        case .clientIdleTimeout: "How long a client's connection may stay without a request (75s)"
+        case .connectionsPerOrigin: "The most connections to one origin (256)"
+        case .originAuthorities: "The PEM file with the authorities that TLS origins are trusted by"
+        case .hostField: "What origins are told as Host: client, what the client sent; origin, their own (client)"
+        case .name: "What the gateway calls itself in Cache-Status and Via (Larder)"
+        case .healthPath: "The path that an origin's health is asked at (/)"
+        case .logLevel: "The least urgent messages that are logged (info)"
+        case .drainTimeout: "How long requests may take to end once the gateway is told to stop (30s)"
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import Larder
+import Logging
+
+extension GatewaySettings {
+    /// Reads what is given, and leaves the rest at its default.
+    /// - Parameters:
+    ///   - origin: the default origin, which takes more than its own setting to be known.
+    init(origin: OriginAddress, reading reader: inout SettingReader) {
+        self.init(origin: origin)
+        readStore(&reader)
+        readFront(&reader)
+        readOrigins(&reader)
+        reader.read(
+            .logLevel,
+            into: &logLevel,
+            expecting: "one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+        ) { Logger.Level(rawValue: $0) }
+        reader.read(.name, into: &name, expecting: "a token of 1 to 64 letters, digits or !#$%&'*+-.^_`|~") { text in
+            (1...64).contains(text.utf8.count) && text.utf8.allSatisfy(Text.isTokenByte) ? text : nil
+        }
+    }
+
+    private mutating func readStore(_ reader: inout SettingReader) {
+        reader.read(
+            .store,
+            into: &store,
+            expecting: "`memory`, or an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket"
+        ) { text in
+            text == "memory" ? .memory : Text.isRedisURL(text) ? .redis(url: text) : nil
+        }
+        reader.read(.namespace, into: &namespace, expecting: "1 to 64 visible ASCII characters") { text in
+            text.utf8.count <= 64 && text.utf8.allSatisfy(Text.isVisible) ? text : nil
+        }
+        reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
+        reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))
+    }
+
+    private mutating func readFront(_ reader: inout SettingReader) {
+        reader.read(.listen, into: &listen, expecting: ListenAddress.expectation) { ListenAddress($0) }
+        let certificate = reader.value(.certificate, expecting: "the path of a PEM file", Text.path)
+        let privateKey = reader.value(.privateKey, expecting: "the path of a PEM file", Text.path)
+        switch (certificate, privateKey) {
+        case (let certificate?, let privateKey?):
+            self.certificate = Certificate(certificate: certificate, privateKey: privateKey)
+        case (_?, nil) where reader.isAbsent(.privateKey):
+            reader.add("needs `private-key` beside it", at: .certificate)
+        case (nil, _?) where reader.isAbsent(.certificate):
+            reader.add("needs `certificate` beside it", at: .privateKey)
+        default: break
+        }
+        adminToken = reader.value(
+            .adminToken,
+            expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/"
+        ) { BearerToken($0) }
+        reader.read(
+            .adminPrefix,
+            into: &adminPrefix,
+            expecting: "a path as /-/larder: not / alone, no / at its end, no encoding and no dot segments"
+        ) { Text.isPrefix($0) ? $0 : nil }
+        reader.read(.accessLog, into: &accessLog, expecting: "the path of a file, or - for standard output") { text in
+            text == "-" ? .standardOutput : Text.path(text).map(AccessLog.file)
+        }
+        reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
+        reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
+    }
+
+    private mutating func readOrigins(_ reader: inout SettingReader) {
+        reader.read(.connectTimeout, into: &connectTimeout)
+        reader.read(.responseTimeout, into: &responseTimeout)
+        reader.read(.idleTimeout, into: &idleTimeout)
+        reader.read(.connectionsPerOrigin, into: &connectionsPerOrigin, expecting: "a number from 1 to 65535") { text in
+            text.utf8.count <= 5 ? Int(text).flatMap { (1...65_535).contains($0) ? $0 : nil } : nil
+        }
+        originAuthorities = reader.value(.originAuthorities, expecting: "the path of a PEM file", Text.path)
+        reader.read(.hostField, into: &hostField, expecting: "`client` or `origin`") { HostField(rawValue: $0) }
+        reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in
+            let isTarget = text.utf8.allSatisfy { Text.isVisible($0) && $0 != Byte.hash }
+            return text.utf8.first == Byte.slash && isTarget ? text : nil
+        }
+    }
+}
+
+/// Texts that settings are, where they have no type of their own.
+private enum Text {
+    static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
+
+    /// What a token is made of (RFC 9110 §5.6.2).
+    static func isTokenByte(_ byte: UInt8) -> Bool {
+        isVisible(byte) && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
+    }
+
+    /// A path in the file system, which is there or not.
+    static func path(_ text: String) -> String? {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } ? text : nil
+    }
+
+    /// A path that others can be put behind, in its one spelling.
+    static func isPrefix(_ text: String) -> Bool {
+        guard let pattern = try? PathPattern(text), text.utf8.count > 1, text.utf8.last != Byte.slash else {
+            return false
+        }
+        return pattern.isLiteral && text.utf8.allSatisfy { isVisible($0) && $0 != Byte.percent && $0 != Byte.semicolon }
+    }
+
+    /// Whether a text may be the address of a Redis server; the client that connects looks closer.
+    static func isRedisURL(_ text: String) -> Bool {
+        guard let end = text.firstRange(of: "://") else { return false }
+        let schemes: Set<String> = ["redis", "rediss", "unix", "redis+unix"]
+        return schemes.contains(text[..<end.lowerBound].lowercased()) && end.upperBound < text.endIndex
+            && text.utf8.allSatisfy(isVisible)
+    }
+}

@@ -1,0 +1,179 @@
+import Larder
+import Yams
+
+/// What is found while a file is read: its mistakes, all of them, and how many steps the reading took.
+struct Findings {
+    /// The most nodes that are looked at: aliases can make much of little.
+    private static let stepLimit = 100_000
+    /// The most mistakes that are told.
+    private static let mistakeLimit = 100
+    /// The most items of one list.
+    private static let itemLimit = 256
+
+    let name: String
+    private(set) var mistakes: [Mistake] = []
+    private(set) var warnings: [Mistake] = []
+    private var steps = 0
+
+    init(name: String) { self.name = name }
+
+    /// Where a node stands.
+    func place(of node: Node) -> Mistake.Place {
+        .file(name: name, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
+    }
+
+    mutating func add(_ mistake: Mistake) {
+        if mistakes.count < Self.mistakeLimit { mistakes.append(mistake) }
+    }
+
+    mutating func add(_ message: String, at node: Node) { add(Mistake(at: place(of: node), message)) }
+
+    mutating func warn(_ message: String, at place: Mistake.Place) {
+        if warnings.count < Self.mistakeLimit { warnings.append(Mistake(at: place, message)) }
+    }
+
+    /// Counts a step; false where there have been too many.
+    private mutating func step(at node: Node) -> Bool {
+        steps += 1
+        if steps == Self.stepLimit { add("too much to read: more than \(Self.stepLimit) values", at: node) }
+        return steps < Self.stepLimit
+    }
+}
+
+// MARK: - Shapes
+
+extension Findings {
+    /// The keys of a mapping with their values, in order. What is merged into it (`<<: *defaults`) comes after what it
+    /// says itself, which counts.
+    mutating func pairs(of node: Node, _ what: String, merging depth: Int = 0) -> [(key: String, at: Node, value: Node)]
+    {
+        guard case .mapping(let mapping) = node else {
+            add("\(what) is \(Self.kind(of: node)): expected keys with values", at: node)
+            return []
+        }
+        var (pairs, merged): ([(key: String, at: Node, value: Node)], [Node]) = ([], [])
+        for (key, value) in mapping {
+            guard step(at: key) else { return [] }
+            guard case .scalar(let scalar) = key else {
+                add("a key is plain text: this is \(Self.kind(of: key))", at: key)
+                continue
+            }
+            if scalar.string.hasSuffix(YAMLText.repeatedMark) { continue }
+            if scalar.string == "<<", scalar.style == .plain {
+                merged += value.sequence.map { Array($0) } ?? [value]
+            } else {
+                pairs.append((scalar.string, key, value))
+            }
+        }
+        for other in merged {
+            guard depth < 4 else {
+                add("`<<` merges what merges others too deep", at: other)
+                break
+            }
+            let known = Set(pairs.map(\.key))
+            pairs += self.pairs(of: other, "what `<<` merges", merging: depth + 1).filter { !known.contains($0.key) }
+        }
+        return pairs
+    }
+
+    /// The items of a list; one that stands alone needs no list.
+    mutating func items(of node: Node, _ key: String) -> [Node] {
+        guard case .sequence(let sequence) = node else { return [node] }
+        guard sequence.count <= Self.itemLimit else {
+            add("`\(key)` has \(sequence.count) items: \(Self.itemLimit) at most", at: node)
+            return []
+        }
+        return sequence.filter { step(at: $0) }
+    }
+
+    /// The text of a node.
+    mutating func text(_ node: Node, _ key: String, expecting expectation: String) -> String? {
+        guard step(at: node) else { return nil }
+        guard case .scalar(let scalar) = node else {
+            add("`\(key)` is \(Self.kind(of: node)): expected \(expectation)", at: node)
+            return nil
+        }
+        guard !scalar.string.isEmpty else {
+            add("`\(key)` is empty: leave it out, or give \(expectation)", at: node)
+            return nil
+        }
+        return scalar.string
+    }
+
+    static func kind(of node: Node) -> String {
+        switch node {
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .scalar(let scalar): scalar.string.isEmpty ? "empty" : "the text \(quoted(scalar.string))"
+        case .alias: "an alias"
+        }
+    }
+
+    /// A text as messages show it.
+    static func quoted(_ text: String) -> String {
+        let limit = 60
+        return "\"" + (text.count > limit ? text.prefix(limit) + "…" : text[...]) + "\""
+    }
+}
+
+// MARK: - Values
+
+extension Findings {
+    /// A value that a text stands for.
+    mutating func value<Value>(
+        _ node: Node,
+        _ key: String,
+        expecting expectation: String,
+        _ parse: (String) -> Value?
+    ) -> Value? {
+        guard let text = text(node, key, expecting: expectation) else { return nil }
+        guard let value = parse(text) else {
+            add("`\(key)`: \(Self.quoted(text)) is wrong: expected \(expectation)", at: node)
+            return nil
+        }
+        return value
+    }
+
+    /// Values that a list of texts stands for, or one text alone.
+    mutating func values<Value>(
+        _ node: Node,
+        _ key: String,
+        expecting expectation: String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
+        var values: [Value] = []
+        for item in items(of: node, key) {
+            if let value = value(item, key, expecting: expectation, parse) { values.append(value) }
+        }
+        return values
+    }
+
+    mutating func duration(_ node: Node, _ key: String) -> Duration? {
+        guard let text = text(node, key, expecting: DurationText.expectation) else { return nil }
+        if let duration = DurationText.parse(text) { return duration }
+        let hint = DurationText.parse(text + "s").map { _ in "it has no unit: did you mean `\(text)s`?" }
+        add(
+            "`\(key)`: \(Self.quoted(text)) is wrong: " + (hint ?? "expected \(DurationText.expectation)"),
+            at: node
+        )
+        return nil
+    }
+
+    mutating func bytes(_ node: Node, _ key: String) -> ByteCount? {
+        value(node, key, expecting: "bytes, as 65536, 512KiB, 8MiB or 1GiB") { ByteCount($0) }
+    }
+
+    /// One of some words.
+    mutating func choice<Choice: RawRepresentable & CaseIterable>(_ node: Node, _ key: String) -> Choice?
+    where Choice.RawValue == String {
+        let words = Choice.allCases.map(\.rawValue)
+        return value(node, key, expecting: words.map { "`\($0)`" }.joined(separator: " or ")) { Choice(rawValue: $0) }
+    }
+
+    /// A key that nobody knows.
+    mutating func addUnknown(_ key: String, at node: Node, among names: [String], in what: String) {
+        let known = names.map { "`\($0)`" }.joined(separator: ", ")
+        let hint = Guess.name(like: key, among: names).map { "did you mean `\($0)`?" } ?? "\(what) has \(known)"
+        add("unknown key `\(key)`: \(hint)", at: node)
+    }
+}

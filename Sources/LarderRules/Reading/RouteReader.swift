@@ -1,0 +1,152 @@
+import HTTPTypes
+import Larder
+import Yams
+
+/// Reads one route of the file.
+struct RouteReader {
+    private var rule: RouteRule
+
+    /// The route that a node is; nil where it is none. What is wrong with it is found, and the rest read.
+    static func read(_ node: Node, _ findings: inout Findings) -> RouteRule? {
+        let pairs = findings.pairs(of: node, "a route")
+        guard !pairs.isEmpty else {
+            if case .mapping = node { findings.add("the route is empty: it needs a `path`", at: node) }
+            return nil
+        }
+        var reader = RouteReader(rule: RouteRule(place: findings.place(of: node)))
+        for (name, at, value) in pairs {
+            guard let key = RouteRule.Key(rawValue: name) else {
+                findings.addUnknown(name, at: at, among: RouteRule.Key.allCases.map(\.rawValue), in: "a route")
+                continue
+            }
+            reader.rule.places[key] = findings.place(of: at)
+            reader.read(key, value, &findings)
+        }
+        if reader.rule.places[.path] == nil {
+            findings.add("the route has no `path`: give the paths it takes, as /api/posts or /api/**", at: node)
+        }
+        return reader.rule
+    }
+
+    private mutating func read(_ key: RouteRule.Key, _ node: Node, _ findings: inout Findings) {
+        let name = key.rawValue
+        switch key {
+        case .path: readPath(node, &findings)
+        case .host:
+            rule.host = findings.value(node, name, expecting: HostPattern.expectation) { HostPattern($0) }
+        case .origin: rule.origin = findings.text(node, name, expecting: "the name of one of the `origins`")
+        case .cache: rule.isCached = findings.flag(node, name, "on", "off") ?? true
+        case .ttl: rule.ttl = findings.duration(node, name)
+        case .forceTTL: rule.forceTTL = findings.duration(node, name)
+        case .staleWhileRevalidate: rule.staleWhileRevalidate = findings.duration(node, name)
+        case .staleIfError: rule.staleIfError = findings.duration(node, name)
+        case .vary: readVary(node, &findings)
+        case .cookies: rule.cookies = findings.choice(node, name) ?? .ignore
+        case .bypass: readBypass(node, &findings)
+        case .query: readQuery(node, &findings)
+        case .tags:
+            rule.tags = findings.values(node, name, expecting: "tags of visible ASCII without commas") { CacheTag($0) }
+        case .invalidates:
+            rule.invalidates = findings.values(
+                node,
+                name,
+                expecting: "a tag, a path as /posts, or a path and all below it as /posts/**",
+                Self.cover
+            )
+        case .bodyLimit: rule.bodyLimit = findings.bytes(node, name)
+        case .wait: rule.wait = findings.duration(node, name)
+        case .tagFields: rule.tagFields = findings.fields(node, name)
+        case .targetedFields: rule.targetedFields = findings.fields(node, name)
+        case .allowSetCookie: rule.allowSetCookie = findings.flag(node, name, "true", "false") ?? false
+        }
+    }
+
+    private mutating func readPath(_ node: Node, _ findings: inout Findings) {
+        let expectation = "a path as /api/posts, /api/*/comments or /static/**"
+        guard let text = findings.text(node, "path", expecting: expectation) else { return }
+        do {
+            rule.path = try PathPattern(text)
+        } catch {
+            findings.add("`path`: \(Findings.quoted(text)) \(error.description)", at: node)
+        }
+        let isPlaceholder = text.split(separator: "/").contains { $0.hasPrefix(":") || $0.hasPrefix("{") }
+        if isPlaceholder {
+            findings.warn(
+                "`path`: \(Findings.quoted(text)) has a placeholder that is taken to the letter: any one segment is `*`",
+                at: findings.place(of: node)
+            )
+        }
+    }
+
+    private mutating func readVary(_ node: Node, _ findings: inout Findings) {
+        let credentials: Set<HTTPField.Name> = [.cookie, .authorization, .proxyAuthorization]
+        for item in findings.items(of: node, "vary") {
+            guard let field = findings.field(item, "vary") else { continue }
+            if credentials.contains(field) {
+                findings.add("`vary`: `\(field)` is a secret, and keys are shown: let such requests bypass", at: item)
+            } else {
+                rule.vary.append(field)
+            }
+        }
+    }
+
+    private mutating func readBypass(_ node: Node, _ findings: inout Findings) {
+        var bypass = PassRule()
+        let expectation = "names, or what they begin with, as session or wordpress_*"
+        for (key, at, value) in findings.pairs(of: node, "`bypass`") {
+            switch key {
+            case "cookies":
+                bypass.cookies = findings.values(value, "bypass: cookies", expecting: expectation) { NamePattern($0) }
+            case "query":
+                bypass.parameters = findings.values(value, "bypass: query", expecting: expectation) { NamePattern($0) }
+            case "fields": bypass.fields = findings.fields(value, "bypass: fields")
+            default: findings.addUnknown(key, at: at, among: ["cookies", "query", "fields"], in: "`bypass`")
+            }
+        }
+        rule.bypass = bypass
+    }
+
+    private mutating func readQuery(_ node: Node, _ findings: inout Findings) {
+        let expectation = "names, or what they begin with, as ref or utm_*"
+        for (key, at, value) in findings.pairs(of: node, "`query`") {
+            guard key == "ignore" else {
+                findings.addUnknown(key, at: at, among: ["ignore"], in: "`query`")
+                continue
+            }
+            rule.ignoredParameters = findings.values(value, "query: ignore", expecting: expectation) { NamePattern($0) }
+        }
+    }
+
+    /// What a text invalidates: a tag, a path, or all below a path.
+    private static func cover(_ text: String) -> Cover? {
+        guard text.utf8.first == Byte.slash else { return CacheTag(text).map(Cover.tag) }
+        guard text.hasSuffix("/**") else {
+            guard let pattern = try? PathPattern(text), pattern.isLiteral else { return nil }
+            return CachePath(text).map(Cover.path)
+        }
+        let prefix = String(text.dropLast(3))
+        guard !prefix.isEmpty else { return .everything }
+        guard let pattern = try? PathPattern(prefix), pattern.isLiteral else { return nil }
+        return CachePath(prefix).map(Cover.prefix)
+    }
+}
+
+extension Findings {
+    /// One of two words.
+    fileprivate mutating func flag(_ node: Node, _ key: String, _ yes: String, _ no: String) -> Bool? {
+        value(node, key, expecting: "`\(yes)` or `\(no)`") { $0 == yes ? true : $0 == no ? false : nil }
+    }
+
+    /// The name of a field.
+    fileprivate mutating func field(_ node: Node, _ key: String) -> HTTPField.Name? {
+        value(node, key, expecting: "the name of a field, as Accept-Language") { text in
+            // A name that begins with a colon is no field's.
+            text.utf8.first == UInt8(ascii: ":") ? nil : HTTPField.Name(text)
+        }
+    }
+
+    /// The names of fields.
+    fileprivate mutating func fields(_ node: Node, _ key: String) -> [HTTPField.Name] {
+        items(of: node, key).compactMap { field($0, key) }
+    }
+}

@@ -1,0 +1,111 @@
+import Configuration
+import Larder
+
+/// Where settings are given, the first that has one counts: the command line, the environment, the file.
+struct SettingSources {
+    /// What a file says.
+    struct Written {
+        let text: String
+        let place: Mistake.Place
+    }
+
+    var options: [GatewaySetting: String] = [:]
+    var environment: [String: String] = [:]
+    var file: [GatewaySetting: Written] = [:]
+
+    /// Where a setting comes from.
+    func place(of setting: GatewaySetting) -> Mistake.Place {
+        if options[setting] != nil { return .option(setting.option) }
+        if environment[setting.variable] != nil { return .variable(setting.variable) }
+        return file[setting]?.place ?? .nowhere
+    }
+
+    var reader: ConfigReader {
+        ConfigReader(providers: [
+            Self.provider("the command line", options),
+            EnvironmentVariablesProvider(environmentVariables: environment),
+            Self.provider("the file", file.mapValues(\.text)),
+        ])
+    }
+
+    private static func provider(_ name: String, _ values: [GatewaySetting: String]) -> InMemoryProvider {
+        InMemoryProvider(
+            name: name,
+            values: Dictionary(
+                uniqueKeysWithValues: values.map { setting, text in
+                    (AbsoluteConfigKey(setting.key), ConfigValue(.string(text), isSecret: setting.isSecret))
+                }
+            )
+        )
+    }
+}
+
+/// Reads settings, and says of each that is wrong where it stands and what was expected.
+struct SettingReader {
+    private(set) var mistakes: [Mistake] = []
+    let sources: SettingSources
+    private let reader: ConfigReader
+
+    init(_ sources: SettingSources) {
+        self.sources = sources
+        self.reader = sources.reader
+    }
+
+    /// Whether a setting is given nowhere.
+    func isAbsent(_ setting: GatewaySetting) -> Bool { sources.place(of: setting) == .nowhere }
+
+    mutating func add(_ message: String, at setting: GatewaySetting) {
+        let place = sources.place(of: setting)
+        // A line of a file does not name the setting yet, as a variable or an option does.
+        let isNamed = place.line == nil && place != .nowhere
+        mistakes.append(Mistake(at: place, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
+    }
+
+    /// The value of a setting; nil where it is not given, or wrong.
+    mutating func value<Value>(
+        _ setting: GatewaySetting,
+        expecting expectation: String,
+        _ parse: (String) -> Value?
+    ) -> Value? {
+        guard let text = reader.string(forKey: setting.key, isSecret: setting.isSecret) else { return nil }
+        guard !text.isEmpty else {
+            add("is empty: leave it out, or give \(expectation)", at: setting)
+            return nil
+        }
+        if let value = parse(text) { return value }
+        // What has an @ may have a password before it.
+        let isHidden = setting.isSecret || text.contains("@")
+        add("\(isHidden ? "the value" : Findings.quoted(text)) is wrong: expected \(expectation)", at: setting)
+        return nil
+    }
+
+    /// Takes the value of a setting over, where it is given and right.
+    mutating func read<Value>(
+        _ setting: GatewaySetting,
+        into value: inout Value,
+        expecting expectation: String,
+        _ parse: (String) -> Value?
+    ) {
+        if let read = self.value(setting, expecting: expectation, parse) { value = read }
+    }
+
+    /// Takes a duration over, from 1ms to 1d.
+    mutating func read(_ setting: GatewaySetting, into value: inout Duration, from least: Duration = .milliseconds(1)) {
+        let expectation = "\(DurationText.expectation), from \(DurationText.describe(least)) to 1d"
+        read(setting, into: &value, expecting: expectation) { text in
+            DurationText.parse(text).flatMap { (least ... .seconds(86_400)).contains($0) ? $0 : nil }
+        }
+    }
+
+    /// Takes a number of bytes over.
+    mutating func read(_ setting: GatewaySetting, into value: inout ByteCount, from least: ByteCount) {
+        let expectation = "bytes, as 65536, 512KiB, 8MiB or 1GiB, \(least) at least"
+        read(setting, into: &value, expecting: expectation) { text in
+            ByteCount(text).flatMap { $0 >= least ? $0 : nil }
+        }
+    }
+}
+
+extension GatewaySetting {
+    fileprivate var key: ConfigKey { ConfigKey(["larder", rawValue]) }
+}

@@ -1,0 +1,94 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+/// A route as the file writes it.
+struct RouteRule {
+    /// What a request with cookies gets.
+    enum Cookies: String, CaseIterable {
+        /// What everybody gets, by what the response says: a gateway's rule.
+        case ignore
+        /// The origin's answer, past the cache.
+        case bypass
+        /// What everybody gets; nothing is fetched with cookies.
+        case drop
+    }
+
+    /// The keys of a route, as the file names them.
+    enum Key: String, CaseIterable {
+        case path, host, origin, cache, ttl
+        case forceTTL = "force-ttl"
+        case staleWhileRevalidate = "stale-while-revalidate"
+        case staleIfError = "stale-if-error"
+        case vary, cookies, bypass, query, tags, invalidates
+        case bodyLimit = "body-limit"
+        case wait
+        case tagFields = "tag-fields"
+        case targetedFields = "targeted-fields"
+        case allowSetCookie = "allow-set-cookie"
+    }
+
+    /// Where the route begins.
+    let place: Mistake.Place
+    /// What was given, and where.
+    var places: [Key: Mistake.Place] = [:]
+    var path: PathPattern?
+    var host: HostPattern?
+    var origin: String?
+    var isCached = true
+    var ttl: Duration?
+    var forceTTL: Duration?
+    var staleWhileRevalidate: Duration?
+    var staleIfError: Duration?
+    var vary: [HTTPField.Name] = []
+    var cookies = Cookies.ignore
+    var bypass: PassRule?
+    var ignoredParameters: [NamePattern] = []
+    var tags: [CacheTag] = []
+    var invalidates: [Cover] = []
+    var bodyLimit: ByteCount?
+    var wait: Duration?
+    var tagFields: [HTTPField.Name]?
+    var targetedFields: [HTTPField.Name]?
+    var allowSetCookie = false
+
+    /// The name in logs: host and path.
+    var name: String { (host?.description ?? "") + (path?.description ?? "") }
+
+    /// Whether every request that `other` takes is taken by this route.
+    func covers(_ other: RouteRule) -> Bool {
+        guard let path, let otherPath = other.path, path.covers(otherPath) else { return false }
+        guard let host else { return true }
+        return other.host.map(host.covers) ?? false
+    }
+}
+
+extension RouteRule {
+    /// How the route's responses are cached: as a gateway does, but for what the rule says.
+    func policy(_ settings: GatewaySettings) -> CachePolicy {
+        var policy = CachePolicy.gateway(settings)
+        if let ttl { policy.rules.defaultLifetime = ttl }
+        policy.rules.forcedLifetime = forceTTL
+        if let staleWhileRevalidate { policy.rules.staleWhileRevalidate = staleWhileRevalidate }
+        if let staleIfError { policy.rules.staleIfError = staleIfError }
+        if let tagFields { policy.rules.tagFields = tagFields }
+        if let targetedFields { policy.rules.targetedFields = targetedFields }
+        policy.rules.allowsSetCookie = allowSetCookie
+        policy.keys.fields = vary
+        policy.keys.ignoredParameters = ignoredParameters
+        policy.passing = passing
+        if cookies == .drop { policy.withheldFields = [.cookie] }
+        policy.tags = tags
+        policy.invalidated = invalidates
+        if let bodyLimit { policy.bodyLimit = bodyLimit }
+        if let wait { policy.patience = wait }
+        return policy
+    }
+
+    private var passing: PassRule? {
+        guard cookies == .bypass else { return bypass }
+        var rule = bypass ?? PassRule()
+        rule.fields.append(.cookie)
+        return rule
+    }
+}

@@ -1,0 +1,119 @@
+private let fresh = "Cache-Control: max-age=60"
+private let brief = "Cache-Control: max-age=10"
+private let tagA = "ETag: \"a\""
+
+extension Exchange {
+    // MARK: What writes invalidate
+
+    static let invalidation: [Exchange] =
+        ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "FROB"].map { write($0, 200, kills: true) }
+        + [201, 202, 204, 301, 303].map { write("PUT", $0, kills: true) }
+        + [400, 403, 404, 409, 412, 500, 503].map { write("POST", $0, kills: false) }
+        + ["OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"].map { write($0, 200, kills: false) }
+        + [
+            Exchange(
+                "write-kills-queries",
+                "9111 §4.4",
+                .get("/a?x=1").answered(200, fresh).asked(),
+                .send("POST").answered().asked(),
+                .get("/a?x=1").answered(200, fresh).asked()
+            ),
+            Exchange(
+                "write-kills-no-other-path",
+                "9111 §4.4",
+                .get("/b").answered(200, fresh).asked(),
+                .send("POST").answered().asked(),
+                .get("/b").gets(from: 1)
+            ),
+            Exchange(
+                "write-kills-variants",
+                "9111 §4.4",
+                .get("/a", "Foo: 1").answered(200, fresh, "Vary: Foo").asked(),
+                .get("/a", "Foo: 2").answered(200, fresh, "Vary: Foo").asked(),
+                .send("DELETE").answered(204).asked(),
+                .get("/a", "Foo: 1").answered(200, fresh, "Vary: Foo").asked(),
+                .get("/a", "Foo: 2").answered(200, fresh, "Vary: Foo").asked()
+            ),
+            Exchange(
+                "write-that-fails-to-arrive",
+                "9111 §4.4",
+                .get().answered(200, fresh).asked(),
+                .send("POST").closed().asked().gets(502),
+                .get().gets(from: 1)
+            ),
+            Exchange(
+                "post-is-not-kept",
+                "9111 §3",
+                .send("POST").answered(200, fresh).asked(),
+                .get().answered(200, fresh).asked()
+            ),
+            Exchange(
+                "post-is-not-answered-from-a-get",
+                "9111 §4",
+                .get().answered(200, fresh).asked(),
+                .send("POST").answered(500).asked(),
+                .send("POST").answered(200).asked()
+            ),
+            Exchange(
+                "killed-is-not-asked-about",
+                "9111 §4.4",
+                .get().answered(200, brief, tagA).asked(),
+                .send("PUT").answered(204).asked(),
+                .get().after(15).answered(200, brief).asked(without: ["If-None-Match"])
+            ),
+            Exchange(
+                "killed-is-not-served-stale",
+                "9111 §4.4",
+                .get().answered(200, brief, tagA).asked(),
+                .send("PUT").answered(204).asked(),
+                .get().after(15).closed().asked().gets(502)
+            ),
+        ]
+
+    /// What is kept and then written to.
+    private static func write(_ method: String, _ status: Int, kills: Bool) -> Exchange {
+        Exchange(
+            "write-\(method.lowercased())-\(status)",
+            "9111 §4.4",
+            .get().answered(200, fresh).asked(),
+            .send(method).answered(status).asked(),
+            kills ? .get().answered(200, fresh).asked() : .get().gets(from: 1)
+        )
+    }
+
+    // MARK: What writes name
+
+    static let locations: [Exchange] =
+        [
+            ("Location: /b", true), ("Content-Location: /b", true), ("Location: http://{host}/b", true),
+            ("Location: HTTP://{host}:80/b", true), ("Location: //{host}/b", true), ("Location: b", true),
+            ("Location: ../x/../b", true), ("Location: /b?x=1#y", true), ("Location: http://other.example/b", false),
+            ("Location: https://{host}/b", false), ("Location: http://{host}:8080/b", false),
+            ("Content-Location: http://other.example/b", false), ("Location: /c", false),
+            ("Location: /b\nLocation: /c", false),
+        ].map { line, kills in
+            Exchange(
+                "write-names \(line.replacing("\n", with: " and "))",
+                "9111 §4.4",
+                .get("/b").answered(200, fresh).asked(),
+                .send("POST", "/a").answered(201, line).asked(),
+                kills ? .get("/b").answered(200, fresh).asked() : .get("/b").gets(from: 1)
+            )
+        }
+        + [
+            Exchange(
+                "failed-write-names",
+                "9111 §4.4",
+                .get("/b").answered(200, fresh).asked(),
+                .send("POST", "/a").answered(404, "Location: /b").asked(),
+                .get("/b").gets(from: 1)
+            ),
+            Exchange(
+                "get-names",
+                "9111 §4.4",
+                .get("/b").answered(200, fresh).asked(),
+                .get("/a").answered(200, "Content-Location: /b").asked(),
+                .get("/b").gets(from: 1)
+            ),
+        ]
+}

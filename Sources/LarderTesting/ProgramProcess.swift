@@ -1,0 +1,104 @@
+import Foundation
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// A built program in a process of its own, with an environment of its own. It is ended when the test is over.
+public final class ProgramProcess: Sendable {
+    private let process: NIOLockedValueBox<Process>
+    public let pid: Int32
+    private let log: URL
+    private let ended: AsyncStream<Int32>
+
+    private init(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
+        log = FileManager.default.temporaryDirectory.appending(path: "\(program)-\(UUID().uuidString).log")
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        let (ended, end) = AsyncStream.makeStream(of: Int32.self)
+        self.ended = ended
+        let process = Process()
+        process.executableURL = try Self.executable(program)
+        process.arguments = arguments
+        process.environment = environment
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = output
+        process.terminationHandler = { process in
+            // A signal that ended it is no status.
+            end.yield(process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus)
+            end.finish()
+        }
+        try process.run()
+        pid = process.processIdentifier
+        self.process = NIOLockedValueBox(process)
+    }
+
+    /// Starts a program, and ends it after `body`.
+    public static func run<Value: Sendable>(
+        _ program: String,
+        _ arguments: [String] = [],
+        environment: [String: String] = [:],
+        _ body: (ProgramProcess) async throws -> Value
+    ) async throws -> Value {
+        let program = try ProgramProcess(program, arguments, environment)
+        defer { program.end() }
+        return try await body(program)
+    }
+
+    /// What it wrote to its standard output and its standard error so far.
+    public var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
+
+    /// Waits until it listens.
+    public func listens(on port: Int) async throws {
+        try await eventually("it listens: \(output)", within: .seconds(60)) {
+            (try? await Wire.open(to: port) { _ in true }) == true
+        }
+    }
+
+    /// Waits until it has ended.
+    /// - Returns: its status; negative where a signal ended it.
+    public func status() async throws -> Int32 {
+        guard let status = await ended.first(where: { _ in true }) else { throw CancellationError() }
+        return status
+    }
+
+    /// Sends it a signal, while it runs.
+    public func signal(_ signal: Int32) {
+        process.withLockedValue { process in
+            if process.isRunning { _ = kill(pid, signal) }
+        }
+    }
+
+    /// A port that nobody listens on.
+    public static func freePort() async throws -> Int {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = channel.localAddress?.port
+        try await channel.close()
+        guard let port else { throw Unusable(description: "there is no free port") }
+        return port
+    }
+
+    private func end() {
+        signal(SIGKILL)
+        process.withLockedValue { $0.waitUntilExit() }
+        try? FileManager.default.removeItem(at: log)
+    }
+
+    /// The program stands beside the bundle of the tests.
+    private static func executable(_ program: String) throws -> URL {
+        let beside = Bundle.allBundles.map(\.bundleURL) + CommandLine.arguments.prefix(1).map { URL(filePath: $0) }
+        let candidates = beside.map { $0.deletingLastPathComponent().appending(path: program) }
+        guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
+            throw Unusable(description: "\(program) is not built beside the tests: swift build --build-tests")
+        }
+        return found
+    }
+}
+
+/// Something that a test needs, and that is not there.
+public struct Unusable: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(description: String) { self.description = description }
+}

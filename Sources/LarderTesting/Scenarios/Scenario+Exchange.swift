@@ -1,0 +1,28 @@
+import HTTPTypes
+
+extension Scenario {
+    /// Whether the response can come from an origin as the answer to a request: its status is final.
+    public var travels: Bool { (200...599).contains(status) }
+
+    /// The scenario as a conversation with a whole cache: whether the origin is asked tells what became of the second
+    /// request.
+    public var exchange: Exchange {
+        var first = Exchange.Step(method: method, target: "/a")
+        first.lines = firstRequest
+        first.acts = [.answers(.init(status: status, lines: response))]
+        first.delay = delay
+        first.questions = 1
+        first.says = .own
+        var second = Exchange.Step(method: .get, target: "/a")
+        // The first request is sent at the beginning, and its answer comes after the delay.
+        second.pause = seconds - delay
+        second.lines = secondRequest
+        switch expected {
+        case .hit, .stale: (second.status, second.says) = (status, .step(1))
+        case .notModified: second.status = 304
+        case .staleAndRefreshed: (second.status, second.says, second.refreshes) = (status, .step(1), 1)
+        case .asks, .varies, .forwarded, .refused, .gone: (second.questions, second.says) = (1, .own)
+        }
+        return Exchange(id: id, anchor: anchor, rules: rules, steps: [first, second])
+    }
+}

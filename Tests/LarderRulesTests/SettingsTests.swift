@@ -1,0 +1,188 @@
+import HTTPTypes
+import Larder
+import Logging
+import Testing
+
+@testable import LarderRules
+
+@Suite struct SettingsTests {
+    static func read(
+        _ environment: [String: String],
+        _ options: [String: String] = [:],
+        file: String? = nil
+    ) throws(ConfigurationMistakes) -> GatewaySettings {
+        let file = file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) }
+        return try GatewayConfiguration(file: file, environment: environment, options: options).settings
+    }
+
+    /// What is wrong, one mistake a line.
+    static func mistakes(
+        _ environment: [String: String],
+        _ options: [String: String] = [:],
+        file: String? = nil
+    ) -> String {
+        do {
+            _ = try read(environment, options, file: file)
+            return ""
+        } catch {
+            return error.description
+        }
+    }
+
+    @Test func `an origin is all that must be given`() throws {
+        let settings = try Self.read(["LARDER_ORIGIN": "http://127.0.0.1:3000"])
+        #expect("\(settings.origin)" == "http://127.0.0.1:3000" && "\(settings.listen)" == "127.0.0.1:8000")
+        #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
+        #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
+        #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
+        #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
+        #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
+        #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
+        #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
+        #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
+    }
+
+    @Test func `everything that can be said is taken`() throws {
+        let settings = try Self.read([:], file: Sample.everything)
+        #expect(settings.listen == ListenAddress(host: "::", port: 8443))
+        #expect("\(settings.origin)" == "https://api.internal:8443" && settings.namespace == "shop:")
+        #expect(settings.store == .redis(url: "rediss://:secret@cache.internal:6380/1"))
+        #expect(settings.memoryLimit == .mebibytes(512) && settings.bodyLimit == .mebibytes(16))
+        #expect(
+            settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
+        )
+        #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
+        #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
+        #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
+        #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(120))
+        #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
+        #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
+        #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
+    }
+
+    @Test(arguments: GatewaySetting.allCases)
+    func `the command line beats the environment, and that the file`(_ setting: GatewaySetting) {
+        // A wrong value tells where it was read.
+        let wrong = "\u{1}"
+        let file = setting == .origin ? "" : "origin: http://o\n\(setting.rawValue): \"\"\n"
+        if setting != .origin {
+            #expect(Self.mistakes([:], file: file).contains("`\(setting.rawValue)`: is empty"))
+        }
+        let byVariable = Self.mistakes([setting.variable: wrong], file: file)
+        #expect(byVariable.hasPrefix("\(setting.variable): ") && !byVariable.contains("\n"))
+        let byOption = Self.mistakes([setting.variable: wrong], [setting.rawValue: wrong], file: file)
+        #expect(byOption.hasPrefix("\(setting.option): ") && !byOption.contains("\n"))
+    }
+
+    @Test(arguments: [
+        ("listen", "localhost", "\"localhost\" is wrong: expected host:port, as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "", "is empty: leave it out, or give host:port, as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "::1:80", "\"::1:80\" is wrong"), ("listen", "[::1]", "\"[::1]\" is wrong"),
+        ("listen", "a:65536", "\"a:65536\" is wrong"), ("listen", "a:+1", "\"a:+1\" is wrong"),
+        ("listen", ":80", "\":80\" is wrong"), ("listen", "a b:80", "\"a b:80\" is wrong"),
+        ("store", "memroy", "\"memroy\" is wrong: expected `memory`, or an address as redis://"),
+        ("store", "redis://", "\"redis://\" is wrong"), ("store", "http://a", "\"http://a\" is wrong"),
+        ("store", "http://:hunter2@a", "the value is wrong"),
+        ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
+        ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 65536, 512KiB, 8MiB or 1GiB, 1MiB at least"),
+        ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
+        ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
+        ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),
+        ("admin-prefix", "/a/*", "\"/a/*\" is wrong"), ("admin-prefix", "/a?b", "\"/a?b\" is wrong"),
+        (
+            "connect-timeout", "5",
+            "\"5\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 1d"
+        ),
+        ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
+        ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
+        ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
+        ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
+        ("connections-per-origin", "65536", "\"65536\" is wrong"),
+        ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
+        ("name", "two words", "\"two words\" is wrong: expected a token"),
+        ("health-path", "health", "\"health\" is wrong"),
+        ("log-level", "loud", "\"loud\" is wrong: expected one of trace,"),
+        ("origin", "127.0.0.1:3000", "\"127.0.0.1:3000\" is wrong: expected a URL as http://127.0.0.1:3000"),
+        ("origin", "http://u:hunter2@a", "the value is wrong"), ("origin", "http://a/b", "\"http://a/b\" is wrong"),
+        ("origin", "http://a?b", "\"http://a?b\" is wrong"), ("origin", "http://a:0", "\"http://a:0\" is wrong"),
+        ("origin", "ftp://a", "\"ftp://a\" is wrong"), ("origin", "http://", "\"http://\" is wrong"),
+        ("certificate", "/c", "needs `private-key` beside it"), ("private-key", "/k", "needs `certificate` beside it"),
+    ]) func `a wrong setting is one clear line, without secrets`(
+        _ name: String,
+        _ value: String,
+        _ expected: String
+    ) throws {
+        let setting = try #require(GatewaySetting(rawValue: name))
+        var environment = ["LARDER_ORIGIN": "http://o"]
+        environment[setting.variable] = value
+        let text = Self.mistakes(environment)
+        #expect(text.hasPrefix("\(setting.variable): \(expected)"))
+        #expect(!text.contains("\n") && !text.contains("hunter2") && !text.contains("short"))
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:3000", "http", "127.0.0.1", 3000, "127.0.0.1:3000"),
+        ("http://Example.ORG", "http", "example.org", 80, "example.org"),
+        ("https://example.org:443/", "https", "example.org", 443, "example.org"),
+        ("http://[::1]:80", "http", "::1", 80, "[::1]"),
+        ("https://api_1.svc:8443", "https", "api_1.svc", 8443, "api_1.svc:8443"),
+    ]) func `an origin is a URL without a path`(
+        _ url: String,
+        _ scheme: String,
+        _ host: String,
+        _ port: Int,
+        _ authority: String
+    ) throws {
+        let origin = try #require(OriginAddress(url))
+        #expect(origin.scheme == scheme && origin.host == host && origin.port == port)
+        #expect(origin.authority == authority && OriginAddress(origin.description) == origin)
+    }
+
+    @Test func `an origin may be named in the file, and the only one is the default`() throws {
+        let origins = "origins: {a: 'http://a', b: 'http://b'}\n"
+        #expect(try Self.read([:], file: origins + "origin: b").origin.host == "b")
+        #expect(try Self.read([:], ["origin": "a"], file: origins).origin.host == "a")
+        #expect(try Self.read([:], ["origin": "http://c"], file: origins).origin.host == "c")
+        #expect(try Self.read([:], file: "origins: {a: 'http://a'}").origin.host == "a")
+        #expect(
+            Self.mistakes([:], file: origins)
+                == "`origin`: is missing: name the one of `origins` that gets what no route takes"
+        )
+        #expect(Self.mistakes([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
+        #expect(Self.mistakes([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
+    }
+
+    @Test func `all that is wrong is told at once, the file first`() {
+        let text = Self.mistakes(
+            ["LARDER_NAME": "two words"],
+            ["listen": "x", "colour": "blue"],
+            file: "origin: http://o\nname: ok\nlog-level: loud\nbody-limt: 1\n"
+        )
+        let lines = text.split(separator: "\n").map { $0.prefix { $0 != " " } }
+        #expect(lines == ["larder.yaml:3:12:", "larder.yaml:4:1:", "LARDER_NAME:", "--colour:", "--listen:"])
+    }
+
+    @Test func `a variable that nearly is a setting's is warned of, and no other`() throws {
+        let variables = ["LARDER_ORIGIN": "http://o", "LARDER_LISTN": "x", "LARDER_SERVICE_HOST": "x", "HOME": "/"]
+        let configuration = try GatewayConfiguration(environment: variables)
+        #expect(
+            configuration.warnings.map(\.description) == ["LARDER_LISTN: is no setting: did you mean LARDER_LISTEN?"]
+        )
+        #expect(configuration.routes.routes.map(\.name) == ["default"])
+    }
+
+    @Test(arguments: [
+        ("0s", 0), ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000),
+        ("90s", 90_000), ("3650d", 315_360_000_000), ("007s", 7_000),
+    ]) func `a duration is a number and a unit`(_ text: String, _ milliseconds: Int64) throws {
+        let duration = try #require(DurationText.parse(text))
+        #expect(duration == .milliseconds(milliseconds))
+        #expect(DurationText.parse(DurationText.describe(duration)) == duration)
+    }
+
+    @Test(arguments: [
+        "", "s", "1", "1 s", "1S", "-1s", "+1s", "1.5s", "1s ", "1sec", "3651d", "9223372036854775808s", "１s", "1w",
+    ]) func `this is no duration`(_ text: String) {
+        #expect(DurationText.parse(text) == nil)
+    }
+}

@@ -1,0 +1,98 @@
+import LarderTesting
+
+@testable import LarderRules
+
+extension GatewayCheck {
+    /// Checks a file in an environment of its own.
+    static func run(_ text: String, _ environment: [String: String] = [:]) -> GatewayCheck {
+        run(text: text, name: "larder.yaml", environment: environment)
+    }
+
+    /// What is wrong, as it is printed, without the name of the file.
+    var lines: [String] { mistakes.map(Self.line) }
+
+    /// What may be meant otherwise, in the same way.
+    var hints: [String] { warnings.map(Self.line) }
+
+    private static func line(_ mistake: Mistake) -> String {
+        mistake.description.replacing("larder.yaml:", with: "")
+    }
+}
+
+extension RouteTable {
+    /// The table of a file that is right.
+    init(_ routes: String) throws {
+        let text = "origin: http://o\n" + routes
+        self = try GatewayConfiguration(file: .init(name: "larder.yaml", text: text), environment: [:]).routes
+    }
+
+    /// The name of a path's route, with `(uncached)` where nothing of it is kept.
+    func name(_ path: String, host: String? = "example.org") -> String {
+        let route = route(host: host, path: path)
+        return route.name + (route.isCached ? "" : " (uncached)")
+    }
+}
+
+enum Sample {
+    /// A file that says all that can be said.
+    static let everything = """
+        # A gateway in front of two servers.
+        listen: "[::]:8443"
+        origin: api
+        store: rediss://:secret@cache.internal:6380/1
+        namespace: "shop:"
+        memory-limit: 512MiB
+        body-limit: 16MiB
+        certificate: /etc/larder/tls.pem
+        private-key: /etc/larder/tls.key
+        admin-token: 0123456789abcdef
+        admin-prefix: /_cache
+        access-log: "-"
+        connect-timeout: 500ms
+        response-timeout: 10s
+        idle-timeout: 1m
+        client-idle-timeout: 2m
+        connections-per-origin: 64
+        origin-ca: /etc/larder/ca.pem
+        host-field: origin
+        name: Shop
+        health-path: /health?deep=1
+        log-level: debug
+        drain-timeout: 0s
+
+        origins:
+          api: https://api.internal:8443
+          images: http://[::1]:9000/
+
+        x-shared: &careful
+          cookies: bypass
+          stale-if-error: 1d
+
+        routes:
+          - path: /account/**
+            cache: off
+            invalidates: [accounts, /me, /profiles/**]
+          - path: /api/posts/*/comments
+            <<: *careful
+            ttl: 30s
+            stale-while-revalidate: 5m
+            vary: [Accept-Language]
+            bypass:
+              cookies: [session, wordpress_logged_in_*]
+              query: [preview]
+              fields: X-Debug
+            tags: [posts, comments]
+            tag-fields: [Cache-Tag]
+            targeted-fields: [Shop-Cache-Control, CDN-Cache-Control]
+            wait: 2s
+          - host: "*.img.example.org"
+            path: /**
+            origin: images
+            force-ttl: 2h
+            cookies: drop
+            query:
+              ignore: [utm_*, fbclid]
+            body-limit: 64MiB
+            allow-set-cookie: false
+        """
+}

@@ -1,0 +1,86 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// The conversations of the table, held with the engine as a gateway runs it, and one after the other: each has a cache
+/// of its own, and hundreds at once would take memory that other tests measure.
+@Suite(.serialized) struct ExchangeTests {
+    @Test(arguments: Exchange.all) func `a cache answers, asks and keeps as the RFCs say`(
+        _ exchange: Exchange
+    ) async throws {
+        #expect(try await Self.complaints(about: exchange) == [])
+    }
+
+    @Test(arguments: Scenario.all.filter(\.travels)) func `a cache does what the rules alone say`(
+        _ scenario: Scenario
+    ) async throws {
+        #expect(try await Self.complaints(about: scenario.exchange) == [])
+    }
+
+    @Test func `ids are unique, and there are enough`() {
+        let ids = Exchange.all.map(\.id)
+        #expect(Set(ids).count == ids.count)
+        #expect(ids.count >= 80)
+        print("exchanges: \(ids.count)")
+    }
+
+    private static func complaints(about exchange: Exchange) async throws -> [String] {
+        let clock = ManualClock(now: Scenario.beginning)
+        let stage = ExchangeStage(clock: clock)
+        let cache = Cache(store: MemoryStore(limit: .mebibytes(1), clock: clock.clock), clock: clock.clock)
+        let engine = Engine(cache: cache, policy: exchange.policy, stage: stage)
+        return try await exchange.play(on: clock, stage, over: engine)
+    }
+}
+
+/// Asks a cache of this process.
+private struct Engine: ExchangeTransport {
+    let cache: Cache
+    let policy: CachePolicy
+    let stage: ExchangeStage
+
+    func send(_ request: HTTPRequest, content: String?) async -> Exchange.Answer {
+        do {
+            let origin = StagedOrigin(stage: stage, request: request)
+            let response = try await cache.respond(to: request, under: policy, from: origin)
+            let text = try? await response.text
+            return .init(status: response.head.status.code, fields: response.head.headerFields, text: text)
+        } catch is DisconnectedError {
+            return .init(status: 504)
+        } catch {
+            return .init(status: 502)
+        }
+    }
+
+    func idle() async { await cache.idle() }
+
+    var waitingCount: Int { cache.passengerCount }
+}
+
+/// An origin on a stage, without a connection in between.
+private struct StagedOrigin: Origin {
+    let stage: ExchangeStage
+    let request: HTTPRequest
+
+    func fetch(_ request: HTTPRequest) async throws -> TestResponse {
+        switch await stage.perform(request) {
+        case .answers(let head, let text):
+            return text.map { TestResponse(head: head, body: ByteBuffer(string: $0)) } ?? TestResponse(headOnly: head)
+        case .closes: throw TestFailure("closed")
+        case .breaksOff(let head, let text, let length):
+            var response = TestResponse(length: length) { sink in
+                if !text.isEmpty { try await sink.write(ByteBuffer(string: text)) }
+                throw TestFailure("broken off")
+            }
+            response.head = head
+            return response
+        }
+    }
+
+    func forward() async throws -> TestResponse { try await fetch(request) }
+
+    func status(of error: any Error) -> HTTPResponse.Status? { nil }
+}

@@ -1,0 +1,111 @@
+import HTTPCaching
+import HTTPTypes
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// What a route's rule keeps away from the cache, or out of it.
+@Suite struct PassRuleTests {
+    static let rule = PassRule(
+        cookies: [NamePattern("session")!, NamePattern("wp_*")!],
+        parameters: [NamePattern("preview")!, NamePattern("x_*")!],
+        fields: [.init("X-Debug")!]
+    )
+
+    @Test(arguments: [
+        ("/p", "", true), ("/p", "theme=dark", true), ("/p", "theme=session", true), ("/p", "sessions=1", true),
+        ("/p", "Session=1", true), ("/p", "session=1", false), ("/p", "a=b; session=1", false),
+        ("/p", "a=b;\tsession", false), ("/p", "session", false), ("/p", "sess%69on=1", false), ("/p", "wp_=1", false),
+        ("/p", "a=b;wp_1=2", false), ("/p", "wp=1", true), ("/p?preview", "", false), ("/p?preview=", "", false),
+        ("/p?a=b&preview=no", "", false), ("/p?a=b;preview=1", "", false), ("/p?pr%65view=1", "", false),
+        ("/p?previews=1", "", true), ("/p?a=preview", "", true), ("/p?x_1=2", "", false), ("/p?", "", true),
+        ("/preview?", "", true), ("/p?preview%3D1", "", true),
+    ]) func `a request with what the rule names goes past the cache`(
+        _ target: String,
+        _ cookies: String,
+        _ isCached: Bool
+    ) async throws {
+        let bench = Bench()
+        let policy = CachePolicy.gateway.passing(Self.rule)
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
+        let fields: HTTPFields = cookies.isEmpty ? [:] : [.cookie: cookies]
+        let response = try await bench.get(target, fields, under: policy, from: origin)
+        #expect(response.cacheStatus.contains(isCached ? "stored" : "fwd=bypass") == true)
+        #expect(response.cacheStatus.contains("detail=rule") == !isCached)
+        #expect(await bench.cache.count() == (isCached ? 1 : 0))
+    }
+
+    @Test func `fields and cookies of their own field are seen, and a hit goes past as well`() async throws {
+        let bench = Bench()
+        let policy = CachePolicy.gateway.passing(Self.rule)
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
+        _ = try await bench.get(under: policy, from: origin)
+        var crumbs = HTTPFields()
+        for value in ["a=b", "session=1"] { crumbs.append(HTTPField(name: .cookie, value: value)) }
+        let debug: HTTPFields = [.init("x-debug")!: "0"]
+        for fields in [debug, crumbs] {
+            let response = try await bench.get("/posts", fields, under: policy, from: origin)
+            #expect(response.cacheStatus.contains("detail=rule"))
+        }
+        #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("; hit"))
+        #expect(origin.forwards == 2 && origin.fetches.count == 1)
+    }
+
+    @Test func `where nothing is kept, a write invalidates all the same`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
+        _ = try await bench.get(under: .gateway, from: origin)
+        let never = CachePolicy.gateway.passing(.everything)
+        #expect(try await bench.get(under: never, from: origin).cacheStatus.contains("detail=rule"))
+        #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("; hit"))
+        _ = try await bench.send(.post, under: never, to: origin)
+        #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("fwd="))
+    }
+
+    @Test(arguments: ["", "a=b", "a;b", "a&b", "a*b", "**", "é", "a b", String(repeating: "a", count: 257)])
+    func `this is no pattern of names`(_ text: String) {
+        #expect(NamePattern(text) == nil)
+    }
+
+    @Test(arguments: [
+        ("/p?utm_source=a", "/p"), ("/p?utm_source=a&x=1", "/p?x=1"), ("/p?x=1&utm_a=&y=2&ref", "/p?x=1&y=2"),
+        ("/p?x=utm_a", "/p?x=utm_a"), ("/p?ut%6D_a=1", "/p"), ("/p?", "/p?"), ("/p?&utm_a=1", "/p?"),
+        ("/p?refs=1", "/p?refs=1"),
+        ("/p", "/p"), ("/p?REF=1", "/p?REF=1"),
+    ]) func `an ignored parameter is in no key, and what is fetched has none`(
+        _ target: String,
+        _ fetched: String
+    ) async throws {
+        let bench = Bench()
+        var policy = CachePolicy.gateway
+        policy.keys.ignoredParameters = [NamePattern("utm_*")!, NamePattern("ref")!]
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
+        _ = try await bench.get(target, under: policy, from: origin)
+        #expect(origin.fetches.map(\.path) == [fetched])
+        #expect(try await bench.get(fetched, under: policy, from: origin).cacheStatus.contains("; hit"))
+        let key = try #require(bench.cache.statistics.snapshot().topKeys.first?.key.description)
+        #expect(key.hasSuffix(fetched) && bench.cache.statistics.snapshot().topKeys.count == 1)
+    }
+
+    @Test func `a withheld field selects nothing, and what is fetched has none`() async throws {
+        let bench = Bench()
+        var policy = CachePolicy.gateway
+        policy.withheldFields = [.cookie]
+        let origin = TestOrigin { request in
+            TestResponse(request.headerFields[.cookie] ?? "none", [.cacheControl: "max-age=60", .vary: "Cookie"])
+        }
+        for cookie in ["a=1", "b=2"] {
+            #expect(try await bench.get("/posts", [.cookie: cookie], under: policy, from: origin).text == "none")
+        }
+        #expect(origin.fetches.count == 1)
+        // What goes past the cache keeps it.
+        let passing = try await bench.get(
+            "/posts",
+            [.cookie: "a=1", .ifMatch: "\"x\""],
+            under: policy,
+            from: origin
+        )
+        #expect(passing.cacheStatus.contains("detail=precondition") && origin.forwards == 1)
+    }
+}
