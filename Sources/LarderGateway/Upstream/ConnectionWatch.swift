@@ -15,6 +15,7 @@ final class ByteWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
+    private static let emptyLine = ByteBuffer(string: "\r\n\r\n")
     private let messages: MessageWatch
 
     init(messages: MessageWatch) { self.messages = messages }
@@ -24,7 +25,7 @@ final class ByteWatch: ChannelInboundHandler {
         messages.beginRead()
         context.fireChannelRead(data)
         // An empty line is nothing between two answers, and ends a head that has begun, which nobody asked for.
-        if messages.hasEnded { context.fireChannelRead(wrapInboundOut(ByteBuffer(string: "\r\n\r\n"))) }
+        if messages.hasEnded { context.fireChannelRead(wrapInboundOut(Self.emptyLine)) }
         messages.endRead()
     }
 

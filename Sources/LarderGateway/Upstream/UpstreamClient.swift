@@ -60,6 +60,10 @@ final class UpstreamClient: Service {
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
+    // A gateway that cannot be made never runs its services, and the client library ends the process where a client is
+    // left without being shut down.
+    deinit { client.shutdown { _ in } }
+
     /// Keeps the connections until the service is shut down.
     func run() async throws {
         try? await gracefulShutdown()
