@@ -6,8 +6,8 @@ import NIOHTTPTypesHTTP1
 /// Stands right behind the HTTP/1.1 decoder and lets pass only what has one reading (RFC 9112 §11.2): a gateway that
 /// reads a message otherwise than the origin behind it lets a client smuggle a request past it.
 ///
-/// What is refused goes on as a parser's error, so that it is answered with a 400 in its turn, after the answers to what
-/// came before it on the connection; nothing after it is read.
+/// What is refused goes on as a parser's error, so that it is answered with a 400 in its turn, after the answers to
+/// what came before it on the connection; nothing after it is read.
 final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -63,8 +63,8 @@ final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return isDropping ? succeed(promise) : context.write(data, promise: promise)
         }
         let expected = pending.removeFirst()
-        // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the client
-        // would take it for the beginning of the next answer.
+        // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the
+        // client would take it for the beginning of the next answer.
         isDropping = expected.isHead
         // "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates
         // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
@@ -167,8 +167,8 @@ extension MessageGuard {
 }
 
 extension HTTPRequestHead {
-    /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one spelling;
-    /// what else the field names is the connection's own, and goes with it.
+    /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one
+    /// spelling; what else the field names is the connection's own, and goes with it.
     fileprivate mutating func close() {
         for option in headers[canonicalForm: "Connection"] where option.lowercased() != "host" {
             headers.remove(name: String(option))

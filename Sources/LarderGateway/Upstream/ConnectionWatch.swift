@@ -7,8 +7,8 @@ import NIOHTTP1
 // data to be a valid response; the client SHOULD close the connection, since message delimitation is now ambiguous"
 // (RFC 9112 §9.2). The decoder keeps what follows an answer, and takes it for the beginning of the next one: whoever
 // gets an origin to write more than it declares would choose what the next client gets. So what one read brings is held
-// until it is known to end with the answer. What comes too late for that, when the next request has been sent, no client
-// can tell from its answer.
+// until it is known to end with the answer. What comes too late for that, when the next request has been sent, no
+// client can tell from its answer.
 
 /// Sees the bytes of an origin before they are decoded.
 final class ByteWatch: ChannelInboundHandler {

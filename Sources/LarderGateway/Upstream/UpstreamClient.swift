@@ -119,7 +119,8 @@ final class UpstreamClient: Service {
         try await client.execute(marked(request, mark), timeout: TimeAmount(limit))
     }
 
-    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its end.
+    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its
+    /// end.
     private func execute(
         _ request: HTTPClientRequest,
         _ mark: String,
@@ -222,7 +223,8 @@ extension Response {
     fileprivate init(_ response: HTTPClientResponse, to request: HTTPRequest) throws(UpstreamError) {
         let code = Int(response.status.code)
         guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
-        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for content.
+        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for
+        // content.
         let codings = response.headers["Transfer-Encoding"]
         guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
             throw UpstreamError(.protocolError, "transfer coding")
