@@ -67,8 +67,32 @@ final class ScriptedOrigin: Sendable {
         self.accepted = accepted
     }
 
+    private let placeholder = NIOLockedValueBox<Placeholder?>(nil)
+
     /// Refuses connections from now on.
-    func refuse() async throws { try await server.close() }
+    func refuse() async throws {
+        try await server.close()
+        // Else the origin of another test may be given the port.
+        placeholder.withLockedValue { $0 = Placeholder(port: port) }
+    }
+
+    /// Holds a port and does not listen: who connects is refused.
+    private final class Placeholder: Sendable {
+        #if canImport(Glibc)
+            private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #else
+            private let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
+
+        init?(port: Int) {
+            var reuse: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
+            guard let address = try? SocketAddress(ipAddress: "127.0.0.1", port: port) else { return nil }
+            guard address.withSockAddr({ bind(descriptor, $0, socklen_t($1)) }) == 0 else { return nil }
+        }
+
+        deinit { close(descriptor) }
+    }
 
     /// Serves by a script a connection while `test` runs. What a script throws ends its connection.
     /// - Parameter certificate: what it serves TLS with; nil: it speaks in the clear.

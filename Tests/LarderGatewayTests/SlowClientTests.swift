@@ -12,6 +12,9 @@ import Testing
     private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
 
+    /// Whoever waits for another one's fetch does so as long as a busy machine may take.
+    private static let patient = "routes:\n  - path: /**\n    wait: 10m\n"
+
     /// An origin whose answer is of 8 MiB, and may be kept.
     private static func large(_ framing: String, _ sent: NIOLockedValueBox<Int>) -> ScriptedOrigin.Script {
         { connection in
@@ -31,7 +34,7 @@ import Testing
         let sent = NIOLockedValueBox(0)
         let store = MemoryStore(limit: .mebibytes(64), entryLimit: .mebibytes(9))
         try await ScriptedOrigin.run(Self.large(framing, sent)) { origin in
-            try await RunningGateway.run(before: origin.url, store: store) { gateway in
+            try await RunningGateway.run(before: origin.url, store: store, file: Self.patient) { gateway in
                 try await Wire.open(to: gateway.port) { slow in
                     try await slow.send("GET", "/a")
                     try await eventually("the origin is asked") { origin.requests.count == 1 }
