@@ -17,6 +17,7 @@ let package = Package(
             name: "larder-benchmarks",
             dependencies: [
                 .product(name: "Larder", package: "larder"),
+                .product(name: "LarderGateway", package: "larder"),
                 .product(name: "LarderHummingbird", package: "larder"),
                 .product(name: "LarderRedis", package: "larder"),
                 // The program: it is measured as it is, and lies beside this one.

@@ -53,7 +53,9 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, and notes the times that an age is reckoned from.
     func ask(_ request: HTTPRequest) async throws -> Reception {
         let requestedAt = cache.clock.now
-        let response = try await FetchContext.$keys.withValue(fetchedKeys) { try await origin.fetch(request) }
+        let response = try await FetchContext.$keys.withValue(fetchedKeys) {
+            try await origin.fetch(request, hasFallback: mayServeKept(after: nil, at: requestedAt))
+        }
         return Reception(
             request: request,
             response: response,
@@ -129,20 +131,23 @@ extension Fetch {
 
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil where it may not.
     func serveKept(after status: Int?) async -> Arrival? {
-        guard let kept else { return nil }
-        let now = cache.clock.now
-        let mayServe = Reuse.mayServeOnError(
-            lifetimes: kept.lifetimes,
-            request: inquiry.directives,
-            now: now,
-            failure: status.map(Reuse.Failure.status) ?? .unreachable
-        )
-        guard mayServe else { return nil }
+        guard let kept, mayServeKept(after: status, at: cache.clock.now) else { return nil }
         // What was invalidated meanwhile is never served stale.
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard verdict.isAlive else { return nil }
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
         return land(kept, .staleOnError(status: status), verdict)
+    }
+
+    /// Whether the times and the directives of what is kept allow to serve it where the origin fails.
+    private func mayServeKept(after status: Int?, at now: Timestamp) -> Bool {
+        guard let kept else { return false }
+        return Reuse.mayServeOnError(
+            lifetimes: kept.lifetimes,
+            request: inquiry.directives,
+            now: now,
+            failure: status.map(Reuse.Failure.status) ?? .unreachable
+        )
     }
 
     /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.

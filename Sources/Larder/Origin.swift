@@ -11,11 +11,19 @@ public protocol Origin<Response>: Sendable {
     /// the cache's own, or be a HEAD.
     func fetch(_ request: HTTPRequest) async throws -> Response
 
+    /// Answers as ``fetch(_:)`` does; where `hasFallback`, something kept will be served in its place if this throws,
+    /// so that an origin in trouble need not be asked twice for it.
+    func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response
+
     /// Answers the client's own request as it came, with its content.
     func forward() async throws -> Response
 
     /// The status that a thrown error stands for, where it stands for one.
     func status(of error: any Error) -> HTTPResponse.Status?
+}
+
+extension Origin {
+    public func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response { try await fetch(request) }
 }
 
 /// A response as an origin gives it and a client gets it: what the engine needs to know of the framework's own type.

@@ -38,7 +38,7 @@ struct Serve: AsyncParsableCommand {
         do {
             gateway = try Gateway(
                 configuration,
-                store: try configuration.settings.makeStore(logger: logger),
+                store: try configuration.makeStore(logger: logger),
                 logger: logger
             )
         } catch let error as GatewayError {
@@ -118,17 +118,18 @@ private struct Reloading: Service {
     }
 }
 
-extension GatewaySettings {
-    /// What is kept of a body of the largest size: with its head.
-    private var entryLimit: ByteCount { .bytes(bodyLimit.bytes + ByteCount.kibibytes(64).bytes) }
-
+extension GatewayConfiguration {
     /// The store that the settings name. Whether its server can be reached turns out later.
-    func makeStore(logger: Logger) throws -> any CacheStore {
-        switch store {
-        case .memory: return MemoryStore(limit: memoryLimit, entryLimit: entryLimit)
+    fileprivate func makeStore(logger: Logger) throws -> any CacheStore {
+        switch settings.store {
+        case .memory:
+            // An entry is its body, and its fields and tables.
+            let entry = ByteCount.bytes(routes.bodyLimit.bytes + ByteCount.kibibytes(256).bytes)
+            return MemoryStore(limit: settings.memoryLimit, entryLimit: max(entry, .mebibytes(1)))
         case .redis(let url):
             var options = RedisStore.Options()
-            options.namespace = namespace
+            options.namespace = settings.namespace
+            // Larger entries would not come within the time that a question to Redis may take (1 MiB by default).
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)
             }

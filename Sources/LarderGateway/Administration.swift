@@ -62,7 +62,9 @@ struct Administration: Sendable {
     func answer(_ request: Request, _ channel: any Channel) async -> Response {
         let context = AdminContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
         do {
-            return try await responder.respond(to: request, context: context)
+            let response = try await responder.respond(to: request, context: context)
+            guard response.status == .notFound, response.body.contentLength == 0 else { return response }
+            return .message(.notFound, "There is no such route")
         } catch {
             return .message((error as? any HTTPResponseError)?.status ?? .internalServerError, "There is no such route")
         }

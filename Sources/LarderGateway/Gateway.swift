@@ -14,8 +14,8 @@ public import ServiceLifecycle
 
 /// A response cache in front of APIs in any language: a reverse proxy.
 ///
-/// It is ``Cache`` with servers as its origins, and nothing of caching is decided here. Its services are to run together,
-/// in this order, so that the listener ends first when they are shut down:
+/// It is ``Cache`` with servers as its origins, and nothing of caching is decided here. Its services are to run
+/// together, in this order, so that the listener ends first when they are shut down:
 ///
 /// ```swift
 /// let gateway = try Gateway(configuration, store: MemoryStore(limit: .mebibytes(256)), logger: logger)

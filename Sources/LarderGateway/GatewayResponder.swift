@@ -9,8 +9,8 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// What the gateway does with a request: answers it itself, where it is about the gateway, or hands it to the cache with
-/// the origin of its route behind it.
+/// What the gateway does with a request: answers it itself, where it is about the gateway, or hands it to the cache
+/// with the origin of its route behind it.
 struct GatewayResponder: Sendable {
     let cache: Cache
     let client: UpstreamClient
@@ -42,8 +42,8 @@ struct GatewayResponder: Sendable {
             try await write(response, to: writer, request.head, channel)
         } catch {
             await content?.end()
-            // Never the error of a parser, which Hummingbird takes for the client's: it would write the head of a 400 into
-            // a body that the origin broke off, and so make up for the missing bytes.
+            // Never the error of a parser, which Hummingbird takes for the client's: it would write the head of a 400
+            // into a body that the origin broke off, and so make up for the missing bytes.
             throw UpstreamError(error)
         }
         await content?.end()

@@ -37,7 +37,7 @@ extension SeededRandom {
     }
 
     /// An exchange: any mix of what the rules look at.
-    mutating func exchange() -> LarderExplaining.Exchange {
+    mutating func exchange() -> Exchange {
         var request = HTTPRequest(
             method: isTrue(in: 20) ? pick([.head, .put, .options]) : .get,
             scheme: "https",
@@ -72,7 +72,7 @@ extension SeededRandom {
         if isTrue(in: 20) { response.headerFields[.setCookie] = "a" }
         if isTrue(in: 10) { response.headerFields[.vary] = pick(["Accept", "*"]) }
         let delay = Duration.milliseconds(Int.random(in: 0...2_500, using: &self))
-        return LarderExplaining.Exchange(
+        return Exchange(
             request: request,
             response: response,
             bodyLength: isTrue(in: 2) ? 7 : nil,

@@ -11,47 +11,53 @@ import Testing
 /// The conversations of the tables, held over sockets: a client, the gateway, and an origin whose every byte is written
 /// out. The engine alone holds the same ones in its own tests.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConformanceTests {
-    @Test(arguments: Exchange.all) func `a gateway answers, asks and keeps as the RFCs say`(
-        _ exchange: Exchange
+    /// Methods that end before the cache: NIO's parser knows no `FROB`, and a gateway refuses TRACE.
+    private static let refused = ["FROB", "TRACE"]
+
+    @Test(arguments: Conversation.all.filter { !$0.steps.contains { refused.contains($0.method.rawValue) } })
+    func `a gateway answers, asks and keeps as the RFCs say`(
+        _ conversation: Conversation
     ) async throws {
-        #expect(try await Self.complaints(about: exchange) == [])
+        #expect(try await Self.complaints(about: conversation) == [])
     }
 
     @Test(arguments: Scenario.all.filter(\.travels)) func `a gateway does what the rules alone say`(
         _ scenario: Scenario
     ) async throws {
-        #expect(try await Self.complaints(about: scenario.exchange) == [])
+        #expect(try await Self.complaints(about: scenario.conversation) == [])
     }
 
-    private static func complaints(about exchange: Exchange) async throws -> [String] {
+    private static func complaints(about conversation: Conversation) async throws -> [String] {
         let clock = ManualClock(now: Scenario.beginning)
-        let stage = ExchangeStage(clock: clock)
+        let stage = ConversationStage(clock: clock)
         return try await ScriptedOrigin.run({ connection in
             while let request = try await connection.request() {
                 guard try await connection.perform(await stage.perform(request.asked)) else { break }
             }
         }) { origin in
             let address = try #require(OriginAddress(origin.url))
-            let route = Route(name: exchange.id, origin: address, policy: exchange.policy)
+            let route = Route(name: conversation.id, origin: address, policy: conversation.policy)
             return try await RunningGateway.run(
                 before: origin.url,
                 store: MemoryStore(limit: .mebibytes(1), clock: clock.clock),
                 clock: clock.clock,
                 routes: RouteTable([], default: route)
             ) { gateway in
-                try await exchange.play(on: clock, stage, over: Sockets(gateway: gateway))
+                try await conversation.play(on: clock, stage, over: Sockets(gateway: gateway))
             }
         }
     }
 }
 
 /// Asks a gateway, each question on a connection of its own.
-private struct Sockets: ExchangeTransport {
+private struct Sockets: ConversationTransport {
     let gateway: RunningGateway
 
-    func send(_ request: HTTPRequest, content: String?) async throws -> Exchange.Answer {
+    func send(_ request: HTTPRequest, content: String?) async throws -> Conversation.Answer {
         try await Wire.open(to: gateway.port) { wire in
-            var lines = ["\(request.method.rawValue) \(request.path ?? "/") HTTP/1.1", "Host: \(request.authority ?? "")"]
+            var lines = [
+                "\(request.method.rawValue) \(request.path ?? "/") HTTP/1.1", "Host: \(request.authority ?? "")",
+            ]
             lines += request.headerFields.map { "\($0.name.rawName): \($0.value)" }
             try await wire.send(bytes: Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + (content ?? "")).utf8))
             let (status, fields) = try await wire.head()
@@ -81,21 +87,27 @@ extension ScriptedOrigin.Received {
 extension ScriptedOrigin.Connection {
     /// Does on the wire what an origin does on its stage.
     /// - Returns: whether the connection goes on.
-    fileprivate func perform(_ performance: ExchangeStage.Performance) async throws -> Bool {
+    fileprivate func perform(_ performance: ConversationStage.Performance) async throws -> Bool {
         switch performance {
-        case .answers(let head, let text):
-            var head = head
-            if let text, !head.headerFields.contains(.contentLength) {
-                head.headerFields[.contentLength] = String(text.utf8.count)
+        case .answers(var head, let text):
+            if !head.headerFields.contains(.contentLength), let length = Self.length(of: text, head.status.code) {
+                head.headerFields[.contentLength] = String(length)
             }
+            // A connection of its own for each question: what fails on a used one is asked again (RetryTests).
+            head.headerFields.append(HTTPField(name: .connection, value: "close"))
             try await send(Self.text(of: head) + (text ?? ""))
-            return true
+            return false
         case .closes: return false
         case .breaksOff(var head, let text, let length):
             head.headerFields[.contentLength] = String(length)
             try await send(Self.text(of: head) + text)
             return false
         }
+    }
+
+    /// Statuses that never have content need no word about its length (RFC 9112 §6.3), and answers to HEAD say none.
+    private static func length(of text: String?, _ status: Int) -> Int? {
+        text.map(\.utf8.count) ?? (status == 205 ? 0 : nil)
     }
 
     private static func text(of head: HTTPResponse) -> String {

@@ -27,7 +27,9 @@ struct Compare: ParsableCommand {
     var bound = 10.0
 
     func run() throws {
-        print("body in bytes | route  | instructions a request | against bare | requests per CPU-second | against bare")
+        print(
+            "body in bytes | route   | instructions a request | against bare | requests per CPU-second | against bare"
+        )
         var isExceeded = false
         for size in sizes {
             let instructions = try Route.allCases.map { try Measurement.instructions($0, size: size) }
@@ -44,7 +46,7 @@ struct Compare: ParsableCommand {
                 let more = Self.percentMore(instructions[place], than: instructions[0])
                 let ratio = Self.median(zip(speeds[place], speeds[0]).map { $0 / $1 })
                 let cells = [
-                    ("\(size)", 13), (route.rawValue, 6), ("\(instructions[place])", 22),
+                    ("\(size)", 13), (route.rawValue, 7), ("\(instructions[place])", 22),
                     (String(format: "%+.1f %%", more), 12),
                     (String(format: "%.0f", Self.median(speeds[place])), 23), (String(format: "%.3f", ratio), 12),
                 ]

@@ -5,6 +5,7 @@ struct Measurement {
     /// What runs the server: nothing, or valgrind.
     let launcher: [String]
     let size: Int
+    let route: Route
     /// The port of the Redis that the route needs, if it does.
     var redis: Int?
 
@@ -19,7 +20,7 @@ struct Measurement {
                 )
                 defer { try? FileManager.default.removeItem(at: profile) }
                 let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=\(profile.path())"]
-                try Measurement(launcher: valgrind, size: size, redis: redis).withServer { port in
+                try Measurement(launcher: valgrind, size: size, route: route, redis: redis).withServer { port in
                     let connection = try Connection(port: port)
                     try connection.awaitHits(route.path)
                     try connection.repeatGet(route.path, count: count)
@@ -42,7 +43,7 @@ struct Measurement {
     /// The requests that the server answers in a second of processor time.
     static func speed(_ route: Route, size: Int, count: Int) throws -> Speed {
         try withRedis(for: route) { redis in
-            try Measurement(launcher: [], size: size, redis: redis).withServer { port in
+            try Measurement(launcher: [], size: size, route: route, redis: redis).withServer { port in
                 let control = try Connection(port: port)
                 try control.awaitHits(route.path)
                 try control.repeatGet(route.path, count: 2_000)
@@ -121,6 +122,7 @@ struct Measurement {
             launcher + [
                 Bundle.main.executablePath ?? CommandLine.arguments[0], "serve", "--while-read", "--size", "\(size)",
             ]
+        if route == .gateway { process.arguments?.append("--gateway") }
         if let redis { process.arguments?.append(contentsOf: ["--redis", "\(redis)"]) }
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
@@ -128,7 +130,8 @@ struct Measurement {
         process.standardError = FileHandle.nullDevice
         try process.run()
         defer { process.waitUntilExit() }
-        defer { process.terminate() }
+        // It ends with its input: a graceful shutdown of the gateway's origin would wait for the gateway's connections.
+        defer { try? input.fileHandleForWriting.close() }
         guard let port = firstLine(of: output.fileHandleForReading).flatMap({ Int($0) }) else {
             throw BenchmarkError(description: "The server did not start")
         }

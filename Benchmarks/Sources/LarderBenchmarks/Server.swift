@@ -3,8 +3,10 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import Larder
+import LarderGateway
 import LarderHummingbird
 import LarderRedis
+import LarderRules
 import Logging
 import NIOCore
 import NIOPosix
@@ -23,6 +25,8 @@ enum Route: String, CaseIterable, ExpressibleByArgument {
     case cached
     /// The same with the responses in Redis.
     case redis
+    /// A server's answer of the same size behind the gateway: every request but the first is a hit in memory.
+    case gateway
 
     var path: String { "/\(rawValue)" }
 }
@@ -37,11 +41,14 @@ struct Serve: ParsableCommand {
     var size = 40
     @Option(help: "The port of a Redis on 127.0.0.1 for the route that is cached there.")
     var redis: Int?
+    @Flag(help: "Serve through the gateway, with the routes as its origin.")
+    var gateway = false
     @Flag(help: "End where the standard input does: with whoever started this.")
     var whileRead = false
 
     /// Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread: this one waits instead.
     func run() throws {
+        NIOSingletons.groupLoopCountSuggestion = 1
         let end = DispatchSemaphore(value: 0)
         if whileRead {
             Thread.detachNewThread {
@@ -79,6 +86,13 @@ struct Serve: ParsableCommand {
                 body: ResponseBody(byteBuffer: body)
             )
         }
+        router.get("gateway") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; charset=utf-8", .cacheControl: "max-age=600"],
+                body: ResponseBody(byteBuffer: body)
+            )
+        }
         if let redis {
             let store = try RedisStore("redis://127.0.0.1:\(redis)")
             let shared = Cache(store: store)
@@ -99,9 +113,9 @@ struct Serve: ParsableCommand {
         var application = Application(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
-            onServerRunning: { channel in
-                print(channel.localAddress?.port ?? 0)
-                fflush(nil)
+            onServerRunning: { [gateway] channel in
+                let port = channel.localAddress?.port ?? 0
+                if gateway { await Self.serveGateway(to: port) } else { Self.announce(port) }
             },
             eventLoopGroupProvider: .shared(group),
             logger: logger
@@ -109,6 +123,30 @@ struct Serve: ParsableCommand {
         for service in services { application.addServices(service) }
         try await application.runService()
         try await group.shutdownGracefully()
+    }
+
+    /// Runs the gateway in front of a port of this machine, until the process ends.
+    private static func serveGateway(to origin: Int) async {
+        do {
+            let options = ["origin": "http://127.0.0.1:\(origin)", "listen": "127.0.0.1:0", "log-level": "error"]
+            var logger = Logger(label: "gateway")
+            logger.logLevel = .error
+            let gateway = try LarderGateway.Gateway(
+                GatewayConfiguration(environment: [:], options: options),
+                store: MemoryStore(limit: .mebibytes(64)),
+                logger: logger,
+                onRunning: { announce($0.localAddress?.port ?? 0) }
+            )
+            for service in gateway.services { Task { try await service.run() } }
+        } catch {
+            FileHandle.standardError.write(Data("\(error)\n".utf8))
+        }
+    }
+
+    /// Tells whoever started this the port.
+    private static func announce(_ port: Int) {
+        print(port)
+        fflush(nil)
     }
 
     /// What this process used of the processor so far, in user and system mode.

@@ -55,10 +55,7 @@ final class AccessLog: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await self.clock.sleep(for: .milliseconds(250))
-                await self.flush()
-            }
+            while (try? await self.clock.sleep(for: .milliseconds(250))) != nil { await self.flush() }
         }
         await flush()
     }
@@ -78,7 +75,9 @@ final class AccessLog: Service {
         if dropped > 0 { logger.warning("The access log cannot keep up", metadata: ["dropped": "\(dropped)"]) }
         guard !text.isEmpty else { return }
         do {
-            try await NIOThreadPool.singleton.runIfActive { [file] in try file.write(text) }
+            // By a future, which a cancelled task waits for as any other: the last lines are written, too.
+            let loop = MultiThreadedEventLoopGroup.singleton.any()
+            try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [file] in try file.write(text) }.get()
         } catch {
             logger.error("The access log cannot be written", metadata: ["error": "\(error)"])
         }

@@ -6,8 +6,8 @@ import NIOHTTPTypesHTTP1
 /// Stands right behind the HTTP/1.1 decoder and lets pass only what has one reading (RFC 9112 §11.2): a gateway that
 /// reads a message otherwise than the origin behind it lets a client smuggle a request past it.
 ///
-/// What is refused goes on as a parser's error, so that it is answered with a 400 in its turn, after the answers to what
-/// came before it on the connection; nothing after it is read.
+/// What is refused goes on as a parser's error, so that it is answered with a 400 in its turn, after the answers to
+/// what came before it on the connection; nothing after it is read.
 final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -17,11 +17,20 @@ final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasRefused = false
     /// Whether more of a request's content is to come.
     private var isInContent = false
-    /// Whether an answer is being dropped.
+    /// Whether what is written of an answer goes no further.
     private var isDropping = false
-    /// The requests that are not answered yet, the oldest first: whether the connection ends after the answer, and
-    /// whether the client speaks HTTP/1.0.
-    private var pending: [(closes: Bool, isOld: Bool)] = []
+    /// The requests that are not answered yet, the oldest first.
+    private var pending: [Expectation] = []
+
+    /// What a client expects of an answer.
+    private struct Expectation {
+        /// The connection ends after it.
+        let closes: Bool
+        /// The client speaks HTTP/1.0.
+        let isOld: Bool
+        /// It ends with its head.
+        let isHead: Bool
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasRefused else { return }
@@ -34,39 +43,39 @@ final class MessageGuard: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireErrorCaught(error)
             return
         }
+        // "A proxy server MUST NOT maintain a persistent connection with an HTTP/1.0 client" (RFC 9112 §9.3). And the
+        // decoder reads nothing after a request that would upgrade the connection, which is answered as any other.
         let isOld = head.version.minor == 0
-        // The decoder reads nothing after a request that would upgrade the connection, which is answered as any other.
-        let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
+        let closes = isOld || !head.isKeepAlive || head.headers.contains(name: "Upgrade")
         if closes { head.close() }
-        pending.append((closes, isOld))
+        pending.append(Expectation(closes: closes, isOld: isOld, isHead: head.method == .HEAD))
         isInContent = true
         context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let part = unwrapOutboundIn(data)
-        // Content that turns out malformed when its request is answered already is not answered once more.
-        if case .head = part { isDropping = pending.isEmpty && isInContent }
-        guard !isDropping else {
-            promise?.succeed()
-            return
+        guard case .head(var head) = unwrapOutboundIn(data) else {
+            return isDropping ? succeed(promise) : context.write(data, promise: promise)
         }
-        guard case .head(var head) = part, head.status.code >= 200, !pending.isEmpty else {
-            return context.write(data, promise: promise)
+        guard head.status.code >= 200, !pending.isEmpty else {
+            // Content that turns out malformed when its request is answered already is not answered once more.
+            isDropping = pending.isEmpty && isInContent
+            return isDropping ? succeed(promise) : context.write(data, promise: promise)
         }
-        let (closes, isOld) = pending.removeFirst()
+        let expected = pending.removeFirst()
+        // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the
+        // client would take it for the beginning of the next answer.
+        isDropping = expected.isHead
         // "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates
         // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
-        if isOld { head.version = .http1_0 }
+        if expected.isOld { head.version = .http1_0 }
         // "A server that does not support persistent connections MUST send the "close" connection option in every
         // response message that does not have a 1xx (Informational) status code" (§9.3), and who ends one may as well.
-        if closes {
-            head.headers.replaceOrAdd(name: "Connection", value: "close")
-        } else if isOld {
-            head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
-        }
+        if expected.closes { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
     }
+
+    private func succeed(_ promise: EventLoopPromise<Void>?) { promise?.succeed() }
 }
 
 extension MessageGuard {
@@ -158,8 +167,8 @@ extension MessageGuard {
 }
 
 extension HTTPRequestHead {
-    /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one spelling;
-    /// what else the field names is the connection's own, and goes with it.
+    /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one
+    /// spelling; what else the field names is the connection's own, and goes with it.
     fileprivate mutating func close() {
         for option in headers[canonicalForm: "Connection"] where option.lowercased() != "host" {
             headers.remove(name: String(option))

@@ -4,8 +4,8 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTP2
 
-/// What is known of one request on its way to an origin: whether it was sent, whether its connection had carried another
-/// one before, and whether the origin has sent anything since.
+/// What is known of one request on its way to an origin: whether it was sent, whether its connection had carried
+/// another one before, and whether the origin has sent anything since.
 ///
 /// A server may close an idle connection in the very moment in which a request is sent on it. Then, and only then, was
 /// the request not seen, as far as one can know, and may be sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
@@ -53,8 +53,8 @@ final class Attempt: Sendable {
 /// The attempts under way.
 ///
 /// The client library does not say which connection a request takes, and it takes targets apart and sends what it made
-/// of them: of `/caf%E9` it makes `/`, of `/|` `/%7C`. So each attempt is marked by a field that never leaves this process:
-/// a handler on the connection takes it off again, puts the target in its place, and notes what it sees.
+/// of them: of `/caf%E9` it makes `/`, of `/|` `/%7C`. So each attempt is marked by a field that never leaves this
+/// process: a handler on the connection takes it off again, puts the target in its place, and notes what it sees.
 final class AttemptBook: Sendable {
     private struct State {
         var attempts: [String: Attempt] = [:]

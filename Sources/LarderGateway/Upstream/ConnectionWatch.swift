@@ -7,14 +7,15 @@ import NIOHTTP1
 // data to be a valid response; the client SHOULD close the connection, since message delimitation is now ambiguous"
 // (RFC 9112 §9.2). The decoder keeps what follows an answer, and takes it for the beginning of the next one: whoever
 // gets an origin to write more than it declares would choose what the next client gets. So what one read brings is held
-// until it is known to end with the answer. What comes too late for that, when the next request has been sent, no client
-// can tell from its answer.
+// until it is known to end with the answer. What comes too late for that, when the next request has been sent, no
+// client can tell from its answer.
 
 /// Sees the bytes of an origin before they are decoded.
 final class ByteWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
 
+    private static let emptyLine = ByteBuffer(string: "\r\n\r\n")
     private let messages: MessageWatch
 
     init(messages: MessageWatch) { self.messages = messages }
@@ -24,7 +25,7 @@ final class ByteWatch: ChannelInboundHandler {
         messages.beginRead()
         context.fireChannelRead(data)
         // An empty line is nothing between two answers, and ends a head that has begun, which nobody asked for.
-        if messages.hasEnded { context.fireChannelRead(wrapInboundOut(ByteBuffer(string: "\r\n\r\n"))) }
+        if messages.hasEnded { context.fireChannelRead(wrapInboundOut(Self.emptyLine)) }
         messages.endRead()
     }
 

@@ -5,8 +5,8 @@ import NIOCore
 /// Lets a body be written to a connection no faster than the connection's event loop comes to it.
 ///
 /// Whoever writes from outside of the loop hands it a part and goes on at once, until the loop says that the connection
-/// is full. A loop that is behind does not say so in time, and all that comes meanwhile would pile up before it. So every
-/// so many bytes this waits until the loop has come to them.
+/// is full. A loop that is behind does not say so in time, and all that comes meanwhile would pile up before it. So
+/// every so many bytes this waits until the loop has come to them.
 final class Pace: Sendable {
     /// The bytes that may be on their way to the loop.
     private static let window = 256 << 10

@@ -19,7 +19,11 @@ struct Upstream: Origin {
     let forwarded: ForwardedFields
 
     func fetch(_ head: HTTPRequest) async throws -> Response {
-        try await client.send(outgoing(head), nil, to: origin)
+        try await fetch(head, hasFallback: false)
+    }
+
+    func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> Response {
+        try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
     }
 
     func forward() async throws -> Response {

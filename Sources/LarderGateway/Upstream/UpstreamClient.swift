@@ -60,6 +60,10 @@ final class UpstreamClient: Service {
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
+    // A gateway that cannot be made never runs its services, and the client library ends the process where a client is
+    // left without being shut down.
+    deinit { client.shutdown { _ in } }
+
     /// Keeps the connections until the service is shut down.
     func run() async throws {
         try? await gracefulShutdown()
@@ -73,18 +77,19 @@ final class UpstreamClient: Service {
     /// moment.
     /// - Parameters:
     ///   - content: the client's content, where there is any.
+    ///   - mayRepeat: whether it is worth a second try: not where something kept is served in its place.
     func send(
         _ request: HTTPRequest,
         _ content: ClientContent?,
-        to origin: OriginAddress
+        to origin: OriginAddress,
+        mayRepeat: Bool = true
     ) async throws(UpstreamError) -> Response {
         guard let target = request.path, Self.isTarget(target) else { throw .illegalTarget }
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        let mayRepeat = content == nil && request.method.isIdempotent
         let first = await attempt(outgoing, for: target, content.map { ($0, request.bodyLength) })
-        if case .failed(_, mayHaveMissed: true) = first, mayRepeat {
+        if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
             return try await attempt(outgoing, for: target).response(to: request)
         }
         return try first.response(to: request)
@@ -114,7 +119,8 @@ final class UpstreamClient: Service {
         try await client.execute(marked(request, mark), timeout: TimeAmount(limit))
     }
 
-    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its end.
+    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its
+    /// end.
     private func execute(
         _ request: HTTPClientRequest,
         _ mark: String,
@@ -217,7 +223,8 @@ extension Response {
     fileprivate init(_ response: HTTPClientResponse, to request: HTTPRequest) throws(UpstreamError) {
         let code = Int(response.status.code)
         guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
-        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for content.
+        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for
+        // content.
         let codings = response.headers["Transfer-Encoding"]
         guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
             throw UpstreamError(.protocolError, "transfer coding")

@@ -3,7 +3,7 @@ public import HTTPTypes
 
 /// One rule of caching as an experiment: a request and its response, and another request some time later.
 ///
-/// The tables are played on the pure functions, and as an ``exchange`` against a whole cache.
+/// The tables are played on the pure functions, and as an ``conversation`` against a whole cache.
 public struct Scenario: Sendable, CustomStringConvertible {
     /// What becomes of the second request.
     public enum Outcome: Hashable, Sendable {

@@ -5,23 +5,23 @@ private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 private let ifA = "If-None-Match: \"a\""
 
-extension Exchange {
+extension Conversation {
     // MARK: HEAD
 
-    static let heads: [Exchange] = [
-        Exchange(
+    static let heads: [Conversation] = [
+        Conversation(
             "head-of-a-fresh-get",
             "9110 §9.3.2",
             .get().answered(200, fresh).asked(),
             .head().after(5).gets(from: 1).having("Content-Length: 8", "Age: 5")
         ),
-        Exchange(
+        Conversation(
             "head-goes-as-head",
             "9110 §9.3.2",
             .head().answered(200, fresh, "Content-Length: 8").asked(by: .head).having("Content-Length: 8"),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "head-freshens",
             "9111 §4.3.5",
             .get().answered(200, brief, tagA, "Test-Header: 1").asked(),
@@ -29,55 +29,55 @@ extension Exchange {
                 .having("Test-Header: 1", "Content-Length: 8"),
             .get().after(99).gets(from: 1).having("Age: 99", "Test-Header: 1")
         ),
-        Exchange(
+        Conversation(
             "head-without-validators-freshens",
             "9111 §4.3.5",
             .get().answered(200, brief, "Test-Header: 1").asked(),
             .head().after(15).answered(200, brief, "Test-Header: 2").asked().having("Test-Header: 2"),
             .get().after(9).gets(from: 1).having("Test-Header: 2")
         ),
-        Exchange(
+        Conversation(
             "head-of-the-same-length-freshens",
             "9111 §4.3.5",
             .get().answered(200, brief).asked(),
             .head().after(15).answered(200, brief, "Content-Length: 8").asked(),
             .get().after(9).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "head-of-another-tag",
             "9111 §4.3.5",
             .get().answered(200, fresh, tagA).asked(),
             .head("/a", "Cache-Control: no-cache").answered(200, fresh, "ETag: \"b\"").asked(by: .head),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "head-of-another-date",
             "9111 §4.3.5",
             .get().answered(200, fresh, "Last-Modified: {-99}").asked(),
             .head("/a", "Cache-Control: no-cache").answered(200, fresh, "Last-Modified: {-9}").asked(by: .head),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "head-of-another-length",
             "9111 §4.3.5",
             .get().answered(200, fresh, tagA).asked(),
             .head("/a", "Cache-Control: no-cache").answered(200, fresh, tagA, "Content-Length: 9").asked(by: .head),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "head-of-another-status",
             "9111 §4.3.5",
             .get().answered(200, brief, tagA).asked(),
             .head().after(15).answered(410, fresh, "Test-Header: 2").asked(by: .head),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1).lacking("Test-Header")
         ),
-        Exchange(
+        Conversation(
             "head-if-none-match",
             "9111 §4.3.2",
             .get().answered(200, fresh, tagA).asked(),
             .head("/a", ifA).gets(304).having(tagA)
         ),
-        Exchange(
+        Conversation(
             "head-without-an-origin",
             "9111 §4.2.4",
             .get().answered(200, brief, tagA).asked(),
@@ -87,7 +87,7 @@ extension Exchange {
 
     // MARK: The conditions of clients
 
-    static let conditions: [Exchange] = [
+    static let conditions: [Conversation] = [
         conditional("if-none-match", "\(tagA)", ifA, 304),
         conditional("if-none-match-other", "\(tagA)", "If-None-Match: \"b\"", 200),
         conditional("if-none-match-list", "\(tagA)", "If-None-Match: \"b\", \"a\", \"c\"", 304),
@@ -121,7 +121,7 @@ extension Exchange {
             304
         ),
         conditional("if-modified-since-broken", "Last-Modified: {-9}", "If-Modified-Since: now", 200),
-        Exchange(
+        Conversation(
             "304-has-what-it-must",
             "9110 §15.4.5",
             .get().answered(
@@ -138,32 +138,32 @@ extension Exchange {
                 .having(fresh, tagA, "Vary: Foo", "Content-Location: /b", "Expires: {60}", "Date: {0}", "Age: 5")
                 .lacking("Content-Type", "Content-Length", "Last-Modified")
         ),
-        Exchange(
+        Conversation(
             "condition-of-a-404",
             "9111 §4.3.2",
             .get().answered(404, fresh, tagA).asked(),
             .get("/a", ifA).gets(404, from: 1)
         ),
-        Exchange(
+        Conversation(
             "condition-of-a-miss",
             "9111 §4.3.2",
             .get("/a", ifA).answered(200, fresh, tagA).asked(without: ["If-None-Match"]).gets(304),
             .get().gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "condition-of-what-is-not-kept",
             "9110 §13.1.2",
             .get().answered(200, "Cache-Control: no-store").asked(),
             .get("/a", ifA).answered(304, tagA).asked(with: ifA).gets(304)
         ),
-        Exchange(
+        Conversation(
             "if-match-is-the-origins",
             "9111 §4.3.2",
             .get().answered(200, fresh, tagA).asked(),
             .get("/a", "If-Match: \"b\"").answered(412).asked(with: "If-Match: \"b\""),
             .get().gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "if-unmodified-since-is-the-origins",
             "9111 §4.3.2",
             .get().answered(200, fresh, "Last-Modified: {-9}").asked(),
@@ -173,8 +173,9 @@ extension Exchange {
     ]
 
     /// A condition that meets a fresh response with these fields.
-    private static func conditional(_ id: String, _ stored: String, _ condition: String, _ status: Int) -> Exchange {
-        Exchange(
+    private static func conditional(_ id: String, _ stored: String, _ condition: String, _ status: Int) -> Conversation
+    {
+        Conversation(
             id,
             "9111 §4.3.2",
             .get().answered(200, fresh, stored).asked(),

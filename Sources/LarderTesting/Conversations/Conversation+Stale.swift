@@ -3,12 +3,12 @@ private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 private let ifA = "If-None-Match: \"a\""
 
-extension Exchange {
+extension Conversation {
     // MARK: Where the origin fails
 
-    static let failures: [Exchange] =
+    static let failures: [Conversation] =
         ["must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10", "no-cache"].map { directives in
-            Exchange(
+            Conversation(
                 "closed-and \(directives)",
                 "9111 §5.2.2.2",
                 .get().answered(200, "Cache-Control: " + directives, tagA).asked(),
@@ -18,7 +18,7 @@ extension Exchange {
             )
         }
         + [500, 502, 503, 504].map { status in
-            Exchange(
+            Conversation(
                 "stale-if-error-\(status)",
                 "5861 §4",
                 .get().answered(200, "Cache-Control: max-age=10, stale-if-error=60", tagA).asked(),
@@ -28,7 +28,7 @@ extension Exchange {
             )
         }
         + [
-            Exchange(
+            Conversation(
                 "closed-serves-stale",
                 "9111 §4.2.4",
                 .get().answered(200, brief).asked(),
@@ -36,84 +36,84 @@ extension Exchange {
                 .get().after(5).answered(200, brief).asked(),
                 .get().gets(from: 3)
             ),
-            Exchange(
+            Conversation(
                 "closed-beyond-keeping",
                 "9111 §4.2.4",
                 .get().answered(200, brief).asked(),
                 .get().after(86_409).closed().asked().gets(from: 1),
                 .get().after(1).closed().asked().gets(502)
             ),
-            Exchange(
+            Conversation(
                 "closed-and-nothing-kept",
                 "9110 §15.6.3",
                 .get().closed().asked().gets(502),
                 .get().answered(200, brief).asked()
             ),
-            Exchange(
+            Conversation(
                 "closed-and-stale-on-arrival",
                 "9111 §4.2.4",
                 .get().answered(200, "Expires: {-5000}", "Last-Modified: {-9000}").asked(),
                 .get().closed().asked().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "broken-off-serves-stale",
                 "9111 §4.2.4",
                 .get().answered(200, brief).asked(),
                 .get().after(15).brokenOff(brief, after: "").asked().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "broken-off-once-begun",
                 "9111 §3.3",
                 .get().brokenOff(fresh, after: "beginning").asked().getsBroken(),
                 .get().answered(200, fresh).asked()
             ),
-            Exchange(
+            Conversation(
                 "503-goes-on",
                 "9111 §4.3.3",
                 .get().answered(200, brief).asked(),
                 .get().after(15).answered(503).asked(),
                 .get().closed().asked().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "404-is-no-failure",
                 "5861 §4",
                 .get().answered(200, "Cache-Control: max-age=10, stale-if-error=60").asked(),
                 .get().after(15).answered(404, "Cache-Control: no-store").asked(),
                 .get().closed().asked().gets(502)
             ),
-            Exchange(
+            Conversation(
                 "stale-if-error-closed",
                 "5861 §4",
                 .get().answered(200, "Cache-Control: max-age=10, stale-if-error=60").asked(),
                 .get().after(15).closed().asked().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "stale-if-error-must-revalidate",
                 "9111 §5.2.2.2",
                 .get().answered(200, "Cache-Control: max-age=10, stale-if-error=60, must-revalidate", tagA).asked(),
                 .get().after(15).answered(503).asked(with: ifA)
             ),
-            Exchange(
+            Conversation(
                 "request-stale-if-error",
                 "5861 §4",
                 .get().answered(200, brief).asked(),
                 .get("/a", "Cache-Control: stale-if-error=10").after(20).answered(503).asked().gets(from: 1),
                 .get("/a", "Cache-Control: stale-if-error=10").after(1).answered(503).asked()
             ),
-            Exchange(
+            Conversation(
                 "request-no-cache-closed",
                 "9111 §5.2.1.4",
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-cache").closed().asked().gets(502),
                 .get().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "request-max-age-0-closed",
                 "9111 §5.2.1.1",
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: max-age=0").closed().asked().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "503-that-is-fresh-is-kept",
                 "9111 §3",
                 .get().answered(503, brief).asked(),
@@ -126,42 +126,42 @@ extension Exchange {
 
     private static let revalidating = "Cache-Control: max-age=10, stale-while-revalidate=60"
 
-    static let staleness: [Exchange] = [
-        Exchange(
+    static let staleness: [Conversation] = [
+        Conversation(
             "swr-refreshes",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
             .get().after(15).answered(200, fresh, "ETag: \"b\"").refreshed(with: ifA).gets(from: 1).having("Age: 15"),
             .get().gets(from: 2).having("ETag: \"b\"")
         ),
-        Exchange(
+        Conversation(
             "swr-confirms",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
             .get().after(15).answered(304, tagA).refreshed(with: ifA).gets(from: 1),
             .get().after(9).gets(from: 1).having("Age: 9")
         ),
-        Exchange(
+        Conversation(
             "swr-window",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
             .get().after(70).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "swr-to-no-cache",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
             .get().after(15).answered(200, "Cache-Control: no-cache", "ETag: \"b\"").refreshed().gets(from: 1),
             .get().answered(304, "ETag: \"b\"").asked(with: "If-None-Match: \"b\"").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "swr-to-no-store",
             "5861 §3",
             .get().answered(200, revalidating).asked(),
             .get().after(15).answered(200, "Cache-Control: no-store").refreshed().gets(from: 1),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "swr-fails",
             "5861 §3",
             .get().answered(200, revalidating).asked(),
@@ -170,26 +170,26 @@ extension Exchange {
             .get().after(5).answered(200, fresh).refreshed().gets(from: 1),
             .get().gets(from: 4)
         ),
-        Exchange(
+        Conversation(
             "swr-must-revalidate",
             "9111 §4.2.4",
             .get().answered(200, revalidating + ", must-revalidate", tagA).asked(),
             .get().after(15).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "swr-of-s-maxage",
             "9111 §5.2.2.10",
             .get().answered(200, "Cache-Control: s-maxage=10, stale-while-revalidate=60", tagA).asked(),
             .get().after(15).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "swr-head",
             "5861 §3",
             .get().answered(200, revalidating).asked(),
             .head().after(15).answered(200, fresh).refreshed().gets(from: 1),
             .get().gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "swr-only-if-cached",
             "9111 §5.2.1.7",
             .get().answered(200, revalidating).asked(),
@@ -197,20 +197,20 @@ extension Exchange {
             .get().answered(200, fresh).refreshed().gets(from: 1),
             .get().gets(from: 3)
         ),
-        Exchange(
+        Conversation(
             "swr-if-none-match",
             "5861 §3",
             .get().answered(200, revalidating, tagA).asked(),
             .get("/a", ifA).after(15).answered(304, tagA).refreshed(with: ifA).gets(304)
         ),
-        Exchange(
+        Conversation(
             "swr-range",
             "5861 §3",
             .get().answered(200, revalidating, saying: "0123456789").asked(),
             .get("/a", "Range: bytes=0-1").after(15).answered(200, fresh).refreshed().gets(206, saying: "01"),
             .get().gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "max-stale",
             "9111 §5.2.1.2",
             .get().answered(200, brief).asked(),
@@ -218,7 +218,7 @@ extension Exchange {
             .get("/a", "Cache-Control: max-stale=5").after(1).answered(200, brief).asked(),
             .get("/a", "Cache-Control: max-stale").after(99).gets(from: 3)
         ),
-        Exchange(
+        Conversation(
             "max-stale-s-maxage",
             "9111 §5.2.2.10",
             .get().answered(200, "Cache-Control: s-maxage=10", tagA).asked(),

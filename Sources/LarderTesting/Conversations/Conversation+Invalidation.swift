@@ -2,30 +2,30 @@ private let fresh = "Cache-Control: max-age=60"
 private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 
-extension Exchange {
+extension Conversation {
     // MARK: What writes invalidate
 
-    static let invalidation: [Exchange] =
+    static let invalidation: [Conversation] =
         ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "FROB"].map { write($0, 200, kills: true) }
         + [201, 202, 204, 301, 303].map { write("PUT", $0, kills: true) }
         + [400, 403, 404, 409, 412, 500, 503].map { write("POST", $0, kills: false) }
         + ["OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"].map { write($0, 200, kills: false) }
         + [
-            Exchange(
+            Conversation(
                 "write-kills-queries",
                 "9111 §4.4",
                 .get("/a?x=1").answered(200, fresh).asked(),
                 .send("POST").answered().asked(),
                 .get("/a?x=1").answered(200, fresh).asked()
             ),
-            Exchange(
+            Conversation(
                 "write-kills-no-other-path",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),
                 .send("POST").answered().asked(),
                 .get("/b").gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "write-kills-variants",
                 "9111 §4.4",
                 .get("/a", "Foo: 1").answered(200, fresh, "Vary: Foo").asked(),
@@ -34,34 +34,34 @@ extension Exchange {
                 .get("/a", "Foo: 1").answered(200, fresh, "Vary: Foo").asked(),
                 .get("/a", "Foo: 2").answered(200, fresh, "Vary: Foo").asked()
             ),
-            Exchange(
+            Conversation(
                 "write-that-fails-to-arrive",
                 "9111 §4.4",
                 .get().answered(200, fresh).asked(),
                 .send("POST").closed().asked().gets(502),
                 .get().gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "post-is-not-kept",
                 "9111 §3",
                 .send("POST").answered(200, fresh).asked(),
                 .get().answered(200, fresh).asked()
             ),
-            Exchange(
+            Conversation(
                 "post-is-not-answered-from-a-get",
                 "9111 §4",
                 .get().answered(200, fresh).asked(),
                 .send("POST").answered(500).asked(),
                 .send("POST").answered(200).asked()
             ),
-            Exchange(
+            Conversation(
                 "killed-is-not-asked-about",
                 "9111 §4.4",
                 .get().answered(200, brief, tagA).asked(),
                 .send("PUT").answered(204).asked(),
                 .get().after(15).answered(200, brief).asked(without: ["If-None-Match"])
             ),
-            Exchange(
+            Conversation(
                 "killed-is-not-served-stale",
                 "9111 §4.4",
                 .get().answered(200, brief, tagA).asked(),
@@ -71,8 +71,8 @@ extension Exchange {
         ]
 
     /// What is kept and then written to.
-    private static func write(_ method: String, _ status: Int, kills: Bool) -> Exchange {
-        Exchange(
+    private static func write(_ method: String, _ status: Int, kills: Bool) -> Conversation {
+        Conversation(
             "write-\(method.lowercased())-\(status)",
             "9111 §4.4",
             .get().answered(200, fresh).asked(),
@@ -83,7 +83,7 @@ extension Exchange {
 
     // MARK: What writes name
 
-    static let locations: [Exchange] =
+    static let locations: [Conversation] =
         [
             ("Location: /b", true), ("Content-Location: /b", true), ("Location: http://{host}/b", true),
             ("Location: HTTP://{host}:80/b", true), ("Location: //{host}/b", true), ("Location: b", true),
@@ -92,7 +92,7 @@ extension Exchange {
             ("Content-Location: http://other.example/b", false), ("Location: /c", false),
             ("Location: /b\nLocation: /c", false),
         ].map { line, kills in
-            Exchange(
+            Conversation(
                 "write-names \(line.replacing("\n", with: " and "))",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),
@@ -101,14 +101,14 @@ extension Exchange {
             )
         }
         + [
-            Exchange(
+            Conversation(
                 "failed-write-names",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),
                 .send("POST", "/a").answered(404, "Location: /b").asked(),
                 .get("/b").gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "get-names",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),

@@ -6,14 +6,14 @@ extension Scenario {
 
     /// The scenario as a conversation with a whole cache: whether the origin is asked tells what became of the second
     /// request.
-    public var exchange: Exchange {
-        var first = Exchange.Step(method: method, target: "/a")
+    public var conversation: Conversation {
+        var first = Conversation.Step(method: method, target: "/a")
         first.lines = firstRequest
         first.acts = [.answers(.init(status: status, lines: response))]
         first.delay = delay
         first.questions = 1
         first.says = .own
-        var second = Exchange.Step(method: .get, target: "/a")
+        var second = Conversation.Step(method: .get, target: "/a")
         // The first request is sent at the beginning, and its answer comes after the delay.
         second.pause = seconds - delay
         second.lines = secondRequest
@@ -23,6 +23,6 @@ extension Scenario {
         case .staleAndRefreshed: (second.status, second.says, second.refreshes) = (status, .step(1), 1)
         case .asks, .varies, .forwarded, .refused, .gone: (second.questions, second.says) = (1, .own)
         }
-        return Exchange(id: id, anchor: anchor, rules: rules, steps: [first, second])
+        return Conversation(id: id, anchor: anchor, rules: rules, steps: [first, second])
     }
 }

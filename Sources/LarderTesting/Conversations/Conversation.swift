@@ -6,14 +6,14 @@ public import Larder
 /// origin does if it is asked, how much time passes, and what must come of it. It can be played over any transport.
 ///
 /// ```swift
-/// Exchange(
+/// Conversation(
 ///     "304-freshens", "9111 §4.3.4",
 ///     .get().answered("Cache-Control: max-age=10\nETag: \"a\"").asked(),
 ///     .get().after(15).answered(304, "ETag: \"a\"").asked(with: "If-None-Match: \"a\"").gets(from: 1),
 ///     .get().after(5).gets(from: 1)
 /// )
 /// ```
-public struct Exchange: Sendable, CustomStringConvertible {
+public struct Conversation: Sendable, CustomStringConvertible {
     /// The name of the case, for failures and for other harnesses.
     public let id: String
     /// Where the rule stands.
@@ -52,7 +52,7 @@ public struct Exchange: Sendable, CustomStringConvertible {
     }
 }
 
-extension Exchange {
+extension Conversation {
     /// What an origin does when it is asked.
     public enum Act: Sendable {
         /// It answers.

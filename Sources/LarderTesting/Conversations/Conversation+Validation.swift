@@ -3,7 +3,7 @@ private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 private let ifA = "If-None-Match: \"a\""
 
-extension Exchange {
+extension Conversation {
     /// Every conversation.
     public static let all =
         validation + updates + heads + conditions + invalidation + locations + variants + ranges + failures + staleness
@@ -11,8 +11,8 @@ extension Exchange {
 
     // MARK: Asking whether what is kept is still good
 
-    static let validation: [Exchange] = [
-        Exchange(
+    static let validation: [Conversation] = [
+        Conversation(
             "304-freshens",
             "9111 §4.3.4",
             .get().answered(200, brief, tagA).asked(without: ["If-None-Match"]),
@@ -20,59 +20,59 @@ extension Exchange {
             .get().after(9).gets(from: 1).having("Age: 9"),
             .get().after(1).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "304-by-date",
             "9111 §4.3.1",
             .get().answered(200, brief, "Last-Modified: {-99}").asked(),
             .get().after(15).answered(304).asked(with: "If-Modified-Since: {-99}", without: ["If-None-Match"])
                 .gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "304-by-both",
             "9111 §4.3.1",
             .get().answered(200, brief, tagA, "Last-Modified: {-99}").asked(),
             .get().after(15).answered(304, tagA).asked(with: ifA, "If-Modified-Since: {-99}").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "304-by-weak-tag",
             "9111 §4.3.1",
             .get().answered(200, brief, "ETag: W/\"a\"").asked(),
             .get().after(15).answered(304, "ETag: W/\"a\"").asked(with: "If-None-Match: W/\"a\"").gets(from: 1),
             .get().after(9).gets(from: 1).having("ETag: W/\"a\"")
         ),
-        Exchange(
+        Conversation(
             "304-without-validator",
             "9110 §15.4.5",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(304).asked(with: ifA).gets(from: 1).having(tagA)
         ),
-        Exchange(
+        Conversation(
             "304-about-another-tag",
             "9111 §4.3.4",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(304, "ETag: \"b\"").andThen(200, brief, "ETag: \"c\"").asked(times: 2),
             .get().gets(from: 2).having("ETag: \"c\"")
         ),
-        Exchange(
+        Conversation(
             "304-about-another-date",
             "9111 §4.3.4",
             .get().answered(200, brief, "Last-Modified: {-99}").asked(),
             .get().after(15).answered(304, "Last-Modified: {-9}").andThen(200, brief).asked(times: 2),
             .get().gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "no-validator-no-condition",
             "9111 §4.3.1",
             .get().answered(200, brief).asked(),
             .get().after(15).answered(200, brief).asked(without: ["If-None-Match", "If-Modified-Since"])
         ),
-        Exchange(
+        Conversation(
             "broken-tag-no-condition",
             "9110 §8.8.3",
             .get().answered(200, brief, "ETag: a").asked(),
             .get().after(15).answered(200, brief).asked(without: ["If-None-Match"])
         ),
-        Exchange(
+        Conversation(
             "200-replaces",
             "9111 §4.3.3",
             .get().answered(200, brief, tagA).asked(),
@@ -80,55 +80,55 @@ extension Exchange {
             .get().gets(from: 2).having("ETag: \"b\""),
             .get().after(15).answered(304, "ETag: \"b\"").asked(with: "If-None-Match: \"b\"").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "404-replaces",
             "9111 §4.3.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(404, brief).asked(with: ifA),
             .get().gets(404, from: 2)
         ),
-        Exchange(
+        Conversation(
             "404-not-kept-replaces-too",
             "9111 §4.3.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(404, "Cache-Control: no-store").asked(with: ifA),
             .get().answered(200, brief).asked(without: ["If-None-Match"])
         ),
-        Exchange(
+        Conversation(
             "500-replaces-nothing",
             "9111 §4.3.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(500).asked(with: ifA),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "404-is-not-asked-about",
             "9110 §13.2.1",
             .get().answered(404, brief, tagA).asked(),
             .get().after(15).answered(404, brief).asked(without: ["If-None-Match"])
         ),
-        Exchange(
+        Conversation(
             "no-cache-asks-each-time",
             "9111 §5.2.2.4",
             .get().answered(200, "Cache-Control: no-cache, max-age=60", tagA).asked(),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "max-age-0-asks-each-time",
             "9111 §5.2.2.1",
             .get().answered(200, "Cache-Control: max-age=0", tagA).asked(),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1),
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "must-revalidate-asks",
             "9111 §5.2.2.2",
             .get().answered(200, "Cache-Control: max-age=10, must-revalidate", tagA).asked(),
             .get().after(5).gets(from: 1),
             .get("/a", "Cache-Control: max-stale").after(10).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "request-no-cache-asks",
             "9111 §5.2.1.4",
             .get().answered(200, fresh, tagA).asked(),
@@ -136,20 +136,20 @@ extension Exchange {
             .get("/a", "Pragma: no-cache").answered(200, fresh, "ETag: \"b\"").asked(with: ifA),
             .get().gets(from: 3)
         ),
-        Exchange(
+        Conversation(
             "request-max-age-0-asks",
             "9111 §5.2.1.1",
             .get().answered(200, fresh, tagA).asked(),
             .get("/a", "Cache-Control: max-age=0").answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "guessed-asks-by-date",
             "9111 §4.2.2",
             .get().answered(200, "Last-Modified: {-1000}").asked(),
             .get().after(99).gets(from: 1),
             .get().after(1).answered(304).asked(with: "If-Modified-Since: {-1000}").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "clients-condition-gives-way",
             "9111 §4.3.1",
             .get().answered(200, brief, tagA).asked(),
@@ -160,7 +160,7 @@ extension Exchange {
 
     // MARK: What a 304 changes
 
-    static let updates: [Exchange] = [
+    static let updates: [Conversation] = [
         update("Test-Header: 1", by: "Test-Header: 2", "Test-Header: 2"),
         update("Test-Header: 1", by: "", "Test-Header: 1"),
         update("", by: "Test-Header: 2", "Test-Header: 2"),
@@ -177,7 +177,7 @@ extension Exchange {
         update("", by: "Proxy-Authenticate: Basic", lacking: "Proxy-Authenticate"),
         update("", by: "Keep-Alive: timeout=5", lacking: "Keep-Alive"),
         update("", by: "Connection: X-Own\nX-Own: 1", lacking: "X-Own"),
-        Exchange(
+        Conversation(
             "304-lengthens",
             "9111 §3.2",
             .get().answered(200, brief, tagA).asked(),
@@ -185,14 +185,14 @@ extension Exchange {
             .get().after(99).gets(from: 1).having("Cache-Control: max-age=100"),
             .get().after(1).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "304-dates-anew",
             "9111 §4.2.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(304, tagA).asked().gets(from: 1).having("Date: {15}").lacking("Age"),
             .get().after(5).gets(from: 1).having("Date: {15}", "Age: 5")
         ),
-        Exchange(
+        Conversation(
             "304-has-an-age",
             "9111 §4.2.3",
             .get().answered(200, brief, tagA).asked(),
@@ -200,14 +200,14 @@ extension Exchange {
             .get().after(1).gets(from: 1).having("Age: 9"),
             .get().after(1).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "304-forbids-storing",
             "9111 §3.2",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(304, tagA, "Cache-Control: no-store").asked(with: ifA).gets(from: 1),
             .get().answered(200, brief).asked(without: ["If-None-Match"])
         ),
-        Exchange(
+        Conversation(
             "304-weak-tag-of-strong",
             "9111 §4.3.4",
             .get().answered(200, brief, tagA).asked(),
@@ -216,9 +216,9 @@ extension Exchange {
     ]
 
     /// What a header section becomes by a 304, in its own answer and in those after it.
-    private static func update(_ stored: String, by update: String, _ lines: String) -> Exchange {
+    private static func update(_ stored: String, by update: String, _ lines: String) -> Conversation {
         let name = [stored, update, lines].map { $0.replacing("\n", with: " and ") }.joined(separator: " | ")
-        return Exchange(
+        return Conversation(
             "304-update: \(name)",
             "9111 §3.2",
             .get().answered(200, brief, tagA, stored).asked(),
@@ -228,8 +228,8 @@ extension Exchange {
     }
 
     /// A header section that a 304 does not bring.
-    private static func update(_ stored: String, by update: String, lacking name: String) -> Exchange {
-        Exchange(
+    private static func update(_ stored: String, by update: String, lacking name: String) -> Conversation {
+        Conversation(
             "304-brings-no \(name)",
             "9111 §3.1",
             .get().answered(200, brief, tagA, stored).asked(),

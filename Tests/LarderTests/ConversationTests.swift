@@ -7,42 +7,42 @@ import Testing
 
 /// The conversations of the table, held with the engine as a gateway runs it, and one after the other: each has a cache
 /// of its own, and hundreds at once would take memory that other tests measure.
-@Suite(.serialized) struct ExchangeTests {
-    @Test(arguments: Exchange.all) func `a cache answers, asks and keeps as the RFCs say`(
-        _ exchange: Exchange
+@Suite(.serialized) struct ConversationTests {
+    @Test(arguments: Conversation.all) func `a cache answers, asks and keeps as the RFCs say`(
+        _ conversation: Conversation
     ) async throws {
-        #expect(try await Self.complaints(about: exchange) == [])
+        #expect(try await Self.complaints(about: conversation) == [])
     }
 
     @Test(arguments: Scenario.all.filter(\.travels)) func `a cache does what the rules alone say`(
         _ scenario: Scenario
     ) async throws {
-        #expect(try await Self.complaints(about: scenario.exchange) == [])
+        #expect(try await Self.complaints(about: scenario.conversation) == [])
     }
 
     @Test func `ids are unique, and there are enough`() {
-        let ids = Exchange.all.map(\.id)
+        let ids = Conversation.all.map(\.id)
         #expect(Set(ids).count == ids.count)
         #expect(ids.count >= 80)
-        print("exchanges: \(ids.count)")
+        print("conversations: \(ids.count)")
     }
 
-    private static func complaints(about exchange: Exchange) async throws -> [String] {
+    private static func complaints(about conversation: Conversation) async throws -> [String] {
         let clock = ManualClock(now: Scenario.beginning)
-        let stage = ExchangeStage(clock: clock)
+        let stage = ConversationStage(clock: clock)
         let cache = Cache(store: MemoryStore(limit: .mebibytes(1), clock: clock.clock), clock: clock.clock)
-        let engine = Engine(cache: cache, policy: exchange.policy, stage: stage)
-        return try await exchange.play(on: clock, stage, over: engine)
+        let engine = Engine(cache: cache, policy: conversation.policy, stage: stage)
+        return try await conversation.play(on: clock, stage, over: engine)
     }
 }
 
 /// Asks a cache of this process.
-private struct Engine: ExchangeTransport {
+private struct Engine: ConversationTransport {
     let cache: Cache
     let policy: CachePolicy
-    let stage: ExchangeStage
+    let stage: ConversationStage
 
-    func send(_ request: HTTPRequest, content: String?) async -> Exchange.Answer {
+    func send(_ request: HTTPRequest, content: String?) async -> Conversation.Answer {
         do {
             let origin = StagedOrigin(stage: stage, request: request)
             let response = try await cache.respond(to: request, under: policy, from: origin)
@@ -62,7 +62,7 @@ private struct Engine: ExchangeTransport {
 
 /// An origin on a stage, without a connection in between.
 private struct StagedOrigin: Origin {
-    let stage: ExchangeStage
+    let stage: ConversationStage
     let request: HTTPRequest
 
     func fetch(_ request: HTTPRequest) async throws -> TestResponse {

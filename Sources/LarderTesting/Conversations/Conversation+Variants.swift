@@ -3,11 +3,11 @@ private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 private let byFoo = "Vary: Foo"
 
-extension Exchange {
+extension Conversation {
     // MARK: Vary
 
-    static let variants: [Exchange] = [
-        Exchange(
+    static let variants: [Conversation] = [
+        Conversation(
             "vary-keeps-two",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
@@ -15,7 +15,7 @@ extension Exchange {
             .get("/a", "Foo: 1").gets(from: 1),
             .get("/a", "Foo: 2").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "vary-keeps-the-one-without",
             "9111 §4.1",
             .get().answered(200, fresh, byFoo).asked(),
@@ -23,20 +23,20 @@ extension Exchange {
             .get().gets(from: 1),
             .get("/a", "Foo:").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "vary-by-three",
             "9111 §4.1",
             .get("/a", "A: 1", "C: 3").answered(200, fresh, "Vary: A, B, C").asked(),
             .get("/a", "C: 3", "A: 1").gets(from: 1),
             .get("/a", "A: 1", "B: 2", "C: 3").answered(200, fresh, "Vary: A, B, C").asked()
         ),
-        Exchange(
+        Conversation(
             "vary-other-fields-do-not-count",
             "9111 §4.1",
             .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 1", "Bar: 2").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "vary-lines-combine",
             "9111 §4.1",
             .get("/a", "Foo: 1, 2").answered(200, fresh, byFoo).asked(),
@@ -44,13 +44,13 @@ extension Exchange {
             .get("/a", "Foo: 1,2").gets(from: 1),
             .get("/a", "Foo: 2,1").answered(200, fresh, byFoo).asked()
         ),
-        Exchange(
+        Conversation(
             "vary-language-space-and-case",
             "9110 §12.5.4",
             .get("/a", "Accept-Language: en, de").answered(200, fresh, "Vary: Accept-Language").asked(),
             .get("/a", "Accept-Language: EN ,  de").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "vary-star",
             "9111 §4.1",
             .get().answered(200, fresh, "Vary: *").asked(),
@@ -58,7 +58,7 @@ extension Exchange {
             .get().answered(200, fresh, "Vary: Foo", "Vary: *").asked(),
             .get().answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "vary-asks-about-its-own",
             "9111 §4.3.1",
             .get("/a", "Foo: 1").answered(200, brief, byFoo, tagA).asked(),
@@ -68,20 +68,20 @@ extension Exchange {
             .get("/a", "Foo: 1").after(5).gets(from: 1),
             .get("/a", "Foo: 2").answered(304, "ETag: \"b\"").asked(with: "If-None-Match: \"b\"").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "vary-the-newest-of-those-that-match",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2").answered(200, fresh).asked(),
             .get("/a", "Foo: 1").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "vary-miss-without-an-origin",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2").closed().asked().gets(502)
         ),
-        Exchange(
+        Conversation(
             "vary-in-a-304",
             "9110 §15.4.5",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo, tagA).asked(),
@@ -92,7 +92,7 @@ extension Exchange {
 
     // MARK: Ranges
 
-    static let ranges: [Exchange] = [
+    static let ranges: [Conversation] = [
         range("bytes=0-1", 206, "01", "Content-Range: bytes 0-1/10"),
         range("bytes=1-", 206, "123456789", "Content-Range: bytes 1-9/10"),
         range("bytes=-1", 206, "9", "Content-Range: bytes 9-9/10"),
@@ -110,14 +110,14 @@ extension Exchange {
         range("bytes=0-1\nIf-Range: {-99}", 206, "01", "Content-Range: bytes 0-1/10"),
         range("bytes=0-1\nIf-Range: {-98}", 200, digits, "Content-Length: 10"),
         range("bytes=0-1\nIf-None-Match: \"a\"", 304, "", tagA),
-        Exchange(
+        Conversation(
             "range-of-a-miss",
             "9111 §3.3",
             .get("/a", "Range: bytes=2-3").answered(200, fresh, saying: digits).asked(without: ["Range"])
                 .gets(206, saying: "23"),
             .get().gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "range-of-what-is-stale",
             "9111 §4.3",
             .get().answered(200, brief, tagA, "Test-Header: 1", saying: digits).asked(),
@@ -125,33 +125,33 @@ extension Exchange {
                 .asked(with: "If-None-Match: \"a\"", without: ["Range"]).gets(206, saying: "23")
                 .having("Test-Header: 2")
         ),
-        Exchange(
+        Conversation(
             "range-of-what-is-not-kept",
             "9110 §14.2",
             .get().answered(200, "Cache-Control: no-store").asked(),
             .get("/a", "Range: bytes=0-1").answered(206, "Content-Range: bytes 0-1/8", saying: "an")
                 .asked(with: "Range: bytes=0-1")
         ),
-        Exchange(
+        Conversation(
             "206-is-not-kept",
             "9111 §3.3",
             .get("/a", "Range: bytes=0-1").answered(206, fresh, "Content-Range: bytes 0-1/10", saying: "01").asked(),
             .get("/a", "Range: bytes=0-1").answered(206, fresh, "Content-Range: bytes 0-1/10", saying: "01").asked(),
             .get().answered(200, fresh, saying: digits).asked()
         ),
-        Exchange(
+        Conversation(
             "range-of-a-404",
             "9110 §14.2",
             .get().answered(404, fresh).asked(),
             .get("/a", "Range: bytes=0-1").gets(404, from: 1)
         ),
-        Exchange(
+        Conversation(
             "range-of-a-head",
             "9110 §14.2",
             .get().answered(200, fresh).asked(),
             .head("/a", "Range: bytes=0-1").gets(from: 1).having("Content-Length: 8").lacking("Content-Range")
         ),
-        Exchange(
+        Conversation(
             "416-is-not-kept",
             "9110 §15.5.17",
             .get().answered(416, fresh).asked(),
@@ -162,7 +162,7 @@ extension Exchange {
     private static let digits = "0123456789"
 
     /// A range of ten digits that are fresh.
-    private static func range(_ range: String, _ status: Int, _ text: String, _ line: String) -> Exchange {
+    private static func range(_ range: String, _ status: Int, _ text: String, _ line: String) -> Conversation {
         let stored = Step.get().answered(
             200,
             fresh,
@@ -171,7 +171,7 @@ extension Exchange {
             "Test-Header: 1",
             saying: digits
         )
-        return Exchange(
+        return Conversation(
             "range \(range.replacing("\n", with: " and "))",
             status == 304 ? "9110 §13.2.2" : "9110 §14.2",
             stored.asked(),

@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 
 /// The origin of a conversation, for whichever transport asks it: it does what the step says, and remembers what it was
 /// asked.
-public final class ExchangeStage: Sendable {
+public final class ConversationStage: Sendable {
     /// What the origin does, with nothing left to fill in. Lengths of content are for the transport to say.
     public enum Performance: Sendable {
         /// It sends this head and this content; nil: no content, as with 304.
@@ -16,7 +16,7 @@ public final class ExchangeStage: Sendable {
     }
 
     struct Scene: Sendable {
-        let step: Exchange.Step
+        let step: Conversation.Step
         let number: Int
         let host: String
         let beginning: Timestamp
@@ -43,7 +43,7 @@ public final class ExchangeStage: Sendable {
         let hasContent = question.method != .head
         switch act {
         case .answers(let reply):
-            let text = hasContent && reply.hasContent ? reply.text ?? Exchange.text(of: scene.number) : nil
+            let text = hasContent && reply.hasContent ? reply.text ?? Conversation.text(of: scene.number) : nil
             return .answers(head(of: reply, in: scene), text)
         case .closes: return .closes
         case .breaksOff(let reply, let length):
@@ -51,7 +51,7 @@ public final class ExchangeStage: Sendable {
         }
     }
 
-    private func head(of reply: Exchange.Reply, in scene: Scene) -> HTTPResponse {
+    private func head(of reply: Conversation.Reply, in scene: Scene) -> HTTPResponse {
         let lines = reply.lines.split(separator: "\n").filter { $0 != "Date: none" }.joined(separator: "\n")
         var fields = HTTPFields(lines: scene.fill(lines), at: scene.beginning)
         if !reply.lines.contains("Date:") { fields[.date] = HTTPDate.format(clock.now) }
@@ -65,17 +65,17 @@ public final class ExchangeStage: Sendable {
     func enter(_ scene: Scene) { state.withLockedValue { $0 = (scene, []) } }
 }
 
-extension ExchangeStage.Scene {
+extension ConversationStage.Scene {
     /// A text with the host filled in.
     func fill(_ text: String) -> String { text.replacing("{host}", with: host) }
 }
 
-extension Exchange {
+extension Conversation {
     /// What a reply says that was given no text: it names the step, counted from 1.
     public static func text(of step: Int) -> String { "answer \(step)" }
 }
 
-extension Exchange.Reply {
+extension Conversation.Reply {
     /// Whether a response with this status has content.
     var hasContent: Bool { ![204, 205, 304].contains(status) }
 }

@@ -6,12 +6,12 @@ private let tagA = "ETag: \"a\""
 private let anna = "Authorization: Basic anna"
 private let bob = "Authorization: Basic bob"
 
-extension Exchange {
+extension Conversation {
     // MARK: Who shares what
 
-    static let sharing: [Exchange] =
+    static let sharing: [Conversation] =
         ["public, max-age=60", "must-revalidate, max-age=60", "s-maxage=60"].map { directives in
-            Exchange(
+            Conversation(
                 "authorization-and \(directives)",
                 "9111 §3.5",
                 .get("/a", anna).answered(200, "Cache-Control: " + directives).asked(with: anna),
@@ -20,7 +20,7 @@ extension Exchange {
             )
         }
         + [
-            Exchange(
+            Conversation(
                 "authorization-is-not-shared",
                 "9111 §3.5",
                 .get("/a", anna).answered(200, fresh).asked(with: anna),
@@ -28,60 +28,60 @@ extension Exchange {
                 .get().answered(200, fresh).asked(without: ["Authorization"]),
                 .get("/a", anna).gets(from: 3)
             ),
-            Exchange(
+            Conversation(
                 "private-is-not-shared",
                 "9111 §5.2.2.7",
                 .get().answered(200, "Cache-Control: private, max-age=60").asked(),
                 .get().answered(200, fresh).asked()
             ),
-            Exchange(
+            Conversation(
                 "private-field-is-withheld",
                 "9111 §5.2.2.7",
                 .get().answered(200, "Cache-Control: private=\"x-user\", max-age=60", "X-User: anna", "X-All: 1")
                     .asked(),
                 .get().gets(from: 1).having("X-All: 1").lacking("X-User")
             ),
-            Exchange(
+            Conversation(
                 "no-cache-field-is-withheld",
                 "9111 §5.2.2.4",
                 .get().answered(200, "Cache-Control: no-cache=\"a, b\"", fresh, "A: 1", "B: 2", "C: 3").asked(),
                 .get().gets(from: 1).having("C: 3").lacking("A", "B")
             ),
-            Exchange(
+            Conversation(
                 "cookie-of-a-request",
                 "9111 §7.3",
                 .get("/a", "Cookie: a=1").answered(200, fresh).asked(with: "Cookie: a=1"),
                 .get("/a", "Cookie: a=2").gets(from: 1)
             ),
-            Exchange(
+            Conversation(
                 "set-cookie",
                 "9111 §7.3",
                 .get().answered(200, fresh, "Set-Cookie: a=1", "Set-Cookie: b=2").asked().having("Set-Cookie"),
                 .get().answered(200, fresh).asked().lacking("Set-Cookie"),
                 .get().gets(from: 2).lacking("Set-Cookie")
             ),
-            Exchange(
+            Conversation(
                 "set-cookie-allowed",
                 "9111 §7.3",
                 rules: .gateway.with { $0.allowsSetCookie = true },
                 .get().answered(200, fresh, "Set-Cookie: a=1", "Set-Cookie: b=2").asked().having("Set-Cookie"),
                 .get().gets(from: 1).having("Set-Cookie")
             ),
-            Exchange(
+            Conversation(
                 "no-store-replaces",
                 "9111 §5.2.2.5",
                 .get().answered(200, brief).asked(),
                 .get().after(15).answered(200, "Cache-Control: no-store").asked(),
                 .get().closed().asked().gets(502)
             ),
-            Exchange(
+            Conversation(
                 "request-no-store",
                 "9111 §5.2.1.5",
                 .get("/a", "Cache-Control: no-store").answered(200, fresh).asked(),
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-store").gets(from: 2)
             ),
-            Exchange(
+            Conversation(
                 "targets-are-apart",
                 "9111 §2",
                 .get("/a?test=1").answered(200, fresh).asked(),
@@ -94,8 +94,8 @@ extension Exchange {
 
     // MARK: What requests demand
 
-    static let demands: [Exchange] = [
-        Exchange(
+    static let demands: [Conversation] = [
+        Conversation(
             "only-if-cached",
             "9111 §5.2.1.7",
             .get("/a", "Cache-Control: only-if-cached").gets(504),
@@ -104,7 +104,7 @@ extension Exchange {
             .get("/a", "Cache-Control: only-if-cached").after(10).gets(504),
             .get("/a", "Cache-Control: only-if-cached, max-stale").gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "request-max-age",
             "9111 §5.2.1.1",
             .get().answered(200, fresh, "Age: 20").asked(),
@@ -112,7 +112,7 @@ extension Exchange {
             .get("/a", "Cache-Control: max-age=30").after(1).answered(200, fresh).asked(),
             .get().gets(from: 3)
         ),
-        Exchange(
+        Conversation(
             "request-min-fresh",
             "9111 §5.2.1.3",
             .get().answered(200, fresh).asked(),
@@ -120,20 +120,20 @@ extension Exchange {
             .get("/a", "Cache-Control: min-fresh=50").after(1).answered(200, fresh).asked(),
             .get().gets(from: 3)
         ),
-        Exchange(
+        Conversation(
             "request-nothing-special",
             "9111 §5.2.3",
             .get("/a", "Pragma: foo", "Cache-Control: nothing-to-see-here").answered(200, fresh)
                 .asked(with: "Pragma: foo", "Cache-Control: nothing-to-see-here"),
             .get("/a", "Pragma: no-cache", "Cache-Control: nothing-to-see-here").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "directives-go-on",
             "9111 §5.2",
             .get("/a", "Cache-Control: no-cache, no-transform").answered(200, fresh)
                 .asked(with: "Cache-Control: no-cache, no-transform")
         ),
-        Exchange(
+        Conversation(
             "immutable",
             "8246 §2.1",
             .get().answered(200, "Cache-Control: max-age=60, immutable", tagA).asked(),
@@ -146,91 +146,91 @@ extension Exchange {
 
     // MARK: What is kept of a response
 
-    static let fields: [Exchange] = [
-        Exchange(
+    static let fields: [Conversation] = [
+        Conversation(
             "age-counts",
             "9111 §5.1",
             .get().answered(200, fresh).asked().lacking("Age"),
             .get().gets(from: 1).having("Age: 0"),
             .get().after(3).gets(from: 1).having("Age: 3")
         ),
-        Exchange(
+        Conversation(
             "age-of-others-counts",
             "9111 §4.2.3",
             .get().answered(200, fresh, "Age: 30").asked().having("Age: 30"),
             .get().after(3).gets(from: 1).having("Age: 33"),
             .get().after(27).answered(200, fresh).asked()
         ),
-        Exchange(
+        Conversation(
             "age-of-a-delay-counts",
             "9111 §4.2.3",
             .get().answered(200, fresh, within: 5).asked().having("Age: 5"),
             .get().after(3).gets(from: 1).having("Age: 8")
         ),
-        Exchange(
+        Conversation(
             "date-and-expires-stay",
             "9110 §6.6.1",
             .get().answered(200, "Expires: {60}", "Date: {0}").asked(),
             .get().after(5).gets(from: 1).having("Date: {0}", "Expires: {60}")
         ),
-        Exchange(
+        Conversation(
             "date-is-added",
             "9110 §6.6.1",
             .get().answered(200, fresh, "Date: none").asked().having("Date: {0}"),
             .get().after(5).gets(from: 1).having("Date: {0}")
         ),
-        Exchange(
+        Conversation(
             "date-that-is-none",
             "9110 §6.6.1",
             .get().answered(200, "Expires: {60}", "Date: foo").asked(),
             .get().after(5).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "connection-fields-end",
             "9110 §7.6.1",
             .get().answered(200, fresh, "Connection: A, B", "A: 1", "B: 2", "C: 3", "Keep-Alive: timeout=5").asked()
                 .having("C: 3").lacking("A", "B", "Connection", "Keep-Alive"),
             .get().gets(from: 1).having("C: 3").lacking("A", "B", "Connection", "Keep-Alive")
         ),
-        Exchange(
+        Conversation(
             "proxy-fields-are-not-kept",
             "9111 §3.1",
             .get().answered(200, fresh, "Proxy-Authenticate: Basic", "Proxy-Authentication-Info: a").asked(),
             .get().gets(from: 1).lacking("Proxy-Authenticate", "Proxy-Authentication-Info")
         ),
-        Exchange(
+        Conversation(
             "unknown-fields-are-kept",
             "9111 §3.1",
             .get().answered(200, fresh, "X-One: 1", "Clear-Site-Data: cache", "Content-MD5: abc").asked(),
             .get().gets(from: 1).having("X-One: 1", "Clear-Site-Data: cache", "Content-MD5: abc")
         ),
-        Exchange(
+        Conversation(
             "204-has-no-length",
             "9110 §8.6",
             .get().answered(204, fresh).asked(),
             .get().gets(204).lacking("Content-Length"),
             .head().gets(204).lacking("Content-Length")
         ),
-        Exchange(
+        Conversation(
             "599-is-kept",
             "9111 §3",
             .get().answered(599, fresh).asked(),
             .get().gets(599, from: 1)
         ),
-        Exchange(
+        Conversation(
             "302-is-kept-with-its-location",
             "9111 §3",
             .get().answered(302, fresh, "Location: /b").asked(),
             .get().gets(302, from: 1).having("Location: /b")
         ),
-        Exchange(
+        Conversation(
             "targeted-field-counts-and-stays",
             "9213 §2.2",
             .get().answered(200, "CDN-Cache-Control: max-age=60", "Cache-Control: max-age=1").asked()
                 .having("CDN-Cache-Control: max-age=60"),
             .get().after(59).gets(from: 1).having("CDN-Cache-Control: max-age=60", "Age: 59")
         ),
-        Exchange(
+        Conversation(
             "nothing-said-is-not-kept",
             "9111 §3",
             .get().answered(200, "Content-Type: text/plain").asked(),
@@ -240,55 +240,55 @@ extension Exchange {
 
     // MARK: Many at once
 
-    static let crowds: [Exchange] = [
-        Exchange(
+    static let crowds: [Conversation] = [
+        Conversation(
             "crowd-asks-once",
             "9111 §4",
             .get().byCrowd(of: 4).answered(200, fresh).asked(),
             .get().byCrowd(of: 4).gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "crowd-validates-once",
             "9111 §4.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).byCrowd(of: 4).answered(304, tagA).asked(with: "If-None-Match: \"a\"").gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "crowd-refreshes-once",
             "5861 §3",
             .get().answered(200, "Cache-Control: max-age=10, stale-while-revalidate=60").asked(),
             .get().after(15).answered(200, fresh).refreshed().gets(from: 1),
             .get().byCrowd(of: 4).gets(from: 2)
         ),
-        Exchange(
+        Conversation(
             "crowd-shares-nothing-private",
             "9111 §5.2.2.7",
             .get().byCrowd(of: 4).answered(200, "Cache-Control: private").asked(times: 4)
         ),
-        Exchange(
+        Conversation(
             "crowd-shares-a-failure",
             "9110 §15.6.3",
             .get().byCrowd(of: 4).closed().asked().gets(502)
         ),
-        Exchange(
+        Conversation(
             "crowd-is-told-504",
             "9111 §5.2.2.2",
             .get().answered(200, "Cache-Control: max-age=10, must-revalidate", tagA).asked(),
             .get().after(15).byCrowd(of: 4).closed().asked(with: "If-None-Match: \"a\"").gets(504)
         ),
-        Exchange(
+        Conversation(
             "crowd-gets-stale",
             "9111 §4.2.4",
             .get().answered(200, brief).asked(),
             .get().after(15).byCrowd(of: 4).closed().asked().gets(from: 1)
         ),
-        Exchange(
+        Conversation(
             "crowd-of-ranges-asks-once",
             "9110 §14.2",
             .get("/a", "Range: bytes=0-1").byCrowd(of: 4).answered(200, fresh, saying: "0123456789").asked()
                 .gets(206, saying: "01")
         ),
-        Exchange(
+        Conversation(
             "crowd-asks-again-after-a-write",
             "9111 §4.4",
             .get().byCrowd(of: 3).answered(200, fresh).asked(),

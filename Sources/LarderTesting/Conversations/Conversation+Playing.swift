@@ -2,17 +2,17 @@ import HTTPCaching
 public import HTTPTypes
 
 /// How the requests of a conversation reach the cache.
-public protocol ExchangeTransport: Sendable {
+public protocol ConversationTransport: Sendable {
     /// Sends a request, and reads the whole response. What the cache could not answer is a 504 where the origin had to
     /// be asked, and else a 502.
-    func send(_ request: HTTPRequest, content: String?) async throws -> Exchange.Answer
+    func send(_ request: HTTPRequest, content: String?) async throws -> Conversation.Answer
     /// Waits until nothing is asked in the background.
     func idle() async
     /// How many requests wait for what another one asked.
     var waitingCount: Int { get }
 }
 
-extension Exchange {
+extension Conversation {
     /// What a client got.
     public struct Answer: Sendable {
         /// The status code.
@@ -35,14 +35,14 @@ extension Exchange {
     ///   - stage: what the cache's origin performs on.
     public func play(
         on clock: ManualClock,
-        _ stage: ExchangeStage,
-        over transport: some ExchangeTransport
+        _ stage: ConversationStage,
+        over transport: some ConversationTransport
     ) async throws -> [String] {
         let beginning = clock.now
         var complaints: [String] = []
         for (index, step) in steps.enumerated() {
             if step.pause > 0 { clock.advance(by: .seconds(step.pause)) }
-            let scene = ExchangeStage.Scene(
+            let scene = ConversationStage.Scene(
                 step: step,
                 number: index + 1,
                 host: host,
@@ -59,9 +59,9 @@ extension Exchange {
     }
 
     private func play(
-        _ scene: ExchangeStage.Scene,
-        _ stage: ExchangeStage,
-        over transport: some ExchangeTransport
+        _ scene: ConversationStage.Scene,
+        _ stage: ConversationStage,
+        over transport: some ConversationTransport
     ) async throws -> [Answer] {
         let step = scene.step
         var fields = HTTPFields(lines: scene.fill(step.lines), at: scene.beginning)
@@ -93,8 +93,8 @@ extension Exchange {
 
 // MARK: - What is otherwise than it must be
 
-extension Exchange {
-    private func complain(about questions: [HTTPRequest], in scene: ExchangeStage.Scene) -> [String] {
+extension Conversation {
+    private func complain(about questions: [HTTPRequest], in scene: ConversationStage.Scene) -> [String] {
         let step = scene.step
         var complaints: [String] = []
         if questions.count != step.questions + step.refreshes {
@@ -112,7 +112,7 @@ extension Exchange {
         return complaints
     }
 
-    private func complain(about answer: Answer, in scene: ExchangeStage.Scene) -> [String] {
+    private func complain(about answer: Answer, in scene: ConversationStage.Scene) -> [String] {
         let step = scene.step
         var complaints: [String] = []
         let status = step.status ?? (step.questions > 0 ? step.reply?.status : nil) ?? 200
@@ -142,7 +142,8 @@ extension Exchange {
     }
 
     /// Which of these lines the fields lack; a line without a colon is a name.
-    private static func missing(_ lines: [String], in fields: HTTPFields, _ scene: ExchangeStage.Scene) -> [String] {
+    private static func missing(_ lines: [String], in fields: HTTPFields, _ scene: ConversationStage.Scene) -> [String]
+    {
         lines.filter { line in
             guard line.contains(":") else { return Self.present([line], in: fields).isEmpty }
             return HTTPFields(lines: line, at: scene.beginning).contains { fields[$0.name] != $0.value }
@@ -154,9 +155,9 @@ extension Exchange {
     }
 }
 
-extension Exchange.Step {
+extension Conversation.Step {
     /// What the origin answers in the end, if it does.
-    var reply: Exchange.Reply? {
+    var reply: Conversation.Reply? {
         switch acts.last {
         case .answers(let reply), .breaksOff(let reply, _): reply
         case .closes, nil: nil

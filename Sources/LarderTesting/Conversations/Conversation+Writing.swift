@@ -1,7 +1,7 @@
 import HTTPTypes
 
 /// The words that conversations are written in.
-extension Exchange.Step {
+extension Conversation.Step {
     private init(_ method: HTTPRequest.Method, _ target: String, content: String? = nil) {
         self.method = method
         self.target = target

@@ -1,0 +1,77 @@
+import LarderRules
+import LarderTesting
+import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The line that each request leaves.
+@Suite(.timeLimit(.minutes(3))) struct AccessLogTests {
+    /// Runs a gateway that logs to a file, and reads the lines once the gateway has ended.
+    private func lines(_ test: @Sendable (RunningGateway) async throws -> Void) async throws -> [String] {
+        let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UInt64.random(in: 0 ... .max)).log")
+        defer { try? FileManager.default.removeItem(at: file) }
+        let time = ManualClock()
+        try await ScriptedOrigin.answering { request in
+            request.target == "/gone" ? "HTTP/1.1 204 No Content\r\n\r\n" : answer("200 OK", [], "content")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, clock: time.clock) {
+                $0.accessLog = .file(file.path())
+            } _: { gateway in
+                try await test(gateway)
+            }
+        }
+        return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    @Test func `each request leaves a line in the combined format`() async throws {
+        let lines = try await lines { gateway in
+            _ = try await gateway.exchange("User-Agent: curl/8.5.0", "Referer: http://a.example/?b", target: "/a?b=c")
+            _ = try await gateway.exchange(target: "/gone")
+            _ = try await gateway.exchange(method: "HEAD", target: "/")
+            _ = try await gateway.exchange(method: "POST", target: "/-/larder/health")
+            _ = try await gateway.exchange(method: "TRACE", target: "/")
+        }
+        let start = "127.0.0.1 - - [15/Jan/2027:08:00:00 +0000] "
+        #expect(
+            lines == [
+                start + "\"GET /a?b=c HTTP/1.1\" 200 7 \"http://a.example/?b\" \"curl/8.5.0\"",
+                start + "\"GET /gone HTTP/1.1\" 204 - \"-\" \"-\"",
+                start + "\"HEAD / HTTP/1.1\" 200 - \"-\" \"-\"",
+                start + "\"POST /-/larder/health HTTP/1.1\" 404 36 \"-\" \"-\"",
+                start + "\"TRACE / HTTP/1.1\" 405 40 \"-\" \"-\"",
+            ]
+        )
+    }
+
+    @Test func `a client cannot write a line of its own`() async throws {
+        let lines = try await lines { gateway in
+            _ = try await gateway.exchange("User-Agent: \" 200 1 \"-\" \"evil\u{E9}\u{9}\\n", target: "/\"\\evil")
+        }
+        let start = "127.0.0.1 - - [15/Jan/2027:08:00:00 +0000] "
+        #expect(
+            lines == [
+                start
+                    + "\"GET /\\\"\\\\evil HTTP/1.1\" 200 7 \"-\" \"\\\" 200 1 \\\"-\\\" \\\"evil\\xc3\\xa9\\x09\\\\n\""
+            ]
+        )
+    }
+
+    @Test func `nothing is logged where nobody asked for it, and a file that cannot be opened is told at once`()
+        async throws
+    {
+        try await RunningGateway.run(before: "http://127.0.0.1:1") { gateway in
+            let health = try await gateway.send("GET", "/-/larder/health")
+            #expect(health.status == 200)
+        }
+        await #expect(throws: (any Error).self) {
+            try await RunningGateway.run(before: "http://127.0.0.1:1") {
+                $0.accessLog = .file("/nowhere/at/all/access.log")
+            } _: { _ in
+            }
+        }
+    }
+}

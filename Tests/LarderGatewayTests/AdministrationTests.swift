@@ -1,0 +1,120 @@
+import Larder
+import LarderRules
+import LarderTesting
+import Testing
+
+/// What the gateway answers itself, and to whom.
+@Suite(.timeLimit(.minutes(3))) struct AdministrationTests {
+    private static func serving(
+        token: String? = nil,
+        _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
+    ) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                $0.adminToken = token.flatMap { BearerToken($0) }
+            } _: { gateway in
+                try await test(gateway, origin)
+            }
+        }
+    }
+
+    @Test func `the health of the gateway is nobody's secret`() async throws {
+        try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
+            let health = try await gateway.send("GET", "/-/larder/health", ["Host-Of: a", "X-Forwarded-For: 1.2.3.4"])
+            #expect(health.status == 200 && health.text == "{\"status\":\"ok\"}")
+            #expect(try await gateway.exchange(method: "HEAD", target: "/-/larder/health").status == 200)
+            #expect(origin.requests.isEmpty)
+        }
+    }
+
+    @Test func `the health of the origins is told to who may know`() async throws {
+        try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
+            let path = "/-/larder/health/origins"
+            let stranger = try await gateway.send("GET", path)
+            #expect(stranger.status == 401 && stranger["WWW-Authenticate"] == "Bearer")
+            let token = ["Authorization: Bearer a-token-that-is-long-enough"]
+            try await eventually("the origin is well, which has two seconds to answer") {
+                let well = try? await gateway.send("GET", path, token)
+                return well?.status == 200 && well?.text.contains("\(origin.port)\",\"reachable\":true") == true
+            }
+            #expect(origin.requests.allSatisfy { $0.target == "/" && !$0.head.lowercased().contains("attempt") })
+        }
+    }
+
+    @Test func `an origin that refuses is not well`() async throws {
+        try await ScriptedOrigin.run { _ in
+        } _: { origin in
+            try await origin.refuse()
+            try await RunningGateway.run(before: origin.url) { gateway in
+                let health = try await gateway.send("GET", "/-/larder/health/origins")
+                #expect(health.status == 503 && health.text.contains("\"reachable\":false"))
+                #expect(health.text.contains("connection_refused"))
+            }
+        }
+    }
+
+    @Test func `a URL is purged by the token only`() async throws {
+        try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
+            _ = try await gateway.send("GET", "/a")
+            #expect(try await gateway.send("PURGE", "/a").status == 401)
+            #expect(try await gateway.send("PURGE", "/a", ["Authorization: Bearer another"]).status == 401)
+            #expect(try await gateway.send("GET", "/a").isHit)
+            let token = ["Authorization: Bearer a-token-that-is-long-enough"]
+            #expect(try await gateway.send("PURGE", "/b", token).status == 404)
+            #expect(try await gateway.send("PURGE", "/a", token).status == 200)
+            #expect(try await gateway.send("GET", "/a").isHit == false)
+            #expect(origin.requests.map(\.method) == ["GET", "GET"])
+        }
+    }
+
+    @Test func `without a token a URL is purged from this machine, by its name, and through no proxy`() async throws {
+        try await Self.serving { gateway, origin in
+            _ = try await gateway.send("GET", "/a")
+            for field in ["X-Forwarded-For: 1.2.3.4", "Via: 1.1 proxy", "Forwarded: for=1.2.3.4"] {
+                #expect(try await gateway.send("PURGE", "/a", [field]).status == 403, "\(field)")
+            }
+            let text = "PURGE /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+            #expect(try await Exchange.send(Array(text.utf8), to: gateway.port).statuses == [403])
+            #expect(try await gateway.send("GET", "/a").isHit)
+            #expect(try await gateway.send("PURGE", "/a").status == 200)
+            #expect(origin.requests.count == 1)
+        }
+    }
+
+    @Test func `what begins as the gateway's own routes do reaches no origin`() async throws {
+        try await Self.serving { gateway, origin in
+            for target in [
+                "/-/larder", "/-/larder/", "/-/larder?a", "/-/larder/nothing", "/-/larder/..", "/-/larder/../../a",
+                "/-/larder//", "/-/larder/%2e%2e/a", "/-/larder/health?a", "/-/larder/|",
+            ] {
+                for method in ["GET", "POST", "DELETE", "PUT"] {
+                    let status = try await gateway.send(method, target, method == "GET" ? [] : ["Content-Length: 0"])
+                        .status
+                    #expect(status != 502, "\(method) \(target)")
+                }
+                #expect(try await gateway.exchange(method: "HEAD", target: target).body.isEmpty)
+            }
+            #expect(origin.requests.isEmpty)
+            for target in ["/-/larders", "/-/larde", "/-/", "//-/larder", "/-/Larder", "/-/larder%2F"] {
+                #expect(try await gateway.send("GET", target).text == target)
+            }
+        }
+    }
+
+    @Test func `the routes may stand elsewhere`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "origin")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                $0.adminPrefix = "/cache"
+            } _: { gateway in
+                let health = try await gateway.send("GET", "/cache/health")
+                #expect(health.text == "{\"status\":\"ok\"}")
+                let other = try await gateway.send("GET", "/-/larder/health")
+                #expect(other.text == "origin")
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Larder
+import LarderTesting
+import Testing
+
+@testable import LarderGateway
+
+/// What a client must not be able to have stored for others.
+@Suite(.timeLimit(.minutes(3))) struct PoisoningTests {
+    /// What attacks were made with, beside the names that the gateway lists.
+    private static let others = [
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix",
+        "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Anything", "X-Forwarded",
+        "x_forwarded_host", "X_Forwarded-For", "x_real_ip", "X_HTTP_Method_Override",
+    ]
+
+    @Test func `no field about the way of a request passes with a client's value`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", ["Cache-Control: max-age=60"], "page")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                for (number, name) in (ForwardedFields.names.sorted() + Self.others).enumerated() {
+                    _ = try await gateway.send("GET", "/\(number)", ["\(name): evil.example"])
+                    let request = try #require(origin.requests.last)
+                    #expect(request.target == "/\(number)")
+                    #expect(!request.head.contains("evil"), "\(name): \(request.head)")
+                    #expect(request["X-Forwarded-Host"] == "localhost" && request["X-Forwarded-Proto"] == "http")
+                    #expect(request["X-Forwarded-For"] == "127.0.0.1" && request["X-Real-IP"] == "127.0.0.1")
+                    #expect(request["X-Forwarded-Port"] == "80")
+                }
+            }
+        }
+    }
+
+    @Test func `what one client writes into them does not reach the next`() async throws {
+        try await ScriptedOrigin.answering { request in
+            // As frameworks make links.
+            let host = request["X-Forwarded-Host"] ?? request.host ?? ""
+            let link = (request["X-Forwarded-Proto"] ?? "http") + "://" + host + (request["X-Forwarded-Prefix"] ?? "")
+            return answer("200 OK", ["Cache-Control: max-age=60"], link + (request["X-Original-URL"] ?? request.target))
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                let attack = [
+                    "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: gopher", "X-Forwarded-Prefix: /evil",
+                    "X-Original-URL: /admin", "Forwarded: host=evil.example", "X-HTTP-Method-Override: DELETE",
+                ]
+                #expect(try await gateway.send("GET", "/page", attack).text == "http://localhost/page")
+                let next = try await gateway.send("GET", "/page")
+                #expect(next.isHit && next.text == "http://localhost/page")
+            }
+        }
+    }
+
+    @Test func `an absolute target says whose page is stored, and not the Host beside it`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                func get(_ target: String, _ host: String) async throws -> Exchange.Answer {
+                    let text = "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
+                    return try #require(try await Exchange.send(Array(text.utf8), to: gateway.port).answers.first)
+                }
+                #expect(try await get("http://a.example/", "b.example").body == "a.example")
+                let hit = try await get("/", "a.example")
+                #expect(hit.body == "a.example" && hit["Cache-Status"]?.contains("; hit") == true)
+                #expect(try await get("/", "b.example").body == "b.example")
+                #expect(origin.requests.count == 2)
+            }
+        }
+    }
+
+    @Test
+    func `each host and each port has entries of its own, in any case and with the port that goes without saying`()
+        async throws
+    {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                func get(_ host: String) async throws -> (body: String, isHit: Bool) {
+                    let text = "GET /a HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
+                    let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
+                    let answer = try #require(exchange.answers.first)
+                    return (answer.body, answer["Cache-Status"]?.contains("; hit") == true)
+                }
+                for host in ["a.example", "b.example", "a.example:81", "a.example:443", "[::1]", "[::1]:81"] {
+                    let first = try await get(host)
+                    #expect(!first.isHit && first.body == host)
+                    let second = try await get(host)
+                    #expect(second.isHit && second.body == host)
+                }
+                for host in ["A.EXAMPLE", "a.example:80", "A.example:80", "a.example:"] {
+                    let answer = try await get(host)
+                    #expect(answer.isHit && answer.body == "a.example", "\(host): \(answer)")
+                }
+            }
+        }
+    }
+
+    @Test func `a key names scheme, host and path, and can be purged by it`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", ["Cache-Control: max-age=60"], "page")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                _ = try await gateway.send("GET", "/a?b=1")
+                #expect(try await gateway.send("GET", "/a?b=1").isHit)
+                let metrics = try await gateway.send("GET", "/-/larder/metrics/cache")
+                #expect(metrics.status == 200 && metrics.text.contains("http://localhost/a?b=1"), "\(metrics.text)")
+            }
+        }
+    }
+}

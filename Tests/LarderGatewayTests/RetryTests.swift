@@ -1,0 +1,123 @@
+import LarderTesting
+import Testing
+
+/// Which requests are sent twice: those without content that change nothing more by it, when the origin closed their
+/// connection before it can have seen them.
+@Suite(.timeLimit(.minutes(3))) struct RetryTests {
+    /// How an origin ends a connection.
+    enum End: String, CaseIterable {
+        case close
+        case reset
+    }
+
+    private static func end(_ connection: ScriptedOrigin.Connection, _ end: End) async throws {
+        switch end {
+        case .close: try await connection.close()
+        case .reset: try await connection.reset()
+        }
+    }
+
+    /// The answer to a request that was sent on a connection that had carried another one, and all that the origin saw.
+    /// - Parameters:
+    ///   - onReused: meets the request there.
+    ///   - onFresh: meets what comes by any other connection.
+    private func meet(
+        _ method: String = "GET",
+        body: String? = nil,
+        onReused: @escaping ScriptedOrigin.Script,
+        onFresh: @escaping ScriptedOrigin.Script = { try await $0.send(answer("200 OK", [], "again")) }
+    ) async throws -> (answer: Exchange.Answer, seen: [ScriptedOrigin.Received]) {
+        // On a slow machine a connection may be given up before the next request comes.
+        for _ in 0..<50 {
+            let (second, seen) = try await ScriptedOrigin.run { connection in
+                if connection.number == 0 {
+                    guard try await connection.request() != nil else { return }
+                    try await connection.send(answer("200 OK", ["Cache-Control: no-store"], "first"))
+                    guard try await connection.head() != nil else { return }
+                    return try await onReused(connection)
+                }
+                while try await connection.head() != nil { try await onFresh(connection) }
+            } _: { origin in
+                try await RunningGateway.run(before: origin.url) { gateway in
+                    #expect(try await gateway.send("GET", "/first").text == "first")
+                    let length = body.map { "Content-Length: \($0.utf8.count)" } ?? "X-Nothing: a"
+                    let target = "/second?a=%E9"
+                    let second = try await gateway.exchange(length, method: method, target: target, body: body ?? "")
+                    return (second, origin.requests)
+                }
+            }
+            #expect(seen.allSatisfy { !$0.head.lowercased().contains("attempt") })
+            if seen.count > 1, seen[1].connection == 0 { return (second, seen) }
+        }
+        throw Timeout(description: "No connection was used twice")
+    }
+
+    @Test(arguments: ["GET", "HEAD", "POST", "DELETE"], End.allCases)
+    func `a request that fails on a connection of its own is sent once`(_ method: String, _ end: End) async throws {
+        try await ScriptedOrigin.run { connection in
+            guard try await connection.head() != nil else { return }
+            try await Self.end(connection, end)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                let answer = try await gateway.exchange(method: method)
+                #expect(answer.status == 502 && answer["Proxy-Status"] == "Larder; error=connection_terminated")
+                #expect(answer.body.isEmpty == (method == "HEAD"))
+                #expect(origin.requests.count == 1)
+            }
+        }
+    }
+
+    @Test(arguments: ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"], End.allCases)
+    func `one without content is sent again on a new connection`(_ method: String, _ end: End) async throws {
+        let (answer, seen) = try await meet(
+            method,
+            body: method == "PUT" ? "" : nil,
+            onReused: { try await Self.end($0, end) }
+        )
+        #expect(answer.status == 200 && answer.body == (method == "HEAD" ? "" : "again"))
+        #expect(seen.map(\.target) == ["/first", "/second?a=%E9", "/second?a=%E9"])
+        #expect(seen.map(\.method) == ["GET", method, method])
+        #expect(seen.map(\.connection) == [0, 0, 1])
+    }
+
+    @Test(arguments: End.allCases)
+    func `one that fails twice in a row is not sent a third time`(_ end: End) async throws {
+        let (answer, seen) = try await meet(
+            onReused: { try await Self.end($0, end) },
+            onFresh: { try await Self.end($0, end) }
+        )
+        #expect(answer.status == 502 && answer["Proxy-Status"] == "Larder; error=connection_terminated")
+        #expect(seen.map(\.connection) == [0, 0, 1])
+    }
+
+    @Test(
+        arguments: [("POST", ""), ("POST", "content"), ("PATCH", ""), ("PUT", "content"), ("DELETE", "content")],
+        End.allCases
+    )
+    func `one with content, or that changes more by it, is sent once`(
+        _ request: (method: String, content: String),
+        _ end: End
+    ) async throws {
+        let (answer, seen) = try await meet(
+            request.method,
+            body: request.content,
+            onReused: { try await Self.end($0, end) }
+        )
+        #expect(answer.status == 502 && answer["Proxy-Status"] == "Larder; error=connection_terminated")
+        #expect(seen.map(\.method) == ["GET", request.method])
+    }
+
+    @Test(arguments: ["H", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n", "x"])
+    func `one that the origin has begun to answer is sent once`(_ beginning: String) async throws {
+        let (answer, seen) = try await meet(onReused: { try await $0.send(beginning) })
+        #expect(answer.status == 502)
+        #expect(seen.map(\.connection) == [0, 0])
+    }
+
+    @Test func `one whose answer breaks off in the body is sent once`() async throws {
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"
+        let (answer, seen) = try await meet(onReused: { try await $0.send(text) })
+        #expect(answer.status == 200 && !answer.isWhole)
+        #expect(seen.map(\.connection) == [0, 0])
+    }
+}
