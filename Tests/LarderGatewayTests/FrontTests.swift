@@ -179,6 +179,54 @@ import Testing
         }
     }
 
+    @Test func `what nobody keeps ends at the origin when its stream is broken off`() async throws {
+        let ended = Gate()
+        let chunk = ByteBuffer(string: "10000\r\n" + String(repeating: "x", count: 64 << 10) + "\r\n")
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.run { connection in
+                guard try await connection.head() != nil else { return }
+                try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                do { while true { try await connection.send(chunk) } } catch {}
+                ended.open()
+                await ended.pass()
+            } _: { origin in
+                try await RunningGateway.run(before: origin.url) {
+                    $0.certificate = .init(certificate)
+                } _: { gateway in
+                    try await HTTP2Wire.open(to: gateway.port) { wire in
+                        try await wire.stream { stream in
+                            try await stream.send("GET", "/a", ends: true)
+                            _ = try await stream.head()
+                            try await stream.cancel()
+                        }
+                        await ended.reached()
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `asked to end, it answers the streams under way`() async throws {
+        let gate = Gate()
+        try await Self.run { request in
+            await gate.pass()
+            return answer("200 OK", [], request.method)
+        } _: { gateway, _ in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
+                    for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }
+                    await gate.reached(by: 4)
+                    await gateway.stop()
+                    try await eventually("it takes no connections any more") {
+                        (try? await Wire.open(to: gateway.port) { _ in true }) == nil
+                    }
+                    gate.open()
+                    for try await response in group { #expect(response.status == "200" && response.text == "GET") }
+                }
+            }
+        }
+    }
+
     @Test func `an origin may answer a stream before it has the whole`() async throws {
         try await Certificate.run { certificate in
             try await ScriptedOrigin.run { connection in

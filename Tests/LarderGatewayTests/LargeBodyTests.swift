@@ -144,7 +144,7 @@
             #expect(last < size / 2, "\(last) bytes were taken while nobody read")
         }
 
-        /// An origin that answers with a pattern.
+        /// An origin that answers with a pattern, which might be kept if it were smaller.
         private static func serving(
             _ size: Int,
             _ framing: Framing,
@@ -154,7 +154,7 @@
             { connection in
                 let field = framing == .length ? "Content-Length: \(size)" : "Transfer-Encoding: chunked"
                 while try await connection.head() != nil {
-                    try await connection.send("HTTP/1.1 200 OK\r\n\(field)\r\n\r\n")
+                    try await connection.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\(field)\r\n\r\n")
                     try await pattern.pour(size, framing, sent) { try await connection.send($0) }
                 }
             }

@@ -286,7 +286,11 @@ extension ScriptedOrigin {
         func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
 
         /// Writes bytes, as fast as they are taken.
-        func send(_ buffer: ByteBuffer) async throws { try await outbound.write(buffer) }
+        func send(_ buffer: ByteBuffer) async throws {
+            try await outbound.write(buffer)
+            // A loop that is behind takes any number of writes before it says that it is full.
+            try await channel.eventLoop.submit {}.get()
+        }
 
         /// Ends the connection, without a word.
         func close() async throws { try await channel.close() }
