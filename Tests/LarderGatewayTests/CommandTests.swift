@@ -13,7 +13,10 @@ import Testing
         _ test: (ProgramProcess, Int) async throws -> Void
     ) async throws {
         let port = try await ProgramProcess.freePort()
-        let arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s"]
+        let arguments = [
+            "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-timeout",
+            "5m",
+        ]
         try await ProgramProcess.run("larder", arguments + options) { gateway in
             try await gateway.listens(on: port)
             try await test(gateway, port)
