@@ -60,11 +60,14 @@ struct GatewayResponder: Sendable {
         if request.method == .purge {
             return await administration.purge(request, under: route.policy, peer: channel.remoteAddress)
         }
+        // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
+        var head = request.head
+        HopByHop.stripNamed(&head.headerFields)
         do {
             return try await cache.respond(
-                to: request.head,
+                to: head,
                 under: route.policy,
-                from: upstream(request.head, content, route, channel)
+                from: upstream(head, content, route, channel)
             )
         } catch let error as DisconnectedError {
             return failed(UpstreamError(error.underlying), .gatewayTimeout, route)
