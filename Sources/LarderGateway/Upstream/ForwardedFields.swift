@@ -52,6 +52,18 @@ struct ForwardedFields: Sendable {
         fields.append(HTTPField(name: .via, value: via))
     }
 
+    /// Has an answer that differs by the client's address kept for nobody.
+    ///
+    /// The cache would tell such answers apart by what clients write into these fields, which the origin does not see:
+    /// one client would get what was made for another. Of scheme, host and port every key tells; the fields that are
+    /// taken off say the same of all requests.
+    static func confine(_ answer: inout HTTPFields) {
+        let varies = FieldList.members(of: .vary, in: answer).contains {
+            ["x-forwarded-for", "x-real-ip"].contains($0.lowercased())
+        }
+        if varies { answer[.vary] = "*" }
+    }
+
     /// The port that the client named, or the scheme's own.
     private var port: String {
         let host = authority.utf8.last == UInt8(ascii: "]") ? "" : authority
