@@ -113,14 +113,22 @@ extension HTTPServerBuilder {
             idleTimeout: TimeAmount(settings.clientIdleTimeout)
         )
         guard let certificate = settings.certificate else { return .http1(configuration: http1) }
-        return try .http2Upgrade(
-            tlsConfiguration: try .server(certificate),
-            configuration: HTTP2UpgradeChannel.Configuration(
-                idleTimeout: settings.clientIdleTimeout,
-                gracefulCloseTimeout: settings.drainTimeout,
-                streamConfiguration: http1
-            )
+        let tls = try TLSConfiguration.server(certificate)
+        let http2 = HTTP2UpgradeChannel.Configuration(
+            idleTimeout: settings.clientIdleTimeout,
+            gracefulCloseTimeout: settings.drainTimeout,
+            streamConfiguration: http1
         )
+        let limits = ConnectionLimits(
+            handshake: TimeAmount(settings.clientIdleTimeout),
+            farewell: TimeAmount(settings.drainTimeout)
+        )
+        return HTTPServerBuilder { responder in
+            LimitedConnections(
+                base: try HTTP2UpgradeChannel(tlsConfiguration: tls, configuration: http2, responder: responder),
+                limits: limits
+            )
+        }
     }
 }
 
