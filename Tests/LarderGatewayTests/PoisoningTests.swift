@@ -1,3 +1,4 @@
+import HTTPTypes
 import Larder
 import LarderTesting
 import Testing
@@ -29,6 +30,13 @@ import Testing
                 }
             }
         }
+    }
+
+    @Test func `a client that has left before its address was known does not pass for nobody`() {
+        let forwarded = ForwardedFields(peer: nil, scheme: "http", authority: "a.example", via: "1.1 test")
+        var fields: HTTPFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
+        forwarded.write(to: &fields)
+        #expect(fields[values: .xForwardedFor] == ["unknown"] && fields[values: .xRealIP] == ["unknown"])
     }
 
     @Test func `what one client writes into them does not reach the next`() async throws {

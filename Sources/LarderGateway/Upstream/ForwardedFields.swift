@@ -7,7 +7,7 @@ import HTTPTypes
 /// the answer for everybody ("web cache poisoning"), so none of them passes: those that are true of every request are
 /// written anew, the others are taken off. What does not get here needs no place in the key.
 struct ForwardedFields: Sendable {
-    /// The client's address.
+    /// The client's address; nil where it had left before it was asked for.
     var peer: String?
     /// `http` or `https`, as the client spoke.
     var scheme: String
@@ -41,10 +41,9 @@ struct ForwardedFields: Sendable {
     /// Writes them into a request on its way to an origin.
     func write(to fields: inout HTTPFields) {
         fields.removeAll { Self.owns($0.name) }
-        if let peer {
-            fields[.xForwardedFor] = peer
-            fields[.xRealIP] = peer
-        }
+        // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
+        fields[.xForwardedFor] = peer ?? "unknown"
+        fields[.xRealIP] = peer ?? "unknown"
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port
@@ -73,11 +72,11 @@ struct ForwardedFields: Sendable {
 }
 
 extension HTTPField.Name {
-    fileprivate static let xForwardedFor = named("X-Forwarded-For")
+    static let xForwardedFor = named("X-Forwarded-For")
     fileprivate static let xForwardedHost = named("X-Forwarded-Host")
     fileprivate static let xForwardedProto = named("X-Forwarded-Proto")
     fileprivate static let xForwardedPort = named("X-Forwarded-Port")
-    fileprivate static let xRealIP = named("X-Real-IP")
+    static let xRealIP = named("X-Real-IP")
     /// `Via` (RFC 9110 §7.6.3).
     static let via = named("Via")
     /// `Max-Forwards` (RFC 9110 §7.6.2).
