@@ -13,6 +13,17 @@ public enum HopByHop {
         fields.removeAll { self.isOfConnection($0.name) || named.contains($0.name.canonicalName) }
     }
 
+    /// Takes out of a request what its `Connection` names, but the fields that frame its content. A server that is
+    /// asked does not get these: were answers looked for by them, a client could have the answer to a request without
+    /// `Accept-Language` kept for everybody who sends one.
+    package static func stripNamed(_ fields: inout HTTPFields) {
+        guard fields.contains(.connection) else { return }
+        let named = Set(FieldList.members(of: .connection, in: fields).map(\.lowercasedASCII))
+            .subtracting(["keep-alive", "close", "content-length", "transfer-encoding"])
+        guard !named.isEmpty else { return }
+        fields.removeAll { named.contains($0.name.canonicalName) }
+    }
+
     /// The fields of a response as they are stored: without those of the connection, without `Age` (which the lifetimes
     /// hold), without those that `private="…"` and `no-cache="…"` name, and with a `Date`.
     /// - Parameter receivedAt: when the response was received.

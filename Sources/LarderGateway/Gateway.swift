@@ -30,6 +30,8 @@ public final class Gateway: Sendable {
     private let routes: NIOLockedValueBox<RouteTable>
     private let log: AccessLog?
     private let logger: Logger
+    /// The largest body that the store takes, as far as is known.
+    private let bodyLimit: ByteCount
 
     /// A gateway, ready to be run.
     /// - Parameters:
@@ -85,6 +87,7 @@ public final class Gateway: Sendable {
         self.routes = routes
         self.log = log
         self.logger = logger
+        self.bodyLimit = max(store.entryLimit, configuration.routes.bodyLimit)
         self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
     }
 
@@ -92,6 +95,11 @@ public final class Gateway: Sendable {
     public func reload(_ routes: RouteTable) {
         self.routes.withLockedValue { $0 = routes }
         logger.info("The routes are loaded anew", metadata: ["routes": "\(routes.routes.count)"])
+        guard routes.bodyLimit > bodyLimit else { return }
+        logger.warning(
+            "Bodies above what the store was made for are kept after a restart only",
+            metadata: ["body-limit": "\(routes.bodyLimit)", "kept": "\(bodyLimit)"]
+        )
     }
 
     /// Opens the access log anew, after whoever rotates logs has moved it away.
@@ -113,14 +121,22 @@ extension HTTPServerBuilder {
             idleTimeout: TimeAmount(settings.clientIdleTimeout)
         )
         guard let certificate = settings.certificate else { return .http1(configuration: http1) }
-        return try .http2Upgrade(
-            tlsConfiguration: try .server(certificate),
-            configuration: HTTP2UpgradeChannel.Configuration(
-                idleTimeout: settings.clientIdleTimeout,
-                gracefulCloseTimeout: settings.drainTimeout,
-                streamConfiguration: http1
-            )
+        let tls = try TLSConfiguration.server(certificate)
+        let http2 = HTTP2UpgradeChannel.Configuration(
+            idleTimeout: settings.clientIdleTimeout,
+            gracefulCloseTimeout: settings.drainTimeout,
+            streamConfiguration: http1
         )
+        let limits = ConnectionLimits(
+            handshake: TimeAmount(settings.clientIdleTimeout),
+            farewell: TimeAmount(settings.drainTimeout)
+        )
+        return HTTPServerBuilder { responder in
+            LimitedConnections(
+                base: try HTTP2UpgradeChannel(tlsConfiguration: tls, configuration: http2, responder: responder),
+                limits: limits
+            )
+        }
     }
 }
 

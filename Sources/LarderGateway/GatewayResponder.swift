@@ -27,6 +27,7 @@ struct GatewayResponder: Sendable {
 
     func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
         var response: Response
+        let asker = Asker(channel)
         let content = request.head.hasContent ? ClientContent(request.body) : nil
         let settled = settle(request.head)
         switch settled {
@@ -35,11 +36,11 @@ struct GatewayResponder: Sendable {
             let request = Request(head: head, body: request.body)
             // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            response = await answer(request, content, on: channel)
+            response = await answer(request, content, for: asker)
         }
         if request.method == .head { response = Response(headOnly: response.head) }
         do {
-            try await write(response, to: writer, request.head, channel)
+            try await write(response, to: writer, request.head, asker)
         } catch {
             await content?.end()
             // Never the error of a parser, which Hummingbird takes for the client's: it would write the head of a 400
@@ -49,8 +50,8 @@ struct GatewayResponder: Sendable {
         await content?.end()
     }
 
-    private func answer(_ request: Request, _ content: ClientContent?, on channel: any Channel) async -> Response {
-        if administration.isAbout(request.head) { return await administration.answer(request, channel) }
+    private func answer(_ request: Request, _ content: ClientContent?, for asker: Asker) async -> Response {
+        if administration.isAbout(request.head) { return await administration.answer(request, asker.channel) }
         // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary MUST
         // respond as the final recipient." (RFC 9110 §7.6.2)
         if request.head.maxForwards == 0 {
@@ -58,13 +59,16 @@ struct GatewayResponder: Sendable {
         }
         let route = routes.withLockedValue { $0 }.route(host: request.head.authority, path: request.head.path ?? "/")
         if request.method == .purge {
-            return await administration.purge(request, under: route.policy, peer: channel.remoteAddress)
+            return await administration.purge(request, under: route.policy, peer: asker.peer)
         }
+        // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
+        var head = request.head
+        HopByHop.stripNamed(&head.headerFields)
         do {
             return try await cache.respond(
-                to: request.head,
+                to: head,
                 under: route.policy,
-                from: upstream(request.head, content, route, channel)
+                from: upstream(head, content, route, asker)
             )
         } catch let error as DisconnectedError {
             return failed(UpstreamError(error.underlying), .gatewayTimeout, route)
@@ -77,7 +81,7 @@ struct GatewayResponder: Sendable {
         _ request: HTTPRequest,
         _ content: ClientContent?,
         _ route: Route,
-        _ channel: any Channel
+        _ asker: Asker
     ) -> Upstream {
         Upstream(
             client: client,
@@ -86,7 +90,7 @@ struct GatewayResponder: Sendable {
             content: content,
             sendsClientHost: sendsClientHost,
             forwarded: ForwardedFields(
-                peer: channel.remoteAddress?.ipAddress,
+                peer: asker.peer?.ipAddress,
                 scheme: scheme,
                 authority: request.authority ?? "",
                 via: via
@@ -105,13 +109,25 @@ struct GatewayResponder: Sendable {
         _ response: Response,
         to writer: consuming ResponseWriter,
         _ request: HTTPRequest,
-        _ channel: any Channel
+        _ asker: Asker
     ) async throws {
-        let body = response.body.paced(on: channel.eventLoop)
+        let body = response.body.paced(on: asker.channel.eventLoop)
         guard let log else { return try await writer.write(response: response.head, body: body) }
         let count = ByteCounter()
-        defer { log.note(visit(request, channel), status: response.status.code, bytes: count.bytes) }
+        defer { log.note(visit(request, asker), status: response.status.code, bytes: count.bytes) }
         try await writer.write(response: response.head, body: body.counted(by: count))
+    }
+}
+
+/// Who asks.
+private struct Asker {
+    let channel: any Channel
+    /// The address, as it is when the request comes: a connection that is closed has none.
+    let peer: SocketAddress?
+
+    init(_ channel: any Channel) {
+        self.channel = channel
+        self.peer = channel.remoteAddress
     }
 }
 
@@ -155,12 +171,12 @@ extension GatewayResponder {
         return .success(head)
     }
 
-    private func visit(_ head: HTTPRequest, _ channel: any Channel) -> Visit {
+    private func visit(_ head: HTTPRequest, _ asker: Asker) -> Visit {
         Visit(
-            peer: channel.remoteAddress?.ipAddress,
+            peer: asker.peer?.ipAddress,
             method: head.method.rawValue,
             target: head.path ?? "*",
-            version: "\(type(of: channel))".hasPrefix("HTTP2") ? "HTTP/2.0" : "HTTP/1.1",
+            version: "\(type(of: asker.channel))".hasPrefix("HTTP2") ? "HTTP/2.0" : "HTTP/1.1",
             referer: head.headerFields[.referer],
             agent: head.headerFields[.userAgent]
         )

@@ -74,12 +74,29 @@ import Testing
             _ = try await gateway.send("GET", "/a")
             for field in ["X-Forwarded-For: 1.2.3.4", "Via: 1.1 proxy", "Forwarded: for=1.2.3.4"] {
                 #expect(try await gateway.send("PURGE", "/a", [field]).status == 403, "\(field)")
+                // Who names it as the connection's own does not make it go away.
+                let alone = [field, "Connection: \(field.prefix { $0 != ":" }), close"]
+                #expect(try await gateway.send("PURGE", "/a", alone).status == 403, "\(alone)")
             }
             let text = "PURGE /a HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
             #expect(try await Exchange.send(Array(text.utf8), to: gateway.port).statuses == [403])
             #expect(try await gateway.send("GET", "/a").isHit)
             #expect(try await gateway.send("PURGE", "/a").status == 200)
             #expect(origin.requests.count == 1)
+        }
+    }
+
+    @Test func `a URL is purged as it is kept, without the parameters that its route ignores`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.target)
+        } _: { origin in
+            let routes = "routes: [{path: /**, query: {ignore: [utm_*]}}]"
+            try await RunningGateway.run(before: origin.url, file: routes) { gateway in
+                #expect(try await gateway.send("GET", "/a?utm_source=x&b=1").text == "/a?b=1")
+                #expect(try await gateway.send("PURGE", "/a?utm_source=y&b=1").status == 200)
+                let next = try await gateway.send("GET", "/a?b=1")
+                #expect(!next.isHit)
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Larder
 import LarderTesting
 import Testing
@@ -31,6 +32,13 @@ import Testing
         }
     }
 
+    @Test func `a client that has left before its address was known does not pass for nobody`() {
+        let forwarded = ForwardedFields(peer: nil, scheme: "http", authority: "a.example", via: "1.1 test")
+        var fields: HTTPFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
+        forwarded.write(to: &fields)
+        #expect(fields[values: .xForwardedFor] == ["unknown"] && fields[values: .xRealIP] == ["unknown"])
+    }
+
     @Test func `what one client writes into them does not reach the next`() async throws {
         try await ScriptedOrigin.answering { request in
             // As frameworks make links.
@@ -46,6 +54,37 @@ import Testing
                 #expect(try await gateway.send("GET", "/page", attack).text == "http://localhost/page")
                 let next = try await gateway.send("GET", "/page")
                 #expect(next.isHit && next.text == "http://localhost/page")
+            }
+        }
+    }
+
+    @Test(arguments: ["/vary", "/key"], ["Connection: Accept-Language", "Connection: close, accept-language"])
+    func `a field that Connection names tells no answers apart`(_ target: String, _ connection: String) async throws {
+        let routes = "routes: [{path: /key, vary: [Accept-Language]}]"
+        try await ScriptedOrigin.answering { request in
+            let fields = ["Cache-Control: max-age=60"] + (target == "/vary" ? ["Vary: Accept-Language"] : [])
+            return answer("200 OK", fields, request["Accept-Language"] ?? "none")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, file: routes) { gateway in
+                #expect(try await gateway.send("GET", target, ["Accept-Language: de", connection]).text == "none")
+                #expect(try await gateway.send("GET", target, ["Accept-Language: de"]).text == "de")
+                let other = try await gateway.send("GET", target)
+                #expect(other.isHit && other.text == "none")
+            }
+        }
+    }
+
+    @Test(arguments: ["X-Forwarded-For", "Accept, x-real-ip"])
+    func `an answer that differs by the client's address is for nobody else`(_ vary: String) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60", "Vary: \(vary)"], request["X-Forwarded-For"] ?? "")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                for _ in 0..<2 {
+                    let response = try await gateway.send("GET", "/a")
+                    #expect(!response.isHit && response.text == "127.0.0.1" && response["Vary"] == "*")
+                }
+                #expect(origin.requests.count == 2)
             }
         }
     }

@@ -2,6 +2,7 @@ import Larder
 import LarderGateway
 import LarderRules
 import LarderTesting
+import Logging
 import NIOConcurrencyHelpers
 import Testing
 
@@ -51,6 +52,26 @@ import Testing
         }
     }
 
+    @Test func `a reload says what takes a restart`() async throws {
+        let messages = NIOLockedValueBox<[String]>([])
+        let logger = Logger(label: "test") { _ in WarningLog(messages) }
+        let origin = try #require(OriginAddress("http://127.0.0.1:1"))
+        func routes(_ limit: ByteCount) -> RouteTable {
+            var settings = GatewaySettings(origin: origin)
+            settings.bodyLimit = limit
+            return RouteTable(settings)
+        }
+        let gateway = try Gateway(
+            GatewayConfiguration(settings: GatewaySettings(origin: origin)),
+            store: MemoryStore(limit: .mebibytes(64)),
+            logger: logger
+        )
+        gateway.reload(routes(.mebibytes(8)))
+        #expect(messages.withLockedValue { $0 }.isEmpty)
+        gateway.reload(routes(.mebibytes(32)))
+        #expect(messages.withLockedValue { $0.count } == 1)
+    }
+
     @Test func `a request goes on by the route it began with`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.answering { _ in
@@ -73,4 +94,20 @@ import Testing
             }
         }
     }
+}
+
+/// Takes down what the gateway warns of.
+private struct WarningLog: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.warning
+    private let messages: NIOLockedValueBox<[String]>
+
+    init(_ messages: NIOLockedValueBox<[String]>) { self.messages = messages }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { messages.withLockedValue { $0.append("\(event.message)") } }
 }

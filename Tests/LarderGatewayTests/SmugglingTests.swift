@@ -461,6 +461,18 @@ import Testing
             post("Connection: Content-Length", "Content-Length: \(smuggled.utf8.count)", content: smuggled),
             "POST / " + smuggled
         ),
+        .passes(
+            "Connection names the length, and close",
+            post("Connection: close, Content-Length", "Content-Length: 5", content: "hello"),
+            "POST / hello",
+            goesOn: false
+        ),
+        .passes(
+            "Connection names the chunks, and close",
+            post("Connection: transfer-encoding, close", chunked, content: hello),
+            "POST / hello",
+            goesOn: false
+        ),
         .passes("Connection names the host", get("/", "Connection: Host"), "GET / ", has: ["Host: localhost"]),
         .passes(
             "fields of the connection, 9110 §7.6.1",

@@ -40,6 +40,7 @@ import Testing
         Case(route("cookies: igonre"), "4:14: `cookies`: \"igonre\" is wrong: expected `ignore` or `bypass` or `drop`"),
         Case(route("host: example.org:80"), "4:11: `host`: \"example.org:80\" is wrong: expected a host"),
         Case(route("vary: [Accept, 'a b']"), "4:20: `vary`: \"a b\" is wrong: expected the name of a field"),
+        Case(route("vary: x-real-ip"), "4:11: `vary`: `x-real-ip` is the client's address: answers by it cannot be"),
         Case(route("vary: Cookie"), "4:11: `vary`: `Cookie` is a secret, and keys are shown"),
         Case(route("bypass: {cookie: a}"), "4:14: unknown key `cookie`: did you mean `cookies`?"),
         Case(route("bypass: {cookies: [a, 'b=c']}"), "4:27: `bypass: cookies`: \"b=c\" is wrong: expected names"),

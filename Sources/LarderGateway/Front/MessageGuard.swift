@@ -168,12 +168,19 @@ extension MessageGuard {
 
 extension HTTPRequestHead {
     /// Has Hummingbird end the connection after the answer, which it does where the request says so in this one
-    /// spelling; what else the field names is the connection's own, and goes with it.
+    /// spelling; what else the field names is the connection's own, and goes with it. What frames the content stays,
+    /// and what tells of the way of the request: nobody comes to the admin routes by naming it.
     fileprivate mutating func close() {
-        for option in headers[canonicalForm: "Connection"] where option.lowercased() != "host" {
-            headers.remove(name: String(option))
-        }
+        let options = headers[canonicalForm: "Connection"].compactMap { HTTPField.Name(String($0)) }
+        for name in options where !Self.isKept(name) { headers.remove(name: name.canonicalName) }
         headers.replaceOrAdd(name: "Connection", value: "close")
+    }
+
+    private static func isKept(_ name: HTTPField.Name) -> Bool {
+        switch name.canonicalName {
+        case "host", "content-length", "transfer-encoding", "via": true
+        default: ForwardedFields.owns(name)
+        }
     }
 }
 

@@ -7,7 +7,7 @@ import HTTPTypes
 /// the answer for everybody ("web cache poisoning"), so none of them passes: those that are true of every request are
 /// written anew, the others are taken off. What does not get here needs no place in the key.
 struct ForwardedFields: Sendable {
-    /// The client's address.
+    /// The client's address; nil where it had left before it was asked for.
     var peer: String?
     /// `http` or `https`, as the client spoke.
     var scheme: String
@@ -41,15 +41,26 @@ struct ForwardedFields: Sendable {
     /// Writes them into a request on its way to an origin.
     func write(to fields: inout HTTPFields) {
         fields.removeAll { Self.owns($0.name) }
-        if let peer {
-            fields[.xForwardedFor] = peer
-            fields[.xRealIP] = peer
-        }
+        // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
+        fields[.xForwardedFor] = peer ?? "unknown"
+        fields[.xRealIP] = peer ?? "unknown"
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port
         // "An intermediary […] MUST send an appropriate Via header field in each inbound request" (RFC 9110 §7.6.3).
         fields.append(HTTPField(name: .via, value: via))
+    }
+
+    /// Has an answer that differs by the client's address kept for nobody.
+    ///
+    /// The cache would tell such answers apart by what clients write into these fields, which the origin does not see:
+    /// one client would get what was made for another. Of scheme, host and port every key tells; the fields that are
+    /// taken off say the same of all requests.
+    static func confine(_ answer: inout HTTPFields) {
+        let varies = FieldList.members(of: .vary, in: answer).contains {
+            ["x-forwarded-for", "x-real-ip"].contains($0.lowercased())
+        }
+        if varies { answer[.vary] = "*" }
     }
 
     /// The port that the client named, or the scheme's own.
@@ -61,11 +72,11 @@ struct ForwardedFields: Sendable {
 }
 
 extension HTTPField.Name {
-    fileprivate static let xForwardedFor = named("X-Forwarded-For")
+    static let xForwardedFor = named("X-Forwarded-For")
     fileprivate static let xForwardedHost = named("X-Forwarded-Host")
     fileprivate static let xForwardedProto = named("X-Forwarded-Proto")
     fileprivate static let xForwardedPort = named("X-Forwarded-Port")
-    fileprivate static let xRealIP = named("X-Real-IP")
+    static let xRealIP = named("X-Real-IP")
     /// `Via` (RFC 9110 §7.6.3).
     static let via = named("Via")
     /// `Max-Forwards` (RFC 9110 §7.6.2).

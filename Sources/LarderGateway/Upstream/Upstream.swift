@@ -23,7 +23,9 @@ struct Upstream: Origin {
     }
 
     func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> Response {
-        try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
+        var response = try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
+        ForwardedFields.confine(&response.headers)
+        return response
     }
 
     func forward() async throws -> Response {
