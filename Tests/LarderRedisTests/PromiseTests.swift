@@ -8,7 +8,7 @@ import Testing
 
 /// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a
 /// body rendered before it.
-@Suite(.timeLimit(.minutes(5))) struct PromiseTests {
+@Suite(.timeLimit(.minutes(10))) struct PromiseTests {
     private static let policy = CachePolicy.fresh(for: .seconds(60)).tagged("rows").readingTags
 
     /// How a write tells the cache: by the path of what it changed, or by something that covers it.

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// The promise over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
-@Suite(.timeLimit(.minutes(2))) struct PromiseTests {
+@Suite(.timeLimit(.minutes(10))) struct PromiseTests {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `who asks after a write was acknowledged never gets what was rendered before it`(_ seed: UInt64) async throws {
         let bench = Bench(limits: CacheLimits(flights: seed == 4 ? 2 : 100, refreshPause: .zero))
