@@ -31,11 +31,17 @@ public final class Wire {
 
     private var inbound: Inbound
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private let loop: any EventLoop
     private var received = ByteBuffer()
 
-    private init(_ inbound: Inbound, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+    private init(
+        _ inbound: Inbound,
+        _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
+        _ loop: any EventLoop
+    ) {
         self.inbound = inbound
         self.outbound = outbound
+        self.loop = loop
     }
 
     /// Connects, and closes the connection after `body`.
@@ -50,7 +56,7 @@ public final class Wire {
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
-            try await body(Wire(inbound.makeAsyncIterator(), outbound))
+            try await body(Wire(inbound.makeAsyncIterator(), outbound, channel.channel.eventLoop))
         }
     }
 
@@ -85,8 +91,12 @@ public final class Wire {
         try await send(ByteBuffer(bytes: bytes))
     }
 
-    /// Writes bytes, as fast as they are taken.
-    public func send(_ bytes: ByteBuffer) async throws { try await outbound.write(bytes) }
+    /// Writes bytes, as fast as they are taken. A loop that is behind does not say in time that the connection is full:
+    /// this waits for it to come to them.
+    public func send(_ bytes: ByteBuffer) async throws {
+        try await outbound.write(bytes)
+        try await loop.submit {}.get()
+    }
 
     /// Reads an answer.
     /// - Parameter hasBody: whether the request was none that is answered by a head alone.

@@ -48,7 +48,7 @@ struct HTTP2Wire: Sendable {
             stream.eventLoop.makeCompletedFuture { try Parts(wrappingChannelSynchronously: stream) }
         }
         return try await parts.executeThenClose { inbound, outbound in
-            try await body(Stream(inbound.makeAsyncIterator(), outbound))
+            try await body(Stream(inbound.makeAsyncIterator(), outbound, channel.eventLoop))
         }
     }
 
@@ -73,13 +73,16 @@ struct HTTP2Wire: Sendable {
     final class Stream {
         private var inbound: NIOAsyncChannelInboundStream<HTTP2Frame.FramePayload>.AsyncIterator
         private let outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>
+        private let loop: any EventLoop
 
         fileprivate init(
             _ inbound: NIOAsyncChannelInboundStream<HTTP2Frame.FramePayload>.AsyncIterator,
-            _ outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>
+            _ outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>,
+            _ loop: any EventLoop
         ) {
             self.inbound = inbound
             self.outbound = outbound
+            self.loop = loop
         }
 
         /// Writes the head of a request.
@@ -95,11 +98,12 @@ struct HTTP2Wire: Sendable {
             try await outbound.write(.headers(HTTP2Frame.FramePayload.Headers(headers: headers, endStream: ends)))
         }
 
-        /// Writes content, as fast as it is taken.
+        /// Writes content, as fast as it is taken, once the loop has come to it.
         func send(_ content: ByteBuffer, ends: Bool = false) async throws {
             try await outbound.write(
                 .data(HTTP2Frame.FramePayload.Data(data: .byteBuffer(content), endStream: ends))
             )
+            try await loop.submit {}.get()
         }
 
         /// Breaks the stream off.

@@ -261,8 +261,11 @@ extension ScriptedOrigin {
         /// Writes bytes, as fast as they are taken.
         func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
 
-        /// Writes bytes, as fast as they are taken.
-        func send(_ buffer: ByteBuffer) async throws { try await outbound.write(buffer) }
+        /// Writes bytes, as fast as they are taken, once the loop has come to them.
+        func send(_ buffer: ByteBuffer) async throws {
+            try await outbound.write(buffer)
+            try await channel.eventLoop.submit {}.get()
+        }
 
         /// Ends the connection, without a word.
         func close() async throws { try await channel.close() }
