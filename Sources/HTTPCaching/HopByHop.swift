@@ -17,7 +17,8 @@ public enum HopByHop {
     /// asked does not get these: were answers looked for by them, a client could have the answer to a request without
     /// `Accept-Language` kept for everybody who sends one.
     package static func stripNamed(_ fields: inout HTTPFields) {
-        guard fields.contains(.connection) else { return }
+        // What most clients write names nothing.
+        guard let options = fields[.connection], options != "keep-alive", options != "close" else { return }
         let named = Set(FieldList.members(of: .connection, in: fields).map(\.lowercasedASCII))
             .subtracting(["keep-alive", "close", "content-length", "transfer-encoding"])
         guard !named.isEmpty else { return }

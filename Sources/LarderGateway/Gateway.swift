@@ -192,14 +192,6 @@ extension AccessLog {
     }
 }
 
-extension RouteTable {
-    /// The origins of all routes, each once.
-    var origins: [OriginAddress] {
-        var seen: Set<OriginAddress> = []
-        return routes.map(\.origin).filter { seen.insert($0).inserted }
-    }
-}
-
 extension UpstreamClient {
     /// Whether the origins answer, all asked at once.
     fileprivate func probe(_ origins: [OriginAddress], path: String) async -> [OriginHealth] {
