@@ -219,7 +219,8 @@ if !coreOnly {
         .testTarget(
             name: "LarderGatewayTests",
             dependencies: [
-                "LarderGateway", "LarderCLI", "LarderRules", "LarderRedis", "RedisClient", "Larder", "LarderTesting",
+                "LarderGateway", "LarderHummingbird", "LarderCLI", "LarderRules", "LarderRedis", "RedisClient",
+                "Larder", "LarderTesting",
                 "HTTPCaching", hummingbird, httpTypes, nioCore, locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
                 asyncHTTPClient,
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -56,7 +56,7 @@ public final class Gateway: Sendable {
         let routes = NIOLockedValueBox(configuration.routes)
         let administration = Administration(
             of: cache,
-            access: settings.adminToken.map(AdminAccess.token) ?? .loopback,
+            access: .standard(token: settings.adminToken, host: settings.listen.host),
             at: settings.adminPrefix,
             origins: { await client.probe(routes.withLockedValue { $0 }.origins, path: settings.healthPath) },
             logger: logger

@@ -1,4 +1,5 @@
 import Larder
+import LarderHummingbird
 import LarderRules
 import LarderTesting
 import Testing
@@ -40,6 +41,24 @@ import Testing
                 return well?.status == 200 && well?.text.contains("\(origin.port)\",\"reachable\":true") == true
             }
             #expect(origin.requests.allSatisfy { $0.target == "/" && !$0.head.lowercased().contains("attempt") })
+        }
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false),
+        ("192.0.2.1", false), ("example.org", false),
+    ]) func `without a token nobody may, but where nobody else can reach the gateway`(
+        _ host: String,
+        _ mayLoopback: Bool
+    ) {
+        switch AdminAccess.standard(token: nil, host: host) {
+        case .loopback: #expect(mayLoopback)
+        case .nobody: #expect(!mayLoopback)
+        case .token: Issue.record("there is no token")
+        }
+        guard case .token = AdminAccess.standard(token: BearerToken("a-token-that-is-long-enough"), host: host) else {
+            Issue.record("the token counts")
+            return
         }
     }
 

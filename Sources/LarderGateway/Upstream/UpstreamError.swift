@@ -76,7 +76,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     /// Whether the origin is to blame, rather than the request.
     var isOfOrigin: Bool {
         switch code {
-        case .requestError, .requestDenied, .loopDetected: false
+        case .requestError, .requestDenied, .loopDetected, .internalError: false
         default: true
         }
     }
@@ -87,6 +87,7 @@ extension UpstreamError {
     package init(_ error: any Error) {
         switch error {
         case let error as UpstreamError: self = error
+        case is CancellationError: self.init(.internalError, "the gateway stops")
         case let error as HTTPClientError: self.init(client: error)
         case HTTPParserError.headerOverflow: self.init(.headerSectionSize, "too many fields, or too long")
         case HTTPParserError.invalidEOFState: self.init(.incompleteResponse, "the origin closed the connection")

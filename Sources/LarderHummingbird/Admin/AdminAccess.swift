@@ -10,6 +10,16 @@ public enum AdminAccess: Sendable {
     /// Who asks from this machine, by a loopback name, and through no proxy. For development: bind the server to a
     /// loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
     case loopback
+    /// Nobody: who can reach the server from elsewhere must not be taken for somebody on this machine.
+    case nobody
+}
+
+extension AdminAccess {
+    /// Who may use the admin routes of a server that listens on `host`: who has the token; without one, who asks from
+    /// this machine, where nobody else can.
+    public static func standard(token: BearerToken?, host: String) -> AdminAccess {
+        token.map(AdminAccess.token) ?? (isLoopback(host.contains(":") ? "[\(host)]" : host) ? .loopback : .nobody)
+    }
 }
 
 /// A request that may not use the admin routes. It tells nothing about the keys.
@@ -18,6 +28,7 @@ package struct AdminRefusal: Error, Equatable {
     package let message: String
 
     static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
+    static let nobody = AdminRefusal(status: .forbidden, message: "This route needs a token, and none is set")
     static let loopback = AdminRefusal(status: .forbidden, message: "This route answers only on this machine")
 }
 
@@ -35,6 +46,7 @@ extension AdminAccess {
         switch self {
         case .token(let token):
             guard token.isSent(in: request.headers) else { throw .token }
+        case .nobody: throw .nobody
         case .loopback:
             // A page in a browser on this machine reaches loopback too, under the name of its own site; hence `Host`.
             guard let peer, Self.isLoopback(peer), let authority = request.head.authority, Self.isLoopback(authority),
