@@ -17,6 +17,7 @@ run-gateway: ## the example API on port 9000, and the gateway in front of it on 
 	$(SWIFT) build -c release --product larder
 	@bin="$$($(SWIFT) build -c release --show-bin-path)"; \
 	PORT=9000 "$$bin/larder-demo" & demo=$$!; \
+	sleep 1; kill -0 $$demo 2>/dev/null || exit 69; \
 	"$$bin/larder" serve --config Examples/larder.yaml & gateway=$$!; \
 	trap 'kill $$gateway $$demo 2>/dev/null' INT TERM; \
 	wait $$gateway; code=$$?; trap - INT TERM; \

@@ -49,7 +49,7 @@ struct Serve: AsyncParsableCommand {
             "Serving",
             metadata: [
                 "listen": "\(settings.listen)", "origin": "\(settings.origin)", "store": "\(settings.store)",
-                "routes": "\(configuration.routes.routes.count)",
+                "routes": "\(configuration.routes.routes.count - 1) and the default",
             ]
         )
         let reloading = Reloading(source: source, gateway: gateway, logger: logger)

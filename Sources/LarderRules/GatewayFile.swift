@@ -28,6 +28,8 @@ struct GatewayFile {
     /// Its routes, in order.
     private(set) var rules: [RouteRule] = []
     private(set) var findings: Findings
+    /// Whether it is no YAML, so that nobody knows what it says.
+    private(set) var isUnreadable = false
 
     /// A file that says nothing.
     init(name: String) { findings = Findings(name: name) }
@@ -37,7 +39,10 @@ struct GatewayFile {
         self.init(name: name)
         let yaml = YAMLText(text, name: name)
         for mistake in yaml.mistakes { findings.add(mistake) }
-        guard let root = yaml.root else { return }
+        guard let root = yaml.root else {
+            isUnreadable = !yaml.mistakes.isEmpty
+            return
+        }
         // A file with comments alone.
         if let scalar = root.scalar, scalar.string.isEmpty { return }
         for (key, at, value) in findings.pairs(of: root, "the file") {

@@ -84,7 +84,7 @@ import Testing
         ("store", "redis://", "\"redis://\" is wrong"), ("store", "http://a", "\"http://a\" is wrong"),
         ("store", "http://:hunter2@a", "the value is wrong"),
         ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
-        ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 65536, 512KiB, 8MiB or 1GiB, 1MiB at least"),
+        ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
         ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
         ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
         ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),

@@ -38,6 +38,8 @@ struct GatewayReading {
     ) -> (name: String?, address: OriginAddress)? {
         let names = file.origins.map(\.name)
         if reader.isAbsent(.origin) {
+            // A file that cannot be read may have named it.
+            guard !file.isUnreadable else { return nil }
             if file.origins.count == 1, let only = file.origins.first { return (only.name, only.address) }
             reader.add(
                 names.isEmpty

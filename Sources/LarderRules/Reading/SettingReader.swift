@@ -99,7 +99,7 @@ struct SettingReader {
 
     /// Takes a number of bytes over.
     mutating func read(_ setting: GatewaySetting, into value: inout ByteCount, from least: ByteCount) {
-        let expectation = "bytes, as 65536, 512KiB, 8MiB or 1GiB, \(least) at least"
+        let expectation = "bytes, as 268435456, 64MiB or 1GiB, and \(least) at least"
         read(setting, into: &value, expecting: expectation) { text in
             ByteCount(text).flatMap { $0 >= least ? $0 : nil }
         }
