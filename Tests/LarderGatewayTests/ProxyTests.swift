@@ -3,7 +3,7 @@ import LarderTesting
 import Testing
 
 /// What passes through, and how.
-@Suite(.timeLimit(.minutes(1))) struct ProxyTests {
+@Suite(.timeLimit(.minutes(10))) struct ProxyTests {
     @Test func `an answer is kept, and served without the origin`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=60", "X-Kept: yes"], "body")
