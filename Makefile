@@ -49,10 +49,9 @@ test-large: tools ## bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
 
-# Tables of rules and texts are left out: in them nothing runs beside anything. One test at a time: what threads a test
-# has is what is looked at, and all at once they would be too slow for their deadlines.
+# Tables of rules and texts are left out: in them nothing runs beside anything.
 test-tsan: tools ## the core tests under Thread Sanitizer
-	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --no-parallel --scratch-path .build-tsan \
+	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan \
 	    --skip 'MemoryTests|TidyTests|ConversationTests|LarderRulesTests|LarderExplainingTests'
 
 # Without debugging information, which valgrind 3.19 cannot read.
