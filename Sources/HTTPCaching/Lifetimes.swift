@@ -74,6 +74,10 @@ public struct Lifetimes: Hashable, Sendable {
         max(self.staleWhileRevalidateUntil, self.staleIfErrorUntil) > self.freshUntil
     }
 
+    /// Whether one answer of the origin may be that of several requests, without each of them being validated: it has a
+    /// lifetime, however little of it is left on arrival, or may be served stale at once (RFC 9111 §4).
+    public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > born }
+
     /// Whether the freshness lifetime was guessed (RFC 9111 §4.2.2).
     public var isHeuristic: Bool { self.source == .heuristic }
 

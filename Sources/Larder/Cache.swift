@@ -184,12 +184,14 @@ extension Cache {
         )
         var flight: FlightID?
         // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
-        if attempt < Self.attempts, reason != .request, !fetch.isForHeadAlone, !isRefused(inquiry) {
+        let isShared = reason != .request && !fetch.isForHeadAlone && kept?.lifetimes.mayAnswerOthers != false
+        if isShared, attempt < Self.attempts, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
+            let boardedAt = clock.now
             switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id
             case .alone: break
-            case .waited(let news): return try await receive(news, inquiry, because: reason, after: lookup, fetch)
+            case .waited(let news): return try await receive(news, boardedAt, after: lookup, fetch)
             }
         }
         return try await lead(fetch, flight)
@@ -209,11 +211,11 @@ extension Cache {
     /// What a request gets that waited for another one's fetch; nil where it has to look again.
     private func receive<O: Origin>(
         _ news: FlightGroup.News,
-        _ inquiry: Inquiry,
-        because reason: CacheStatus.ForwardReason,
+        _ boardedAt: Timestamp,
         after lookup: Lookup,
         _ fetch: Fetch<O>
     ) async throws -> O.Response? {
+        let inquiry = fetch.inquiry
         switch news {
         case .left:
             // It asked and waited, and counts as the leader does whose client leaves.
@@ -227,11 +229,16 @@ extension Cache {
             switch arrival.outcome {
             case .nothing: return try await lead(fetch, nil)
             case .failure(let error):
+                guard arrival.answers(boardedAt: boardedAt) else { return nil }
                 record(.miss(inquiry.address.key, .collapsed))
                 throw error
             case .entry(let entry, let source):
-                guard entry.matches(inquiry.request) else { return nil }
-                return collapsed(entry, source, inquiry, because: reason)
+                // "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it
+                // is allowed to reuse that response for the requests in question" (RFC 9111 §4).
+                guard entry.matches(inquiry.request),
+                    arrival.answers(boardedAt: boardedAt) || entry.mayBeReused(for: inquiry, at: clock.now)
+                else { return nil }
+                return collapsed(entry, source, inquiry, because: fetch.reason)
             }
         }
     }
@@ -267,8 +274,9 @@ extension Cache {
     private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) {
         tasks.start { [flights] in
             let permit = flights.permit(for: flight)
-            let arrival = await fetch.run(releasing: permit.release)
-            permit.land(arrival)
+            let landing = await fetch.run(releasing: permit.release)
+            permit.land(landing.arrival)
+            landing.answerLeader()
         }
     }
 
@@ -362,6 +370,9 @@ extension Cache {
 
     /// The number of requests that wait for another one's fetch; for tests.
     package var passengerCount: Int { flights.passengerCount }
+
+    /// The number of fetches under way that others may wait for; for tests.
+    package var flightCount: Int { flights.count }
 }
 
 extension Lookup {

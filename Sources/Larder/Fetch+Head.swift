@@ -11,13 +11,13 @@ extension Fetch {
 
     /// Asks for the head, and draws from it what it says of the kept response to GET (RFC 9111 §4.3.5). Nothing new is
     /// stored: a body is missing.
-    func runForHead(releasing release: @Sendable () -> Void) async -> Arrival {
+    func runForHead(releasing release: @Sendable () -> Void) async -> Landing {
         var request = inquiry.fillRequest
         request.method = .head
         let reception: Reception
         do { reception = try await ask(request) } catch { return await failed(error) }
         let status = reception.head.status
-        if status.kind == .serverError, let arrival = await serveKept(after: status.code) { return arrival }
+        if status.kind == .serverError, let landing = await serveKept(after: status.code) { return landing }
         if let kept, kept.head.status == .ok {
             let stored = kept.head.headerFields
             switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
@@ -35,7 +35,6 @@ extension Fetch {
             policy: inquiry.policy,
             at: reception.at
         )
-        seat?.give(.success(O.Response(headOnly: head)))
-        return .nothing(since: birth)
+        return landingAlone(.success(O.Response(headOnly: head)))
     }
 }

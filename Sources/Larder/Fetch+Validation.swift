@@ -44,7 +44,7 @@ extension Fetch {
         _ kept: CacheEntry,
         by reception: Reception,
         releasing release: @Sendable () -> Void
-    ) async -> Arrival {
+    ) async -> Landing {
         let rules = inquiry.policy.rules
         let status = reception.head.status.code
         let update = reception.head.headerFields
@@ -62,9 +62,11 @@ extension Fetch {
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
+            if !lifetimes.mayAnswerOthers { release() }
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
-            return land(entry, .validated(status: status, notStored), verdict)
+            let source = Arrival.Source.validated(status: status, notStored)
+            return landing(of: entry, source, verdict, answeredAt: reception.at)
         case .refuse(let refusal):
             // The update forbids what the response allowed: this request still has its answer, and nobody after it.
             let notStored = NotStored.refused(refusal)
@@ -74,8 +76,8 @@ extension Fetch {
                 await cache.store.discard(kept)
             }
             release()
-            give(entry(Lifetimes(expiredAt: reception.at)), .validated(status: status, notStored))
-            return .nothing(since: birth)
+            let source = Arrival.Source.validated(status: status, notStored)
+            return landingAlone(.success(answer(from: entry(Lifetimes(expiredAt: reception.at)), source)), source.kind)
         }
     }
 }

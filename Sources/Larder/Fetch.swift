@@ -23,9 +23,9 @@ struct Fetch<O: Origin>: Sendable {
     let seat: LeaderSeat<O.Response>?
     let cache: Cache
 
-    /// Asks the origin, gives the leader its answer, and returns what those who waited may have.
+    /// Asks the origin, and returns what those who waited may have, and what the leader gets.
     /// - Parameter release: lets those who wait go, once it is known that there is nothing for them.
-    func run(releasing release: @escaping @Sendable () -> Void) async -> Arrival {
+    func run(releasing release: @escaping @Sendable () -> Void) async -> Landing {
         if isForHeadAlone { return await runForHead(releasing: release) }
         let reception: Reception
         do {
@@ -41,12 +41,14 @@ struct Fetch<O: Origin>: Sendable {
         }
         let response = reception.response
         let status = reception.head.status
-        if status.kind == .serverError, let arrival = await serveKept(after: status.code) { return arrival }
+        if status.kind == .serverError, let landing = await serveKept(after: status.code) { return landing }
         switch storability(of: reception.head, reception.directives, at: reception) {
         case .refuse(let refusal): return await pass(response, because: .refused(refusal), releasing: release)
         case .store where response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(response, because: .tooLarge, releasing: release)
-        case .store(let lifetimes): return await capture(reception, lifetimes, releasing: release)
+        case .store(let lifetimes):
+            if !lifetimes.mayAnswerOthers { release() }
+            return await capture(reception, lifetimes, releasing: release)
         }
     }
 
@@ -101,26 +103,34 @@ struct Fetch<O: Origin>: Sendable {
 
         var head: HTTPResponse { response.head }
     }
+
+    /// What a fetch came to. The leader gets its answer after those who wait have theirs: what it asks next comes after
+    /// this flight, and never boards it.
+    struct Landing {
+        let arrival: Arrival
+        let answerLeader: @Sendable () -> Void
+    }
 }
 
 // MARK: - What the origin does
 
 extension Fetch {
     /// The origin threw.
-    func failed(_ error: any Error) async -> Arrival {
+    func failed(_ error: any Error) async -> Landing {
+        let now = cache.clock.now
         let status = origin.status(of: error)
         // An error that stands for a status below 500 is the handler's answer, and no failure.
         if status.map({ $0.kind == .serverError }) ?? true {
-            if let arrival = await serveKept(after: status?.code) { return arrival }
+            if let landing = await serveKept(after: status?.code) { return landing }
             if seat == nil { cache.refreshFailed(inquiry.address.key) }
         } else if let kept {
             // What the origin has replaced must not come back when the origin fails.
             await cache.store.discard(kept)
         }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
-        seat?.give(.failure(failure))
         let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
-        return Arrival(outcome: .failure(failure), birth: birth, verdict: verdict)
+        let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
+        return Landing(arrival: arrival) { [seat] in seat?.give(.failure(failure)) }
     }
 
     /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
@@ -130,13 +140,14 @@ extension Fetch {
     }
 
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil where it may not.
-    func serveKept(after status: Int?) async -> Arrival? {
-        guard let kept, mayServeKept(after: status, at: cache.clock.now) else { return nil }
+    func serveKept(after status: Int?) async -> Landing? {
+        let now = cache.clock.now
+        guard let kept, mayServeKept(after: status, at: now) else { return nil }
         // What was invalidated meanwhile is never served stale.
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard verdict.isAlive else { return nil }
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
-        return land(kept, .staleOnError(status: status), verdict)
+        return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
     }
 
     /// Whether the times and the directives of what is kept allow to serve it where the origin fails.
@@ -155,7 +166,7 @@ extension Fetch {
         _ response: O.Response,
         because notStored: NotStored,
         releasing release: @Sendable () -> Void
-    ) async -> Arrival {
+    ) async -> Landing {
         let isServerError = response.head.status.kind == .serverError
         cache.record(.notStored(inquiry.address.key, notStored))
         if isServerError {
@@ -167,8 +178,7 @@ extension Fetch {
             if let kept { await cache.store.discard(kept) }
         }
         release()
-        seat?.give(.success(passed(response, because: notStored)))
-        return .nothing(since: birth)
+        return landingAlone(.success(passed(response, because: notStored)))
     }
 
     /// The origin answered what is kept, if its body comes in whole.
@@ -176,7 +186,7 @@ extension Fetch {
         _ reception: Reception,
         _ lifetimes: Lifetimes,
         releasing release: @escaping @Sendable () -> Void
-    ) async -> Arrival {
+    ) async -> Landing {
         let key = inquiry.address.key
         let response = reception.response
         let capture = BodyCapture(
@@ -195,9 +205,18 @@ extension Fetch {
                 stream(response, from: capture)
             }
         }
-        defer { capture.release() }
         // Before the first part what is kept can still be served in place of a body that breaks off.
         if response.bodyLength == nil, kept == nil, !inquiry.hasRange { stream(response, from: capture) }
+        let landing = await collect(reception, lifetimes, in: capture)
+        return Landing(arrival: landing.arrival) {
+            landing.answerLeader()
+            capture.release()
+        }
+    }
+
+    /// The body comes in.
+    private func collect(_ reception: Reception, _ lifetimes: Lifetimes, in capture: BodyCapture) async -> Landing {
+        let response = reception.response
         do {
             try await FetchContext.$keys.withValue(fetchedKeys) { try await response.pourBody(into: capture) }
             capture.fail(BodyError.unfinished)
@@ -209,19 +228,18 @@ extension Fetch {
             return await store(try capture.whole(), reception, lifetimes)
         } catch {
             if error == .brokenOff {
-                cache.record(.notStored(key, error))
+                cache.record(.notStored(inquiry.address.key, error))
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
-                if seat == nil { cache.refreshFailed(key) }
+                if seat == nil { cache.refreshFailed(inquiry.address.key) }
             } else if let kept {
                 await cache.store.discard(kept)
             }
-            seat?.give(.failure(BodyError.unfinished))
-            return .nothing(since: birth)
+            return landingAlone(.failure(BodyError.unfinished))
         }
     }
 
     /// The body came in whole.
-    private func store(_ body: ByteBuffer, _ reception: Reception, _ lifetimes: Lifetimes) async -> Arrival {
+    private func store(_ body: ByteBuffer, _ reception: Reception, _ lifetimes: Lifetimes) async -> Landing {
         let tags = tags(in: reception.head.headerFields)
         let entry = entry(
             reception.head,
@@ -232,20 +250,44 @@ extension Fetch {
             receivedAt: reception.at
         )
         let (verdict, notStored) = await keep(entry)
-        return land(entry, .fetched(status: reception.head.status.code, notStored), verdict)
+        let source = Arrival.Source.fetched(status: reception.head.status.code, notStored)
+        return landing(of: entry, source, verdict, answeredAt: reception.at)
     }
 
-    /// Gives the leader what is an entry now, and everybody who waits.
-    func land(_ entry: CacheEntry, _ source: Arrival.Source, _ verdict: Verdict) -> Arrival {
-        give(entry, source)
-        return Arrival(outcome: .entry(entry, source), birth: entry.birth, verdict: verdict)
+    /// The leader gets what is an entry now, and so may everybody who waits.
+    func landing(
+        of entry: CacheEntry,
+        _ source: Arrival.Source,
+        _ verdict: Verdict,
+        answeredAt moment: Timestamp
+    ) -> Landing {
+        let arrival = Arrival(
+            outcome: .entry(entry, source),
+            birth: entry.birth,
+            verdict: verdict,
+            answeredAt: moment
+        )
+        let answer = answer(from: entry, source)
+        return Landing(arrival: arrival) { [seat] in seat?.give(.success(answer), source.kind) }
     }
 
-    /// Gives the leader its answer from an entry.
-    func give(_ entry: CacheEntry, _ source: Arrival.Source) {
+    /// The leader gets what nobody else may have.
+    func landingAlone(_ answer: Result<O.Response, any Error>, _ kind: CacheEvent.Miss = .led) -> Landing {
+        let arrival = Arrival(
+            outcome: .nothing,
+            birth: birth,
+            verdict: Verdict(isAlive: false, said: birth),
+            answeredAt: cache.clock.now
+        )
+        return Landing(arrival: arrival) { [seat] in seat?.give(answer, kind) }
+    }
+
+    /// The leader's answer from an entry.
+    func answer(from entry: CacheEntry, _ source: Arrival.Source) -> O.Response {
         let outcome = source.outcome(reason)
-        let answer = cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: source.detail)
-        seat?.give(.success(O.Response(answer)), source.kind)
+        return O.Response(
+            cache.serving.answer(entry, to: inquiry, at: cache.clock.now, outcome, detail: source.detail)
+        )
     }
 
     /// An entry of this fetch, born when it was: whatever is invalidated while it is under way kills it.
@@ -337,12 +379,5 @@ extension Fetch {
             at: cache.clock.now
         )
         return inquiry.isHead ? O.Response(headOnly: response.head) : response
-    }
-}
-
-extension Arrival {
-    /// Nothing that anybody else may have.
-    static func nothing(since birth: Birth) -> Arrival {
-        Arrival(outcome: .nothing, birth: birth, verdict: Verdict(isAlive: false, said: birth))
     }
 }

@@ -27,3 +27,13 @@ enum Selection {
         }
     }
 }
+
+extension CacheEntry {
+    /// Whether a request whose selecting fields match may have it without the origin being asked again.
+    func mayBeReused(for inquiry: Inquiry, at now: Timestamp) -> Bool {
+        switch Reuse.decide(lifetimes: lifetimes, request: inquiry.directives, now: now) {
+        case .fresh, .stale: true
+        case .revalidate, .unusable: false
+        }
+    }
+}

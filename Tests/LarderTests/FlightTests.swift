@@ -132,6 +132,86 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
+    @Test(arguments: ["no-cache", "no-cache, max-age=60", "max-age=0, must-revalidate"])
+    func `RFC 9111 4: what must be validated for each request is nobody else's answer`(_ directives: String)
+        async throws
+    {
+        let bench = Bench()
+        let fields: HTTPFields = [.cacheControl: directives, .eTag: "\"1\""]
+        let (first, second) = (Gate(), Gate())
+        let origin = TestOrigin { request in
+            let isFirst = request.headerFields[.ifNoneMatch] == nil
+            await (isFirst ? first : second).pass()
+            return isFirst ? TestResponse("v", fields) : .notModified(fields)
+        }
+        for gate in [first, second] {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        let response = try await bench.get(under: .gateway, from: origin)
+                        #expect(try await response.text == "v" && !response.cacheStatus.contains("collapsed"))
+                    }
+                }
+                // What is kept tells that there is nothing to wait for.
+                if gate === first { try await eventually("three wait") { bench.cache.passengerCount == 3 } }
+                await gate.reached(by: gate === first ? 1 : 4)
+                gate.open()
+                try await group.waitForAll()
+            }
+            #expect(gate.arrivals == 4)
+        }
+    }
+
+    @Test(arguments: [(2, 1), (1, 2)]) func `who comes after the answer has it as long as it is fresh`(
+        _ lifetime: Int,
+        _ fetches: Int
+    ) async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { _ in
+            TestResponse([.cacheControl: "max-age=\(lifetime)"]) { sink in
+                try await sink.write(ByteBuffer(string: "whole"))
+                await gate.pass()
+                try await sink.finish()
+            }
+        }
+        let leader = try await bench.get(under: .gateway, from: origin)
+        await gate.reached()
+        async let passenger = bench.get(under: .gateway, from: origin)
+        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        bench.clock.advance(by: .seconds(1))
+        // Later than the answer, and earlier than its end.
+        async let late = bench.get(under: .gateway, from: origin)
+        try await eventually("both wait") { bench.cache.passengerCount == 2 }
+        gate.open()
+        let texts = try await [leader.text, passenger.text, late.text]
+        #expect(texts == ["whole", "whole", "whole"])
+        #expect(origin.fetches.count == fetches)
+    }
+
+    @Test func `a flight is over before its leader has the answer`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { request in
+            switch request.path {
+            case "/refused": TestResponse("v", [.cacheControl: "no-store"])
+            case "/failed": throw TestFailure("down")
+            case "/streamed":
+                TestResponse([.cacheControl: "max-age=9"]) { sink in
+                    try await sink.write(ByteBuffer(string: "v"))
+                    try await sink.finish()
+                }
+            default: TestResponse("v", [.cacheControl: "max-age=9"])
+            }
+        }
+        for round in 0..<100 {
+            for path in ["/stored?\(round)", "/refused", "/failed", "/streamed"] {
+                _ = try? await bench.get(path, under: .gateway, from: origin).text
+                #expect(bench.cache.flightCount == 0, "\(path), round \(round)")
+            }
+            bench.clock.advance(by: .seconds(9))
+        }
+    }
+
     @Test func `a passenger is served only what varies as its own request does`() async throws {
         let bench = Bench()
         let gate = Gate()

@@ -150,6 +150,8 @@ struct Arrival: Sendable {
     let birth: Birth
     /// What the ledger said of it on landing, its late tags among the covers.
     let verdict: Verdict
+    /// When the origin answered, or was seen to fail.
+    let answeredAt: Timestamp
 
     /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
     /// flight, or nothing has, as far as the ledger had come when it looked (PROTOCOL, C06 and C07).
@@ -158,4 +160,8 @@ struct Arrival: Sendable {
         if lookup.number <= birth.number { return true }
         return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
     }
+
+    /// Whether the origin answered a request that boarded at `moment`, and not only those before it. What came too late
+    /// for the answer may have it where a cache may reuse it, and no failure.
+    func answers(boardedAt moment: Timestamp) -> Bool { moment <= answeredAt }
 }
