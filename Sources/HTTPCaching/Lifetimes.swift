@@ -78,6 +78,11 @@ public struct Lifetimes: Hashable, Sendable {
     /// lifetime, however little of it is left on arrival, or may be served stale at once (RFC 9111 §4).
     public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > born }
 
+    /// Whether the response has been stale for no longer than it was fresh.
+    public func isBarelyStale(at now: Timestamp) -> Bool {
+        now.duration(since: freshUntil) <= freshUntil.duration(since: born)
+    }
+
     /// Whether the freshness lifetime was guessed (RFC 9111 §4.2.2).
     public var isHeuristic: Bool { self.source == .heuristic }
 

@@ -55,8 +55,10 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, and notes the times that an age is reckoned from.
     func ask(_ request: HTTPRequest) async throws -> Reception {
         let requestedAt = cache.clock.now
+        let isBarelyStale = kept?.lifetimes.isBarelyStale(at: requestedAt) == true
+        let hasFallback = isBarelyStale && mayServeKept(after: nil, at: requestedAt)
         let response = try await FetchContext.$keys.withValue(fetchedKeys) {
-            try await origin.fetch(request, hasFallback: mayServeKept(after: nil, at: requestedAt))
+            try await origin.fetch(request, hasFallback: hasFallback)
         }
         return Reception(
             request: request,

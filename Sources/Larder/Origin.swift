@@ -12,7 +12,7 @@ public protocol Origin<Response>: Sendable {
     func fetch(_ request: HTTPRequest) async throws -> Response
 
     /// Answers as ``fetch(_:)`` does; where `hasFallback`, something kept will be served in its place if this throws,
-    /// so that an origin in trouble need not be asked twice for it.
+    /// which has been stale for no longer than it was fresh: an origin in trouble need not be asked twice for it.
     func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response
 
     /// Answers the client's own request as it came, with its content.

@@ -1,7 +1,7 @@
 public import Configuration
 public import Larder
+import LarderHummingbird
 public import Logging
-import NIOCore
 
 /// What the environment says about how the example API runs.
 ///
@@ -39,7 +39,7 @@ public struct DemoConfiguration: Sendable {
         self.namespace = namespace
         self.memoryLimit = memoryLimit
         self.logLevel = logLevel
-        guard adminToken != nil || Self.isLoopback(host) else {
+        guard adminToken != nil || AdminAccess.isLoopback(host: host) else {
             throw ConfigurationError(
                 "HOST=\(host) is reachable from other machines: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
             )
@@ -104,13 +104,6 @@ public struct DemoConfiguration: Sendable {
             throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is wrong: expected \(expectation)")
         }
         return value
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        if host == "localhost" { return true }
-        // Only an address is taken at its word: a name may begin with 127 as well.
-        guard let address = try? SocketAddress(ipAddress: host, port: 0).ipAddress else { return false }
-        return address == "::1" || address.hasPrefix("127.")
     }
 }
 

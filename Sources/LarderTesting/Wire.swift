@@ -20,26 +20,18 @@ public final class Wire {
     }
 
     /// Why an answer could not be read.
-    public enum Failure: Error, Hashable {
-        /// The server closed the connection before the end of an answer.
-        case ended
-        /// What came is no HTTP/1.1.
-        case nonsense(String)
-    }
+    public typealias Failure = ByteReader.Failure
 
-    private typealias Inbound = NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
-
-    private var inbound: Inbound
+    private var reader: ByteReader
     private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private let loop: any EventLoop
-    private var received = ByteBuffer()
 
     private init(
-        _ inbound: Inbound,
+        _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
         _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
         _ loop: any EventLoop
     ) {
-        self.inbound = inbound
+        self.reader = ByteReader(inbound)
         self.outbound = outbound
         self.loop = loop
     }
@@ -56,7 +48,7 @@ public final class Wire {
                 }
             }
         return try await channel.executeThenClose { inbound, outbound in
-            try await body(Wire(inbound.makeAsyncIterator(), outbound, channel.channel.eventLoop))
+            try await body(Wire(inbound, outbound, channel.channel.eventLoop))
         }
     }
 
@@ -117,82 +109,28 @@ public final class Wire {
         guard let length = fields[.contentLength].flatMap({ Int($0) }) else {
             throw Failure.nonsense("a body without a length")
         }
-        return try await bytes(length)
+        return try await reader.bytes(length)
     }
 
     /// Reads the head of an answer.
     public func head() async throws -> (status: Int, fields: HTTPFields) {
-        let statusLine = try await line()
+        let statusLine = try await reader.line()
         let words = statusLine.split(separator: " ")
         guard words.first == "HTTP/1.1", words.count > 1, let status = Int(words[1]) else {
             throw Failure.nonsense(statusLine)
         }
-        var fields = HTTPFields()
-        while case let line = try await line(), !line.isEmpty {
-            guard let colon = line.firstIndex(of: ":"), let name = HTTPField.Name(String(line[..<colon])) else {
-                throw Failure.nonsense(line)
-            }
-            fields.append(HTTPField(name: name, value: String(line[line.index(after: colon)...])))
-        }
-        return (status, fields)
+        return (status, try await reader.fields())
     }
 
     /// Reads the next chunk of a chunked body; nil after the last.
-    public func chunk() async throws -> [UInt8]? {
-        let size = try await line()
-        guard let count = Int(size, radix: 16) else { throw Failure.nonsense(size) }
-        let chunk = try await bytes(count)
-        guard try await line().isEmpty else { throw Failure.nonsense("a chunk longer than it says") }
-        return count == 0 ? nil : chunk
-    }
-
-    /// Reads to the end of a line, and takes that off.
-    private func line() async throws -> String {
-        var line: [UInt8] = []
-        while !line.suffix(2).elementsEqual([13, 10]) { line += try await bytes(1) }
-        return String(decoding: line.dropLast(2), as: UTF8.self)
-    }
+    public func chunk() async throws -> [UInt8]? { try await reader.chunk() }
 
     /// Reads some bytes as they come; nil where there will be none.
-    public func part() async throws -> ByteBuffer? {
-        guard received.readableBytes == 0 else {
-            defer { received.clear() }
-            return received
-        }
-        return try await inbound.next()
-    }
+    public func part() async throws -> ByteBuffer? { try await reader.part() }
 
     /// Reads the content of an answer as it comes.
     /// - Parameter fields: those of its head, which say where it ends.
     public func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
-        guard let length = fields[.contentLength].flatMap({ Int($0) }) else {
-            while let size = Int(try await line(), radix: 16) {
-                try await pour(size, body)
-                guard try await line().isEmpty else { throw Failure.nonsense("a chunk longer than it says") }
-                if size == 0 { return }
-            }
-            throw Failure.nonsense("a chunk without a size")
-        }
-        try await pour(length, body)
-    }
-
-    private func pour(_ count: Int, _ body: (ByteBuffer) throws -> Void) async throws {
-        var rest = count
-        while rest > 0 {
-            guard var part = try await part() else { throw Failure.ended }
-            guard let slice = part.readSlice(length: min(rest, part.readableBytes)) else { return }
-            received = part
-            rest -= slice.readableBytes
-            try body(slice)
-        }
-    }
-
-    private func bytes(_ count: Int) async throws -> [UInt8] {
-        while received.readableBytes < count {
-            guard let part = try await inbound.next() else { throw Failure.ended }
-            received.discardReadBytes()
-            received.writeImmutableBuffer(part)
-        }
-        return received.readBytes(length: count) ?? []
+        try await reader.content(fields, body)
     }
 }

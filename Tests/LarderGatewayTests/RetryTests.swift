@@ -114,6 +114,32 @@ import Testing
         #expect(seen.map(\.connection) == [0, 0])
     }
 
+    @Test(arguments: [20, 21])
+    func `what has been stale for longer than it was fresh is not served before a second try`(_ age: Int) async throws {
+        for _ in 0..<50 {
+            let clock = ManualClock()
+            let (second, seen) = try await ScriptedOrigin.run { connection in
+                let isFirst = connection.number == 0
+                for count in 1... {
+                    guard try await connection.head() != nil else { return }
+                    if isFirst, count == 2 { return try await connection.close() }
+                    try await connection.send(answer("200 OK", ["Cache-Control: max-age=10"], "\(connection.number)"))
+                }
+            } _: { origin in
+                try await RunningGateway.run(before: origin.url, clock: clock.clock) { gateway in
+                    #expect(try await gateway.send("GET", "/").text == "0")
+                    clock.advance(by: .seconds(age))
+                    return (try await gateway.send("GET", "/"), origin.requests)
+                }
+            }
+            guard seen.count > 1, seen[1].connection == 0 else { continue }
+            #expect(second.text == (age == 20 ? "0" : "1"))
+            #expect(seen.map(\.connection) == (age == 20 ? [0, 0] : [0, 0, 1]))
+            return
+        }
+        throw Timeout(description: "No connection was used twice")
+    }
+
     @Test func `one whose answer breaks off in the body is sent once`() async throws {
         let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"
         let (answer, seen) = try await meet(onReused: { try await $0.send(text) })

@@ -37,12 +37,7 @@ final class ScriptedOrigin: Sendable {
     }
 
     /// Why a script cannot go on.
-    enum Failure: Error {
-        /// The gateway closed the connection.
-        case ended
-        /// What came is no HTTP/1.1.
-        case nonsense(String)
-    }
+    typealias Failure = ByteReader.Failure
 
     typealias Script = @Sendable (Connection) async throws -> Void
 
@@ -130,7 +125,7 @@ final class ScriptedOrigin: Sendable {
                                             Connection(
                                                 number,
                                                 client.channel,
-                                                inbound.makeAsyncIterator(),
+                                                ByteReader(inbound),
                                                 outbound,
                                                 log
                                             )
@@ -173,23 +168,22 @@ extension ScriptedOrigin {
     final class Connection {
         let number: Int
         private let channel: any Channel
-        private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
+        private var reader: ByteReader
         private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private let log: NIOLockedValueBox<[Received]>
-        private var bytes = ByteBuffer()
         /// Which request of the log is the last that came by this connection.
         private var index = 0
 
         fileprivate init(
             _ number: Int,
             _ channel: any Channel,
-            _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+            _ reader: ByteReader,
             _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>,
             _ log: NIOLockedValueBox<[Received]>
         ) {
             self.number = number
             self.channel = channel
-            self.inbound = inbound
+            self.reader = reader
             self.outbound = outbound
             self.log = log
         }
@@ -199,14 +193,9 @@ extension ScriptedOrigin {
             guard var request = try await head() else { return nil }
             var content = ""
             if let length = request.fields[.contentLength].flatMap({ Int($0) }) {
-                content = String(decoding: try await read(length), as: UTF8.self)
+                content = String(decoding: try await reader.bytes(length), as: UTF8.self)
             } else if request.fields[.transferEncoding] == "chunked" {
-                while true {
-                    guard let size = Int(try await line(), radix: 16) else { throw Failure.nonsense("chunk") }
-                    content += String(decoding: try await read(size), as: UTF8.self)
-                    _ = try await line()
-                    if size == 0 { break }
-                }
+                while let chunk = try await reader.chunk() { content += String(decoding: chunk, as: UTF8.self) }
             }
             request.content = content
             log.withLockedValue { [index] in $0[index].content = content }
@@ -215,26 +204,7 @@ extension ScriptedOrigin {
 
         /// Reads the content of a request as it comes.
         func content(of request: Received, _ body: (ByteBuffer) throws -> Void) async throws {
-            guard let length = request.fields[.contentLength].flatMap({ Int($0) }) else {
-                while let size = Int(try await line(), radix: 16) {
-                    try await pour(size, body)
-                    _ = try await line()
-                    if size == 0 { return }
-                }
-                throw Failure.nonsense("chunk")
-            }
-            try await pour(length, body)
-        }
-
-        private func pour(_ count: Int, _ body: (ByteBuffer) throws -> Void) async throws {
-            var rest = count
-            while rest > 0 {
-                guard var part = try await part() else { throw Failure.ended }
-                guard let slice = part.readSlice(length: min(rest, part.readableBytes)) else { return }
-                bytes = part
-                rest -= slice.readableBytes
-                try body(slice)
-            }
+            try await reader.content(request.fields, body)
         }
 
         /// The head of the next request; nil where the gateway has closed the connection.
@@ -242,7 +212,7 @@ extension ScriptedOrigin {
             var text = ""
             repeat {
                 let line: String
-                do { line = try await self.line() } catch Failure.ended where text.isEmpty { return nil }
+                do { line = try await reader.line() } catch Failure.ended where text.isEmpty { return nil }
                 text += line + "\r\n"
             } while !text.hasSuffix("\r\n\r\n")
             let lines = text.split(separator: "\r\n").map(String.init)
@@ -251,12 +221,9 @@ extension ScriptedOrigin {
             var fields = HTTPFields()
             var host: String?
             for line in lines.dropFirst() {
-                guard let colon = line.firstIndex(of: ":"), let name = HTTPField.Name(String(line[..<colon])) else {
-                    throw Failure.nonsense(line)
-                }
-                let value = String(line[line.index(after: colon)...].drop { $0 == " " })
-                if name.canonicalName == "host" { host = value }
-                fields.append(HTTPField(name: name, value: value))
+                let field = try HTTPField(line: line)
+                if field.name.canonicalName == "host" { host = field.value }
+                fields.append(field)
             }
             let request = Received(
                 head: text,
@@ -274,13 +241,7 @@ extension ScriptedOrigin {
         }
 
         /// Some bytes as they come; nil where there will be none.
-        func part() async throws -> ByteBuffer? {
-            if bytes.readableBytes > 0 {
-                defer { bytes.clear() }
-                return bytes
-            }
-            return try await inbound.next()
-        }
+        func part() async throws -> ByteBuffer? { try await reader.part() }
 
         /// Writes bytes, as fast as they are taken.
         func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
@@ -299,21 +260,6 @@ extension ScriptedOrigin {
         func reset() async throws {
             try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
             try await channel.close()
-        }
-
-        private func line() async throws -> String {
-            var line: [UInt8] = []
-            while !line.suffix(2).elementsEqual([13, 10]) { line += try await read(1) }
-            return String(decoding: line.dropLast(2), as: UTF8.self)
-        }
-
-        private func read(_ count: Int) async throws -> [UInt8] {
-            while bytes.readableBytes < count {
-                guard let part = try await inbound.next() else { throw Failure.ended }
-                bytes.discardReadBytes()
-                bytes.writeImmutableBuffer(part)
-            }
-            return bytes.readBytes(length: count) ?? []
         }
     }
 }

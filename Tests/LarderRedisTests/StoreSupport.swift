@@ -123,7 +123,7 @@ extension RedisStore {
         _ text: String,
         at target: String,
         born: Birth? = nil,
-        freshFor: Duration = .seconds(60),
+        freshFor: Duration = .seconds(3600),
         tags: [CacheTag] = [],
         language: String? = nil
     ) async -> Bool {

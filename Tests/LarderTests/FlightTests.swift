@@ -133,7 +133,9 @@ import Testing
     }
 
     @Test(arguments: ["no-cache", "no-cache, max-age=60", "max-age=0, must-revalidate"])
-    func `RFC 9111 4: what must be validated for each request is nobody else's answer`(_ directives: String)
+    func `RFC 9111 4: what must be validated for each request is nobody else's answer`(
+        _ directives: String
+    )
         async throws
     {
         let bench = Bench()

@@ -100,11 +100,26 @@ extension KeyRule {
 
     /// A target without the parameter that belongs to the cache, the rest as it came.
     func withoutBypass(_ target: String) -> String {
-        guard let bypassParameter, let mark = target.firstIndex(of: "?") else { return target }
-        let pairs = target[mark...].dropFirst().split(separator: "&", omittingEmptySubsequences: false)
-        let others = pairs.filter { $0.prefix { $0 != "=" } != bypassParameter }
+        guard let bypassParameter else { return target }
+        return Self.dropParameters(from: target) { $0.elementsEqual(bypassParameter.utf8) }
+    }
+
+    /// A target without the parameters that answers must not depend on, the rest as it came.
+    func withoutIgnored(_ target: String) -> String {
+        if ignoredParameters.isEmpty { return target }
+        return Self.dropParameters(from: target) { name in ignoredParameters.contains { $0.matches(name) } }
+    }
+
+    private static func dropParameters(
+        from target: String,
+        where isDropped: (Substring.UTF8View) -> Bool
+    ) -> String {
+        guard let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return target }
+        let query = target.utf8[mark...].dropFirst()
+        let pairs = query.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false)
+        let others = pairs.filter { pair in !isDropped(pair.prefix { $0 != UInt8(ascii: "=") }) }
         guard others.count < pairs.count else { return target }
-        return target[..<mark] + (others.isEmpty ? "" : "?" + others.joined(separator: "&"))
+        return target[..<mark] + (others.isEmpty ? "" : "?" + others.map { Substring($0) }.joined(separator: "&"))
     }
 }
 

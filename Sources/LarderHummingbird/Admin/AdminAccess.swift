@@ -18,7 +18,7 @@ extension AdminAccess {
     /// Who may use the admin routes of a server that listens on `host`: who has the token; without one, who asks from
     /// this machine, where nobody else can.
     public static func standard(token: BearerToken?, host: String) -> AdminAccess {
-        token.map(AdminAccess.token) ?? (isLoopback(host.contains(":") ? "[\(host)]" : host) ? .loopback : .nobody)
+        token.map(AdminAccess.token) ?? (isLoopback(host: host) ? .loopback : .nobody)
     }
 }
 
@@ -62,6 +62,12 @@ extension AdminAccess {
         }
     }
 
+    /// Whether a host, a name or an address, is this machine for itself alone.
+    package static func isLoopback(host: String) -> Bool {
+        // Only an address is taken at its word: a name may begin with 127 as well.
+        host.lowercased() == "localhost" || isLoopbackAddress(host)
+    }
+
     /// Whether an authority, a host with or without a port, names this machine.
     static func isLoopback(_ authority: String) -> Bool {
         let host: Substring
@@ -74,7 +80,7 @@ extension AdminAccess {
             let port = authority[host.endIndex...]
             guard port.isEmpty || isPort(port) else { return false }
         }
-        return host.lowercased() == "localhost" || isLoopbackAddress(String(host))
+        return isLoopback(host: String(host))
     }
 
     private static func isPort(_ text: Substring) -> Bool {
