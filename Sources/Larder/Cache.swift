@@ -130,8 +130,9 @@ extension Cache {
     private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
         // A request waits for others' fetches a few times at most; then it asks for itself.
         for attempt in 1... {
-            let now = clock.now
+            let (now, landing) = (clock.now, flights.lastLanding)
             let lookup = await store.load(inquiry.address, at: now)
+            let ticket = Ticket(lookup: lookup, landing: landing)
             switch Selection.choose(lookup.entries, for: inquiry, at: now) {
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))
@@ -139,13 +140,13 @@ extension Cache {
             case .serveStale(let entry, let reason):
                 // Nobody who wants an answer of caches alone makes one ask.
                 if reason == .whileRevalidating, !inquiry.directives.onlyIfCached {
-                    refresh(entry, for: inquiry, after: lookup, from: origin)
+                    refresh(entry, for: inquiry, ticket, from: origin)
                 }
                 record(.hit(inquiry.address.key, .stale))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
-                let next = try await ask(inquiry, because: reason, kept: kept, after: lookup, attempt, from: origin)
+                let next = try await ask(inquiry, because: reason, kept: kept, ticket, attempt, from: origin)
                 if let response = next { return response }
             }
         }
@@ -157,10 +158,11 @@ extension Cache {
         _ inquiry: Inquiry,
         because reason: CacheStatus.ForwardReason,
         kept: CacheEntry?,
-        after lookup: Lookup,
+        _ ticket: Ticket,
         _ attempt: Int,
         from origin: O
     ) async throws -> O.Response? {
+        let lookup = ticket.lookup
         let key = inquiry.address.key
         // A handler that asks for the key it is fetched for would wait for itself.
         if FetchContext.keys.contains(key) {
@@ -188,7 +190,7 @@ extension Cache {
         if isShared, attempt < Self.attempts, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             let boardedAt = clock.now
-            switch await flights.board(flightKey, after: lookup, patience: inquiry.policy.patience) {
+            switch await flights.board(flightKey, ticket, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id
             case .alone: break
             case .waited(let news): return try await receive(news, boardedAt, after: lookup, fetch)
@@ -223,7 +225,7 @@ extension Cache {
             throw CancellationError()
         // One of those whose patience is over leads the next fetch; all at once would be a stampede.
         case .released(.landed), .released(.overdue): return nil
-        case .released(.unsharable): return try await lead(fetch, nil)
+        case .released(.unsharable), .released(.full): return try await lead(fetch, nil)
         case .arrived(let arrival):
             guard arrival.mayServe(lookup.birth) else { return nil }
             switch arrival.outcome {
@@ -255,16 +257,16 @@ extension Cache {
     }
 
     /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.
-    private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, after lookup: Lookup, from origin: O) {
+    private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, _ ticket: Ticket, from origin: O) {
         let hasFailed = failedRefreshes.withLockedValue { $0.contains(inquiry.address.key, at: clock.now) }
-        let key = FlightKey(key: inquiry.address.key, selecting: lookup.selecting(inquiry))
-        guard !hasFailed, let flight = flights.lead(key, after: lookup) else { return }
+        let key = FlightKey(key: inquiry.address.key, selecting: ticket.lookup.selecting(inquiry))
+        guard !hasFailed, let flight = flights.lead(key, ticket) else { return }
         let fetch = Fetch(
             inquiry: inquiry,
             origin: origin,
             reason: .stale,
             kept: entry,
-            birth: lookup.birth,
+            birth: ticket.lookup.birth,
             seat: nil,
             cache: self
         )

@@ -52,6 +52,7 @@ struct Serve: AsyncParsableCommand {
                 "routes": "\(configuration.routes.routes.count - 1) and the default",
             ]
         )
+        warnOfDescriptors(for: configuration, logger)
         let reloading = Reloading(source: source, gateway: gateway, logger: logger)
         var group = ServiceGroupConfiguration(
             services: (gateway.services + [reloading]).map { .init(service: $0) },
@@ -68,6 +69,19 @@ struct Serve: AsyncParsableCommand {
             throw Failure("cannot listen on \(settings.listen): there is no such host", code: EX_UNAVAILABLE)
         }
     }
+}
+
+/// Says where the system gives the program fewer descriptors than the connections it may have.
+private func warnOfDescriptors(for configuration: GatewayConfiguration, _ logger: Logger) {
+    let settings = configuration.settings
+    // Some more for files, Redis, and what the libraries keep.
+    let needed =
+        settings.clientConnections + settings.connectionsPerOrigin * configuration.routes.origins.count + 64
+    guard let limit = DescriptorLimit.raise(), limit < needed else { return }
+    logger.warning(
+        "The system lets the gateway have fewer connections than the settings do (ulimit -n)",
+        metadata: ["descriptors": "\(limit)", "needed": "\(needed)"]
+    )
 }
 
 /// Where a configuration comes from, so that it can be read again.

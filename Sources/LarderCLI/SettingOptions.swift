@@ -17,6 +17,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.responseTimeout, "time")) var responseTimeout: String?
     @Option(help: .setting(.idleTimeout, "time")) var idleTimeout: String?
     @Option(help: .setting(.clientIdleTimeout, "time")) var clientIdleTimeout: String?
+    @Option(help: .setting(.clientConnections, "count")) var clientConnections: String?
     @Option(help: .setting(.connectionsPerOrigin, "count")) var connectionsPerOrigin: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
     @Option(help: .setting(.hostField, "whose")) var hostField: String?
@@ -32,7 +33,7 @@ struct SettingOptions: ParsableArguments {
             .bodyLimit: bodyLimit, .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
-            .connectionsPerOrigin: connectionsPerOrigin, .originAuthorities: originCa, .hostField: hostField,
+            .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin, .originAuthorities: originCa, .hostField: hostField,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainTimeout: drainTimeout,
         ]
         return Dictionary(uniqueKeysWithValues: values.compactMap { key, value in value.map { (key.rawValue, $0) } })

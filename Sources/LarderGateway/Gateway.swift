@@ -51,7 +51,7 @@ public final class Gateway: Sendable {
         // A client that is made has to be shut down: what can fail comes before it.
         let listener = try HTTPServerBuilder.gateway(settings)
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
-        let client = UpstreamClient(try .init(settings), on: group)
+        let client = UpstreamClient(try .init(settings), clock: clock, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
         let routes = NIOLockedValueBox(configuration.routes)
         let administration = Administration(
@@ -76,7 +76,8 @@ public final class Gateway: Sendable {
         let server = try listener.buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(settings.listen.host, port: settings.listen.port),
-                backlog: 4_096
+                backlog: 4_096,
+                availableConnectionsDelegate: .maximum(settings.clientConnections, logger: logger)
             ),
             eventLoopGroup: group,
             logger: logger,

@@ -3,7 +3,7 @@ import LarderTesting
 import NIOConcurrencyHelpers
 import Testing
 
-/// How many connections an origin gets.
+/// How many connections an origin gets, and how many clients have one.
 @Suite(.timeLimit(.minutes(3))) struct ConnectionLimitTests {
     @Test(arguments: [1, 3]) func `requests above the limit of connections wait, and are served`(
         _ limit: Int
@@ -42,6 +42,36 @@ import Testing
                 }
                 #expect(origin.requests.count == 12)
                 #expect(most.withLockedValue { $0 } == limit)
+            }
+        }
+    }
+
+    @Test func `clients above the limit of connections wait, and are served when another one leaves`() async throws {
+        try await ScriptedOrigin.answering({ _ in answer() }) { origin in
+            try await RunningGateway.run(before: origin.url, configure: { $0.clientConnections = 2 }) { gateway in
+                let left = Gate()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for place in 0..<2 {
+                        group.addTask {
+                            try await Wire.open(to: gateway.port) { wire in
+                                try await wire.send("GET", "/\(place)")
+                                #expect(try await wire.answer().status == 200)
+                                await left.pass()
+                            }
+                        }
+                    }
+                    await left.reached(by: 2)
+                    group.addTask {
+                        let answer = try await Wire.send("GET", "/waiting", to: gateway.port)
+                        #expect(answer.status == 200)
+                    }
+                    // Long enough for it to be answered, were it not for the limit.
+                    try await Task.sleep(for: .milliseconds(300))
+                    #expect(origin.requests.count == 2)
+                    left.open()
+                    try await group.waitForAll()
+                }
+                #expect(origin.requests.count == 3)
             }
         }
     }

@@ -37,6 +37,7 @@ import Testing
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
+        #expect(settings.clientConnections == 8_192)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
@@ -55,6 +56,7 @@ import Testing
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(120))
+        #expect(settings.clientConnections == 100)
         #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
@@ -96,6 +98,9 @@ import Testing
         ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
         ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
         ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
+        ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
+        ("client-connections", "1000000", "\"1000000\" is wrong"),
+        ("client-connections", "+5", "\"+5\" is wrong"),
         ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
         ("connections-per-origin", "65536", "\"65536\" is wrong"),
         ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),

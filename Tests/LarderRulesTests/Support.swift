@@ -52,6 +52,7 @@ enum Sample {
         response-timeout: 10s
         idle-timeout: 1m
         client-idle-timeout: 2m
+        client-connections: 100
         connections-per-origin: 64
         origin-ca: /etc/larder/ca.pem
         host-field: origin

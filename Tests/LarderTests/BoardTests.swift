@@ -10,7 +10,9 @@ import Testing
         _ seed: UInt64
     ) {
         var random = SeededRandom(seed: seed)
-        var board = FlightBoard<UInt64>(flightLimit: 4, passengerLimit: 3)
+        var board = FlightBoard<UInt64>(flightLimit: 4, passengerLimit: 3, landingLimit: 8)
+        var landings: [FlightKey] = []
+        var keys: [FlightID: FlightKey] = [:]
         let epoch = Birth.Epoch.new()
         var births: [FlightID: UInt64] = [:]
         var waiting: [UInt64: FlightID] = [:]
@@ -25,14 +27,25 @@ import Testing
                 )
                 let stamp = UInt64.random(in: 0...number, using: &random)
                 let lookup = Lookup(entries: [], birth: Birth(epoch: epoch, number: number), newestStamp: stamp)
-                switch board.board(key, after: lookup) {
+                let seen = Int.random(in: max(0, landings.count - 12)...landings.count, using: &random)
+                let hasLanded = landings[seen...].contains(key)
+                switch board.board(key, Ticket(lookup: lookup, landing: UInt64(seen))) {
                 case .lead(let id):
                     #expect(births.updateValue(number, forKey: id) == nil, "seed \(seed)")
+                    #expect(!hasLanded, "seed \(seed)")
+                    keys[id] = key
+                case .landed:
+                    // What was forgotten may have been one.
+                    #expect(hasLanded || landings.count - seen > 8, "seed \(seed)")
                 case .ride(let id, let isFirst):
                     #expect(births[id].map { stamp <= $0 } == true, "seed \(seed)")
                     #expect(isFirst == !waiting.values.contains(id), "seed \(seed)")
                     #expect(waiting.values.count { $0 == id } < 3, "seed \(seed)")
-                    if board.wait(passenger, for: id, passenger) { waiting[passenger] = id }
+                    #expect(board.wait(passenger, for: id, passenger) == nil, "seed \(seed)")
+                    waiting[passenger] = id
+                    // Who was to ride when there was a seat left, and comes when there is none.
+                    guard waiting.values.count(where: { $0 == id }) == 3 else { break }
+                    #expect(board.wait(passenger + 5_000, for: id, passenger) == .full, "seed \(seed)")
                 case .alone:
                     #expect(births.count == 4 || waiting.count >= 3, "seed \(seed)")
                 }
@@ -44,11 +57,13 @@ import Testing
             default:
                 guard let id = births.keys.randomElement(using: &random) else { break }
                 let isLanding = Bool.random(using: &random)
-                let told = isLanding ? board.land(id) : board.release(id)
+                let bringsEntry = Bool.random(using: &random)
+                let told = isLanding ? board.land(id, bringsEntry: bringsEntry) : board.release(id)
+                if isLanding, bringsEntry, let key = keys[id] { landings.append(key) }
+                #expect(board.lastLanding == landings.count, "seed \(seed)")
                 #expect(Set(told) == Set(waiting.filter { $0.value == id }.keys), "seed \(seed)")
                 waiting = waiting.filter { $0.value != id }
-                let mayWait = board.wait(passenger, for: id, passenger)
-                #expect(!mayWait, "seed \(seed)")
+                #expect(board.wait(passenger, for: id, passenger) == .landed, "seed \(seed)")
                 if isLanding { births[id] = nil }
             }
             board.validate()

@@ -1,6 +1,8 @@
+import HTTPCaching
 import HTTPTypes
 import Larder
 import LarderTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
@@ -191,6 +193,21 @@ import Testing
         #expect(origin.fetches.count == fetches)
     }
 
+    @Test func `what landed while a request looked for it is not fetched again`() async throws {
+        let store = SlowStore()
+        let cache = Cache(store: store)
+        let policy = CachePolicy.fresh(for: .seconds(60))
+        let origin = TestOrigin { _ in TestResponse("v") }
+        // It looks, finds nothing, and is slow to hear of it.
+        async let slow: TestResponse = cache.respond(to: .get("/posts"), under: policy, from: origin)
+        await store.slow.reached()
+        let quick: TestResponse = try await cache.respond(to: .get("/posts"), under: policy, from: origin)
+        #expect(!quick.cacheStatus.contains("; hit"))
+        store.slow.open()
+        #expect(try await slow.cacheStatus.contains("; hit"))
+        #expect(origin.fetches.count == 1)
+    }
+
     @Test func `a flight is over before its leader has the answer`() async throws {
         let bench = Bench()
         let origin = TestOrigin { request in
@@ -265,4 +282,31 @@ import Testing
             try await group.waitForAll()
         }
     }
+}
+
+/// A store outside of the process, whose first find is long on its way.
+private final class SlowStore: CacheStore {
+    let slow = Gate()
+    private let kept = MemoryStore(limit: .mebibytes(1))
+    private let isFirst = NIOLockedValueBox(true)
+
+    var entryLimit: ByteCount { kept.entryLimit }
+
+    func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+        let lookup = await kept.load(address, at: now)
+        let isFirst = isFirst.withLockedValue { isFirst in
+            defer { isFirst = false }
+            return isFirst
+        }
+        if isFirst { await slow.pass() }
+        return lookup
+    }
+
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
+    func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
+    func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
+    func invalidate(_ covers: [Cover]) async throws { await kept.invalidate(covers) }
+    func remove(_ key: CacheKey, at now: Timestamp) async throws -> Bool { await kept.remove(key, at: now) }
+    func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
+    func run() async throws { await kept.run() }
 }

@@ -6,6 +6,14 @@ struct FlightKey: Hashable, Sendable {
     let selecting: SelectingFields
 }
 
+/// What a request shows at the board.
+struct Ticket: Sendable {
+    /// What it found.
+    let lookup: Lookup
+    /// The last landing before it looked.
+    let landing: UInt64
+}
+
 /// Names a flight for as long as the process lives.
 struct FlightID: Hashable, Sendable {
     let value: UInt64
@@ -26,6 +34,16 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
         case ride(FlightID, isFirst: Bool)
         /// Fetch without a flight: too many fly, or too many wait.
         case alone
+        /// Look again: what it looked for came in between.
+        case landed
+    }
+
+    /// Why a passenger that was to ride does not.
+    enum Missed {
+        /// The flight has landed, or let go of its passengers.
+        case landed
+        /// Others were faster.
+        case full
     }
 
     struct Flight: Sendable {
@@ -39,10 +57,15 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     private var flights: [FlightID: Flight] = [:]
     private var boarding: [FlightKey: FlightID] = [:]
     private var lastID: UInt64 = 0
+    /// The number of the last landing that brought something.
+    private(set) var lastLanding: UInt64 = 0
+    /// The keys of the latest landings, each at its number modulo the count.
+    private var landings: [FlightKey?]
     private let flightLimit: Int
     private let passengerLimit: Int
 
-    init(flightLimit: Int, passengerLimit: Int) {
+    init(flightLimit: Int, passengerLimit: Int, landingLimit: Int = 256) {
+        self.landings = Array(repeating: nil, count: landingLimit)
         self.flightLimit = flightLimit
         self.passengerLimit = passengerLimit
     }
@@ -54,10 +77,12 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     var passengerCount: Int { flights.values.reduce(0) { $0 + $1.waiters.count } }
 
     /// Boards the flight for a key, or begins one.
-    mutating func board(_ key: FlightKey, after lookup: Lookup) -> Boarding {
+    mutating func board(_ key: FlightKey, _ ticket: Ticket) -> Boarding {
+        let lookup = ticket.lookup
         if let id = boarding[key], let flight = flights[id], flight.takes(lookup) {
             return flight.waiters.count < passengerLimit ? .ride(id, isFirst: flight.waiters.isEmpty) : .alone
         }
+        if hasLanded(key, since: ticket.landing) { return .landed }
         // A flight that this request may not board goes on, and lands for those it took; the next ones board this one.
         guard flights.count < flightLimit else { return .alone }
         lastID += 1
@@ -76,11 +101,12 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     /// Whether a flight is under way.
     func flies(_ id: FlightID) -> Bool { flights[id] != nil }
 
-    /// A passenger waits; false where the flight has landed or let go of its passengers meanwhile.
-    mutating func wait(_ passenger: UInt64, for id: FlightID, _ waiter: Waiter) -> Bool {
-        guard flights[id]?.isReleased == false else { return false }
+    /// A passenger waits, or why it does not: several may be on their way to the last seat.
+    mutating func wait(_ passenger: UInt64, for id: FlightID, _ waiter: Waiter) -> Missed? {
+        guard let flight = flights[id], !flight.isReleased else { return .landed }
+        guard flight.waiters.count < passengerLimit else { return .full }
         flights[id]?.waiters[passenger] = waiter
-        return true
+        return nil
     }
 
     /// A passenger leaves before the landing; nil where it is not there any more.
@@ -98,10 +124,23 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     }
 
     /// The flight is over.
-    mutating func land(_ id: FlightID) -> [Waiter] {
+    /// - Parameter bringsEntry: whether the store has something new by it.
+    mutating func land(_ id: FlightID, bringsEntry: Bool) -> [Waiter] {
+        if bringsEntry, let key = flights[id]?.key {
+            lastLanding += 1
+            landings[Int(lastLanding % UInt64(landings.count))] = key
+        }
         let waiters = release(id)
         flights[id] = nil
         return waiters
+    }
+
+    /// Whether a flight for the key has brought something since that landing, as far as is remembered.
+    private func hasLanded(_ key: FlightKey, since landing: UInt64) -> Bool {
+        guard lastLanding > landing else { return false }
+        // What is forgotten may have been one: to look again costs little.
+        guard lastLanding - landing <= landings.count else { return true }
+        return (landing + 1...lastLanding).contains { landings[Int($0 % UInt64(landings.count))] == key }
     }
 
     /// Traps where the tables disagree; for tests.

@@ -18,8 +18,10 @@ final class FlightGroup: Sendable {
             case unsharable
             /// It takes too long.
             case overdue
-            /// It landed while this request was on its way to wait.
+            /// It landed while this request was on its way.
             case landed
+            /// It has taken as many as it may.
+            case full
         }
     }
 
@@ -60,21 +62,25 @@ final class FlightGroup: Sendable {
     /// The number of fetches under way that others may wait for.
     var count: Int { state.withLockedValue { $0.board.count } }
 
+    /// The last landing so far.
+    var lastLanding: UInt64 { state.withLockedValue { $0.board.lastLanding } }
+
     /// Leads the flight for a key, or waits for it.
-    func board(_ key: FlightKey, after lookup: Lookup, patience: Duration) async -> Boarding {
-        switch state.withLockedValue({ $0.board.board(key, after: lookup) }) {
+    func board(_ key: FlightKey, _ ticket: Ticket, patience: Duration) async -> Boarding {
+        switch state.withLockedValue({ $0.board.board(key, ticket) }) {
         case .lead(let id): return .lead(id)
         case .ride(let id, let isFirst):
             if isFirst { time(id, patience: patience) }
             return .waited(await wait(for: id))
         case .alone: return .alone
+        case .landed: return .waited(.released(.landed))
         }
     }
 
-    /// Leads the flight for a key; nil where one flies already, or too many do.
-    func lead(_ key: FlightKey, after lookup: Lookup) -> FlightID? {
+    /// Leads the flight for a key; nil where one flies already or has just landed, or too many fly.
+    func lead(_ key: FlightKey, _ ticket: Ticket) -> FlightID? {
         state.withLockedValue { state in
-            guard !state.board.isFlying(key, for: lookup), case .lead(let id) = state.board.board(key, after: lookup)
+            guard !state.board.isFlying(key, for: ticket.lookup), case .lead(let id) = state.board.board(key, ticket)
             else { return nil }
             return id
         }
@@ -92,7 +98,11 @@ final class FlightGroup: Sendable {
                 // Cancelled before it waits: the handler below has run and found nobody.
                 let news: News? = state.withLockedValue { state in
                     if Task.isCancelled { return .left }
-                    return state.board.wait(passenger, for: id, continuation) ? nil : .released(.landed)
+                    switch state.board.wait(passenger, for: id, continuation) {
+                    case nil: return nil
+                    case .landed: return .released(.landed)
+                    case .full: return .released(.full)
+                    }
                 }
                 if let news { continuation.resume(returning: news) }
             }
@@ -121,8 +131,9 @@ final class FlightGroup: Sendable {
     }
 
     fileprivate func land(_ id: FlightID, _ news: News) {
+        let bringsEntry = if case .arrived(let arrival) = news, case .entry = arrival.outcome { true } else { false }
         let (waiters, timer) = state.withLockedValue { state in
-            (state.board.land(id), state.timers.removeValue(forKey: id))
+            (state.board.land(id, bringsEntry: bringsEntry), state.timers.removeValue(forKey: id))
         }
         timer?.cancel()
         for waiter in waiters { waiter.resume(returning: news) }

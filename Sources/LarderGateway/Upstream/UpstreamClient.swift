@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import HTTPTypes
 import Hummingbird
+import Larder
 import LarderHummingbird
 import LarderRules
 import Logging
@@ -30,9 +31,10 @@ final class UpstreamClient: Service {
 
     private let client: HTTPClient
     private let options: Options
+    private let clock: WallClock
     private let book: AttemptBook
 
-    init(_ options: Options, on group: any EventLoopGroup) {
+    init(_ options: Options, clock: WallClock, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
@@ -57,6 +59,7 @@ final class UpstreamClient: Service {
         configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
         self.book = book
         self.options = options
+        self.clock = clock
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
@@ -133,7 +136,7 @@ final class UpstreamClient: Service {
             group.addTask { try await self.client.execute(request, deadline: .distantFuture) }
             group.addTask {
                 await content.attempt.finished()
-                try await Task.sleep(for: self.options.responseTimeout)
+                try await self.clock.sleep(for: self.options.responseTimeout)
                 throw UpstreamError.responseTimeout
             }
             defer { group.cancelAll() }
