@@ -33,7 +33,8 @@ struct SettingOptions: ParsableArguments {
             .bodyLimit: bodyLimit, .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
-            .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin, .originAuthorities: originCa, .hostField: hostField,
+            .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
+            .originAuthorities: originCa, .hostField: hostField,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainTimeout: drainTimeout,
         ]
         return Dictionary(uniqueKeysWithValues: values.compactMap { key, value in value.map { (key.rawValue, $0) } })
