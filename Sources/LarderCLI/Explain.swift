@@ -78,6 +78,8 @@ struct Explain: AsyncParsableCommand {
                 source == "-"
                 ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: source))
             data = try file.readAll(upTo: MessageFile.maximumLength + 1)
+        } catch  where source != "-" && !FileManager.default.fileExists(atPath: source) {
+            throw Failure("\(name) is no file; a URL begins with http:// or https://", code: EX_NOINPUT)
         } catch {
             throw Failure("\(name) cannot be read: \(error.localizedDescription)", code: EX_NOINPUT)
         }

@@ -71,11 +71,13 @@ public struct Explanation: Sendable {
 
     /// Explains an exchange by a policy.
     public init(_ exchange: Exchange, policy: CachePolicy) {
+        var exchange = exchange
+        // What `Connection` names, a gateway has taken off before it looks for an answer.
+        HopByHop.stripNamed(&exchange.request.headerFields)
         let admission = Admission.decide(exchange.request, user: nil, policy: policy)
         self.exchange = exchange
         self.policy = policy
         // What the policy withholds from the request has no say in anything that follows.
-        var exchange = exchange
         if case .lookUp(let inquiry) = admission {
             exchange.request = inquiry.request
             self.key = exchange.isRequestAssumed ? nil : inquiry.address.key

@@ -105,6 +105,12 @@ import Testing
         #expect(passed.headline.hasPrefix("Not stored: rule"))
     }
 
+    @Test func `what Connection names has no say in the answer`() throws {
+        let file = "GET / HTTP/1.1\nHost: h\nConnection: Authorization\nAuthorization: x\n\nHTTP/1.1 200\n"
+        let exchange = try MessageFile((file + "Cache-Control: max-age=9\n\n").utf8).exchange(now: start)
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+    }
+
     /// Every directive that the cache reads is one that there are words for.
     @Test(
         arguments: [

@@ -148,6 +148,29 @@ import Testing
         try await taken.close()
     }
 
+    @Test func `it explains what an origin answers, and what it cannot read`() async throws {
+        try await ScriptedOrigin.answering({ _ in answer("200 OK", ["Cache-Control: max-age=60"], "a") }) { origin in
+            try await ProgramProcess.run("larder", ["explain", origin.url + "/a?b", "-H", "Accept: text/css"]) {
+                program in
+                let status = try await program.status()
+                #expect(status == 0 && program.output.hasPrefix("Stored: fresh for "), "\(program.output)")
+                #expect(origin.requests.map(\.target) == ["/a?b"] && origin.requests[0]["Accept"] == "text/css")
+            }
+            try await origin.refuse()
+            let wrong = [
+                (origin.url, EX_UNAVAILABLE, "\(origin.url) cannot be fetched: connection_refused: Connection refused"),
+                ("localhost/a", EX_NOINPUT, "localhost/a is no file; a URL begins with http:// or https://"),
+                ("-", EX_DATAERR, "standard input: "),
+            ]
+            for (source, expected, message) in wrong {
+                try await ProgramProcess.run("larder", ["explain", source]) { program in
+                    let status = try await program.status()
+                    #expect(status == expected && program.output.hasPrefix("larder: " + message), "\(program.output)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: [["--help"], ["serve", "--help"], ["help"]]) func `it explains itself`(
         _ arguments: [String]
     ) async throws {

@@ -108,7 +108,8 @@ extension UpstreamError {
                 self.init(.connectionTerminated, "the connection is closed")
             }
         case let error as IOError:
-            self.init(error.errnoCode == ECONNREFUSED ? .connectionRefused : .connectionTerminated, "\(error)")
+            let reason = String(cString: strerror(error.errnoCode))
+            self.init(error.errnoCode == ECONNREFUSED ? .connectionRefused : .connectionTerminated, reason)
         default: self.init(.connectionTerminated, "\(error)")
         }
     }
