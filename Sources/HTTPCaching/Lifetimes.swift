@@ -78,9 +78,9 @@ public struct Lifetimes: Hashable, Sendable {
     /// lifetime, however little of it is left on arrival, or may be served stale at once (RFC 9111 §4).
     public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > born }
 
-    /// Whether the response has been stale for no longer than it was fresh.
+    /// Whether the response has been stale for no longer than it was fresh, and for a minute at most.
     public func isBarelyStale(at now: Timestamp) -> Bool {
-        now.duration(since: freshUntil) <= freshUntil.duration(since: born)
+        now.duration(since: freshUntil) <= min(freshUntil.duration(since: born), .seconds(60))
     }
 
     /// Whether the freshness lifetime was guessed (RFC 9111 §4.2.2).

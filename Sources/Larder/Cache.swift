@@ -130,7 +130,9 @@ extension Cache {
     private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
         // A request waits for others' fetches a few times at most; then it asks for itself.
         for attempt in 1... {
-            let (now, landing) = (clock.now, flights.lastLanding)
+            let now = clock.now
+            // To look again for what has landed since is worth it once.
+            let landing = attempt == 1 ? flights.lastLanding : .max
             let lookup = await store.load(inquiry.address, at: now)
             let ticket = Ticket(lookup: lookup, landing: landing)
             switch Selection.choose(lookup.entries, for: inquiry, at: now) {
@@ -186,7 +188,8 @@ extension Cache {
         )
         var flight: FlightID?
         // Who demands a new answer gets one of his own; and what cannot be shared is not worth waiting for.
-        let isShared = reason != .request && !fetch.isForHeadAlone && kept?.lifetimes.mayAnswerOthers != false
+        let isDemand = reason == .request || inquiry.directives.noCache
+        let isShared = !isDemand && !fetch.isForHeadAlone && kept?.lifetimes.mayAnswerOthers != false
         if isShared, attempt < Self.attempts, !isRefused(inquiry) {
             let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             let boardedAt = clock.now
@@ -235,11 +238,7 @@ extension Cache {
                 record(.miss(inquiry.address.key, .collapsed))
                 throw error
             case .entry(let entry, let source):
-                // "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it
-                // is allowed to reuse that response for the requests in question" (RFC 9111 §4).
-                guard entry.matches(inquiry.request),
-                    arrival.answers(boardedAt: boardedAt) || entry.mayBeReused(for: inquiry, at: clock.now)
-                else { return nil }
+                guard arrival.mayAnswer(inquiry, boardedAt: boardedAt, with: entry, source) else { return nil }
                 return collapsed(entry, source, inquiry, because: fetch.reason)
             }
         }

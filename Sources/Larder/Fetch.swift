@@ -106,8 +106,8 @@ struct Fetch<O: Origin>: Sendable {
         var head: HTTPResponse { response.head }
     }
 
-    /// What a fetch came to. The leader gets its answer after those who wait have theirs: what it asks next comes after
-    /// this flight, and never boards it.
+    /// What a fetch came to. The leader has the end of its answer after those who wait have theirs: what it asks next
+    /// comes after this flight, and never boards it.
     struct Landing {
         let arrival: Arrival
         let answerLeader: @Sendable () -> Void

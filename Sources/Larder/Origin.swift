@@ -11,8 +11,8 @@ public protocol Origin<Response>: Sendable {
     /// the cache's own, or be a HEAD.
     func fetch(_ request: HTTPRequest) async throws -> Response
 
-    /// Answers as ``fetch(_:)`` does; where `hasFallback`, something kept will be served in its place if this throws,
-    /// which has been stale for no longer than it was fresh: an origin in trouble need not be asked twice for it.
+    /// Answers as ``fetch(_:)`` does. Where `hasFallback`, something kept will be served if this throws, and it is
+    /// barely stale: an origin in trouble need not be asked twice for it.
     func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response
 
     /// Answers the client's own request as it came, with its content.

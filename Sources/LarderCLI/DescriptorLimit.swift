@@ -14,7 +14,12 @@ enum DescriptorLimit {
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0 else { return nil }
         let before = limit.rlim_cur
-        limit.rlim_cur = limit.rlim_max
+        #if canImport(Darwin)
+            // More than this it refuses to give, whatever it says.
+            limit.rlim_cur = min(rlim_t(OPEN_MAX), limit.rlim_max)
+        #else
+            limit.rlim_cur = limit.rlim_max
+        #endif
         if setrlimit(resource, &limit) != 0 { limit.rlim_cur = before }
         return Int(clamping: limit.rlim_cur)
     }

@@ -52,7 +52,7 @@ struct Serve: AsyncParsableCommand {
                 "routes": "\(configuration.routes.routes.count - 1) and the default",
             ]
         )
-        warnOfDescriptors(for: configuration, logger)
+        takeDescriptors(for: configuration, logger)
         let reloading = Reloading(source: source, gateway: gateway, logger: logger)
         var group = ServiceGroupConfiguration(
             services: (gateway.services + [reloading]).map { .init(service: $0) },
@@ -71,8 +71,8 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Says where the system gives the program fewer descriptors than the connections it may have.
-private func warnOfDescriptors(for configuration: GatewayConfiguration, _ logger: Logger) {
+/// Takes as many descriptors as the system gives, and says where they are fewer than the connections there may be.
+private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: Logger) {
     let settings = configuration.settings
     // Some more for files, Redis, and what the libraries keep.
     let needed =

@@ -81,7 +81,8 @@ public struct GatewaySettings: Sendable {
     public var idleTimeout = Duration.seconds(60)
     /// How long a client's connection may stay without a request.
     public var clientIdleTimeout = Duration.seconds(75)
-    /// The most connections of clients at a time. Who comes beyond them waits to be accepted.
+    /// The most connections of clients at a time, but for some three that may be accepted together. Who comes beyond
+    /// them waits to be accepted.
     public var clientConnections = 8_192
     /// The most connections to one origin at a time.
     public var connectionsPerOrigin = 256

@@ -187,10 +187,50 @@ import Testing
         // Later than the answer, and earlier than its end.
         async let late = bench.get(under: .gateway, from: origin)
         try await eventually("both wait") { bench.cache.passengerCount == 2 }
+        // It may be stale by its end.
+        bench.clock.advance(by: .seconds(2))
         gate.open()
         let texts = try await [leader.text, passenger.text, late.text]
         #expect(texts == ["whole", "whole", "whole"])
         #expect(origin.fetches.count == fetches)
+    }
+
+    @Test func `what is served stale to who allows it is not for who waited with him`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { _ in
+            await gate.pass()
+            return TestResponse("down", status: .serviceUnavailable)
+        }
+        let well = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=1"]) }
+        _ = try await bench.get(under: .gateway, from: well)
+        bench.clock.advance(by: .seconds(10))
+        let allowing: HTTPFields = [.cacheControl: "stale-if-error=60"]
+        async let leader = bench.get("/posts", allowing, under: .gateway, from: origin)
+        await gate.reached()
+        async let passenger = bench.get(under: .gateway, from: origin)
+        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        gate.open()
+        let (stale, failed) = try await (leader, passenger)
+        let texts = try await [stale.text, failed.text]
+        #expect(texts == ["v", "down"])
+        #expect(failed.head.status == .serviceUnavailable)
+    }
+
+    @Test func `RFC 9111 5.2.1.4: who says no-cache waits for nobody`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { _ in
+            await gate.pass()
+            return TestResponse("v", [.cacheControl: "max-age=9"])
+        }
+        async let leader = bench.get(under: .gateway, from: origin)
+        await gate.reached()
+        async let demanding = bench.get("/posts", [.cacheControl: "no-cache"], under: .gateway, from: origin)
+        await gate.reached(by: 2)
+        gate.open()
+        let texts = try await [leader.text, demanding.text]
+        #expect(texts == ["v", "v"])
     }
 
     @Test func `what landed while a request looked for it is not fetched again`() async throws {
@@ -212,7 +252,7 @@ import Testing
         let bench = Bench()
         let origin = TestOrigin { request in
             switch request.path {
-            case "/refused": TestResponse("v", [.cacheControl: "no-store"])
+            case let path? where path.hasPrefix("/refused"): TestResponse("v", [.cacheControl: "no-store"])
             case "/failed": throw TestFailure("down")
             case "/streamed":
                 TestResponse([.cacheControl: "max-age=9"]) { sink in
@@ -223,7 +263,7 @@ import Testing
             }
         }
         for round in 0..<100 {
-            for path in ["/stored?\(round)", "/refused", "/failed", "/streamed"] {
+            for path in ["/stored?\(round)", "/refused?\(round)", "/failed", "/streamed"] {
                 _ = try? await bench.get(path, under: .gateway, from: origin).text
                 #expect(bench.cache.flightCount == 0, "\(path), round \(round)")
             }

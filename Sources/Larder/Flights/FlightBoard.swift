@@ -10,7 +10,7 @@ struct FlightKey: Hashable, Sendable {
 struct Ticket: Sendable {
     /// What it found.
     let lookup: Lookup
-    /// The last landing before it looked.
+    /// The last landing before it looked; the highest number where it is not to look again for a landing.
     let landing: UInt64
 }
 
@@ -57,7 +57,7 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     private var flights: [FlightID: Flight] = [:]
     private var boarding: [FlightKey: FlightID] = [:]
     private var lastID: UInt64 = 0
-    /// The number of the last landing that brought something.
+    /// The number of the last landing by which something was stored.
     private(set) var lastLanding: UInt64 = 0
     /// The keys of the latest landings, each at its number modulo the count.
     private var landings: [FlightKey?]
@@ -124,9 +124,9 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
     }
 
     /// The flight is over.
-    /// - Parameter bringsEntry: whether the store has something new by it.
-    mutating func land(_ id: FlightID, bringsEntry: Bool) -> [Waiter] {
-        if bringsEntry, let key = flights[id]?.key {
+    /// - Parameter isStored: whether the store has something new by it.
+    mutating func land(_ id: FlightID, isStored: Bool) -> [Waiter] {
+        if isStored, let key = flights[id]?.key {
             lastLanding += 1
             landings[Int(lastLanding % UInt64(landings.count))] = key
         }
@@ -135,12 +135,13 @@ struct FlightBoard<Waiter: Sendable>: Sendable {
         return waiters
     }
 
-    /// Whether a flight for the key has brought something since that landing, as far as is remembered.
+    /// Whether a flight for the key has landed since that landing, as far as is remembered. What is forgotten costs a
+    /// fetch.
     private func hasLanded(_ key: FlightKey, since landing: UInt64) -> Bool {
         guard lastLanding > landing else { return false }
-        // What is forgotten may have been one: to look again costs little.
-        guard lastLanding - landing <= landings.count else { return true }
-        return (landing + 1...lastLanding).contains { landings[Int($0 % UInt64(landings.count))] == key }
+        let count = UInt64(landings.count)
+        let first = max(landing, lastLanding - min(lastLanding, count)) + 1
+        return (first...lastLanding).contains { landings[Int($0 % count)] == key }
     }
 
     /// Traps where the tables disagree; for tests.
@@ -162,45 +163,4 @@ extension FlightBoard.Flight {
     func takes(_ lookup: Lookup) -> Bool {
         birth.epoch == lookup.birth.epoch && lookup.newestStamp <= birth.number
     }
-}
-
-/// What a flight brought, and how far it may be trusted.
-struct Arrival: Sendable {
-    enum Outcome: Sendable {
-        /// A whole response that others may have as well.
-        case entry(CacheEntry, Source)
-        /// The origin failed; so it does for everybody who waited.
-        case failure(any Error)
-        /// Nothing that anybody else may have: go and ask.
-        case nothing
-    }
-
-    enum Source: Sendable {
-        /// Fetched, and stored unless there is a reason.
-        case fetched(status: Int, NotStored?)
-        /// Kept from before, and confirmed or brought up to date by the origin's answer with this status.
-        case validated(status: Int, NotStored?)
-        /// Kept from before, because the origin failed: with this status, or without any.
-        case staleOnError(status: Int?)
-    }
-
-    let outcome: Outcome
-    /// Where the invalidations stood when what it brings was begun.
-    let birth: Birth
-    /// What the ledger said of it on landing, its late tags among the covers.
-    let verdict: Verdict
-    /// When the origin answered, or was seen to fail.
-    let answeredAt: Timestamp
-
-    /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
-    /// flight, or nothing has, as far as the ledger had come when it looked (PROTOCOL, C06 and C07).
-    func mayServe(_ lookup: Birth) -> Bool {
-        guard lookup.epoch == birth.epoch else { return false }
-        if lookup.number <= birth.number { return true }
-        return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
-    }
-
-    /// Whether the origin answered a request that boarded at `moment`, and not only those before it. What came too late
-    /// for the answer may have it where a cache may reuse it, and no failure.
-    func answers(boardedAt moment: Timestamp) -> Bool { moment <= answeredAt }
 }

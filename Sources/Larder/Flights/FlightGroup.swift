@@ -8,19 +8,19 @@ final class FlightGroup: Sendable {
     enum News: Sendable {
         /// The flight landed.
         case arrived(Arrival)
-        /// The flight brings nothing for others, or takes too long: ask alone.
+        /// The flight is not to be waited for.
         case released(Reason)
         /// The passenger's own task was cancelled.
         case left
 
         enum Reason: Sendable {
-            /// Others may not have what the flight brings.
+            /// Others may not have what the flight brings: ask alone.
             case unsharable
-            /// It takes too long.
+            /// It takes too long: look again.
             case overdue
-            /// It landed while this request was on its way.
+            /// It landed while this request was on its way: look again.
             case landed
-            /// It has taken as many as it may.
+            /// It has taken as many as it may: ask alone.
             case full
         }
     }
@@ -131,9 +131,9 @@ final class FlightGroup: Sendable {
     }
 
     fileprivate func land(_ id: FlightID, _ news: News) {
-        let bringsEntry = if case .arrived(let arrival) = news, case .entry = arrival.outcome { true } else { false }
+        let isStored = if case .arrived(let arrival) = news { arrival.isStored } else { false }
         let (waiters, timer) = state.withLockedValue { state in
-            (state.board.land(id, bringsEntry: bringsEntry), state.timers.removeValue(forKey: id))
+            (state.board.land(id, isStored: isStored), state.timers.removeValue(forKey: id))
         }
         timer?.cancel()
         for waiter in waiters { waiter.resume(returning: news) }

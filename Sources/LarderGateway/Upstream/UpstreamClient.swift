@@ -80,7 +80,7 @@ final class UpstreamClient: Service {
     /// moment.
     /// - Parameters:
     ///   - content: the client's content, where there is any.
-    ///   - mayRepeat: whether it is worth a second try: not where something kept is served in its place.
+    ///   - mayRepeat: whether it is worth a second try: not where something barely stale is served instead.
     func send(
         _ request: HTTPRequest,
         _ content: ClientContent?,

@@ -1,0 +1,68 @@
+import HTTPCaching
+
+/// What a flight brought, and how far it may be trusted.
+struct Arrival: Sendable {
+    enum Outcome: Sendable {
+        /// A whole response that others may have as well.
+        case entry(CacheEntry, Source)
+        /// The origin failed; so it does for everybody who waited.
+        case failure(any Error)
+        /// Nothing that anybody else may have: go and ask.
+        case nothing
+    }
+
+    enum Source: Sendable {
+        /// Fetched, and stored unless there is a reason.
+        case fetched(status: Int, NotStored?)
+        /// Kept from before, and confirmed or brought up to date by the origin's answer with this status.
+        case validated(status: Int, NotStored?)
+        /// Kept from before, because the origin failed: with this status, or without any.
+        case staleOnError(status: Int?)
+    }
+
+    let outcome: Outcome
+    /// Where the invalidations stood when what it brings was begun.
+    let birth: Birth
+    /// What the ledger said of it on landing, its late tags among the covers.
+    let verdict: Verdict
+    /// When the origin answered, or was seen to fail.
+    let answeredAt: Timestamp
+
+    /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
+    /// flight, or nothing has, as far as the ledger had come when it looked (PROTOCOL, C06 and C07).
+    func mayServe(_ lookup: Birth) -> Bool {
+        guard lookup.epoch == birth.epoch else { return false }
+        if lookup.number <= birth.number { return true }
+        return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
+    }
+
+    /// Whether the origin answered after a request boarded at `moment`, and so answered it as well.
+    func answers(boardedAt moment: Timestamp) -> Bool { moment <= answeredAt }
+
+    /// Whether a request that boarded at `moment` may have an entry that the flight brought.
+    ///
+    /// "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it is allowed
+    /// to reuse that response for the requests in question" (RFC 9111 §4). Who came after the answer may have it as from
+    /// the store. What is stale since the origin failed may be served for the sake of one request and not of another.
+    func mayAnswer(_ inquiry: Inquiry, boardedAt moment: Timestamp, with entry: CacheEntry, _ source: Source) -> Bool {
+        guard entry.matches(inquiry.request) else { return false }
+        guard case .staleOnError(let status) = source else {
+            return answers(boardedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
+        }
+        return answers(boardedAt: moment)
+            && Reuse.mayServeOnError(
+                lifetimes: entry.lifetimes,
+                request: inquiry.directives,
+                now: answeredAt,
+                failure: status.map(Reuse.Failure.status) ?? .unreachable
+            )
+    }
+
+    /// Whether the store has something new by it.
+    var isStored: Bool {
+        switch outcome {
+        case .entry(_, .fetched(_, nil)), .entry(_, .validated(_, nil)): true
+        case .entry, .failure, .nothing: false
+        }
+    }
+}
