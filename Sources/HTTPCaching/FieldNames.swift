@@ -15,7 +15,7 @@ extension HTTPField.Name {
     public static let cacheTag = constant("Cache-Tag")
 
     /// A name that is known to be valid while the code is written.
-    static func constant(_ name: StaticString) -> HTTPField.Name {
+    package static func constant(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name("\(name)") else {
             preconditionFailure("a constant field name is not a token")
         }

@@ -28,7 +28,7 @@ package enum Admission: Sendable {
             if facts.hasAuthorization { return .pass(.authorization) }
             if facts.hasCookie { return .pass(.cookie) }
         }
-        let request = policy.withholdsNothing ? request : policy.withholding(from: request)
+        let request = policy.withholding(from: request)
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .pass(.target)
         }

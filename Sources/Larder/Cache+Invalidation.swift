@@ -56,7 +56,7 @@ extension Cache {
     /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
     @discardableResult
     public func remove(_ request: HTTPRequest, under policy: CachePolicy) async throws -> Bool {
-        let request = policy.withholdsNothing ? request : policy.withholding(from: request)
+        let request = policy.withholding(from: request)
         guard let result = policy.keys.key(of: request, user: nil), let target = request.path else { return false }
         let wasKept = try await remove(result.key)
         if !policy.keys.fields.isEmpty { try await invalidate(policy.keys.cover(of: target, for: request)) }

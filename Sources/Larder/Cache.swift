@@ -191,9 +191,8 @@ extension Cache {
         let isDemand = reason == .request || inquiry.directives.noCache
         let isShared = !isDemand && !fetch.isForHeadAlone && kept?.lifetimes.mayAnswerOthers != false
         if isShared, attempt < Self.attempts, !isRefused(inquiry) {
-            let flightKey = FlightKey(key: key, selecting: lookup.selecting(inquiry))
             let boardedAt = clock.now
-            switch await flights.board(flightKey, ticket, patience: inquiry.policy.patience) {
+            switch await flights.board(ticket.flight(for: inquiry), ticket, patience: inquiry.policy.patience) {
             case .lead(let id): flight = id
             case .alone: break
             case .waited(let news): return try await receive(news, boardedAt, after: lookup, fetch)
@@ -258,8 +257,7 @@ extension Cache {
     /// Fetches in the background what is served stale meanwhile, unless somebody does already, or it failed just now.
     private func refresh<O: Origin>(_ entry: CacheEntry, for inquiry: Inquiry, _ ticket: Ticket, from origin: O) {
         let hasFailed = failedRefreshes.withLockedValue { $0.contains(inquiry.address.key, at: clock.now) }
-        let key = FlightKey(key: inquiry.address.key, selecting: ticket.lookup.selecting(inquiry))
-        guard !hasFailed, let flight = flights.lead(key, ticket) else { return }
+        guard !hasFailed, let flight = flights.lead(ticket.flight(for: inquiry), ticket) else { return }
         let fetch = Fetch(
             inquiry: inquiry,
             origin: origin,
@@ -376,10 +374,13 @@ extension Cache {
     package var flightCount: Int { flights.count }
 }
 
-extension Lookup {
-    /// The selecting fields that tell the flights for a key apart, as far as what is kept tells what they are.
-    fileprivate func selecting(_ inquiry: Inquiry) -> SelectingFields {
-        guard let vary = entries.first?.vary, vary != .nothing else { return .none }
-        return vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
+extension Ticket {
+    /// What tells the flight for a request apart, as far as what is kept tells of variants.
+    fileprivate func flight(for inquiry: Inquiry) -> FlightKey {
+        var selecting = SelectingFields.none
+        if let vary = lookup.entries.first?.vary, vary != .nothing {
+            selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
+        }
+        return FlightKey(key: inquiry.address.key, selecting: selecting)
     }
 }

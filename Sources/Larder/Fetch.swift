@@ -55,10 +55,12 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, and notes the times that an age is reckoned from.
     func ask(_ request: HTTPRequest) async throws -> Reception {
         let requestedAt = cache.clock.now
-        let isBarelyStale = kept?.lifetimes.isBarelyStale(at: requestedAt) == true
-        let hasFallback = isBarelyStale && mayServeKept(after: nil, at: requestedAt)
+        let hasFallback = kept.map { kept in
+            kept.lifetimes.isBarelyStale(at: requestedAt)
+                && kept.mayBeServed(to: inquiry, afterFailure: nil, at: requestedAt)
+        }
         let response = try await FetchContext.$keys.withValue(fetchedKeys) {
-            try await origin.fetch(request, hasFallback: hasFallback)
+            try await origin.fetch(request, hasFallback: hasFallback ?? false)
         }
         return Reception(
             request: request,
@@ -144,23 +146,12 @@ extension Fetch {
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil where it may not.
     func serveKept(after status: Int?) async -> Landing? {
         let now = cache.clock.now
-        guard let kept, mayServeKept(after: status, at: now) else { return nil }
+        guard let kept, kept.mayBeServed(to: inquiry, afterFailure: status, at: now) else { return nil }
         // What was invalidated meanwhile is never served stale.
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard verdict.isAlive else { return nil }
         if seat == nil { cache.refreshFailed(inquiry.address.key) }
         return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
-    }
-
-    /// Whether the times and the directives of what is kept allow to serve it where the origin fails.
-    private func mayServeKept(after status: Int?, at now: Timestamp) -> Bool {
-        guard let kept else { return false }
-        return Reuse.mayServeOnError(
-            lifetimes: kept.lifetimes,
-            request: inquiry.directives,
-            now: now,
-            failure: status.map(Reuse.Failure.status) ?? .unreachable
-        )
     }
 
     /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.

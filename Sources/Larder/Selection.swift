@@ -36,4 +36,15 @@ extension CacheEntry {
         case .revalidate, .unusable: false
         }
     }
+
+    /// Whether its times and directives, and those of a request, allow to serve it where the origin failed: with this
+    /// status, or without any.
+    func mayBeServed(to inquiry: Inquiry, afterFailure status: Int?, at now: Timestamp) -> Bool {
+        Reuse.mayServeOnError(
+            lifetimes: lifetimes,
+            request: inquiry.directives,
+            now: now,
+            failure: status.map(Reuse.Failure.status) ?? .unreachable
+        )
+    }
 }

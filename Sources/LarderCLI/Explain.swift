@@ -78,10 +78,12 @@ struct Explain: AsyncParsableCommand {
                 source == "-"
                 ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: source))
             data = try file.readAll(upTo: MessageFile.maximumLength + 1)
-        } catch  where source != "-" && !FileManager.default.fileExists(atPath: source) {
-            throw Failure("\(name) is no file; a URL begins with http:// or https://", code: EX_NOINPUT)
         } catch {
-            throw Failure("\(name) cannot be read: \(error.localizedDescription)", code: EX_NOINPUT)
+            let isThere = source == "-" || FileManager.default.fileExists(atPath: source)
+            let reason =
+                isThere
+                ? "cannot be read: \(error.localizedDescription)" : "is no file; a URL begins with http:// or https://"
+            throw Failure("\(name) \(reason)", code: EX_NOINPUT)
         }
         do {
             var exchange = try MessageFile(data).exchange(now: WallClock.system.now)

@@ -61,9 +61,7 @@ extension GatewaySettings {
             text == "-" ? .standardOutput : Text.path(text).map(AccessLog.file)
         }
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
-        reader.read(.clientConnections, into: &clientConnections, expecting: "a number from 1 to 999999") { text in
-            Text.count(text, upTo: 999_999)
-        }
+        reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
         reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
     }
 
@@ -71,9 +69,7 @@ extension GatewaySettings {
         reader.read(.connectTimeout, into: &connectTimeout)
         reader.read(.responseTimeout, into: &responseTimeout)
         reader.read(.idleTimeout, into: &idleTimeout)
-        reader.read(.connectionsPerOrigin, into: &connectionsPerOrigin, expecting: "a number from 1 to 65535") { text in
-            Text.count(text, upTo: 65_535)
-        }
+        reader.read(.connectionsPerOrigin, into: &connectionsPerOrigin, upTo: 65_535)
         originAuthorities = reader.value(.originAuthorities, expecting: "the path of a PEM file", Text.path)
         reader.read(.hostField, into: &hostField, expecting: "`client` or `origin`") { HostField(rawValue: $0) }
         reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in
@@ -90,12 +86,6 @@ private enum Text {
     /// What a token is made of (RFC 9110 §5.6.2).
     static func isTokenByte(_ byte: UInt8) -> Bool {
         isVisible(byte) && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
-    }
-
-    /// A number of things, at least one.
-    static func count(_ text: String, upTo limit: Int) -> Int? {
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(text) else { return nil }
-        return (1...limit).contains(count) ? count : nil
     }
 
     /// A path in the file system, which is there or not.

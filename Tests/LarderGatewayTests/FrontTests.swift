@@ -16,8 +16,16 @@ import Testing
         _ answer: @escaping @Sendable (ScriptedOrigin.Received) async throws -> String,
         _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
     ) async throws {
+        try await run(before: ScriptedOrigin.answers(answer), test)
+    }
+
+    /// A gateway with a certificate before an origin that does what a script says.
+    private static func run(
+        before script: @escaping ScriptedOrigin.Script,
+        _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
+    ) async throws {
         try await Certificate.run { certificate in
-            try await ScriptedOrigin.answering(answer) { origin in
+            try await ScriptedOrigin.run(script) { origin in
                 try await RunningGateway.run(before: origin.url) {
                     $0.certificate = .init(certificate)
                 } _: { gateway in
@@ -147,61 +155,49 @@ import Testing
 
     @Test func `a stream that is broken off is not whole for the origin, and the next is served`() async throws {
         let ends = NIOLockedValueBox<[String]>([])
-        try await Certificate.run { certificate in
-            try await ScriptedOrigin.run { connection in
-                while let request = try await connection.head() {
-                    guard request.method == "POST" else { return try await connection.send(answer()) }
-                    do {
-                        try await connection.content(of: request) { _ in }
-                        ends.withLockedValue { $0.append("whole") }
-                    } catch {
-                        ends.withLockedValue { $0.append("broken off") }
-                        throw error
-                    }
-                }
-            } _: { origin in
-                try await RunningGateway.run(before: origin.url) {
-                    $0.certificate = .init(certificate)
-                } _: { gateway in
-                    try await HTTP2Wire.open(to: gateway.port) { wire in
-                        try await wire.stream { stream in
-                            try await stream.send("POST", "/a", ends: false)
-                            try await stream.send(ByteBuffer(string: "some"))
-                            try await eventually("the origin is asked") { origin.requests.count == 1 }
-                            try await stream.cancel()
-                        }
-                        try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
-                        #expect(try await wire.send("GET", "/b").status == "200")
-                    }
-                    #expect(ends.withLockedValue { $0 } == ["broken off"])
+        try await Self.run(before: { connection in
+            while let request = try await connection.head() {
+                guard request.method == "POST" else { return try await connection.send(answer()) }
+                do {
+                    try await connection.content(of: request) { _ in }
+                    ends.withLockedValue { $0.append("whole") }
+                } catch {
+                    ends.withLockedValue { $0.append("broken off") }
+                    throw error
                 }
             }
+        }) { gateway, origin in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                try await wire.stream { stream in
+                    try await stream.send("POST", "/a", ends: false)
+                    try await stream.send(ByteBuffer(string: "some"))
+                    try await eventually("the origin is asked") { origin.requests.count == 1 }
+                    try await stream.cancel()
+                }
+                try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
+                #expect(try await wire.send("GET", "/b").status == "200")
+            }
+            #expect(ends.withLockedValue { $0 } == ["broken off"])
         }
     }
 
     @Test func `what nobody keeps ends at the origin when its stream is broken off`() async throws {
         let ended = Gate()
         let chunk = ByteBuffer(string: "10000\r\n" + String(repeating: "x", count: 64 << 10) + "\r\n")
-        try await Certificate.run { certificate in
-            try await ScriptedOrigin.run { connection in
-                guard try await connection.head() != nil else { return }
-                try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-                do { while true { try await connection.send(chunk) } } catch {}
-                ended.open()
-                await ended.pass()
-            } _: { origin in
-                try await RunningGateway.run(before: origin.url) {
-                    $0.certificate = .init(certificate)
-                } _: { gateway in
-                    try await HTTP2Wire.open(to: gateway.port) { wire in
-                        try await wire.stream { stream in
-                            try await stream.send("GET", "/a", ends: true)
-                            _ = try await stream.head()
-                            try await stream.cancel()
-                        }
-                        await ended.reached()
-                    }
+        try await Self.run(before: { connection in
+            guard try await connection.head() != nil else { return }
+            try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            do { while true { try await connection.send(chunk) } } catch {}
+            ended.open()
+            await ended.pass()
+        }) { gateway, _ in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                try await wire.stream { stream in
+                    try await stream.send("GET", "/a", ends: true)
+                    _ = try await stream.head()
+                    try await stream.cancel()
                 }
+                await ended.reached()
             }
         }
     }
@@ -228,23 +224,17 @@ import Testing
     }
 
     @Test func `an origin may answer a stream before it has the whole`() async throws {
-        try await Certificate.run { certificate in
-            try await ScriptedOrigin.run { connection in
-                guard let request = try await connection.head() else { return }
-                try await connection.send(answer("413 Content Too Large", ["Connection: close"], request.method))
-            } _: { origin in
-                try await RunningGateway.run(before: origin.url) {
-                    $0.certificate = .init(certificate)
-                } _: { gateway in
-                    try await HTTP2Wire.open(to: gateway.port) { wire in
-                        for _ in 0..<20 {
-                            try await wire.stream { stream in
-                                try await stream.send("POST", "/a", ends: false)
-                                #expect(try await stream.head().first(name: ":status") == "413")
-                                try await stream.send(ByteBuffer(string: "the rest"), ends: true)
-                                #expect(try await stream.part().map { String(buffer: $0) } == "POST")
-                            }
-                        }
+        try await Self.run(before: { connection in
+            guard let request = try await connection.head() else { return }
+            try await connection.send(answer("413 Content Too Large", ["Connection: close"], request.method))
+        }) { gateway, _ in
+            try await HTTP2Wire.open(to: gateway.port) { wire in
+                for _ in 0..<20 {
+                    try await wire.stream { stream in
+                        try await stream.send("POST", "/a", ends: false)
+                        #expect(try await stream.head().first(name: ":status") == "413")
+                        try await stream.send(ByteBuffer(string: "the rest"), ends: true)
+                        #expect(try await stream.part().map { String(buffer: $0) } == "POST")
                     }
                 }
             }

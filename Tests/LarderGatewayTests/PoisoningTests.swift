@@ -1,5 +1,6 @@
 import HTTPTypes
 import Larder
+import LarderRules
 import LarderTesting
 import Testing
 

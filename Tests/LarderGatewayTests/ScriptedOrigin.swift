@@ -151,15 +151,14 @@ final class ScriptedOrigin: Sendable {
         _ answer: @escaping @Sendable (Received) async throws -> String,
         _ test: @Sendable (ScriptedOrigin) async throws -> Value
     ) async throws -> Value {
-        try await run(
-            with: certificate,
-            { connection in
-                while let request = try await connection.request() {
-                    try await connection.send(try await answer(request))
-                }
-            },
-            test
-        )
+        try await run(with: certificate, answers(answer), test)
+    }
+
+    /// A script of one answer a request.
+    static func answers(_ answer: @escaping @Sendable (Received) async throws -> String) -> Script {
+        { connection in
+            while let request = try await connection.request() { try await connection.send(try await answer(request)) }
+        }
     }
 }
 

@@ -49,13 +49,7 @@ struct Arrival: Sendable {
         guard case .staleOnError(let status) = source else {
             return answers(boardedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
         }
-        return answers(boardedAt: moment)
-            && Reuse.mayServeOnError(
-                lifetimes: entry.lifetimes,
-                request: inquiry.directives,
-                now: answeredAt,
-                failure: status.map(Reuse.Failure.status) ?? .unreachable
-            )
+        return answers(boardedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
     }
 
     /// Whether the store has something new by it.

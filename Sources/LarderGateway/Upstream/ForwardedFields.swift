@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import LarderRules
 
 /// What a request says of the way it came, as an origin is told it.
 ///
@@ -42,8 +43,7 @@ struct ForwardedFields: Sendable {
     func write(to fields: inout HTTPFields) {
         fields.removeAll { Self.owns($0.name) }
         // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
-        fields[.xForwardedFor] = peer ?? "unknown"
-        fields[.xRealIP] = peer ?? "unknown"
+        for name in ClientAddress.fields { fields[name] = peer ?? "unknown" }
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port
@@ -58,7 +58,7 @@ struct ForwardedFields: Sendable {
     /// taken off say the same of all requests.
     static func confine(_ answer: inout HTTPFields) {
         let varies = FieldList.members(of: .vary, in: answer).contains {
-            ["x-forwarded-for", "x-real-ip"].contains($0.lowercased())
+            HTTPField.Name(String($0)).map(ClientAddress.fields.contains) == true
         }
         if varies { answer[.vary] = "*" }
     }
@@ -72,22 +72,13 @@ struct ForwardedFields: Sendable {
 }
 
 extension HTTPField.Name {
-    static let xForwardedFor = named("X-Forwarded-For")
-    fileprivate static let xForwardedHost = named("X-Forwarded-Host")
-    fileprivate static let xForwardedProto = named("X-Forwarded-Proto")
-    fileprivate static let xForwardedPort = named("X-Forwarded-Port")
-    static let xRealIP = named("X-Real-IP")
+    fileprivate static let xForwardedHost = constant("X-Forwarded-Host")
+    fileprivate static let xForwardedProto = constant("X-Forwarded-Proto")
+    fileprivate static let xForwardedPort = constant("X-Forwarded-Port")
     /// `Via` (RFC 9110 §7.6.3).
-    static let via = named("Via")
+    static let via = constant("Via")
     /// `Max-Forwards` (RFC 9110 §7.6.2).
-    static let maxForwards = named("Max-Forwards")
+    static let maxForwards = constant("Max-Forwards")
     /// `Proxy-Status` (RFC 9209).
-    static let proxyStatus = named("Proxy-Status")
-
-    private static func named(_ name: StaticString) -> HTTPField.Name {
-        guard let name = HTTPField.Name("\(name)") else {
-            preconditionFailure("a constant field name is not a token")
-        }
-        return name
-    }
+    static let proxyStatus = constant("Proxy-Status")
 }

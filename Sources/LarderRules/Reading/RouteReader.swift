@@ -80,13 +80,11 @@ struct RouteReader {
 
     private mutating func readVary(_ node: Node, _ findings: inout Findings) {
         let credentials: Set<HTTPField.Name> = [.cookie, .authorization, .proxyAuthorization]
-        // The gateway writes the client's address into these, and keys hold what the client wrote.
-        let addresses: Set<String> = ["x-forwarded-for", "x-real-ip"]
         for item in findings.items(of: node, "vary") {
             guard let field = findings.field(item, "vary") else { continue }
             if credentials.contains(field) {
                 findings.add("`vary`: `\(field)` is a secret, and keys are shown: let such requests bypass", at: item)
-            } else if addresses.contains(field.canonicalName) {
+            } else if ClientAddress.fields.contains(field) {
                 findings.add("`vary`: `\(field)` is the client's address: answers by it cannot be kept", at: item)
             } else {
                 rule.vary.append(field)

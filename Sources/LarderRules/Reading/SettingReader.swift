@@ -97,6 +97,14 @@ struct SettingReader {
         }
     }
 
+    /// Takes a number of things over, at least one.
+    mutating func read(_ setting: GatewaySetting, into value: inout Int, upTo limit: Int) {
+        read(setting, into: &value, expecting: "a number from 1 to \(limit)") { text in
+            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return Int(text).flatMap { (1...limit).contains($0) ? $0 : nil }
+        }
+    }
+
     /// Takes a number of bytes over.
     mutating func read(_ setting: GatewaySetting, into value: inout ByteCount, from least: ByteCount) {
         let expectation = "bytes, as 268435456, 64MiB or 1GiB, and \(least) at least"
