@@ -36,7 +36,7 @@ package enum Admission: Sendable {
         return .lookUp(
             Inquiry(
                 request: request,
-                directives: facts.hasDirectives ? RequestDirectives(request.headerFields) : .none,
+                directives: facts.hasDirectives ? policy.directives(of: request) : .none,
                 isConditional: facts.hasConditions,
                 hasRange: facts.hasRange && request.method == .get,
                 hasAuthorization: facts.hasAuthorization,

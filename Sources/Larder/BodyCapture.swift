@@ -74,6 +74,9 @@ final class BodyCapture: BodySink {
         reader?.resume()
     }
 
+    /// Whether more has come than is kept.
+    var isPastLimit: Bool { state.withLockedValue { !$0.isKept } }
+
     /// The whole body, where it came to its end below the limit.
     func whole() throws(NotStored) -> ByteBuffer {
         let (parts, reason) = state.withLockedValue { ($0.whole(), $0.reason) }
@@ -187,7 +190,7 @@ private struct CaptureState {
     /// The bytes that the reader has not had.
     private var unread = 0
     private var total = 0
-    private var isKept = true
+    private(set) var isKept = true
     private var hasBegun = false
     private var ending = Ending.open
     private var waitingReader: CheckedContinuation<Void, Never>?

@@ -8,25 +8,30 @@ public struct CacheLimits: Sendable {
     public var refusals: Int
     /// How long a key is remembered as uncacheable.
     public var refusalSpan: Duration
-    /// How long after a failed refresh a stale response is served without asking the origin again.
-    public var refreshPause: Duration
+    /// How long after a failure of the origin a stale response is served without asking again; it doubles with each
+    /// failure in a row.
+    public var failurePause: Duration
+    /// The longest such pause.
+    public var longestFailurePause: Duration
     /// The keys whose requests are counted exactly; beyond it the counts are upper bounds.
     public var topKeys: Int
 
     /// Limits for a server of any usual size.
     public init(
         flights: Int = 10_000,
-        passengers: Int = 10_000,
+        passengers: Int = 100_000,
         refusals: Int = 10_000,
         refusalSpan: Duration = .seconds(30),
-        refreshPause: Duration = .seconds(1),
+        failurePause: Duration = .milliseconds(500),
+        longestFailurePause: Duration = .seconds(10),
         topKeys: Int = 1_024
     ) {
         self.flights = max(0, flights)
         self.passengers = max(0, passengers)
         self.refusals = max(1, refusals)
         self.refusalSpan = refusalSpan
-        self.refreshPause = refreshPause
+        self.failurePause = failurePause
+        self.longestFailurePause = longestFailurePause
         self.topKeys = max(1, topKeys)
     }
 }

@@ -37,6 +37,18 @@ public struct CachePolicy: Sendable {
         case server
     }
 
+    /// What becomes of a client's wish for a newer response than the stored one: `no-cache`, `max-age`, `min-fresh` and
+    /// `Pragma` in a request. "This directive is advisory" (RFC 9111 §5.2.1): a client that repeats it can otherwise
+    /// have the origin asked as often as it likes.
+    public enum ClientDirectives: String, Hashable, Sendable, CaseIterable {
+        /// Each such request is forwarded.
+        case honor
+        /// The request gets a response that was fetched after it arrived, in one fetch with all others like it.
+        case coalesce
+        /// They are ignored, and so are `max-stale` and `stale-if-error`. `only-if-cached` and `no-store` are honored.
+        case ignore
+    }
+
     /// Which responses are stored, and for how long.
     public var rules: CachingRules
     /// How keys are made.
@@ -45,6 +57,8 @@ public struct CachePolicy: Sendable {
     public var bypass: Bypass
     /// Which requests go past the cache, whoever sends them; nil: none.
     public var passing: PassRule?
+    /// What becomes of a client's wish for a newer response.
+    public var clientDirectives: ClientDirectives
     /// What requests with credentials get, where no user is part of the key.
     public var credentials: Credentials
     /// The request fields that answers must not depend on: what is fetched for everybody is asked without them. A
@@ -60,6 +74,10 @@ public struct CachePolicy: Sendable {
     public var captureTime: Duration
     /// How long a request waits for the answer that another one fetches, before it asks for its own.
     public var patience: Duration
+    /// How long a request waits for the origin while there is a stale response that could be served if it failed; nil:
+    /// as long as it takes. Responses with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` are waited
+    /// for in any case.
+    public var softTimeout: Duration?
     /// Whether a response that came without `ETag` is given one made from its body.
     public var makesEntityTags: Bool
     /// Who answers what the store cannot.
@@ -92,6 +110,7 @@ public struct CachePolicy: Sendable {
         policy.keys.spelling = .verbatim
         policy.setBypass(.nobody)
         policy.credentials = .byResponse
+        policy.clientDirectives = .coalesce
         policy.makesEntityTags = false
         policy.asking = .server
         return policy
@@ -104,12 +123,14 @@ public struct CachePolicy: Sendable {
         self.bypass = .nobody
         self.passing = nil
         self.credentials = .bypass
+        self.clientDirectives = .ignore
         self.withheldFields = []
         self.tags = []
         self.invalidated = []
         self.bodyLimit = .mebibytes(1)
         self.captureTime = .seconds(30)
         self.patience = .seconds(5)
+        self.softTimeout = nil
         self.makesEntityTags = true
         self.asking = .handler
         setBypass(.everybody(parameter: "nocache"))
@@ -129,8 +150,32 @@ extension CachePolicy {
 
     /// Serves a response this long after it stopped being fresh, where the handler fails: with a 500, 502,
     /// 503 or 504 (RFC 5861 §4), returned or thrown, or with an error that stands for no status.
-    public func stale(ifError duration: Duration) -> CachePolicy {
-        with { $0.rules.staleIfError = duration }
+    /// - Parameters:
+    ///   - duration: how long after it stopped being fresh.
+    ///   - timeout: how long to wait for the handler before the stale response is served; the handler goes on, and its
+    ///     response is stored. Nil: until it answers or fails.
+    public func stale(ifError duration: Duration, after timeout: Duration? = nil) -> CachePolicy {
+        with {
+            $0.rules.staleIfError = duration
+            $0.softTimeout = timeout
+        }
+    }
+
+    /// Honors `Cache-Control` and `Pragma` in requests: a client that sends `no-cache` or `max-age=0`, as browsers do
+    /// when they reload a page, has the handler called. By default a route ignores them, but for `only-if-cached` and
+    /// `no-store`.
+    public func honoringRequestDirectives() -> CachePolicy {
+        with { $0.clientDirectives = .honor }
+    }
+
+    /// What the policy makes of a request's directives.
+    func directives(of request: HTTPRequest) -> RequestDirectives {
+        let sent = RequestDirectives(request.headerFields)
+        guard clientDirectives == .ignore else { return sent }
+        var honored = RequestDirectives.none
+        honored.onlyIfCached = sent.onlyIfCached
+        honored.noStore = sent.noStore
+        return honored
     }
 
     /// Gives tags to every response of the route.

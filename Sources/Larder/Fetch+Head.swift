@@ -4,24 +4,24 @@ import NIOCore
 
 /// Asking a server for a head alone.
 extension Fetch {
-    /// Whether the client wants a head, and a server is asked for no more. Nobody else waits for it.
-    var isForHeadAlone: Bool {
-        inquiry.isHead && inquiry.policy.asking == .server && seat != nil
-    }
-
     /// Asks for the head, and draws from it what it says of the kept response to GET (RFC 9111 §4.3.5). Nothing new is
     /// stored: a body is missing.
-    func runForHead(releasing release: @Sendable () -> Void) async -> Landing {
+    func runForHead() async -> Landing {
         var request = inquiry.fillRequest
         request.method = .head
         let reception: Reception
         do { reception = try await ask(request) } catch { return await failed(error) }
         let status = reception.head.status
-        if status.kind == .serverError, let landing = await serveKept(after: status.code) { return landing }
+        if status.kind == .serverError {
+            noteFailure(status: status.code)
+            if let landing = await serveKept(after: status.code) { return landing }
+        } else {
+            cache.memory.succeeded(asking.leveledKey)
+        }
         if let kept, kept.head.status == .ok {
             let stored = kept.head.headerFields
             switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
-            case .updates: return await redate(kept, by: reception, releasing: release)
+            case .updates: return await redate(kept, by: reception) { _ in }
             // "The cache SHOULD consider the stored response to be stale": it has changed, and what is kept of it could
             // neither be confirmed nor be worth much where the origin fails.
             case .invalidates: await cache.store.discard(kept)
@@ -35,6 +35,6 @@ extension Fetch {
             policy: inquiry.policy,
             at: reception.at
         )
-        return landingAlone(.success(O.Response(headOnly: head)))
+        return landingAlone(.success(O.Response(headOnly: head)), .unsharable)
     }
 }

@@ -43,7 +43,7 @@ extension Fetch {
     func redate(
         _ kept: CacheEntry,
         by reception: Reception,
-        releasing release: @Sendable () -> Void
+        releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let rules = inquiry.policy.rules
         let status = reception.head.status.code
@@ -62,22 +62,25 @@ extension Fetch {
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
-            if !lifetimes.mayAnswerOthers { release() }
+            if !lifetimes.mayAnswerOthers { release(.unsharable) }
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
             let source = Arrival.Source.validated(status: status, notStored)
-            return landing(of: entry, source, verdict, answeredAt: reception.at)
+            return landing(of: entry, source, verdict, by: reception)
         case .refuse(let refusal):
             // The update forbids what the response allowed: this request still has its answer, and nobody after it.
             let notStored = NotStored.refused(refusal)
             cache.record(.notStored(inquiry.address.key, notStored))
-            if notStored.isLasting {
-                cache.remember(refused: inquiry.address.key)
+            let result: FlightResult = notStored.isDueToRequest ? .refusedToLeader : .unsharable
+            if !notStored.isDueToRequest {
+                cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
                 await cache.store.discard(kept)
             }
-            release()
+            release(result)
             let source = Arrival.Source.validated(status: status, notStored)
-            return landingAlone(.success(answer(from: entry(Lifetimes(expiredAt: reception.at)), source)), source.kind)
+            let expired = entry(Lifetimes(expiredAt: reception.at))
+            let answer = answer(from: expired, source, received: update)
+            return landingAlone(.success(answer), result, source.kind)
         }
     }
 }
@@ -93,7 +96,7 @@ extension CachePolicy {
 
 extension Lifetimes {
     /// What is good for one answer, and never again.
-    fileprivate init(expiredAt moment: Timestamp) {
+    init(expiredAt moment: Timestamp) {
         self.init(
             born: moment,
             freshUntil: moment,

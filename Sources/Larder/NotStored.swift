@@ -41,6 +41,16 @@ public enum NotStored: Error, Hashable, Sendable {
     }
 }
 
+extension NotStored {
+    /// Whether another request for the same key may well get a response that is stored.
+    var isDueToRequest: Bool {
+        switch self {
+        case .refused(.method), .refused(.requestNoStore), .refused(.authorization): true
+        default: false
+        }
+    }
+}
+
 extension Refusal {
     /// Whether the reason is the route's rather than this one request's.
     fileprivate var isLasting: Bool {

@@ -14,7 +14,7 @@ enum Selection {
     static func choose(_ entries: [CacheEntry], for inquiry: Inquiry, at now: Timestamp) -> Selection {
         // RFC 9111 §4.1: "If multiple stored responses match, the cache will need to choose one to use. […] the most
         // recent".
-        guard let entry = entries.first(where: { $0.matches(inquiry.request) }) else {
+        guard let entry = entries.first(where: inquiry.mayUse) else {
             return .ask(entries.isEmpty ? .uriMiss : .varyMiss, kept: nil)
         }
         switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {
@@ -25,6 +25,19 @@ enum Selection {
             return .ask(.request, kept: entry)
         case .unusable: return .ask(.uriMiss, kept: nil)
         }
+    }
+}
+
+extension Inquiry {
+    /// Whether a stored response matches the request, and is one that its policy would have stored.
+    ///
+    /// A cache around a whole application has the keys of its routes: what a route stores behind its authentication is
+    /// not for those who have not passed it.
+    func mayUse(_ entry: CacheEntry) -> Bool {
+        guard entry.matches(request) else { return false }
+        guard policy.rules.requiresExplicitPermission else { return true }
+        let directives = ResponseDirectives(entry.head.headerFields, targets: policy.rules.targetedFields)
+        return directives.isPublic || directives.sMaxAge != nil
     }
 }
 

@@ -22,15 +22,18 @@ struct Serving: Sendable {
     }
 
     /// The answer to a request from an entry: the whole response, its head alone, or a 304 (RFC 9111 §4.3.2).
+    /// - Parameter received: the fields that the origin sent for this very request; nil if it sent none.
     func answer(
         _ entry: CacheEntry,
         to inquiry: Inquiry,
         at now: Timestamp,
         _ outcome: CacheStatus.Outcome,
-        detail: String? = nil
+        detail: String? = nil,
+        received: HTTPFields? = nil
     ) -> Answer {
-        let notModified = inquiry.notModified(entry.head, receivedAt: entry.lifetimes.born)
-        var head = notModified ?? entry.head
+        let whole = received.map { Self.head(of: entry, received: $0, inquiry.policy) } ?? entry.head
+        let notModified = inquiry.notModified(whole, receivedAt: entry.lifetimes.born)
+        var head = notModified ?? whole
         var body = notModified != nil || inquiry.isHead ? nil : entry.body
         if inquiry.hasRange, let whole = body { body = Self.cut(&head, whole, for: inquiry.request, at: now) }
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
@@ -39,6 +42,7 @@ struct Serving: Sendable {
         if age > 0 || outcome.isReuse {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
+        if !FetchContext.frames.isEmpty { Self.handOn(entry.address.tags + entry.tags, in: &head.headerFields) }
         let ttl = entry.lifetimes.ttl(at: now)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
             head.headerFields.append(hits[ttl])
@@ -64,8 +68,38 @@ struct Serving: Sendable {
             // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
             if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(now) }
         }
-        for name in policy.rules.tagFields { head.headerFields[name] = nil }
+        if FetchContext.frames.isEmpty {
+            for name in policy.rules.tagFields { head.headerFields[name] = nil }
+        } else {
+            let tags = SurrogateKeys.tags(in: head.headerFields, named: policy.rules.tagFields)
+            for name in policy.rules.tagFields { head.headerFields[name] = nil }
+            Self.handOn(policy.tags + tags.compactMap { CacheTag($0) }, in: &head.headerFields)
+        }
         status(outcome, detail: detail).append(to: &head.headerFields)
+        return head
+    }
+
+    /// Tells the cache around this one by which tags a response can be invalidated: its response is made from it.
+    private static func handOn(_ tags: [CacheTag], in fields: inout HTTPFields) {
+        guard !tags.isEmpty, let name = FetchContext.frames.last?.tagFields.first else { return }
+        for tag in tags { fields.append(HTTPField(name: name, value: tag.description)) }
+    }
+
+    /// The head of a response for the client whose request was forwarded: "[…] the qualified form of the no-cache
+    /// response directive […] a cache MUST NOT use the response to satisfy a subsequent request" without these fields
+    /// (RFC 9111 §5.2.2.4), and likewise of `private` (§5.2.2.7): the request that brought them gets them.
+    private static func head(of entry: CacheEntry, received: HTTPFields, _ policy: CachePolicy) -> HTTPResponse {
+        var head = entry.head
+        var received = received
+        if policy.asking == .server { HopByHop.strip(&received) }
+        for field in received where !entry.head.headerFields.contains(field.name) {
+            switch field.name {
+            // They say how the stored body is to be read, and how old it is.
+            case .contentLength, .contentEncoding, .contentRange, .transferEncoding, .age: continue
+            case let name where policy.rules.tagFields.contains(name): continue
+            default: head.headerFields.append(field)
+            }
+        }
         return head
     }
 
@@ -143,13 +177,16 @@ extension Arrival.Source {
             .forwarded(reason, status: status, stored: notStored == nil, collapsed: collapsed)
         case .validated(let status, _): .forwarded(reason, status: status, collapsed: collapsed)
         case .staleOnError(let status): .forwarded(reason, status: status, collapsed: collapsed)
+        case .staleOnSoftTimeout: .forwarded(reason, collapsed: collapsed)
+        case .stalePaused: .hit
         }
     }
 
     var detail: String? {
         switch self {
         case .fetched(_, let notStored), .validated(_, let notStored): notStored?.detail
-        case .staleOnError: "stale-if-error"
+        case .staleOnError, .stalePaused: "stale-if-error"
+        case .staleOnSoftTimeout: "soft-timeout"
         }
     }
 
@@ -157,7 +194,7 @@ extension Arrival.Source {
     var kind: CacheEvent.Miss {
         switch self {
         case .fetched, .validated: .led
-        case .staleOnError: .staleOnError
+        case .staleOnError, .staleOnSoftTimeout, .stalePaused: .staleOnError
         }
     }
 }

@@ -15,6 +15,12 @@ extension GatewayFile {
                 if let idle { warn("`\(idle.rawValue)` has no effect where `cache` is off", at: idle) }
                 continue
             }
+            if rule.staleAfter != nil, rule.staleIfError == nil {
+                warn(
+                    "`stale-after` counts only for responses that may be served stale: give `stale-if-error`",
+                    at: .staleAfter
+                )
+            }
             if rule.forceTTL != nil {
                 if rule.keepsWhatCookiesGet {
                     warn(
@@ -40,8 +46,8 @@ extension GatewayFile {
     }
 
     private static let cachingKeys: [RouteRule.Key] = [
-        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags, .bodyLimit,
-        .wait, .targetedFields, .allowSetCookie,
+        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary, .cookies, .bypass,
+        .query, .tags, .bodyLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
     /// Servers that no request goes to.

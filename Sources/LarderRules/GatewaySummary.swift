@@ -68,6 +68,7 @@ extension RouteRule {
         [
             staleWhileRevalidate.map { "served stale for \(Self.text($0)) more while a new one is fetched" },
             staleIfError.map { "served stale for \(Self.text($0)) more where the origin fails" },
+            staleAfter.map { "served stale after \(Self.text($0)) if the origin is slow" },
         ].compactMap { $0 }
     }
 
@@ -82,6 +83,11 @@ extension RouteRule {
         case .ignore: break
         case .bypass: words.append("past the cache for requests with a cookie")
         case .drop: words.append("fetched without cookies, and the same for everybody")
+        }
+        switch clientDirectives {
+        case .coalesce, nil: break
+        case .honor: words.append("fetched for each request with no-cache or max-age=0")
+        case .ignore: words.append("the same whatever Cache-Control a client sends")
         }
         guard let bypass else { return words }
         let names = [

@@ -134,7 +134,7 @@ import Testing
     }
 
     @Test func `a refresh that failed is not tried again at every request`() async throws {
-        let bench = Bench(limits: CacheLimits(refreshPause: .seconds(5)))
+        let bench = Bench(limits: CacheLimits(failurePause: .seconds(5)))
         let isDown = Row("")
         let origin = TestOrigin { _ in
             if isDown.text == "yes" { throw TestFailure("down") }

@@ -9,7 +9,9 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct PromiseTests {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func `who asks after a write was acknowledged never gets what was rendered before it`(_ seed: UInt64) async throws {
-        let bench = Bench(limits: CacheLimits(flights: seed == 4 ? 2 : 100, refreshPause: .zero))
+        let bench = Bench(
+            limits: CacheLimits(flights: seed == 4 ? 2 : 100, failurePause: .zero, longestFailurePause: .zero)
+        )
         let rows = (0..<3).map { _ in Versions() }
         let policy = CachePolicy.fresh(for: .seconds(2)).stale(whileRevalidating: .seconds(30))
             .stale(ifError: .seconds(60)).readingTags

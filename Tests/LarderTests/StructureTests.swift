@@ -100,7 +100,7 @@ import Testing
 
     @Test func `a refusal is forgotten after its time, and there are never too many`() throws {
         let clock = ManualClock()
-        var memo = KeyMemo(limit: 10, span: .seconds(30))
+        var memo = KeyMemo<CacheKey>(limit: 10, span: .seconds(30))
         for id in 0..<100 {
             memo.add(CacheKey(legal: "GET:/\(id)"), at: clock.now)
             memo.validate()

@@ -5,10 +5,8 @@ struct Arrival: Sendable {
     enum Outcome: Sendable {
         /// A whole response that others may have as well.
         case entry(CacheEntry, Source)
-        /// The origin failed; so it does for everybody who waited.
+        /// The origin failed; so it did for every request that had joined by then.
         case failure(any Error)
-        /// Nothing that anybody else may have: go and ask.
-        case nothing
     }
 
     enum Source: Sendable {
@@ -18,45 +16,50 @@ struct Arrival: Sendable {
         case validated(status: Int, NotStored?)
         /// Kept from before, because the origin failed: with this status, or without any.
         case staleOnError(status: Int?)
+        /// Kept from before, because the origin failed a short while ago and is not asked again so soon.
+        case stalePaused
+        /// Kept from before, because the origin takes longer than the policy's soft timeout.
+        case staleOnSoftTimeout
     }
 
     let outcome: Outcome
-    /// Where the invalidations stood when what it brings was begun.
+    /// The version of the log when what it brings was begun.
     let birth: Birth
-    /// What the ledger said of it on landing, its late tags among the covers.
+    /// What the log said of it on landing, its late tags among the scopes.
     let verdict: Verdict
     /// When the origin answered, or was seen to fail.
     let answeredAt: Timestamp
 
     /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
-    /// flight, or nothing has, as far as the ledger had come when it looked (PROTOCOL, C06 and C07).
+    /// flight, or nothing has, as far as the log had come when it looked (PROTOCOL.md, C06 and C07).
     func mayServe(_ lookup: Birth) -> Bool {
         guard lookup.epoch == birth.epoch else { return false }
         if lookup.number <= birth.number { return true }
         return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
     }
 
-    /// Whether the origin answered after a request boarded at `moment`, and so answered it as well.
-    func answers(boardedAt moment: Timestamp) -> Bool { moment <= answeredAt }
+    /// Whether the origin answered after a request joined at `moment`, and so answered it as well.
+    func answers(joinedAt moment: Timestamp) -> Bool { moment <= answeredAt }
 
-    /// Whether a request that boarded at `moment` may have an entry that the flight brought.
+    /// Whether a request that joined at `moment` may have an entry that the flight brought.
     ///
     /// "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it is allowed
-    /// to reuse that response for the requests in question" (RFC 9111 §4). Who came after the answer may have it as from
-    /// the store. What is stale since the origin failed may be served for the sake of one request and not of another.
-    func mayAnswer(_ inquiry: Inquiry, boardedAt moment: Timestamp, with entry: CacheEntry, _ source: Source) -> Bool {
-        guard entry.matches(inquiry.request) else { return false }
+    /// to reuse that response for the requests in question" (RFC 9111 §4). A request that joined after the origin had
+    /// answered may have the response as from the store. A stale response may be served after a failure for the sake of
+    /// one request and not of another.
+    func mayAnswer(_ inquiry: Inquiry, joinedAt moment: Timestamp, with entry: CacheEntry, _ source: Source) -> Bool {
+        guard inquiry.mayUse(entry) else { return false }
         guard case .staleOnError(let status) = source else {
-            return answers(boardedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
+            return answers(joinedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
         }
-        return answers(boardedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
+        return answers(joinedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
     }
 
     /// Whether the store has something new by it.
     var isStored: Bool {
         switch outcome {
         case .entry(_, .fetched(_, nil)), .entry(_, .validated(_, nil)): true
-        case .entry, .failure, .nothing: false
+        case .entry, .failure: false
         }
     }
 }

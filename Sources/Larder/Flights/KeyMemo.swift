@@ -3,10 +3,10 @@ import HTTPCaching
 
 /// Remembers keys for a while, and a bounded number of them: which were found uncacheable, so that requests for them do
 /// not wait for one another, and whose refresh failed, so that not every stale answer asks a failing origin again.
-struct KeyMemo {
-    private var rememberedUntil: [CacheKey: Timestamp] = [:]
+struct KeyMemo<Key: Hashable & Sendable>: Sendable {
+    private var rememberedUntil: [Key: Timestamp] = [:]
     /// Keys in the order they were added; one that was added again since, or forgotten, is passed over.
-    private var order: Deque<(key: CacheKey, until: Timestamp)> = []
+    private var order: Deque<(key: Key, until: Timestamp)> = []
     private let limit: Int
     private let span: Duration
 
@@ -19,13 +19,13 @@ struct KeyMemo {
     var count: Int { rememberedUntil.count }
 
     /// Whether the key was added not long ago.
-    func contains(_ key: CacheKey, at now: Timestamp) -> Bool {
+    func contains(_ key: Key, at now: Timestamp) -> Bool {
         guard !rememberedUntil.isEmpty, let until = rememberedUntil[key] else { return false }
         return now < until
     }
 
     /// Remembers a key from now on.
-    mutating func add(_ key: CacheKey, at now: Timestamp) {
+    mutating func add(_ key: Key, at now: Timestamp) {
         let until = now.advanced(by: span)
         rememberedUntil[key] = until
         order.append((key, until))
@@ -36,7 +36,7 @@ struct KeyMemo {
     }
 
     /// The key is as any other again.
-    mutating func forget(_ key: CacheKey) {
+    mutating func forget(_ key: Key) {
         guard !rememberedUntil.isEmpty else { return }
         rememberedUntil[key] = nil
     }

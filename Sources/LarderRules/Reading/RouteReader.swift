@@ -40,6 +40,8 @@ struct RouteReader {
         case .forceTTL: rule.forceTTL = findings.duration(node, name)
         case .staleWhileRevalidate: rule.staleWhileRevalidate = findings.duration(node, name)
         case .staleIfError: rule.staleIfError = findings.duration(node, name)
+        case .staleAfter: rule.staleAfter = findings.duration(node, name)
+        case .clientDirectives: rule.clientDirectives = findings.choice(node, name)
         case .vary: readVary(node, &findings)
         case .cookies: rule.cookies = findings.choice(node, name) ?? .ignore
         case .bypass: readBypass(node, &findings)

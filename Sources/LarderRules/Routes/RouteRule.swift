@@ -20,6 +20,8 @@ struct RouteRule {
         case forceTTL = "force-ttl"
         case staleWhileRevalidate = "stale-while-revalidate"
         case staleIfError = "stale-if-error"
+        case staleAfter = "stale-after"
+        case clientDirectives = "client-directives"
         case vary, cookies, bypass, query, tags, invalidates
         case bodyLimit = "body-limit"
         case wait
@@ -40,6 +42,9 @@ struct RouteRule {
     var forceTTL: Duration?
     var staleWhileRevalidate: Duration?
     var staleIfError: Duration?
+    /// How long a request waits for the origin while a stale response could be served if it failed.
+    var staleAfter: Duration?
+    var clientDirectives: CachePolicy.ClientDirectives?
     var vary: [HTTPField.Name] = []
     var cookies = Cookies.ignore
     var bypass: PassRule?
@@ -71,6 +76,8 @@ extension RouteRule {
         policy.rules.forcedLifetime = forceTTL
         if let staleWhileRevalidate { policy.rules.staleWhileRevalidate = staleWhileRevalidate }
         if let staleIfError { policy.rules.staleIfError = staleIfError }
+        policy.softTimeout = staleAfter
+        if let clientDirectives { policy.clientDirectives = clientDirectives }
         if let tagFields { policy.rules.tagFields = tagFields }
         if let targetedFields { policy.rules.targetedFields = targetedFields }
         policy.rules.allowsSetCookie = allowSetCookie

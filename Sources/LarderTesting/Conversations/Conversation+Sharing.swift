@@ -38,13 +38,14 @@ extension Conversation {
                 "private-field-is-withheld",
                 "9111 §5.2.2.7",
                 .get().answered(200, "Cache-Control: private=\"x-user\", max-age=60", "X-User: anna", "X-All: 1")
-                    .asked(),
+                    .asked().having("X-User: anna", "X-All: 1"),
                 .get().gets(from: 1).having("X-All: 1").lacking("X-User")
             ),
             Conversation(
                 "no-cache-field-is-withheld",
                 "9111 §5.2.2.4",
-                .get().answered(200, "Cache-Control: no-cache=\"a, b\"", fresh, "A: 1", "B: 2", "C: 3").asked(),
+                .get().answered(200, "Cache-Control: no-cache=\"a, b\"", fresh, "A: 1", "B: 2", "C: 3").asked()
+                    .having("A: 1", "B: 2", "C: 3"),
                 .get().gets(from: 1).having("C: 3").lacking("A", "B")
             ),
             Conversation(

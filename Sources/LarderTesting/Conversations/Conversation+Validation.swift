@@ -173,8 +173,8 @@ extension Conversation {
         update("Content-Length: 8", by: "Content-Length: 77", "Content-Length: 8"),
         update("Content-Encoding: gzip", by: "Content-Encoding: br", "Content-Encoding: gzip"),
         update("Content-Range: bytes 0-7/8", by: "Content-Range: bytes 0-8/9", "Content-Range: bytes 0-7/8"),
-        update("", by: "Set-Cookie: a=2", lacking: "Set-Cookie"),
-        update("", by: "Proxy-Authenticate: Basic", lacking: "Proxy-Authenticate"),
+        update("", by: "Set-Cookie: a=2", once: "Set-Cookie"),
+        update("", by: "Proxy-Authenticate: Basic", once: "Proxy-Authenticate"),
         update("", by: "Keep-Alive: timeout=5", lacking: "Keep-Alive"),
         update("", by: "Connection: X-Own\nX-Own: 1", lacking: "X-Own"),
         Conversation(
@@ -231,9 +231,20 @@ extension Conversation {
     private static func update(_ stored: String, by update: String, lacking name: String) -> Conversation {
         Conversation(
             "304-brings-no \(name)",
-            "9111 §3.1",
+            "9110 §7.6.1",
             .get().answered(200, brief, tagA, stored).asked(),
             .get().after(15).answered(304, tagA, update).asked(with: ifA).gets(from: 1).lacking(name),
+            .get().after(5).gets(from: 1).lacking(name)
+        )
+    }
+
+    /// A field of a 304 that is for the client whose request was validated, and for nobody after it.
+    private static func update(_ stored: String, by update: String, once name: String) -> Conversation {
+        Conversation(
+            "304-brings-once \(name)",
+            "9111 §3.1",
+            .get().answered(200, brief, tagA, stored).asked(),
+            .get().after(15).answered(304, tagA, update).asked(with: ifA).gets(from: 1).having(name),
             .get().after(5).gets(from: 1).lacking(name)
         )
     }

@@ -1,0 +1,232 @@
+import HTTPCaching
+import HTTPTypes
+import NIOCore
+
+/// What is needed to ask the origin for a request that the store has no response for.
+struct Asking<O: Origin>: Sendable {
+    let inquiry: Inquiry
+    let origin: O
+    /// Why the store did not answer.
+    let reason: CacheStatus.ForwardReason
+    /// The stored response that has to be validated, or serves if the origin fails.
+    let kept: CacheEntry?
+    let ticket: Ticket
+    /// The number of fetches for the key around this request.
+    let level: Int
+
+    var leveledKey: LeveledKey { LeveledKey(key: inquiry.address.key, level: level) }
+
+    /// Whether the request demands a response newer than what is stored or being fetched.
+    var isDemand: Bool { reason == .request || inquiry.directives.noCache }
+
+    /// Whether the request can share a fetch with others at all. Requests that can never share do not wait.
+    var isSharable: Bool {
+        // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5).
+        if inquiry.directives.noStore || isForHeadAlone { return false }
+        if isDemand, inquiry.policy.clientDirectives != .coalesce { return false }
+        return kept?.lifetimes.mayAnswerOthers != false
+    }
+
+    /// Whether the client wants a head, and a server is asked for no more. Nobody else waits for it.
+    var isForHeadAlone: Bool { inquiry.isHead && inquiry.policy.asking == .server }
+
+    /// What tells the flight for the request apart, as far as the stored variants tell.
+    /// - Parameter other: a variant that was fetched meanwhile and is not stored.
+    func flightKey(like other: CacheEntry?) -> FlightKey {
+        var selecting = SelectingFields.none
+        if let vary = (other ?? ticket.lookup.entries.first)?.vary, vary != .nothing {
+            selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
+        }
+        return FlightKey(key: inquiry.address.key, selecting: selecting, level: level, isDemand: isDemand)
+    }
+
+    /// How long the request waits for the origin while a stale response is at hand; nil: as long as it takes.
+    ///
+    /// Only what says so itself, or whose route does, may be served stale although the origin has not failed yet: never
+    /// with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` (RFC 9111 §4.2.4).
+    func softTimeout(at now: Timestamp) -> Duration? {
+        guard let kept, !kept.lifetimes.mustRevalidate, let timeout = inquiry.policy.softTimeout,
+            // What would be a 504 if it took any longer.
+            kept.mayBeServed(to: inquiry, afterFailure: 504, at: now)
+        else { return nil }
+        return timeout
+    }
+}
+
+/// What became of a request that asked.
+enum Asked<Response: Sendable>: Sendable {
+    case response(Response)
+    /// It has to look again.
+    /// - `leading`: the flight that it leads unless it finds a response.
+    /// - `like`: a variant that was fetched for another request and tells by which fields responses vary.
+    case lookAgain(leading: FlightID?, like: CacheEntry?)
+}
+
+extension Cache {
+    /// Serves a stale response without asking an origin that failed a short while ago; nil if it is to be asked.
+    func servePaused<O: Origin>(_ asking: Asking<O>, at now: Timestamp) -> O.Response? {
+        guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
+            kept.mayBeServed(to: asking.inquiry, afterFailure: failure.status, at: now)
+        else { return nil }
+        record(.hit(asking.inquiry.address.key, .stale))
+        return answer(asking, from: kept, .stalePaused)
+    }
+
+    private func answer<O: Origin>(
+        _ asking: Asking<O>,
+        from entry: CacheEntry,
+        _ source: Arrival.Source,
+        collapsed: Bool = false
+    ) -> O.Response {
+        let outcome = source.outcome(asking.reason, collapsed: collapsed)
+        return O.Response(
+            serving.answer(entry, to: asking.inquiry, at: clock.now, outcome, detail: source.detail)
+        )
+    }
+
+    /// Asks the origin, or waits for who does.
+    /// - Parameters:
+    ///   - permit: the flight that the request was chosen to lead.
+    ///   - other: a variant that tells by which fields responses vary.
+    ///   - isLast: the request has looked often enough, and asks for itself.
+    func ask<O: Origin>(
+        _ asking: Asking<O>,
+        _ permit: consuming FlightPermit?,
+        like other: CacheEntry?,
+        isLast: Bool
+    ) async throws -> Asked<O.Response> {
+        let inquiry = asking.inquiry
+        let isUncacheable = memory.isUncacheable(
+            asking.leveledKey,
+            withAuthorization: inquiry.hasAuthorization,
+            at: clock.now
+        )
+        // What is not stored is not asked for as a whole: the client's conditions and its range are the origin's to answer.
+        if asking.kept == nil, inquiry.hasRange || inquiry.isConditional, isUncacheable {
+            return .response(try await pass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
+        }
+        if let id = permit.take()?.handOver() {
+            flights.start(id, readVersion: asking.ticket.lookup.birth)
+            return .response(try await lead(asking, id))
+        }
+        guard asking.isSharable, !isUncacheable, !isLast else { return .response(try await lead(asking, nil)) }
+        let joinedAt = clock.now
+        let joined = await flights.join(
+            asking.flightKey(like: other),
+            asking.ticket,
+            timeout: inquiry.policy.patience,
+            softTimeout: asking.softTimeout(at: joinedAt)
+        )
+        switch joined {
+        case .lead(let id): return .response(try await lead(asking, id))
+        case .alone: return .response(try await lead(asking, nil))
+        case .leadAfterLooking(let id): return .lookAgain(leading: id, like: other)
+        case .lookAgain: return .lookAgain(leading: nil, like: other)
+        case .arrived(let arrival): return try receive(arrival, joinedAt, asking)
+        case .timedOut:
+            guard let kept = asking.kept else { preconditionFailure("Only a request with a stale response times out") }
+            record(.miss(inquiry.address.key, .staleOnError))
+            return .response(answer(asking, from: kept, .staleOnSoftTimeout, collapsed: true))
+        case .cancelled:
+            // It asked and waited, and counts as the leader does whose client leaves.
+            record(.miss(inquiry.address.key, .collapsed))
+            throw CancellationError()
+        }
+    }
+
+    /// Answers a request with what another one's fetch brought, if it may have it.
+    private func receive<O: Origin>(
+        _ arrival: Arrival,
+        _ joinedAt: Timestamp,
+        _ asking: Asking<O>
+    ) throws -> Asked<O.Response> {
+        let key = asking.inquiry.address.key
+        switch arrival.outcome {
+        case .failure(let error):
+            guard arrival.answers(joinedAt: joinedAt) else { return .lookAgain(leading: nil, like: nil) }
+            record(.miss(key, .collapsed))
+            throw error
+        case .entry(let entry, let source):
+            guard arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source) else {
+                return .lookAgain(leading: nil, like: entry)
+            }
+            record(.miss(key, source.kind == .led ? .collapsed : source.kind))
+            return .response(answer(asking, from: entry, source, collapsed: true))
+        }
+    }
+}
+
+// MARK: - Leading
+
+extension Cache {
+    /// Fetches, and waits for the response. The fetch goes on when this request leaves.
+    private func lead<O: Origin>(_ asking: Asking<O>, _ flight: FlightID?) async throws -> O.Response {
+        let key = asking.inquiry.address.key
+        let seat = LeaderSeat<O.Response>()
+        var kind = CacheEvent.Miss.led
+        defer { record(.miss(key, kind)) }
+        start(Fetch(asking, seat: seat, cache: self), flight)
+        if let flight { watchOthers(flight, asking, seat) }
+        let timer = timeSoftly(asking, seat)
+        defer { timer?.cancel() }
+        let answer = try await seat.wait()
+        kind = answer.kind
+        return answer.response
+    }
+
+    /// Gives the leader what another flight of its key brings, if that is earlier than its own: it is one of those who
+    /// wait for the key, too.
+    private func watchOthers<O: Origin>(_ flight: FlightID, _ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) {
+        guard flights.hasOthers(flight) else { return }
+        let joinedAt = clock.now
+        tasks.start { [self] in
+            guard let arrival = await flights.watch(flight, asking.ticket.lookup.birth),
+                case .entry(let entry, let source) = arrival.outcome,
+                arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source)
+            else { return }
+            let response = answer(asking, from: entry, source, collapsed: true)
+            seat.give(.success(response), source.kind == .led ? .collapsed : source.kind)
+        }
+    }
+
+    /// Gives the leader the stale response when the soft timeout is over.
+    private func timeSoftly<O: Origin>(_ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) -> Task<Void, Never>? {
+        guard let kept = asking.kept, let timeout = asking.softTimeout(at: clock.now) else { return nil }
+        return tasks.start { [self] in
+            do { try await clock.sleep(for: timeout) } catch { return }
+            seat.give(.success(answer(asking, from: kept, .staleOnSoftTimeout)), .staleOnError)
+        }
+    }
+
+    /// Fetches in the background what is served stale meanwhile, unless a fetch is under way, or failed a short while
+    /// ago.
+    func refresh<O: Origin>(
+        _ entry: CacheEntry,
+        for inquiry: Inquiry,
+        _ ticket: Ticket,
+        _ level: Int,
+        from origin: O
+    ) {
+        let asking = Asking(
+            inquiry: inquiry,
+            origin: origin,
+            reason: .stale,
+            kept: entry,
+            ticket: ticket,
+            level: level
+        )
+        guard memory.pause(of: asking.leveledKey, at: clock.now) == nil,
+            let flight = flights.lead(asking.flightKey(like: nil), ticket)
+        else { return }
+        start(Fetch(asking, seat: nil, cache: self), flight)
+    }
+
+    private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) {
+        tasks.start { [flights] in
+            let permit = flights.permit(for: flight)
+            let landing = await fetch.run(releasing: permit.release)
+            permit.land(landing.result)
+            landing.answerLeader()
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import HTTPCaching
+import HTTPTypes
+
+/// The fetches that the current task runs in, the outermost first.
+///
+/// A handler may ask a cache itself, directly or since its route is cached inside of another cache. Such a request must
+/// not wait for the fetch that it is a part of, and the tags of its response are those of the response around it.
+enum FetchContext {
+    struct Frame: Sendable {
+        let cache: ObjectIdentifier
+        let key: CacheKey
+        /// The fields in which the fetching cache looks for the tags of the response.
+        let tagFields: [HTTPField.Name]
+    }
+
+    @TaskLocal static var frames: [Frame] = []
+
+    /// The most fetches for one key inside of one another; beyond it a request bypasses the cache.
+    static let maximumLevel = 8
+
+    /// The number of fetches for a key around the current task.
+    static func level(of key: CacheKey, in cache: Cache) -> Int {
+        let identifier = ObjectIdentifier(cache)
+        return frames.count { $0.cache == identifier && $0.key == key }
+    }
+}
+
+/// A key at one level of nesting: what is remembered of it at one level need not hold at another.
+struct LeveledKey: Hashable, Sendable {
+    let key: CacheKey
+    let level: Int
+}

@@ -1,0 +1,332 @@
+import HTTPCaching
+
+/// What tells two fetches apart.
+struct FlightKey: Hashable, Sendable {
+    /// The key that the response would be stored under.
+    let key: CacheKey
+    /// The selecting fields of the variant, as far as the stored variants tell.
+    let selecting: SelectingFields
+    /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
+    /// for has flights of its own, since it would wait for itself otherwise.
+    var level = 0
+    /// Whether the requests demand a response newer than they are: they share fetches that start after they arrived.
+    var isDemand = false
+}
+
+/// What a request knows when it joins.
+struct Ticket: Sendable {
+    /// What it found.
+    let lookup: Lookup
+    /// The last landing before it looked; the highest number if it is not to look again for a landing.
+    let landing: UInt64
+}
+
+/// Identifies a flight for as long as the process lives. Later flights have higher numbers.
+struct FlightID: Hashable, Comparable, Sendable {
+    let value: UInt64
+
+    static func < (left: FlightID, right: FlightID) -> Bool { left.value < right.value }
+}
+
+/// What a flight came to, as far as those who wait for its key are concerned.
+enum FlightResult: Sendable {
+    /// Something that others may have, if PROTOCOL.md's rule for flights allows it.
+    case shared(Arrival)
+    /// Others may never have what this key brings: they need not wait for one another.
+    case unsharable
+    /// Others may not have it because of the request that led: each asks for itself, a few at a time.
+    case refusedToLeader
+    /// The leader did not fetch after all.
+    case abandoned
+}
+
+/// Who waits for what: the fetches under way for a key (its *flights*) and the requests that wait for any of them (its
+/// *waiters*).
+///
+/// A value without locks, tasks or a clock: each event is a mutating function that returns what is to be done.
+/// - One flight for a key starts at a time. While it is under way, another one starts only once the coalescing timeout
+///   has passed since the last start, or for a request that may not have what the flights under way bring.
+/// - The completion of any flight answers every waiter of its key that may have the result. An invalidation may
+///   overtake a flight: those who waited since before it may still have the result, and nobody who came later. So a
+///   request may join if nothing known to cover it was invalidated since the flight's read version, and on completion
+///   see ``Arrival/mayServe(_:)`` (PROTOCOL.md, "Flights").
+/// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
+struct FlightTable<Waiter: Sendable>: Sendable {
+    /// What a request does that found no response.
+    enum Joining {
+        /// Fetch, and land this flight.
+        case lead(FlightID)
+        /// Wait for the flights of the key; the newest of them started at this moment.
+        case wait(since: Timestamp)
+        /// Fetch without a flight: too many are under way, or too many wait.
+        case alone
+        /// Look again: what it looked for came in between.
+        case landed
+    }
+
+    /// What a waiter is told.
+    enum News {
+        /// A flight brought this.
+        case arrived(Arrival)
+        /// Look again, and lead this flight unless there is a response by then.
+        case lead(FlightID)
+        /// Ask alone.
+        case alone
+        /// Look again.
+        case lookAgain
+        /// The waiter's own flight is over, whose result it gets directly.
+        case ownFlightLanded
+    }
+
+    typealias Told = [(waiter: Waiter, news: News)]
+
+    /// A request that waits.
+    struct Entry: Sendable {
+        let waiter: Waiter
+        /// The log's version when the request looked.
+        let readVersion: Birth
+        /// The first flight that may answer it.
+        let firstFlight: FlightID
+        /// The flight that the request leads itself while it waits for the others.
+        let ownFlight: FlightID?
+    }
+
+    struct Flight: Sendable {
+        let key: FlightKey
+        /// The version of the log before the origin is asked; nil until the leader has looked it up.
+        var readVersion: Birth?
+    }
+
+    /// The flights and waiters of one key.
+    struct Queue: Sendable {
+        var flights: Set<FlightID> = []
+        var waiters: [UInt64: Entry] = [:]
+        /// When the newest flight started.
+        var startedAt: Timestamp
+        /// How many waiters ask for themselves next.
+        var step = 1
+    }
+
+    private var flights: [FlightID: Flight] = [:]
+    private var queues: [FlightKey: Queue] = [:]
+    private var lastID: UInt64 = 0
+    /// The number of the last landing by which something was stored.
+    private(set) var lastLanding: UInt64 = 0
+    /// The keys of the latest landings, each at its number modulo the count.
+    private var landings: [FlightKey?]
+    private let flightLimit: Int
+    private let waiterLimit: Int
+
+    init(flightLimit: Int, waiterLimit: Int, landingLimit: Int = 256) {
+        self.landings = Array(repeating: nil, count: landingLimit)
+        self.flightLimit = flightLimit
+        self.waiterLimit = waiterLimit
+    }
+
+    /// The number of flights under way.
+    var count: Int { flights.count }
+
+    /// The number of requests that wait, those apart that lead as well.
+    var waiterCount: Int {
+        queues.values.reduce(0) { $0 + $1.waiters.values.count { $0.ownFlight == nil } }
+    }
+}
+
+// MARK: - Joining
+
+extension FlightTable {
+    /// Joins the flights of a key, or begins one.
+    /// - Parameters:
+    ///   - timeout: the coalescing timeout: how long after the newest flight started another one may start.
+    ///   - waiter: the number and the waiter to add if the request is to wait; nil only asks what it would do.
+    mutating func join(
+        _ key: FlightKey,
+        _ ticket: Ticket,
+        at now: Timestamp,
+        timeout: Duration,
+        as waiter: (id: UInt64, waiter: Waiter)? = nil
+    ) -> Joining {
+        if let queue = queues[key], mayJoin(queue, key, ticket.lookup), now < queue.startedAt.advanced(by: timeout) {
+            guard queue.waiters.count < waiterLimit else { return .alone }
+            if let waiter {
+                queues[key]?.waiters[waiter.id] = Entry(
+                    waiter: waiter.waiter,
+                    readVersion: ticket.lookup.birth,
+                    firstFlight: FlightID(value: key.isDemand ? lastID + 1 : 0),
+                    ownFlight: nil
+                )
+            }
+            return .wait(since: queue.startedAt)
+        }
+        if !key.isDemand, hasLanded(key, since: ticket.landing) { return .landed }
+        // A flight that this request may not join goes on, and its result is for those it took.
+        guard let id = begin(key, ticket.lookup.birth, at: now) else { return .alone }
+        return .lead(id)
+    }
+
+    /// Begins a flight if none is under way that a request after `lookup` may join, and none has just landed.
+    mutating func lead(_ key: FlightKey, _ ticket: Ticket, at now: Timestamp) -> FlightID? {
+        if let queue = queues[key], mayJoin(queue, key, ticket.lookup) { return nil }
+        if hasLanded(key, since: ticket.landing) { return nil }
+        return begin(key, ticket.lookup.birth, at: now)
+    }
+
+    /// Notes the version of the log that the leader of a flight has read before it asks the origin.
+    mutating func start(_ id: FlightID, readVersion: Birth) {
+        flights[id]?.readVersion = readVersion
+    }
+
+    /// Whether other flights of the same key are under way.
+    func hasOthers(_ id: FlightID) -> Bool {
+        guard let key = flights[id]?.key, let queue = queues[key] else { return false }
+        return queue.flights.contains { $0 != id }
+    }
+
+    /// Waits for the other flights of the key while leading one; false if there are none.
+    mutating func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Waiter)) -> Bool {
+        guard let key = flights[id]?.key, queues[key]?.flights.contains(id) == true, hasOthers(id) else { return false }
+        queues[key]?.waiters[waiter.id] = Entry(
+            waiter: waiter.waiter,
+            readVersion: readVersion,
+            firstFlight: FlightID(value: 0),
+            ownFlight: id
+        )
+        return true
+    }
+
+    /// Removes a waiter that gives up; nil if it does not wait any more.
+    mutating func leave(_ waiter: UInt64, _ key: FlightKey) -> Waiter? {
+        queues[key]?.waiters.removeValue(forKey: waiter)?.waiter
+    }
+
+    /// The flight that a key may join must not have been overtaken: nothing known to cover the request was invalidated
+    /// since its read version. Of requests that demand a newer response each waits for the next flight.
+    private func mayJoin(_ queue: Queue, _ key: FlightKey, _ lookup: Lookup) -> Bool {
+        if key.isDemand { return !queue.flights.isEmpty }
+        return queue.flights.contains { id in
+            // A leader that is still looking reads a version that is at least as high as that of any earlier look-up.
+            guard let readVersion = flights[id]?.readVersion else { return true }
+            return readVersion.epoch == lookup.birth.epoch && lookup.newestStamp <= readVersion.number
+        }
+    }
+
+    private mutating func begin(_ key: FlightKey, _ readVersion: Birth?, at now: Timestamp) -> FlightID? {
+        guard flights.count < flightLimit else { return nil }
+        lastID += 1
+        let id = FlightID(value: lastID)
+        flights[id] = Flight(key: key, readVersion: readVersion)
+        queues[key, default: Queue(startedAt: now)].flights.insert(id)
+        queues[key]?.startedAt = now
+        return id
+    }
+
+    /// Whether a flight for the key has landed since that landing, as far as is remembered. A landing that is forgotten
+    /// costs a fetch.
+    private func hasLanded(_ key: FlightKey, since landing: UInt64) -> Bool {
+        guard lastLanding > landing else { return false }
+        let count = UInt64(landings.count)
+        let first = max(landing, lastLanding - min(lastLanding, count)) + 1
+        return (first...lastLanding).contains { landings[Int($0 % count)] == key }
+    }
+}
+
+// MARK: - Landing
+
+extension FlightTable {
+    /// Tells the waiters what is known before the flight is over: that they may not have what it brings. The flight goes
+    /// on, and answers nobody.
+    mutating func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
+        guard let key = flights[id]?.key, queues[key]?.flights.remove(id) != nil else { return [] }
+        let told = tell(of: id, key, result, at: now)
+        if let queue = queues[key], queue.flights.isEmpty, queue.waiters.isEmpty { queues[key] = nil }
+        return told
+    }
+
+    /// Ends a flight.
+    mutating func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
+        guard let key = flights[id]?.key else { return [] }
+        if case .shared(let arrival) = result, arrival.isStored {
+            lastLanding += 1
+            landings[Int(lastLanding % UInt64(landings.count))] = key
+        }
+        let told = release(id, result, at: now)
+        flights[id] = nil
+        return told
+    }
+
+    /// Chooses a waiter to lead another flight, if the coalescing timeout has passed since the newest one started.
+    mutating func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Told {
+        guard let queue = queues[key] else { return [] }
+        // A start in the future means that the clock was set back.
+        guard now < queue.startedAt || now >= queue.startedAt.advanced(by: timeout) else { return [] }
+        return choose(1, key, at: now)
+    }
+
+    /// How long the waiters of a key wait before one of them leads another flight; nil if no request waits.
+    func timeLeft(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Duration? {
+        guard let queue = queues[key], queue.waiters.values.contains(where: { $0.ownFlight == nil }) else { return nil }
+        return min(timeout, max(.zero, queue.startedAt.advanced(by: timeout).duration(since: now)))
+    }
+
+    /// The key of a flight; nil if it is over.
+    func key(of id: FlightID) -> FlightKey? { flights[id]?.key }
+
+    private mutating func tell(of id: FlightID, _ key: FlightKey, _ result: FlightResult, at now: Timestamp) -> Told {
+        var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
+        switch result {
+        case .shared(let arrival):
+            let answered = remove(key) { $0.firstFlight <= id && arrival.mayServe($0.readVersion) }
+            told += answered.map { ($0, .arrived(arrival)) }
+        case .unsharable:
+            told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }
+        case .refusedToLeader: break
+        case .abandoned:
+            // The response that the leader found may be that of the others.
+            guard queues[key]?.flights.isEmpty == true else { return told }
+            told += remove(key) { $0.ownFlight == nil }.map { ($0, .lookAgain) }
+        }
+        guard let queue = queues[key], queue.flights.isEmpty, !queue.waiters.isEmpty else { return told }
+        // None of the flights so far has answered these: the next ones go and ask.
+        if case .refusedToLeader = result {
+            told += choose(queue.step, key, at: now)
+            queues[key]?.step = min(queue.step, waiterLimit) * 2
+        } else {
+            told += choose(1, key, at: now)
+        }
+        return told
+    }
+
+    /// Has the waiters that wait longest lead a flight each.
+    private mutating func choose(_ count: Int, _ key: FlightKey, at now: Timestamp) -> Told {
+        guard let queue = queues[key] else { return [] }
+        var told: Told = []
+        let longest = queue.waiters.lazy.filter { $1.ownFlight == nil }.map(\.key).sorted().prefix(count)
+        for id in longest {
+            guard let waiter = queues[key]?.waiters.removeValue(forKey: id) else { continue }
+            told.append((waiter.waiter, begin(key, nil, at: now).map { .lead($0) } ?? .alone))
+        }
+        guard queues[key]?.flights.isEmpty == true else { return told }
+        // No flight may begin, so nobody would ever tell those who are left.
+        return told + remove(key) { _ in true }.map { ($0, .alone) }
+    }
+
+    private mutating func remove(_ key: FlightKey, where isMeant: (Entry) -> Bool) -> [Waiter] {
+        guard let queue = queues[key], !queue.waiters.isEmpty else { return [] }
+        let meant = queue.waiters.filter { isMeant($1) }
+        for id in meant.keys { queues[key]?.waiters[id] = nil }
+        return meant.sorted { $0.key < $1.key }.map(\.value.waiter)
+    }
+
+    /// Traps if the tables disagree; for tests.
+    func validate() {
+        for (key, queue) in queues {
+            precondition(!queue.flights.isEmpty, "A queue without flights, whose waiters are never told")
+            precondition(queue.flights.allSatisfy { flights[$0]?.key == key }, "A queue with the flight of another key")
+            precondition(queue.waiters.count <= waiterLimit + queue.flights.count, "A queue with too many waiters")
+            for waiter in queue.waiters.values {
+                precondition(waiter.ownFlight.map(queue.flights.contains) != false, "A leader whose flight is over")
+            }
+        }
+        precondition(flights.count <= flightLimit, "Too many flights")
+    }
+}

@@ -1,0 +1,317 @@
+import HTTPCaching
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// The table of flights and waiters (PROTOCOL.md, "Flights").
+@Suite(.timeLimit(.minutes(2))) struct FlightTableTests {
+    private static let epoch = Birth.Epoch.new()
+    private static let timeout = Duration.seconds(5)
+    private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
+
+    private static func ticket(_ version: UInt64 = 0, newest: UInt64 = 0, landing: UInt64 = 0) -> Ticket {
+        Ticket(
+            lookup: Lookup(entries: [], birth: Birth(epoch: epoch, number: version), newestStamp: newest),
+            landing: landing
+        )
+    }
+
+    private static func key(_ name: String = "/a", isDemand: Bool = false) -> FlightKey {
+        FlightKey(key: CacheKey(legal: "GET:" + name), selecting: .none, isDemand: isDemand)
+    }
+
+    /// The result of a flight that read `version` and was valid, or not, when the log stood at `seen`.
+    private static func shared(_ version: UInt64, isAlive: Bool = true, seen: UInt64? = nil) -> FlightResult {
+        let said = Birth(epoch: epoch, number: seen ?? version)
+        return .shared(
+            Arrival(
+                outcome: .failure(TestFailure("a result")),
+                birth: Birth(epoch: epoch, number: version),
+                verdict: Verdict(isAlive: isAlive, said: said),
+                answeredAt: .distantPast
+            )
+        )
+    }
+
+    /// What waiters are told, in words.
+    private static func words(_ told: FlightTable<Int>.Told) -> [Int: String] {
+        Dictionary(
+            uniqueKeysWithValues: told.map { waiter, news in
+                switch news {
+                case .arrived: (waiter, "arrived")
+                case .lead(let id): (waiter, "lead \(id.value)")
+                case .alone: (waiter, "alone")
+                case .lookAgain: (waiter, "look again")
+                case .ownFlightLanded: (waiter, "own flight")
+                }
+            }
+        )
+    }
+
+    private func table() -> SharedTable {
+        SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, landingLimit: 8))
+    }
+
+    /// Has a waiter join; what it does in words.
+    @discardableResult
+    private func join(
+        _ table: SharedTable,
+        _ waiter: Int,
+        _ key: FlightKey = key(),
+        _ ticket: Ticket = ticket(),
+        after seconds: Int = 0
+    ) -> String {
+        let now = start.advanced(by: .seconds(seconds))
+        defer { table.validate() }
+        switch table.join(key, ticket, at: now, timeout: Self.timeout, as: (UInt64(waiter), waiter)) {
+        case .lead(let id): return "lead \(id.value)"
+        case .wait: return "wait"
+        case .alone: return "alone"
+        case .landed: return "landed"
+        }
+    }
+
+    @Test func `a waiter whose look-up saw an invalidation that the flight overtook is not answered by it`() {
+        let table = table()
+        #expect(join(table, 0) == "lead 1")
+        // It looked before the write, and so may have what was rendered before it.
+        #expect(join(table, 1) == "wait")
+        // It looked after a write to something else.
+        #expect(join(table, 2, Self.key(), Self.ticket(1)) == "wait")
+        // It looked after a write to this very path.
+        #expect(join(table, 3, Self.key(), Self.ticket(2, newest: 2)) == "lead 2")
+        let told = table.land(FlightID(value: 1), Self.shared(0, isAlive: false, seen: 2), at: start)
+        #expect(Self.words(told) == [1: "arrived"])
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(2), at: start)) == [2: "arrived"])
+        table.validate()
+    }
+
+    @Test func `a result that was checked at a lower version than the waiter's look-up does not answer it`() {
+        let table = table()
+        join(table, 0)
+        join(table, 1, Self.key(), Self.ticket(7))
+        join(table, 2, Self.key(), Self.ticket(8))
+        let told = table.land(FlightID(value: 1), Self.shared(0, seen: 7), at: start)
+        #expect(Self.words(told) == [1: "arrived", 2: "lead 2"])
+    }
+
+    @Test func `one flight starts per coalescing timeout, and any of them answers everybody`() {
+        let table = table()
+        join(table, 0)
+        for waiter in 1..<10 { join(table, waiter, after: 1) }
+        #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(4)), timeout: Self.timeout).isEmpty)
+        let first = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
+        #expect(Self.words(first) == [1: "lead 2"])
+        #expect(join(table, 10, after: 9) == "wait")
+        // Nobody else within the next five seconds; then a request that comes by itself, or one of those who wait.
+        #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(9)), timeout: Self.timeout).isEmpty)
+        #expect(join(table, 11, after: 10) == "lead 3")
+        #expect(table.count == 3)
+        let told = table.land(FlightID(value: 1), Self.shared(0), at: start.advanced(by: .seconds(12)))
+        #expect(told.count == 9)
+        #expect(Set(Self.words(told).values) == ["arrived"])
+        table.validate()
+    }
+
+    @Test func `a leader that started later has what an earlier flight brings`() {
+        let table = table()
+        join(table, 0)
+        #expect(!table.watch(FlightID(value: 1), Birth(epoch: Self.epoch, number: 0), as: (100, 100)))
+        join(table, 1, after: 1)
+        _ = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
+        #expect(table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101)))
+        #expect(table.waiterCount == 0)
+        let told = table.land(FlightID(value: 1), Self.shared(0), at: start)
+        #expect(Self.words(told) == [101: "arrived"])
+        #expect(table.land(FlightID(value: 2), Self.shared(0), at: start).isEmpty)
+        table.validate()
+    }
+
+    @Test func `a leader is not told of its own flight by the table`() {
+        let table = table()
+        join(table, 0)
+        join(table, 1, after: 6)
+        #expect(table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101)))
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
+    }
+
+    @Test func `what others may never have lets everybody go at once`() {
+        let table = table()
+        join(table, 0)
+        for waiter in 1..<10 { join(table, waiter) }
+        let told = table.release(FlightID(value: 1), .unsharable, at: start)
+        #expect(told.count == 9 && Set(Self.words(told).values) == ["alone"])
+        #expect(table.land(FlightID(value: 1), .unsharable, at: start).isEmpty && table.count == 0)
+    }
+
+    @Test func `waiters that have to ask for themselves do so in steps of 1, 2, 4, 8`() {
+        let table = table()
+        join(table, 0)
+        for waiter in 1..<20 { join(table, waiter) }
+        var leading = [FlightID(value: 1)]
+        var steps: [Int] = []
+        while !leading.isEmpty {
+            var next: [FlightID] = []
+            for (place, id) in leading.enumerated() {
+                let told = table.land(id, .refusedToLeader, at: start)
+                // The next step begins when the last of this one is over.
+                #expect(place == leading.count - 1 || told.isEmpty)
+                for (_, news) in told { if case .lead(let id) = news { next.append(id) } }
+                table.validate()
+            }
+            if !next.isEmpty { steps.append(next.count) }
+            leading = next
+        }
+        #expect(steps == [1, 2, 4, 8, 4])
+        #expect(table.count == 0 && table.waiterCount == 0)
+    }
+
+    @Test func `requests that demand a newer response share the flight that starts after they came`() {
+        let table = table()
+        let key = Self.key(isDemand: true)
+        #expect(join(table, 0, key) == "lead 1")
+        for waiter in 1..<5 { #expect(join(table, waiter, key) == "wait") }
+        // The first flight started before they came.
+        #expect(Self.words(table.land(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
+        #expect(join(table, 5, key) == "wait")
+        let told = table.land(FlightID(value: 2), Self.shared(0), at: start)
+        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "lead 3"])
+        #expect(table.land(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
+        // They are apart from those who take what is fetched already.
+        #expect(join(table, 6) == "lead 4")
+        #expect(join(table, 7, key) == "lead 5")
+    }
+
+    @Test func `a leader that did not fetch after all has the others look again`() {
+        let table = table()
+        join(table, 0)
+        for waiter in 1..<4 { join(table, waiter) }
+        let told = table.land(FlightID(value: 1), .abandoned, at: start)
+        #expect(Self.words(told) == [1: "look again", 2: "look again", 3: "look again"])
+    }
+
+    @Test func `the landing of an older flight leaves a newer one of the same key joinable`() {
+        let table = table()
+        join(table, 0)
+        #expect(join(table, 1, Self.key(), Self.ticket(1, newest: 1)) == "lead 2")
+        _ = table.release(FlightID(value: 1), .unsharable, at: start)
+        _ = table.land(FlightID(value: 1), .unsharable, at: start)
+        #expect(join(table, 2, Self.key(), Self.ticket(1, newest: 1)) == "wait")
+    }
+
+    @Test(arguments: [11, 12, 13, 14] as [UInt64])
+    func `every waiter is told once, and only what it may have`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let table = SharedTable(FlightTable(flightLimit: 6, waiterLimit: 5, landingLimit: 8))
+        var version: UInt64 = 0
+        var now = start
+        var underWay: [FlightID: UInt64] = [:]
+        var startedAt: [FlightKey: Timestamp] = [:]
+        var waiting: [Int: (key: FlightKey, version: UInt64, joined: UInt64)] = [:]
+        var lastID: UInt64 = 0
+        func begun(_ id: FlightID, _ key: FlightKey) {
+            #expect(id.value == lastID + 1, "seed \(seed)")
+            lastID = id.value
+            startedAt[key] = now
+        }
+        func tell(_ told: FlightTable<Int>.Told, _ result: FlightResult, of flight: FlightID?) {
+            for (waiter, news) in told {
+                guard let known = waiting.removeValue(forKey: waiter) else {
+                    Issue.record("waiter \(waiter) was told twice, seed \(seed)")
+                    continue
+                }
+                switch news {
+                case .arrived(let arrival):
+                    #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: known.version)), "seed \(seed)")
+                    #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
+                case .lead(let id):
+                    begun(id, known.key)
+                    table.start(id, readVersion: Birth(epoch: Self.epoch, number: version))
+                    underWay[id] = version
+                case .alone, .lookAgain: break
+                case .ownFlightLanded: Issue.record("nobody leads and waits here, seed \(seed)")
+                }
+            }
+        }
+        for step in 0..<8_000 {
+            let key = Self.key("/\(Int.random(in: 0..<4, using: &random))", isDemand: .random(using: &random))
+            switch Int.random(in: 0..<12, using: &random) {
+            case 0..<6:
+                let newest = UInt64.random(in: 0...version, using: &random)
+                let ticket = Self.ticket(version, newest: newest, landing: .max)
+                switch table.join(key, ticket, at: now, timeout: Self.timeout, as: (UInt64(step), step)) {
+                case .lead(let id):
+                    begun(id, key)
+                    underWay[id] = version
+                case .wait(let since):
+                    #expect(since == startedAt[key] && now < since.advanced(by: Self.timeout), "seed \(seed)")
+                    waiting[step] = (key, version, lastID)
+                case .alone: #expect(underWay.count == 6 || waiting.count >= 5, "seed \(seed)")
+                case .landed: Issue.record("nothing is stored here, seed \(seed)")
+                }
+            case 6: version += 1
+            case 7: now = now.advanced(by: .milliseconds(.random(in: 0...4_000, using: &random)))
+            case 8:
+                guard let (waiter, known) = waiting.randomElement(using: &random) else { break }
+                #expect(table.leave(UInt64(waiter), known.key) == waiter, "seed \(seed)")
+                waiting[waiter] = nil
+            case 9: tell(table.overdue(key, at: now, timeout: Self.timeout), .abandoned, of: nil)
+            default:
+                guard let (id, read) = underWay.randomElement(using: &random) else { break }
+                let seen = UInt64.random(in: read...version, using: &random)
+                let results: [FlightResult] = [
+                    Self.shared(read, isAlive: .random(using: &random), seen: seen), .unsharable, .refusedToLeader,
+                    .abandoned,
+                ]
+                let result = results[Int.random(in: 0..<4, using: &random)]
+                underWay[id] = nil
+                tell(table.land(id, result, at: now), result, of: id)
+            }
+            table.validate()
+            #expect(table.count == underWay.count && table.waiterCount == waiting.count, "seed \(seed)")
+        }
+    }
+}
+
+/// A table that can be changed within an expectation.
+private final class SharedTable {
+    private var table: FlightTable<Int>
+
+    init(_ table: FlightTable<Int>) { self.table = table }
+
+    var count: Int { table.count }
+    var waiterCount: Int { table.waiterCount }
+
+    func join(
+        _ key: FlightKey,
+        _ ticket: Ticket,
+        at now: Timestamp,
+        timeout: Duration,
+        as waiter: (id: UInt64, waiter: Int)
+    ) -> FlightTable<Int>.Joining {
+        table.join(key, ticket, at: now, timeout: timeout, as: waiter)
+    }
+
+    func start(_ id: FlightID, readVersion: Birth) { table.start(id, readVersion: readVersion) }
+
+    func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Int)) -> Bool {
+        table.watch(id, readVersion, as: waiter)
+    }
+
+    func leave(_ waiter: UInt64, _ key: FlightKey) -> Int? { table.leave(waiter, key) }
+
+    func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> FlightTable<Int>.Told {
+        table.release(id, result, at: now)
+    }
+
+    func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> FlightTable<Int>.Told {
+        table.land(id, result, at: now)
+    }
+
+    func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> FlightTable<Int>.Told {
+        table.overdue(key, at: now, timeout: timeout)
+    }
+
+    func validate() { table.validate() }
+}

@@ -1,0 +1,153 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// A cache around a cached route: the same one, or another one of the same process.
+@Suite(.timeLimit(.minutes(2))) struct NestedCacheTests {
+    /// A route that is cached inside of another cache.
+    private struct Layers: Origin {
+        let inner: Cache
+        let policy: CachePolicy
+        let handler: TestOrigin
+        let request: HTTPRequest
+
+        func fetch(_ request: HTTPRequest) async throws -> TestResponse {
+            try await inner.respond(to: request, under: policy, from: handler)
+        }
+        func forward() async throws -> TestResponse { try await fetch(request) }
+        func status(of error: any Error) -> HTTPResponse.Status? { handler.status(of: error) }
+    }
+
+    private static let route = CachePolicy.fresh(for: .seconds(60)).tagged("route")
+
+    private static func get(
+        _ request: HTTPRequest = .get("/posts"),
+        through outer: Bench,
+        under policy: CachePolicy = .whatIsPublic,
+        _ inner: Cache,
+        _ route: CachePolicy = route,
+        _ handler: TestOrigin
+    ) async throws -> TestResponse {
+        let layers = Layers(inner: inner, policy: route, handler: handler, request: request)
+        return try await outer.cache.respond(to: request, under: policy, from: layers)
+    }
+
+    @Test(arguments: [true, false]) func `a route is cached inside of a cache that stores nothing of it`(
+        _ isSame: Bool
+    ) async throws {
+        let outer = Bench()
+        let inner = isSame ? outer : Bench()
+        let handler = TestOrigin { _ in TestResponse("v") }
+        _ = try await Self.get(through: outer, inner.cache, handler)
+        for _ in 0..<3 {
+            let hit = try await Self.get(through: outer, inner.cache, handler)
+            #expect(try await hit.text == "v")
+            #expect(hit.cacheStatus.contains("Larder; hit"))
+        }
+        #expect(handler.fetches.count == 1)
+    }
+
+    @Test(arguments: [true, false]) func `what is public is answered by the outer cache`(_ isSame: Bool) async throws {
+        let outer = Bench()
+        let inner = isSame ? outer : Bench()
+        let handler = TestOrigin { _ in TestResponse("v", [.cacheControl: "public, max-age=30"]) }
+        _ = try await Self.get(through: outer, inner.cache, handler)
+        let never = TestOrigin { _ in throw TestFailure("asked") }
+        let hit = try await Self.get(through: outer, inner.cache, never)
+        #expect(hit.cacheStatus == "Larder; hit; ttl=30")
+    }
+
+    @Test(arguments: [true, false]) func `misses share one call of the handler at both levels`(
+        _ isSame: Bool
+    ) async throws {
+        let outer = Bench()
+        let inner = isSame ? outer : Bench()
+        let gate = Gate()
+        let handler = TestOrigin { _ in
+            await gate.pass()
+            return TestResponse("v")
+        }
+        // What the outer one does not store is remembered there, and its requests do not wait for one another.
+        let private_ = TestOrigin { _ in TestResponse("v", [.cacheControl: "private"]) }
+        _ = try await Self.get(through: outer, inner.cache, private_)
+        let clients = (0..<20).map { _ in Task { try await Self.get(through: outer, inner.cache, handler).text } }
+        try await eventually("they wait or ask") {
+            gate.arrivals >= 1 && inner.cache.passengerCount + gate.arrivals == 20
+        }
+        gate.open()
+        for client in clients { #expect(try await client.value == "v") }
+    }
+
+    @Test func `what a route stores behind its authentication is not for those in front of it`() async throws {
+        let bench = Bench()
+        let secret = TestOrigin { _ in TestResponse("secret") }
+        // A request that bypasses the outer cache fills the inner one under the same key.
+        let route = CachePolicy.fresh(for: .seconds(60)).ignoringCredentials()
+        let known = HTTPRequest.get("/posts", [.authorization: "Bearer x"])
+        _ = try await Self.get(known, through: bench, bench.cache, route, secret)
+        _ = try await Self.get(known, through: bench, bench.cache, route, secret)
+        struct Guarded: Origin {
+            func fetch(_ request: HTTPRequest) async throws -> TestResponse {
+                throw TestFailure("unauthorized", status: .unauthorized)
+            }
+            func forward() async throws -> TestResponse { try await fetch(.get("/")) }
+            func status(of error: any Error) -> HTTPResponse.Status? { (error as? TestFailure)?.status }
+        }
+        await #expect(throws: TestFailure.self) {
+            try await bench.cache.respond(to: .get("/posts"), under: .whatIsPublic, from: Guarded())
+        }
+    }
+
+    @Test(arguments: [true, false], ["handler", "route"]) func `a tag invalidates at both levels`(
+        _ isSame: Bool,
+        _ tag: String
+    ) async throws {
+        let outer = Bench()
+        let inner = isSame ? outer : Bench()
+        let row = Row("old")
+        let handler = TestOrigin { _ in
+            TestResponse(row.text, [.cacheControl: "public, max-age=30", .init("Cache-Tag")!: "handler"])
+        }
+        let first = try await Self.get(through: outer, inner.cache, handler)
+        #expect(!first.head.headerFields.contains(.init("Cache-Tag")!))
+        row.text = "new"
+        // The second time the inner one answers from its store, or the outer one from its own.
+        #expect(try await Self.get(through: outer, inner.cache, handler).text == "old")
+        for cache in [outer.cache, inner.cache] { _ = try? await cache.invalidate(.tag(CacheTag(tag)!)) }
+        #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
+    }
+
+    @Test func `a hit of the inner cache tells the outer one its tags`() async throws {
+        let outer = Bench()
+        let inner = Bench()
+        let row = Row("old")
+        let handler = TestOrigin { _ in
+            TestResponse(row.text, [.cacheControl: "public, max-age=30", .init("Cache-Tag")!: "handler"])
+        }
+        // It is stored by the inner cache alone.
+        _ = try await inner.cache.respond(to: .get("/posts"), under: Self.route, from: handler)
+        _ = try await Self.get(through: outer, inner.cache, handler)
+        row.text = "new"
+        _ = try? await inner.cache.invalidate(.tag("handler"))
+        _ = try? await outer.cache.invalidate(.tag("handler"))
+        #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
+    }
+
+    @Test func `a handler that asks for its own key again and again gets an answer in the end`() async throws {
+        let bench = Bench()
+        struct Endless: Origin {
+            let cache: Cache
+            func fetch(_ request: HTTPRequest) async throws -> TestResponse {
+                try await cache.respond(to: request, under: .fresh(for: .seconds(60)), from: self)
+            }
+            func forward() async throws -> TestResponse { TestResponse("the end") }
+            func status(of error: any Error) -> HTTPResponse.Status? { nil }
+        }
+        let policy = CachePolicy.fresh(for: .seconds(60))
+        let endless = Endless(cache: bench.cache)
+        #expect(try await bench.cache.respond(to: .get("/posts"), under: policy, from: endless).text == "the end")
+    }
+}

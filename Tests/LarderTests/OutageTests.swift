@@ -1,0 +1,183 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// Stale responses while the origin is slow or fails (RFC 5861 §4).
+@Suite(.timeLimit(.minutes(3))) struct OutageTests {
+    private static let policy = CachePolicy.fresh(for: .seconds(10))
+        .stale(ifError: .seconds(600), after: .milliseconds(200))
+
+    /// An origin that answers once, and then stands at a gate and fails.
+    private static func failing(at gate: Gate, _ fields: HTTPFields = [:]) -> TestOrigin {
+        let isUp = Row("yes")
+        return TestOrigin { _ in
+            defer { isUp.text = "no" }
+            guard isUp.text == "no" else { return TestResponse("good", fields) }
+            await gate.pass()
+            throw TestFailure("down", status: .serviceUnavailable)
+        }
+    }
+
+    @Test func `a leader and its waiters get the stale response when the soft timeout is over`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = Self.failing(at: gate)
+        _ = try await bench.get(under: Self.policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        async let leader = bench.get(under: Self.policy, from: origin)
+        await gate.reached()
+        async let waiter = bench.get(under: Self.policy, from: origin)
+        try await eventually("it waits") { bench.cache.passengerCount == 1 && bench.clock.sleeperCount == 3 }
+        bench.clock.advance(by: .milliseconds(100))
+        async let late = bench.get(under: Self.policy, from: origin)
+        try await eventually("both wait") { bench.cache.passengerCount == 2 && bench.clock.sleeperCount == 4 }
+        // It waits no longer than the leader.
+        bench.clock.advance(by: .milliseconds(100))
+        for response in try await [leader, waiter, late] {
+            #expect(try await response.text == "good")
+            #expect(response.cacheStatus.contains("detail=soft-timeout"))
+        }
+        // Who comes now does not wait at all.
+        #expect(try await bench.get(under: Self.policy, from: origin).text == "good")
+        #expect(origin.fetches.count == 2)
+        gate.open()
+        await bench.cache.idle()
+    }
+
+    @Test func `a response that comes after the soft timeout is stored`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let row = Row("old")
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "new" { await gate.pass() }
+            return TestResponse(text)
+        }
+        _ = try await bench.get(under: Self.policy, from: origin)
+        row.text = "new"
+        bench.clock.advance(by: .seconds(15))
+        async let stale = bench.get(under: Self.policy, from: origin)
+        await gate.reached()
+        try await eventually("it is timed") { bench.clock.sleeperCount == 1 }
+        bench.clock.advance(by: .milliseconds(200))
+        #expect(try await stale.text == "old")
+        gate.open()
+        await bench.cache.idle()
+        let hit = try await bench.get(under: Self.policy, from: origin)
+        #expect(try await hit.text == "new")
+        #expect(hit.cacheStatus.contains("; hit"))
+    }
+
+    @Test(arguments: ["must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10", "no-cache"])
+    func `RFC 9111 4.2.4: what forbids stale reuse is waited for, whatever the soft timeout`(
+        _ directives: String
+    ) async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = Self.failing(at: gate, [.cacheControl: directives, .eTag: "\"x\""])
+        var policy = CachePolicy.gateway
+        policy.rules.staleIfError = .seconds(600)
+        policy.rules.allowsStaleBesideSMaxAge = true
+        policy.softTimeout = .milliseconds(200)
+        _ = try await bench.get(under: policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let client = Task { [policy] in try await bench.get(under: policy, from: origin) }
+        await gate.reached()
+        #expect(bench.clock.sleeperCount == 0)
+        gate.open()
+        _ = try? await client.value
+    }
+
+    @Test func `the soft timeout is off by default`() {
+        #expect(CachePolicy.gateway.softTimeout == nil)
+        #expect(CachePolicy.fresh(for: .seconds(1)).stale(ifError: .seconds(60)).softTimeout == nil)
+    }
+
+    @Test(arguments: [true, false]) func `a failing origin is asked after pauses that double to ten seconds`(
+        _ isThrown: Bool
+    ) async throws {
+        let bench = Bench()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            if isUp.text == "yes" { return TestResponse("good") }
+            if isThrown { throw TestFailure("down") }
+            return TestResponse("bad", status: .badGateway)
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        _ = try await bench.get(under: policy, from: origin)
+        isUp.text = "no"
+        bench.clock.advance(by: .seconds(15))
+        var times: [Int] = []
+        for tenth in 0..<600 {
+            let before = origin.fetches.count
+            let stale = try await bench.get(under: policy, from: origin)
+            #expect(try await stale.text == "good")
+            #expect(stale.cacheStatus.contains("detail=stale-if-error"))
+            if origin.fetches.count > before { times.append(tenth) } else { #expect(stale.cacheStatus.contains("hit")) }
+            bench.clock.advance(by: .milliseconds(100))
+        }
+        let pauses = zip(times.dropFirst(), times).map { $0 - $1 }
+        #expect(pauses.prefix(5) == [5, 10, 20, 40, 80])
+        #expect(pauses.dropFirst(5).allSatisfy { $0 == 100 })
+        isUp.text = "yes"
+        bench.clock.advance(by: .seconds(10))
+        #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("stored"))
+    }
+
+    @Test func `without a usable stale response a failing origin is asked each time`() async throws {
+        let bench = Bench()
+        let origin = TestOrigin { _ in throw TestFailure("down") }
+        for _ in 0..<3 {
+            await #expect(throws: TestFailure("down")) { try await bench.get(from: origin) }
+        }
+        #expect(origin.fetches.count == 3)
+    }
+
+    @Test func `what is invalidated during the pause is not served stale`() async throws {
+        let bench = Bench()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            guard isUp.text == "yes" else { throw TestFailure("down") }
+            return TestResponse("good")
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        _ = try await bench.get(under: policy, from: origin)
+        isUp.text = "no"
+        bench.clock.advance(by: .seconds(15))
+        _ = try await bench.get(under: policy, from: origin)
+        _ = try await bench.send(.put, under: policy, to: TestOrigin { _ in TestResponse("done") })
+        await #expect(throws: TestFailure("down")) { try await bench.get(under: policy, from: origin) }
+    }
+
+    @Test func `waiters of a slow origin that fails get the stale response with the leader`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = Self.failing(at: gate)
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        _ = try await bench.get(under: policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let clients = (0..<3).map { _ in Task { try await bench.get(under: policy, from: origin).text } }
+        try await eventually("two wait") { bench.cache.passengerCount == 2 }
+        gate.open()
+        for client in clients { #expect(try await client.value == "good") }
+        #expect(origin.fetches.count == 2)
+    }
+
+    @Test(arguments: ["path", "late tag"])
+    func `what was invalidated while a failing origin hung is not served stale`(_ way: String) async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = Self.failing(at: gate, [.init("Cache-Tag")!: "late"])
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        _ = try await bench.get(under: policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let client = Task { try await bench.get(under: policy, from: origin) }
+        await gate.reached()
+        _ = try? await bench.cache.invalidate(way == "path" ? .path("/posts") : .tag("late"))
+        gate.open()
+        await #expect(throws: TestFailure.self) { try await client.value }
+    }
+}
