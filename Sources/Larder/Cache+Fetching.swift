@@ -101,7 +101,7 @@ extension Cache {
             withAuthorization: inquiry.hasAuthorization,
             at: clock.now
         )
-        // What is not stored is not asked for as a whole: the client's conditions and its range are the origin's to answer.
+        // What is not stored is not asked for as a whole: the client's conditions and its range are for the origin.
         if asking.kept == nil, inquiry.hasRange || inquiry.isConditional, isUncacheable {
             return .response(try await pass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
         }

@@ -7,8 +7,8 @@ public import ServiceLifecycle
 /// A response cache.
 ///
 /// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it
-/// may be, and else the origin is asked: once for all who wait, with the version of the invalidation log read before, so
-/// that what was overtaken by a write is never served to anyone who came after it.
+/// may be, and else the origin is asked: once for all who wait, with the version of the invalidation log read before,
+/// so that what was overtaken by a write is never served to anyone who came after it.
 public final class Cache: Service {
     /// What the cache did since the process began.
     public let statistics: CacheStatistics

@@ -28,8 +28,8 @@ import Testing
         through outer: Bench,
         under policy: CachePolicy = .whatIsPublic,
         _ inner: Cache,
-        _ route: CachePolicy = route,
-        _ handler: TestOrigin
+        _ handler: TestOrigin,
+        route: CachePolicy = route
     ) async throws -> TestResponse {
         let layers = Layers(inner: inner, policy: route, handler: handler, request: request)
         return try await outer.cache.respond(to: request, under: policy, from: layers)
@@ -57,7 +57,7 @@ import Testing
         _ = try await Self.get(through: outer, inner.cache, handler)
         let never = TestOrigin { _ in throw TestFailure("asked") }
         let hit = try await Self.get(through: outer, inner.cache, never)
-        #expect(hit.cacheStatus == "Larder; hit; ttl=30")
+        #expect(hit.cacheStatus.hasSuffix(", Larder; hit; ttl=30"))
     }
 
     @Test(arguments: [true, false]) func `misses share one call of the handler at both levels`(
@@ -87,8 +87,8 @@ import Testing
         // A request that bypasses the outer cache fills the inner one under the same key.
         let route = CachePolicy.fresh(for: .seconds(60)).ignoringCredentials()
         let known = HTTPRequest.get("/posts", [.authorization: "Bearer x"])
-        _ = try await Self.get(known, through: bench, bench.cache, route, secret)
-        _ = try await Self.get(known, through: bench, bench.cache, route, secret)
+        _ = try await Self.get(known, through: bench, bench.cache, secret, route: route)
+        _ = try await Self.get(known, through: bench, bench.cache, secret, route: route)
         struct Guarded: Origin {
             func fetch(_ request: HTTPRequest) async throws -> TestResponse {
                 throw TestFailure("unauthorized", status: .unauthorized)

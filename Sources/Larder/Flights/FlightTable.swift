@@ -233,8 +233,8 @@ extension FlightTable {
 // MARK: - Landing
 
 extension FlightTable {
-    /// Tells the waiters what is known before the flight is over: that they may not have what it brings. The flight goes
-    /// on, and answers nobody.
+    /// Tells the waiters what is known before the flight is over: that they may not have what it brings. The flight
+    /// goes on, and answers nobody.
     mutating func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
         guard let key = flights[id]?.key, queues[key]?.flights.remove(id) != nil else { return [] }
         let told = tell(of: id, key, result, at: now)

@@ -1,0 +1,122 @@
+import HTTPCaching
+import HTTPTypes
+import NIOCore
+
+/// The body of a response that others may have, while it comes in.
+extension Fetch {
+    /// The origin answered what others may have, if its body comes in whole.
+    /// - Parameter notStored: why it is not stored, if it is only for those who wait.
+    func capture(
+        _ reception: Reception,
+        _ lifetimes: Lifetimes,
+        _ notStored: NotStored? = nil,
+        releasing release: @escaping @Sendable (FlightResult) -> Void
+    ) async -> Landing {
+        let response = reception.response
+        // "A server MUST evaluate received request preconditions […] just before it would process the request content"
+        // (RFC 9110 §13.2.1): they are judged by the head that the client is about to get, before the body comes.
+        answerConditions(by: reception)
+        let waitsForWhole = inquiry.hasRange || isJudgedByBody(reception.head)
+        let capture = BodyCapture(
+            length: response.bodyLength,
+            limit: inquiry.policy.bodyLimit.bytes,
+            deadline: reception.at.advanced(by: inquiry.policy.captureTime),
+            clock: cache.clock
+        ) { event, capture in
+            switch event {
+            // A range is cut from the whole, if there will be one.
+            case .begun: if !waitsForWhole { stream(response, from: capture) }
+            case .overflowed(let tooMuch):
+                if notStored == nil {
+                    cache.record(.notStored(inquiry.address.key, tooMuch))
+                    rememberUncacheable()
+                }
+                release(notStored == nil ? .unsharable : .refusedToLeader)
+                // A range is for the origin to answer; without a reader the capture ends.
+                if !inquiry.hasRange { stream(response, from: capture) }
+            }
+        }
+        // Before the first part what is kept can still be served in place of a body that breaks off.
+        if response.bodyLength == nil, kept == nil, !waitsForWhole { stream(response, from: capture) }
+        let landing = await collect(reception, lifetimes, notStored, in: capture)
+        return Landing(result: landing.result) {
+            landing.answerLeader()
+            capture.release()
+        }
+    }
+
+    /// Answers the leader with a 304 if the head says that the client has the response already.
+    private func answerConditions(by reception: Reception) {
+        guard let seat, inquiry.isConditional, !isJudgedByBody(reception.head),
+            let notModified = inquiry.notModified(reception.head, receivedAt: reception.at)
+        else { return }
+        let head = cache.serving.head(
+            notModified,
+            .forwarded(reason, status: reception.head.status.code),
+            policy: inquiry.policy,
+            at: cache.clock.now
+        )
+        seat.give(.success(O.Response(headOnly: head)))
+    }
+
+    /// Whether the client's condition can only be judged by the whole body: the entity tag is yet to be made from it.
+    private func isJudgedByBody(_ head: HTTPResponse) -> Bool {
+        inquiry.policy.makesEntityTags && inquiry.request.headerFields.contains(.ifNoneMatch)
+            && !head.headerFields.contains(.eTag)
+    }
+
+    /// The body comes in.
+    private func collect(
+        _ reception: Reception,
+        _ lifetimes: Lifetimes,
+        _ notStored: NotStored?,
+        in capture: BodyCapture
+    ) async -> Landing {
+        let response = reception.response
+        do {
+            try await FetchContext.$frames.withValue(frames) { try await response.pourBody(into: capture) }
+            capture.fail(BodyError.unfinished)
+        } catch {
+            capture.fail(error)
+            if !capture.isPastLimit, seat?.isServed == false { return await failed(error) }
+        }
+        do {
+            return await store(try capture.whole(), reception, lifetimes, notStored)
+        } catch {
+            if error == .brokenOff {
+                cache.record(.notStored(inquiry.address.key, error))
+                if seat?.isServed == false { return await failed(BodyError.unfinished) }
+                if notStored == nil { noteFailure(status: nil) }
+            } else {
+                if let kept { await cache.store.discard(kept) }
+                // A range of what is too large to be stored.
+                if seat?.isServed == false { return landingAlone(await passed(response, because: error), .unsharable) }
+            }
+            return landingAlone(.failure(BodyError.unfinished), .refusedToLeader)
+        }
+    }
+
+    /// The body came in whole.
+    private func store(
+        _ body: ByteBuffer,
+        _ reception: Reception,
+        _ lifetimes: Lifetimes,
+        _ notStored: NotStored?
+    ) async -> Landing {
+        let tags = tags(in: reception.head.headerFields)
+        let entry = entry(
+            reception.head,
+            reception.directives,
+            body: body,
+            lifetimes: lifetimes,
+            tags: tags,
+            receivedAt: reception.at
+        )
+        if let notStored {
+            let verdict = await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags))
+            return landing(of: entry, .fetched(status: reception.head.status.code, notStored), verdict, by: reception)
+        }
+        let (verdict, failure) = await keep(entry)
+        return landing(of: entry, .fetched(status: reception.head.status.code, failure), verdict, by: reception)
+    }
+}

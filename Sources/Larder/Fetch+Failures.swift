@@ -1,0 +1,143 @@
+import HTTPCaching
+import HTTPTypes
+
+/// What becomes of a fetch whose origin fails, or answers what is not stored.
+extension Fetch {
+    /// The origin threw.
+    func failed(_ error: any Error) async -> Landing {
+        let now = cache.clock.now
+        let status = origin.status(of: error)
+        // An error that stands for a status below 500 is the handler's answer, and no failure. It belongs to the
+        // request that caused it.
+        if let status, status.kind != .serverError {
+            await discardKept(replacedBy: status)
+            return landingAlone(.failure(error), .refusedToLeader)
+        }
+        noteFailure(status: status?.code)
+        if let landing = await serveKept(after: status?.code) { return landing }
+        let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
+        let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
+        let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
+        return Landing(result: .shared(arrival)) { [seat] in seat?.give(.failure(failure)) }
+    }
+
+    /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
+    /// response" (RFC 9111 §5.2.2.2).
+    private func mustAnswerDisconnected(_ status: HTTPResponse.Status?) -> Bool {
+        inquiry.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
+    }
+
+    /// Remembers the failure, so that the origin is not asked again at once while there is something to serve.
+    func noteFailure(status: Int?) {
+        cache.memory.failed(asking.leveledKey, status: status, at: cache.clock.now)
+        if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
+    }
+
+    /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil if it may not.
+    func serveKept(after status: Int?) async -> Landing? {
+        let now = cache.clock.now
+        guard let kept, kept.mayBeServed(to: inquiry, afterFailure: status, at: now) else { return nil }
+        // What was invalidated meanwhile is never served stale.
+        let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
+        guard verdict.isAlive else { return nil }
+        return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
+    }
+
+    /// Removes what the origin has replaced by a response that is not stored: it must not come back when the origin
+    /// fails.
+    ///
+    /// A client error that is due to the request says nothing of what others get. And while what is kept is fresh, no
+    /// client error takes it from the others: the client asked past it by its own directives.
+    func discardKept(replacedBy status: HTTPResponse.Status) async {
+        guard let kept else { return }
+        if status.kind == .clientError {
+            guard !status.isDueToRequest, kept.lifetimes.freshUntil <= cache.clock.now else { return }
+        }
+        await cache.store.discard(kept)
+    }
+}
+
+extension HTTPResponse.Status {
+    /// Whether another request for the same target may well get another status: a client error, but for those that
+    /// speak of the resource (404, 405, 410, 451).
+    var isDueToRequest: Bool {
+        kind == .clientError && ![404, 405, 410, 451].contains(code)
+    }
+}
+
+// MARK: - What is not stored
+
+extension Fetch {
+    /// The origin answered what is not stored. An error of the server is shared all the same with those who wait for
+    /// it, as a thrown one is, unless it says otherwise.
+    func refuse(
+        _ reception: Reception,
+        because notStored: NotStored,
+        releasing release: @escaping @Sendable (FlightResult) -> Void
+    ) async -> Landing {
+        guard isSharableFailure(reception), reception.response.bodyLength ?? 0 <= inquiry.policy.bodyLimit.bytes else {
+            return await pass(reception, because: notStored, releasing: release)
+        }
+        cache.record(.notStored(inquiry.address.key, notStored))
+        return await capture(reception, Lifetimes(expiredAt: reception.at), notStored, releasing: release)
+    }
+
+    /// Whether a response is an error of the server that would be stored if it had a lifetime.
+    private func isSharableFailure(_ reception: Reception) -> Bool {
+        guard reception.head.status.kind == .serverError else { return false }
+        var rules = inquiry.policy.rules
+        rules.storableStatuses = .everyFinal
+        rules.requiresExplicitPermission = false
+        switch storability(of: reception.head, reception.directives, at: reception, by: rules) {
+        case .store(let lifetimes): return !lifetimes.alwaysRevalidate
+        case .refuse(let refusal): return refusal == .noFreshness
+        }
+    }
+
+    /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.
+    func pass(
+        _ reception: Reception,
+        because notStored: NotStored,
+        releasing release: @Sendable (FlightResult) -> Void
+    ) async -> Landing {
+        let head = reception.head
+        cache.record(.notStored(inquiry.address.key, notStored))
+        if notStored == .refused(.authorization) {
+            cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
+        }
+        var result = FlightResult.refusedToLeader
+        if head.status.kind != .serverError, !notStored.isDueToRequest {
+            await discardKept(replacedBy: head.status)
+            if notStored.isLasting, !head.status.isDueToRequest {
+                rememberUncacheable()
+                result = .unsharable
+            }
+        }
+        release(result)
+        return landingAlone(await passed(reception.response, because: notStored), result)
+    }
+
+    func rememberUncacheable() {
+        cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
+    }
+
+    /// The leader has the origin's response as it would be without the cache: whole as it came, a 304 if the client has
+    /// it already, and the origin's own answer to a range.
+    func passed(_ response: O.Response, because notStored: NotStored) async -> Result<O.Response, any Error> {
+        guard seat?.isServed == false else { return .success(response) }
+        var response = response
+        if let notModified = inquiry.notModified(response.head, receivedAt: cache.clock.now) {
+            response = O.Response(headOnly: notModified)
+        } else if inquiry.hasRange, response.head.status == .ok {
+            do { response = try await origin.forward() } catch { return .failure(error) }
+        }
+        response.head = cache.serving.head(
+            response.head,
+            .forwarded(reason, status: response.head.status.code),
+            detail: notStored.detail,
+            policy: inquiry.policy,
+            at: cache.clock.now
+        )
+        return .success(inquiry.isHead ? O.Response(headOnly: response.head) : response)
+    }
+}
