@@ -71,8 +71,8 @@ import Testing
             return TestResponse("v")
         }
         // What the outer one does not store is remembered there, and its requests do not wait for one another.
-        let private_ = TestOrigin { _ in TestResponse("v", [.cacheControl: "private"]) }
-        _ = try await Self.get(through: outer, inner.cache, private_)
+        let personal = TestOrigin { _ in TestResponse("v", [.cacheControl: "private"]) }
+        _ = try await Self.get(through: outer, inner.cache, personal)
         let clients = (0..<20).map { _ in Task { try await Self.get(through: outer, inner.cache, handler).text } }
         try await eventually("they wait or ask") {
             gate.arrivals >= 1 && inner.cache.passengerCount + gate.arrivals == 20
