@@ -55,30 +55,50 @@ extension Fetch {
             receivedAt: reception.at
         )
         let head = HTTPResponse(status: kept.head.status, headerFields: fields)
-        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : kept.tags
+        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : ResponseTags(kept.tags)
         let directives = directives(of: head)
         func entry(_ lifetimes: Lifetimes) -> CacheEntry {
-            self.entry(head, directives, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+            self.entry(
+                head,
+                directives,
+                body: kept.body,
+                lifetimes: lifetimes,
+                tags: tags.tags,
+                receivedAt: reception.at
+            )
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
+            if let obstacle = tags.obstacle(limit: inquiry.policy.tagLimit) {
+                return await withdraw(kept, entry(Lifetimes(expiredAt: reception.at)), obstacle, status, release)
+            }
             if !lifetimes.mayAnswerOthers { release() }
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
             let source = Arrival.Source.validated(status: status, notStored)
             return landing(of: entry, source, verdict, answeredAt: reception.at)
         case .refuse(let refusal):
-            // The update forbids what the response allowed: this request still has its answer, and nobody after it.
-            let notStored = NotStored.refused(refusal)
-            cache.record(.notStored(inquiry.address.key, notStored))
-            if notStored.isLasting {
-                cache.remember(refused: inquiry.address.key)
-                await cache.store.discard(kept)
-            }
-            release()
-            let source = Arrival.Source.validated(status: status, notStored)
-            return landingAlone(.success(answer(from: entry(Lifetimes(expiredAt: reception.at)), source)), source.kind)
+            let answer = entry(Lifetimes(expiredAt: reception.at))
+            return await withdraw(kept, answer, .refused(refusal), status, release)
         }
+    }
+
+    /// The update forbids what the response allowed: this request still has its answer, and nobody after it.
+    private func withdraw(
+        _ kept: CacheEntry,
+        _ updated: CacheEntry,
+        _ notStored: NotStored,
+        _ status: Int,
+        _ release: @Sendable () -> Void
+    ) async -> Landing {
+        cache.record(.notStored(inquiry.address.key, notStored))
+        if notStored.isLasting {
+            cache.remember(refused: inquiry.address.key)
+            await cache.store.discard(kept)
+        }
+        release()
+        let source = Arrival.Source.validated(status: status, notStored)
+        return landingAlone(.success(answer(from: updated, source)), source.kind)
     }
 }
 

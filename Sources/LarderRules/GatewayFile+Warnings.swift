@@ -41,7 +41,7 @@ extension GatewayFile {
 
     private static let cachingKeys: [RouteRule.Key] = [
         .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags, .bodyLimit,
-        .wait, .targetedFields, .allowSetCookie,
+        .tagLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
     /// Servers that no request goes to.

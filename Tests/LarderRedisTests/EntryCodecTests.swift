@@ -21,7 +21,7 @@ import Testing
     static let examples = [
         Example("typical", .example),
         Example("no fields and no body", .example(fields: [:], body: ByteBuffer())),
-        Example("64 tags", .example(tags: (0..<64).compactMap { CacheTag("tag-\($0)") })),
+        Example("1,000 tags", .example(tags: (0..<1_000).map { CacheTag("tag-\($0)") })),
         Example("a body of 1 MiB", .example(body: ByteBuffer(repeating: 0xA5, count: 1 << 20))),
         Example("a value that is not ASCII", .example(fields: [.contentLanguage: "caf\u{E9} cafe\u{301} \u{1F370}"])),
         Example(
