@@ -250,8 +250,8 @@ extension RedisStore {
         }
     }
 
-    /// Reads the ledger for any number of members, in one round trip. Something is alive if it is by every reading: each
-    /// one has the floor as it stood when its members were read.
+    /// Reads the ledger for any number of members, in one round trip. Something is alive if it is by every reading:
+    /// each one has the floor as it stood when its members were read.
     /// - Returns: one reading at least; nil if Redis does not say.
     private func readings(of members: [String]) async -> [LedgerReading]? {
         let parts = LedgerReading.parts(members)

@@ -89,6 +89,16 @@ import Testing
         #expect(Explanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
     }
 
+    @Test func `a tag that is not accepted is in the way`() throws {
+        var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
+            now: start
+        )
+        #expect(Explanation(exchange).headline == "Not stored: tag-not-accepted")
+        #expect(Explanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
+        exchange.response.headerFields[HTTPField.Name("Cache-Tag")!] = "a, new arrivals"
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+    }
+
     @Test func `what a policy withholds and forces is said`() throws {
         var policy = CachePolicy.gateway
         policy.rules.forcedLifetime = .seconds(30)

@@ -86,8 +86,10 @@ import Testing
     @Test(arguments: [1_000, 9_000]) func `a response with many tags is stored, found and killed by any of them`(
         _ count: Int
     ) async throws {
+        var limits = StoreLimits()
+        limits.entryLimit = .mebibytes(4)
         try await RedisProcess.run { redis in
-            try await withStores(2, on: redis) { stores in
+            try await withStores(2, on: redis, limits) { stores in
                 let caches = stores.map { Cache(store: $0) }
                 let policy = CachePolicy.fresh(for: .seconds(60)).limitingTags(to: count)
                 let origin = TestOrigin { _ in

@@ -10,9 +10,10 @@
 /// "user-\(id)" as CacheTag
 /// ```
 ///
-/// The initialisers that take text take any text. One that is empty, or longer than ``maximumLength``, becomes its head,
-/// `#sha256=` and its SHA-256, which is a tag like any other: the same text names the same tag when a response is
-/// tagged and when it is invalidated. A response field, a URL or a configuration file must name a tag within the limit.
+/// The initialisers that take text take any text. One that is empty, or longer than ``maximumLength``, becomes its
+/// head, `#sha256=` and its SHA-256, which is a tag like any other: the same text names the same tag when a response
+/// is tagged and when it is invalidated. A response field, a URL or a configuration file must name a tag within the
+/// limit.
 public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
     /// The longest tag in bytes of UTF-8, before it is percent-encoded.
     public static let maximumLength = 256

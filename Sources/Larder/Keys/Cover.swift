@@ -13,7 +13,8 @@ public enum Cover: Hashable, Sendable {
 }
 
 extension Cover {
-    /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of it.
+    /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of
+    /// it.
     package static func paths(_ text: String) -> [Cover] {
         switch PathReadings(target: text) {
         case .paths(let paths): paths.map(Cover.path)

@@ -1,8 +1,8 @@
 /// The paths that servers may take the path of one target for.
 ///
 /// A response is invalidated by its path, and the cache does not know how the server behind it reads a path. Most paths
-/// have one reading. `/api/./posts` has two: a router that only splits at slashes sees three segments, one that resolves
-/// dot segments (RFC 3986 §6.2.2.3) sees `/api/posts`. So a write invalidates every reading of its target, and a
+/// have one reading. `/api/./posts` has two: a router that only splits at slashes sees three segments, one that
+/// resolves dot segments (RFC 3986 §6.2.2.3) sees `/api/posts`. So a write invalidates every reading of its target, and a
 /// response belongs to every reading of the target that it was stored for: whatever the server does, two targets that
 /// it takes for one resource have a reading in common.
 ///
