@@ -31,7 +31,9 @@ public enum Invalidation {
         var targets = [base.target]
         for name in [HTTPField.Name.location, .contentLocation] {
             let values = response.headerFields[values: name]
-            guard values.count == 1, let target = base.targetOnSameOrigin(values[0]), !targets.contains(target)
+            // Texts are compared by bytes: two spellings of one letter are two targets.
+            guard values.count == 1, let target = base.targetOnSameOrigin(values[0]),
+                !targets.contains(where: { $0.utf8.elementsEqual(target.utf8) })
             else { continue }
             targets.append(target)
         }

@@ -63,7 +63,7 @@ public enum PassReason: String, Sendable, CaseIterable {
     case authorization
     /// `If-Match` or `If-Unmodified-Since`: only the origin can judge them.
     case precondition
-    /// The target is none that a key can be made of.
+    /// The target is none that a key can be made of, or has more readings than a response can be invalidated by.
     case target
     /// The request was made by a fetch for the same key.
     case nested

@@ -59,7 +59,7 @@ extension Cache {
         let request = policy.withholding(from: request)
         guard let result = policy.keys.key(of: request, user: nil), let target = request.path else { return false }
         let wasKept = try await remove(result.key)
-        if !policy.keys.fields.isEmpty { try await invalidate(policy.keys.cover(of: target, for: request)) }
+        if !policy.keys.fields.isEmpty { try await invalidate(policy.keys.covers(of: target, for: request)) }
         return wasKept
     }
 }

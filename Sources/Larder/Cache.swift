@@ -204,7 +204,7 @@ extension Cache {
         let targets = Invalidation.targets(request: request, response: response.head)
         if !targets.isEmpty {
             // The write is done, whatever becomes of the invalidation: its answer is the handler's.
-            try? await invalidate(targets.map { policy.keys.cover(of: $0, for: request) } + policy.invalidated)
+            try? await invalidate(targets.flatMap { policy.keys.covers(of: $0, for: request) } + policy.invalidated)
         }
         let outcome = CacheStatus.Outcome.forwarded(.method, status: response.head.status.code)
         response.head = serving.head(response.head, outcome, policy: policy, at: clock.now)

@@ -80,9 +80,6 @@ public final class CacheEntry: Sendable {
 }
 
 extension CacheEntry {
-    /// The most tags that a handler can give one response.
-    public static let tagLimit = 64
-
     /// What an entry takes beyond its text and body: the object, its arrays, and its places in a store's tables.
     /// Measured against the allocator by a test of the memory store; it is rounded up, never down.
     static let overhead = 768

@@ -70,6 +70,8 @@ public struct CachePolicy: Sendable {
     public var invalidated: [Cover]
     /// The largest body kept, in bytes.
     public var bodyLimit: ByteCount
+    /// The most tags that a response may name for itself, 1,000 by default. A response with more is not stored.
+    public var tagLimit: Int
     /// How long a body may take to come in and still be kept.
     public var captureTime: Duration
     /// How long a request waits for the answer that another one fetches, before it asks for its own.
@@ -128,6 +130,7 @@ public struct CachePolicy: Sendable {
         self.tags = []
         self.invalidated = []
         self.bodyLimit = .mebibytes(1)
+        self.tagLimit = 1_000
         self.captureTime = .seconds(30)
         self.patience = .seconds(5)
         self.softTimeout = nil
@@ -225,6 +228,11 @@ extension CachePolicy {
     /// Keeps bodies up to this size; larger ones pass through. The store has a limit of its own (`entryLimit`).
     public func limitingBodies(to limit: ByteCount) -> CachePolicy {
         with { $0.bodyLimit = limit }
+    }
+
+    /// Stores responses that name up to this many tags for themselves; one with more is not stored.
+    public func limitingTags(to limit: Int) -> CachePolicy {
+        with { $0.tagLimit = limit }
     }
 
     /// Lets requests wait this long for the answer that another one fetches, before they ask for their own.

@@ -103,7 +103,7 @@ extension Fetch {
         _ lifetimes: Lifetimes,
         _ notStored: NotStored?
     ) async -> Landing {
-        let tags = tags(in: reception.head.headerFields)
+        let tags = tags(in: reception.head.headerFields).tags
         let entry = entry(
             reception.head,
             reception.directives,

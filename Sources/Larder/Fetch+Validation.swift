@@ -46,7 +46,6 @@ extension Fetch {
         releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let rules = inquiry.policy.rules
-        let status = reception.head.status.code
         let update = reception.head.headerFields
         let fields = Revalidation.updatedFields(
             of: kept.head.headerFields,
@@ -55,33 +54,52 @@ extension Fetch {
             receivedAt: reception.at
         )
         let head = HTTPResponse(status: kept.head.status, headerFields: fields)
-        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : kept.tags
+        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : ResponseTags(kept.tags)
         let directives = directives(of: head)
         func entry(_ lifetimes: Lifetimes) -> CacheEntry {
-            self.entry(head, directives, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+            self.entry(
+                head,
+                directives,
+                body: kept.body,
+                lifetimes: lifetimes,
+                tags: tags.tags,
+                receivedAt: reception.at
+            )
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
+            if let obstacle = tags.obstacle(limit: inquiry.policy.tagLimit) {
+                return await withdraw(kept, entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
+            }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
-            let source = Arrival.Source.validated(status: status, notStored)
+            let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
             return landing(of: entry, source, verdict, by: reception)
         case .refuse(let refusal):
-            // The update forbids what the response allowed: this request still has its answer, and nobody after it.
-            let notStored = NotStored.refused(refusal)
-            cache.record(.notStored(inquiry.address.key, notStored))
-            let result: FlightResult = notStored.isDueToRequest ? .refusedToLeader : .unsharable
-            if !notStored.isDueToRequest {
-                cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
-                await cache.store.discard(kept)
-            }
-            release(result)
-            let source = Arrival.Source.validated(status: status, notStored)
-            let expired = entry(Lifetimes(expiredAt: reception.at))
-            let answer = answer(from: expired, source, received: update)
-            return landingAlone(.success(answer), result, source.kind)
+            let answer = entry(Lifetimes(expiredAt: reception.at))
+            return await withdraw(kept, answer, .refused(refusal), by: reception, release)
         }
+    }
+
+    /// The update forbids what the response allowed: this request still has its answer, and nobody after it.
+    private func withdraw(
+        _ kept: CacheEntry,
+        _ updated: CacheEntry,
+        _ notStored: NotStored,
+        by reception: Reception,
+        _ release: @Sendable (FlightResult) -> Void
+    ) async -> Landing {
+        cache.record(.notStored(inquiry.address.key, notStored))
+        if !notStored.isDueToRequest {
+            rememberUncacheable()
+            await cache.store.discard(kept)
+        }
+        let result: FlightResult = notStored.isDueToRequest ? .refusedToLeader : .unsharable
+        release(result)
+        let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
+        let answer = answer(from: updated, source, received: reception.head.headerFields)
+        return landingAlone(.success(answer), result, source.kind)
     }
 }
 

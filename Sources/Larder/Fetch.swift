@@ -54,6 +54,9 @@ struct Fetch<O: Origin>: Sendable {
         case .store where reception.response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(reception, because: .tooLarge, releasing: release)
         case .store(let lifetimes):
+            if let obstacle = tags(in: reception.head.headerFields).obstacle(limit: inquiry.policy.tagLimit) {
+                return await pass(reception, because: obstacle, releasing: release)
+            }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
             return await capture(reception, lifetimes, releasing: release)
         }
@@ -209,8 +212,8 @@ extension Fetch {
     }
 
     /// The tags that the origin gives a response.
-    func tags(in fields: HTTPFields) -> [CacheTag] {
-        SurrogateKeys.tags(in: fields, named: inquiry.policy.rules.tagFields).compactMap { CacheTag($0) }
+    func tags(in fields: HTTPFields) -> ResponseTags {
+        ResponseTags(fields, named: inquiry.policy.rules.tagFields)
     }
 
     /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
@@ -218,9 +221,9 @@ extension Fetch {
         let key = entry.address.key
         let verdict: Verdict
         let notStored: NotStored?
-        if entry.tags.count > CacheEntry.tagLimit || entry.cost > cache.store.entryLimit.bytes {
+        if entry.cost > cache.store.entryLimit.bytes {
             verdict = await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags))
-            notStored = entry.tags.count > CacheEntry.tagLimit ? .tooManyTags : .tooLarge
+            notStored = .tooLarge
         } else {
             verdict = await cache.store.save(entry, at: cache.clock.now)
             notStored = verdict.isAlive ? nil : verdict.isKnown ? .overtaken : .unavailable

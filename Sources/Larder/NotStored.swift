@@ -8,6 +8,8 @@ public enum NotStored: Error, Hashable, Sendable {
     case tooLarge
     /// The handler gave it more tags than an entry can have.
     case tooManyTags
+    /// The handler named a tag that is too long or not UTF-8, by which the response could never be invalidated.
+    case tagNotAccepted
     /// The body was still coming in when the time for capturing it was over: a stream without an end.
     case tooSlow
     /// The body broke off, or was not of the length its head declared.
@@ -23,6 +25,7 @@ public enum NotStored: Error, Hashable, Sendable {
         case .refused(let refusal): refusal.detail
         case .tooLarge: "too-large"
         case .tooManyTags: "too-many-tags"
+        case .tagNotAccepted: "tag-not-accepted"
         case .tooSlow: "too-slow"
         case .brokenOff: "broken-off"
         case .overtaken: "overtaken"
@@ -35,7 +38,7 @@ public enum NotStored: Error, Hashable, Sendable {
     var isLasting: Bool {
         switch self {
         case .refused(let refusal): refusal.isLasting
-        case .tooLarge, .tooManyTags, .tooSlow: true
+        case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
         case .brokenOff, .overtaken, .unavailable: false
         }
     }

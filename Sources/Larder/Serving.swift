@@ -42,7 +42,9 @@ struct Serving: Sendable {
         if age > 0 || outcome.isReuse {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
-        if !FetchContext.frames.isEmpty { Self.handOn(entry.address.tags + entry.tags, in: &head.headerFields) }
+        if !FetchContext.frames.isEmpty {
+            Self.handOn((entry.address.tags + entry.tags).map(\.description), in: &head.headerFields)
+        }
         let ttl = entry.lifetimes.ttl(at: now)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
             head.headerFields.append(hits[ttl])
@@ -71,18 +73,19 @@ struct Serving: Sendable {
         if FetchContext.frames.isEmpty {
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
         } else {
-            let tags = SurrogateKeys.tags(in: head.headerFields, named: policy.rules.tagFields)
+            let tags = ResponseTags(head.headerFields, named: policy.rules.tagFields)
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
-            Self.handOn(policy.tags + tags.compactMap { CacheTag($0) }, in: &head.headerFields)
+            let texts = (policy.tags + tags.tags).map(\.description) + tags.rejected
+            Self.handOn(texts, in: &head.headerFields)
         }
         status(outcome, detail: detail).append(to: &head.headerFields)
         return head
     }
 
     /// Tells the cache around this one by which tags a response can be invalidated: its response is made from it.
-    private static func handOn(_ tags: [CacheTag], in fields: inout HTTPFields) {
+    private static func handOn(_ tags: [String], in fields: inout HTTPFields) {
         guard !tags.isEmpty, let name = FetchContext.frames.last?.tagFields.first else { return }
-        for tag in tags { fields.append(HTTPField(name: name, value: tag.description)) }
+        for tag in tags { fields.append(HTTPField(name: name, value: tag)) }
     }
 
     /// The head of a response for the client whose request was forwarded: "[…] the qualified form of the no-cache

@@ -103,9 +103,9 @@ public struct Explanation: Sendable {
         }
         let search = ObstacleSearch(exchange, rules: policy.rules)
         obstacles += search.refusals.map { Obstacle($0, exchange, policy.rules) }
-        let tags = SurrogateKeys.tags(in: exchange.response.headerFields, named: policy.rules.tagFields)
-        if tags.compactMap({ CacheTag($0) }).count > CacheEntry.tagLimit {
-            obstacles.append(Obstacle(.tooManyTags, exchange, policy))
+        let tags = ResponseTags(exchange.response.headerFields, named: policy.rules.tagFields)
+        if let obstacle = tags.obstacle(limit: policy.tagLimit) {
+            obstacles.append(Obstacle(obstacle, exchange, policy))
         }
         if let length = exchange.bodyLength, length > policy.bodyLimit.bytes {
             obstacles.append(Obstacle(.tooLarge, exchange, policy))

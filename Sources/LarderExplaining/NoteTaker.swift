@@ -270,15 +270,20 @@ extension NoteTaker {
     }
 
     private var tagTexts: [String] {
-        let tags = SurrogateKeys.tags(in: fields, named: rules.tagFields)
+        let named = ResponseTags(fields, named: rules.tagFields)
         let given =
             policy.tags.isEmpty || lifetimes == nil
             ? [] : ["By the policy it can be invalidated by \(policy.tags.map { quoted($0.description) }.listed)."]
-        guard !tags.isEmpty else { return given }
-        let (kept, dropped) = (tags.filter { CacheTag($0) != nil }, tags.filter { CacheTag($0) == nil })
+        guard !named.tags.isEmpty || !named.rejected.isEmpty else { return given }
         var texts = given
-        if !kept.isEmpty { texts.append("Can be invalidated by \(kept.map(quoted).listed).") }
-        if !dropped.isEmpty { texts.append("Too long, or no tags: \(dropped.map(quoted).listed).") }
+        if !named.tags.isEmpty {
+            texts.append("Can be invalidated by \(named.tags.map { quoted($0.description) }.listed).")
+        }
+        if !named.rejected.isEmpty {
+            texts.append(
+                "Longer than \(CacheTag.maximumLength) bytes, or not UTF-8: \(named.rejected.map(quoted).listed)."
+            )
+        }
         let others = rules.tagFields.filter(fields.contains).map(\.rawName)
         return texts + ["\(others.listed) \(others.count == 1 ? "is" : "are") not sent to clients."]
     }

@@ -24,8 +24,14 @@ extension Obstacle {
             )
         case .tooManyTags:
             (
-                "The response has more than \(CacheEntry.tagLimit) tags.",
-                "Send fewer tags, each for more of the responses."
+                "The response has more than \(policy.tagLimit) tags.",
+                "Send fewer tags, each for more of the responses, or raise the limit for tags."
+            )
+        case .tagNotAccepted:
+            (
+                "The response has a tag of more than \(CacheTag.maximumLength) bytes, or one that is not UTF-8, by which "
+                    + "it could not be invalidated.",
+                "Send \(CacheTag.expectation)."
             )
         case .tooSlow:
             (
@@ -86,8 +92,9 @@ extension Obstacle {
             )
         case .target:
             (
-                "The target is no path that a key can be made of.",
-                "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\"."
+                "The target is no path that a key can be made of, or one that servers may read in many ways.",
+                "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\", and without "
+                    + "dot segments among encoded slashes, backslashes or \";\"."
             )
         case .nested:
             ("The request was made by a fetch for the same key, which must not wait for itself.", "Nothing.")

@@ -37,7 +37,7 @@ import NIOCore
 /// 1.5 µs at most.
 enum EntryCodec {
     /// Goes up with every change of the layout.
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
 
     private static let magic: UInt32 = 0x4C52_4452
     private static let lengthOffset = 5

@@ -69,7 +69,11 @@ extension EntryReader {
     mutating func tags() throws(EntryCodec.Defect) -> [CacheTag] {
         var tags: [CacheTag] = []
         for _ in 0..<(try count(ofAtLeast: 5)) {
-            guard let tag = CacheTag(try text()) else { throw .malformed }
+            let text = try text()
+            // A tag has one spelling.
+            guard let tag = CacheTag(percentEncoded: text), tag.description.utf8.elementsEqual(text.utf8) else {
+                throw .malformed
+            }
             tags.append(tag)
         }
         return tags

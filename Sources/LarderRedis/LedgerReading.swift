@@ -15,6 +15,17 @@ struct LedgerReading {
         RedisCommand("ZMSCORE", ([ledger] + standing + members).map { .text($0) })
     }
 
+    /// The most members that one command asks for: a reply has a limit of elements (`RESPLimits`).
+    static let memberLimit = 4_096
+
+    /// Members in parts that one command can ask for each; one part at least.
+    static func parts(_ members: [String]) -> [[String]] {
+        guard members.count > memberLimit else { return [members] }
+        return stride(from: 0, to: members.count, by: memberLimit).map { first in
+            Array(members[first..<min(first + memberLimit, members.count)])
+        }
+    }
+
     private static let standing = ["~epoch1", "~epoch2", "~n", "!floor"]
 
     /// What the command, or a script that replies alike, said; nil where there is no ledger.

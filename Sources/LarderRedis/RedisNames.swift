@@ -39,7 +39,8 @@ extension Cover {
         switch self {
         case .key(let key): "k" + key.description
         case .path(let path): "p" + path.description
-        case .prefix(let path): "d" + path.description
+        // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
+        case .prefix(let path): "d" + path.asPrefix.description
         case .tag(let tag): "t" + tag.description
         case .everything: "*"
         }
@@ -62,7 +63,11 @@ struct VariantName: Hashable, Sendable {
         field = rule + Self.digest(entry.selectingFields.text)
     }
 
+    /// Half of a SHA-256: clients choose what is hashed, and must not find another request whose variant has this name.
     private static func digest(_ text: String) -> String {
-        SHA256.hash(data: Array(text.utf8)).prefix(8).hexadecimal
+        SHA256.hash(data: Array(text.utf8)).prefix(digestLength).hexadecimal
     }
+
+    /// The bytes of a digest.
+    static let digestLength = 16
 }

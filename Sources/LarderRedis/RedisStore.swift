@@ -243,13 +243,26 @@ extension RedisStore {
         guesses.withLockedValue { $0.remember(tags.subtracting(known).sorted(), for: key) }
         let missing = Array(tags.subtracting(asked))
         guard !missing.isEmpty else { return young.filter { reading.isAlive($0.birth, Self.members(of: $0)) } }
-        guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, missing)])?.first,
-            let late = await tender.reading(reply, of: missing)
-        else { return nil }
+        guard let late = await readings(of: missing) else { return nil }
         return young.filter { entry in
             let members = Self.members(of: entry)
-            return reading.isAlive(entry.birth, members) && late.isAlive(entry.birth, members)
+            return ([reading] + late).allSatisfy { $0.isAlive(entry.birth, members) }
         }
+    }
+
+    /// Reads the ledger for any number of members, in one round trip. Something is alive if it is by every reading:
+    /// each one has the floor as it stood when its members were read.
+    /// - Returns: one reading at least; nil if Redis does not say.
+    private func readings(of members: [String]) async -> [LedgerReading]? {
+        let parts = LedgerReading.parts(members)
+        let replies = await failsafe.ask(parts.map { LedgerReading.command(names.ledger, $0) })
+        guard let replies, replies.count == parts.count else { return nil }
+        var readings: [LedgerReading] = []
+        for (reply, part) in zip(replies, parts) {
+            guard let reading = await tender.reading(reply, of: part) else { return nil }
+            readings.append(reading)
+        }
+        return readings
     }
 
     /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
@@ -282,10 +295,9 @@ extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
         guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknown }
         let members = covers.map(\.member)
-        guard let reply = await failsafe.ask([LedgerReading.command(names.ledger, members)])?.first,
-            let reading = await tender.reading(reply, of: members)
-        else { return tender.unknown }
-        return Verdict(isAlive: reading.isAlive(birth, members), said: reading.birth)
+        guard let readings = await readings(of: members), let first = readings.first else { return tender.unknown }
+        // What is alive by the later readings was alive at the first one.
+        return Verdict(isAlive: readings.allSatisfy { $0.isAlive(birth, members) }, said: first.birth)
     }
 
     public func invalidate(_ covers: [Cover]) async throws {
@@ -307,10 +319,10 @@ extension RedisStore {
         guard !kept.isEmpty else { return false }
         let covers = kept.map { $0.address.covers(with: $0.tags).map(\.member) }
         let asked = Array(Set(covers.joined()))
-        guard let ledger = await failsafe.ask([LedgerReading.command(names.ledger, asked)])?.first,
-            let reading = await tender.reading(ledger, of: asked)
-        else { return nil }
-        return zip(kept, covers).contains { reading.isAlive($0.birth, $1) }
+        guard let readings = await readings(of: asked) else { return nil }
+        return zip(kept, covers).contains { entry, members in
+            readings.allSatisfy { $0.isAlive(entry.birth, members) }
+        }
     }
 }
 

@@ -87,12 +87,16 @@ enum Scripts {
         "#!lua\n" + clear + """
             local entry, index, ledger = KEYS[1], KEYS[2], KEYS[3]
             local value, field, rule, ttl, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-            local asked = {'~epoch1', '~epoch2', '~n', '!floor'}
-            for i = 9, #ARGV do asked[#asked + 1] = ARGV[i] end
-            local s = redis.call('ZMSCORE', ledger, unpack(asked))
+            local s = redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor')
             local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
-            for i = 4, #asked do
-              if s[i] and tonumber(ARGV[8]) < tonumber(s[i]) then isAlive = false end
+            local function compare(stamp)
+              if stamp and tonumber(ARGV[8]) < tonumber(stamp) then isAlive = false end
+            end
+            compare(s[4])
+            -- Lua takes some thousand values from one `unpack`.
+            for first = 9, #ARGV, 1000 do
+              local last = math.min(first + 999, #ARGV)
+              for _, stamp in ipairs(redis.call('ZMSCORE', ledger, unpack(ARGV, first, last))) do compare(stamp) end
             end
             local reply = {isAlive and 1 or 0, s[1], s[2], s[3], s[4]}
             if not isAlive then return reply end

@@ -8,9 +8,19 @@ import Larder
 struct TagMemo {
     private var tags: [CacheKey: [String]] = [:]
     private var order: Deque<CacheKey> = []
+    /// The tags remembered for all keys together.
+    private(set) var tagCount = 0
+    /// The most keys.
     let limit: Int
+    /// The most tags of all keys together.
+    let tagLimit: Int
+    /// The most tags that are guessed for one key, so that one command can ask for them.
+    static let tagsPerKey = 2_048
 
-    init(limit: Int = 10_000) { self.limit = limit }
+    init(limit: Int = 10_000, tagLimit: Int = 200_000) {
+        self.limit = limit
+        self.tagLimit = tagLimit
+    }
 
     var count: Int { tags.count }
 
@@ -18,20 +28,29 @@ struct TagMemo {
 
     /// The response under a key has these tags.
     mutating func remember(_ found: [String], for key: CacheKey) {
-        guard let known = tags[key] else {
+        let found = found.count > Self.tagsPerKey ? Array(found.prefix(Self.tagsPerKey)) : found
+        if let known = tags[key] {
+            guard known != found else { return }
+            tagCount -= known.count
+        } else {
             // Most handlers give none.
             guard !found.isEmpty else { return }
-            tags[key] = found
             order.append(key)
-            if order.count > limit, let oldest = order.popFirst() { tags[oldest] = nil }
-            return
         }
-        if known != found { tags[key] = found }
+        tags[key] = found
+        tagCount += found.count
+        while order.count > limit || tagCount > tagLimit, let oldest = order.popFirst() {
+            tagCount -= tags.removeValue(forKey: oldest)?.count ?? 0
+        }
     }
 
     /// Traps where the tables disagree; for tests.
     func validate() {
         precondition(tags.count == order.count && order.count <= limit, "A guess that is never forgotten")
         precondition(Set(order) == Set(tags.keys), "A guess without its place")
+        precondition(
+            tagCount == tags.values.reduce(0) { $0 + $1.count } && tagCount <= tagLimit,
+            "A wrong count of tags"
+        )
     }
 }

@@ -47,7 +47,7 @@ extension GatewayFile {
 
     private static let cachingKeys: [RouteRule.Key] = [
         .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary, .cookies, .bypass,
-        .query, .tags, .bodyLimit, .wait, .targetedFields, .allowSetCookie,
+        .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
     /// Servers that no request goes to.

@@ -105,6 +105,7 @@ extension RouteRule {
         if allowSetCookie { words.append("kept even where it sets a cookie") }
         if let targetedFields { words.append("cached by \(Self.list(targetedFields)) before Cache-Control") }
         if !tags.isEmpty { words.append("tagged \(Self.list(tags))") }
+        if let tagLimit { words.append("not kept with more than \(tagLimit) tags of its own") }
         if let tagFields { words.append("tagged by the fields \(Self.list(tagFields))") }
         if let wait { words.append("waited for \(Self.text(wait)) where another request fetches it") }
         return words

@@ -69,7 +69,9 @@ import Testing
 
     @Test func `every reason of the cache itself has a sentence of its own`() throws {
         let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
-        let notStored: [NotStored] = [.tooLarge, .tooManyTags, .tooSlow, .brokenOff, .overtaken, .unavailable]
+        let notStored: [NotStored] = [
+            .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
+        ]
         let obstacles =
             PassReason.allCases.map { Obstacle($0) } + notStored.map { Obstacle($0, exchange, .gateway) }
         #expect(Set(obstacles.map(\.sentence)).count == obstacles.count)
@@ -82,9 +84,19 @@ import Testing
         #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
         exchange.bodyLength = (1 << 20) + 1
         #expect(Explanation(exchange).headline == "Not stored: too-large")
-        exchange.response.headerFields[.surrogateKey] = (0...CacheEntry.tagLimit).map { "t\($0)" }
+        exchange.response.headerFields[.surrogateKey] = (0...CachePolicy.gateway.tagLimit).map { "t\($0)" }
             .joined(separator: " ")
         #expect(Explanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
+    }
+
+    @Test func `a tag that is not accepted is in the way`() throws {
+        var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
+            now: start
+        )
+        #expect(Explanation(exchange).headline == "Not stored: tag-not-accepted")
+        #expect(Explanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
+        exchange.response.headerFields[HTTPField.Name("Cache-Tag")!] = "a, new arrivals"
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
     }
 
     @Test func `what a policy withholds and forces is said`() throws {

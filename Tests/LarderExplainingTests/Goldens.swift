@@ -63,8 +63,7 @@ extension Golden {
                     field that was not there.
 
                 Tags
-                  Can be invalidated by "posts".
-                  Too long, or no tags: "user 7".
+                  Can be invalidated by "posts" and "user%207".
                   Cache-Tag is not sent to clients.
 
                 Validators

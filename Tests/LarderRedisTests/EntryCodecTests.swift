@@ -21,7 +21,7 @@ import Testing
     static let examples = [
         Example("typical", .example),
         Example("no fields and no body", .example(fields: [:], body: ByteBuffer())),
-        Example("64 tags", .example(tags: (0..<64).compactMap { CacheTag("tag-\($0)") })),
+        Example("1,000 tags", .example(tags: (0..<1_000).map { CacheTag("tag-\($0)") })),
         Example("a body of 1 MiB", .example(body: ByteBuffer(repeating: 0xA5, count: 1 << 20))),
         Example("a value that is not ASCII", .example(fields: [.contentLanguage: "caf\u{E9} cafe\u{301} \u{1F370}"])),
         Example(
@@ -89,10 +89,10 @@ import Testing
         #expect(numbers == ["none 0", "sMaxAge 1", "maxAge 2", "expires 3", "heuristic 4", "rules 5"])
     }
 
-    @Test func `the layout is that of version 1`() throws {
+    @Test func `the layout is that of version 2`() throws {
         // Another layout needs another version; then this value is replaced.
         let golden = """
-            4c524452010000019a0000000c4745543a2f706f7374732f3100c8000000024f4b000000050000000c436f6e74656e742d54
+            4c524452020000019a0000000c4745543a2f706f7374732f3100c8000000024f4b000000050000000c436f6e74656e742d54
             7970650000001f6170706c69636174696f6e2f6a736f6e3b20636861727365743d7574662d38000000000e436f6e74656e74
             2d4c656e67746800000002323700000000044554616700000022223742353032433341314634384338363039414532313243
             444642363339444545220000000004446174650000001d5475652c203234204e6f7620323032362031323a30303a30302047
@@ -100,9 +100,9 @@ import Testing
             76c6f5840018eaf976c6f5840018eaf976c6f5840018eaf976c6f584000504000000176163636570742d656e636f64696e67
             3a677a69702c62720123456789abcdeffedcba9876543210000000000000002a000000082f706f7374732f31000000010000
             0005706f7374730000000100000006706f73742d310000001b7b226964223a312c227469746c65223a224e657720506f7374
-            227d6fa53f34babbbb23
+            227dacbc16f07e8b8e1c
             """
-        #expect(EntryCodec.version == 1)
+        #expect(EntryCodec.version == 2)
         #expect(EntryCodec.encode(.example).hexDump(format: .compact) == golden.filter { !$0.isWhitespace })
     }
 

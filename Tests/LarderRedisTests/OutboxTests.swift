@@ -9,7 +9,7 @@ import Testing
     private let start = ContinuousClock.now
 
     private func covers(_ range: Range<Int>) -> [Cover] {
-        range.compactMap { CacheTag("tag-\($0)").map(Cover.tag) }
+        range.map { .tag("tag-\($0)") }
     }
 
     @Test func `what is added waits, and what is delivered does not`() {

@@ -103,7 +103,7 @@ extension CacheEntry {
             }
             return fields
         }
-        func tags() -> [CacheTag] { (0..<number(0...8)).compactMap { _ in CacheTag(text(1...20, 0x2D...0x7E)) } }
+        func tags() -> [CacheTag] { (0..<number(0...8)).map { _ in CacheTag(scalars(0...20)) } }
         func moment() -> Timestamp {
             Timestamp(nanosecondsSinceEpoch: Int64(bitPattern: random.next()) >> number(0...63))
         }

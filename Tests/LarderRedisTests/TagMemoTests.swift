@@ -40,6 +40,24 @@ import Testing
         memo.validate()
     }
 
+    @Test func `a memo remembers a bounded number of tags, for a key and for all of them`() {
+        var memo = TagMemo(tagLimit: 5)
+        memo.remember(["a", "b", "c"], for: key(1))
+        memo.remember(["d", "e"], for: key(2))
+        #expect(memo.tagCount == 5 && memo.count == 2)
+        memo.remember(["f"], for: key(3))
+        #expect(memo[key(1)].isEmpty && memo.tagCount == 3)
+        memo.remember(["1", "2", "3", "4", "5"], for: key(3))
+        #expect(memo[key(2)].isEmpty && memo[key(3)].count == 5)
+        memo.remember(["1", "2", "3", "4", "5", "6"], for: key(3))
+        #expect(memo.count == 0 && memo.tagCount == 0)
+        memo.validate()
+        var large = TagMemo()
+        large.remember((0...TagMemo.tagsPerKey).map { "t\($0)" }, for: key(1))
+        #expect(large[key(1)].count == TagMemo.tagsPerKey)
+        large.validate()
+    }
+
     @Test(arguments: 1...20) func `a memo is a dictionary that forgets its oldest keys`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var memo = TagMemo(limit: 8)

@@ -30,6 +30,7 @@ import Testing
                                            the same whatever the parameters utm_*, fbclid
                                            fetched without cookies, and the same for everybody
                                            kept up to 64MiB
+                                           not kept with more than 2000 tags of its own
             everything else        api     fresh as long as it says, or a guess from Last-Modified
                                            kept up to 16MiB
 

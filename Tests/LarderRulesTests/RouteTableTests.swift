@@ -65,6 +65,24 @@ import Testing
         #expect(table.bodyLimit == .mebibytes(3))
     }
 
+    @Test func `tags of a file are those of a response: percent-encoded or not`() throws {
+        let table = try RouteTable(
+            """
+            routes:
+              - path: /x
+                tags: [new arrivals, caf\u{E9}, a%2Cb, 'garden & home']
+                invalidates: [new%20arrivals, /caf%C3%A9, /a b/**]
+                tag-limit: 2000
+              - path: /y
+            """
+        )
+        let policy = table.route(host: nil, path: "/x").policy
+        #expect(policy.tags == ["new arrivals", "caf\u{E9}", "a,b", "garden & home"])
+        #expect(policy.invalidated == [.tag("new arrivals"), .path("/caf\u{E9}"), .prefix("/a b")])
+        #expect(policy.tagLimit == 2_000)
+        #expect(table.route(host: nil, path: "/y").policy.tagLimit == 1_000)
+    }
+
     @Test func `a route is what its rule says`() throws {
         let file = GatewayConfiguration.File(name: "f", text: Sample.everything)
         let table = try GatewayConfiguration(file: file, environment: [:]).routes
@@ -88,6 +106,7 @@ import Testing
         #expect(images.origin.port == 9000 && images.originName == "images")
         #expect(images.policy.rules.forcedLifetime == .seconds(7_200) && images.policy.withheldFields == [.cookie])
         #expect(images.policy.keys.ignoredParameters.map(\.description) == ["utm_*", "fbclid"])
+        #expect(images.policy.tagLimit == 2_000)
         #expect(images.policy.bodyLimit == .mebibytes(64) && !images.policy.rules.allowsSetCookie)
     }
 }

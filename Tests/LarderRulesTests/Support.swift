@@ -94,6 +94,7 @@ enum Sample {
             query:
               ignore: [utm_*, fbclid]
             body-limit: 64MiB
+            tag-limit: 2000
             allow-set-cookie: false
         """
 }

@@ -116,7 +116,7 @@ import Testing
         row.text = "new"
         // The second time the inner one answers from its store, or the outer one from its own.
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "old")
-        for cache in [outer.cache, inner.cache] { _ = try? await cache.invalidate(.tag(CacheTag(tag)!)) }
+        for cache in [outer.cache, inner.cache] { _ = try? await cache.invalidate(.tag(CacheTag(tag))) }
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
     }
 

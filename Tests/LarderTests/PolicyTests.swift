@@ -48,8 +48,8 @@ import Testing
         #expect(origin.fetches.count == 3)
         #expect(
             bench.cache.statistics.snapshot().topKeys.map(\.key.description).sorted() == [
-                "GET:/p#accept-language=de&host=a.example", "GET:/p#accept-language=de&host=b.example",
-                "GET:/p#accept-language=fr%26host%3Db&host=a.example",
+                "GET:/p#accept-language:de&host:a.example", "GET:/p#accept-language:de&host:b.example",
+                "GET:/p#accept-language:fr%26host%3Db&host:a.example",
             ]
         )
     }

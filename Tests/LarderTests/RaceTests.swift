@@ -155,7 +155,7 @@ import Testing
         let origin = TestOrigin { _ in TestResponse("v0") }
         let prefix = String(repeating: "/s", count: depth)
         _ = try await bench.get(prefix + "/below", from: origin)
-        try await bench.cache.invalidate(.prefix(try #require(CachePath(prefix))))
+        try await bench.cache.invalidate(.prefix(CachePath(prefix)))
         #expect(await bench.cache.count() == 0)
     }
 
@@ -167,7 +167,7 @@ import Testing
         let policy = CachePolicy.fresh(for: .seconds(60))
         _ = try await cache.respond(to: .get("/a"), under: policy, from: origin)
         try await cache.invalidate(.path("/a"))
-        for id in 0..<20 { try await cache.invalidate(.path(CachePath("/x\(id)")!)) }
+        for id in 0..<20 { try await cache.invalidate(.path(CachePath("/x\(id)"))) }
         store.validate()
         let after: TestResponse = try await cache.respond(to: .get("/a"), under: policy, from: origin)
         #expect(!after.cacheStatus.contains("hit"))

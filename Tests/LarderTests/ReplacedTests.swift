@@ -7,7 +7,7 @@ import Testing
 /// What the origin has replaced by something that is not kept.
 @Suite struct ReplacedTests {
     enum Answer: String, CaseIterable {
-        case thrownStatus, status, tooLarge, tooLargeStream, tooManyTags
+        case thrownStatus, status, tooLarge, tooLargeStream, tooManyTags, tagNotAccepted
     }
 
     private static let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(60))
@@ -69,7 +69,9 @@ import Testing
                 try await sink.finish()
             }
         case .tooManyTags:
-            TestResponse("new", [.init("Cache-Tag")!: (0...64).map { "t\($0)" }.joined(separator: ",")])
+            TestResponse("new", [.init("Cache-Tag")!: (0...1_000).map { "t\($0)" }.joined(separator: ",")])
+        case .tagNotAccepted:
+            TestResponse("new", [.init("Cache-Tag")!: String(repeating: "t", count: 257)])
         }
     }
 }

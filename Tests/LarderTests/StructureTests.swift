@@ -63,7 +63,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         var ledger = Ledger(limit: 10)
         var stamps: [Cover.Fingerprint: UInt64] = [:]
-        func cover(_ id: Int) -> Cover.Fingerprint { Cover.tag(CacheTag("t\(id)")!).fingerprint }
+        func cover(_ id: Int) -> Cover.Fingerprint { Cover.tag("t\(id)").fingerprint }
         for _ in 0..<2_000 {
             let covers = (0..<Int.random(in: 1...3, using: &random)).map { _ in
                 cover(Int.random(in: 0..<30, using: &random))

@@ -17,31 +17,36 @@ public struct CacheAddress: Sendable {
         self.tags = tags
     }
 
-    /// The path that invalidations compare.
+    /// The path that invalidations compare, in its literal reading.
     public var path: CachePath { CachePath(target: target) }
 
     /// Everything whose invalidation kills a response here.
     /// - Parameter late: the tags the handler added.
     public func covers(with late: [CacheTag] = []) -> [Cover] {
-        let path = path
-        var covers: [Cover] = [.everything, .key(key), .path(path)]
-        if let hosted = CachePath(hostedTarget: target) { covers.append(.path(hosted)) }
-        covers += path.prefixes.map(Cover.prefix)
+        var covers: [Cover] = [.everything, .key(key)]
+        // A target with more readings than are told one by one has no key (`KeyRule`).
+        let paths = if case .paths(let paths) = PathReadings(target: target) { paths } else { [path] }
+        covers += paths.map(Cover.path)
+        covers += Self.prefixes(of: paths).map(Cover.prefix)
+        if let authority = Self.authority(of: target) {
+            covers += paths.map { .path($0.on(authority)) }
+            covers.append(.prefix(CachePath.root.on(authority)))
+        }
         covers += tags.map(Cover.tag)
         covers += late.map(Cover.tag)
         return covers
     }
-}
 
-extension CachePath {
-    /// The path of a request's target: what stands before the query, and after the authority where the target has one
-    /// (absolute form, RFC 9112 §3.2.2).
-    init(target: String) {
-        let path = target.prefix { $0 != "?" && $0 != "#" }
-        guard path.utf8.first != UInt8(ascii: "/"), let scheme = path.firstRange(of: "://") else {
-            self.init(bytes: path.utf8)
-            return
-        }
-        self.init(bytes: path[scheme.upperBound...].utf8.drop { $0 != UInt8(ascii: "/") })
+    private static func prefixes(of paths: [CachePath]) -> [CachePath] {
+        guard paths.count > 1 else { return paths.first?.prefixes ?? [] }
+        var seen: Set<CachePath> = []
+        return paths.flatMap(\.prefixes).filter { seen.insert($0).inserted }
+    }
+
+    /// The authority of a target in absolute form; nil if it is in another form.
+    private static func authority(of target: String) -> Substring? {
+        let target = Substring(target).utf8
+        guard target.first != UInt8(ascii: "/"), let rest = CachePath.afterScheme(target) else { return nil }
+        return Substring(rest.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") })
     }
 }

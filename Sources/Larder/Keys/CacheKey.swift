@@ -1,9 +1,13 @@
-import Crypto
-
 /// What a response is stored under, deleted by and counted under: `GET:/api/posts/`.
 ///
-/// Method, colon, path, then `?` and the query where there is one, then `#` and what the policy varies by beyond them.
-/// A key is 1 to 512 bytes of visible ASCII; a longer one keeps its head and ends in a hash.
+/// Method, colon, path, then `?` and the query where there is one, then `#` and what the policy varies by beyond them:
+/// `#user=42&accept-language:de`. A user is written with `=`, a request field with `:`, neither of which occurs in an
+/// encoded name or value, so that no part can be taken for another. A field that the request does not have is its name
+/// alone; several lines of one field are separated by `,`.
+///
+/// A key is 1 to 512 bytes of visible ASCII. A longer text keeps its head and ends in `#sha256=` and the SHA-256 of the
+/// whole. No target may hold a raw `#`, and no part of a key is called `sha256=`: a request cannot spell a shortened
+/// key.
 public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
     /// The longest key in bytes.
     public static let maximumLength = 512
@@ -13,22 +17,21 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
     /// Computed once: a key is hashed when it chooses its shard, looked up there, and counted.
     let hash: Int
 
-    /// A key, or nil where the text is empty, too long, or holds anything but visible ASCII.
+    /// Creates the key of a text, shortened if it is longer than ``maximumLength``, as the key of a request is; nil if
+    /// the text is empty or has anything but visible ASCII.
     public init?(_ text: String) {
-        guard (1...Self.maximumLength).contains(text.utf8.count),
-            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-        else { return nil }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
         self.init(legal: text)
     }
 
-    /// A key as it stands in the path of a URL, percent-encoded once; nil where what is encoded is no key.
+    /// Creates a key as it stands in the path of a URL, percent-encoded once; nil if the decoded text is not a key.
     public init?(percentEncoded text: String) {
         self.init(PercentEncoding.decoded(text))
     }
 
-    /// A key of text known to be legal but for its length.
+    /// Creates the key of a text that is visible ASCII.
     init(legal text: String) {
-        let text = text.utf8.count <= Self.maximumLength ? text : Self.shortened(text)
+        let text = ShortenedText.of(text, limit: Self.maximumLength)
         self.description = text
         self.hash = text.hashValue
     }
@@ -39,16 +42,5 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(hash)
-    }
-
-    /// The head of an over-long key and the SHA-256 of the whole, so that two keys with one head stay apart.
-    private static func shortened(_ text: String) -> String {
-        let digest = SHA256.hash(data: Array(text.utf8))
-        var tail: [UInt8] = Array("~".utf8)
-        for byte in digest {
-            tail.append(PercentEncoding.digit(byte >> 4))
-            tail.append(PercentEncoding.digit(byte & 0xF))
-        }
-        return String(text.prefix(maximumLength - tail.count)) + String(decoding: tail, as: UTF8.self)
     }
 }

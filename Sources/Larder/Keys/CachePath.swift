@@ -3,35 +3,103 @@
 /// It is coarser than a key on purpose, so that no spelling of a path escapes an invalidation: empty segments and the
 /// trailing slash are gone, percent-encoding is undone, ASCII letters are lower case (a router may ignore case). Two
 /// resources that differ only in this are invalidated together, which costs a miss and never a stale answer. An encoded
-/// slash stays `%2F`: it does not separate segments (RFC 3986 §2.2).
+/// slash stays `%2F`: it does not separate segments (RFC 3986 §2.2). A segment that is `.` or `..` and is not meant to
+/// lead anywhere is `%2E` or `%2E%2E`.
+///
+/// ```swift
+/// CachePath("/api/posts")         // as it stands in a URL
+/// CachePath("products", id)       // one segment each, whatever the texts are: `a/b` is the segment a%2Fb
+/// ```
 public struct CachePath: Hashable, Sendable, CustomStringConvertible {
     /// The most segments that a prefix can have; deeper paths are covered by their first ones.
     public static let maximumPrefixDepth = 16
+    /// The longest segment in bytes as it is compared; a longer one keeps its head and ends in `#sha256=` and a digest.
+    static let maximumSegmentLength = 255
+    /// The most segments that are told one by one; those behind them are compared by one digest.
+    static let maximumDepth = 32
 
     public let description: String
 
-    /// A path, or nil where the text holds a query or a fragment, which no path has.
-    public init?(_ text: String) {
-        guard !text.utf8.contains(where: { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }) else { return nil }
-        self.init(bytes: text.utf8)
+    /// Creates a path as it stands in a URL.
+    ///
+    /// The path ends before a `?` or `#`, the scheme and host before it are left out, and `.` and `..` are resolved
+    /// (RFC 3986 §5.2.4). Text known only at run time, such as an id, may change which path this is: use
+    /// ``init(_:_:_:)`` or ``init(segments:)``.
+    public init(_ text: some StringProtocol) {
+        let path = Self.path(ofTarget: Substring(text).utf8).prefix { $0 != UInt8(ascii: "#") }
+        var segments = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(Array.init)
+        if segments.first?.isEmpty == true { segments.removeFirst() }
+        self.init(decoded: Self.resolvingDots(segments).map(PercentEncoding.decoded))
     }
 
+    /// Creates the path of several segments, each of which may be any text: `/products/42`.
+    public init(
+        _ first: any CustomStringConvertible,
+        _ second: any CustomStringConvertible,
+        _ others: any CustomStringConvertible...
+    ) {
+        self.init(segments: ([first, second] + others).map(\.description))
+    }
+
+    /// Creates the path of these segments, each of which may be any text. A `/` in one does not separate segments, `..`
+    /// does not lead up, and a `%` is a percent sign.
+    public init(segments: some Sequence<some StringProtocol>) {
+        self.init(decoded: segments.map { Array($0.utf8) })
+    }
+
+    /// Creates the path that these bytes are to a server that only splits them at slashes.
     init(bytes: some Collection<UInt8>) {
-        var text: [UInt8] = []
-        text.reserveCapacity(bytes.count + 1)
-        for segment in bytes.split(separator: UInt8(ascii: "/")) {
-            text.append(UInt8(ascii: "/"))
-            Self.append(segment, to: &text)
-        }
-        self.description = text.isEmpty ? "/" : String(decoding: text, as: UTF8.self)
+        self.init(decoded: Array(bytes).split(separator: UInt8(ascii: "/")).map { PercentEncoding.decoded($0) })
     }
 
-    /// The number of segments; none for the root.
-    var depth: Int { description == "/" ? 0 : description.utf8.count { $0 == UInt8(ascii: "/") } }
+    /// Creates the path of segments that are not percent-encoded.
+    init(decoded segments: [[UInt8]]) {
+        var (text, depth, rest) = ("", 0, "")
+        for segment in segments where !segment.isEmpty {
+            depth += 1
+            if depth > Self.maximumDepth {
+                rest += "/" + Self.canonical(segment)
+            } else {
+                text += "/" + ShortenedText.of(Self.canonical(segment), limit: Self.maximumSegmentLength)
+            }
+        }
+        if !rest.isEmpty { text += "/" + ShortenedText.shortened(rest, to: Self.maximumSegmentLength) }
+        self.description = text.isEmpty ? "/" : text
+    }
+
+    private static func canonical(_ segment: [UInt8]) -> String {
+        let isDots = segment.count <= 2 && segment.allSatisfy { $0 == UInt8(ascii: ".") }
+        var text: [UInt8] = []
+        text.reserveCapacity(segment.count)
+        for byte in segment {
+            PercentEncoding.append(folded(byte), to: &text, escaping: isDots || byte == UInt8(ascii: "/"))
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private init(canonical: String) {
+        self.description = canonical
+    }
+
+    private static func folded(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+}
+
+extension CachePath: ExpressibleByStringLiteral {
+    /// Creates a path as it stands in a URL.
+    public init(stringLiteral text: String) {
+        self.init(text)
+    }
+}
+
+extension CachePath {
+    /// The path of everything.
+    static let root = CachePath(canonical: "/")
 
     /// The path itself and every path above it, the root first, as far down as prefixes go.
     var prefixes: [CachePath] {
-        var prefixes = [CachePath(canonical: "/")]
+        var prefixes = [Self.root]
         guard description != "/" else { return prefixes }
         let bytes = description.utf8
         var end = bytes.index(after: bytes.startIndex)
@@ -44,107 +112,45 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
         return prefixes
     }
 
-    /// The path of a target, behind the host that it is a path of.
-    init(authority: String, target: String) {
-        self.description = "//" + authority + CachePath(target: target).description
-    }
+    /// The path, or the first part of it that prefixes go down to.
+    package var asPrefix: CachePath { prefixes.last ?? self }
 
-    private init(canonical: String) {
-        self.description = canonical
-    }
-
-    private static func append(_ segment: some Collection<UInt8>, to text: inout [UInt8]) {
-        var rest = segment[...]
-        while let byte = rest.popFirst() {
-            if let (decoded, after) = PercentEncoding.decode(byte, before: rest) {
-                rest = after
-                PercentEncoding.append(folded(decoded), to: &text, escaping: decoded == UInt8(ascii: "/"))
-            } else {
-                PercentEncoding.append(folded(byte), to: &text, escaping: false)
-            }
-        }
-    }
-
-    private static func folded(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    /// The path behind the host that it is a path of: `//example.org/api/posts`, which no path without a host can be
+    /// spelled like.
+    func on(_ authority: some StringProtocol) -> CachePath {
+        CachePath(canonical: "//" + authority + (self == .root ? "" : description))
     }
 }
 
-extension CachePath: ExpressibleByStringLiteral {
-    /// A path written in the source; traps where it holds a query or a fragment.
-    public init(stringLiteral text: String) {
-        guard let path = CachePath(text) else {
-            preconditionFailure("\"\(text)\" is no path: leave out the query and the fragment")
-        }
-        self = path
-    }
-}
-
-/// Percent-encoding of single bytes (RFC 3986 §2.1).
-enum PercentEncoding {
-    /// The byte that `%XX` stands for, and what follows it; nil where `byte` does not begin one.
-    static func decode<Rest: Collection<UInt8>>(
-        _ byte: UInt8,
-        before rest: Rest
-    ) -> (byte: UInt8, rest: Rest.SubSequence)? {
-        guard byte == UInt8(ascii: "%") else { return nil }
-        var digits = rest[...]
-        guard let high = digits.popFirst().flatMap(value), let low = digits.popFirst().flatMap(value) else {
-            return nil
-        }
-        return (high << 4 | low, digits)
+extension CachePath {
+    /// Creates the path of a request's target to a server that only splits it at slashes: what stands before the query,
+    /// and after the authority if the target is in absolute form (RFC 9112 §3.2.2).
+    init(target: String) {
+        self.init(bytes: Self.path(ofTarget: Substring(target).utf8).prefix { $0 != UInt8(ascii: "#") })
     }
 
-    /// A text with every `%XX` in it decoded, once.
-    static func decoded(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            if let (value, after) = decode(byte, before: rest) {
-                bytes.append(value)
-                rest = after
-            } else {
-                bytes.append(byte)
+    /// Returns the path in a target, without its query.
+    static func path(ofTarget target: Substring.UTF8View) -> Substring.UTF8View {
+        let path = target.prefix { $0 != UInt8(ascii: "?") }
+        guard path.first != UInt8(ascii: "/"), let authority = afterScheme(path) else { return path }
+        return authority.drop { $0 != UInt8(ascii: "/") }
+    }
+
+    /// Returns what stands after `://`; nil if nothing does.
+    static func afterScheme(_ target: Substring.UTF8View) -> Substring.UTF8View? {
+        target.firstRange(of: "://".utf8).map { target[$0.upperBound...] }
+    }
+
+    /// Resolves `.` and `..` (RFC 3986 §5.2.4): `..` removes the segment before it, which may be empty.
+    static func resolvingDots(_ segments: [[UInt8]]) -> [[UInt8]] {
+        var output: [[UInt8]] = []
+        for segment in segments {
+            switch segment.count {
+            case 1 where segment[0] == UInt8(ascii: "."): break
+            case 2 where segment[0] == UInt8(ascii: ".") && segment[1] == UInt8(ascii: "."): _ = output.popLast()
+            default: output.append(segment)
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// Appends a byte as it is where it is visible ASCII with no meaning in a key, else as `%XX`.
-    static func append(_ byte: UInt8, to text: inout [UInt8], escaping: Bool) {
-        let isPlain =
-            (0x21...0x7E).contains(byte)
-            && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "?") && byte != UInt8(ascii: "#")
-        if isPlain, !escaping {
-            text.append(byte)
-        } else {
-            text.append(UInt8(ascii: "%"))
-            text.append(digit(byte >> 4))
-            text.append(digit(byte & 0xF))
-        }
-    }
-
-    /// Whether a byte means the same encoded and not (RFC 3986 §2.3).
-    static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"),
-            UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
-    }
-
-    static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
-    }
-
-    private static func value(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
+        return output
     }
 }

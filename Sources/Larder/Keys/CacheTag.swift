@@ -1,37 +1,89 @@
 /// A name that several responses share, so that they can be invalidated together.
 ///
-/// Visible ASCII without commas (they separate tags in `Cache-Tag`), 1 to 256 bytes; case matters.
+/// A tag is 1 to 256 bytes of UTF-8; case matters, and tags are compared byte by byte. Its ``description`` is the one
+/// canonical spelling: percent-encoded, so that it can stand in `Cache-Tag`, in `Surrogate-Key` and in the path of a
+/// URL as it is.
+///
+/// ```swift
+/// CacheTag("garden & home")           // garden%20&%20home
+/// CacheTag("category", name)          // category:garden%20&%20home
+/// "user-\(id)" as CacheTag
+/// ```
+///
+/// The initialisers that take text take any text. One that is empty, or longer than ``maximumLength``, becomes its
+/// head, `#sha256=` and its SHA-256, which is a tag like any other: the same text names the same tag when a response
+/// is tagged and when it is invalidated. A response field, a URL or a configuration file must name a tag within the
+/// limit.
 public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
-    /// The longest tag in bytes.
+    /// The longest tag in bytes of UTF-8, before it is percent-encoded.
     public static let maximumLength = 256
 
+    /// The canonical spelling, in ASCII: `A` to `Z`, `a` to `z`, `0` to `9` and `-._~!$&'()*+;=:@/` as they are, every
+    /// other byte as `%XX`.
     public let description: String
 
-    /// A tag, or nil where the text is empty, too long, or holds anything but visible ASCII without commas.
-    public init?(_ text: some StringProtocol) {
-        guard (1...Self.maximumLength).contains(text.utf8.count),
-            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ",") })
-        else { return nil }
-        self.description = String(text)
+    /// Creates the tag that is exactly this text: a `%` in it is a percent sign.
+    public init(_ text: some StringProtocol) {
+        let isLegal = (1...Self.maximumLength).contains(text.utf8.count)
+        let text = isLegal ? String(text) : ShortenedText.shortened(String(text), to: Self.maximumLength)
+        self.init(bytes: text.utf8)
     }
 
-    /// A tag as it stands in the path of a URL, percent-encoded once; nil where what is encoded is no tag.
-    public init?(percentEncoded text: String) {
-        self.init(PercentEncoding.decoded(text))
+    /// Creates the tag of several texts: `category:shoes`.
+    ///
+    /// The texts are joined by `:`. A `:` in one of them becomes `%3A` and a `%` becomes `%25`, so that different texts
+    /// never make the same tag: `("a", "b:c")` is `a:b%3Ac`, and `("a:b", "c")` is `a%3Ab:c`.
+    public init(
+        _ first: any CustomStringConvertible,
+        _ second: any CustomStringConvertible,
+        _ others: any CustomStringConvertible...
+    ) {
+        let parts = [first, second] + others
+        self.init(parts.map { Self.escaped($0.description) }.joined(separator: ":"))
     }
 
-    /// The tags of a field such as `Cache-Tag: a, b` or `Surrogate-Key: a b`; what is not a tag is passed over.
-    static func list(_ value: String) -> some Sequence<CacheTag> {
-        value.split { $0 == "," || $0 == " " || $0 == "\t" }.lazy.compactMap { CacheTag($0) }
+    /// Creates the tag that a text names in a response field, in the path of a URL or in a configuration file, where it
+    /// is percent-decoded once: `new%20arrivals` names the tag `new arrivals`.
+    ///
+    /// Nil unless the decoded text is 1 to 256 bytes of UTF-8. Nil also if the text has a U+FFFD that is not
+    /// percent-encoded: a library has put it in the place of bytes that were not UTF-8.
+    public init?(percentEncoded text: some StringProtocol) {
+        guard !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
+        let bytes = PercentEncoding.decoded(text.utf8)
+        guard (1...Self.maximumLength).contains(bytes.count), String(validating: bytes, as: UTF8.self) != nil else {
+            return nil
+        }
+        self.init(bytes: bytes)
+    }
+
+    /// What a text that names a tag has to be, for messages.
+    package static let expectation = "a tag of 1 to \(maximumLength) bytes of UTF-8, percent-encoded or not"
+
+    private init(bytes: some Collection<UInt8>) {
+        var text: [UInt8] = []
+        text.reserveCapacity(bytes.count)
+        for byte in bytes {
+            let isPlain = PercentEncoding.isUnreserved(byte) || "!$&'()*+;=:@/".utf8.contains(byte)
+            PercentEncoding.append(byte, to: &text, escaping: !isPlain)
+        }
+        self.description = String(decoding: text, as: UTF8.self)
+    }
+
+    private static func escaped(_ part: String) -> String {
+        var text: [UInt8] = []
+        for byte in part.utf8 {
+            switch byte {
+            case UInt8(ascii: ":"), UInt8(ascii: "%"): PercentEncoding.append(byte, to: &text, escaping: true)
+            default: text.append(byte)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }
 
-extension CacheTag: ExpressibleByStringLiteral {
-    /// A tag written in the source; traps where it is none.
+extension CacheTag: ExpressibleByStringInterpolation {
+    /// Creates the tag that is exactly this text.
     public init(stringLiteral text: String) {
-        guard let tag = CacheTag(text) else {
-            preconditionFailure("\"\(text)\" is no cache tag: 1 to 256 visible ASCII characters without commas")
-        }
-        self = tag
+        self.init(text)
     }
 }

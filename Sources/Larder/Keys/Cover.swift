@@ -13,6 +13,26 @@ public enum Cover: Hashable, Sendable {
 }
 
 extension Cover {
+    /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of
+    /// it.
+    package static func paths(_ text: String) -> [Cover] {
+        switch PathReadings(target: text) {
+        case .paths(let paths): paths.map(Cover.path)
+        case .below(let path): [.prefix(path)]
+        }
+    }
+
+    /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading
+    /// that servers may have of it.
+    package static func prefixes(_ text: String) -> [Cover] {
+        switch PathReadings(target: text) {
+        case .paths(let paths): paths.map(Cover.prefix)
+        case .below(let path): [.prefix(path)]
+        }
+    }
+}
+
+extension Cover {
     /// A 64-bit hash that stands for a cover inside one process.
     ///
     /// Entries hold and the ledger compares these instead of text: two covers that fell together would be invalidated
@@ -28,7 +48,7 @@ extension Cover {
         case .key(let key): Self.fingerprint(1, key.description)
         case .path(let path): Self.fingerprint(2, path.description)
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
-        case .prefix(let path): Self.fingerprint(3, (path.prefixes.last ?? path).description)
+        case .prefix(let path): Self.fingerprint(3, path.asPrefix.description)
         case .tag(let tag): Self.fingerprint(4, tag.description)
         case .everything: Self.fingerprint(5, "")
         }

@@ -60,7 +60,8 @@ extension KeyRule {
     }
 
     /// The key of a GET for the target of `request`; nil where the target can have none: not a path, or with bytes that
-    /// no path or query may hold (RFC 3986 §3.3), a raw `#` above all, which would forge the part that follows it.
+    /// no path or query may hold (RFC 3986 §3.3), a raw `#` above all, which would forge the part that follows it; or
+    /// with more readings than a response can be invalidated by.
     /// - Parameter user: who the response is for, where the policy keeps users apart.
     func key(of request: HTTPRequest, user: String?) -> Result? {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/") else { return nil }
@@ -74,13 +75,13 @@ extension KeyRule {
             return end == bytes.endIndex
                 || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
         }
-        guard legal == true else { return nil }
+        guard legal == true, PathReadings.areCountable(target) else { return nil }
         if let user {
-            builder.appendPart("user", value: user)
+            builder.append(user: user)
         }
         for field in fields {
             let fields = field == .hostField ? request.selectableFields : request.headerFields
-            builder.appendPart(field.canonicalName, value: fields[field] ?? "")
+            builder.append(field, values: fields[values: field])
         }
         return Result(
             key: builder.key,
@@ -93,9 +94,16 @@ extension KeyRule {
 extension KeyRule {
     /// What a write to a target of the request's site kills. "A cache MUST NOT trigger an invalidation […] if the
     /// origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): where keys tell hosts apart, so do writes.
-    func cover(of target: String, for request: HTTPRequest) -> Cover {
-        guard spelling == .verbatim, let site = Site(request) else { return .path(CachePath(target: target)) }
-        return .path(CachePath(site: site, target: target))
+    func covers(of target: String, for request: HTTPRequest) -> [Cover] {
+        // Schemes are not told apart: a write by https that left the answers by http would be of use to nobody.
+        let site = spelling == .verbatim ? Site(request) : nil
+        switch PathReadings(target: target) {
+        case .paths(let paths):
+            return paths.map { path in .path(site.map { path.on($0.authority) } ?? path) }
+        case .below(let path):
+            // Of the prefixes of a site, responses belong to the whole site only.
+            return [.prefix(site.map { CachePath.root.on($0.authority) } ?? path)]
+        }
     }
 
     /// A target without the parameter that belongs to the cache, the rest as it came.
@@ -200,15 +208,32 @@ private struct KeyBuilder {
         return true
     }
 
-    /// Appends `#name=value`, percent-encoded, so that no value can end its part and forge another.
-    mutating func appendPart(_ name: String, value: String) {
+    /// Appends `#user=42`, percent-encoded, so that no value can end its part and forge another.
+    mutating func append(user: String) {
+        beginPart()
+        text.append(contentsOf: "user=".utf8)
+        appendEncoded(user)
+    }
+
+    /// Appends `#accept-language:de`, percent-encoded; `#accept-language` if the request does not have the field. Lines
+    /// are separated by commas, which an encoded value does not have.
+    mutating func append(_ field: HTTPField.Name, values: [String]) {
+        beginPart()
+        appendEncoded(field.canonicalName)
+        for (place, value) in values.enumerated() {
+            text.append(UInt8(ascii: place == 0 ? ":" : ","))
+            appendEncoded(value)
+        }
+    }
+
+    private mutating func beginPart() {
         text.append(UInt8(ascii: hasParts ? "&" : "#"))
         hasParts = true
-        for (place, part) in [name, value].enumerated() {
-            if place == 1 { text.append(UInt8(ascii: "=")) }
-            for byte in part.utf8 {
-                PercentEncoding.append(byte, to: &text, escaping: !PercentEncoding.isUnreserved(byte))
-            }
+    }
+
+    private mutating func appendEncoded(_ part: String) {
+        for byte in part.utf8 {
+            PercentEncoding.append(byte, to: &text, escaping: !PercentEncoding.isUnreserved(byte))
         }
     }
 

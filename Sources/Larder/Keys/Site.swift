@@ -28,17 +28,3 @@ struct Site: Hashable, Sendable, CustomStringConvertible {
         PercentEncoding.isUnreserved(byte) || "%!$&'()*+,;=:[]".utf8.contains(byte)
     }
 }
-
-extension CachePath {
-    /// A path of one site: `//example.org/api/posts`, which no path without a site can be spelled like. Schemes are not
-    /// told apart: a write by https that left the answers by http would be of use to nobody.
-    init(site: Site, target: String) {
-        self.init(authority: site.authority, target: target)
-    }
-
-    /// The path of a target in absolute form, with its host; nil where it has none.
-    init?(hostedTarget target: String) {
-        guard target.utf8.first != UInt8(ascii: "/"), let scheme = target.firstRange(of: "://") else { return nil }
-        self.init(authority: String(target[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }), target: target)
-    }
-}

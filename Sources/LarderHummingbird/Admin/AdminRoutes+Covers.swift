@@ -7,6 +7,8 @@ extension RouterMethods {
     /// (that path with all its queries), `DELETE {path}/prefixes/{path}` (with all below it) and
     /// `DELETE {path}/everything`.
     ///
+    /// Tags and paths are percent-decoded once: `DELETE {path}/tags/new%20arrivals` names the tag `new arrivals`.
+    ///
     /// They go across hosts, where the cache keeps hosts apart.
     /// - Parameters:
     ///   - access: who may use them; there is no default.
@@ -15,16 +17,18 @@ extension RouterMethods {
     public func addBulkInvalidation(of cache: Cache, access: AdminAccess, at path: RouterPath) -> Self {
         let routes = AdminRoutes<Context>(cache: cache, access: access)
         on(path.appendingPath("tags/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context) { CacheTag(percentEncoded: $0).map(Cover.tag) }
+            await routes.invalidate(request, context, expecting: CacheTag.expectation) { name in
+                CacheTag(percentEncoded: name).map { [.tag($0)] }
+            }
         }
         on(path.appendingPath("paths/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context) { CachePath("/" + $0).map(Cover.path) }
+            await routes.invalidate(request, context, expecting: "a path") { Cover.paths("/" + $0) }
         }
         on(path.appendingPath("prefixes/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context) { CachePath("/" + $0).map(Cover.prefix) }
+            await routes.invalidate(request, context, expecting: "a path") { Cover.prefixes("/" + $0) }
         }
         on(path.appendingPath("everything"), method: .delete) { request, context in
-            await routes.invalidate(request, context) { _ in .everything }
+            await routes.invalidate(request, context, expecting: "nothing") { _ in [.everything] }
         }
         return self
     }
@@ -35,15 +39,16 @@ extension AdminRoutes {
     fileprivate func invalidate(
         _ request: Request,
         _ context: Context,
-        _ cover: (String) -> Cover?
+        expecting expectation: String,
+        _ covers: (String) -> [Cover]?
     ) async -> Response {
         await guarded(request, context) {
             let name = Self.rest(of: request, below: context.endpointPath)
-            guard let cover = cover(name) else {
-                return .message(.badRequest, "This names nothing that can be invalidated")
+            guard let covers = covers(name) else {
+                return .message(.badRequest, "Nothing was invalidated: expected \(expectation) at the end of the path")
             }
             do {
-                try await cache.invalidate(cover)
+                try await cache.invalidate(covers)
                 return .message(.ok, "Invalidated")
             } catch {
                 return .message(.serviceUnavailable, "The cache cannot be reached; it will be invalidated when it can")

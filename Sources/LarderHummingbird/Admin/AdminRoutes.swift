@@ -75,12 +75,17 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         return await answer()
     }
 
-    /// The keys that the end of a path may stand for: as it is, and decoded once. The router would drop a trailing
-    /// slash, which belongs to the key.
+    /// The keys that the end of a path may stand for: as it is, decoded once, and as it is but for `?` and `#`, which a
+    /// path cannot hold. The router would drop a trailing slash, which belongs to the key.
     static func keys(in request: Request, below endpoint: String?) -> [CacheKey] {
         let written = rest(of: request, below: endpoint)
-        let keys = [CacheKey(written), CacheKey(percentEncoded: written)].compactMap(\.self)
-        return keys.first == keys.last ? Array(keys.prefix(1)) : keys
+        let marked = written.replacing("%3F", with: "?").replacing("%3f", with: "?").replacing("%23", with: "#")
+        var keys: [CacheKey] = []
+        for case let key? in [CacheKey(written), CacheKey(percentEncoded: written), CacheKey(marked)]
+        where !keys.contains(key) {
+            keys.append(key)
+        }
+        return keys
     }
 
     /// The end of a path that the last component of an endpoint stands for, as it was written.

@@ -47,7 +47,7 @@ struct RouteReader {
         case .bypass: readBypass(node, &findings)
         case .query: readQuery(node, &findings)
         case .tags:
-            rule.tags = findings.values(node, name, expecting: "tags of visible ASCII without commas") { CacheTag($0) }
+            rule.tags = findings.values(node, name, expecting: CacheTag.expectation) { CacheTag(percentEncoded: $0) }
         case .invalidates:
             rule.invalidates = findings.values(
                 node,
@@ -56,6 +56,7 @@ struct RouteReader {
                 Self.cover
             )
         case .bodyLimit: rule.bodyLimit = findings.bytes(node, name)
+        case .tagLimit: rule.tagLimit = findings.count(node, name, upTo: RouteRule.highestTagLimit)
         case .wait: rule.wait = findings.duration(node, name)
         case .tagFields: rule.tagFields = findings.fields(node, name)
         case .targetedFields: rule.targetedFields = findings.fields(node, name)
@@ -123,15 +124,15 @@ struct RouteReader {
 
     /// What a text invalidates: a tag, a path, or all below a path.
     private static func cover(_ text: String) -> Cover? {
-        guard text.utf8.first == Byte.slash else { return CacheTag(text).map(Cover.tag) }
+        guard text.utf8.first == Byte.slash else { return CacheTag(percentEncoded: text).map(Cover.tag) }
         guard text.hasSuffix("/**") else {
             guard let pattern = try? PathPattern(text), pattern.isLiteral else { return nil }
-            return CachePath(text).map(Cover.path)
+            return .path(CachePath(text))
         }
         let prefix = String(text.dropLast(3))
         guard !prefix.isEmpty else { return .everything }
         guard let pattern = try? PathPattern(prefix), pattern.isLiteral else { return nil }
-        return CachePath(prefix).map(Cover.prefix)
+        return .prefix(CachePath(prefix))
     }
 }
 
@@ -139,6 +140,14 @@ extension Findings {
     /// One of two words.
     fileprivate mutating func flag(_ node: Node, _ key: String, _ yes: String, _ no: String) -> Bool? {
         value(node, key, expecting: "`\(yes)` or `\(no)`") { $0 == yes ? true : $0 == no ? false : nil }
+    }
+
+    /// A number of things, from 0 to `limit`.
+    fileprivate mutating func count(_ node: Node, _ key: String, upTo limit: Int) -> Int? {
+        value(node, key, expecting: "a number from 0 to \(limit)") { text in
+            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return Int(text).flatMap { (0...limit).contains($0) ? $0 : nil }
+        }
     }
 
     /// The name of a field.

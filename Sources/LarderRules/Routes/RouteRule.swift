@@ -24,11 +24,15 @@ struct RouteRule {
         case clientDirectives = "client-directives"
         case vary, cookies, bypass, query, tags, invalidates
         case bodyLimit = "body-limit"
+        case tagLimit = "tag-limit"
         case wait
         case tagFields = "tag-fields"
         case targetedFields = "targeted-fields"
         case allowSetCookie = "allow-set-cookie"
     }
+
+    /// The highest `tag-limit` that a file may give: each tag is compared at every look-up in Redis.
+    static let highestTagLimit = 10_000
 
     /// Where the route begins.
     let place: Mistake.Place
@@ -52,6 +56,7 @@ struct RouteRule {
     var tags: [CacheTag] = []
     var invalidates: [Cover] = []
     var bodyLimit: ByteCount?
+    var tagLimit: Int?
     var wait: Duration?
     var tagFields: [HTTPField.Name]?
     var targetedFields: [HTTPField.Name]?
@@ -88,6 +93,7 @@ extension RouteRule {
         policy.tags = tags
         policy.invalidated = invalidates
         if let bodyLimit { policy.bodyLimit = bodyLimit }
+        if let tagLimit { policy.tagLimit = tagLimit }
         if let wait { policy.patience = wait }
         return policy
     }

@@ -127,7 +127,7 @@ extension StoreBehaviour {
     /// Leaves so many stamps that the ledger forgets all before them.
     private static func forget(_ bench: StoreBench) async throws {
         for id in 0..<10 {
-            guard let tag = CacheTag("forget-\(id)") else { continue }
+            let tag = CacheTag("forget-\(id)")
             try await bench.peer.invalidate([.tag(tag)])
         }
     }

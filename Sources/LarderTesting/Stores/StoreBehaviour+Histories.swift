@@ -101,9 +101,9 @@ private struct RacingRow: Sendable {
     let versions = Versions()
 
     init(_ id: Int) throws(StoreFailure) {
-        guard let key = CacheKey("GET:/rows/\(id)?x=1"), let tag = CacheTag("row-\(id)") else {
-            throw StoreFailure("no key or tag", line: #line, of: #fileID)
+        guard let key = CacheKey("GET:/rows/\(id)?x=1") else {
+            throw StoreFailure("no key", line: #line, of: #fileID)
         }
-        (self.key, self.tag) = (key, tag)
+        (self.key, self.tag) = (key, "row-\(id)")
     }
 }

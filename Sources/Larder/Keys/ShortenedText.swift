@@ -1,0 +1,40 @@
+import Crypto
+
+/// The form that a text over its limit takes: its head, then `#sha256=` and the SHA-256 of the whole as 64 hexadecimal
+/// digits.
+///
+/// Two texts with one head stay apart, and the same text takes the same form in every process. Where a text cannot
+/// contain a `#` followed by `sha256=`, as in a key made of a request, the form cannot be forged either.
+package enum ShortenedText {
+    private static let mark = "#sha256="
+    /// The bytes that the mark and the digest take.
+    private static let tailLength = mark.utf8.count + 2 * SHA256.byteCount
+
+    /// Returns a text of at most `limit` bytes: the text itself if it is short enough.
+    ///
+    /// The head ends on a boundary of a Unicode scalar.
+    /// - Parameter limit: the most bytes; more than the digest takes.
+    package static func of(_ text: String, limit: Int) -> String {
+        text.utf8.count <= limit ? text : shortened(text, to: limit)
+    }
+
+    /// Returns the shortened form of a text, however short the text is.
+    static func shortened(_ text: String, to limit: Int) -> String {
+        precondition(limit > tailLength, "A limit leaves no room for the digest")
+        var digest: [UInt8] = []
+        digest.reserveCapacity(tailLength)
+        for byte in SHA256.hash(data: Array(text.utf8)) {
+            digest.append(hexDigit(byte >> 4))
+            digest.append(hexDigit(byte & 0xF))
+        }
+        let bytes = text.utf8
+        var end =
+            bytes.index(bytes.startIndex, offsetBy: limit - tailLength, limitedBy: bytes.endIndex) ?? bytes.endIndex
+        while end > bytes.startIndex, end < bytes.endIndex, bytes[end] & 0xC0 == 0x80 { bytes.formIndex(before: &end) }
+        return String(text[..<end]) + mark + String(decoding: digest, as: UTF8.self)
+    }
+
+    private static func hexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}

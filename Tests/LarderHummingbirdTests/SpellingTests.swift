@@ -1,0 +1,174 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderTesting
+import Testing
+
+/// Spellings of paths and tags, through Hummingbird's router and the admin routes.
+@Suite(.timeLimit(.minutes(2))) struct SpellingTests {
+    private static let admin = AdminAccess.token(BearerToken("a-token-that-is-long-enough")!)
+    private static let token: HTTPFields = [.authorization: "Bearer a-token-that-is-long-enough"]
+
+    static let targets = [
+        "/api/posts", "/api/posts/", "//api/posts", "/api//posts", "///api///posts///", "/api/posts?x=1", "/api/posts?",
+        "/API/Posts", "/api/./posts", "/api/../api/posts", "/api/%2e/posts", "/api/p%6Fsts", "/api%2Fposts",
+        "/api\\posts",
+        "/api/posts;v=1", "/api/posts%3Fx", "/api/posts/.", "/./api/posts", "//host/api/posts", "/api/\u{212A}/posts",
+        "/api/..;/posts", "/x/%252e%252e/api/posts", "http://localhost/api/posts", "/api/posts#x", "/api/{id}/posts",
+        "/api/\u{212A}eys", "/api/keys",
+    ]
+
+    @Test(arguments: targets, [false, true])
+    func `whatever spelling reaches the handler of a path invalidates what the path stored`(
+        _ target: String,
+        _ ignoresCase: Bool
+    ) async throws {
+        let (kitchen, cooked) = (Kitchen(), Counter())
+        let router = Router(options: ignoresCase ? .caseInsensitive : [])
+        for path in ["api/posts", "api/:id/posts", "api/Keys", "**"] as [RouterPath] {
+            router.group(path).cached(by: kitchen.cache, for: .seconds(60))
+                .get { _, _ in "answer \(cooked.next())" }
+                .post { _, _ in "\(path)" }
+        }
+        try await Application(router: router).test(.router) { client in
+            for (path, plain) in [("/api/posts", "/api/posts"), ("/api/Keys", "/api/Keys")] {
+                _ = try await client.get(plain)
+                let post = try await client.execute(uri: target, method: .post)
+                #expect(post.status == .ok)
+                if post.text.lowercased() == path.lowercased() {
+                    #expect(try await !client.get(plain).cacheStatus.contains("; hit"))
+                }
+            }
+            // What is stored under an odd spelling is gone after a write by the same one.
+            _ = try await client.get(target)
+            _ = try await client.execute(uri: target, method: .post)
+            #expect(try await !client.get(target).cacheStatus.contains("; hit"))
+        }
+    }
+
+    @Test(arguments: [
+        "/api/posts/", "//api/posts", "/api//posts", "/api/./posts", "/api/%2e/posts", "/api/x/../posts",
+        "/api/posts?x=1",
+    ]) func `a write to another spelling of a path is a miss for the path`(_ target: String) async throws {
+        let (kitchen, cooked) = (Kitchen(), Counter())
+        let router = Router()
+        router.group("api/posts").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "\(cooked.next())" }
+        router.group("**").cached(by: kitchen.cache, for: .seconds(60)).post { _, _ in "done" }
+        try await Application(router: router).test(.router) { client in
+            _ = try await client.get("/api/posts")
+            #expect(try await client.execute(uri: target, method: .post).status == .ok)
+            #expect(try await client.get("/api/posts").text == "2")
+        }
+    }
+
+    static let tags = [
+        "posts", "new arrivals", "caf\u{E9}", "garden & home", "a,b", "50%", "%20", "a/b", "a?b#c", "..", "\u{FFFD}",
+        "\"q\"",
+        String(repeating: "t", count: 256), String(repeating: "t", count: 300), "",
+    ]
+
+    @Test(arguments: tags) func `a handler's tag arrives whatever its text is, and is purged by its spelling`(
+        _ text: String
+    ) async throws {
+        let (kitchen, cooked) = (Kitchen(), Counter())
+        let router = Router()
+        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+            Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "\(cooked.next())"))).tagged(
+                "a",
+                CacheTag(text),
+                "z"
+            )
+        }
+        try await Application(router: router).test(.router) { client in
+            let first = try await client.get("/a")
+            #expect(first.headers[.init("Cache-Tag")!] == nil)
+            #expect(try await client.get("/a").cacheStatus.contains("; hit"))
+            let path = "/admin/tags/" + CacheTag(text).description
+            let purge = try await client.execute(uri: path, method: .delete, headers: Self.token)
+            #expect(purge.status == .ok)
+            #expect(try await client.get("/a").text == "2")
+            try await kitchen.cache.invalidate(.tag(CacheTag(text)))
+            #expect(try await client.get("/a").text == "3")
+        }
+    }
+
+    @Test(arguments: ["new%20arrivals", "new arrivals"])
+    func `a purge names a tag encoded or not`(_ name: String) async throws {
+        let (kitchen, cooked) = (Kitchen(), Counter())
+        let router = Router()
+        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+            let fields: HTTPFields = [.init("Cache-Tag")!: "b, new arrivals"]
+            return Response(
+                status: .ok,
+                headers: fields,
+                body: .init(byteBuffer: ByteBuffer(string: "\(cooked.next())"))
+            )
+        }
+        try await Application(router: router).test(.router) { client in
+            _ = try await client.get("/a")
+            let purge = try await client.execute(uri: "/admin/tags/\(name)", method: .delete, headers: Self.token)
+            #expect(purge.status == .ok)
+            #expect(try await client.get("/a").text == "2")
+        }
+    }
+
+    @Test(arguments: ["%FF", String(repeating: "a", count: 257)])
+    func `a purge of what is no tag says what was expected`(_ name: String) async throws {
+        let kitchen = Kitchen()
+        let router = Router()
+        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
+        try await Application(router: router).test(.router) { client in
+            let purge = try await client.execute(uri: "/admin/tags/\(name)", method: .delete, headers: Self.token)
+            #expect(purge.status == .badRequest)
+            #expect(purge.text.contains("a tag of 1 to 256 bytes of UTF-8"))
+        }
+    }
+
+    @Test func `a thousand tags of a handler arrive`() async throws {
+        let kitchen = Kitchen()
+        let router = Router()
+        let tags = (0..<1_000).map { CacheTag("tag \($0)") }
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in Response(status: .ok).tagged(tags)
+        }
+        #expect(Response(status: .ok).tagged(tags).headers.allSatisfy { $0.value.utf8.count <= 4_096 })
+        try await Application(router: router).test(.router) { client in
+            for tag in [0, 999] {
+                _ = try await client.get("/a")
+                #expect(try await client.get("/a").cacheStatus.contains("; hit"))
+                try await kitchen.cache.invalidate(.tag("tag \(tag)"))
+                #expect(try await !client.get("/a").cacheStatus.contains("; hit"))
+            }
+        }
+    }
+
+    @Test func `a long key is deleted by its whole text, and as the metrics show it`() async throws {
+        let kitchen = Kitchen()
+        let router = Router()
+        router.addCacheAdministration(of: kitchen.cache, access: Self.admin)
+        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "a" }
+        let target = "/a?q=%C3%A9" + String(repeating: "a", count: 600)
+        try await Application(router: router).test(.router) { client in
+            _ = try await client.get(target)
+            let shown = try #require(kitchen.cache.statistics.snapshot().topKeys.first?.key.description)
+            let encoded = shown.replacing("%", with: "%25").replacing("?", with: "%3F").replacing("#", with: "%23")
+            let names = [
+                "GET:" + target.replacing("?", with: "%3F"),
+                shown.replacing("?", with: "%3F").replacing("#", with: "%23"), encoded,
+            ]
+            for name in names {
+                _ = try await client.get(target)
+                let delete = try await client.execute(
+                    uri: "/api/invalidate/\(name)",
+                    method: .delete,
+                    headers: Self.token
+                )
+                #expect(delete.status == .ok, "\(name)")
+                #expect(await kitchen.cache.count() == 0)
+            }
+        }
+    }
+}

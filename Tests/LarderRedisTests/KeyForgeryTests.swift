@@ -1,0 +1,139 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// Keys, variants and scopes in Redis that nobody can forge, and tags in any number.
+@Suite(.timeLimit(.minutes(5))) struct KeyForgeryTests {
+    private static let long = "/x?q=" + String(repeating: "a", count: 600)
+
+    @Test(arguments: [nil, "42"]) func `a request for a forged target is a miss in Redis`(_ user: String?) async throws
+    {
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis) { stores in
+                let caches = stores.map { Cache(store: $0) }
+                let origin = TestOrigin { _ in TestResponse("secret") }
+                func get(_ target: String, _ user: String?, _ cache: Cache) async throws -> TestResponse {
+                    try await cache.respond(to: .get(target), for: user, under: .fresh(for: .seconds(60)), from: origin)
+                }
+                _ = try await get(Self.long, user, caches[0])
+                #expect(try await get(Self.long, user, caches[1]).cacheStatus.contains("hit"))
+                let key = try #require(caches[0].statistics.snapshot().topKeys.first?.key.description)
+                let target = String(key.dropFirst("GET:".count))
+                for forged in [target, target.replacing("#", with: "%23"), target.replacing("#sha256=", with: "~")] {
+                    for other in [user, "43"] {
+                        let response = try await get(forged, other, caches[1])
+                        #expect(!response.cacheStatus.contains("hit"), "\(forged)")
+                    }
+                }
+                #expect(try await caches[1].remove(try #require(CacheKey(key))))
+                #expect(try await !get(Self.long, user, caches[0]).cacheStatus.contains("hit"))
+            }
+        }
+    }
+
+    @Test func `the name of a variant is made of 128 bits at least`() {
+        #expect(VariantName.digestLength * 8 >= 128)
+        let names = ["en", "de"].map { language in
+            VariantName(of: .example(fields: [.vary: "Accept-Language"], request: [.acceptLanguage: language]))
+        }
+        #expect(names[0] != names[1] && names[0].rule == names[1].rule)
+        #expect(names[0].field.utf8.count == "v:".utf8.count + 1 + 4 * VariantName.digestLength)
+    }
+
+    @Test func `a value in the place of another key is not found`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis) { stores in
+                    #expect(await stores[0].keep("secret", at: "/secret"))
+                    let value = try #require(try await stranger.field("v:", of: "larder:GET:/secret"))
+                    let order = try #require(try await stranger.field("o:", of: "larder:GET:/secret"))
+                    try await stranger.send("HSET", "larder:GET:/a", "v:", .bytes(value), "o:", .bytes(order))
+                    #expect(await stores[0].texts(at: "/a").isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test func `no two scopes share a member of the ledger`() throws {
+        let covers: [Cover] = [
+            .path("/a"), .path("/b"), .path(CachePath("a", "b")), .path(CachePath(segments: ["a/b"])), .prefix("/a"),
+            .tag("/a"),
+            .tag("a"), .tag("A"), .tag(CacheTag("a", "b")), .tag("a%3Ab"), .tag("caf\u{E9}"), .tag("cafe\u{301}"),
+            .everything,
+            .tag("*"), .tag("~n"), .tag("!floor"), .tag(""), .key(try #require(CacheKey("GET:/a"))),
+            .key(try #require(CacheKey("~n"))),
+        ]
+        let members = covers.map(\.member)
+        #expect(Set(members.map { Array($0.utf8) }).count == covers.count)
+        #expect(members.allSatisfy { $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } })
+    }
+
+    @Test func `a prefix deeper than prefixes go kills what is below it`() async throws {
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis) { stores in
+                let deep = String(repeating: "/s", count: 20)
+                #expect(await stores[0].keep("v0", at: deep + "/x"))
+                try await stores[1].invalidate([.prefix(CachePath(deep))])
+                #expect(await stores[0].texts(at: deep + "/x").isEmpty)
+            }
+        }
+    }
+
+    @Test(arguments: [1_000, 9_000]) func `a response with many tags is stored, found and killed by any of them`(
+        _ count: Int
+    ) async throws {
+        var limits = StoreLimits()
+        limits.entryLimit = .mebibytes(4)
+        try await RedisProcess.run { redis in
+            try await withStores(2, on: redis, limits) { stores in
+                let caches = stores.map { Cache(store: $0) }
+                let policy = CachePolicy.fresh(for: .seconds(60)).limitingTags(to: count)
+                let origin = TestOrigin { _ in
+                    TestResponse("v", [.init("Cache-Tag")!: (0..<count).map { "tag \($0)" }.joined(separator: ",")])
+                }
+                func get(_ cache: Cache) async throws -> String {
+                    let response: TestResponse = try await cache.respond(to: .get("/a"), under: policy, from: origin)
+                    return response.cacheStatus
+                }
+                for tag in [0, 1, count / 2, count - 1] {
+                    #expect(try await !get(caches[0]).contains("hit"))
+                    #expect(try await get(caches[0]).contains("hit"))
+                    #expect(try await get(caches[1]).contains("hit"))
+                    #expect(try await get(caches[1]).contains("hit"))
+                    try await caches[1].invalidate(.tag("tag \(tag)"))
+                    #expect(try await !get(caches[1]).contains("hit"))
+                    try await caches[0].invalidate(.tag("tag \(tag)"))
+                }
+                try await caches[0].invalidate(.tag("tag \(count)"))
+                #expect(try await !get(caches[0]).contains("hit"))
+                #expect(try await get(caches[1]).contains("hit"))
+                // A fill that a late tag has overtaken is not stored.
+                let birth = await stores[0].birth()
+                try await stores[1].invalidate([.tag("tag \(count - 1)")])
+                let tags = (0..<count).map { CacheTag("tag \($0)") }
+                #expect(await !stores[0].keep("old", at: "/b", born: birth, tags: tags))
+                #expect(try await !stores[0].remove(CacheAddress("/a").key, at: WallClock.system.now))
+            }
+        }
+    }
+
+    @Test func `a thousand tags cost a hit one round trip`() async throws {
+        try await RedisProcess.run { redis in
+            try await CountingProxy.run(to: redis.port) { proxy, port in
+                var options = RedisStore.Options.patient
+                options.connections = 1
+                try await withStores(1, on: redis, options: options, clock: ManualClock().clock, port: port) { stores in
+                    let tags = (0..<1_000).map { CacheTag("tag \($0)") }
+                    #expect(await stores[0].keep("v0", at: "/a", tags: tags))
+                    proxy.reset()
+                    #expect(await stores[0].texts(at: "/a") == ["v0"])
+                    #expect(proxy.trips == 1)
+                }
+            }
+        }
+    }
+}
