@@ -18,7 +18,7 @@ public final class Cache: Service {
     let clock: WallClock
     let serving: Serving
     private let flights: FlightGroup
-    private let tasks: BackgroundTasks
+    let tasks: BackgroundTasks
     private let refusals: NIOLockedValueBox<KeyMemo>
     /// The keys whose answers to requests with `Authorization` are for the user alone.
     private let personal: NIOLockedValueBox<KeyMemo>
@@ -291,22 +291,6 @@ extension Cache {
             status: response.head.status.code
         )
         response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy, at: clock.now)
-        return response
-    }
-
-    private func write<O: Origin>(
-        _ request: HTTPRequest,
-        under policy: CachePolicy,
-        to origin: O
-    ) async throws -> O.Response {
-        var response = try await origin.forward()
-        let targets = Invalidation.targets(request: request, response: response.head)
-        if !targets.isEmpty {
-            // The write is done, whatever becomes of the invalidation: its answer is the handler's.
-            try? await invalidate(targets.map { policy.keys.cover(of: $0, for: request) } + policy.invalidated)
-        }
-        let outcome = CacheStatus.Outcome.forwarded(.method, status: response.head.status.code)
-        response.head = serving.head(response.head, outcome, policy: policy, at: clock.now)
         return response
     }
 
