@@ -19,10 +19,10 @@ public final class Cache: Service {
     let serving: Serving
     private let flights: FlightGroup
     let tasks: BackgroundTasks
-    private let refusals: NIOLockedValueBox<KeyMemo>
+    private let refusals: NIOLockedValueBox<KeyMemo<CacheKey>>
     /// The keys whose answers to requests with `Authorization` are for the user alone.
-    private let personal: NIOLockedValueBox<KeyMemo>
-    private let failedRefreshes: NIOLockedValueBox<KeyMemo>
+    private let personal: NIOLockedValueBox<KeyMemo<CacheKey>>
+    private let failedRefreshes: NIOLockedValueBox<KeyMemo<CacheKey>>
     private let observer: (any CacheObserver)?
     let logger: Logger
 
