@@ -52,9 +52,14 @@ public struct CachePolicy: Sendable {
     public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
-    /// What a successful write to the route invalidates besides its own path.
+    /// What a write to the route invalidates besides its own path, whenever it invalidates that.
     public var invalidated: [Cover]
-    /// The largest body kept, in bytes.
+    /// Whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
+    /// succeeds: it may have changed something before it failed. True for a handler, false for a gateway. A 4xx never
+    /// invalidates; a 502 or 504 always does, since it says nothing of what the origin did.
+    public var invalidatesOnError: Bool
+    /// The largest body kept, in bytes: one of exactly this length is. By default 1 MiB. The store's `entryLimit`,
+    /// which counts the head as well, has to have room for it.
     public var bodyLimit: ByteCount
     /// How long a body may take to come in and still be kept.
     public var captureTime: Duration
@@ -92,6 +97,7 @@ public struct CachePolicy: Sendable {
         policy.keys.spelling = .verbatim
         policy.setBypass(.nobody)
         policy.credentials = .byResponse
+        policy.invalidatesOnError = false
         policy.makesEntityTags = false
         policy.asking = .server
         return policy
@@ -107,6 +113,7 @@ public struct CachePolicy: Sendable {
         self.withheldFields = []
         self.tags = []
         self.invalidated = []
+        self.invalidatesOnError = true
         self.bodyLimit = .mebibytes(1)
         self.captureTime = .seconds(30)
         self.patience = .seconds(5)
@@ -138,9 +145,15 @@ extension CachePolicy {
         with { $0.tags += tags }
     }
 
-    /// Lets a successful write to the route invalidate more than its own path: the list that shows the item, say.
+    /// Lets a write to the route invalidate more than its own path: the list that shows the item, say.
     public func invalidating(_ covers: Cover...) -> CachePolicy {
         with { $0.invalidated += covers }
+    }
+
+    /// Says whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
+    /// succeeds; see ``invalidatesOnError``.
+    public func invalidating(onError isOn: Bool) -> CachePolicy {
+        with { $0.invalidatesOnError = isOn }
     }
 
     /// Says that the route's path ends in a slash: keys read `GET:/api/posts/`.

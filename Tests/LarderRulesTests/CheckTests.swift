@@ -30,6 +30,7 @@ import Testing
                                            the same whatever the parameters utm_*, fbclid
                                            fetched without cookies, and the same for everybody
                                            kept up to 64MiB
+                                           a write that fails with a 5xx invalidates as well
             everything else        api     fresh as long as it says, or a guess from Last-Modified
                                            kept up to 16MiB
 

@@ -95,5 +95,6 @@ enum Sample {
               ignore: [utm_*, fbclid]
             body-limit: 64MiB
             allow-set-cookie: false
+            invalidate-on-error: true
         """
 }

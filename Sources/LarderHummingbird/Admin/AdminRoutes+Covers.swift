@@ -42,10 +42,9 @@ extension AdminRoutes {
             guard let cover = cover(name) else {
                 return .message(.badRequest, "This names nothing that can be invalidated")
             }
-            do {
-                try await cache.invalidate(cover)
-                return .message(.ok, "Invalidated")
-            } catch {
+            switch await cache.invalidate(cover) {
+            case .acknowledged: return .message(.ok, "Invalidated")
+            case .pending:
                 return .message(.serviceUnavailable, "The cache cannot be reached; it will be invalidated when it can")
             }
         }

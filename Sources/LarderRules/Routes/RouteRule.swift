@@ -26,6 +26,7 @@ struct RouteRule {
         case tagFields = "tag-fields"
         case targetedFields = "targeted-fields"
         case allowSetCookie = "allow-set-cookie"
+        case invalidateOnError = "invalidate-on-error"
     }
 
     /// Where the route begins.
@@ -51,6 +52,7 @@ struct RouteRule {
     var tagFields: [HTTPField.Name]?
     var targetedFields: [HTTPField.Name]?
     var allowSetCookie = false
+    var invalidateOnError = false
 
     /// The name in logs: host and path.
     var name: String { (host?.description ?? "") + (path?.description ?? "") }
@@ -80,6 +82,7 @@ extension RouteRule {
         if cookies == .drop { policy.withheldFields = [.cookie] }
         policy.tags = tags
         policy.invalidated = invalidates
+        policy.invalidatesOnError = invalidateOnError
         if let bodyLimit { policy.bodyLimit = bodyLimit }
         if let wait { policy.patience = wait }
         return policy
