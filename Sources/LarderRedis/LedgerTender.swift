@@ -124,7 +124,7 @@ extension LedgerTender {
             (state.outbox.turn, state.outbox.covers, state.outbox.replay(at: .now))
         }
         for command in [open] + Self.batches(replay).map({ command($0) }) {
-            let reply = try await connection.send(command, deadline: timeout)
+            let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
             guard Self.isConfirmed(reply) else {
                 throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
             }

@@ -1,3 +1,4 @@
+import LarderRules
 import LarderTesting
 import Testing
 
@@ -28,7 +29,10 @@ import Testing
     }
 
     /// Returns whether a stored response is gone after a write to its URL, and the status that the client was given.
-    private static func write(_ fate: Fate, file: (String) -> String? = { _ in nil }) async throws -> (Bool, Int) {
+    private static func write(
+        _ fate: Fate,
+        file: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) async throws -> (Bool, Int) {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.request() {
                 guard request.method == "POST" else {

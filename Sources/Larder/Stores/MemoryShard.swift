@@ -145,7 +145,8 @@ struct MemoryShard {
         return removed
     }
 
-    /// Removes what the invalidation of a scope killed, and compares at most `limit` entries for it.
+    /// Removes what the invalidation of a scope killed, and compares at most `limit` entries for it, or the variants of
+    /// one key.
     ///
     /// What belongs to the scope is looked at in the order in which it was stored: the first that is alive was stored
     /// after the invalidation, and so was everything behind it.
@@ -160,12 +161,16 @@ struct MemoryShard {
             guard let (id, place) = scopes.oldest(of: scope) else {
                 return Progress(compared: compared, isThrough: true)
             }
-            guard let slot = slots[place], let entry = slot.entries.first(where: { ObjectIdentifier($0) == id }) else {
+            guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
                 preconditionFailure("A chain leads to an entry that is not there")
             }
-            compared += 1
-            if isAlive(entry).isAlive { return Progress(compared: compared, isThrough: true) }
-            keep(slot.entries.filter { $0 !== entry }, at: place, dropping: &dropped)
+            // All variants of a key at once: most belong to the same scopes.
+            let members = slot.entries.filter { $0.namedCovers.contains(scope) }
+            guard compared == 0 || compared + members.count <= limit else { break }
+            compared += members.count
+            let dead = Set(members.filter { !isAlive($0).isAlive }.map(ObjectIdentifier.init))
+            guard dead.contains(id) else { return Progress(compared: compared, isThrough: true) }
+            keep(slot.entries.filter { !dead.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
         }
         return Progress(compared: compared, isThrough: false)
     }
