@@ -39,4 +39,6 @@ public enum Invalidation {
         }
         return targets
     }
+    /// Returns the target of a request itself (path and query, on the origin of the request).
+    public static func target(of request: HTTPRequest) -> String { TargetURI(request).target }
 }

@@ -8,7 +8,7 @@ package enum Admission: Sendable {
     case lookUp(Inquiry)
     /// Pass the request on, and leave the store alone.
     case pass(PassReason)
-    /// Pass the request on, and invalidate what it changes if it succeeds.
+    /// Pass the request on, and invalidate what it may have changed.
     case write
 
     /// Decides about a request.

@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 
 /// The tasks that outlive the request that started them: fetches, refreshes, timers. They have an owner, which can wait
 /// for them and end them.
-final class BackgroundTasks: Sendable {
+package final class BackgroundTasks: Sendable {
     private struct State {
         var tasks: [UInt64: Task<Void, Never>] = [:]
         var lastID: UInt64 = 0
@@ -10,12 +10,15 @@ final class BackgroundTasks: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
+    /// Creates an owner of no task yet.
+    package init() {}
+
     /// The number of tasks under way.
-    var count: Int { state.withLockedValue { $0.tasks.count } }
+    package var count: Int { state.withLockedValue { $0.tasks.count } }
 
     /// Starts a task that has the caller's task-local values and not its cancellation.
     @discardableResult
-    func start(_ operation: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+    package func start(_ operation: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         state.withLockedValue { state in
             state.lastID += 1
             let id = state.lastID
@@ -29,15 +32,22 @@ final class BackgroundTasks: Sendable {
         }
     }
 
+    /// Runs an operation to its end and returns its result, although the caller is cancelled meanwhile.
+    package func finish<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            start { continuation.resume(returning: await operation()) }
+        }
+    }
+
     /// Waits until no task is under way, those included that are started meanwhile.
-    func drain() async {
+    package func drain() async {
         while let task = state.withLockedValue({ $0.tasks.values.first }) {
             await task.value
         }
     }
 
     /// Cancels every task under way.
-    func cancelAll() {
+    package func cancelAll() {
         for task in state.withLockedValue({ Array($0.tasks.values) }) { task.cancel() }
     }
 }

@@ -3,63 +3,73 @@ public import HTTPTypes
 import Logging
 
 extension Cache {
-    /// Kills every response that one of the covers covers, with all that is being fetched now. When this returns,
-    /// nothing rendered before is served to a request that starts after.
+    /// Invalidates every response that one of the scopes covers, with all that is being fetched now, and waits for the
+    /// store's acknowledgement up to the store's deadline (2 s for `RedisStore`; a `MemoryStore` acknowledges at once).
+    ///
+    /// Once this returns ``InvalidationResult/acknowledged``, nothing rendered before is served to a request that
+    /// starts after. ``InvalidationResult/pending`` means that the invalidation is queued, and delivered as soon as the
+    /// store can be reached: nothing needs to be repeated. It is carried out although the calling task is cancelled.
     ///
     /// Call it after the change is committed: what a handler renders from old data after this is not seen by it.
-    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
-    public func invalidate(_ covers: Cover...) async throws {
-        try await invalidate(covers)
-    }
-
-    /// Kills every response that one of the covers covers.
-    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
-    public func invalidate(_ covers: [Cover]) async throws {
-        guard !covers.isEmpty else { return }
-        do {
-            try await store.invalidate(covers)
-            record(.invalidated(covers))
-        } catch {
-            record(.invalidationPending(covers))
-            logger.debug("An invalidation is pending", metadata: ["error": "\(error)"])
-            throw error
-        }
-    }
-
-    /// Kills the response under a key, with its Vary variants.
-    /// - Returns: whether there was one.
-    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
     @discardableResult
-    public func remove(_ key: CacheKey) async throws -> Bool {
-        do {
-            let wasKept = try await store.remove(key, at: clock.now)
-            record(.invalidated([.key(key)]))
-            return wasKept
-        } catch {
-            record(.invalidationPending([.key(key)]))
-            throw error
-        }
+    public func invalidate(_ scopes: Cover...) async -> InvalidationResult {
+        await invalidate(scopes)
+    }
+
+    /// Invalidates every response that one of the scopes covers, as the function above does with scopes written out;
+    /// acknowledged at once if there are none.
+    @discardableResult
+    public func invalidate(_ scopes: [Cover]) async -> InvalidationResult {
+        guard !scopes.isEmpty else { return .acknowledged }
+        let result = await tasks.finish { [store] in await store.invalidate(scopes) }
+        record(result, of: scopes)
+        return result
+    }
+
+    /// Removes the response under a key, with its Vary variants, and waits for the store's acknowledgement as
+    /// `invalidate` does.
+    /// - Returns: whether there was one, and whether its invalidation is acknowledged.
+    @discardableResult
+    public func remove(_ key: CacheKey) async -> RemovalResult {
+        let now = clock.now
+        let result = await tasks.finish { [store] in await store.remove(key, at: now) }
+        record(result.invalidation, of: [.key(key)])
+        return result
     }
 
     /// The number of keys under which a response is kept: neither expired nor invalidated.
     public func count() async -> Int {
         await store.count(at: clock.now)
     }
+
+    private func record(_ result: InvalidationResult, of scopes: [Cover]) {
+        switch result {
+        case .acknowledged: record(.invalidated(scopes))
+        case .pending:
+            record(.invalidationPending(scopes))
+            logger.debug("An invalidation is pending", metadata: ["scopes": "\(scopes.count)"])
+        }
+    }
 }
 
 extension Cache {
-    /// Kills the response to a GET for the target of a request, with its variants: what `PURGE` asks for.
+    /// Removes the response to a GET for the target of a request, with its variants, as `PURGE` asks for.
     ///
-    /// Where the policy keeps responses apart by request fields, those of all values are killed, and with them the
+    /// If the policy keeps responses apart by request fields, those of all values are invalidated, and with them the
     /// path's other queries.
-    /// - Returns: whether there was one under the key of this request.
-    /// - Throws: `InvalidationError` where the store did not confirm it; it is queued then.
+    /// - Returns: whether there was one under the key of this request, and whether everything is acknowledged.
     @discardableResult
-    public func remove(_ request: HTTPRequest, under policy: CachePolicy) async throws -> Bool {
+    public func remove(_ request: HTTPRequest, under policy: CachePolicy) async -> RemovalResult {
         let request = policy.withholding(from: request)
-        guard let result = policy.keys.key(of: request, user: nil), let target = request.path else { return false }
-        let wasKept = try await remove(result.key)
-        if !policy.keys.fields.isEmpty { try await invalidate(policy.keys.covers(of: target, for: request)) }
-        return wasKept
+        guard let result = policy.keys.key(of: request, user: nil), let target = request.path else {
+            return RemovalResult(wasStored: false, invalidation: .acknowledged)
+        }
+        let removal = await remove(result.key)
+        guard !policy.keys.fields.isEmpty else { return removal }
+        let others = await invalidate(policy.keys.covers(of: target, for: request))
+        return RemovalResult(
+            wasStored: removal.wasStored,
+            invalidation: others == .pending ? .pending : removal.invalidation
+        )
     }
 }

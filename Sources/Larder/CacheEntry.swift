@@ -22,6 +22,9 @@ public final class CacheEntry: Sendable {
     public let tags: [CacheTag]
     /// The fingerprints of everything whose invalidation kills this entry.
     let covers: [Cover.Fingerprint]
+    /// The fingerprints of the paths, prefixes and tags among the covers. "Everything" and the key, which are not, stand
+    /// before them.
+    var namedCovers: ArraySlice<Cover.Fingerprint> { covers.dropFirst(2) }
     /// What the entry takes of a store's limit, in bytes.
     public let cost: Int
 
@@ -42,7 +45,7 @@ public final class CacheEntry: Sendable {
         let vary = VaryRule(head.headerFields)
         self.init(
             head: head,
-            body: body,
+            body: body.fitted,
             lifetimes: lifetimes,
             selectingFields: vary.selectingFields(of: request.selectableFields) ?? .none,
             birth: birth,
@@ -62,7 +65,8 @@ public final class CacheEntry: Sendable {
         tags: [CacheTag]
     ) {
         self.head = head
-        self.body = body.fitted
+        // A part of a larger value need not be copied, unless that would hold twice the memory of the copy.
+        self.body = body.storageCapacity >= 2 * body.readableBytes ? body.fitted : body
         self.lifetimes = lifetimes
         self.vary = VaryRule(head.headerFields)
         self.selectingFields = selectingFields
@@ -70,7 +74,14 @@ public final class CacheEntry: Sendable {
         self.address = address
         self.tags = tags
         self.covers = address.covers(with: tags).map(\.fingerprint)
-        self.cost = Self.cost(of: head, body: self.body, address: address, tags: tags, covers: covers.count)
+        self.cost = Self.cost(
+            of: head,
+            body: self.body,
+            selectingFields: selectingFields,
+            address: address,
+            tags: tags,
+            covers: covers.count
+        )
     }
 
     /// Whether the response may answer a request (RFC 9111 §4.1).
@@ -80,37 +91,44 @@ public final class CacheEntry: Sendable {
 }
 
 extension CacheEntry {
+    /// The most that key, fields and tags of a response may take beside a body of the largest size: 256 KiB.
+    public static let fieldLimit = ByteCount.kibibytes(256)
+
+    /// Returns the limit of entries with which bodies up to `body` are stored, whatever fields they come with within
+    /// ``fieldLimit``. A store's `entryLimit` is compared with all that an entry takes, and a policy's `bodyLimit` with
+    /// the body alone.
+    public static func limit(forBodiesOf body: ByteCount) -> ByteCount {
+        let (bytes, overflow) = ByteBuffer.allocated(min(body.bytes, .max / 2))
+            .addingReportingOverflow(fieldLimit.bytes)
+        return .bytes(overflow ? .max : bytes)
+    }
+
     /// What an entry takes beyond its text and body: the object, its arrays, and its places in a store's tables.
     /// Measured against the allocator by a test of the memory store; it is rounded up, never down.
-    static let overhead = 768
+    static let overhead = 832
     /// What a field takes beyond its name and value.
     static let fieldOverhead = 112
+    /// What a cover takes: its fingerprint, and its link in the store's chains.
+    static let coverOverhead = 8 + ScopeIndex.linkCost
 
     private static func cost(
         of head: HTTPResponse,
         body: ByteBuffer,
+        selectingFields: SelectingFields,
         address: CacheAddress,
         tags: [CacheTag],
         covers: Int
     ) -> Int {
-        var cost = overhead + body.storageCapacity + 2 * address.key.description.utf8.count + 8 * covers
+        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + coverOverhead * covers
+        let key = address.key.description.utf8.count
+        cost += key + max(key, address.target.utf8.count)
+        cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count
         for field in head.headerFields {
             cost += fieldOverhead + 2 * field.name.rawName.utf8.count + field.value.utf8.count
         }
-        for tag in tags {
+        for tag in address.tags + tags {
             cost += 32 + tag.description.utf8.count
         }
         return cost
-    }
-}
-
-extension ByteBuffer {
-    /// The readable bytes in an allocation of their own size: an entry that is kept must not keep the buffer it was
-    /// sliced from.
-    var fitted: ByteBuffer {
-        guard storageCapacity > readableBytes else { return self }
-        var copy = ByteBufferAllocator().buffer(capacity: readableBytes)
-        copy.writeImmutableBuffer(self)
-        return copy.storageCapacity < storageCapacity ? copy : self
     }
 }

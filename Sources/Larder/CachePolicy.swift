@@ -66,9 +66,14 @@ public struct CachePolicy: Sendable {
     public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
-    /// What a successful write to the route invalidates besides its own path.
+    /// What a write to the route invalidates besides its own path, whenever it invalidates that.
     public var invalidated: [Cover]
-    /// The largest body kept, in bytes.
+    /// Whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
+    /// succeeds: it may have changed something before it failed. True for a handler, false for a gateway. A 4xx never
+    /// invalidates; a 502 or 504 always does, since it says nothing of what the origin did.
+    public var invalidatesOnError: Bool
+    /// The largest body kept, in bytes: one of exactly this length is. By default 1 MiB. The store's `entryLimit`,
+    /// which counts the head as well, has to have room for it.
     public var bodyLimit: ByteCount
     /// The most tags that a response may name for itself, 1,000 by default. A response with more is not stored.
     public var tagLimit: Int
@@ -113,6 +118,7 @@ public struct CachePolicy: Sendable {
         policy.setBypass(.nobody)
         policy.credentials = .byResponse
         policy.clientDirectives = .coalesce
+        policy.invalidatesOnError = false
         policy.makesEntityTags = false
         policy.asking = .server
         return policy
@@ -129,6 +135,7 @@ public struct CachePolicy: Sendable {
         self.withheldFields = []
         self.tags = []
         self.invalidated = []
+        self.invalidatesOnError = true
         self.bodyLimit = .mebibytes(1)
         self.tagLimit = 1_000
         self.captureTime = .seconds(30)
@@ -186,9 +193,15 @@ extension CachePolicy {
         with { $0.tags += tags }
     }
 
-    /// Lets a successful write to the route invalidate more than its own path: the list that shows the item, say.
+    /// Lets a write to the route invalidate more than its own path: the list that shows the item, say.
     public func invalidating(_ covers: Cover...) -> CachePolicy {
         with { $0.invalidated += covers }
+    }
+
+    /// Says whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
+    /// succeeds; see ``invalidatesOnError``.
+    public func invalidating(onError isOn: Bool) -> CachePolicy {
+        with { $0.invalidatesOnError = isOn }
     }
 
     /// Says that the route's path ends in a slash: keys read `GET:/api/posts/`.

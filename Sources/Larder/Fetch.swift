@@ -226,7 +226,7 @@ extension Fetch {
             notStored = .tooLarge
         } else {
             verdict = await cache.store.save(entry, at: cache.clock.now)
-            notStored = verdict.isAlive ? nil : verdict.isKnown ? .overtaken : .unavailable
+            notStored = !verdict.isKnown ? .unavailable : verdict.isAlive ? nil : .overtaken
         }
         if let notStored {
             cache.record(.notStored(key, notStored))

@@ -20,9 +20,16 @@ public protocol Origin<Response>: Sendable {
 
     /// The status that a thrown error stands for, where it stands for one.
     func status(of error: any Error) -> HTTPResponse.Status?
+
+    /// Returns whether the request that ``forward()`` failed on with this error may have reached the origin, so that
+    /// the origin may have acted on it. True by default; false for a server only if nothing was sent to it: there was
+    /// no connection.
+    func mayHaveReceivedRequest(failedWith error: any Error) -> Bool
 }
 
 extension Origin {
+    public func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { true }
+
     public func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response { try await fetch(request) }
 }
 

@@ -137,13 +137,12 @@ extension GatewayConfiguration {
     fileprivate func makeStore(logger: Logger) throws -> any CacheStore {
         switch settings.store {
         case .memory:
-            // An entry is its body, and its fields and tables.
-            let entry = ByteCount.bytes(routes.bodyLimit.bytes + ByteCount.kibibytes(256).bytes)
-            return MemoryStore(limit: settings.memoryLimit, entryLimit: max(entry, .mebibytes(1)))
+            let body = max(routes.bodyLimit, .mebibytes(1))
+            return MemoryStore(limit: settings.memoryLimit, entryLimit: CacheEntry.limit(forBodiesOf: body))
         case .redis(let url):
             var options = RedisStore.Options()
             options.namespace = settings.namespace
-            // Larger entries would not come within the time that a question to Redis may take (1 MiB by default).
+            // Bodies up to 1 MiB, by default: larger ones would not come within the time that a question may take.
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)
             }

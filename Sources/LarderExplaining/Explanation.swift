@@ -97,7 +97,7 @@ public struct Explanation: Sendable {
     private static func verdict(on exchange: Exchange, admitted: Admission, _ policy: CachePolicy) -> Verdict {
         var obstacles: [Obstacle] = []
         switch admitted {
-        case .write: return .notStored([Obstacle(writing: exchange)])
+        case .write: return .notStored([Obstacle(writing: exchange, under: policy)])
         case .pass(let reason): obstacles.append(Obstacle(reason))
         case .lookUp: break
         }

@@ -107,8 +107,8 @@ extension Obstacle {
     }
 
     /// A request that changes something, in words.
-    init(writing exchange: Exchange) {
-        let targets = Invalidation.targets(request: exchange.request, response: exchange.response)
+    init(writing exchange: Exchange, under policy: CachePolicy) {
+        let targets = policy.targets(changedBy: exchange.request, .answered(exchange.response))
         self.init(
             reason: .write,
             sentence: "\(exchange.request.method.rawValue) may change something, so that its answer is not stored, and "

@@ -77,10 +77,11 @@ struct Administration: Sendable {
         } catch {
             return .refusal(error)
         }
-        do {
-            let wasKept = try await cache.remove(request.head, under: policy)
-            return wasKept ? .message(.ok, "Purged") : .message(.notFound, "This URL is not kept")
-        } catch {
+        let removal = await cache.remove(request.head, under: policy)
+        switch removal.invalidation {
+        case .acknowledged:
+            return removal.wasStored ? .message(.ok, "Purged") : .message(.notFound, "This URL is not kept")
+        case .pending:
             return .message(.serviceUnavailable, "The cache cannot be reached; the URL will be purged when it can")
         }
     }

@@ -63,9 +63,8 @@ enum EntryCodec {
 
     /// The value of an entry: the same for the same entry, in every process.
     static func encode(_ entry: CacheEntry) -> ByteBuffer {
-        // What an entry costs is more than it takes here, but for the spare room of its body.
-        let capacity = entry.cost - entry.body.storageCapacity + entry.body.readableBytes
-        var value = ByteBufferAllocator().buffer(capacity: capacity)
+        // What an entry costs is more than it takes here.
+        var value = ByteBufferAllocator().buffer(capacity: entry.cost)
         value.writeMultipleIntegers(magic, version, UInt32.zero)
         value.write(entry.address.key.description)
         value.write(entry.head)

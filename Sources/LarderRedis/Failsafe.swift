@@ -59,6 +59,21 @@ final class Failsafe: Sendable {
         }
     }
 
+    /// Sends invalidations, and waits for their replies up to a time of their own.
+    ///
+    /// The breaker does not count here: it is for reads, which can do without Redis. An invalidation goes out whatever
+    /// the breaker says, and one that is late keeps no read from Redis.
+    func deliver(_ commands: [RedisCommand], within timeout: Duration) async throws(RedisError) -> [RESPValue] {
+        do throws(RedisError) {
+            let replies = try await client.pipeline(commands, deadline: timeout)
+            hear(replies, to: commands)
+            return replies
+        } catch {
+            metrics.failed("\(error.code)")
+            throw error
+        }
+    }
+
     /// Tries a server that is left alone, if it is time: so that no request has to, and none is needed.
     func probe() async {
         guard client.status.phase == .connected, breaker.withLockedValue({ $0.isDue(at: .now) }) else { return }

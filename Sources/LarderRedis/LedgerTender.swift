@@ -7,50 +7,87 @@ import RedisClient
 /// Looks after the ledger in Redis: makes sure that there is one, stamps, and keeps what could not be stamped until it
 /// is. As long as something waits, nothing that Redis keeps is trusted.
 ///
-/// Meanwhile the process goes on with a ledger of its own, in which every invalidation covers everything: it keeps
-/// those who ask after a write from waiting for a fetch that began before it.
+/// Meanwhile the process goes on with a ledger of its own invalidations: it keeps requests that start after a write
+/// from waiting for a fetch that began before it, and lets them share any other.
 final class LedgerTender: Sendable {
-    private let names: RedisNames
+    /// The continuation of an invalidation that waits for its acknowledgement; resumed with whether it has it.
+    typealias Waiter = CheckedContinuation<Bool, Never>
+
+    struct State: Sendable {
+        var outbox = Outbox()
+        /// What this process invalidated, for what it fetches without Redis.
+        var local: Ledger
+        var acknowledgements = AcknowledgementQueue<Waiter>()
+        var lastWaiter: UInt64 = 0
+        /// Whether what waits is being sent.
+        var isDelivering = false
+        /// Whether the store has stopped, so that nothing is delivered any more.
+        var isStopped = false
+        /// Since when Redis does not take invalidations; nil if it did the last time. Until it has first been met it
+        /// has taken none.
+        var overdueSince: ContinuousClock.Instant? = .now
+    }
+
+    let names: RedisNames
+    let failsafe: Failsafe
+    let metrics: RedisMetrics
+    /// How long an invalidation waits for its acknowledgement.
+    let timeout: Duration
+    let state: NIOLockedValueBox<State>
+    /// What delivers in the background.
+    let tasks = BackgroundTasks()
     private let stampLimit: Int
-    private let failsafe: Failsafe
-    private let outbox = NIOLockedValueBox(Outbox())
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
-    private let localEpoch = Birth.Epoch.new()
     /// Whether the log was told that something waits.
     private let isWaiting = NIOLockedValueBox(false)
-    private let metrics: RedisMetrics
+    private let localEpoch: Birth.Epoch
     private let logger: Logger
 
-    init(names: RedisNames, stampLimit: Int, failsafe: Failsafe, metrics: RedisMetrics, logger: Logger) {
+    init(
+        names: RedisNames,
+        stampLimit: Int,
+        timeout: Duration,
+        failsafe: Failsafe,
+        metrics: RedisMetrics,
+        logger: Logger
+    ) {
+        let local = Ledger(limit: stampLimit)
         self.names = names
         self.stampLimit = stampLimit
+        self.timeout = timeout
         self.failsafe = failsafe
         self.metrics = metrics
         self.logger = logger
+        self.localEpoch = local.epoch
+        self.state = NIOLockedValueBox(State(local: local))
     }
 
     /// The number of covers that wait to be stamped.
-    var pendingCount: Int { outbox.withLockedValue { $0.count } }
+    var pendingCount: Int { state.withLockedValue { $0.outbox.count } }
 }
 
 // MARK: - Without Redis
 
 extension LedgerTender {
-    /// Where this process's own ledger stands.
-    private var local: Birth { Birth(epoch: localEpoch, number: outbox.withLockedValue { $0.turn }) }
-
     /// What a look-up finds without Redis.
-    var localLookup: Lookup {
-        let local = local
-        return Lookup(entries: [], birth: local, newestStamp: local.number)
+    func localLookup(_ address: CacheAddress) -> Lookup {
+        let covers = address.covers().map(\.fingerprint)
+        let (birth, newest) = state.withLockedValue { ($0.local.birth, $0.local.newestStamp(on: covers)) }
+        return Lookup(entries: [], birth: birth, newestStamp: newest)
     }
 
     /// Whether something was born without Redis.
     func isLocal(_ birth: Birth) -> Bool { birth.epoch == localEpoch }
 
-    /// What is said of anything without Redis.
-    var unknown: Verdict { .unknown(at: local) }
+    /// What is said without Redis of something born at `birth` that these covers belong to: requests of this process
+    /// may share what was born without Redis too and was not invalidated by this process since.
+    func localVerdict(_ birth: Birth, covers: [Cover]) -> Verdict {
+        let fingerprints = covers.map(\.fingerprint)
+        return state.withLockedValue { state in
+            .unknown(at: state.local.birth, isAlive: state.local.isAlive(birth, covers: fingerprints))
+        }
+    }
 
     /// Whether what Redis keeps may be trusted: nothing waits that it does not know of.
     var isTrusted: Bool { pendingCount == 0 }
@@ -73,45 +110,6 @@ extension LedgerTender {
         return (try? LedgerReading(begun)) ?? nil
     }
 
-    /// Stamps covers, with all that waits.
-    /// - Throws: `InvalidationError.queued` where Redis did not confirm it. Then it waits.
-    func invalidate(_ covers: [Cover]) async throws(InvalidationError) {
-        let isAlone = outbox.withLockedValue { outbox in
-            outbox.begin()
-            if outbox.count > 0 { outbox.add(covers) }
-            return outbox.count == 0
-        }
-        if isAlone {
-            guard await !stamp(covers) else { return }
-            outbox.withLockedValue { $0.add(covers) }
-            tell()
-        } else {
-            guard await !deliver() else { return }
-        }
-        throw .queued
-    }
-
-    /// Stamps what waits; whether nothing waits any more.
-    @discardableResult
-    func deliver() async -> Bool {
-        while true {
-            let covers = outbox.withLockedValue { $0.covers }
-            guard !covers.isEmpty else { return true }
-            guard await stamp(covers) else { return false }
-            tell()
-        }
-    }
-
-    /// Stamps covers, in bites that do not keep others waiting; whether Redis confirmed all of them.
-    private func stamp(_ covers: [Cover]) async -> Bool {
-        let turn = outbox.withLockedValue { $0.turn }
-        for batch in Self.batches(covers) {
-            guard let reply = await failsafe.ask([command(batch)])?.first, Self.isConfirmed(reply) else { return false }
-            outbox.withLockedValue { $0.deliver(batch, sentAt: turn, now: .now) }
-        }
-        return true
-    }
-
     /// A server was met: makes sure of its ledger, and stamps what waits and what was stamped of late, before anybody
     /// trusts what it keeps.
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
@@ -122,16 +120,17 @@ extension LedgerTender {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
         }
         run.withLockedValue { $0 = server.runID ?? "" }
-        let turn = outbox.withLockedValue { $0.turn }
-        let batches = Self.batches(outbox.withLockedValue { $0.replay(at: .now) })
-        let waiting = Set(outbox.withLockedValue { $0.covers })
-        for command in [open] + batches.map({ command($0) }) {
-            let reply = try await connection.send(command, deadline: .seconds(2))
+        let (turn, waiting, replay) = state.withLockedValue { state in
+            (state.outbox.turn, state.outbox.covers, state.outbox.replay(at: .now))
+        }
+        for command in [open] + Self.batches(replay).map({ command($0) }) {
+            let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
             guard Self.isConfirmed(reply) else {
                 throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
             }
         }
-        outbox.withLockedValue { $0.deliver(Array(waiting), sentAt: turn, now: .now) }
+        state.withLockedValue { $0.outbox.deliver(waiting, sentAt: turn, now: .now) }
+        confirm(through: turn)
         tell()
         failsafe.met()
     }
@@ -140,7 +139,7 @@ extension LedgerTender {
         .run(Scripts.open, keys: [names.ledger, names.index], arguments: life)
     }
 
-    private func command(_ covers: [Cover]) -> RedisCommand {
+    func command(_ covers: [Cover]) -> RedisCommand {
         let entries = covers.flatMap { names.entries(of: $0) }
         let arguments = life + [.integer(Int64(stampLimit))] + covers.map { .text($0.member) }
         return .run(Scripts.invalidate, keys: [names.ledger, names.index] + entries, arguments: arguments)
@@ -152,15 +151,15 @@ extension LedgerTender {
         return [.text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 })]
     }
 
-    private static func isConfirmed(_ reply: RESPValue) -> Bool {
+    static func isConfirmed(_ reply: RESPValue) -> Bool {
         ((try? LedgerReading(reply)) ?? nil) != nil
     }
 
-    private static func batches(_ covers: [Cover]) -> [[Cover]] {
+    static func batches(_ covers: [Cover]) -> [[Cover]] {
         stride(from: 0, to: covers.count, by: 100).map { Array(covers[$0..<min($0 + 100, covers.count)]) }
     }
 
-    private func tell() {
+    func tell() {
         let (count, isNews) = isWaiting.withLockedValue { isWaiting in
             let count = pendingCount
             defer { isWaiting = count > 0 }

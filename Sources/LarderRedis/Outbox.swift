@@ -36,11 +36,13 @@ struct Outbox {
         turn += 1
     }
 
-    /// An invalidation did not get through.
-    mutating func add(_ covers: [Cover]) {
+    /// An invalidation did not get through, or waits behind others that did not; the turn at which it waits.
+    @discardableResult
+    mutating func add(_ covers: [Cover]) -> Turn {
         turn += 1
         for cover in covers { waiting[cover] = turn }
         if waiting.count > limit { waiting = [.everything: turn] }
+        return turn
     }
 
     /// Covers were stamped that went out at `turn`; what was added since waits on.

@@ -22,8 +22,12 @@ public final class RedisStore: CacheStore {
         public var namespace = "larder:"
         /// How long one question may take. A request asks Redis twice as a rule, and four times at worst.
         public var timeout = Duration.milliseconds(12)
-        /// The largest entry kept.
-        public var entryLimit = ByteCount.mebibytes(1)
+        /// How long an invalidation waits for its acknowledgement; beyond it the invalidation is pending. It is
+        /// independent of ``timeout``: a late one keeps no read from Redis. While Redis is away, invalidations wait for
+        /// it no longer than this after it went.
+        public var invalidationTimeout = Duration.seconds(2)
+        /// The largest entry kept, with everything that goes with its body; by default a body of 1 MiB has room.
+        public var entryLimit = CacheEntry.limit(forBodiesOf: .mebibytes(1))
         /// The number of Vary variants kept under one key. A hit fetches all of them.
         public var variantLimit = 8
         /// The number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten, and what was
@@ -102,6 +106,7 @@ public final class RedisStore: CacheStore {
         tender = LedgerTender(
             names: names,
             stampLimit: max(1, options.stampLimit),
+            timeout: max(.zero, options.invalidationTimeout),
             failsafe: failsafe,
             metrics: self.metrics,
             logger: logger
@@ -111,6 +116,7 @@ public final class RedisStore: CacheStore {
 
     /// Keeps the connections, delivers what waits, and keeps the count of keys honest, until the service is shut down.
     public func run() async throws {
+        defer { tender.stop() }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.client.run() }
             group.addTask {
@@ -131,7 +137,8 @@ public final class RedisStore: CacheStore {
     private func tend() async {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
-            await tender.deliver()
+            tender.noteAvailability()
+            tender.startDelivery()
             await failsafe.probe()
             guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
             // What is over is taken out in small bites.
@@ -145,7 +152,7 @@ public final class RedisStore: CacheStore {
 extension RedisStore {
     public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
         guard let key = names.entry(address.key), tender.isTrusted else {
-            return tender.localLookup
+            return tender.localLookup(address)
         }
         let known = address.covers().map(\.member)
         let asked = known + guesses.withLockedValue { $0[address.key] }
@@ -153,23 +160,24 @@ extension RedisStore {
             .hgetall(key), LedgerReading.command(names.ledger, asked),
         ])
         guard let replies, replies.count == 2, let reading = await tender.reading(replies[1], of: asked) else {
-            return tender.localLookup
+            return tender.localLookup(address)
         }
         let found = variants(in: replies[0], of: address.key).filter { now < $0.lifetimes.keepUntil }
         let alive = await alive(found, by: reading, asked: Set(asked), known: known)
-        guard let alive else { return tender.localLookup }
+        guard let alive else { return tender.localLookup(address) }
         return Lookup(entries: alive, birth: reading.birth, newestStamp: reading.newestStamp(on: known))
     }
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
+        let covers = entry.address.covers(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
         guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
-            return tender.unknown
+            return tender.localVerdict(entry.birth, covers: covers)
         }
         let isTooLarge = entry.cost > entryLimit.bytes
         let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
         let name = VariantName(of: entry)
-        let members = entry.address.covers(with: entry.tags).map(\.member)
+        let members = covers.map(\.member)
         var arguments: [RedisCommand.Argument] = [
             .bytes(left > 0 ? EntryCodec.encode(entry) : ByteBuffer()), .text(name.field), .text(name.rule),
             .integer(left), .integer(Int64(max(1, options.variantLimit))),
@@ -182,7 +190,7 @@ extension RedisStore {
             arguments: arguments
         )
         guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
-            return tender.unknown
+            return tender.localVerdict(entry.birth, covers: covers)
         }
         if verdict.isAlive {
             guesses.withLockedValue { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
@@ -293,22 +301,25 @@ extension RedisStore {
 
 extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknown }
+        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.localVerdict(birth, covers: covers) }
         let members = covers.map(\.member)
-        guard let readings = await readings(of: members), let first = readings.first else { return tender.unknown }
+        guard let readings = await readings(of: members), let first = readings.first else {
+            return tender.localVerdict(birth, covers: covers)
+        }
         // What is alive by the later readings was alive at the first one.
         return Verdict(isAlive: readings.allSatisfy { $0.isAlive(birth, members) }, said: first.birth)
     }
 
-    public func invalidate(_ covers: [Cover]) async throws {
-        try await tender.invalidate(covers)
+    @discardableResult
+    public func invalidate(_ covers: [Cover]) async -> InvalidationResult {
+        await tender.invalidate(covers)
     }
 
-    public func remove(_ key: CacheKey, at now: Timestamp) async throws -> Bool {
+    @discardableResult
+    public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
         let wasKept = await isKept(key, at: now) ?? true
-        try await tender.invalidate([.key(key)])
-        return wasKept
+        return RemovalResult(wasStored: wasKept, invalidation: await tender.invalidate([.key(key)]))
     }
 
     /// Whether something alive is kept under a key; nil where Redis does not say.

@@ -121,7 +121,8 @@ extension RouteRule {
             case .everything: "everything"
             }
         }
-        return covers.isEmpty ? [] : ["a write that succeeds invalidates \(covers.joined(separator: ", "))"]
+        let words = covers.isEmpty ? [] : ["a write that succeeds invalidates \(covers.joined(separator: ", "))"]
+        return words + (invalidateOnError ? ["a write that fails with a 5xx invalidates as well"] : [])
     }
 
     private static func text(_ duration: Duration) -> String { DurationText.describe(duration) }

@@ -132,17 +132,22 @@ public final class TestOrigin: Origin {
     }
 
     public func status(of error: any Error) -> HTTPResponse.Status? { (error as? TestFailure)?.status }
+
+    public func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { (error as? TestFailure)?.wasSent ?? true }
 }
 
 /// An error that an origin throws.
 public struct TestFailure: Error, Equatable {
     public let name: String
     public let status: HTTPResponse.Status?
+    /// Whether the request had reached the origin when it failed.
+    public let wasSent: Bool
 
     /// An error that stands for a status, or for none.
-    public init(_ name: String, status: HTTPResponse.Status? = nil) {
+    public init(_ name: String, status: HTTPResponse.Status? = nil, wasSent: Bool = true) {
         self.name = name
         self.status = status
+        self.wasSent = wasSent
     }
 }
 

@@ -128,7 +128,7 @@ struct Counting<Context: RequestContext>: RouterMiddleware {
                 #expect(value == nil)
             }
             #expect(try await client.get("/a").cacheStatus.contains("; hit"))
-            try await cache.invalidate(.tag("a-1"))
+            await cache.invalidate(.tag("a-1"))
             #expect(try await !client.get("/a").cacheStatus.contains("; hit"))
         }
     }
@@ -179,7 +179,34 @@ struct Counting<Context: RequestContext>: RouterMiddleware {
         try await serve(Application(router: router)) { client in
             _ = try? await client.get("/broken")
         }
-        #expect(try await !cache.remove(CacheKey("GET:/broken")!))
+        #expect(await !cache.remove(CacheKey("GET:/broken")!).wasStored)
+    }
+
+    @Test(arguments: [
+        (HTTPResponse.Status.ok, false, true), (.internalServerError, false, true), (.internalServerError, true, true),
+        (.serviceUnavailable, true, true), (.conflict, false, false), (.conflict, true, false),
+        (.notFound, true, false),
+    ]) func `A write that commits and then fails invalidates its path, and one that is refused does not`(
+        _ status: HTTPResponse.Status,
+        _ isThrown: Bool,
+        _ isInvalidated: Bool
+    ) async throws {
+        let version = Counter()
+        let router = Router()
+        router.group("a").cached(by: cache, for: .seconds(60))
+            .get { _, _ in "\(version.value)" }
+            .put { _, _ -> HTTPResponse.Status in
+                version.next()
+                if isThrown { throw HTTPError(status) }
+                return status
+            }
+        try await serve(Application(router: router)) { client in
+            let before = try await client.get("/a").text
+            let written = try await client.execute(uri: "/a", method: .put) { $0.status }
+            let after = try await client.get("/a").text
+            #expect(before == "0" && written == status)
+            #expect(after == (isInvalidated ? "1" : "0"))
+        }
     }
 
     @Test func `an error of the handler comes out as the handler threw it`() async throws {

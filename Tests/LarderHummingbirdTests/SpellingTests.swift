@@ -90,7 +90,7 @@ import Testing
             let purge = try await client.execute(uri: path, method: .delete, headers: Self.token)
             #expect(purge.status == .ok)
             #expect(try await client.get("/a").text == "2")
-            try await kitchen.cache.invalidate(.tag(CacheTag(text)))
+            await kitchen.cache.invalidate(.tag(CacheTag(text)))
             #expect(try await client.get("/a").text == "3")
         }
     }
@@ -139,7 +139,7 @@ import Testing
             for tag in [0, 999] {
                 _ = try await client.get("/a")
                 #expect(try await client.get("/a").cacheStatus.contains("; hit"))
-                try await kitchen.cache.invalidate(.tag("tag \(tag)"))
+                await kitchen.cache.invalidate(.tag("tag \(tag)"))
                 #expect(try await !client.get("/a").cacheStatus.contains("; hit"))
             }
         }

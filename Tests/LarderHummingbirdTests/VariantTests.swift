@@ -21,7 +21,7 @@ import Testing
             let again = (try await get("de"), try await get("fr"))
             #expect(again.0.isHit && again.0.text == "1 de")
             #expect(again.1.isHit && again.1.text == "2 fr")
-            let wasKept = try await kitchen.cache.remove(try #require(CacheKey("GET:/greeting")))
+            let wasKept = await kitchen.cache.remove(try #require(CacheKey("GET:/greeting"))).wasStored
             #expect(wasKept)
             let anew = (try await get("de"), try await get("fr"))
             #expect(!anew.0.isHit && anew.0.text == "3 de")

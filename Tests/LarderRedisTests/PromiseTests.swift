@@ -15,10 +15,10 @@ import Testing
     private static func write(_ row: Int, _ kind: Int, through process: Process) async throws {
         switch kind {
         case 0..<4: _ = try await process.put("/row/\(row)")
-        case 4..<8: try await process.cache.invalidate(.tag("late-\(row)"))
-        case 8: try await process.cache.remove(CacheAddress("/row/\(row)").key)
-        case 9: try await process.cache.invalidate(.prefix("/row"))
-        default: try await process.cache.invalidate(.tag("rows"))
+        case 4..<8: await process.cache.invalidate(.tag("late-\(row)"))
+        case 8: await process.cache.remove(CacheAddress("/row/\(row)").key)
+        case 9: await process.cache.invalidate(.prefix("/row"))
+        default: await process.cache.invalidate(.tag("rows"))
         }
     }
 

@@ -31,6 +31,7 @@ import Testing
                                            fetched without cookies, and the same for everybody
                                            kept up to 64MiB
                                            not kept with more than 2000 tags of its own
+                                           a write that fails with a 5xx invalidates as well
             everything else        api     fresh as long as it says, or a guess from Last-Modified
                                            kept up to 16MiB
 

@@ -55,6 +55,10 @@ import Testing
         Case(route("body-limit: 1MB"), "4:17: `body-limit`: \"1MB\" is wrong: expected bytes"),
         Case(route("allow-set-cookie: on"), "4:23: `allow-set-cookie`: \"on\" is wrong: expected `true` or `false`"),
         Case(
+            route("invalidate-on-error: 5xx"),
+            "4:26: `invalidate-on-error`: \"5xx\" is wrong: expected `true` or `false`"
+        ),
+        Case(
             route("origin: api"),
             "4:13: `origin`: no origin `api`: name it under `origins:`".replacing("4:13", with: "4:5")
         ),

@@ -96,5 +96,6 @@ enum Sample {
             body-limit: 64MiB
             tag-limit: 2000
             allow-set-cookie: false
+            invalidate-on-error: true
         """
 }

@@ -290,7 +290,7 @@ import Testing
         #expect(germanText == "in de")
         #expect(try await bench.get("/posts", [.acceptLanguage: "en"], from: origin).cacheStatus.contains("hit"))
         #expect(origin.fetches.count == 2)
-        #expect(try await bench.cache.remove(CacheKey("GET:/posts")!))
+        #expect(await bench.cache.remove(CacheKey("GET:/posts")!).wasStored)
         #expect(try await !bench.get("/posts", [.acceptLanguage: "de"], from: origin).cacheStatus.contains("hit"))
     }
 
@@ -345,8 +345,8 @@ private final class SlowStore: CacheStore {
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
     func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
-    func invalidate(_ covers: [Cover]) async throws { await kept.invalidate(covers) }
-    func remove(_ key: CacheKey, at now: Timestamp) async throws -> Bool { await kept.remove(key, at: now) }
+    func invalidate(_ covers: [Cover]) async -> InvalidationResult { await kept.invalidate(covers) }
+    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await kept.remove(key, at: now) }
     func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
     func run() async throws { await kept.run() }
 }

@@ -46,11 +46,11 @@ import Testing
         for _ in 0..<Int.random(in: 0...10, using: &random) { await Task.yield() }
         let version = row.commit()
         switch Int.random(in: 0..<6, using: &random) {
-        case 0: try await bench.cache.invalidate(.path(CachePath("/rows/\(id)")))
-        case 1: try await bench.cache.invalidate(.prefix("/rows"))
-        case 2: try await bench.cache.invalidate(.tag("row-\(id)"))
-        case 3: try await bench.cache.invalidate(.everything)
-        case 4: try await bench.cache.remove(try #require(CacheKey("GET:/rows/\(id)")))
+        case 0: await bench.cache.invalidate(.path(CachePath("/rows/\(id)")))
+        case 1: await bench.cache.invalidate(.prefix("/rows"))
+        case 2: await bench.cache.invalidate(.tag("row-\(id)"))
+        case 3: await bench.cache.invalidate(.everything)
+        case 4: await bench.cache.remove(try #require(CacheKey("GET:/rows/\(id)")))
         default: _ = try await bench.send(.put, "/rows/\(id)", to: TestOrigin { _ in TestResponse("") })
         }
         row.tell(version)

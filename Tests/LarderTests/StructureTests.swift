@@ -98,22 +98,6 @@ import Testing
         queue.validate()
     }
 
-    @Test func `a refusal is forgotten after its time, and there are never too many`() throws {
-        let clock = ManualClock()
-        var memo = KeyMemo<CacheKey>(limit: 10, span: .seconds(30))
-        for id in 0..<100 {
-            memo.add(CacheKey(legal: "GET:/\(id)"), at: clock.now)
-            memo.validate()
-        }
-        #expect(memo.count == 10)
-        #expect(memo.contains(CacheKey(legal: "GET:/99"), at: clock.now))
-        #expect(!memo.contains(CacheKey(legal: "GET:/0"), at: clock.now))
-        memo.forget(CacheKey(legal: "GET:/98"))
-        #expect(!memo.contains(CacheKey(legal: "GET:/98"), at: clock.now))
-        clock.advance(by: .seconds(30))
-        #expect(!memo.contains(CacheKey(legal: "GET:/99"), at: clock.now))
-    }
-
     @Test(arguments: [8, 9, 10] as [UInt64]) func `a store keeps to its model`(_ seed: UInt64) async {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
@@ -153,6 +137,7 @@ import Testing
         #expect(await store.count(at: clock.now) <= alive, "seed \(seed)")
         clock.advance(by: .seconds(60))
         #expect(await store.count(at: clock.now) == 0)
+        await store.removeUnusable(at: clock.now)
         #expect(store.size == .bytes(0))
     }
 }

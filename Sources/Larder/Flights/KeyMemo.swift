@@ -1,52 +1,84 @@
-import DequeModule
 import HTTPCaching
 
 /// Remembers keys for a while, and a bounded number of them: which were found uncacheable, so that requests for them do
 /// not wait for one another, and whose refresh failed, so that not every stale answer asks a failing origin again.
+///
+/// A key is held once, however often it is added, so that a key that is added again and again takes the place of no
+/// other. When there are too many, the key that was added longest ago is forgotten first.
 struct KeyMemo<Key: Hashable & Sendable>: Sendable {
-    private var rememberedUntil: [Key: Timestamp] = [:]
-    /// Keys in the order they were added; one that was added again since, or forgotten, is passed over.
-    private var order: Deque<(key: Key, until: Timestamp)> = []
+    private struct Slot {
+        let key: Key
+        var until: Timestamp
+    }
+
+    private var slots: [Slot?] = []
+    private var free: [Int] = []
+    private var index: [Key: Int] = [:]
+    /// The slots in the order in which their keys were added last, which is the order in which they expire.
+    private var order = EvictionQueue()
     private let limit: Int
     private let span: Duration
 
-    /// Room for `limit` keys, each for `span`.
+    /// Creates a memo with room for `limit` keys, each for `span`.
     init(limit: Int, span: Duration) {
+        precondition(limit > 0, "A memo needs room for one key")
         self.limit = limit
         self.span = span
     }
 
-    var count: Int { rememberedUntil.count }
+    /// The number of keys held, at most `limit`.
+    var count: Int { index.count }
 
-    /// Whether the key was added not long ago.
+    /// Returns whether the key was added less than `span` ago and not forgotten since.
     func contains(_ key: Key, at now: Timestamp) -> Bool {
-        guard !rememberedUntil.isEmpty, let until = rememberedUntil[key] else { return false }
-        return now < until
+        guard !index.isEmpty, let place = index[key], let slot = slots[place] else { return false }
+        return now < slot.until
     }
 
     /// Remembers a key from now on.
     mutating func add(_ key: Key, at now: Timestamp) {
         let until = now.advanced(by: span)
-        rememberedUntil[key] = until
-        order.append((key, until))
-        while let oldest = order.first, order.count > limit || oldest.until <= now {
-            order.removeFirst()
-            if rememberedUntil[oldest.key] == oldest.until { rememberedUntil[oldest.key] = nil }
+        if let place = index[key] {
+            slots[place]?.until = until
+            order.remove(place)
+            order.insert(place)
+        } else {
+            insert(Slot(key: key, until: until))
+        }
+        while let oldest = order.victim(), let slot = slots[oldest], count > limit || slot.until <= now {
+            remove(oldest)
         }
     }
 
-    /// The key is as any other again.
+    /// Forgets a key.
     mutating func forget(_ key: Key) {
-        guard !rememberedUntil.isEmpty else { return }
-        rememberedUntil[key] = nil
+        guard !index.isEmpty, let place = index[key] else { return }
+        remove(place)
     }
 
-    /// Traps where the tables disagree; for tests.
+    private mutating func insert(_ slot: Slot) {
+        let place = free.popLast() ?? slots.count
+        if place == slots.count { slots.append(slot) } else { slots[place] = slot }
+        index[slot.key] = place
+        order.insert(place)
+    }
+
+    private mutating func remove(_ place: Int) {
+        guard let slot = slots[place] else { return }
+        slots[place] = nil
+        index[slot.key] = nil
+        order.remove(place)
+        free.append(place)
+    }
+
+    /// Traps if the tables disagree; for tests.
     func validate() {
-        precondition(order.count <= limit && rememberedUntil.count <= order.count, "A memo that grows")
-        let queued = Dictionary(order.map { ($0.key, $0.until) }, uniquingKeysWith: max)
-        for (key, until) in rememberedUntil {
-            precondition(queued[key] == until, "A key that is never forgotten")
+        order.validate()
+        precondition(count <= limit, "More keys than the limit")
+        precondition(slots.count <= limit + 1, "A table that grows")
+        precondition(index.count == order.count && index.count + free.count == slots.count, "A lost slot")
+        for (key, place) in index {
+            precondition(slots[place]?.key == key, "A slot that the index does not know")
         }
     }
 }

@@ -20,7 +20,7 @@ public struct CacheAddress: Sendable {
     /// The path that invalidations compare, in its literal reading.
     public var path: CachePath { CachePath(target: target) }
 
-    /// Everything whose invalidation kills a response here.
+    /// Everything whose invalidation kills a response here: everything, its key, then what it shares with others.
     /// - Parameter late: the tags the handler added.
     public func covers(with late: [CacheTag] = []) -> [Cover] {
         var covers: [Cover] = [.everything, .key(key)]

@@ -37,13 +37,13 @@ extension Cover {
     ///
     /// Entries hold and the ledger compares these instead of text: two covers that fell together would be invalidated
     /// together, which costs a miss and never a stale answer.
-    struct Fingerprint: Hashable, Sendable {
+    package struct Fingerprint: Hashable, Sendable {
         let value: Int
 
-        func hash(into hasher: inout Hasher) { hasher.combine(value) }
+        package func hash(into hasher: inout Hasher) { hasher.combine(value) }
     }
 
-    var fingerprint: Fingerprint {
+    package var fingerprint: Fingerprint {
         switch self {
         case .key(let key): Self.fingerprint(1, key.description)
         case .path(let path): Self.fingerprint(2, path.description)

@@ -29,13 +29,19 @@ public protocol CacheStore: Service {
     /// Whether something born at `birth` that these covers belong to is alive.
     func judge(_ birth: Birth, covers: [Cover]) async -> Verdict
 
-    /// Stamps the covers. When this returns, nothing born before is ever returned again by any process on this store.
-    /// - Throws: `InvalidationError` where that cannot be promised (yet).
-    func invalidate(_ covers: [Cover]) async throws
+    /// Stamps the covers. Once this is acknowledged, nothing born before is ever returned again by any process on this
+    /// store.
+    ///
+    /// Waits for the acknowledgement up to the store's own deadline. Without one the invalidation stays queued: see
+    /// ``InvalidationResult/pending``.
+    @discardableResult
+    func invalidate(_ covers: [Cover]) async -> InvalidationResult
 
-    /// Stamps the one key, and says whether something was kept there.
-    /// - Throws: `InvalidationError` where that cannot be promised (yet).
-    func remove(_ key: CacheKey, at now: Timestamp) async throws -> Bool
+    /// Stamps the one key, and returns whether something was stored there and whether the invalidation is acknowledged.
+    ///
+    /// Waits as ``invalidate(_:)`` does.
+    @discardableResult
+    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
 
     /// The number of keys under which something is kept and alive.
     func count(at now: Timestamp) async -> Int
@@ -51,8 +57,9 @@ public struct Lookup: Sendable {
     public let entries: [CacheEntry]
     /// Where the invalidations stood: the birth of a fetch that begins now.
     public let birth: Birth
-    /// The number at which something known to cover the address was last invalidated. Stores may leave it 0 on a find
-    /// that is fresh: it is asked for only by a miss.
+    /// The number at which something that is known beforehand to cover the address (its key, path, prefixes, the
+    /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
+    /// a flight only if the flight began at this number or later.
     public let newestStamp: UInt64
 
     /// A lookup's result.
@@ -63,17 +70,29 @@ public struct Lookup: Sendable {
     }
 }
 
-/// Why an invalidation is not confirmed.
-public struct InvalidationError: Error, Hashable, Sendable, CustomStringConvertible {
-    private enum Code: String { case queued }
-    private let code: Code
+/// Whether an invalidation has reached the store's log of invalidations.
+public enum InvalidationResult: Hashable, Sendable {
+    /// The store confirmed the invalidation: a request that starts after it never gets a response that was rendered
+    /// before it, from any process on the store.
+    case acknowledged
+    /// The store did not confirm the invalidation within its deadline; it stays queued in this process.
+    ///
+    /// This process serves nothing from the store until the invalidation is delivered, which is tried again and again
+    /// without any further call. Other processes that still reach the store may serve the old response until then. If
+    /// this process ends first, the invalidation is lost, and the old response lives to the end of its lifetime.
+    case pending
+}
 
-    /// The store cannot be reached; the invalidation waits and goes out before anything is read again.
-    public static var queued: Self { Self(code: .queued) }
+/// The result of removing a key.
+public struct RemovalResult: Hashable, Sendable {
+    /// Whether a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
+    public let wasStored: Bool
+    /// Whether the invalidation of the key is acknowledged.
+    public let invalidation: InvalidationResult
 
-    public var description: String {
-        switch code {
-        case .queued: "The store cannot be reached; the invalidation is queued"
-        }
+    /// Creates a result.
+    public init(wasStored: Bool, invalidation: InvalidationResult) {
+        self.wasStored = wasStored
+        self.invalidation = invalidation
     }
 }

@@ -17,6 +17,20 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
         return heap[Int(places[id])].priority
     }
 
+    /// Returns how many members have this priority or a lower one, `limit` at most; looks at no others but their
+    /// children.
+    func count(through priority: Priority, limit: Int) -> Int {
+        var count = 0
+        var places = [0]
+        while count < limit, let place = places.popLast() {
+            guard place < heap.count, heap[place].priority <= priority else { continue }
+            count += 1
+            places.append(2 * place + 1)
+            places.append(2 * place + 2)
+        }
+        return count
+    }
+
     /// Adds a member, or gives it another priority.
     mutating func set(_ id: Int, to priority: Priority) {
         while places.count <= id { places.append(-1) }

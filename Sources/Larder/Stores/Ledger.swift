@@ -7,31 +7,31 @@ import DequeModule
 /// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing
 /// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
 /// `limit` stamps; the lowest go first and raise the *floor*, below which everything is dead.
-struct Ledger {
-    let epoch: Birth.Epoch
+package struct Ledger: Sendable {
+    package let epoch: Birth.Epoch
     /// The number of the last invalidation.
-    private(set) var number: UInt64 = 0
+    package private(set) var number: UInt64 = 0
     /// Everything born before this number is dead.
-    private(set) var floor: UInt64 = 0
+    package private(set) var floor: UInt64 = 0
     private var stamps: [Cover.Fingerprint: UInt64] = [:]
     /// Stamps in the order they were left; one that was left again since is passed over.
     private var order: Deque<(cover: Cover.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
-    init(epoch: Birth.Epoch = .new(), limit: Int) {
+    package init(epoch: Birth.Epoch = .new(), limit: Int) {
         precondition(limit > 0, "A ledger needs room for one stamp")
         self.epoch = epoch
         self.limit = limit
     }
 
     /// Everything born until now.
-    var birth: Birth { Birth(epoch: epoch, number: number) }
+    package var birth: Birth { Birth(epoch: epoch, number: number) }
 
     /// The number of stamps kept.
     var count: Int { stamps.count }
 
     /// Stamps what an invalidation covers with its number.
-    mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>) {
+    package mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>) {
         number += 1
         for cover in covers {
             stamps[cover] = number
@@ -49,13 +49,13 @@ struct Ledger {
     }
 
     /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
-    func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
+    package func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
         covers.reduce(floor) { max($0, stamps[$1] ?? 0) }
     }
 
     /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
     /// a number comes after the invalidation that made it.
-    func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
+    package func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
         birth.epoch == epoch && birth.number >= newestStamp(on: covers)
     }
 

@@ -17,10 +17,11 @@ struct MemoryShard {
     private var index: [CacheKey: Int] = [:]
     private var eviction = EvictionQueue()
     private var expiry = IndexedHeap<Timestamp>()
+    private var scopes = ScopeIndex()
     private(set) var bytes = 0
-    /// The number of the ledger at which all slots were last found alive.
-    private var sweptAt: UInt64 = 0
-    /// How far the sweep under way has come, and what it will have shown when it is through.
+    /// Nothing is kept that was born before this number.
+    private var oldestBirth: UInt64 = 0
+    /// How far the sweep under way has come, and the number before which it removes what was born.
     private var sweep: (next: Int, number: UInt64) = (0, 0)
     private let limit: Int
     private let variantLimit: Int
@@ -31,8 +32,28 @@ struct MemoryShard {
         self.variantLimit = variantLimit
     }
 
+    /// The most entries that one call, and so one hold of the lock, compares with the ledger or lets go of.
+    static let batchLimit = 256
+
+    /// The most expired keys that a count leaves out; more of them are counted until they are swept.
+    static let countLimit = 4_096
+
+    /// What a call with a limited amount of work came to.
+    struct Progress: Hashable {
+        /// The number of entries that were compared, or looked at.
+        var compared: Int
+        /// Whether nothing is left to do.
+        var isThrough: Bool
+    }
+
     /// The number of keys, expired ones included.
     var count: Int { index.count }
+
+    /// Returns the number of keys whose keeping is not over, without removing the others; more than that if more than
+    /// ``countLimit`` are waiting to be swept.
+    func count(at now: Timestamp) -> Int {
+        index.count - expiry.count(through: now, limit: Self.countLimit)
+    }
 
     /// What is kept under a key; nil where nothing is, or only what is past its keeping.
     /// - Parameters:
@@ -69,13 +90,14 @@ struct MemoryShard {
         var kept = slot.entries.filter { $0.vary == entry.vary && $0.selectingFields != entry.selectingFields }
         kept.insert(entry, at: 0)
         kept.removeLast(max(0, kept.count - variantLimit))
+        relink(slot.entries, to: kept, at: place)
         dropped += slot.entries
         bytes += Self.cost(of: kept) - Self.cost(of: slot.entries)
         // The other variants are as alive as they were; the new one was found alive at `number`.
         slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
         slot.entries = kept
         slots[place] = slot
-        noteUnswept(slot.checkedAt)
+        noteUnswept(entry.birth.number)
         expiry.set(place, to: Self.keptUntil(kept))
         eviction.use(place)
         makeRoom(for: 0, at: now, dropping: &dropped)
@@ -110,7 +132,11 @@ struct MemoryShard {
 
     /// Removes what is past its keeping, and returns how much that was; `limit` bounds the work.
     @discardableResult
-    mutating func removeExpired(at now: Timestamp, limit: Int = .max, dropping dropped: inout [CacheEntry]) -> Int {
+    mutating func removeExpired(
+        at now: Timestamp,
+        limit: Int = Self.batchLimit,
+        dropping dropped: inout [CacheEntry]
+    ) -> Int {
         var removed = 0
         while removed < limit, let first = expiry.first, first.priority <= now {
             remove(first.id, dropping: &dropped)
@@ -119,29 +145,85 @@ struct MemoryShard {
         return removed
     }
 
-    /// Removes what an invalidation killed, with a look at so many slots; whether all were looked at since `number`.
-    mutating func removeDead(
-        number: UInt64,
-        limit: Int = .max,
+    /// Removes what the invalidation of a scope killed, and compares at most `limit` entries for it, or the variants of
+    /// one key.
+    ///
+    /// What belongs to the scope is looked at in the order in which it was stored: the first that is alive was stored
+    /// after the invalidation, and so was everything behind it.
+    mutating func removeInvalidated(
+        _ scope: Cover.Fingerprint,
+        limit: Int = Self.batchLimit,
         isAlive: (CacheEntry) -> Verdict,
         dropping dropped: inout [CacheEntry]
-    ) -> Bool {
-        guard sweptAt < number else { return true }
-        if sweep.next == 0 { sweep.number = number }
-        let end = min(slots.count - sweep.next, limit) + sweep.next
-        for place in sweep.next..<end {
-            _ = revive(place, number: number, isAlive: isAlive, dropping: &dropped)
+    ) -> Progress {
+        var compared = 0
+        while compared < limit {
+            guard let (id, place) = scopes.oldest(of: scope) else {
+                return Progress(compared: compared, isThrough: true)
+            }
+            guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
+                preconditionFailure("A chain leads to an entry that is not there")
+            }
+            // All variants of a key at once: most belong to the same scopes.
+            let members = slot.entries.filter { $0.namedCovers.contains(scope) }
+            guard compared == 0 || compared + members.count <= limit else { break }
+            compared += members.count
+            let dead = Set(members.filter { !isAlive($0).isAlive }.map(ObjectIdentifier.init))
+            guard dead.contains(id) else { return Progress(compared: compared, isThrough: true) }
+            keep(slot.entries.filter { !dead.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
         }
-        sweep.next = end
-        guard end == slots.count else { return false }
-        (sweptAt, sweep.next) = (sweep.number, 0)
-        return sweptAt >= number
+        return Progress(compared: compared, isThrough: false)
     }
 
-    /// What is saved was found alive at a number, and no sweep shows more of it.
+    /// Removes what the invalidation of a key killed: its variants.
+    mutating func removeInvalidated(
+        _ key: CacheKey,
+        number: UInt64,
+        isAlive: (CacheEntry) -> Verdict,
+        dropping dropped: inout [CacheEntry]
+    ) {
+        if let place = index[key] { _ = revive(place, number: number, isAlive: isAlive, dropping: &dropped) }
+    }
+
+    /// Removes everything born before a number, which is what the ledger no longer remembers, or everything; looks at
+    /// about `limit` entries at a time, and goes on where it stopped.
+    mutating func removeBorn(
+        before number: UInt64,
+        limit: Int = Self.batchLimit,
+        dropping dropped: inout [CacheEntry]
+    ) -> Progress {
+        guard oldestBirth < number else { return Progress(compared: 0, isThrough: true) }
+        if sweep.next == 0 { sweep.number = number }
+        var compared = 0
+        while sweep.next < slots.count, compared < limit {
+            let place = sweep.next
+            sweep.next += 1
+            guard let slot = slots[place] else {
+                compared += 1
+                continue
+            }
+            compared += slot.entries.count
+            keep(slot.entries.filter { $0.birth.number >= sweep.number }, at: place, dropping: &dropped)
+        }
+        guard sweep.next == slots.count else { return Progress(compared: compared, isThrough: false) }
+        (oldestBirth, sweep.next) = (sweep.number, 0)
+        return Progress(compared: compared, isThrough: oldestBirth >= number)
+    }
+
+    /// Something born at this number is kept from now on, maybe behind the sweep.
     private mutating func noteUnswept(_ number: UInt64) {
-        sweptAt = min(sweptAt, number)
+        oldestBirth = min(oldestBirth, number)
         sweep.number = min(sweep.number, number)
+    }
+
+    /// Brings the chains up to date with the entries of a slot.
+    private mutating func relink(_ old: [CacheEntry], to new: [CacheEntry], at place: Int) {
+        for entry in old where !new.contains(where: { $0 === entry }) {
+            scopes.remove(ObjectIdentifier(entry), at: place)
+        }
+        for entry in new where !old.contains(where: { $0 === entry }) {
+            scopes.add(ObjectIdentifier(entry), at: place, scopes: entry.namedCovers)
+        }
     }
 
     /// Whether something alive is left at a place after what is dead was removed from it.
@@ -175,6 +257,7 @@ struct MemoryShard {
             return false
         }
         guard entries.count < slot.entries.count else { return true }
+        relink(slot.entries, to: entries, at: place)
         dropped += slot.entries
         bytes += Self.cost(of: entries) - Self.cost(of: slot.entries)
         slots[place]?.entries = entries
@@ -200,14 +283,16 @@ struct MemoryShard {
         let place = free.popLast() ?? slots.count
         if place == slots.count { slots.append(slot) } else { slots[place] = slot }
         index[slot.key] = place
+        relink([], to: slot.entries, at: place)
         bytes += Self.cost(of: slot.entries)
-        noteUnswept(slot.checkedAt)
+        for entry in slot.entries { noteUnswept(entry.birth.number) }
         expiry.set(place, to: Self.keptUntil(slot.entries))
         eviction.insert(place)
     }
 
     private mutating func remove(_ place: Int, dropping dropped: inout [CacheEntry]) {
         guard let slot = slots[place] else { return }
+        relink(slot.entries, to: [], at: place)
         slots[place] = nil
         index[slot.key] = nil
         expiry.remove(place)
@@ -231,7 +316,9 @@ extension MemoryShard {
     func validate() {
         eviction.validate()
         expiry.validate()
+        scopes.validate()
         var total = 0
+        var links = 0
         for (place, slot) in slots.enumerated() {
             guard let slot else { continue }
             precondition(index[slot.key] == place, "A slot the index does not know")
@@ -241,9 +328,15 @@ extension MemoryShard {
                 "A slot kept too long or too short"
             )
             precondition(Set(slot.entries.map(\.selectingFields)).count == slot.entries.count, "A variant twice")
-            precondition(sweptAt <= slot.checkedAt, "A slot that no sweep would look at")
+            for entry in slot.entries {
+                precondition(oldestBirth <= entry.birth.number, "An entry that no sweep would look at")
+                let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)
+                precondition(Set(linked) == Set(entry.namedCovers), "An entry that an invalidation would not find")
+            }
+            links += slot.entries.reduce(0) { $0 + $1.namedCovers.count }
             total += Self.cost(of: slot.entries)
         }
+        precondition(links == scopes.count, "A link of nothing that is kept")
         precondition(total == bytes, "The bytes do not add up")
         precondition(bytes <= limit, "More bytes than the limit")
         precondition(index.count == eviction.count && index.count == expiry.count, "Tables of different length")

@@ -8,7 +8,8 @@ import Synchronization
 /// process ends.
 ///
 /// A hit takes one shard's lock and copies nothing. The ledger's lock is taken on a hit only where something was
-/// invalidated since the entry was last found alive: a number tells.
+/// invalidated since the entry was last found alive: a number tells. An invalidation removes what it kills, which it
+/// finds by its scope (``ScopeIndex``), and compares nothing else: a little at once, more in the background.
 public final class MemoryStore: CacheStore {
     /// A shard behind its lock.
     private final class LockedShard: Sendable {
@@ -27,21 +28,25 @@ public final class MemoryStore: CacheStore {
     private let number = Atomic<UInt64>(0)
     private let clock: WallClock
     private let sweepInterval: Duration
+    /// What was invalidated and is being removed in the background.
+    private let sweeping = NIOLockedValueBox(Sweeping())
+    private let tasks = BackgroundTasks()
 
     /// A store.
     /// - Parameters:
     ///   - limit: the bytes it may take, everything charged: keys, heads, bodies, and a measured constant an entry.
-    ///   - entryLimit: the largest entry it takes; by default 1 MiB, and never more than the limit.
+    ///   - entryLimit: the largest entry it takes, everything charged; by default a body of 1 MiB has room with its
+    ///     head (``CacheEntry/limit(forBodiesOf:)``), and never more than a shard's part of the limit.
     ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
-    ///     room for 64 of the largest entries.
+    ///     room for 48 of the largest entries.
     ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten,
     ///     and everything stored before them is dead.
     ///   - variantLimit: the number of Vary variants kept under one key.
-    ///   - sweepInterval: how often `run()` removes what is expired or was invalidated.
+    ///   - sweepInterval: how often `run()` removes what is expired.
     ///   - clock: tells `run()` the time; a test's own where it moves it.
     public init(
         limit: ByteCount,
-        entryLimit: ByteCount = .mebibytes(1),
+        entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
         shardCount: Int? = nil,
         stampLimit: Int = 10_000,
         variantLimit: Int = 8,
@@ -76,27 +81,28 @@ public final class MemoryStore: CacheStore {
     public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
-        if let entries = find(address, at: now, number: number) {
-            return Lookup(entries: entries, birth: birth, newestStamp: number)
-        }
+        let entries = find(address, at: now, number: number) ?? []
+        // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
+        // fetch that it does not concern.
         let covers = address.covers().map(\.fingerprint)
         let newestStamp = ledger.withLockedValue { $0.newestStamp(on: covers) }
-        return Lookup(entries: [], birth: birth, newestStamp: newestStamp)
+        return Lookup(entries: entries, birth: birth, newestStamp: newestStamp)
     }
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
-        let verdict = judge(entry)
-        guard verdict.isAlive else { return verdict }
         var dropped: [CacheEntry] = []
-        shard(of: entry.address.key).state.withLockedValue { shard in
+        return shard(of: entry.address.key).state.withLockedValue { shard in
+            // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
+            let verdict = judge(entry)
+            guard verdict.isAlive else { return verdict }
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
             } else {
                 // What it would replace is not the newest any more.
                 shard.remove(entry.address.key, dropping: &dropped)
             }
+            return verdict
         }
-        return verdict
     }
 
     public func discard(_ entry: CacheEntry) async {
@@ -108,30 +114,36 @@ public final class MemoryStore: CacheStore {
         judge(birth, fingerprints: covers.map(\.fingerprint))
     }
 
-    public func invalidate(_ covers: [Cover]) async {
+    @discardableResult
+    public func invalidate(_ covers: [Cover]) async -> InvalidationResult {
         stamp(covers)
+        await removeInvalidated(covers)
+        return .acknowledged
     }
 
-    public func remove(_ key: CacheKey, at now: Timestamp) async -> Bool {
+    @discardableResult
+    public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         var dropped: [CacheEntry] = []
         let wasKept = shard(of: key).state.withLockedValue { shard in
             shard.remove(key, at: now, isAlive: judge, dropping: &dropped)
         }
-        stamp([.key(key)])
-        return wasKept
+        // What was saved since then dies by this.
+        await invalidate([.key(key)])
+        return RemovalResult(wasStored: wasKept, invalidation: .acknowledged)
     }
 
     public func count(at now: Timestamp) async -> Int {
-        removeUnusable(at: now)
-        return shards.reduce(0) { count, shard in count + shard.state.withLockedValue { $0.count } }
+        shards.reduce(0) { count, shard in count + shard.state.withLockedValue { $0.count(at: now) } }
     }
 
-    /// Removes what is expired or was invalidated, again and again, until the service is shut down.
+    /// Removes what is expired, and what the ledger has forgotten the stamps of, again and again, until the service is
+    /// shut down.
     public func run() async {
+        defer { tasks.cancelAll() }
         await cancelWhenGracefulShutdown {
             while true {
                 do { try await self.clock.sleep(for: self.sweepInterval) } catch { return }
-                self.removeUnusable(at: self.clock.now)
+                await self.removeUnusable(at: self.clock.now)
             }
         }
     }
@@ -139,23 +151,6 @@ public final class MemoryStore: CacheStore {
     /// The bytes taken of the limit.
     public var size: ByteCount {
         .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
-    }
-
-    /// In bites, so that nobody waits long for a shard, and with what is let go of outside its lock.
-    private func removeUnusable(at now: Timestamp) {
-        let bite = 256
-        for shard in shards {
-            let number = number.load(ordering: .acquiring)
-            var isThrough = false
-            while !isThrough {
-                var dropped: [CacheEntry] = []
-                isThrough = shard.state.withLockedValue { shard in
-                    // The dead first: what is left of a key may be over by now.
-                    let isSwept = shard.removeDead(number: number, limit: bite, isAlive: judge, dropping: &dropped)
-                    return shard.removeExpired(at: now, limit: bite, dropping: &dropped) < bite && isSwept
-                }
-            }
-        }
     }
 
     private func stamp(_ covers: [Cover]) {
@@ -180,9 +175,143 @@ public final class MemoryStore: CacheStore {
 
     private static func shardCount(limit: ByteCount, entryLimit: ByteCount) -> Int {
         let byCores = 4 * System.coreCount
-        let bySize = limit.bytes / (64 * max(1, entryLimit.bytes))
+        let bySize = limit.bytes / 48 / max(1, entryLimit.bytes)
         return max(1, min(byCores, bySize))
     }
+}
+
+// MARK: - Removing what is not used any more
+
+/// What was invalidated and is not removed yet. It is never found in between: a find compares with the ledger.
+private struct Sweeping: Sendable {
+    /// The paths, prefixes and tags whose entries are to be removed.
+    var scopes: Set<Cover.Fingerprint> = []
+    /// Whether everything born before the last invalidation of everything is to be removed.
+    var removesForgotten = false
+    var isRunning = false
+
+    var isEmpty: Bool { scopes.isEmpty && !removesForgotten }
+}
+
+extension MemoryStore {
+    /// The most scopes that wait to be swept; beyond it, whoever invalidates more waits for the sweep.
+    private static var pendingLimit: Int { 10_000 }
+
+    /// Removes what an invalidation of the covers killed: at once if that is little, else in the background.
+    private func removeInvalidated(_ covers: [Cover]) async {
+        // What one request does for it, whatever there is to remove.
+        var budget = MemoryShard.batchLimit
+        var left = Sweeping()
+        for cover in covers {
+            switch cover {
+            case .key(let key):
+                removeInvalidated(key)
+            case .path, .prefix, .tag:
+                let scope = cover.fingerprint
+                if !remove(&budget, { removeInvalidated(scope, in: $0, limit: $1) }) { left.scopes.insert(scope) }
+            case .everything:
+                if !remove(&budget, removeForgotten) { left.removesForgotten = true }
+            }
+        }
+        guard !left.isEmpty else { return }
+        let isTooMuch = sweeping.withLockedValue { sweeping in
+            sweeping.scopes.formUnion(left.scopes)
+            sweeping.removesForgotten = sweeping.removesForgotten || left.removesForgotten
+            return sweeping.scopes.count > Self.pendingLimit
+        }
+        let sweep = tasks.start { [weak self] in await self?.sweep() }
+        if isTooMuch { await sweep.value }
+    }
+
+    /// Removes what waits to be removed, unless that is being done.
+    private func sweep() async {
+        let isFirst = sweeping.withLockedValue { sweeping in
+            defer { sweeping.isRunning = true }
+            return !sweeping.isRunning
+        }
+        guard isFirst else { return }
+        while !Task.isCancelled, let next = nextSweep() {
+            for scope in next.scopes { await removeAll { self.removeInvalidated(scope, in: $0, limit: $1) } }
+            if next.removesForgotten { await removeForgotten() }
+        }
+        if Task.isCancelled { sweeping.withLockedValue { $0.isRunning = false } }
+    }
+
+    /// What waits to be removed; nil, and the sweep is over, if nothing does.
+    private func nextSweep() -> Sweeping? {
+        sweeping.withLockedValue { sweeping in
+            defer { sweeping = Sweeping(isRunning: !sweeping.isEmpty) }
+            return sweeping.isEmpty ? nil : sweeping
+        }
+    }
+
+    private func removeInvalidated(_ key: CacheKey) {
+        var dropped: [CacheEntry] = []
+        let number = number.load(ordering: .acquiring)
+        shard(of: key).state.withLockedValue { shard in
+            shard.removeInvalidated(key, number: number, isAlive: judge, dropping: &dropped)
+        }
+    }
+
+    /// Removes what belongs to a scope in a shard and is dead.
+    private func removeInvalidated(
+        _ scope: Cover.Fingerprint,
+        in shard: LockedShard,
+        limit: Int
+    ) -> MemoryShard.Progress {
+        // What is let go of, is let go of outside the lock.
+        var dropped: [CacheEntry] = []
+        return shard.state.withLockedValue { shard in
+            shard.removeInvalidated(scope, limit: limit, isAlive: judge, dropping: &dropped)
+        }
+    }
+
+    /// Removes what was born before everything was invalidated last, or before what the ledger remembers.
+    private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
+        let floor = ledger.withLockedValue { $0.newestStamp(on: CollectionOfOne(Cover.everything.fingerprint)) }
+        var dropped: [CacheEntry] = []
+        return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }
+    }
+
+    private func removeForgotten() async { await removeAll(removeForgotten) }
+
+    /// Works through the shards, one hold of a lock each, until the budget is spent; whether all are through.
+    private func remove(_ budget: inout Int, _ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) -> Bool {
+        for shard in shards {
+            guard budget > 0 else { return false }
+            let progress = work(shard, budget)
+            budget -= progress.compared
+            guard progress.isThrough else { return false }
+        }
+        return true
+    }
+
+    /// Works through the shards to the end, in batches between which others have their turn.
+    private func removeAll(_ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) async {
+        for shard in shards {
+            while !Task.isCancelled, !work(shard, MemoryShard.batchLimit).isThrough { await Task.yield() }
+        }
+    }
+
+    /// Removes what is expired, and what the ledger has forgotten the stamps of.
+    package func removeUnusable(at now: Timestamp) async {
+        await removeExpired(at: now)
+        await removeForgotten()
+    }
+
+    private func removeExpired(at now: Timestamp) async {
+        for shard in shards {
+            var removed = MemoryShard.batchLimit
+            while removed == MemoryShard.batchLimit, !Task.isCancelled {
+                var dropped: [CacheEntry] = []
+                removed = shard.state.withLockedValue { $0.removeExpired(at: now, dropping: &dropped) }
+                await Task.yield()
+            }
+        }
+    }
+
+    /// Waits until what was invalidated is removed; for tests.
+    package func idle() async { await tasks.drain() }
 }
 
 extension MemoryStore {

@@ -30,6 +30,11 @@ final class Attempt: Sendable {
         }
     }
 
+    /// Whether the request left by a connection, so that the origin may have acted on it.
+    var wasSent: Bool {
+        if case .waiting = state.withLockedValue({ $0 }) { false } else { true }
+    }
+
     /// The request leaves by a connection.
     func send(isReused: Bool, on loop: any EventLoop) {
         state.withLockedValue { $0 = .sent(isReused: isReused) }
@@ -112,5 +117,18 @@ final class AttemptBook: Sendable {
             let codec = try pipeline.handler(type: HTTP2FramePayloadToHTTP1ClientCodec.self)
             try pipeline.addHandler(MessageWatch(book: self), position: .after(codec))
         }
+    }
+}
+
+/// Whether a request was sent to its origin, in any of its attempts: what an error alone does not tell.
+final class SendingRecord: Sendable {
+    private let wasSentOnce = NIOLockedValueBox(false)
+
+    /// Whether any attempt left by a connection.
+    var wasSent: Bool { wasSentOnce.withLockedValue { $0 } }
+
+    /// Notes what became of an attempt that is over.
+    func note(_ attempt: Attempt) {
+        if attempt.wasSent { wasSentOnce.withLockedValue { $0 = true } }
     }
 }

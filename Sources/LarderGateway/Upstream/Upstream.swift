@@ -17,6 +17,24 @@ struct Upstream: Origin {
     /// Whether the origin finds in `Host` what the client sent, rather than its own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
+    /// Whether the client's own request was sent.
+    private let sending = SendingRecord()
+
+    init(
+        client: UpstreamClient,
+        origin: OriginAddress,
+        request: HTTPRequest,
+        content: ClientContent?,
+        sendsClientHost: Bool,
+        forwarded: ForwardedFields
+    ) {
+        self.client = client
+        self.origin = origin
+        self.request = request
+        self.content = content
+        self.sendsClientHost = sendsClientHost
+        self.forwarded = forwarded
+    }
 
     func fetch(_ head: HTTPRequest) async throws -> Response {
         try await fetch(head, hasFallback: false)
@@ -29,8 +47,11 @@ struct Upstream: Origin {
     }
 
     func forward() async throws -> Response {
-        try await client.send(outgoing(request), content, to: origin)
+        try await client.send(outgoing(request), content, to: origin, noting: sending)
     }
+
+    /// A connection that was refused, or a host that is not found, cannot have passed the request on.
+    func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { sending.wasSent }
 
     /// An origin that cannot be reached stands for no status: what is kept may be served then (RFC 9111 §4.2.4). What
     /// is wrong with the request itself does.

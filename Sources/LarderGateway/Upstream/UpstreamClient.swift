@@ -80,20 +80,22 @@ final class UpstreamClient: Service {
     /// moment.
     /// - Parameters:
     ///   - content: the client's content, where there is any.
+    ///   - record: is told whether the request was sent.
     ///   - mayRepeat: whether it is worth a second try: not where something barely stale is served instead.
     func send(
         _ request: HTTPRequest,
         _ content: ClientContent?,
         to origin: OriginAddress,
+        noting record: SendingRecord? = nil,
         mayRepeat: Bool = true
     ) async throws(UpstreamError) -> Response {
         guard let target = request.path, Self.isTarget(target) else { throw .illegalTarget }
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        let first = await attempt(outgoing, for: target, content.map { ($0, request.bodyLength) })
+        let first = await attempt(outgoing, for: target, record, content.map { ($0, request.bodyLength) })
         if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
-            return try await attempt(outgoing, for: target).response(to: request)
+            return try await attempt(outgoing, for: target, record).response(to: request)
         }
         return try first.response(to: request)
     }
@@ -173,9 +175,11 @@ final class UpstreamClient: Service {
     private func attempt(
         _ request: HTTPClientRequest,
         for target: String,
+        _ record: SendingRecord?,
         _ content: (ClientContent, HTTPClientRequest.Body.Length)? = nil
     ) async -> Outcome {
         await book.attempt(for: target) { attempt, mark in
+            defer { record?.note(attempt) }
             do {
                 if let (content, length) = content {
                     let content = PacedContent(content: content, attempt: attempt)

@@ -47,10 +47,9 @@ extension AdminRoutes {
             guard let covers = covers(name) else {
                 return .message(.badRequest, "Nothing was invalidated: expected \(expectation) at the end of the path")
             }
-            do {
-                try await cache.invalidate(covers)
-                return .message(.ok, "Invalidated")
-            } catch {
+            switch await cache.invalidate(covers) {
+            case .acknowledged: return .message(.ok, "Invalidated")
+            case .pending:
                 return .message(.serviceUnavailable, "The cache cannot be reached; it will be invalidated when it can")
             }
         }

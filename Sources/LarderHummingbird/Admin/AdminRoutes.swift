@@ -47,14 +47,17 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             guard request.uri.query == nil else {
                 return .message(.badRequest, "A ? in a key is written %3F")
             }
-            do {
-                for key in Self.keys(in: request, below: context.endpointPath) where try await cache.remove(key) {
-                    return .message(.ok, "Cache key deleted")
-                }
-                return .message(.notFound, "No such cache key")
-            } catch {
+            // Every spelling is removed, or none but the first would be queued while the store is away.
+            var results: [RemovalResult] = []
+            for key in Self.keys(in: request, below: context.endpointPath) {
+                results.append(await cache.remove(key))
+                if results.last == RemovalResult(wasStored: true, invalidation: .acknowledged) { break }
+            }
+            guard results.allSatisfy({ $0.invalidation == .acknowledged }) else {
                 return .message(.serviceUnavailable, "The cache cannot be reached; the key will be deleted when it can")
             }
+            return results.contains { $0.wasStored }
+                ? .message(.ok, "Cache key deleted") : .message(.notFound, "No such cache key")
         }
     }
 

@@ -60,6 +60,8 @@ struct RouteReader {
         case .wait: rule.wait = findings.duration(node, name)
         case .tagFields: rule.tagFields = findings.fields(node, name)
         case .targetedFields: rule.targetedFields = findings.fields(node, name)
+        case .invalidateOnError:
+            rule.invalidateOnError = findings.flag(node, name, "true", "false") ?? false
         case .allowSetCookie: rule.allowSetCookie = findings.flag(node, name, "true", "false") ?? false
         }
     }

@@ -11,7 +11,7 @@ public final class Route: Sendable {
     public let origin: OriginAddress
     /// The name of that server in the file; nil where it has none.
     public let originName: String?
-    /// How responses are cached. Where nothing is, it still says what a successful write invalidates.
+    /// How responses are cached. Where nothing is, it still says what a write invalidates.
     public let policy: CachePolicy
     /// Whether anything is cached here at all.
     public let isCached: Bool

@@ -29,6 +29,7 @@ struct RouteRule {
         case tagFields = "tag-fields"
         case targetedFields = "targeted-fields"
         case allowSetCookie = "allow-set-cookie"
+        case invalidateOnError = "invalidate-on-error"
     }
 
     /// The highest `tag-limit` that a file may give: each tag is compared at every look-up in Redis.
@@ -61,6 +62,7 @@ struct RouteRule {
     var tagFields: [HTTPField.Name]?
     var targetedFields: [HTTPField.Name]?
     var allowSetCookie = false
+    var invalidateOnError = false
 
     /// The name in logs: host and path.
     var name: String { (host?.description ?? "") + (path?.description ?? "") }
@@ -92,6 +94,7 @@ extension RouteRule {
         if cookies == .drop { policy.withheldFields = [.cookie] }
         policy.tags = tags
         policy.invalidated = invalidates
+        policy.invalidatesOnError = invalidateOnError
         if let bodyLimit { policy.bodyLimit = bodyLimit }
         if let tagLimit { policy.tagLimit = tagLimit }
         if let wait { policy.patience = wait }

@@ -10,14 +10,14 @@ extension StoreBehaviour {
             let address = try bench.address("/row")
             let missed = await bench.store.load(address, at: bench.now)
             try expect(missed.entries.isEmpty, "something was kept from the start")
-            try await bench.peer.invalidate([.path("/row")])
+            await bench.peer.invalidate([.path("/row")])
             try await bench.mustBeDead(bench.entry("v0", at: address, born: missed.birth))
             try await bench.mustFind([], at: address)
         },
         StoreBehaviour("A03: the birth that a miss read does not move with what is invalidated later") { bench in
             let address = try bench.address("/row")
             let missed = await bench.store.load(address, at: bench.now)
-            try await bench.peer.invalidate([.path("/row")])
+            await bench.peer.invalidate([.path("/row")])
             let later = await bench.store.load(address, at: bench.now)
             try expect(later.birth.number, is: missed.birth.number + 1, "number after one invalidation")
             try expect(later.newestStamp, is: later.birth.number, "newest stamp")
@@ -31,13 +31,13 @@ extension StoreBehaviour {
             try await bench.keep("v0", at: address)
             // The process that kept it and has just found it hears of nothing but the ledger.
             try await bench.mustFind(["v0"], at: address)
-            try await bench.peer.invalidate([.path("/row")])
+            await bench.peer.invalidate([.path("/row")])
             try await bench.mustFind([], at: address)
         },
         StoreBehaviour("A11: a fill with a late tag is dead by a stamp that the tag bore before it arrived") { bench in
             let address = try bench.address("/row", tags: ["early"])
             let missed = await bench.store.load(address, at: bench.now)
-            try await bench.peer.invalidate([.tag("late")])
+            await bench.peer.invalidate([.tag("late")])
             // Nothing that was known beforehand covers it.
             try expect(
                 await bench.store.load(address, at: bench.now).newestStamp,
@@ -53,7 +53,7 @@ extension StoreBehaviour {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for id in 0..<count {
                     let store = id.isMultiple(of: 2) ? bench.store : bench.peer
-                    group.addTask { try await store.invalidate([.tag("shared"), .tag("own")]) }
+                    group.addTask { await store.invalidate([.tag("shared"), .tag("own")]) }
                 }
                 try await group.waitForAll()
             }
@@ -71,7 +71,7 @@ extension StoreBehaviour {
             let address = try bench.address("/row")
             let birth = try await bench.birth()
             try await bench.keep("v0", at: address, born: birth)
-            try await bench.peer.invalidate([.path("/row")])
+            await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
             try await bench.mustFind([], at: address)
             try await bench.mustBeDead(bench.entry("v0", at: address, born: birth))
@@ -86,7 +86,7 @@ extension StoreBehaviour {
             let address = try bench.address("/row")
             let birth = try await bench.birth()
             try await bench.keep("v0", at: address, born: birth, tags: ["late"])
-            try await bench.peer.invalidate([.tag("late")])
+            await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
             try await bench.mustFind([], at: address)
             try await bench.mustBeDead(bench.entry("v0", at: address, born: birth, tags: ["late"]))
@@ -94,7 +94,7 @@ extension StoreBehaviour {
         StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
             let address = try bench.address("/row")
             let birth = try await bench.birth()
-            for _ in 0..<50 { try await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
+            for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
             try await bench.keep("v0", at: address, born: birth)
             try await bench.mustFind(["v0"], at: address)
         },
@@ -105,14 +105,14 @@ extension StoreBehaviour {
             _ = await bench.store.save(stale, at: bench.now)
             let found = await bench.store.load(address, at: bench.now)
             try expect(found.entries.count, is: 1, "stale entries found")
-            try await bench.peer.invalidate([.path("/row")])
+            await bench.peer.invalidate([.path("/row")])
             try await bench.mustBeDead(bench.entry("v0 again", at: address, born: found.birth))
             try await bench.mustFind([], at: address)
         },
         StoreBehaviour("A37: a 304 re-dates what it was asked about, whatever has arrived meanwhile") { bench in
             let address = try bench.address("/row")
             let overtaken = try await bench.birth()
-            try await bench.store.invalidate([.path("/row")])
+            await bench.store.invalidate([.path("/row")])
             try await bench.keep("v1", at: address, freshFor: .seconds(10))
             let refresh = await bench.store.load(address, at: bench.now)
             try await bench.mustBeDead(bench.entry("v0", at: address, born: overtaken))
@@ -128,7 +128,7 @@ extension StoreBehaviour {
     private static func forget(_ bench: StoreBench) async throws {
         for id in 0..<10 {
             let tag = CacheTag("forget-\(id)")
-            try await bench.peer.invalidate([.tag(tag)])
+            await bench.peer.invalidate([.tag(tag)])
         }
     }
 }

@@ -8,7 +8,7 @@ extension StoreBehaviour {
             StoreBehaviour("What is born at the number of an invalidation is alive") { bench in
                 let address = try bench.address("/a")
                 for round in 0..<3 {
-                    try await bench.store.invalidate([.key(address.key), .path("/a"), .everything])
+                    await bench.store.invalidate([.key(address.key), .path("/a"), .everything])
                     let birth = await bench.peer.load(address, at: bench.now).birth
                     try await bench.keep("\(round)", at: address, born: birth)
                     try await bench.mustFind(["\(round)"], at: address)
@@ -26,7 +26,7 @@ extension StoreBehaviour {
             StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
                 let address = try bench.address("/a")
                 let birth = try await bench.birth()
-                try await bench.store.invalidate([.path("/a")])
+                await bench.store.invalidate([.path("/a")])
                 try await bench.keep("young", at: address)
                 try await bench.mustBeDead(bench.entry("old", at: address, born: birth))
                 try await bench.mustFind(["young"], at: address)
@@ -51,12 +51,12 @@ extension StoreBehaviour {
             try await bench.keep("before", at: address, born: birth, tags: ["late"])
             try await bench.mustFind(["before"], at: address)
             // The other process invalidates, and nobody else does anything in between.
-            try await bench.peer.invalidate([.path("/else"), cover])
+            await bench.peer.invalidate([.path("/else"), cover])
             try await bench.mustFind([], at: address)
             try await bench.mustCount(0, "keys", dead: true)
             try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth, tags: ["late"]))
             try await bench.mustFind([], at: address)
-            try expect(try await !bench.store.remove(address.key, at: bench.now), "something dead was removed")
+            try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something dead was removed")
             try await bench.keep("after", at: address, tags: ["late"])
             try await bench.mustFind(["after"], at: address)
             try await bench.mustBeDead(bench.entry("still overtaken", at: address, born: birth, tags: ["late"]))
@@ -74,7 +74,7 @@ extension StoreBehaviour {
             let address = try bench.address("/a/b?x=1", tags: ["policy"])
             let birth = try await bench.birth()
             try await bench.keep("before", at: address, born: birth, tags: ["late"])
-            try await bench.peer.invalidate([cover])
+            await bench.peer.invalidate([cover])
             try await bench.mustFind(["before"], at: address)
             try await bench.keep("not overtaken", at: address, born: birth, tags: ["late"])
             try await bench.mustFind(["not overtaken"], at: address)
@@ -89,7 +89,7 @@ extension StoreBehaviour {
             let birth = try await bench.birth()
             let fresh = await bench.store.judge(birth, covers: [.tag("a"), .everything])
             try expect(fresh, is: Verdict(isAlive: true, said: birth), "before any invalidation")
-            try await bench.peer.invalidate([.tag("a"), .path("/b")])
+            await bench.peer.invalidate([.tag("a"), .path("/b")])
             let said = try await bench.birth()
             try expect(said.epoch, is: birth.epoch, "epoch")
             try expect(said.number, is: birth.number + 1, "number of one invalidation of two covers")
@@ -108,6 +108,25 @@ extension StoreBehaviour {
             )
             try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
         },
+        StoreBehaviour("A find tells when something known to cover it was last invalidated, and of nothing else") {
+            bench in
+            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            for cover in [Cover.path("/a/b"), .tag("policy")] {
+                try await bench.keep("found", at: address, tags: ["late"])
+                let found = await bench.store.load(address, at: bench.now)
+                try expect(found.entries.count, is: 1, "entries found")
+                for other in [Cover.path("/a"), .prefix("/b"), .tag("other"), .path("/a/b/c")] {
+                    await bench.peer.invalidate([other])
+                    let again = await bench.store.load(address, at: bench.now)
+                    try expect(again.entries.count, is: 1, "entries found after \(other)")
+                    try expect(again.birth.number > found.birth.number, "an invalidation took no number")
+                    try expect(again.newestStamp, is: found.newestStamp, "newest stamp after \(other)")
+                }
+                await bench.peer.invalidate([cover])
+                let number = try await bench.birth().number
+                try expect(await bench.newestStamp(on: address), is: number, "newest stamp after \(cover)")
+            }
+        },
         StoreBehaviour("A miss tells when something known to cover it was last invalidated") { bench in
             let address = try bench.address("/a/b?x=1", tags: ["policy"])
             try expect(await bench.newestStamp(on: address), is: 0, "newest stamp of an empty ledger")
@@ -115,10 +134,10 @@ extension StoreBehaviour {
                 .key(address.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
             ]
             for cover in covers {
-                try await bench.peer.invalidate([cover])
+                await bench.peer.invalidate([cover])
                 let number = try await bench.birth().number
                 for other in [Cover.tag("late"), .path("/a"), .prefix("/b")] {
-                    try await bench.peer.invalidate([other])
+                    await bench.peer.invalidate([other])
                     try expect(
                         await bench.newestStamp(on: address),
                         is: number,
@@ -132,15 +151,18 @@ extension StoreBehaviour {
     static let removing: [StoreBehaviour] = [
         StoreBehaviour("Removing says whether something was kept, and does not throw away the neighbours") { bench in
             let (address, other) = (try bench.address("/a"), try bench.address("/a?x=1"))
-            try expect(try await !bench.store.remove(address.key, at: bench.now), "something was kept from the start")
+            try expect(
+                await !bench.store.remove(address.key, at: bench.now).wasStored,
+                "something was kept from the start"
+            )
             try await bench.keep("a", at: address)
             try await bench.keep("x", at: other)
-            try expect(try await bench.peer.remove(address.key, at: bench.now), "nothing was removed")
+            try expect(await bench.peer.remove(address.key, at: bench.now).wasStored, "nothing was removed")
             try await bench.mustFind([], at: address)
             try await bench.mustFind(["x"], at: other)
-            try expect(try await !bench.peer.remove(address.key, at: bench.now), "it was removed twice")
+            try expect(await !bench.peer.remove(address.key, at: bench.now).wasStored, "it was removed twice")
             for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
-            try expect(try await bench.store.remove(address.key, at: bench.now), "no variant was removed")
+            try expect(await bench.store.remove(address.key, at: bench.now).wasStored, "no variant was removed")
             try await bench.mustFind([], at: address)
         },
         StoreBehaviour("What was born before its key was removed is dead, whether or not something was there") {
@@ -149,7 +171,7 @@ extension StoreBehaviour {
             for isKept in [false, true] {
                 let birth = try await bench.birth()
                 if isKept { try await bench.keep("kept", at: address) }
-                _ = try await bench.peer.remove(address.key, at: bench.now)
+                _ = await bench.peer.remove(address.key, at: bench.now)
                 try expect(try await bench.birth().number > birth.number, "a removal took no number")
                 try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth))
                 try await bench.mustFind([], at: address)

@@ -63,11 +63,11 @@ extension StoreBehaviour {
         let version = row.versions.commit()
         let address = CacheAddress(key: row.key, target: "/rows/\(id)?x=1")
         switch Int.random(in: 0..<5, using: &random) {
-        case 0: _ = try await store.remove(address.key, at: now)
-        case 1: try await store.invalidate([.path(address.path)])
-        case 2: try await store.invalidate([.prefix("/rows")])
-        case 3: try await store.invalidate([.tag(row.tag)])
-        default: try await store.invalidate([.tag("else"), .everything])
+        case 0: _ = await store.remove(address.key, at: now)
+        case 1: await store.invalidate([.path(address.path)])
+        case 2: await store.invalidate([.prefix("/rows")])
+        case 3: await store.invalidate([.tag(row.tag)])
+        default: await store.invalidate([.tag("else"), .everything])
         }
         row.versions.tell(version)
     }

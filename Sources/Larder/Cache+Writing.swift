@@ -1,0 +1,82 @@
+import HTTPCaching
+package import HTTPTypes
+
+extension Cache {
+    /// Passes a write on, invalidates what it may have changed, and returns the origin's response once the
+    /// invalidation is acknowledged or its deadline has passed.
+    ///
+    /// The invalidation is carried out although the client leaves meanwhile: the write may be committed all the same.
+    /// - Throws: what the origin throws, unchanged.
+    func write<O: Origin>(
+        _ request: HTTPRequest,
+        under policy: CachePolicy,
+        to origin: O
+    ) async throws -> O.Response {
+        var response: O.Response
+        do { response = try await origin.forward() } catch {
+            var status = origin.status(of: error)
+            // The client has left, and the answer is lost: a status that stands for this says nothing of the origin.
+            if Task.isCancelled, status?.kind == .serverError { status = nil }
+            let mayHaveArrived = origin.mayHaveReceivedRequest(failedWith: error)
+            let outcome = WriteOutcome.failed(status, mayHaveArrived: mayHaveArrived)
+            await invalidate(policy.invalidated(by: request, outcome))
+            throw error
+        }
+        // The write is done, whatever becomes of the invalidation: its answer is the handler's.
+        let result = await invalidate(policy.invalidated(by: request, .answered(response.head)))
+        response.head = serving.head(
+            response.head,
+            .forwarded(.method, status: response.head.status.code),
+            detail: result == .pending ? "invalidation-pending" : nil,
+            policy: policy,
+            at: clock.now
+        )
+        return response
+    }
+}
+
+/// How a write ended, as far as what it invalidates depends on that.
+package enum WriteOutcome: Sendable {
+    /// The origin answered with this head.
+    case answered(HTTPResponse)
+    /// The origin threw an error that stands for this status, or for none.
+    case failed(HTTPResponse.Status?, mayHaveArrived: Bool)
+}
+
+extension CachePolicy {
+    /// Returns what a write with this outcome invalidates: its own path and what the policy names, or nothing.
+    func invalidated(by request: HTTPRequest, _ outcome: WriteOutcome) -> [Cover] {
+        let targets = targets(changedBy: request, outcome)
+        return targets.isEmpty ? [] : targets.flatMap { keys.covers(of: $0, for: request) } + invalidated
+    }
+
+    /// Returns the targets (path and query, on the origin of the request) that a write with this outcome may have
+    /// changed.
+    ///
+    /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe
+    /// request method (including methods whose safety is unknown)." (RFC 9111 §4.4) After an error a handler or server
+    /// may have changed something all the same, unless the error says that the request was refused (4xx).
+    package func targets(changedBy request: HTTPRequest, _ outcome: WriteOutcome) -> [String] {
+        guard Invalidation.isUnsafe(request.method) else { return [] }
+        let mayHaveChanged: Bool
+        switch outcome {
+        case .answered(let response) where Invalidation.succeeded(response.status):
+            return Invalidation.targets(request: request, response: response)
+        case .answered(let response): mayHaveChanged = invalidates(after: response.status)
+        case .failed(_, mayHaveArrived: false): mayHaveChanged = false
+        case .failed(let status?, _): mayHaveChanged = invalidates(after: status)
+        // A server that was sent the request and gave no answer is what a 502 or 504 stands for.
+        case .failed(nil, _): mayHaveChanged = asking == .server || invalidatesOnError
+        }
+        return mayHaveChanged ? [Invalidation.target(of: request)] : []
+    }
+
+    private func invalidates(after status: HTTPResponse.Status) -> Bool {
+        if Invalidation.succeeded(status) { return true }
+        switch status.code {
+        case 400..<500: return false
+        case 502, 504: return true
+        default: return invalidatesOnError
+        }
+    }
+}

@@ -1,0 +1,43 @@
+@_spi(CustomByteBufferAllocator) import NIOCore
+
+extension ByteBuffer {
+    /// The readable bytes in an allocation of exactly their size.
+    ///
+    /// An entry that is kept must not keep the buffer it was sliced from, nor pay for room that it does not use: NIO's
+    /// own allocator rounds every capacity up to a power of two, which makes 1 MiB of 600 KiB.
+    var fitted: ByteBuffer {
+        guard storageCapacity > readableBytes else { return self }
+        guard readableBytes > 0 else { return ByteBuffer() }
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: readableBytes, alignment: Self.alignment)
+        withUnsafeReadableBytes { memory.copyMemory(from: $0) }
+        return ByteBuffer(takingOwnershipOf: memory, allocator: .exact)
+    }
+
+    /// What the allocator takes for a buffer of this capacity: its own header, and whole pages where it maps them.
+    static func allocated(_ capacity: Int) -> Int {
+        guard capacity > 0 else { return 0 }
+        let (granule, header) = capacity < mapped ? (16, 8) : (4_096, 16)
+        return (capacity + header + granule - 1) / granule * granule
+    }
+
+    fileprivate static var alignment: Int { 16 }
+    /// The size from which allocators map pages rather than take memory from a heap.
+    private static var mapped: Int { 128 * 1024 }
+}
+
+extension ByteBufferAllocator {
+    /// Allocates what is asked for. A buffer that grows by it does so as any other.
+    fileprivate static let exact = ByteBufferAllocator(
+        allocate: { .allocate(byteCount: $0, alignment: ByteBuffer.alignment) },
+        reallocate: { old, oldSize, newSize in
+            let new = UnsafeMutableRawPointer.allocate(byteCount: newSize, alignment: ByteBuffer.alignment)
+            if let old {
+                new.copyMemory(from: old, byteCount: min(oldSize, newSize))
+                old.deallocate()
+            }
+            return new
+        },
+        deallocate: { $0.deallocate() },
+        copy: { $0.copyMemory(from: $1, byteCount: $2) }
+    )
+}

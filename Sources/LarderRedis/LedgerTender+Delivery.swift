@@ -1,0 +1,138 @@
+import Larder
+import NIOConcurrencyHelpers
+import RedisClient
+
+/// How invalidations reach Redis, and how long those who invalidate wait for it.
+///
+/// While Redis takes invalidations, each goes out at once and by itself. One that fails is queued, and with it begins
+/// an *outage*: what is invalidated from then on is queued behind it, and all of it goes out together, again and again,
+/// until Redis confirms it. Whoever invalidates waits for the confirmation for `timeout`, but no longer than `timeout`
+/// after the outage began: a server that comes back in time acknowledges the writes that it missed, and one that is
+/// known to be away holds no write up.
+extension LedgerTender {
+    /// Stamps covers, and waits for Redis to confirm it up to the deadline. Without a confirmation they stay queued.
+    func invalidate(_ covers: [Cover]) async -> InvalidationResult {
+        let start = ContinuousClock.now
+        noteAvailability()
+        let fingerprints = covers.map(\.fingerprint)
+        let (isDirect, turn) = state.withLockedValue { state in
+            state.outbox.begin()
+            state.local.stamp(fingerprints)
+            return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
+        }
+        if isDirect {
+            let failure = await stamp(covers, turn)
+            guard let failure else { return .acknowledged }
+            // A caller that is cancelled says nothing of the server.
+            if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
+        }
+        let (queued, end) = state.withLockedValue { state in
+            (state.outbox.add(covers), (state.overdueSince ?? start) + timeout)
+        }
+        tell()
+        startDelivery()
+        return await isConfirmed(queued, by: min(end, start + timeout)) ? .acknowledged : .pending
+    }
+
+    /// Delivers nothing any more, and lets everybody go who waits for it.
+    func stop() {
+        let waiters = state.withLockedValue { state in
+            state.isStopped = true
+            return state.acknowledgements.removeAll()
+        }
+        for waiter in waiters { waiter.resume(returning: false) }
+        tasks.cancelAll()
+    }
+
+    /// Sends what waits, unless that is being done; returns at once.
+    func startDelivery() {
+        guard !state.withLockedValue({ $0.isDelivering || $0.outbox.count == 0 }) else { return }
+        tasks.start { await self.deliver() }
+    }
+
+    /// Notes since when Redis is known not to answer, so that invalidations do not wait for it later.
+    func noteAvailability() {
+        let isAvailable = failsafe.isAvailable
+        state.withLockedValue { state in
+            if !isAvailable {
+                state.overdueSince = state.overdueSince ?? .now
+            } else if state.outbox.count == 0 {
+                state.overdueSince = nil
+            }
+        }
+    }
+
+    /// Sends what waits until nothing does, or Redis does not confirm it.
+    private func deliver() async {
+        let isFirst = state.withLockedValue { state in
+            defer { state.isDelivering = true }
+            return !state.isDelivering
+        }
+        guard isFirst else { return }
+        while let (covers, turn) = nextRound() {
+            if await stamp(covers, turn) != nil {
+                state.withLockedValue { $0.isDelivering = false }
+                return
+            }
+            confirm(through: turn)
+            tell()
+        }
+    }
+
+    /// What waits now, and the turn until which that is all; nil, and the delivery is over, if nothing does.
+    private func nextRound() -> (covers: [Cover], turn: Outbox.Turn)? {
+        state.withLockedValue { state in
+            let covers = state.outbox.covers
+            state.isDelivering = !covers.isEmpty
+            return covers.isEmpty ? nil : (covers, state.outbox.turn)
+        }
+    }
+
+    /// Stamps covers, in batches that do not keep others waiting.
+    /// - Returns: why Redis did not confirm all of them; nil if it did.
+    private func stamp(_ covers: [Cover], _ turn: Outbox.Turn) async -> RedisError? {
+        for batch in Self.batches(covers) {
+            do throws(RedisError) {
+                let reply = try await failsafe.deliver([command(batch)], within: timeout).first
+                guard let reply, Self.isConfirmed(reply) else {
+                    return RedisError(.unexpectedReply, "the ledger cannot be kept")
+                }
+            } catch {
+                return error
+            }
+            state.withLockedValue { $0.outbox.deliver(batch, sentAt: turn, now: .now) }
+        }
+        return nil
+    }
+
+    /// Redis has everything that was queued until `turn`: whoever waits for that is told.
+    func confirm(through turn: Outbox.Turn) {
+        let waiters = state.withLockedValue { state in
+            state.overdueSince = nil
+            return state.acknowledgements.confirm(through: turn)
+        }
+        for waiter in waiters { waiter.resume(returning: true) }
+    }
+
+    /// Waits until Redis has everything that was queued until `turn`; false if it has not by `end`.
+    private func isConfirmed(_ turn: Outbox.Turn, by end: ContinuousClock.Instant) async -> Bool {
+        guard end > .now else { return state.withLockedValue { $0.acknowledgements.confirmed >= turn } }
+        let id = state.withLockedValue { state in
+            state.lastWaiter += 1
+            return state.lastWaiter
+        }
+        let timer = tasks.start {
+            try? await ContinuousClock().sleep(until: end)
+            self.state.withLockedValue { $0.acknowledgements.leave(id) }?.resume(returning: false)
+        }
+        let isConfirmed = await withCheckedContinuation { waiter in
+            let waits = state.withLockedValue { state in
+                // The timer may have come first, or the end of the store.
+                !state.isStopped && end > .now && state.acknowledgements.wait(id, for: turn, waiter)
+            }
+            if !waits { waiter.resume(returning: state.withLockedValue { $0.acknowledgements.confirmed >= turn }) }
+        }
+        timer.cancel()
+        return isConfirmed
+    }
+}

@@ -1,0 +1,90 @@
+import LarderRules
+import LarderTesting
+import Testing
+
+/// What the gateway invalidates after a write that its origin did not confirm.
+@Suite(.timeLimit(.minutes(3))) struct FailedWriteTests {
+    /// What becomes of a write at the origin.
+    enum Fate: CaseIterable {
+        case confirmed, redirected, refused, failed, unavailable, badGateway, timedOutBehind
+        /// The origin has read it, and closes the connection.
+        case closed
+        /// The origin has read it, and says nothing for longer than the gateway waits.
+        case silent
+        /// There is nobody who would take the connection.
+        case unreachable
+
+        var answer: String? {
+            switch self {
+            case .confirmed: "200 OK"
+            case .redirected: "303 See Other"
+            case .refused: "409 Conflict"
+            case .failed: "500 Internal Server Error"
+            case .unavailable: "503 Service Unavailable"
+            case .badGateway: "502 Bad Gateway"
+            case .timedOutBehind: "504 Gateway Timeout"
+            case .closed, .silent, .unreachable: nil
+            }
+        }
+    }
+
+    /// Returns whether a stored response is gone after a write to its URL, and the status that the client was given.
+    private static func write(
+        _ fate: Fate,
+        file: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) async throws -> (Bool, Int) {
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.request() {
+                guard request.method == "POST" else {
+                    let text = answer("200 OK", ["Cache-Control: max-age=600", "Connection: close"], "kept")
+                    try await connection.send(text)
+                    return try await connection.close()
+                }
+                if let status = fate.answer {
+                    try await connection.send(answer(status))
+                } else if fate == .closed {
+                    return try await connection.close()
+                } else {
+                    _ = try await connection.request()
+                }
+            }
+        } _: { origin in
+            try await RunningGateway.run(
+                before: origin.url,
+                file: file(origin.url),
+                configure: { if fate == .silent { $0.responseTimeout = .milliseconds(500) } }
+            ) { gateway in
+                for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "kept") }
+                #expect(origin.requests.count == 1)
+                if fate == .unreachable { try await origin.refuse() }
+                let status = try await gateway.send("POST", "/a", body: "change").status
+                let after = try await gateway.send("GET", "/a")
+                return (after["Cache-Status"]?.contains("; hit") != true, status)
+            }
+        }
+    }
+
+    static let fates: [(Fate, isGone: Bool, status: Int)] = [
+        (.confirmed, true, 200), (.redirected, true, 303), (.refused, false, 409), (.failed, false, 500),
+        (.unavailable, false, 503), (.badGateway, true, 502), (.timedOutBehind, true, 504), (.closed, true, 502),
+        (.silent, true, 504), (.unreachable, false, 502),
+    ]
+
+    @Test(arguments: fates)
+    func `A write invalidates if it succeeded, or if it was sent and nobody knows what became of it`(
+        _ fate: Fate,
+        _ isGone: Bool,
+        _ status: Int
+    ) async throws {
+        let found = try await Self.write(fate)
+        #expect(found.0 == isGone && found.1 == status)
+    }
+
+    @Test(arguments: [(Fate.failed, true), (.unavailable, true), (.refused, false), (.unreachable, false)])
+    func `A route with invalidate-on-error invalidates after every 5xx`(_ fate: Fate, _ isGone: Bool) async throws {
+        let found = try await Self.write(fate) { origin in
+            "origin: \(origin)\nroutes:\n  - path: /a\n    invalidate-on-error: true\n"
+        }
+        #expect(found.0 == isGone)
+    }
+}

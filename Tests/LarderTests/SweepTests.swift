@@ -1,0 +1,257 @@
+import HTTPCaching
+import HTTPTypes
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// How an invalidation removes what it concerns, and how much of that one hold of a lock does.
+@Suite(.timeLimit(.minutes(2))) struct SweepTests {
+    private static let clock = ManualClock()
+    private static let epoch = Birth.Epoch.new()
+
+    private static func entry(
+        _ path: String,
+        born number: UInt64 = 0,
+        tags: [CacheTag] = [],
+        language: String? = nil
+    ) -> CacheEntry {
+        .sample(
+            "x",
+            at: CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path),
+            born: Birth(epoch: epoch, number: number),
+            now: clock.now,
+            tags: tags,
+            request: language.map { [.acceptLanguage: $0] } ?? [:],
+            language == nil ? [:] : [.vary: "Accept-Language"]
+        )
+    }
+
+    /// A shard with so many entries below `/a`, and as many below `/b`.
+    private static func shard(_ count: Int) -> MemoryShard {
+        var shard = MemoryShard(limit: .max, variantLimit: 8)
+        var dropped: [CacheEntry] = []
+        for id in 0..<count {
+            for path in ["/a/\(id)", "/b/\(id)"] {
+                shard.save(entry(path, tags: ["t"]), at: clock.now, number: 0, dropping: &dropped)
+            }
+        }
+        return shard
+    }
+
+    /// Says that nothing is alive.
+    private static func dead(_ entry: CacheEntry) -> Verdict {
+        Verdict(isAlive: false, said: Birth(epoch: epoch, number: 1))
+    }
+
+    @Test func `One hold of a lock compares no more entries than the limit`() {
+        var shard = Self.shard(1_000)
+        var (calls, compared) = (0, 0)
+        var isThrough = false
+        while !isThrough {
+            var (dropped, asked): ([CacheEntry], Int) = ([], 0)
+            let progress = shard.removeInvalidated(
+                Cover.prefix("/a").fingerprint,
+                isAlive: { entry in
+                    asked += 1
+                    return Self.dead(entry)
+                },
+                dropping: &dropped
+            )
+            #expect(asked <= MemoryShard.batchLimit && asked == progress.compared)
+            #expect(dropped.count <= MemoryShard.batchLimit)
+            shard.validate()
+            (calls, compared, isThrough) = (calls + 1, compared + asked, progress.isThrough)
+        }
+        // What is beside it was not looked at.
+        #expect(compared == 1_000 && calls == 1_000 / MemoryShard.batchLimit + 1)
+        #expect(shard.count == 1_000)
+    }
+
+    @Test func `An invalidation of what nothing belongs to compares nothing`() {
+        var shard = Self.shard(1_000)
+        var dropped: [CacheEntry] = []
+        for cover in [Cover.path("/a"), .path("/c/1"), .prefix("/c"), .tag("other")] {
+            let progress = shard.removeInvalidated(
+                cover.fingerprint,
+                isAlive: { entry in
+                    Issue.record("\(entry.address.key) is compared with \(cover)")
+                    return Self.dead(entry)
+                },
+                dropping: &dropped
+            )
+            #expect(progress == MemoryShard.Progress(compared: 0, isThrough: true))
+        }
+        #expect(dropped.isEmpty && shard.count == 2_000)
+    }
+
+    @Test func `What was stored after an invalidation ends the search for what it killed`() {
+        var shard = MemoryShard(limit: .max, variantLimit: 8)
+        var dropped: [CacheEntry] = []
+        for id in 0..<3 { shard.save(Self.entry("/a/\(id)"), at: Self.clock.now, number: 0, dropping: &dropped) }
+        for id in 3..<100 {
+            shard.save(Self.entry("/a/\(id)", born: 1), at: Self.clock.now, number: 1, dropping: &dropped)
+        }
+        let progress = shard.removeInvalidated(
+            Cover.prefix("/a").fingerprint,
+            isAlive: { Verdict(isAlive: $0.birth.number >= 1, said: Birth(epoch: Self.epoch, number: 1)) },
+            dropping: &dropped
+        )
+        #expect(progress == MemoryShard.Progress(compared: 4, isThrough: true))
+        #expect(dropped.count == 3 && shard.count == 97)
+        shard.validate()
+    }
+
+    @Test func `Removing what is older than the log remembers goes on where it stopped`() {
+        var shard = Self.shard(1_000)
+        var dropped: [CacheEntry] = []
+        for id in 0..<500 {
+            shard.save(Self.entry("/new/\(id)", born: 7), at: Self.clock.now, number: 7, dropping: &dropped)
+        }
+        var calls = 1
+        while !shard.removeBorn(before: 7, dropping: &dropped).isThrough {
+            calls += 1
+            shard.validate()
+        }
+        #expect(shard.count == 500 && dropped.count == 2_000)
+        #expect(calls == (2_500 + MemoryShard.batchLimit - 1) / MemoryShard.batchLimit)
+        #expect(shard.removeBorn(before: 7, dropping: &dropped).compared == 0)
+    }
+
+    @Test func `A tag of one variant leaves the others`() {
+        var shard = MemoryShard(limit: .max, variantLimit: 8)
+        var dropped: [CacheEntry] = []
+        for (language, tag) in [("en", "one"), ("de", "two"), ("fr", "two")] as [(String, CacheTag)] {
+            let entry = Self.entry("/a", tags: [tag], language: language)
+            shard.save(entry, at: Self.clock.now, number: 0, dropping: &dropped)
+        }
+        _ = shard.removeInvalidated(Cover.tag("two").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        shard.validate()
+        #expect(shard.count == 1 && dropped.count >= 2)
+        _ = shard.removeInvalidated(Cover.tag("one").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        shard.validate()
+        #expect(shard.count == 0 && shard.bytes == 0)
+    }
+
+    private func store(_ count: Int, shards: Int, _ clock: ManualClock) async -> MemoryStore {
+        let store = MemoryStore(limit: .gibibytes(1), shardCount: shards, stampLimit: 100, clock: clock.clock)
+        for id in 0..<count {
+            let path = "/a/\(id % 10)/\(id)"
+            let address = CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+            let birth = await store.load(address, at: clock.now).birth
+            _ = await store.save(.sample("x", at: address, born: birth, now: clock.now, tags: ["t"]), at: clock.now)
+        }
+        return store
+    }
+
+    @Test(arguments: [Cover.prefix("/a"), .tag("t"), .everything], [1, 4, 600])
+    func `What a large invalidation killed is removed in the background, and never found`(
+        _ cover: Cover,
+        _ shards: Int
+    ) async {
+        let clock = ManualClock()
+        let store = await store(3_000, shards: shards, clock)
+        #expect(await store.count(at: clock.now) == 3_000)
+        await store.invalidate([cover])
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
+        #expect(await store.load(address, at: clock.now).entries.isEmpty)
+        await store.idle()
+        store.validate()
+        #expect(await store.count(at: clock.now) == 0)
+        #expect(store.size == .bytes(0))
+    }
+
+    @Test func `What a small invalidation killed is not counted from its end on`() async {
+        let clock = ManualClock()
+        let store = await store(2_000, shards: 4, clock)
+        await store.invalidate([.path("/a/1/1")])
+        #expect(await store.count(at: clock.now) == 1_999)
+        await store.invalidate([.prefix("/a/2")])
+        #expect(await store.count(at: clock.now) == 1_799)
+        await store.invalidate([.key(CacheKey(legal: "GET:/a/3/3")), .path("/a/4/4")])
+        #expect(await store.count(at: clock.now) == 1_797)
+    }
+
+    @Test func `A count removes nothing, and leaves out what is expired`() async {
+        let clock = ManualClock()
+        let store = await store(500, shards: 2, clock)
+        let size = store.size
+        clock.advance(by: .seconds(60))
+        #expect(await store.count(at: clock.now) == 0)
+        #expect(store.size == size)
+    }
+
+    @Test func `Much that waits to be removed is removed by who invalidates, and nothing is forgotten`() async {
+        let clock = ManualClock()
+        let store = await store(5_000, shards: 4, clock)
+        await withTaskGroup(of: Void.self) { group in
+            for id in 0..<10 {
+                group.addTask { await store.invalidate([.prefix(CachePath(bytes: "/a/\(id)".utf8)), .tag("none")]) }
+            }
+        }
+        await store.idle()
+        store.validate()
+        #expect(await store.count(at: clock.now) == 0)
+    }
+
+    @Test func `What the log has forgotten is removed by the background sweep`() async throws {
+        let clock = ManualClock()
+        let store = await store(400, shards: 2, clock)
+        // More scopes than it remembers: its floor rises above what is stored.
+        for id in 0..<200 { await store.invalidate([.path(CachePath(bytes: "/x/\(id)".utf8))]) }
+        let service = Task { await store.run() }
+        try await eventually("it sleeps") { clock.sleeperCount == 1 }
+        clock.advance(by: .seconds(1))
+        try await eventually("it is through") { await store.count(at: clock.now) == 0 }
+        store.validate()
+        service.cancel()
+        await service.value
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `Chains of scopes agree with a list of members`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let entries = (0..<30).map { _ in Token() }
+        let scopes = (0..<6).map { Cover.tag(CacheTag("t\($0)")).fingerprint }
+        var index = ScopeIndex()
+        /// The members in the order in which they came.
+        var model: [(entry: ObjectIdentifier, slot: Int, scopes: [Cover.Fingerprint])] = []
+        for _ in 0..<3_000 {
+            let number = Int.random(in: entries.indices, using: &random)
+            let (id, slot) = (ObjectIdentifier(entries[number]), number / 3)
+            if model.contains(where: { $0.entry == id }) {
+                index.remove(id, at: slot)
+                model.removeAll { $0.entry == id }
+            } else {
+                // The same scope may be named twice.
+                let own = (0..<Int.random(in: 0...4, using: &random)).compactMap { _ in
+                    scopes.randomElement(using: &random)
+                }
+                index.add(id, at: slot, scopes: own)
+                model.append((id, slot, own))
+            }
+            index.validate()
+            #expect(index.count == model.reduce(0) { $0 + $1.scopes.count }, "seed \(seed)")
+            for scope in scopes {
+                let first = model.first { $0.scopes.contains(scope) }
+                let oldest = index.oldest(of: scope)
+                #expect(oldest?.entry == first?.entry && oldest?.slot == first?.slot, "seed \(seed)")
+            }
+        }
+    }
+
+    @Test(arguments: [4, 5] as [UInt64]) func `A heap counts what is due as a list does`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var heap = IndexedHeap<Int>()
+        var model: [Int: Int] = [:]
+        for _ in 0..<1_000 {
+            let id = Int.random(in: 0..<60, using: &random)
+            model[id] = Bool.random(using: &random) ? Int.random(in: 0..<100, using: &random) : nil
+            if let priority = model[id] { heap.set(id, to: priority) } else { heap.remove(id) }
+            let (now, limit) = (Int.random(in: -1...100, using: &random), Int.random(in: 0...60, using: &random))
+            let due = model.values.count { $0 <= now }
+            #expect(heap.count(through: now, limit: limit) == min(due, limit), "seed \(seed)")
+        }
+    }
+
+    private final class Token {}
+}

@@ -1,0 +1,278 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOConcurrencyHelpers
+import Testing
+
+/// What a write invalidates, by how it ended.
+@Suite(.timeLimit(.minutes(1))) struct WriteTests {
+    /// How a write ends.
+    enum Ending: CustomTestStringConvertible {
+        case answers(Int, HTTPFields = [:])
+        case throwing(Int?)
+        /// It throws, and the origin was never reached.
+        case unsent
+        case cancelled
+
+        var testDescription: String {
+            switch self {
+            case .answers(let code, let fields): "answers \(code) \(fields.map(\.description))"
+            case .throwing(let code): "throws \(code.map { "\($0)" } ?? "an error without a status")"
+            case .unsent: "is never sent"
+            case .cancelled: "throws CancellationError"
+            }
+        }
+
+        func act() throws -> TestResponse {
+            switch self {
+            case .answers(let code, let fields): return TestResponse("answer", status: .init(code: code), fields)
+            case .throwing(let code): throw TestFailure("failed", status: code.map { .init(code: $0) })
+            case .unsent: throw TestFailure("refused", wasSent: false)
+            case .cancelled: throw CancellationError()
+            }
+        }
+    }
+
+    /// Stores responses, lets a write end, and returns which of them are gone.
+    private func gone(
+        after ending: Ending,
+        under policy: CachePolicy,
+        _ method: HTTPRequest.Method = .put
+    ) async throws -> [String] {
+        let bench = Bench()
+        let paths = ["/posts", "/posts?page=2", "/named", "/located", "/else"]
+        let origin = TestOrigin { _ in TestResponse("v0", [.cacheControl: "max-age=60"]) }
+        for path in paths { _ = try await bench.get(path, under: policy, from: origin) }
+        let writer = TestOrigin { _ in try ending.act() }
+        _ = try? await bench.send(method, under: policy, to: writer)
+        #expect(writer.forwards == 1)
+        var gone: [String] = []
+        for path in paths {
+            let response = try await bench.get(path, under: policy, from: origin)
+            if !response.cacheStatus.contains("hit") { gone.append(path) }
+        }
+        bench.store.validate()
+        return gone
+    }
+
+    private static let handler = CachePolicy.fresh(for: .seconds(60)).invalidating(.path("/named"))
+
+    static let changing: [Ending] =
+        [200, 201, 204, 302, 303, 500, 501, 502, 503, 504, 599].map { .answers($0) }
+        + [nil, 303, 500, 502, 503, 504].map { .throwing($0) } + [.cancelled]
+
+    @Test(arguments: changing) func `A write to a decorated route invalidates its path and what the policy names`(
+        _ ending: Ending
+    ) async throws {
+        #expect(try await gone(after: ending, under: Self.handler) == ["/posts", "/posts?page=2", "/named"])
+    }
+
+    static let refused: [Ending] =
+        [400, 401, 403, 404, 409, 412, 422, 429, 499].map { .answers($0) } + [400, 404, 409, 422].map { .throwing($0) }
+
+    @Test(arguments: refused)
+    func `A write that is refused with a 4xx invalidates nothing`(_ ending: Ending) async throws {
+        #expect(try await gone(after: ending, under: Self.handler) == [])
+        let gateway = CachePolicy.gateway.invalidating(onError: true)
+        #expect(try await gone(after: ending, under: gateway) == [])
+    }
+
+    @Test(arguments: [HTTPRequest.Method.options, .trace])
+    func `A safe request that fails invalidates nothing`(_ method: HTTPRequest.Method) async throws {
+        #expect(try await gone(after: .throwing(500), under: Self.handler, method) == [])
+        #expect(try await gone(after: .answers(500), under: Self.handler, method) == [])
+    }
+
+    @Test func `Location counts for a write that succeeds, and not for one that fails`() async throws {
+        let fields: HTTPFields = [.location: "/located"]
+        let all = ["/posts", "/posts?page=2", "/named", "/located"]
+        #expect(try await gone(after: .answers(201, fields), under: Self.handler) == all)
+        #expect(try await gone(after: .answers(500, fields), under: Self.handler) == Array(all.dropLast()))
+    }
+
+    static let gateway: [(Ending, isInvalidated: Bool, ifOnError: Bool)] = [
+        (.answers(200), true, true), (.answers(204), true, true), (.answers(303), true, true),
+        (.answers(500), false, true), (.answers(501), false, true), (.answers(503), false, true),
+        (.answers(502), true, true), (.answers(504), true, true), (.answers(404), false, false),
+        (.throwing(nil), true, true), (.cancelled, true, true), (.unsent, false, false), (.throwing(400), false, false),
+    ]
+
+    @Test(arguments: gateway) func `A gateway invalidates by RFC 9111, and if the origin may have acted unseen`(
+        _ ending: Ending,
+        _ isInvalidated: Bool,
+        _ ifOnError: Bool
+    ) async throws {
+        let own = ["/posts"]
+        #expect(try await gone(after: ending, under: .gateway) == (isInvalidated ? own + ["/posts?page=2"] : []))
+        let onError = CachePolicy.gateway.invalidating(onError: true)
+        #expect(try await gone(after: ending, under: onError) == (ifOnError ? own + ["/posts?page=2"] : []))
+    }
+
+    @Test func `A route can be told to keep its responses when a write fails`() async throws {
+        let policy = Self.handler.invalidating(onError: false)
+        for ending in [Ending.answers(500), .throwing(nil), .throwing(500), .cancelled] {
+            #expect(try await gone(after: ending, under: policy) == [])
+        }
+        for ending in [Ending.answers(200), .answers(502), .throwing(504), .throwing(303)] {
+            #expect(try await gone(after: ending, under: policy).count == 3)
+        }
+    }
+
+    @Test func `What a failing write changed is not served from a flight that began before it`() async throws {
+        let bench = Bench()
+        let (row, rendered) = (Row("v0"), Gate())
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "v0" { await rendered.pass() }
+            return TestResponse(text)
+        }
+        async let before = bench.get(from: origin)
+        await rendered.reached()
+        let writer = TestOrigin { _ in
+            row.text = "v1"
+            throw TestFailure("after the commit")
+        }
+        await #expect(throws: TestFailure("after the commit")) { try await bench.send(.put, to: writer) }
+        #expect(try await bench.get(from: origin).text == "v1")
+        rendered.open()
+        _ = try await before
+        #expect(try await bench.get(from: origin).text == "v1")
+    }
+}
+
+/// When the answer to a write leaves, and what it says.
+@Suite(.timeLimit(.minutes(1))) struct AcknowledgementTests {
+    private func cache(on store: SlowInvalidations, _ log: EventLog) -> Cache {
+        Cache(store: store, observer: log, clock: store.clock.clock)
+    }
+
+    private func put(_ cache: Cache, to origin: TestOrigin) async throws -> TestResponse {
+        var request = HTTPRequest.get("/posts")
+        request.method = .put
+        return try await cache.respond(to: request, under: .fresh(for: .seconds(60)), from: origin)
+    }
+
+    @Test func `The answer to a write waits for the acknowledgement`() async throws {
+        let store = SlowInvalidations(result: .acknowledged)
+        let (log, isAnswered) = (EventLog(), Row("no"))
+        let cache = cache(on: store, log)
+        let write = Task {
+            defer { isAnswered.text = "yes" }
+            return try await put(cache, to: TestOrigin { _ in TestResponse("written") })
+        }
+        await store.gate.reached()
+        #expect(isAnswered.text == "no")
+        store.gate.open()
+        let response = try await write.value
+        #expect(!response.cacheStatus.contains("detail"))
+        #expect(log.invalidations == ["acknowledged: /posts"])
+    }
+
+    @Test func `A write without an acknowledgement is answered, and says that its invalidation is pending`()
+        async throws
+    {
+        let store = SlowInvalidations(result: .pending)
+        store.gate.open()
+        let log = EventLog()
+        let cache = cache(on: store, log)
+        let response = try await put(cache, to: TestOrigin { _ in TestResponse("written") })
+        #expect(response.head.status == .ok)
+        #expect(response.cacheStatus == "Larder; fwd=method; fwd-status=200; detail=invalidation-pending")
+        #expect(log.invalidations == ["pending: /posts"])
+        #expect(await cache.invalidate(.tag("posts")) == .pending)
+        let key = try #require(CacheKey("GET:/posts"))
+        #expect(await cache.remove(key) == RemovalResult(wasStored: false, invalidation: .pending))
+        #expect(await cache.remove(.get("/posts"), under: .gateway).invalidation == .pending)
+        #expect(await cache.invalidate([]) == .acknowledged)
+    }
+
+    @Test func `A client that leaves in the middle of a write takes no invalidation with it`() async throws {
+        let store = SlowInvalidations(result: .acknowledged)
+        let (handler, log) = (Gate(), EventLog())
+        let cache = cache(on: store, log)
+        let write = Task {
+            let origin = TestOrigin { _ in
+                await handler.pass()
+                // As a handler does whose next statement after the commit is cancelled.
+                try Task.checkCancellation()
+                return TestResponse("written")
+            }
+            return try await put(cache, to: origin)
+        }
+        await handler.reached()
+        write.cancel()
+        handler.open()
+        await store.gate.reached()
+        store.gate.open()
+        await #expect(throws: CancellationError.self) { try await write.value }
+        #expect(log.invalidations == ["acknowledged: /posts"])
+        #expect(!store.wasCancelled)
+    }
+
+    @Test func `A handler's own invalidation is carried out although its client leaves`() async throws {
+        let store = SlowInvalidations(result: .acknowledged)
+        let cache = cache(on: store, EventLog())
+        let call = Task { await cache.invalidate(.tag("posts")) }
+        await store.gate.reached()
+        call.cancel()
+        store.gate.open()
+        #expect(await call.value == .acknowledged)
+        #expect(!store.wasCancelled)
+    }
+}
+
+/// A store whose invalidations wait at a gate, and come to what the test says.
+private final class SlowInvalidations: CacheStore {
+    let clock = ManualClock()
+    let gate = Gate()
+    private let kept: MemoryStore
+    private let result: InvalidationResult
+    private let cancelled = NIOLockedValueBox(false)
+
+    init(result: InvalidationResult) {
+        kept = MemoryStore(limit: .mebibytes(1))
+        self.result = result
+    }
+
+    /// Whether an invalidation was cancelled while it waited.
+    var wasCancelled: Bool { cancelled.withLockedValue { $0 } }
+    var entryLimit: ByteCount { kept.entryLimit }
+
+    func run() async throws { await kept.run() }
+    func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup { await kept.load(address, at: now) }
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
+    func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
+    func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
+    func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
+
+    func invalidate(_ covers: [Cover]) async -> InvalidationResult {
+        await gate.pass()
+        if Task.isCancelled { cancelled.withLockedValue { $0 = true } }
+        await kept.invalidate(covers)
+        return result
+    }
+
+    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
+        RemovalResult(wasStored: await kept.remove(key, at: now).wasStored, invalidation: result)
+    }
+}
+
+extension EventLog {
+    /// The invalidations of paths so far, and what they came to.
+    fileprivate var invalidations: [String] {
+        events.compactMap { event in
+            switch event {
+            case .invalidated(let covers): "acknowledged: \(covers.text)"
+            case .invalidationPending(let covers): "pending: \(covers.text)"
+            default: nil
+            }
+        }
+    }
+}
+
+extension [Cover] {
+    fileprivate var text: String {
+        map { if case .path(let path) = $0 { path.description } else { "\($0)" } }.joined(separator: " ")
+    }
+}
