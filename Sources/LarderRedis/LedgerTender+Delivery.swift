@@ -31,7 +31,9 @@ extension LedgerTender {
         }
         tell()
         startDelivery()
-        return await isConfirmed(queued, by: min(end, start + timeout)) ? .acknowledged : .pending
+        if await isConfirmed(queued, by: min(end, start + timeout)) { return .acknowledged }
+        tell(isPending: true)
+        return .pending
     }
 
     /// Delivers nothing any more, and lets everybody go who waits for it.

@@ -39,7 +39,7 @@ final class LedgerTender: Sendable {
     private let stampLimit: Int
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
-    /// Whether the log was told that something waits.
+    /// Whether the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
     private let localEpoch: Birth.Epoch
     private let logger: Logger
@@ -159,11 +159,13 @@ extension LedgerTender {
         stride(from: 0, to: covers.count, by: 100).map { Array(covers[$0..<min($0 + 100, covers.count)]) }
     }
 
-    func tell() {
-        let (count, isNews) = isWaiting.withLockedValue { isWaiting in
+    /// Brings the metrics up to date, and logs when the first invalidation stays pending, and when none waits any more.
+    func tell(isPending: Bool = false) {
+        let (count, isNews) = isWaiting.withLockedValue { wasWaiting in
             let count = pendingCount
-            defer { isWaiting = count > 0 }
-            return (count, isWaiting != (count > 0))
+            let isWaiting = count > 0 && (wasWaiting || isPending)
+            defer { wasWaiting = isWaiting }
+            return (count, isWaiting != wasWaiting)
         }
         metrics.pendingInvalidations.record(count)
         guard isNews else { return }

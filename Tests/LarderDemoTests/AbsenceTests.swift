@@ -127,8 +127,9 @@ import Testing
                     scene.expectAllRight(laps)
                     scene.expectSaidOnce()
                     #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
-                    // A breaker that stays closed refuses none; how many it refuses is up to the machine.
-                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 50)
+                    // A breaker that stays closed refuses none; how many it refuses is up to the machine. Once an
+                    // invalidation waits, no read asks any more.
+                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 0)
                 }
             }
         }

@@ -79,6 +79,17 @@ import Testing
         #expect(copy.getBytes(at: length, length: 2) == [2, 3])
     }
 
+    @Test(arguments: [1, 600 * 1024, 1 << 20]) func `An entry holds its body in an allocation of its own size`(
+        _ length: Int
+    ) {
+        let clock = ManualClock()
+        let text = String(repeating: "x", count: length)
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let entry = CacheEntry.sample(text, at: address, born: Birth(epoch: .new(), number: 0), now: clock.now)
+        #expect(entry.body.storageCapacity == length)
+        #expect((length..<length + 8_192).contains(entry.cost))
+    }
+
     @Test func `Everything that a request chooses is charged`() {
         let clock = ManualClock()
         func cost(target: String = "/a", language: String = "en") -> Int {
