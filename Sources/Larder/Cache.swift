@@ -25,6 +25,7 @@ public final class Cache: Service {
     private let failedRefreshes: NIOLockedValueBox<KeyMemo>
     private let observer: (any CacheObserver)?
     let logger: Logger
+    private let serviceReminder = ServiceReminder()
 
     /// A cache.
     /// - Parameters:
@@ -83,6 +84,7 @@ public final class Cache: Service {
 
     /// Runs what the cache does beside requests, until the service is shut down: the store's duties and the refreshes.
     public func run() async throws {
+        serviceReminder.serviceStarted()
         defer { tasks.cancelAll() }
         try await store.run()
     }
@@ -120,7 +122,8 @@ extension Cache {
         under policy: CachePolicy,
         from origin: O
     ) async throws -> O.Response {
-        switch admission {
+        serviceReminder.check(at: clock.now, logger)
+        return switch admission {
         case .lookUp(let inquiry): try await answer(inquiry, from: origin)
         case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
         case .write: try await write(request, under: policy, to: origin)
@@ -169,6 +172,9 @@ extension Cache {
         // A handler that asks for the key it is fetched for would wait for itself.
         if FetchContext.keys.contains(key) {
             return try await pass(because: .nested, under: inquiry.policy, to: origin)
+        }
+        if kept == nil, let reason = inquiry.passOnMiss {
+            return try await pass(because: reason, under: inquiry.policy, to: origin)
         }
         // Conditions and ranges are stripped from what fills the cache: where it is not filled, they would be lost.
         if kept == nil, inquiry.hasRange || inquiry.isConditional, inquiry.policy.asking == .server,

@@ -75,8 +75,19 @@ extension Obstacle {
             )
         case .authorization:
             (
-                "The request has Authorization, and the policy does not say whether the answer depends on it.",
+                "The request has credentials, such as Authorization, and the policy does not say whether the answer "
+                    + "depends on them.",
                 "Say in the policy that credentials do not matter, or keep users apart by key."
+            )
+        case .head:
+            (
+                "The handler of the route answers HEAD itself, and its answer has no body to store.",
+                "Look at the GET for this target."
+            )
+        case .upgrade:
+            (
+                "The request asks to change to the WebSocket protocol, which is for its connection alone.",
+                "Nothing: there is no response to store."
             )
         case .precondition:
             (

@@ -40,7 +40,8 @@ extension GatewayFile {
     }
 
     private static let cachingKeys: [RouteRule.Key] = [
-        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags, .bodyLimit,
+        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .credentials, .bypass, .query, .tags,
+        .bodyLimit,
         .wait, .targetedFields, .allowSetCookie,
     ]
 
@@ -70,6 +71,7 @@ extension GatewayFile {
 extension RouteRule {
     /// Whether answers to requests with cookies are kept, and nothing was said about cookies that matter.
     fileprivate var keepsWhatCookiesGet: Bool {
-        cookies == .ignore && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
+        cookies == .forward && credentialCookies == nil
+            && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
     }
 }

@@ -6,11 +6,15 @@ import Larder
 struct RouteRule {
     /// What a request with cookies gets.
     enum Cookies: String, CaseIterable {
-        /// What everybody gets, by what the response says: a gateway's rule.
+        /// What everybody gets, by what the response says: a gateway's rule. Cookies are sent to the origin, which says
+        /// `private` if its answer depends on them (RFC 9111 §7.3).
+        case forward
+        /// What everybody gets. Answers do not depend on cookies, so that nothing that may be stored is fetched with
+        /// them.
         case ignore
         /// The origin's answer, past the cache.
         case bypass
-        /// What everybody gets; nothing is fetched with cookies.
+        /// The same as `ignore`.
         case drop
     }
 
@@ -20,7 +24,7 @@ struct RouteRule {
         case forceTTL = "force-ttl"
         case staleWhileRevalidate = "stale-while-revalidate"
         case staleIfError = "stale-if-error"
-        case vary, cookies, bypass, query, tags, invalidates
+        case vary, cookies, credentials, bypass, query, tags, invalidates
         case bodyLimit = "body-limit"
         case wait
         case tagFields = "tag-fields"
@@ -41,7 +45,11 @@ struct RouteRule {
     var staleWhileRevalidate: Duration?
     var staleIfError: Duration?
     var vary: [HTTPField.Name] = []
-    var cookies = Cookies.ignore
+    var cookies = Cookies.forward
+    /// The fields that are credentials besides `Authorization`; nil: those of a gateway.
+    var credentialFields: [HTTPField.Name]?
+    /// The cookies that are credentials; nil: what `cookies` says holds for all.
+    var credentialCookies: [NamePattern]?
     var bypass: PassRule?
     var ignoredParameters: [NamePattern] = []
     var tags: [CacheTag] = []
@@ -77,7 +85,9 @@ extension RouteRule {
         policy.keys.fields = vary
         policy.keys.ignoredParameters = ignoredParameters
         policy.passing = passing
-        if cookies == .drop { policy.withheldFields = [.cookie] }
+        if cookies == .drop || cookies == .ignore { policy.withheldFields = [.cookie] }
+        if let credentialFields { policy.rules.credentialFields = credentialFields }
+        policy.credentialCookies = credentialCookies
         policy.tags = tags
         policy.invalidated = invalidates
         if let bodyLimit { policy.bodyLimit = bodyLimit }
