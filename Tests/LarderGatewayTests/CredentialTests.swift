@@ -50,7 +50,8 @@ import Testing
 
     @Test func `by default the response says who may have what was asked with a cookie`() async throws {
         try await Self.run { gateway in
-            #expect(try await gateway.send("GET", "/other", ["Cookie: a=1"]).text == "told a=1")
+            let first = try await gateway.send("GET", "/other", ["Cookie: a=1"])
+            #expect(first.text == "told a=1")
             #expect(try await gateway.send("GET", "/other").isHit)
         }
     }
