@@ -27,11 +27,12 @@ package enum Admission: Sendable {
         // A precondition on the state of the resource is the origin's to judge (RFC 9111 §4.3.2).
         if facts.hasOriginConditions { return .pass(.precondition) }
         if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .pass(reason) }
+        let fields = request.headerFields
         let request = policy.withholding(from: request, facts, isForUser: user != nil)
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .pass(.target)
         }
-        if result.asksForBypass, policy.bypass.allows(request.headerFields) { return .pass(.asked) }
+        if result.asksForBypass, policy.bypass.allows(fields) { return .pass(.asked) }
         return .lookUp(
             Inquiry(
                 request: request,

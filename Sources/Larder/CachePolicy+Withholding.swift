@@ -29,7 +29,7 @@ extension CachePolicy {
         return request
     }
 
-    /// Returns why a request whose user is unknown bypasses the cache on account of its credentials; nil if it does not.
+    /// Returns why the credentials of a request whose user is unknown make it bypass the cache; nil if they do not.
     func credentials(in fields: HTTPFields, _ facts: RequestFacts) -> PassReason? {
         if credentials == .ignored { return nil }
         if credentials == .bypass, facts.hasAuthorization { return .authorization }

@@ -170,14 +170,13 @@ extension CachePolicy {
 
     /// Declares that responses do not depend on credentials: everybody gets the same one.
     ///
-    /// A request that the cache may answer is asked without `Cookie`, `Authorization`, `Proxy-Authorization`,
-    /// `X-API-Key` and the fields that ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them
-    /// a part of the key: a response that is stored for everybody must not repeat what one client sent. As `Cookie` is
-    /// withheld, a `Vary: Cookie` of the handler matches all requests. A request that bypasses the cache keeps all
-    /// fields.
+    /// The handler is asked without `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key` and the fields that
+    /// ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them a part of the key: a response
+    /// that is stored for everybody must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie` of
+    /// the handler matches all requests. A request that bypasses the cache keeps all fields.
     ///
-    /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity from
-    /// there renders the response for the user who asked first: use `perUser` for such a route.
+    /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity
+    /// from there renders the response for the user who asked first: use `perUser` for such a route.
     public func ignoringCredentials() -> CachePolicy {
         with {
             $0.credentials = .ignored

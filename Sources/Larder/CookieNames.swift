@@ -2,12 +2,13 @@ import HTTPTypes
 
 /// The names of the cookies in the `Cookie` fields of a request.
 ///
-/// HTTP/1.1 sends one field, `a=1; b=2` (RFC 6265 §4.2.1). HTTP/2 and HTTP/3 may send a field a cookie (RFC 9113 §8.2.3).
+/// HTTP/1.1 sends one field, `a=1; b=2` (RFC 6265 §4.2.1). HTTP/2 and HTTP/3 may send a field for each cookie (RFC 9113
+/// §8.2.3).
 enum CookieNames {
     /// Returns if the request has a cookie that one of the patterns names, for any reader of cookies.
     ///
-    /// RFC 6265 separates cookies by semicolons. Readers of its predecessors take commas and spaces too (RFC 2109 §4.3.4),
-    /// and many drop the white space around a name. Each piece that any of them takes for a cookie counts.
+    /// RFC 6265 separates cookies by semicolons. Readers of its predecessors take commas and spaces too (RFC 2109
+    /// §4.3.4), and many drop the white space around a name. Each piece that any of them takes for a cookie counts.
     static func contain(_ patterns: [NamePattern], in fields: HTTPFields) -> Bool {
         fields.contains { field in
             guard field.name == .cookie else { return false }

@@ -15,9 +15,9 @@ import Larder
 ///  response ◀────────────────────────────────────────────────── hit
 /// ```
 /// The cache sees a request as the middleware leaves it: its key has the path and its `perUser` the context that the
-/// last middleware passes on. A response is stored as the handler makes it, before any middleware changes it, so that
-/// compression and the fields that middleware adds are up to each request. A refresh in the background calls the handler
-/// alone. As in every group of Hummingbird, a middleware applies to the routes that are added after it.
+/// last middleware passes on. A response is stored as the handler makes it, before any middleware changes it:
+/// compression and the fields that middleware adds are up to each request. A refresh in the background calls the
+/// handler alone. As in every group of Hummingbird, a middleware applies to the routes that are added after it.
 ///
 /// **Controllers.** A function that adds routes to a group takes a `CachedRouterGroup`, or any group as
 /// `some RouterMethods<Context>`. The latter must not add middleware to the subgroups it makes, which are Hummingbird's
@@ -46,8 +46,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     /// A handler for GET is cached, and answers HEAD requests too if the router generates their endpoints
     /// (`autoGenerateHeadEndpoints`). A handler for HEAD is asked every time. A successful request to a handler for
     /// another method invalidates its own path, if the method is unsafe.
-    /// - Parameter responder: The handler: a `CallbackResponder`, which `get`, `put` and so on make of a closure. Another
-    ///   responder may hide middleware that has to run on hits, and stops the program.
+    /// - Parameter responder: The handler: a `CallbackResponder`, which `get`, `put` and so on make of a closure.
+    ///   Another responder may hide middleware that has to run on hits, and stops the program.
     @discardableResult
     public func on<Responder: HTTPResponder>(
         _ path: RouterPath,
@@ -78,8 +78,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     /// Returns a cached group inside this one, whose routes have a context made from the one of this group.
     ///
-    /// Its `perUser` is the one of this group, and is given the context of this group. To tell users by the new context,
-    /// call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
+    /// Its `perUser` is the one of this group, and is given the context of this group. To tell users by the new
+    /// context, call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
     /// - Parameter path: The path prefix of its routes.
     public func group<Target>(
         _ path: RouterPath = "",
@@ -103,10 +103,10 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     /// Returns a group in which the cache stands in front of the middleware too: a hit saves the work of the middleware
     /// that is added to it, and of what its subgroups add.
     ///
-    /// **Use it for middleware that is part of making the response**, such as rendering or compression. Whatever decides
-    /// about a request is decided once, for the request that fills the cache: behind the cache, authentication lets
-    /// everybody in after the first who was let in, and CORS fields are those of the first origin. The middleware of the
-    /// groups around, and what was added before this call, still runs on every request.
+    /// **Use it only for middleware that is part of making the response**, such as rendering. Middleware behind the
+    /// cache decides once, for the request that fills the cache: authentication there lets everybody in after the
+    /// first user who was let in, and CORS fields are those of the first origin. The middleware of the groups around,
+    /// and what was added before this call, still runs on every request.
     public func cachingMiddleware() -> RouterGroup<Context> {
         RoutesWithMiddleware(group: self).group()
     }

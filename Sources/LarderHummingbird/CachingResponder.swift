@@ -127,8 +127,8 @@ extension Cache {
     ///
     /// The cache then stands outside all middleware, authentication included. So by default it stores only responses
     /// that say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`. A HEAD request is
-    /// answered from the stored response to GET; if there is none, the application answers it, by its own route for HEAD
-    /// if it has one.
+    /// answered from the stored response to GET; if there is none, the application answers it, by its own route for
+    /// HEAD if it has one.
     public func responding<Context: RequestContext>(
         for responder: some HTTPResponder<Context>,
         under policy: CachePolicy = .whatIsPublic
