@@ -37,6 +37,10 @@ public struct CachingRules: Hashable, Sendable {
     public var allowsSetCookie = false
     /// Whether the credentials of a request do not matter, or are part of the key.
     public var allowsAuthorization = false
+    /// The request fields that are credentials as `Authorization` is, which always is one. `Proxy-Authorization` and
+    /// `X-API-Key` by default: RFC 9111 §3.5 names `Authorization` alone, and a server that is asked with another
+    /// field forgets `private` as easily.
+    public var credentialFields: [HTTPField.Name] = [.proxyAuthorization, .xAPIKey]
     /// Whether only a response that says `public` or `s-maxage` is stored.
     public var requiresExplicitPermission = false
     /// The targeted fields that beat `Cache-Control`, in order (RFC 9213).
@@ -46,6 +50,11 @@ public struct CachingRules: Hashable, Sendable {
 
     /// Rules that store what says how long, and nothing else.
     public init() {}
+
+    /// Returns the fields of a request that are credentials by these rules, in the order of the rules.
+    package func credentials(in request: HTTPFields) -> [HTTPField.Name] {
+        ([.authorization] + credentialFields).filter(request.contains)
+    }
 
     /// The preset of a decorated route: 200 only, `ttl` where the response says nothing.
     public static func decoratedRoute(ttl: Duration?) -> CachingRules {

@@ -9,6 +9,8 @@ extension HTTPField.Name {
     public static let cacheStatus = constant("Cache-Status")
     /// `CDN-Cache-Control` (RFC 9213 §3.1).
     public static let cdnCacheControl = constant("CDN-Cache-Control")
+    /// `X-API-Key`: a credential by custom; no RFC defines it.
+    public static let xAPIKey = constant("X-API-Key")
     /// `Surrogate-Key`: tags, separated by spaces.
     public static let surrogateKey = constant("Surrogate-Key")
     /// `Cache-Tag`: tags, separated by commas.

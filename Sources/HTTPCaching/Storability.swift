@@ -138,8 +138,9 @@ public enum Storability: Hashable, Sendable {
         // "If the cache is shared: the Authorization header field is not present in the request [...] or a response
         // directive is present that explicitly allows shared caching." "In this specification, the following response
         // directives have such an effect: must-revalidate, public, and s-maxage." (RFC 9111 §3.5)
-        if request.headerFields.contains(.authorization), !rules.allowsAuthorization,
-            !directives.mustRevalidate, !directives.isPublic, directives.sMaxAge == nil
+        // Other fields that are credentials are treated alike: the RFC leaves them to origins to think of.
+        if !rules.allowsAuthorization, !directives.mustRevalidate, !directives.isPublic, directives.sMaxAge == nil,
+            !rules.credentials(in: request.headerFields).isEmpty
         {
             return .authorization
         }

@@ -19,20 +19,20 @@ package enum Admission: Sendable {
         guard request.method == .get || request.method == .head else {
             return Invalidation.isUnsafe(request.method) ? .write : .pass(.method)
         }
-        if let rule = policy.passing, rule.applies(to: request) { return .pass(.rule) }
-        let facts = RequestFacts(of: request.headerFields)
+        if let reason = policy.passing?.reason(for: request) { return .pass(reason) }
+        let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
         if facts.hasContent { return .pass(.content) }
+        // A handler accepts by what it does to the connection. A server's connection is not the client's.
+        if facts.asksForWebSocket, policy.asking == .handler { return .pass(.upgrade) }
         // A precondition on the state of the resource is the origin's to judge (RFC 9111 §4.3.2).
         if facts.hasOriginConditions { return .pass(.precondition) }
-        if user == nil, policy.credentials == .bypass {
-            if facts.hasAuthorization { return .pass(.authorization) }
-            if facts.hasCookie { return .pass(.cookie) }
-        }
-        let request = policy.withholding(from: request)
+        if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .pass(reason) }
+        let fields = request.headerFields
+        let request = policy.withholding(from: request, facts, isForUser: user != nil)
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .pass(.target)
         }
-        if result.asksForBypass, policy.bypass.allows(request.headerFields) { return .pass(.asked) }
+        if result.asksForBypass, policy.bypass.allows(fields) { return .pass(.asked) }
         return .lookUp(
             Inquiry(
                 request: request,
@@ -57,10 +57,16 @@ public enum PassReason: String, Sendable, CaseIterable {
     case method
     /// The request has content.
     case content
-    /// The request has a `Cookie`, and the policy says nothing of users.
+    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the policy says nothing of
+    /// users.
     case cookie
-    /// The request has credentials, and the policy says nothing of users.
+    /// The request has a field with credentials (`Authorization`, `Proxy-Authorization`, `X-API-Key`, or one that the
+    /// policy names), and the policy says nothing of users.
     case authorization
+    /// The request is a HEAD that a handler for HEAD may answer: what it answers is no response to GET.
+    case head
+    /// The request asks to change to the WebSocket protocol (RFC 9110 §7.8).
+    case upgrade
     /// `If-Match` or `If-Unmodified-Since`: only the origin can judge them.
     case precondition
     /// The target is none that a key can be made of, or has more readings than a response can be invalidated by.
@@ -86,6 +92,12 @@ package struct Inquiry: Sendable {
     let policy: CachePolicy
 
     var isHead: Bool { request.method == .head }
+
+    /// The reason why the request is passed on where no response is stored; nil where a fetch answers it.
+    ///
+    /// A responder that has routes of its own may answer HEAD by another handler than GET, or HEAD alone. A stored
+    /// response, stale as it may be, tells that it answers GET.
+    var passOnMiss: PassReason? { isHead && policy.forwardsHead ? .head : nil }
 
     /// The 304 that the client's conditions are answered with, where a response with this head meets them
     /// (RFC 9111 §4.3.2); nil where it has to be sent.
@@ -115,7 +127,9 @@ package struct Inquiry: Sendable {
 /// What the fields of a request say that an admission depends on, found in one pass.
 struct RequestFacts {
     private(set) var hasCookie = false
+    /// If the request has `Authorization`, or another field with credentials.
     private(set) var hasAuthorization = false
+    private(set) var asksForWebSocket = false
     private(set) var hasDirectives = false
     private(set) var hasConditions = false
     private(set) var hasOriginConditions = false
@@ -126,14 +140,18 @@ struct RequestFacts {
         .ifNoneMatch, .ifModifiedSince, .ifMatch, .ifUnmodifiedSince, .range, .ifRange,
     ]
 
-    init(of fields: HTTPFields) {
+    init(of fields: HTTPFields, credentials: [HTTPField.Name]) {
+        // The lengths first: most fields are none of these, and comparing text is the dear part.
+        let lengths = credentials.reduce(into: 0 as UInt64) { $0 |= Self.bit(of: $1.canonicalName.utf8.count) }
         for field in fields {
             let name = field.name.canonicalName
-            // The length first: most fields are none of these, and comparing text is the dear part.
-            switch name.utf8.count {
+            let length = name.utf8.count
+            if lengths & Self.bit(of: length) != 0, credentials.contains(field.name) { hasAuthorization = true }
+            switch length {
             case 5 where name == "range": hasRange = true
             case 6 where name == "cookie": hasCookie = true
             case 6 where name == "pragma": hasDirectives = true
+            case 7 where name == "upgrade": asksForWebSocket = asksForWebSocket || Self.namesWebSocket(field.value)
             case 8 where name == "if-match": hasOriginConditions = true
             case 13 where name == "authorization": hasAuthorization = true
             case 13 where name == "cache-control": hasDirectives = true
@@ -145,5 +163,14 @@ struct RequestFacts {
             default: break
             }
         }
+    }
+
+    /// The bit that stands for names of this length; the longest share one.
+    private static func bit(of length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
+
+    /// Returns if `Upgrade` lists WebSocket, with or without a version. "Recipients SHOULD use case-insensitive
+    /// comparison when matching each protocol-name" (RFC 9110 §7.8).
+    private static func namesWebSocket(_ upgrade: String) -> Bool {
+        FieldList(upgrade).contains { $0.prefix { $0 != "/" }.lowercased() == "websocket" }
     }
 }

@@ -105,6 +105,9 @@ extension Cache {
         if asking.kept == nil, inquiry.hasRange || inquiry.isConditional, isUncacheable {
             return .response(try await pass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
         }
+        if asking.kept == nil, let reason = inquiry.passOnMiss {
+            return .response(try await pass(because: reason, under: inquiry.policy, to: asking.origin))
+        }
         if let id = permit.take()?.handOver() {
             flights.start(id, readVersion: asking.ticket.lookup.birth)
             return .response(try await lead(asking, id))

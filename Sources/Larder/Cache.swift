@@ -21,6 +21,7 @@ public final class Cache: Service {
     let memory: CacheMemory
     private let observer: (any CacheObserver)?
     let logger: Logger
+    private let serviceReminder = ServiceReminder()
 
     /// A cache.
     /// - Parameters:
@@ -77,6 +78,7 @@ public final class Cache: Service {
 
     /// Runs what the cache does beside requests, until the service is shut down: the store's duties and the refreshes.
     public func run() async throws {
+        serviceReminder.serviceStarted()
         defer { tasks.cancelAll() }
         try await store.run()
     }
@@ -114,7 +116,8 @@ extension Cache {
         under policy: CachePolicy,
         from origin: O
     ) async throws -> O.Response {
-        switch admission {
+        serviceReminder.check(at: clock.now, logger)
+        return switch admission {
         case .lookUp(let inquiry): try await answer(inquiry, from: origin)
         case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
         case .write: try await write(request, under: policy, to: origin)

@@ -17,13 +17,15 @@ public struct CachePolicy: Sendable {
         case bearer(BearerToken, parameter: String)
     }
 
-    /// What a request with a `Cookie` or with `Authorization` gets.
+    /// What a request with credentials gets: with `Authorization`, another of the ``CachingRules/credentialFields``, or
+    /// a cookie that is one of the ``credentialCookies``.
     public enum Credentials: Sendable {
         /// The handler's answer, past the cache: it may be for this user alone.
         case bypass
-        /// What everybody gets: the route answers the same whoever asks.
+        /// What everybody gets: the route answers the same whoever asks, and is asked without credentials.
         case ignored
-        /// `Authorization` by RFC 9111 §3.5, `Cookie` by nothing: a gateway's rules.
+        /// Fields by RFC 9111 §3.5. A `Cookie` by nothing, unless the policy names cookies: a request with one of these
+        /// goes past the cache. A gateway's rules.
         case byResponse
     }
 
@@ -61,6 +63,9 @@ public struct CachePolicy: Sendable {
     public var clientDirectives: ClientDirectives
     /// What requests with credentials get, where no user is part of the key.
     public var credentials: Credentials
+    /// The cookies that are credentials. The others are withheld from what is fetched for everybody or for a user. With
+    /// nil, the default, every cookie is a credential, and none is withheld for being none.
+    public var credentialCookies: [NamePattern]?
     /// The request fields that answers must not depend on: what is fetched for everybody is asked without them. A
     /// request that goes past the cache keeps them.
     public var withheldFields: [HTTPField.Name]
@@ -89,6 +94,9 @@ public struct CachePolicy: Sendable {
     public var makesEntityTags: Bool
     /// Who answers what the store cannot.
     public var asking: Asking
+    /// If a HEAD request that no stored response answers is passed on as it is, for a responder that may have a handler
+    /// of its own for HEAD. Otherwise the cache fetches by GET what it answers HEAD with.
+    package var forwardsHead = false
 
     /// A policy that keeps 200s for a time, where the response itself says nothing else.
     ///
@@ -132,6 +140,7 @@ public struct CachePolicy: Sendable {
         self.passing = nil
         self.credentials = .bypass
         self.clientDirectives = .ignore
+        self.credentialCookies = nil
         self.withheldFields = []
         self.tags = []
         self.invalidated = []
@@ -220,11 +229,38 @@ extension CachePolicy {
         with { $0.keys.fields.append(.hostField) }
     }
 
-    /// Says that the answers do not depend on `Cookie` and `Authorization`: everybody gets the same one.
+    /// Declares that responses do not depend on credentials: everybody gets the same one.
+    ///
+    /// The handler is asked without `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key` and the fields that
+    /// ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them a part of the key: a response
+    /// that is stored for everybody must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie` of
+    /// the handler matches all requests. A request that bypasses the cache keeps all fields.
+    ///
+    /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity
+    /// from there renders the response for the user who asked first: use `perUser` for such a route.
     public func ignoringCredentials() -> CachePolicy {
         with {
             $0.credentials = .ignored
             $0.rules.allowsAuthorization = true
+        }
+    }
+
+    /// Names the fields and cookies that tell users apart: a request with one of them bypasses the cache, unless
+    /// `perUser` says who the user is.
+    ///
+    /// ```swift
+    /// .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"])
+    /// ```
+    /// - Parameters:
+    ///   - fields: Fields that are credentials besides `Authorization`, `Proxy-Authorization` and `X-API-Key`.
+    ///   - cookies: The only cookies that are credentials; all are, if no call of this method names any. The case of
+    ///     letters matters, and a prefix such as `__Host-` is part of the name. The other cookies (analytics, consent)
+    ///     do not keep a request from the cache. So the handler does not see them when it makes a response that is
+    ///     stored; it sees them in a request that bypasses the cache.
+    public func credentials(fields: [HTTPField.Name] = [], cookies: [NamePattern]? = nil) -> CachePolicy {
+        with {
+            $0.rules.credentialFields += fields
+            if let cookies { $0.credentialCookies = ($0.credentialCookies ?? []) + cookies }
         }
     }
 

@@ -36,3 +36,13 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
         return place == name.count
     }
 }
+
+extension NamePattern: ExpressibleByStringLiteral {
+    /// Creates the pattern that a literal in the program spells, such as `"session"` or `"utm_*"`.
+    public init(stringLiteral text: String) {
+        guard let pattern = NamePattern(text) else {
+            preconditionFailure("\"\(text)\" is not a name pattern: expected visible ASCII without =, & and ;")
+        }
+        self = pattern
+    }
+}

@@ -8,7 +8,8 @@ public struct PassRule: Hashable, Sendable {
     public var parameters: [NamePattern]
     /// The fields that it does so with, whatever their values; `Cookie` stands for any cookie.
     public var fields: [HTTPField.Name]
-    private var isForAll = false
+    /// The reason for which every request goes past the cache; nil where the lists decide.
+    private var reasonForAll: PassReason?
 
     /// A rule for requests that have any of these.
     public init(cookies: [NamePattern] = [], parameters: [NamePattern] = [], fields: [HTTPField.Name] = []) {
@@ -18,16 +19,22 @@ public struct PassRule: Hashable, Sendable {
     }
 
     /// A rule for every request: nothing of the route is cached.
-    public static let everything: PassRule = {
-        var rule = PassRule()
-        rule.isForAll = true
-        return rule
-    }()
+    public static let everything = everything(because: .rule)
 
-    /// Whether a request goes past the cache.
-    func applies(to request: HTTPRequest) -> Bool {
-        isForAll || fields.contains(where: request.headerFields.contains) || hasParameter(request.path)
+    /// A rule for every request, for a reason of the program rather than of its configuration.
+    package static func everything(because reason: PassReason) -> PassRule {
+        var rule = PassRule()
+        rule.reasonForAll = reason
+        return rule
+    }
+
+    /// Returns why a request goes past the cache; nil where it does not.
+    func reason(for request: HTTPRequest) -> PassReason? {
+        if let reasonForAll { return reasonForAll }
+        let applies =
+            fields.contains(where: request.headerFields.contains) || hasParameter(request.path)
             || hasCookie(request.headerFields)
+        return applies ? .rule : nil
     }
 
     private func hasParameter(_ target: String?) -> Bool {
@@ -40,14 +47,7 @@ public struct PassRule: Hashable, Sendable {
     }
 
     private func hasCookie(_ request: HTTPFields) -> Bool {
-        guard !cookies.isEmpty else { return false }
-        // HTTP/2 sends a cookie a field (RFC 9113 §8.2.3).
-        return request.contains { field in
-            guard field.name == .cookie else { return false }
-            return field.value.utf8.split(separator: UInt8(ascii: ";")).contains { pair in
-                Self.begins(pair.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }, withNameOf: cookies)
-            }
-        }
+        !cookies.isEmpty && CookieNames.contain(cookies, in: request)
     }
 
     private static func begins(_ pair: Substring.UTF8View, withNameOf patterns: [NamePattern]) -> Bool {

@@ -258,7 +258,7 @@ extension NoteTaker {
     }
 
     private var authorizationTexts: [String] {
-        guard exchange.request.headerFields.contains(.authorization), lifetimes != nil else { return [] }
+        guard !rules.credentials(in: exchange.request.headerFields).isEmpty, lifetimes != nil else { return [] }
         if rules.allowsAuthorization {
             return ["The request had credentials, which do not matter by the rules."]
         }

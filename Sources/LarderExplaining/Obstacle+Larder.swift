@@ -76,13 +76,23 @@ extension Obstacle {
             )
         case .cookie:
             (
-                "The request has a Cookie, and the policy does not say whether the answer depends on it.",
-                "Say in the policy that credentials do not matter, or keep users apart by key."
+                "The request has a Cookie that is a credential by the policy, and no user is part of the key.",
+                "Name the cookies that are credentials, declare that they do not matter, or keep users apart by key."
             )
         case .authorization:
             (
-                "The request has Authorization, and the policy does not say whether the answer depends on it.",
-                "Say in the policy that credentials do not matter, or keep users apart by key."
+                "The request has a field with credentials, such as Authorization, and no user is part of the key.",
+                "Declare in the policy that credentials do not matter, or keep users apart by key."
+            )
+        case .head:
+            (
+                "The handler of the route answers HEAD itself, and its answer has no body to store.",
+                "Look at the GET for this target."
+            )
+        case .upgrade:
+            (
+                "The request asks to change to the WebSocket protocol, which is for its connection alone.",
+                "Nothing: there is no response to store."
             )
         case .precondition:
             (

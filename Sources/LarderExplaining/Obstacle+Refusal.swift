@@ -13,7 +13,7 @@ extension Obstacle {
 
     private static func words(for refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
         switch refusal {
-        case .method, .requestNoStore, .authorization: requestWords(refusal, exchange)
+        case .method, .requestNoStore, .authorization: requestWords(refusal, exchange, rules)
         case .status, .partial, .notUnderstood: statusWords(refusal, exchange.response.status, rules)
         case .noStore, .private, .notPublic, .noCache: directiveWords(refusal, exchange, rules)
         case .setCookie:
@@ -36,7 +36,7 @@ extension Obstacle {
         }
     }
 
-    private static func requestWords(_ refusal: Refusal, _ exchange: Exchange) -> Words {
+    private static func requestWords(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
         switch refusal {
         case .requestNoStore:
             (
@@ -45,8 +45,9 @@ extension Obstacle {
             )
         case .authorization:
             (
-                "The request has credentials (Authorization), and the response does not say that it may be shared "
-                    + "(RFC 9111 §3.5).",
+                "The request has credentials "
+                    + "(\(rules.credentials(in: exchange.request.headerFields).map(\.rawName).listed)), and the response "
+                    + "does not say that it may be shared (RFC 9111 §3.5).",
                 "Send public, s-maxage or must-revalidate in Cache-Control, if everybody may have the response."
             )
         default:

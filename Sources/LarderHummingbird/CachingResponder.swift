@@ -5,15 +5,22 @@ public import Larder
 import NIOCore
 
 /// A responder with a cache in front of it.
-public struct CachingResponder<Context: RequestContext>: HTTPResponder {
+public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingChain {
     private let cache: Cache
     private let policy: CachePolicy
     /// The policy for requests whose user is known.
     private let userPolicy: CachePolicy
-    private let user: (@Sendable (Request, Context) -> String?)?
+    /// The policy for requests whose user cannot be told: they bypass the cache.
+    private let unknownUserPolicy: CachePolicy
+    private let user: UserSource<Context>
     private let responder: any HTTPResponder<Context>
+    /// The method of the route that the responder handles; nil where it handles requests of any method.
+    private let method: HTTPRequest.Method?
 
     /// A responder whose answers are cached.
+    ///
+    /// The responder may be a whole router, with handlers of its own for HEAD: a HEAD request that no stored response
+    /// answers is passed on as it is.
     /// - Parameters:
     ///   - user: who a request is from, where answers differ by user.
     ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty
@@ -24,25 +31,61 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder {
         under policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) {
-        self.cache = cache
-        self.user = user
+        self.init(
+            caching: responder,
+            of: nil,
+            RouteCache(cache: cache, policy: policy, user: user.map { .function($0) } ?? .none)
+        )
+    }
+
+    /// Creates a responder that caches the responses of a handler.
+    /// - Parameter method: The method of the handler's route; nil for a responder to requests of any method.
+    init(caching responder: any HTTPResponder<Context>, of method: HTTPRequest.Method?, _ route: RouteCache<Context>) {
+        var policy = route.policy
+        if method == nil { policy.forwardsHead = true }
+        // A handler for HEAD may answer otherwise than the one for GET, and its answer has no body to store.
+        if method == .head { policy.passing = .everything(because: .head) }
+        self.cache = route.cache
+        self.user = route.user
         self.responder = responder
+        self.method = method
         self.policy = policy
         var userPolicy = policy
         // The user is in the key: what is stored is reused for the same user only, whose credentials do not matter then
         // (RFC 9111 §3.5). It must not hold for a request with credentials and no user.
         userPolicy.rules.allowsAuthorization = true
         self.userPolicy = userPolicy
+        self.unknownUserPolicy = policy.passing(.everything)
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {
-        let user = user?(request, context)
+        let user = user.find(request, context)
         return try await cache.respond(
-            to: request.routedHead,
-            for: user,
-            under: user == nil ? policy : userPolicy,
+            to: head(of: request),
+            for: user.id,
+            under: policy(for: user),
             from: Handler(responder: responder, request: request, context: context)
         )
+    }
+
+    private func policy(for user: RequestUser) -> CachePolicy {
+        switch user {
+        case .id: userPolicy
+        case .none: policy
+        case .unknown: unknownUserPolicy
+        }
+    }
+
+    /// Returns the head of a request as the cache reads it.
+    ///
+    /// The route counts where middleware has changed the method: a handler for POST that is given a GET must not answer
+    /// for the handler of GET, and invalidates.
+    private func head(of request: Request) -> HTTPRequest {
+        var head = request.routedHead
+        if let method, method != .get, method != .head, head.method == .get || head.method == .head {
+            head.method = method
+        }
+        return head
     }
 }
 
@@ -83,7 +126,9 @@ extension Cache {
     /// Caches a whole application: `Application(responder: cache.responding(for: router.buildResponder()))`.
     ///
     /// The cache then stands outside all middleware, authentication included. So by default it stores only responses
-    /// that say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`.
+    /// that say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`. A HEAD request is
+    /// answered from the stored response to GET; if there is none, the application answers it, by its own route for
+    /// HEAD if it has one.
     public func responding<Context: RequestContext>(
         for responder: some HTTPResponder<Context>,
         under policy: CachePolicy = .whatIsPublic

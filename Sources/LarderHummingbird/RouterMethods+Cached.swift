@@ -1,4 +1,3 @@
-import HTTPTypes
 public import Hummingbird
 public import Larder
 
@@ -11,51 +10,25 @@ extension RouterMethods {
     ///     .get(use: users.show)
     ///     .put(use: users.update)
     /// ```
-    /// GET and HEAD are answered from the cache; a successful request with another method invalidates its own path,
-    /// with all queries. Middleware added before stands in front of the cache and runs on every request, so put
-    /// authentication there; middleware added after runs only when the handler does.
-    public func cached(by cache: Cache, for lifetime: Duration) -> RouterGroup<Context> {
+    /// GET requests are answered from the cache, and HEAD requests if the router generates their endpoints
+    /// (`autoGenerateHeadEndpoints`); a successful request with an unsafe method invalidates its own path, with all
+    /// queries. Middleware runs on every request, whether it is added before or after: see ``CachedRouterGroup``.
+    public func cached(by cache: Cache, for lifetime: Duration) -> CachedRouterGroup<Context> {
         cached(by: cache, .fresh(for: lifetime))
     }
 
     /// Caches the responses of the routes that follow, under a policy.
-    /// - Parameter user: who a request is from, as the middleware before has found out; the answers of two users are
-    ///   kept apart, by the key's part `#user=…`. Where it says nil and the request has credentials, the request passes
-    ///   the cache by. Without this parameter every request with a `Cookie` or `Authorization` does.
+    /// - Parameter user: who a request is from, as the middleware of this group and its subgroups has found out; the
+    ///   answers of two users are kept apart, by the key's part `#user=…`. Where it says nil and the request has
+    ///   credentials, the request passes the cache by. Without this parameter every request with credentials does: with
+    ///   a `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key`, or what
+    ///   `CachePolicy/credentials(fields:cookies:)` names.
     public func cached(
         by cache: Cache,
         _ policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
-    ) -> RouterGroup<Context> {
-        CachedRoutes(parent: self, cache: cache, policy: policy, user: user).group()
-    }
-}
-
-/// Hands every route to its parent with a cache in front of the handler.
-private struct CachedRoutes<Parent: RouterMethods>: RouterMethods {
-    typealias Context = Parent.Context
-
-    let parent: Parent
-    let cache: Cache
-    let policy: CachePolicy
-    let user: (@Sendable (Request, Context) -> String?)?
-
-    func on<Responder: HTTPResponder>(
-        _ path: RouterPath,
-        method: HTTPRequest.Method,
-        responder: Responder
-    ) -> Self where Responder.Context == Context {
-        // Of two decorators around one route, the inner one knows it better.
-        if responder is CachingResponder<Context> {
-            parent.on(path, method: method, responder: responder)
-        } else {
-            let caching = CachingResponder(caching: responder, by: cache, under: policy, perUser: user)
-            parent.on(path, method: method, responder: caching)
-        }
-        return self
-    }
-
-    func add(middleware: any MiddlewareProtocol<Request, Response, Context>) -> Self {
-        preconditionFailure("Middleware goes to the group that `cached` returned")
+    ) -> CachedRouterGroup<Context> {
+        let route = RouteCache(cache: cache, policy: policy, user: user.map { .function($0) } ?? .none)
+        return CachedRouterGroup("", route) { _ = self.on($0, method: $1, responder: $2) }
     }
 }

@@ -46,8 +46,8 @@ extension GatewayFile {
     }
 
     private static let cachingKeys: [RouteRule.Key] = [
-        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary, .cookies, .bypass,
-        .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
+        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary, .cookies,
+        .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
     /// Servers that no request goes to.
@@ -76,6 +76,7 @@ extension GatewayFile {
 extension RouteRule {
     /// Whether answers to requests with cookies are kept, and nothing was said about cookies that matter.
     fileprivate var keepsWhatCookiesGet: Bool {
-        cookies == .ignore && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
+        cookies == .forward && credentialCookies == nil
+            && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
     }
 }

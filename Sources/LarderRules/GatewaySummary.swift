@@ -80,9 +80,18 @@ extension RouteRule {
             words.append("the same whatever the parameters \(Self.list(ignoredParameters))")
         }
         switch cookies {
-        case .ignore: break
+        case .forward: break
         case .bypass: words.append("past the cache for requests with a cookie")
-        case .drop: words.append("fetched without cookies, and the same for everybody")
+        case .ignore, .drop: words.append("fetched without cookies, and the same for everybody")
+        }
+        if let credentialCookies {
+            let names = credentialCookies.map(\.description).joined(separator: " or ")
+            if !names.isEmpty { words.append("past the cache for requests with the cookie \(names)") }
+            words.append("fetched without other cookies, and the same whatever they are")
+        }
+        if let credentialFields {
+            let names = [HTTPField.Name.authorization] + credentialFields
+            words.append("not kept for requests with \(Self.list(names)) unless it says that it is for all")
         }
         switch clientDirectives {
         case .coalesce, nil: break

@@ -672,8 +672,8 @@ extension Golden {
                 Not stored: authorization, and 2 more reasons
 
                 Why
-                  The request has Authorization, and the policy does not say whether the answer depends on it.
-                  Instead: Say in the policy that credentials do not matter, or keep users apart by key.
+                  The request has a field with credentials, such as Authorization, and no user is part of the key.
+                  Instead: Declare in the policy that credentials do not matter, or keep users apart by key.
                   The rules store responses with status 200 only, and this one has 404.
                   Instead: Answer with 200, or cache by the rules of a gateway, which store every final status.
                   The request has credentials (Authorization), and the response does not say that it may be shared

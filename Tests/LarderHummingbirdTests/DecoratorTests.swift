@@ -5,7 +5,6 @@ import Larder
 import LarderHummingbird
 import LarderTesting
 import NIOCore
-import Synchronization
 import Testing
 
 /// Who asks, as an authentication middleware would have found out.
@@ -32,41 +31,8 @@ struct Authentication: RouterMiddleware {
     }
 }
 
-/// Counts the requests that come by.
-struct Counting<Context: RequestContext>: RouterMiddleware {
-    final class Count: Sendable {
-        let value = Atomic<Int>(0)
-    }
-
-    let count = Count()
-
-    func handle(
-        _ request: Request,
-        context: Context,
-        next: (Request, Context) async throws -> Response
-    ) async throws -> Response {
-        count.value.wrappingAdd(1, ordering: .relaxed)
-        return try await next(request, context)
-    }
-}
-
 @Suite struct DecoratorTests {
     private let cache = Cache(store: MemoryStore(limit: .mebibytes(16)))
-
-    @Test func `middleware before the cache runs on every request, middleware after it on misses`() async throws {
-        let router = Router()
-        let (left, right) = (Counting<BasicRequestContext>(), Counting<BasicRequestContext>())
-        router.group().add(middleware: left).cached(by: cache, for: .seconds(60)).add(middleware: right)
-            .get("a") { _, _ in "a" }
-        try await serve(Application(router: router)) { client in
-            for _ in 0..<5 {
-                let value = try await client.get("/a").text
-                #expect(value == "a")
-            }
-        }
-        #expect(left.count.value.load(ordering: .relaxed) == 5)
-        #expect(right.count.value.load(ordering: .relaxed) == 1)
-    }
 
     @Test func `users never see each other's answers, and no name forges another's`() async throws {
         let router = Router(context: UserContext.self)
@@ -142,16 +108,6 @@ struct Counting<Context: RequestContext>: RouterMiddleware {
             for path in ["/public", "/silent"] { _ = try await client.get(path) }
             #expect(try await client.get("/public").cacheStatus.contains("; hit"))
             #expect(try await client.get("/silent").cacheStatus.contains("detail=not-public"))
-        }
-    }
-
-    @Test func `of two decorators the inner one is in force`() async throws {
-        let router = Router()
-        router.cached(by: cache, for: .seconds(60)).group("a")
-            .cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .nobody)).get { _, _ in "a" }
-        try await serve(Application(router: router)) { client in
-            _ = try await client.get("/a?nocache=true")
-            #expect(try await client.get("/a?nocache=true").cacheStatus.contains("; hit"))
         }
     }
 

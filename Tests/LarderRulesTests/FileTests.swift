@@ -37,7 +37,13 @@ import Testing
         Case(route("ttl: [5s]"), "4:10: `ttl` is a list: expected a number and a unit"),
         Case(route("ttl:"), "4:9: `ttl` is empty: leave it out, or give a number and a unit"),
         Case(route("cache: no"), "4:12: `cache`: \"no\" is wrong: expected `on` or `off`"),
-        Case(route("cookies: igonre"), "4:14: `cookies`: \"igonre\" is wrong: expected `ignore` or `bypass` or `drop`"),
+        Case(
+            route("cookies: igonre"),
+            "4:14: `cookies`: \"igonre\" is wrong: expected `forward` or `ignore` or `bypass` or `drop`"
+        ),
+        Case(route("credentials: {cookie: a}"), "4:19: unknown key `cookie`: did you mean `cookies`?"),
+        Case(route("credentials: {cookies: [a, 'b=c']}"), "4:32: `credentials: cookies`: \"b=c\" is wrong"),
+        Case(route("credentials: {fields: ['a b']}"), "4:28: `credentials: fields`: \"a b\" is wrong"),
         Case(route("host: example.org:80"), "4:11: `host`: \"example.org:80\" is wrong: expected a host"),
         Case(route("vary: [Accept, 'a b']"), "4:20: `vary`: \"a b\" is wrong: expected the name of a field"),
         Case(route("vary: x-real-ip"), "4:11: `vary`: `x-real-ip` is the client's address: answers by it cannot be"),
@@ -144,6 +150,7 @@ import Testing
         Case(route("force-ttl: 1h"), "4:5: `force-ttl` keeps answers to requests with cookies for everybody"),
         Case(route("force-ttl: 1h\n    cookies: drop")), Case(route("force-ttl: 1h\n    cookies: bypass")),
         Case(route("force-ttl: 1h\n    bypass: {cookies: session}")),
+        Case(route("force-ttl: 1h\n    credentials: {cookies: session}")),
         Case(
             route("force-ttl: 1h\n    cookies: drop\n    ttl: 1m\n    allow-set-cookie: true"),
             "6:5: `ttl` counts where a response says nothing",

@@ -83,6 +83,24 @@ import Testing
         #expect(table.route(host: nil, path: "/y").policy.tagLimit == 1_000)
     }
 
+    @Test func `a rule says which cookies and fields are credentials`() throws {
+        let table = try RouteTable(
+            """
+            routes:
+              - {path: /a, credentials: {cookies: [session, wp_*], fields: [X-Tenant]}}
+              - {path: /b, credentials: {fields: []}}
+              - {path: /c, cookies: ignore}
+              - {path: /d, cookies: forward}
+            """
+        )
+        func policy(_ path: String) -> CachePolicy { table.route(host: nil, path: path).policy }
+        #expect(policy("/a").credentialCookies?.map(\.description) == ["session", "wp_*"])
+        #expect(policy("/a").rules.credentialFields.map(\.rawName) == ["X-Tenant"])
+        #expect(policy("/b").rules.credentialFields.isEmpty && policy("/b").credentialCookies == nil)
+        #expect(policy("/c").withheldFields == [.cookie] && policy("/d").withheldFields.isEmpty)
+        #expect(policy("/d").rules.credentialFields == CachingRules.gateway.credentialFields)
+    }
+
     @Test func `a route is what its rule says`() throws {
         let file = GatewayConfiguration.File(name: "f", text: Sample.everything)
         let table = try GatewayConfiguration(file: file, environment: [:]).routes

@@ -1,3 +1,4 @@
+import HTTPCaching
 import HTTPTypes
 import Larder
 import Yams
@@ -43,7 +44,8 @@ struct RouteReader {
         case .staleAfter: rule.staleAfter = findings.duration(node, name)
         case .clientDirectives: rule.clientDirectives = findings.choice(node, name)
         case .vary: readVary(node, &findings)
-        case .cookies: rule.cookies = findings.choice(node, name) ?? .ignore
+        case .cookies: rule.cookies = findings.choice(node, name) ?? .forward
+        case .credentials: readCredentials(node, &findings)
         case .bypass: readBypass(node, &findings)
         case .query: readQuery(node, &findings)
         case .tags:
@@ -84,7 +86,7 @@ struct RouteReader {
     }
 
     private mutating func readVary(_ node: Node, _ findings: inout Findings) {
-        let credentials: Set<HTTPField.Name> = [.cookie, .authorization, .proxyAuthorization]
+        let credentials: Set<HTTPField.Name> = [.cookie, .authorization, .proxyAuthorization, .xAPIKey]
         for item in findings.items(of: node, "vary") {
             guard let field = findings.field(item, "vary") else { continue }
             if credentials.contains(field) {
@@ -93,6 +95,19 @@ struct RouteReader {
                 findings.add("`vary`: `\(field)` is the client's address: answers by it cannot be kept", at: item)
             } else {
                 rule.vary.append(field)
+            }
+        }
+    }
+
+    private mutating func readCredentials(_ node: Node, _ findings: inout Findings) {
+        let expectation = "names, or what they begin with, as session or wordpress_*"
+        for (key, at, value) in findings.pairs(of: node, "`credentials`") {
+            switch key {
+            case "cookies":
+                let names = findings.values(value, "credentials: cookies", expecting: expectation) { NamePattern($0) }
+                rule.credentialCookies = names
+            case "fields": rule.credentialFields = findings.fields(value, "credentials: fields")
+            default: findings.addUnknown(key, at: at, among: ["cookies", "fields"], in: "`credentials`")
             }
         }
     }

@@ -6,11 +6,15 @@ import Larder
 struct RouteRule {
     /// What a request with cookies gets.
     enum Cookies: String, CaseIterable {
-        /// What everybody gets, by what the response says: a gateway's rule.
+        /// What everybody gets, by what the response says: a gateway's rule. Cookies are sent to the origin, which says
+        /// `private` if its answer depends on them (RFC 9111 §7.3).
+        case forward
+        /// What everybody gets. Answers do not depend on cookies, so that nothing that may be stored is fetched with
+        /// them.
         case ignore
         /// The origin's answer, past the cache.
         case bypass
-        /// What everybody gets; nothing is fetched with cookies.
+        /// The same as `ignore`.
         case drop
     }
 
@@ -22,7 +26,7 @@ struct RouteRule {
         case staleIfError = "stale-if-error"
         case staleAfter = "stale-after"
         case clientDirectives = "client-directives"
-        case vary, cookies, bypass, query, tags, invalidates
+        case vary, cookies, credentials, bypass, query, tags, invalidates
         case bodyLimit = "body-limit"
         case tagLimit = "tag-limit"
         case wait
@@ -51,7 +55,11 @@ struct RouteRule {
     var staleAfter: Duration?
     var clientDirectives: CachePolicy.ClientDirectives?
     var vary: [HTTPField.Name] = []
-    var cookies = Cookies.ignore
+    var cookies = Cookies.forward
+    /// The fields that are credentials besides `Authorization`; nil: those of a gateway.
+    var credentialFields: [HTTPField.Name]?
+    /// The cookies that are credentials; nil: what `cookies` says holds for all.
+    var credentialCookies: [NamePattern]?
     var bypass: PassRule?
     var ignoredParameters: [NamePattern] = []
     var tags: [CacheTag] = []
@@ -91,7 +99,9 @@ extension RouteRule {
         policy.keys.fields = vary
         policy.keys.ignoredParameters = ignoredParameters
         policy.passing = passing
-        if cookies == .drop { policy.withheldFields = [.cookie] }
+        if cookies == .drop || cookies == .ignore { policy.withheldFields = [.cookie] }
+        if let credentialFields { policy.rules.credentialFields = credentialFields }
+        policy.credentialCookies = credentialCookies
         policy.tags = tags
         policy.invalidated = invalidates
         policy.invalidatesOnError = invalidateOnError

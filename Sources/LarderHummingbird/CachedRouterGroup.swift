@@ -1,0 +1,166 @@
+import HTTPTypes
+public import Hummingbird
+import Larder
+
+/// A group of routes whose handlers' responses are cached.
+///
+/// The cache stands directly in front of each handler. All middleware stands in front of the cache: that of the router
+/// and of the groups around, that of this group and that of its subgroups, whether it is added before or after
+/// ``RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging take part in every request, hits
+/// included, and only the handler's work is saved.
+/// ```
+///                                every request                         │  on a miss
+///   request ─▶ router ─▶ group ─▶ cached group ─▶ subgroup ─▶ [ cache ] ─▶ handler
+///              .add()    .add()   .add()          .add()         │
+///  response ◀────────────────────────────────────────────────── hit
+/// ```
+/// The cache sees a request as the middleware leaves it: its key has the path and its `perUser` the context that the
+/// last middleware passes on. A response is stored as the handler makes it, before any middleware changes it:
+/// compression and the fields that middleware adds are up to each request. A refresh in the background calls the
+/// handler alone. As in every group of Hummingbird, a middleware applies to the routes that are added after it.
+///
+/// **Controllers.** A function that adds routes to a group takes a `CachedRouterGroup`, or any group as
+/// `some RouterMethods<Context>`. The latter must not add middleware to the subgroups it makes, which are Hummingbird's
+/// own: the cache cannot be put behind it there. A route that arrives with such middleware, in a `RouteCollection` or
+/// from a `RouterGroup`, stops the program while its routes are built. Call `cached` where the middleware is added, or
+/// ``cachingMiddleware()``, which makes a `RouterGroup` of this one.
+public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
+    private let path: RouterPath
+    private let cache: RouteCache<Context>
+    private let middleware = MiddlewareStack<Context>()
+    /// Adds a route to the group around.
+    private let addToParent: (RouterPath, HTTPRequest.Method, any HTTPResponder<Context>) -> Void
+
+    init(
+        _ path: RouterPath,
+        _ cache: RouteCache<Context>,
+        addToParent: @escaping (RouterPath, HTTPRequest.Method, any HTTPResponder<Context>) -> Void
+    ) {
+        self.path = path
+        self.cache = cache
+        self.addToParent = addToParent
+    }
+
+    /// Adds a route.
+    ///
+    /// A handler for GET is cached, and answers HEAD requests too if the router generates their endpoints
+    /// (`autoGenerateHeadEndpoints`). A handler for HEAD is asked every time. A successful request to a handler for
+    /// another method invalidates its own path, if the method is unsafe.
+    /// - Parameter responder: The handler: a `CallbackResponder`, which `get`, `put` and so on make of a closure.
+    ///   Another responder may hide middleware that has to run on hits, and stops the program.
+    @discardableResult
+    public func on<Responder: HTTPResponder>(
+        _ path: RouterPath,
+        method: HTTPRequest.Method,
+        responder: Responder
+    ) -> Self where Responder.Context == Context {
+        switch responder {
+        // Of two caches around one route the inner one knows it better.
+        case is any CachingChain: add(responder, path, method)
+        case is CallbackResponder<Context>: add(caching(responder, of: method), path, method)
+        default: refuse(responder, path, method)
+        }
+        return self
+    }
+
+    /// Adds middleware that runs on every request to the routes added after it, hits included.
+    @discardableResult
+    public func add(middleware: any MiddlewareProtocol<Request, Response, Context>) -> Self {
+        self.middleware.add(middleware)
+        return self
+    }
+
+    /// Returns a cached group inside this one.
+    /// - Parameter path: The path prefix of its routes.
+    public func group(_ path: RouterPath = "") -> CachedRouterGroup<Context> {
+        CachedRouterGroup(path, cache) { on($0, method: $1, responder: $2) }
+    }
+
+    /// Returns a cached group inside this one, whose routes have a context made from the one of this group.
+    ///
+    /// Its `perUser` is the one of this group, and is given the context of this group. To tell users by the new
+    /// context, call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
+    /// - Parameter path: The path prefix of its routes.
+    public func group<Target>(
+        _ path: RouterPath = "",
+        context: Target.Type
+    ) -> CachedRouterGroup<Target> where Target.Source == Context {
+        group(path) { Target(source: $0) }
+    }
+
+    /// Returns a cached group inside this one, whose routes have a context made from the one of this group.
+    ///
+    /// An error that the context's initializer throws is the answer to the request, hits included. `perUser` is given
+    /// the context of this group.
+    /// - Parameter path: The path prefix of its routes.
+    public func group<Target: ChildRequestContext>(
+        _ path: RouterPath = "",
+        context: Target.Type
+    ) -> CachedRouterGroup<Target> where Target.ParentContext == Context {
+        group(path) { try Target(context: $0) }
+    }
+
+    /// Returns a group in which the cache stands in front of the middleware too: a hit saves the work of the middleware
+    /// that is added to it, and of what its subgroups add.
+    ///
+    /// **Use it only for middleware that is part of making the response**, such as rendering. Middleware behind the
+    /// cache decides once, for the request that fills the cache: authentication there lets everybody in after the
+    /// first user who was let in, and CORS fields are those of the first origin. The middleware of the groups around,
+    /// and what was added before this call, still runs on every request.
+    public func cachingMiddleware() -> RouterGroup<Context> {
+        RoutesWithMiddleware(group: self).group()
+    }
+
+    private func group<Target: RequestContext>(
+        _ path: RouterPath,
+        making change: @escaping @Sendable (Context) throws -> Target
+    ) -> CachedRouterGroup<Target> {
+        let user = cache.user
+        return CachedRouterGroup<Target>(path, cache.changingContext(to: Target.self)) { path, method, responder in
+            on(path, method: method, responder: ContextChange(next: responder, user: user, change: change))
+        }
+    }
+
+    fileprivate func caching(
+        _ responder: any HTTPResponder<Context>,
+        of method: HTTPRequest.Method
+    ) -> CachingResponder<Context> {
+        CachingResponder(caching: responder, of: method, cache)
+    }
+
+    private func add(_ chain: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {
+        addToParent(self.path.appendingPath(path), method, middleware.inFront(of: chain))
+    }
+
+    private func refuse(_ responder: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {
+        let sentence = """
+            \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: its responder, a \
+            \(type(of: responder)), may have middleware in it, which would not run on hits. If a subgroup or a \
+            RouteCollection adds middleware, call `cached` there, or add the middleware to the group that `cached` \
+            returned. To cache what the middleware does as well, add the route to the group that `cachingMiddleware()` \
+            returns. If the responder is a handler without middleware, wrap it in a CallbackResponder.
+            """
+        cache.cache.report(misuse: sentence)
+        preconditionFailure(sentence)
+    }
+}
+
+/// Puts the cache of a group in front of whatever is added, middleware included.
+private struct RoutesWithMiddleware<Context: RequestContext>: RouterMethods {
+    let group: CachedRouterGroup<Context>
+
+    func on<Responder: HTTPResponder>(
+        _ path: RouterPath,
+        method: HTTPRequest.Method,
+        responder: Responder
+    ) -> Self where Responder.Context == Context {
+        let isCached = responder is any CachingChain
+        let chain: any HTTPResponder<Context> = isCached ? responder : group.caching(responder, of: method)
+        group.on(path, method: method, responder: chain)
+        return self
+    }
+
+    func add(middleware: any MiddlewareProtocol<Request, Response, Context>) -> Self {
+        preconditionFailure("Middleware goes to the group that `cachingMiddleware` returned")
+    }
+}

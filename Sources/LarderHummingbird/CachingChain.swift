@@ -1,0 +1,53 @@
+import Hummingbird
+
+/// A responder in which the cache stands next to the handler, and in front of it what runs on every request.
+///
+/// Hummingbird's responders with middleware are opaque: from outside, a cache can only save their middleware's work
+/// together with the handler's. These are put together around the cache instead.
+protocol CachingChain {}
+
+/// A middleware in front of a chain.
+struct MiddlewareInFront<Context: RequestContext>: HTTPResponder, CachingChain {
+    let middleware: any MiddlewareProtocol<Request, Response, Context>
+    let next: any HTTPResponder<Context>
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        try await middleware.handle(request, context: context) { request, context in
+            try await next.respond(to: request, context: context)
+        }
+    }
+}
+
+/// A change of the context in front of a chain.
+struct ContextChange<Context: RequestContext, Target: RequestContext>: HTTPResponder, CachingChain {
+    let next: any HTTPResponder<Target>
+    let user: UserSource<Context>
+    let change: @Sendable (Context) throws -> Target
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        let target = try change(context)
+        switch user {
+        // What a group further out has bound stays bound.
+        case .none, .outerContext: return try await next.respond(to: request, context: target)
+        case .function:
+            return try await OuterContext.$user.withValue({ user.find($0, context) }) {
+                try await next.respond(to: request, context: target)
+            }
+        }
+    }
+}
+
+/// The middleware of a group, the first added in front. Copies of a group share it, as Hummingbird's groups do.
+final class MiddlewareStack<Context: RequestContext> {
+    private var stack: [any MiddlewareProtocol<Request, Response, Context>] = []
+
+    /// Adds a middleware behind those added before.
+    func add(_ middleware: any MiddlewareProtocol<Request, Response, Context>) {
+        stack.append(middleware)
+    }
+
+    /// Returns a responder with the middleware added so far in front of another.
+    func inFront(of responder: any HTTPResponder<Context>) -> any HTTPResponder<Context> {
+        stack.reversed().reduce(responder) { MiddlewareInFront(middleware: $1, next: $0) }
+    }
+}

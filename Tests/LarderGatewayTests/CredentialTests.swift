@@ -1,0 +1,73 @@
+import LarderTesting
+import Testing
+
+@testable import LarderGateway
+
+/// What a gateway does with cookies and other credentials.
+@Suite(.timeLimit(.minutes(3))) struct CredentialTests {
+    private static let file = """
+        routes:
+          - path: /ignored
+            cookies: ignore
+          - path: /dropped
+            cookies: drop
+          - path: /named
+            credentials: {cookies: [session], fields: [X-Tenant]}
+          - path: /open
+            credentials: {fields: []}
+        """
+
+    /// Runs a gateway before an origin that repeats what a request told about its client.
+    private static func run(_ test: @escaping @Sendable (RunningGateway) async throws -> Void) async throws {
+        try await ScriptedOrigin.answering { request in
+            let told = ["Cookie", "X-API-Key", "X-Tenant", "Proxy-Authorization"].compactMap { request[$0] }
+            return answer("200 OK", ["Cache-Control: max-age=60"], "told " + told.joined(separator: "|"))
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, file: Self.file) { try await test($0) }
+        }
+    }
+
+    @Test(arguments: ["/ignored", "/dropped", "/named"]) func `cookies that do not matter are told to no origin`(
+        _ path: String
+    ) async throws {
+        try await Self.run { gateway in
+            for value in ["_ga=1", "_ga=2; theme=dark"] {
+                let answer = try await gateway.send("GET", path, ["Cookie: \(value)"])
+                #expect(answer.text == "told ")
+            }
+            #expect(try await gateway.send("GET", path).isHit)
+        }
+    }
+
+    @Test func `a cookie that is a credential goes past the cache with all others`() async throws {
+        try await Self.run { gateway in
+            for user in ["1", "2"] {
+                let answer = try await gateway.send("GET", "/named", ["Cookie: _ga=1; session=\(user)"])
+                #expect(answer.text == "told _ga=1; session=\(user)" && answer.cacheStatus.contains("detail=cookie"))
+            }
+        }
+    }
+
+    @Test func `by default the response says who may have what was asked with a cookie`() async throws {
+        try await Self.run { gateway in
+            let first = try await gateway.send("GET", "/other", ["Cookie: a=1"])
+            #expect(first.text == "told a=1")
+            #expect(try await gateway.send("GET", "/other").isHit)
+        }
+    }
+
+    @Test(arguments: [
+        ("/other", "X-API-Key", false), ("/other", "Proxy-Authorization", false), ("/other", "Authorization", false),
+        ("/named", "X-Tenant", false), ("/open", "X-API-Key", true), ("/open", "Authorization", false),
+    ]) func `what was asked with a credential is stored for all only if the response or the rule says so`(
+        _ path: String,
+        _ name: String,
+        _ isStored: Bool
+    ) async throws {
+        try await Self.run { gateway in
+            let first = try await gateway.send("GET", path, ["\(name): secret"])
+            #expect(first.cacheStatus.contains("detail=authorization") == !isStored)
+            #expect(try await gateway.send("GET", path).isHit == isStored)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import HTTPCaching
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderTesting
+import Testing
+
+/// What a handler of a cached route sees of the credentials of its client.
+@Suite(.timeLimit(.minutes(2))) struct CredentialRouteTests {
+    private let cache = Kitchen().cache
+
+    /// A router that repeats what a request told about its client.
+    private func echo(_ policy: CachePolicy) -> Router<BasicRequestContext> {
+        let router = Router()
+        router.group("me").cached(by: cache, policy).get { request, _ in
+            "session=\(request.cookies["session"]?.value ?? "") ga=\(request.cookies["_ga"]?.value ?? "") "
+                + "key=\(request.headers[.xAPIKey] ?? "") user=\(request.headers[.authorization] ?? "")"
+        }
+        return router
+    }
+
+    @Test func `a route that ignores credentials repeats none of them to others`() async throws {
+        try await serve(Application(router: echo(.fresh(for: .seconds(60)).ignoringCredentials()))) { client in
+            let secrets: HTTPFields = [.cookie: "_ga=2; session=1", .xAPIKey: "k", .authorization: "ada"]
+            for fields in [secrets, [:], secrets] {
+                let value = try await client.get("/me", fields).text
+                #expect(value == "session= ga= key= user=")
+            }
+            #expect(try await client.get("/me").cacheStatus.contains("; hit"))
+            // Who bypasses the cache is answered alone.
+            let own = try await client.get("/me?nocache=true", secrets)
+            #expect(own.text == "session=1 ga=2 key=k user=ada")
+        }
+    }
+
+    @Test func `analytics cookies do not switch the cache off where the policy names the others`() async throws {
+        let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session"])
+        try await serve(Application(router: echo(policy))) { client in
+            #expect(try await client.get("/me", [.cookie: "_ga=1"]).text == "session= ga= key= user=")
+            #expect(try await client.get("/me", [.cookie: "_ga=2"]).cacheStatus.contains("; hit"))
+            for name in ["1", "2"] {
+                let user = try await client.get("/me", [.cookie: "_ga=9; session=\(name)"])
+                #expect(user.text == "session=\(name) ga=9 key= user=" && user.cacheStatus.contains("detail=cookie"))
+            }
+        }
+    }
+
+    @Test func `an API key bypasses the cache by default`() async throws {
+        try await serve(Application(router: echo(.fresh(for: .seconds(60))))) { client in
+            for key in ["a", "b"] {
+                let response = try await client.get("/me", [.xAPIKey: key])
+                #expect(response.text.contains("key=\(key)") && response.cacheStatus.contains("detail=authorization"))
+            }
+            #expect(try await client.get("/me").cacheStatus.contains("stored"))
+        }
+    }
+
+    @Test func `of a known user the handler sees what the policy names`() async throws {
+        let router = Router()
+        let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session"])
+        router.group("me").cached(by: cache, policy, perUser: { request, _ in request.cookies["session"]?.value })
+            .get { request, _ in request.headers[.cookie] ?? "none" }
+        try await serve(Application(router: router)) { client in
+            for user in ["ada", "bob", "ada"] {
+                let response = try await client.get("/me", [.cookie: "_ga=\(user.count); session=\(user); x"])
+                #expect(response.text == "session=\(user)")
+            }
+            #expect(try await client.get("/me", [.cookie: "session=bob"]).cacheStatus.contains("; hit"))
+            #expect(try await client.get("/me", [.cookie: "x=1"]).text == "none")
+        }
+    }
+}
