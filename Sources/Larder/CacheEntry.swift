@@ -105,7 +105,7 @@ extension CacheEntry {
 
     /// What an entry takes beyond its text and body: the object, its arrays, and its places in a store's tables.
     /// Measured against the allocator by a test of the memory store; it is rounded up, never down.
-    static let overhead = 832
+    static let overhead = 768
     /// What a field takes beyond its name and value.
     static let fieldOverhead = 112
     /// What a cover takes: its fingerprint, and its link in the store's chains.
