@@ -2,9 +2,9 @@
 ///
 /// A response is invalidated by its path, and the cache does not know how the server behind it reads a path. Most paths
 /// have one reading. `/api/./posts` has two: a router that only splits at slashes sees three segments, one that
-/// resolves dot segments (RFC 3986 §6.2.2.3) sees `/api/posts`. So a write invalidates every reading of its target, and a
-/// response belongs to every reading of the target that it was stored for: whatever the server does, two targets that
-/// it takes for one resource have a reading in common.
+/// resolves dot segments (RFC 3986 §6.2.2.3) sees `/api/posts`. So a write invalidates every reading of its target, and
+/// a response belongs to every reading of the target that it was stored for: whatever the server does, two targets
+/// that it takes for one resource have a reading in common.
 ///
 /// What servers are known to do, and do in different order:
 /// - decode `%2e` before they resolve dot segments; decode `%2F`, `%5C` and `%3B` before they split; decode twice;
