@@ -1,4 +1,5 @@
 import Larder
+import LarderGateway
 import LarderTesting
 import Testing
 
