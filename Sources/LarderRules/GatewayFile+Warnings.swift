@@ -40,7 +40,8 @@ extension GatewayFile {
     }
 
     private static let cachingKeys: [RouteRule.Key] = [
-        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags, .bodyLimit,
+        .ttl, .forceTTL, .errorTTL, .staleWhileRevalidate, .staleIfError, .vary, .cookies, .bypass, .query, .tags,
+        .bodyLimit,
         .wait, .targetedFields, .allowSetCookie,
     ]
 

@@ -18,6 +18,7 @@ struct RouteRule {
     enum Key: String, CaseIterable {
         case path, host, origin, cache, ttl
         case forceTTL = "force-ttl"
+        case errorTTL = "error-ttl"
         case staleWhileRevalidate = "stale-while-revalidate"
         case staleIfError = "stale-if-error"
         case vary, cookies, bypass, query, tags, invalidates
@@ -38,6 +39,7 @@ struct RouteRule {
     var isCached = true
     var ttl: Duration?
     var forceTTL: Duration?
+    var errorTTL: Duration?
     var staleWhileRevalidate: Duration?
     var staleIfError: Duration?
     var vary: [HTTPField.Name] = []
@@ -69,6 +71,7 @@ extension RouteRule {
         var policy = CachePolicy.gateway(settings)
         if let ttl { policy.rules.defaultLifetime = ttl }
         policy.rules.forcedLifetime = forceTTL
+        if let errorTTL { policy.rules.errorLifetimeLimit = errorTTL }
         if let staleWhileRevalidate { policy.rules.staleWhileRevalidate = staleWhileRevalidate }
         if let staleIfError { policy.rules.staleIfError = staleIfError }
         if let tagFields { policy.rules.tagFields = tagFields }
