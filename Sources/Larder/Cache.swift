@@ -146,6 +146,7 @@ extension Cache {
                 }
                 record(.hit(inquiry.address.key, .stale))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
+            case .pass(let reason): return try await pass(because: reason, under: inquiry.policy, to: origin)
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
                 let next = try await ask(inquiry, because: reason, kept: kept, ticket, attempt, from: origin)
@@ -378,7 +379,8 @@ extension Ticket {
     /// What tells the flight for a request apart, as far as what is kept tells of variants.
     fileprivate func flight(for inquiry: Inquiry) -> FlightKey {
         var selecting = SelectingFields.none
-        if let vary = lookup.entries.first?.vary, vary != .nothing {
+        // A response without Vary does not tell how those that have one differ.
+        if let vary = lookup.entries.first(where: { $0.vary != .nothing })?.vary {
             selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
         }
         return FlightKey(key: inquiry.address.key, selecting: selecting)

@@ -58,7 +58,15 @@ extension Fetch {
         let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : kept.tags
         let directives = directives(of: head)
         func entry(_ lifetimes: Lifetimes) -> CacheEntry {
-            self.entry(head, directives, body: kept.body, lifetimes: lifetimes, tags: tags, receivedAt: reception.at)
+            self.entry(
+                head,
+                directives,
+                body: kept.body,
+                lifetimes: lifetimes,
+                tags: tags,
+                receivedAt: reception.at,
+                confirmed: kept
+            )
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):

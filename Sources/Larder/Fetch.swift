@@ -290,7 +290,8 @@ extension Fetch {
         body: ByteBuffer,
         lifetimes: Lifetimes,
         tags: [CacheTag],
-        receivedAt: Timestamp
+        receivedAt: Timestamp,
+        confirmed: CacheEntry? = nil
     ) -> CacheEntry {
         CacheEntry(
             request: inquiry.request,
@@ -305,7 +306,8 @@ extension Fetch {
             lifetimes: lifetimes,
             birth: birth,
             address: inquiry.address,
-            tags: tags
+            tags: tags,
+            confirmed: confirmed
         )
     }
 
@@ -333,6 +335,8 @@ extension Fetch {
                 if let kept { await cache.store.discard(kept) }
             }
         } else {
+            // What answered this request before must not come back in front of what does now.
+            if let kept, !entry.replaces(kept) { await cache.store.discard(kept) }
             cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
             cache.forget(refused: key)
         }

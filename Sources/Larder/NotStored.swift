@@ -45,7 +45,7 @@ extension Refusal {
     /// Whether the reason is the route's rather than this one request's.
     fileprivate var isLasting: Bool {
         switch self {
-        case .method, .requestNoStore, .authorization, .partial: false
+        case .method, .requestNoStore, .authorization, .partial, .unacceptedCoding, .requestAlteredBytes: false
         default: true
         }
     }

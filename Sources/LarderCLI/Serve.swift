@@ -139,10 +139,15 @@ extension GatewayConfiguration {
         case .memory:
             // An entry is its body, and its fields and tables.
             let entry = ByteCount.bytes(routes.bodyLimit.bytes + ByteCount.kibibytes(256).bytes)
-            return MemoryStore(limit: settings.memoryLimit, entryLimit: max(entry, .mebibytes(1)))
+            return MemoryStore(
+                limit: settings.memoryLimit,
+                entryLimit: max(entry, .mebibytes(1)),
+                variantLimit: settings.variantLimit
+            )
         case .redis(let url):
             var options = RedisStore.Options()
             options.namespace = settings.namespace
+            options.variantLimit = settings.variantLimit
             // Larger entries would not come within the time that a question to Redis may take (1 MiB by default).
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)
