@@ -32,10 +32,13 @@ package struct Freshness {
     }
 
     package var lifetimes: Lifetimes {
-        let (lifetime, source) = self.freshnessLifetime
+        let (declared, source) = self.freshnessLifetime
+        let isServerError = self.response.status.kind == .serverError
+        let lifetime = isServerError ? min(declared, self.rules.errorLifetimeLimit) : declared
         let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
         // The age that a response arrives with is its own word, too.
         let freshUntil = (self.forcedLifetime == nil ? born : self.respondedAt).advanced(by: lifetime)
+        if isServerError { return self.lifetimes(ofErrorBorn: born, freshUntil: freshUntil, source) }
         let forbidsStale = self.directives.forbidsStale
         // What the response itself declares, and the defaults of the rules.
         let forbidsDeclared =
@@ -57,6 +60,23 @@ package struct Freshness {
             keepUntil: canBeValidated || !forbidsStale ? keepUntil : freshUntil,
             source: source,
             mustRevalidate: forbidsStale,
+            alwaysRevalidate: self.directives.noCache == .response,
+            isImmutable: self.directives.immutable
+        )
+    }
+
+    /// The lifetimes of a response with a status of 5xx: once stale it is of no use to anyone.
+    private func lifetimes(ofErrorBorn born: Timestamp, freshUntil: Timestamp, _ source: Lifetimes.Source) -> Lifetimes
+    {
+        Lifetimes(
+            born: born,
+            freshUntil: freshUntil,
+            staleWhileRevalidateUntil: freshUntil,
+            staleIfErrorUntil: freshUntil,
+            staleIfUnreachableUntil: freshUntil,
+            keepUntil: freshUntil,
+            source: source,
+            mustRevalidate: self.directives.forbidsStale,
             alwaysRevalidate: self.directives.noCache == .response,
             isImmutable: self.directives.immutable
         )

@@ -70,6 +70,11 @@ public enum Revalidation {
                 return tag.isWeak ? tag.weaklyMatches(other) : tag.stronglyMatches(other)
             }
         }
+        if notModified.contains(.eTag) {
+            // A tag that cannot be read identifies what has the same text, unless a library has altered it.
+            let tags = notModified[values: .eTag]
+            return tags.contains { AlteredBytes.stand(in: $0) } ? nil : stored.firstIndex { $0[values: .eTag] == tags }
+        }
         if let modified = self.lastModified(notModified) {
             return stored.firstIndex { self.lastModified($0) == modified }
         }
@@ -116,6 +121,9 @@ public enum Revalidation {
 
     /// What a response to HEAD means for a stored response to GET with `storedLength` bytes of content.
     ///
+    /// Without a validator the HEAD response does not say that the content is the same, and a `Content-Length` says at
+    /// most that it is not.
+    ///
     /// "If the stored response and HEAD response have matching values for any received validator fields (ETag and
     /// Last-Modified) and, if the HEAD response has a Content-Length header field, the value of Content-Length matches
     /// that of the stored response, the cache SHOULD update the stored response [...]; otherwise, the cache SHOULD
@@ -125,11 +133,13 @@ public enum Revalidation {
         let fields = head.headerFields
         for name in [HTTPField.Name.eTag, .lastModified] where fields.contains(name) {
             guard fields[values: name] == stored[values: name] else { return .invalidates }
+            // What a library has altered may have been something else.
+            guard !fields[values: name].contains(where: { AlteredBytes.stand(in: $0) }) else { return .invalidates }
         }
         if let length = fields[.contentLength] {
             guard ASCII.integer(length.utf8, limit: .max / 16) == Int64(storedLength) else { return .invalidates }
         }
-        return .updates
+        return self.hasValidator(fields) ? .updates : .nothing
     }
 
     private static func lastModified(_ fields: HTTPFields) -> Timestamp? {

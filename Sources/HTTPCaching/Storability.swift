@@ -28,6 +28,12 @@ public enum Refusal: String, Hashable, Sendable, CaseIterable {
     case noCache = "no-cache"
     /// Not fresh now or later, and no validator to ask with.
     case noFreshness = "no-freshness"
+    /// The request does not accept the content coding of the response, so that no other request would match.
+    case unacceptedCoding = "unaccepted-coding"
+    /// A library has altered a value in the head of the response: it holds U+FFFD.
+    case alteredBytes = "altered-bytes"
+    /// A library has altered a value of the request that `Vary` names: it holds U+FFFD, and tells no requests apart.
+    case requestAlteredBytes = "request-altered-bytes"
     /// An event stream, which does not end.
     case eventStream = "event-stream"
 
@@ -78,6 +84,7 @@ public enum Storability: Hashable, Sendable {
         if let refusal = self.refusal(bySharing: response.headerFields, with: request, directives, rules) {
             return .refuse(refusal)
         }
+        if AlteredBytes.stand(in: response) { return .refuse(.alteredBytes) }
         let lifetimes = Freshness(
             response: response,
             directives: directives,
@@ -149,7 +156,11 @@ public enum Storability: Hashable, Sendable {
         if response.contains(.setCookie), !rules.allowsSetCookie, !directives.withheldFields.contains(.setCookie) {
             return .setCookie
         }
-        if VaryRule(response) == .everything { return .varyStar }
+        let variant = VariantRule(response)
+        if variant.vary == .everything { return .varyStar }
+        let selectable = request.selectableFields
+        if AlteredBytes.stand(in: selectable, nominatedBy: variant.vary) { return .requestAlteredBytes }
+        if !variant.isAcceptable(to: selectable) { return .unacceptedCoding }
         if let type = response[.contentType], self.isEventStream(type) { return .eventStream }
         return nil
     }

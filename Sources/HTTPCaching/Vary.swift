@@ -12,7 +12,12 @@ public enum VaryRule: Hashable, Sendable {
     /// More names than this count as ``everything``: each costs time at every look-up.
     public static let maximumFieldCount = 32
 
-    /// Reads the `Vary` field of a response. A member that is no field name counts as ``everything``.
+    /// Creates the rule of a response from its `Vary` field. A member that is no field name counts as ``everything``.
+    ///
+    /// A response with a content coding varies by `Accept-Encoding` whether it says so or not. "An origin server SHOULD
+    /// generate a Vary header field on a cacheable response when it wishes that response to be selectively reused for
+    /// subsequent requests" (RFC 9110 §12.5.5): many do not, and a client that cannot decode the response must not get
+    /// it.
     public init(_ response: HTTPFields) {
         var names: Set<HTTPField.Name> = []
         for member in FieldList.members(of: .vary, in: response) {
@@ -24,23 +29,23 @@ public enum VaryRule: Hashable, Sendable {
             }
             names.insert(name)
         }
+        if !ContentCodings.names(in: response).isEmpty { names.insert(.acceptEncoding) }
         self = names.isEmpty ? .nothing : .fields(names.sorted { $0.canonicalName < $1.canonicalName })
     }
 
-    /// What a request has in the fields of this rule; nil where the rule is ``everything``.
+    /// Returns what a request has in the fields of this rule, or nil if the rule is ``everything`` or a library has
+    /// altered one of the values (``AlteredBytes``).
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
+        self.selectingFields(of: request, ignoringUnknownCodings: false)
+    }
+
+    func selectingFields(of request: HTTPFields, ignoringUnknownCodings: Bool) -> SelectingFields? {
         switch self {
         case .nothing: SelectingFields.none
         case .everything: nil
-        case .fields(let names): SelectingFields(names, in: request)
+        case .fields(let names):
+            SelectingFields(names, in: request, ignoringUnknownCodings: ignoringUnknownCodings)
         }
-    }
-
-    /// Whether a response that was stored for `selecting` fields may answer `request`: "it MUST NOT use that response
-    /// unless all the presented request header fields nominated by that Vary field value match those fields in the
-    /// original request" (RFC 9111 §4.1).
-    public func matches(_ request: HTTPFields, stored selecting: SelectingFields) -> Bool {
-        self.selectingFields(of: request) == selecting
     }
 }
 
@@ -49,28 +54,63 @@ public enum VaryRule: Hashable, Sendable {
 ///
 /// Only what surely means the same is made the same: "adding or removing whitespace, where allowed in the header
 /// field's syntax; combining multiple header field lines with the same field name; normalizing both header field values
-/// in a way that is known to have identical semantics" (RFC 9111 §4.1). Of `Accept-Encoding` and `Accept-Language`,
-/// whose members are case-insensitive, and of the media types in `Accept`, case is dropped too. Order is kept:
-/// recipients have been seen to prefer what comes first.
+/// in a way that is known to have identical semantics" (RFC 9111 §4.1). `Accept-Encoding` is compared by its meaning:
+/// the order of its members, their case, and a weight of 1 do not count. Of `Accept-Language`, whose members are
+/// case-insensitive, and of the media types in `Accept`, case is dropped too, and order is kept: recipients have been
+/// seen to prefer what comes first.
 public struct SelectingFields: Hashable, Sendable {
     /// One line a field, in printable ASCII: `name:value`, or only `name` where the request did not have it. Texts are
     /// equal exactly where the fields match, so that this can be part of a key.
+    ///
+    /// A last line that begins with `?` names the codings that the request preferred, in hexadecimal, where the
+    /// response has none of them and does not say that it varies by them: see ``VariantRule``.
     public let text: String
+    /// The lines of ``text`` without the last one that begins with `?`.
+    package let fieldLines: String
+    /// The codings of the line that begins with `?`.
+    package let preferredCodings: ContentCodings
 
-    /// The fields of a ``text`` that was stored.
+    /// Creates the fields of a ``text`` that was stored.
     public init(text: String) {
         self.text = text
+        let lastLine = text.utf8.lastIndex(of: UInt8(ascii: "\n")).map { text.utf8.index(after: $0) } ?? text.startIndex
+        if text.utf8[lastLine...].first == UInt8(ascii: "?"),
+            let mask = UInt16(text[lastLine...].dropFirst(), radix: 16)
+        {
+            self.preferredCodings = ContentCodings(rawValue: mask)
+            self.fieldLines = String(text[..<lastLine].dropLast())
+        } else {
+            self.preferredCodings = []
+            self.fieldLines = text
+        }
     }
 
     /// No fields at all.
     public static let none = SelectingFields(text: "")
 
-    fileprivate init(_ names: [HTTPField.Name], in request: HTTPFields) {
+    /// Fields that no request has: no field name begins with this.
+    public static let nobody = SelectingFields(text: "=")
+
+    /// Creates the same fields with more codings that are preferred.
+    package func adding(_ codings: ContentCodings) -> SelectingFields {
+        let codings = codings.union(self.preferredCodings)
+        if codings == self.preferredCodings { return self }
+        let line = "?" + String(codings.rawValue, radix: 16)
+        return SelectingFields(text: self.fieldLines.isEmpty ? line : self.fieldLines + "\n" + line)
+    }
+
+    /// Creates the fields of a request; nil if a library has altered one of the values.
+    fileprivate init?(_ names: [HTTPField.Name], in request: HTTPFields, ignoringUnknownCodings: Bool) {
         var text: [UInt8] = []
         for name in names {
             if !text.isEmpty { text.append(UInt8(ascii: "\n")) }
             text += name.canonicalName.utf8
-            if let value = Self.canonicalValue(of: name, in: request) {
+            let value =
+                name == .acceptEncoding
+                ? Self.acceptEncoding(of: request, ignoringUnknown: ignoringUnknownCodings)
+                : Self.canonicalValue(of: name, in: request)
+            if let value {
+                guard !AlteredBytes.stand(inBytes: value) else { return nil }
                 // "If (after any normalization that might take place) a header field is absent from a request, it can
                 // only match another request if it is also absent there": an empty value has its colon.
                 text.append(ASCII.colon)
@@ -78,13 +118,20 @@ public struct SelectingFields: Hashable, Sendable {
             }
         }
         self.text = String(decoding: text, as: UTF8.self)
+        self.fieldLines = self.text
+        self.preferredCodings = []
+    }
+
+    private static func acceptEncoding(of request: HTTPFields, ignoringUnknown: Bool) -> [UInt8]? {
+        let field = AcceptEncoding(request)
+        return field.isPresent ? Array(field.canonicalText(ignoringUnknown: ignoringUnknown).utf8) : nil
     }
 
     private static func canonicalValue(of name: HTTPField.Name, in request: HTTPFields) -> [UInt8]? {
         let lines = request.lazy.filter { $0.name == name }
         guard !lines.isEmpty else { return nil }
         switch name {
-        case .acceptEncoding, .acceptLanguage:
+        case .acceptLanguage:
             let members = lines.flatMap { FieldList($0.value).map { self.parameters(of: $0).map(\.lowercasedASCII) } }
             return Array(members.map { $0.joined(separator: ";") }.joined(separator: ",").utf8)
         case .accept:

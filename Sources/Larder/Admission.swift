@@ -32,6 +32,7 @@ package enum Admission: Sendable {
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .pass(.target)
         }
+        if hasAlteredKey(request, user: user, policy.keys.fields) { return .pass(.alteredBytes) }
         if result.asksForBypass, policy.bypass.allows(fields) { return .pass(.asked) }
         return .lookUp(
             Inquiry(
@@ -44,6 +45,13 @@ package enum Admission: Sendable {
                 policy: policy
             )
         )
+    }
+
+    /// Returns true if a library has altered a value that becomes part of the key. A target with such bytes makes none.
+    private static func hasAlteredKey(_ request: HTTPRequest, user: String?, _ names: [HTTPField.Name]) -> Bool {
+        if let user, AlteredBytes.stand(in: user) { return true }
+        guard !names.isEmpty else { return false }
+        return AlteredBytes.stand(in: request.selectableFields, nominatedBy: .fields(names))
     }
 }
 
@@ -71,6 +79,9 @@ public enum PassReason: String, Sendable, CaseIterable {
     case precondition
     /// The target is none that a key can be made of, or has more readings than a response can be invalidated by.
     case target
+    /// A value that tells responses apart holds U+FFFD: a library has altered bytes that were not UTF-8, and other
+    /// values would look the same.
+    case alteredBytes = "altered-bytes"
     /// The request was made by a fetch for the same key.
     case nested
     /// The request has conditions or a range, and nothing was kept lately of what the server answers here: they are

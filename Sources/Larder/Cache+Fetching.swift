@@ -34,7 +34,9 @@ struct Asking<O: Origin>: Sendable {
     /// - Parameter other: a variant that was fetched meanwhile and is not stored.
     func flightKey(like other: CacheEntry?) -> FlightKey {
         var selecting = SelectingFields.none
-        if let vary = (other ?? ticket.lookup.entries.first)?.vary, vary != .nothing {
+        // A response without Vary does not tell how those that have one differ.
+        let variants = [other].compactMap(\.self) + ticket.lookup.entries
+        if let vary = variants.first(where: { $0.vary != .nothing })?.vary {
             selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
         }
         return FlightKey(key: inquiry.address.key, selecting: selecting, level: level, isDemand: isDemand)

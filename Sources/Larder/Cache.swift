@@ -153,6 +153,7 @@ extension Cache {
                 }
                 record(.hit(inquiry.address.key, .stale))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
+            case .pass(let reason): return try await pass(because: reason, under: inquiry.policy, to: origin)
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
                 asking = Asking(

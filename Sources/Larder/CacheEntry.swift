@@ -1,6 +1,7 @@
 public import HTTPCaching
 public import HTTPTypes
 public import NIOCore
+import Synchronization
 
 /// A response in a store: immutable, shared by everyone it is served to.
 public final class CacheEntry: Sendable {
@@ -10,9 +11,9 @@ public final class CacheEntry: Sendable {
     public let body: ByteBuffer
     /// How long the response is fresh, may be served stale, and is kept.
     public let lifetimes: Lifetimes
-    /// Which request fields the response was selected by.
-    public let vary: VaryRule
-    /// The values of those fields that it was selected for.
+    /// The rule by which the response answers requests: by the fields it varies by, and by its content coding.
+    public let variant: VariantRule
+    /// The values that its own request had in the fields it is selected by.
     public let selectingFields: SelectingFields
     /// Where the invalidations stood before the origin was asked.
     public let birth: Birth
@@ -27,10 +28,14 @@ public final class CacheEntry: Sendable {
     var namedCovers: ArraySlice<Cover.Fingerprint> { covers.dropFirst(2) }
     /// What the entry takes of a store's limit, in bytes.
     public let cost: Int
+    /// The count of uses at which the entry was last used; 0 if it was not.
+    private let lastUse: UseMark
 
     /// An entry.
     /// - Parameters:
     ///   - request: the request that the response answers.
+    ///   - confirmed: the stored response that the origin has confirmed for this request, if it did: it still answers
+    ///     the requests that it answered before.
     ///   - head: the response's head, already without what is not stored.
     ///   - tags: the tags that the handler added.
     public convenience init(
@@ -40,14 +45,19 @@ public final class CacheEntry: Sendable {
         lifetimes: Lifetimes,
         birth: Birth,
         address: CacheAddress,
-        tags: [CacheTag]
+        tags: [CacheTag],
+        confirmed: CacheEntry? = nil
     ) {
-        let vary = VaryRule(head.headerFields)
+        let variant = VariantRule(head.headerFields)
+        var selecting = variant.selectingFields(of: request.selectableFields) ?? .nobody
+        if let confirmed, confirmed.variant == variant, confirmed.selectingFields.fieldLines == selecting.fieldLines {
+            selecting = selecting.adding(confirmed.selectingFields.preferredCodings)
+        }
         self.init(
             head: head,
             body: body.fitted,
             lifetimes: lifetimes,
-            selectingFields: vary.selectingFields(of: request.selectableFields) ?? .none,
+            selectingFields: selecting,
             birth: birth,
             address: address,
             tags: tags
@@ -62,13 +72,14 @@ public final class CacheEntry: Sendable {
         selectingFields: SelectingFields,
         birth: Birth,
         address: CacheAddress,
-        tags: [CacheTag]
+        tags: [CacheTag],
+        lastUse: UseMark = UseMark()
     ) {
         self.head = head
         // A part of a larger value need not be copied, unless that would hold twice the memory of the copy.
         self.body = body.storageCapacity >= 2 * body.readableBytes ? body.fitted : body
         self.lifetimes = lifetimes
-        self.vary = VaryRule(head.headerFields)
+        self.variant = VariantRule(head.headerFields)
         self.selectingFields = selectingFields
         self.birth = birth
         self.address = address
@@ -82,11 +93,54 @@ public final class CacheEntry: Sendable {
             tags: tags,
             covers: covers.count
         )
+        self.lastUse = lastUse
     }
+
+    /// The fields that the response varies by.
+    public var vary: VaryRule { variant.vary }
 
     /// Whether the response may answer a request (RFC 9111 §4.1).
     public func matches(_ request: HTTPRequest) -> Bool {
-        vary == .nothing || vary.matches(request.selectableFields, stored: selectingFields)
+        let fields = vary == .nothing ? request.headerFields : request.selectableFields
+        return variant.matches(fields, stored: selectingFields)
+    }
+}
+
+// MARK: - Variants of a key
+
+extension CacheEntry {
+    /// Returns true if this response may answer every request that `other` may, so that it takes its place.
+    package func replaces(_ other: CacheEntry) -> Bool {
+        guard vary == other.vary, selectingFields.fieldLines == other.selectingFields.fieldLines else { return false }
+        guard variant.dependsOnPreferredCodings, other.variant.dependsOnPreferredCodings else { return true }
+        return other.selectingFields.preferredCodings.isSubset(of: selectingFields.preferredCodings)
+    }
+
+    /// Returns true if there is no request that both this response and `other` may answer.
+    package func isApart(from other: CacheEntry) -> Bool {
+        vary == other.vary && vary != .nothing
+            && selectingFields.fieldLines != other.selectingFields.fieldLines
+    }
+
+    /// Counts a use, so that a store can evict the variants of a key that were not used for longest.
+    package func markUsed() { lastUse.mark() }
+
+    /// The number of the last use: the higher, the later.
+    package var usedAt: UInt64 { lastUse.number }
+}
+
+/// The last use of a variant, numbered by a counter of the process.
+package final class UseMark: Sendable {
+    private static let uses = Atomic<UInt64>(0)
+    private let last = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// The number of the last use: the higher, the later; 0 if there was none.
+    package var number: UInt64 { last.load(ordering: .relaxed) }
+
+    package func mark() {
+        last.store(Self.uses.wrappingAdd(1, ordering: .relaxed).newValue, ordering: .relaxed)
     }
 }
 

@@ -284,6 +284,12 @@ extension CachePolicy {
         with { $0.tagLimit = limit }
     }
 
+    /// Lets a response with a status of 5xx be fresh for this long at most, whatever it says of itself; 10 seconds by
+    /// default, and zero stores none. It counts where the policy stores such statuses at all.
+    public func limitingErrors(to lifetime: Duration) -> CachePolicy {
+        with { $0.rules.errorLifetimeLimit = lifetime }
+    }
+
     /// Lets requests wait this long for the answer that another one fetches, before they ask for their own.
     public func waiting(atMost patience: Duration) -> CachePolicy {
         with { $0.patience = patience }

@@ -63,7 +63,8 @@ extension Fetch {
                 body: kept.body,
                 lifetimes: lifetimes,
                 tags: tags.tags,
-                receivedAt: reception.at
+                receivedAt: reception.at,
+                confirmed: kept
             )
         }
         switch storability(of: head, directives, at: reception) {

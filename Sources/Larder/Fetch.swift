@@ -192,7 +192,8 @@ extension Fetch {
         body: ByteBuffer,
         lifetimes: Lifetimes,
         tags: [CacheTag],
-        receivedAt: Timestamp
+        receivedAt: Timestamp,
+        confirmed: CacheEntry? = nil
     ) -> CacheEntry {
         CacheEntry(
             request: inquiry.request,
@@ -207,7 +208,8 @@ extension Fetch {
             lifetimes: lifetimes,
             birth: birth,
             address: inquiry.address,
-            tags: tags
+            tags: tags,
+            confirmed: confirmed
         )
     }
 
@@ -235,6 +237,8 @@ extension Fetch {
                 if let kept { await cache.store.discard(kept) }
             }
         } else {
+            // What answered this request before must not come back in front of what does now.
+            if let kept, !entry.replaces(kept) { await cache.store.discard(kept) }
             cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
             cache.memory.forget(uncacheable: asking.leveledKey)
         }

@@ -48,7 +48,9 @@ extension NotStored {
     /// Whether another request for the same key may well get a response that is stored.
     var isDueToRequest: Bool {
         switch self {
-        case .refused(.method), .refused(.requestNoStore), .refused(.authorization): true
+        case .refused(.method), .refused(.requestNoStore), .refused(.authorization), .refused(.unacceptedCoding),
+            .refused(.requestAlteredBytes):
+            true
         default: false
         }
     }
@@ -58,7 +60,7 @@ extension Refusal {
     /// Whether the reason is the route's rather than this one request's.
     fileprivate var isLasting: Bool {
         switch self {
-        case .method, .requestNoStore, .authorization, .partial: false
+        case .method, .requestNoStore, .authorization, .partial, .unacceptedCoding, .requestAlteredBytes: false
         default: true
         }
     }

@@ -9,13 +9,24 @@ enum Selection {
     case serveStale(CacheEntry, Reuse.StaleReason)
     /// The origin has to be asked. What is kept is at hand for when it fails.
     case ask(CacheStatus.ForwardReason, kept: CacheEntry?)
+    /// The request bypasses the cache: what is stored shows that it has to.
+    case pass(PassReason)
 
     /// Chooses among the variants found, the newest first.
     static func choose(_ entries: [CacheEntry], for inquiry: Inquiry, at now: Timestamp) -> Selection {
-        // RFC 9111 §4.1: "If multiple stored responses match, the cache will need to choose one to use. […] the most
-        // recent".
-        guard let entry = entries.first(where: inquiry.mayUse) else {
+        guard let entry = match(among: entries, for: inquiry) else {
+            let fields = inquiry.request.selectableFields
+            // The response to such a request varies by a value that tells it apart from no other.
+            if !inquiry.directives.onlyIfCached,
+                entries.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0.vary) })
+            {
+                return .pass(.alteredBytes)
+            }
             return .ask(entries.isEmpty ? .uriMiss : .varyMiss, kept: nil)
+        }
+        // Hits on one variant after the other need no mark each: only the order counts.
+        if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
+            entry.markUsed()
         }
         switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {
         case .fresh: return .serve(entry)
@@ -26,17 +37,52 @@ enum Selection {
         case .unusable: return .ask(.uriMiss, kept: nil)
         }
     }
+
+    /// Returns the entry that answers a request, if one may.
+    ///
+    /// "When more than one suitable response is stored, a cache MUST use the most recent one (as determined by the Date
+    /// header field)." (RFC 9111 §4) And: "When a cache has multiple stored responses for a target URI and one or more
+    /// omits the Vary header field, the cache SHOULD choose the most recent (see Section 4.2.3) stored response with a
+    /// valid Vary field value." (RFC 9111 §4.1)
+    private static func match(among entries: [CacheEntry], for inquiry: Inquiry) -> CacheEntry? {
+        if entries.count == 1 { return inquiry.mayUse(entries[0]) ? entries[0] : nil }
+        let selectable = inquiry.request.selectableFields
+        var fallback: CacheEntry?
+        // What the request has in the fields of a rule is worked out once for all the entries of that rule.
+        var known: [(variant: VariantRule, fields: SelectingFields?)] = []
+        for entry in entries where (fallback == nil || entry.vary != .nothing) && inquiry.policy.mayShare(entry) {
+            let variant = entry.variant
+            let place =
+                known.firstIndex {
+                    $0.variant.vary == variant.vary
+                        && $0.variant.ignoresUnknownCodings == variant.ignoresUnknownCodings
+                } ?? known.count
+            if place == known.count { known.append((variant, variant.fields(of: selectable))) }
+            guard variant.matches(selectable, having: known[place].fields, stored: entry.selectingFields) else {
+                continue
+            }
+            if entry.vary != .nothing { return entry }
+            fallback = entry
+        }
+        return fallback
+    }
 }
 
 extension Inquiry {
     /// Whether a stored response matches the request, and is one that its policy would have stored.
+    func mayUse(_ entry: CacheEntry) -> Bool {
+        entry.matches(request) && policy.mayShare(entry)
+    }
+}
+
+extension CachePolicy {
+    /// Whether the policy would have stored a response that is stored under one of its keys.
     ///
     /// A cache around a whole application has the keys of its routes: what a route stores behind its authentication is
     /// not for those who have not passed it.
-    func mayUse(_ entry: CacheEntry) -> Bool {
-        guard entry.matches(request) else { return false }
-        guard policy.rules.requiresExplicitPermission else { return true }
-        let directives = ResponseDirectives(entry.head.headerFields, targets: policy.rules.targetedFields)
+    fileprivate func mayShare(_ entry: CacheEntry) -> Bool {
+        guard rules.requiresExplicitPermission else { return true }
+        let directives = ResponseDirectives(entry.head.headerFields, targets: rules.targetedFields)
         return directives.isPublic || directives.sMaxAge != nil
     }
 }

@@ -138,10 +138,15 @@ extension GatewayConfiguration {
         switch settings.store {
         case .memory:
             let body = max(routes.bodyLimit, .mebibytes(1))
-            return MemoryStore(limit: settings.memoryLimit, entryLimit: CacheEntry.limit(forBodiesOf: body))
+            return MemoryStore(
+                limit: settings.memoryLimit,
+                entryLimit: CacheEntry.limit(forBodiesOf: body),
+                variantLimit: settings.variantLimit
+            )
         case .redis(let url):
             var options = RedisStore.Options()
             options.namespace = settings.namespace
+            options.variantLimit = settings.variantLimit
             // Bodies up to 1 MiB, by default: larger ones would not come within the time that a question may take.
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)

@@ -9,6 +9,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.namespace, "text")) var namespace: String?
     @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
     @Option(help: .setting(.bodyLimit, "bytes")) var bodyLimit: String?
+    @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
@@ -30,7 +31,8 @@ struct SettingOptions: ParsableArguments {
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
             .origin: origin, .listen: listen, .store: store, .namespace: namespace, .memoryLimit: memoryLimit,
-            .bodyLimit: bodyLimit, .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
+            .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
+            .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,

@@ -73,7 +73,7 @@ extension NoteTaker {
     }
 
     private func lifetimeTexts(_ lifetimes: Lifetimes) -> [String] {
-        [sourceText(lifetimes)] + overruled(by: lifetimes.source) + [staleText(lifetimes)]
+        [sourceText(lifetimes)] + overruled(by: lifetimes.source) + errorTexts(lifetimes) + [staleText(lifetimes)]
             + (lifetimes.isImmutable
                 ? ["While it is fresh, a reload (max-age=0) does not ask the origin (RFC 8246 §2)."] : [])
     }
@@ -104,6 +104,15 @@ extension NoteTaker {
         }
     }
 
+    /// The effect of the limit for errors.
+    private func errorTexts(_ lifetimes: Lifetimes) -> [String] {
+        let limit = rules.errorLifetimeLimit
+        guard exchange.response.status.kind == .serverError,
+            lifetimes.freshUntil.duration(since: lifetimes.born) >= limit
+        else { return [] }
+        return ["A response with a status of 5xx is fresh for \(limit.inWords) at most, by the rules (error-ttl)."]
+    }
+
     private var hasDate: Bool {
         fields[values: .date].count == 1 && HTTPDate.parse(fields[.date] ?? "", now: exchange.respondedAt) != nil
     }
@@ -122,6 +131,9 @@ extension NoteTaker {
     private func staleText(_ lifetimes: Lifetimes) -> String {
         let forbidden = lifetimes.mustRevalidate ? "\(forbidding) to serve it stale (RFC 9111 §4.2.4)" : nil
         guard lifetimes.keepUntil > lifetimes.freshUntil else {
+            if exchange.response.status.kind == .serverError {
+                return "It is kept no longer than it is fresh: errors are not served stale."
+            }
             let reason = Revalidation.hasValidator(fields) ? nil : forbidden.map { "\($0), and there is no validator" }
             return "It is kept no longer than it is fresh: \(reason ?? "the rules keep nothing beyond")."
         }
@@ -236,17 +248,38 @@ extension NoteTaker {
     }
 
     private var varyTexts: [String] {
-        let rule = VaryRule(fields)
-        switch rule {
-        case .nothing, .everything: return []
-        case .fields(let names):
-            let text = rule.selectingFields(of: exchange.request.selectableFields)?.text ?? ""
+        let variant = VariantRule(fields)
+        var texts: [String] = []
+        if case .fields(let names) = variant.vary {
+            let text = variant.fields(of: exchange.request.selectableFields)?.fieldLines ?? ""
             let selecting = text.split(separator: "\n").map(quoted)
-            return [
+            texts = [
                 "Answers only requests that have the same in \(names.map(\.rawName).listed) (RFC 9111 §4.1).",
                 "This request had \(selecting.listed), where a name alone stands for a field that was not there.",
             ]
         }
+        return texts + codingTexts(variant)
+    }
+
+    /// The effect of the content coding on which requests the response answers.
+    private func codingTexts(_ variant: VariantRule) -> [String] {
+        guard variant.vary != .everything, lifetimes != nil else { return [] }
+        if !variant.ignoresUnknownCodings {
+            let names = FieldList.members(of: .vary, in: fields).map { HTTPField.Name(String($0)) }
+            let isDeclared = names.contains(.acceptEncoding)
+            return isDeclared
+                ? []
+                : ["It has a Content-Encoding, so it varies by Accept-Encoding though Vary does not say so."]
+        }
+        guard variant.dependsOnPreferredCodings, exchange.request.headerFields.contains(.acceptEncoding) else {
+            return []
+        }
+        let selecting = variant.selectingFields(of: exchange.request.selectableFields)
+        guard selecting?.preferredCodings.isEmpty == true else { return [] }
+        return [
+            "It has no Content-Encoding and does not vary by Accept-Encoding: as the request accepts no coding, requests "
+                + "that accept one are not answered from it until one of them gets the same."
+        ]
     }
 
     private var cookieTexts: [String] {

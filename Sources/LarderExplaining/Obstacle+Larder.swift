@@ -106,6 +106,11 @@ extension Obstacle {
                 "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\", and without "
                     + "dot segments among encoded slashes, backslashes or \";\"."
             )
+        case .alteredBytes:
+            (
+                "A value that tells responses apart holds U+FFFD: bytes that are not UTF-8 do not pass unchanged.",
+                "The client has to send the field in ASCII or UTF-8."
+            )
         case .nested:
             ("The request was made by a fetch for the same key, which must not wait for itself.", "Nothing.")
         case .uncacheable:

@@ -13,7 +13,8 @@ extension Obstacle {
 
     private static func words(for refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
         switch refusal {
-        case .method, .requestNoStore, .authorization: requestWords(refusal, exchange, rules)
+        case .method, .requestNoStore, .authorization, .unacceptedCoding, .requestAlteredBytes:
+            requestWords(refusal, exchange, rules)
         case .status, .partial, .notUnderstood: statusWords(refusal, exchange.response.status, rules)
         case .noStore, .private, .notPublic, .noCache: directiveWords(refusal, exchange, rules)
         case .setCookie:
@@ -26,6 +27,12 @@ extension Obstacle {
                 "Vary is \"*\", is no list of field names, or names too many: no other request would match "
                     + "(RFC 9111 §4.1).",
                 "Name in Vary the request fields that the response depends on, such as Accept-Encoding."
+            )
+        case .alteredBytes:
+            (
+                "A value in the head of the response holds U+FFFD: bytes that are not UTF-8 do not pass unchanged, and "
+                    + "what they were is not known.",
+                "Send the fields of the response in ASCII or UTF-8."
             )
         case .noFreshness: freshnessWords(exchange, rules)
         case .eventStream:
@@ -49,6 +56,18 @@ extension Obstacle {
                     + "(\(rules.credentials(in: exchange.request.headerFields).map(\.rawName).listed)), and the response "
                     + "does not say that it may be shared (RFC 9111 §3.5).",
                 "Send public, s-maxage or must-revalidate in Cache-Control, if everybody may have the response."
+            )
+        case .unacceptedCoding:
+            (
+                "The response has the content coding \(quoted(exchange.response.headerFields[.contentEncoding] ?? "")), "
+                    + "which the request does not accept (RFC 9110 §12.5.3).",
+                "Send the response without a coding to requests whose Accept-Encoding does not name it."
+            )
+        case .requestAlteredBytes:
+            (
+                "Vary names a field of the request that holds U+FFFD: bytes that are not UTF-8 do not pass unchanged, "
+                    + "and tell no requests apart.",
+                "The client has to send the field in ASCII or UTF-8."
             )
         default:
             (
@@ -118,6 +137,12 @@ extension Obstacle {
         let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
         let hasValidator = Revalidation.hasValidator(exchange.response.headerFields)
         let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born)
+        if exchange.response.status.kind == .serverError, rules.errorLifetimeLimit <= .zero {
+            return (
+                "The rules store no response with a status of 5xx (error-ttl is 0 s).",
+                "Raise error-ttl, if errors are to be shared for a while."
+            )
+        }
         let send = "Send max-age or s-maxage in \(field)"
         if lifetime > .zero {
             let age = exchange.respondedAt.duration(since: lifetimes.born)

@@ -84,7 +84,9 @@ struct ObstacleSearch {
         case .status:
             guard rules.storableStatuses == .ok else { return false }
             rules.storableStatuses = .everyFinal
-        case .partial, .noFreshness: return false
+        case .partial, .noFreshness, .alteredBytes: return false
+        case .unacceptedCoding: response.headerFields[.contentEncoding] = nil
+        case .requestAlteredBytes: response.headerFields[.vary] = nil
         case .notUnderstood: directives.mustUnderstand = false
         case .noStore: directives.noStore = false
         case .private: directives.privacy = .absent

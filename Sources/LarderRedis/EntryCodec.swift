@@ -30,7 +30,7 @@ import NIOCore
 ///
 /// A text is its length (4) and its bytes, a list its count (4) and its elements. Integers are big-endian and of fixed
 /// width: 60 bytes an entry more than varints take, but a number has one spelling, and so has an entry. What follows
-/// from these parts (the `Vary` rule, the covers' fingerprints, the cost) is made anew.
+/// from these parts (the rule of the variant, the covers' fingerprints, the cost) is made anew.
 ///
 /// The checksum is the head of a SHA-256, which is at hand and, where the processor has instructions for it, faster
 /// than a CRC-32C of our own: 1 MiB takes 0.5 ms on an EPYC, and 0.8 ms by eight tables; an entry of 1 KB takes
@@ -81,7 +81,11 @@ enum EntryCodec {
     }
 
     /// The entry of a value. Its body is a slice of the value, unless that would hold twice the memory of a copy.
-    static func decode(_ value: ByteBuffer, expecting key: CacheKey) throws(Defect) -> CacheEntry {
+    static func decode(
+        _ value: ByteBuffer,
+        expecting key: CacheKey,
+        lastUse: UseMark = UseMark()
+    ) throws(Defect) -> CacheEntry {
         var reader = EntryReader(try unsealed(value))
         guard try reader.bytes().elementsEqual(key.description.utf8) else { throw .otherKey }
         let head = try reader.head()
@@ -102,7 +106,8 @@ enum EntryCodec {
             selectingFields: selectingFields,
             birth: birth,
             address: address,
-            tags: tags
+            tags: tags,
+            lastUse: lastUse
         )
     }
 }

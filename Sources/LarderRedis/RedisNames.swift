@@ -47,20 +47,27 @@ extension Cover {
     }
 }
 
-/// The name of a variant among those of its key: `v:`, what it varies by, and for which values it was selected.
+/// The name of a variant among those of its key: `v:`, what it varies by, for which values it was selected, and `?`
+/// with the codings that its request preferred (``VariantRule``).
 struct VariantName: Hashable, Sendable {
-    /// The beginning that all variants share that vary by the same fields; empty where there is but one variant.
+    /// The beginning that all variants share that vary by the same fields; empty if the variant varies by none.
     let rule: String
+    /// The beginning that all variants share that were selected for the same values.
+    let family: String
+    /// The codings of the name as a number; -1 for a variant that does not depend on them.
+    let codings: Int64
     /// The field of the hash.
     let field: String
 
     init(of entry: CacheEntry) {
-        guard case .fields(let names) = entry.vary else {
-            (rule, field) = ("", "v:")
-            return
+        if case .fields(let names) = entry.vary {
+            rule = "v:" + Self.digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
+            family = rule + Self.digest(entry.selectingFields.fieldLines)
+        } else {
+            (rule, family) = ("", "v:")
         }
-        rule = "v:" + Self.digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
-        field = rule + Self.digest(entry.selectingFields.text)
+        codings = entry.variant.dependsOnPreferredCodings ? Int64(entry.selectingFields.preferredCodings.rawValue) : -1
+        field = codings > 0 ? family + "?" + String(codings, radix: 16) : family
     }
 
     /// Half of a SHA-256: clients choose what is hashed, and must not find another request whose variant has this name.

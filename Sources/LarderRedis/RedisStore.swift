@@ -28,8 +28,14 @@ public final class RedisStore: CacheStore {
         public var invalidationTimeout = Duration.seconds(2)
         /// The largest entry kept, with everything that goes with its body; by default a body of 1 MiB has room.
         public var entryLimit = CacheEntry.limit(forBodiesOf: .mebibytes(1))
-        /// The number of Vary variants kept under one key. A hit fetches all of them.
-        public var variantLimit = 8
+        /// The number of variants stored under one key: 64 by default, 8,192 at most.
+        ///
+        /// A hit fetches all of them in one round trip, so that together they take no more than ``variantRoom`` of the
+        /// largest entries. Beyond either limit the least recently used are evicted, as far as the process that stores
+        /// knows: it remembers its own uses, and takes what it did not use by the order of storing.
+        public var variantLimit = MemoryStore.defaultVariantLimit
+        /// The number of entries of the largest size that the variants of one key take at most.
+        public static let variantRoom = 8
         /// The number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten, and what was
         /// stored before them is dead.
         public var stampLimit = 10_000
@@ -51,6 +57,7 @@ public final class RedisStore: CacheStore {
     private let failsafe: Failsafe
     private let tender: LedgerTender
     private let guesses = NIOLockedValueBox(TagMemo())
+    private let variantUses = NIOLockedValueBox(VariantUses())
     private let metrics: RedisMetrics
     private let clock: WallClock
 
@@ -179,10 +186,13 @@ extension RedisStore {
         let name = VariantName(of: entry)
         let members = covers.map(\.member)
         var arguments: [RedisCommand.Argument] = [
-            .bytes(left > 0 ? EntryCodec.encode(entry) : ByteBuffer()), .text(name.field), .text(name.rule),
-            .integer(left), .integer(Int64(max(1, options.variantLimit))),
+            .bytes(left > 0 ? EntryCodec.encode(entry) : ByteBuffer()), .text(name.family), .integer(name.codings),
+            .integer(left), .integer(Int64(options.variantCount)),
         ]
+        let used = variantUses.withLockedValue { $0.used(under: entry.address.key) }
         arguments += Self.arguments(entry.birth)
+        arguments += [.integer(Int64(options.variantBytes)), .integer(Int64(used.count))]
+        arguments += used.map { .text($0) }
         arguments += members.map { .text($0) }
         let command = RedisCommand.run(
             Scripts.save,
@@ -193,6 +203,7 @@ extension RedisStore {
             return tender.localVerdict(entry.birth, covers: covers)
         }
         if verdict.isAlive {
+            variantUses.withLockedValue { $0.note(name.field, under: entry.address.key) }
             guesses.withLockedValue { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
         }
         return verdict
@@ -200,7 +211,9 @@ extension RedisStore {
 
     public func discard(_ entry: CacheEntry) async {
         guard let key = names.entry(entry.address.key), tender.isTrusted else { return }
-        let arguments = [.text(VariantName(of: entry).field)] + Self.arguments(entry.birth)
+        let name = VariantName(of: entry)
+        let arguments =
+            [.text(name.field)] + Self.arguments(entry.birth) + [.text(name.family), .text(name.rule)]
         _ = await failsafe.ask([.run(Scripts.discard, keys: [key, names.index], arguments: arguments)])
     }
 
@@ -227,9 +240,10 @@ extension RedisStore {
             }
         }
         let ordered = values.sorted { places[$0.name] ?? 0 > places[$1.name] ?? 0 }
-        return ordered.compactMap { _, value in
+        let marks = variantUses.withLockedValue { $0.marks(of: ordered.map { "v:" + $0.name }, under: key) }
+        return zip(ordered, marks).compactMap { variant, mark in
             do throws(EntryCodec.Defect) {
-                return try EntryCodec.decode(value, expecting: key)
+                return try EntryCodec.decode(variant.value, expecting: key, lastUse: mark)
             } catch {
                 metrics.unreadable(error.reason)
                 return nil
@@ -342,12 +356,26 @@ extension RESPLimits {
     fileprivate mutating func makeRoom(for options: RedisStore.Options) {
         // What an entry costs in memory is more than its value takes on the wire.
         let entry = options.entryLimit.bytes
-        let variants = entry.multipliedReportingOverflow(by: max(1, options.variantLimit) + 1)
-        let reply = variants.overflow ? Int.max / 4 : variants.partialValue
+        let room = options.variantBytes.addingReportingOverflow(entry)
+        // Beside its value a variant has two names and its place in the order.
+        let names = 512 * options.variantCount
+        let reply = room.overflow ? Int.max / 4 : min(room.partialValue, Int.max / 8) + names
         bulkLength = max(bulkLength, entry)
         replyBytes = max(replyBytes, reply)
         pipelineBytes = max(pipelineBytes, reply)
         bytesInFlight = max(bytesInFlight, reply)
+    }
+}
+
+extension RedisStore.Options {
+    /// The number of variants stored under one key: a reply has to hold them.
+    fileprivate var variantCount: Int { min(max(1, variantLimit), 8_192) }
+
+    /// The bytes that the variants of one key take at most.
+    fileprivate var variantBytes: Int {
+        let count = min(variantCount, Self.variantRoom)
+        let (bytes, overflow) = entryLimit.bytes.multipliedReportingOverflow(by: count)
+        return overflow ? Int.max / 4 : bytes
     }
 }
 

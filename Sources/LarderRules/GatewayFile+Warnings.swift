@@ -46,8 +46,8 @@ extension GatewayFile {
     }
 
     private static let cachingKeys: [RouteRule.Key] = [
-        .ttl, .forceTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary, .cookies,
-        .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
+        .ttl, .forceTTL, .errorTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary,
+        .cookies, .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
     /// Servers that no request goes to.

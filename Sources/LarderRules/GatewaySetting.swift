@@ -6,6 +6,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case namespace
     case memoryLimit = "memory-limit"
     case bodyLimit = "body-limit"
+    case variantLimit = "variant-limit"
     case certificate
     case privateKey = "private-key"
     case adminToken = "admin-token"
@@ -42,6 +43,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .namespace: "What every key in Redis begins with (larder:)"
         case .memoryLimit: "What the cache may take of memory (256MiB)"
         case .bodyLimit: "The largest body that is kept (8MiB)"
+        case .variantLimit: "The most variants (by Vary) that are stored under one key (64)"
         case .certificate: "The PEM file with the certificate to serve TLS and HTTP/2 with"
         case .privateKey: "The PEM file with its private key"
         case .adminToken: "The bearer token of the admin routes; without it they answer on this machine only"

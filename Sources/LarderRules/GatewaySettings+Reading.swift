@@ -33,6 +33,7 @@ extension GatewaySettings {
         }
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
         reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))
+        reader.read(.variantLimit, into: &variantLimit, upTo: 1_024)
     }
 
     private mutating func readFront(_ reader: inout SettingReader) {

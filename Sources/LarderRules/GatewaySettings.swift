@@ -65,6 +65,8 @@ public struct GatewaySettings: Sendable {
     public var memoryLimit = ByteCount.mebibytes(256)
     /// The largest body that is kept.
     public var bodyLimit = ByteCount.mebibytes(8)
+    /// The number of variants stored under one key; beyond it the least recently used one is evicted.
+    public var variantLimit = MemoryStore.defaultVariantLimit
     /// What TLS, and HTTP/2 with it, is served with; nil: HTTP in the clear.
     public var certificate: Certificate?
     /// The bearer token of the admin routes; without it they answer on this machine only.

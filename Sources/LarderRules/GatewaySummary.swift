@@ -1,3 +1,4 @@
+import HTTPCaching
 import HTTPTypes
 import Larder
 
@@ -10,7 +11,9 @@ struct GatewaySummary: CustomStringConvertible {
         let scheme = settings.certificate == nil ? "http" : "https"
         let lead = """
             \(scheme)://\(settings.listen) passes requests on to \(settings.origin), or where a route says so.
-            Responses are kept in \(settings.store == .memory ? "memory, up to \(settings.memoryLimit)" : "Redis"). \
+            Responses are kept in \(settings.store == .memory ? "memory, up to \(settings.memoryLimit)" : "Redis"), \
+            up to \(settings.variantLimit) variants under one key. With a status of 5xx they are fresh for \
+            \(DurationText.describe(CachingRules().errorLifetimeLimit)) at most, or as a route says. \
             The first route that matches counts.
             """
         var rows = reading.file.rules.map { rule in
@@ -53,7 +56,9 @@ struct GatewaySummary: CustomStringConvertible {
 extension RouteRule {
     /// What the route does, a phrase a line.
     fileprivate func words(_ settings: GatewaySettings) -> [String] {
-        isCached ? [freshness] + staleness + choice + limits(settings) + invalidation : ["never kept"] + invalidation
+        isCached
+            ? [freshness] + errors + staleness + choice + limits(settings) + invalidation
+            : ["never kept"] + invalidation
     }
 
     private var freshness: String {
@@ -62,6 +67,10 @@ extension RouteRule {
         }
         if let ttl { return "fresh as long as it says, or for \(Self.text(ttl)) where it says nothing" }
         return "fresh as long as it says, or a guess from Last-Modified"
+    }
+
+    private var errors: [String] {
+        errorTTL.map { ["fresh for \(Self.text($0)) at most with a status of 5xx"] } ?? []
     }
 
     private var staleness: [String] {

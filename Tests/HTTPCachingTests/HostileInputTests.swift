@@ -61,8 +61,13 @@ import Testing
             _ = Preconditions.evaluate(request, stored: response, receivedAt: start)
             _ = ByteRange.evaluate(request, stored: response, length: 10)
             _ = Invalidation.targets(request: request, response: response)
-            let vary = VaryRule(response.headerFields)
-            #expect((vary == .everything) == (vary.selectingFields(of: request.headerFields) == nil), "seed \(seed)")
+            let variant = VariantRule(response.headerFields)
+            if let selecting = variant.selectingFields(of: request.headerFields) {
+                #expect(variant.matches(request.headerFields, stored: selecting), "seed \(seed)")
+                #expect(SelectingFields(text: selecting.text) == selecting, "seed \(seed)")
+            } else {
+                #expect(!variant.matches(request.headerFields, stored: .nobody), "seed \(seed)")
+            }
             var stripped = response.headerFields
             HopByHop.strip(&stripped)
             let once = stripped

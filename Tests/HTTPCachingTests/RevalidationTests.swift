@@ -289,14 +289,20 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
     static let heads: [HeadCase] =
         [
             HeadCase("9111 §4.3.5: all the same", "ETag: \"a\"\nLast-Modified: {0}\nContent-Length: 10", .updates),
-            HeadCase("9111 §4.3.5: nothing is said against it", "", .updates),
+            HeadCase("9111 §4.3.5: no validator", "", .nothing),
+            HeadCase("9111 §4.3.5: no validator", "", on: "", .nothing),
+            HeadCase("9110 §8.8.3: no tag, though the same", "ETag: a", on: "ETag: a", .nothing),
+            HeadCase("9110 §8.8.2: no date, though the same", "Last-Modified: x", on: "Last-Modified: x", .nothing),
+            HeadCase("9111 §4.3.5: two weak ones", "ETag: W/\"a\"", on: "ETag: W/\"a\"", .updates),
+            HeadCase("9111 §4.3.5: a date where there was none", "Last-Modified: {0}", on: "ETag: \"a\"", .invalidates),
+            HeadCase("altered bytes", "ETag: \"\u{FFFD}\"", on: "ETag: \"\u{FFFD}\"", .invalidates),
             HeadCase("9111 §4.3.5: of received validators only", "ETag: \"a\"", .updates),
             HeadCase("9111 §4.3.5", "Last-Modified: {0}", .updates),
             HeadCase("9111 §4.3.5: another tag", "ETag: \"b\"", .invalidates),
             HeadCase("9111 §4.3.5: a weak one", "ETag: W/\"a\"", .invalidates),
             HeadCase("9111 §4.3.5: a tag where there was none", "ETag: \"a\"", on: "Last-Modified: {0}", .invalidates),
             HeadCase("9111 §4.3.5: another date", "ETag: \"a\"\nLast-Modified: {1}", .invalidates),
-            HeadCase("9111 §4.3.5: the same length", "Content-Length: 10", on: "", .updates),
+            HeadCase("9111 §4.3.5: the same length alone", "Content-Length: 10", on: "", .nothing),
             HeadCase("9111 §4.3.5: another length", "ETag: \"a\"\nContent-Length: 11", .invalidates),
             HeadCase("9111 §4.3.5", "Content-Length: 0", .invalidates),
             HeadCase("9110 §8.6: no length", "Content-Length: ten", .invalidates),
@@ -312,6 +318,16 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         let head = HTTPResponse(test.status, lines: test.head)
         let verdict = Revalidation.verdict(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
         #expect(verdict == test.expected)
+    }
+
+    @Test func `a 304 with a tag that cannot be read confirms only what has the same text`() {
+        func index(_ update: String, _ stored: String) -> Int? {
+            Revalidation.index(of: HTTPFields(lines: update), among: [HTTPFields(lines: stored)])
+        }
+        #expect(index("ETag: a", "ETag: a\nLast-Modified: {0}") == 0)
+        #expect(index("ETag: b", "ETag: a\nLast-Modified: {0}") == nil)
+        #expect(index("ETag: \"\u{FFFD}\"", "ETag: \"a\"") == nil)
+        #expect(index("ETag: \"\u{FFFD}\"", "ETag: \"\u{FFFD}\"\nLast-Modified: {0}") == nil)
     }
 
     @Test func `what is asked, answered with the same validators, finds what was asked about`() {

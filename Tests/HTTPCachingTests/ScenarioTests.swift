@@ -19,7 +19,7 @@ extension Scenario {
         switch decision {
         case .refuse(let refusal): return .refused(refusal)
         case .store(let lifetimes):
-            let vary = VaryRule(response.headerFields)
+            let vary = VariantRule(response.headerFields)
             guard let selecting = vary.selectingFields(of: first.headerFields) else { return .varies }
             guard vary.matches(second.headerFields, stored: selecting) else { return .varies }
             return self.reuse(response, lifetimes, for: second)

@@ -35,6 +35,20 @@ import Testing
         (.notPublic, file("Cache-Control: max-age=9"), file("Cache-Control: public, max-age=9")),
         (.noCache, file("Cache-Control: no-cache"), file("Cache-Control: no-cache\nETag: \"a\"")),
         (.noFreshness, file("X: 1"), file("X: 1\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT")),
+        (
+            .unacceptedCoding,
+            file(request: "GET / HTTP/1.1\nAccept-Encoding: br", "Cache-Control: max-age=9\nContent-Encoding: gzip"),
+            file(request: "GET / HTTP/1.1\nAccept-Encoding: br")
+        ),
+        (
+            .alteredBytes, file("Cache-Control: max-age=9\nX: caf\u{FFFD}"),
+            file("Cache-Control: max-age=9\nX: caf\u{E9}")
+        ),
+        (
+            .requestAlteredBytes,
+            file(request: "GET / HTTP/1.1\nFoo: \u{FFFD}", "Cache-Control: max-age=9\nVary: Foo"),
+            file(request: "GET / HTTP/1.1\nFoo: \u{E9}", "Cache-Control: max-age=9\nVary: Foo")
+        ),
         (.eventStream, file("Content-Type: text/event-stream\nCache-Control: max-age=9"), file()),
     ]
 
@@ -65,6 +79,26 @@ import Testing
             #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
         }
         #expect(sentences.count == Refusal.allCases.count)
+    }
+
+    @Test(
+        arguments: [
+            (
+                file("Cache-Control: max-age=90\nContent-Encoding: gzip"),
+                "It has a Content-Encoding, so it varies by Accept-Encoding though Vary does not say so."
+            ),
+            (
+                file(request: "GET / HTTP/1.1\nAccept-Encoding: identity", "Cache-Control: max-age=90"),
+                "requests that accept one are not answered from it until one of them gets the same."
+            ),
+            (file(status: 503, "Cache-Control: max-age=90"), "Fresh for 10 s, by max-age"),
+            (file(status: 503, "Cache-Control: max-age=90"), "fresh for 10 s at most, by the rules (error-ttl)."),
+            (file(status: 503, "Cache-Control: max-age=90"), "errors are not served stale."),
+        ]
+    ) func `What the cache adds to the word of the response is explained`(_ file: String, _ sentence: String) throws {
+        let explanation = Explanation(try MessageFile(file.utf8).exchange(now: start), policy: .gateway)
+        let text = explanation.lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        #expect(text.contains(sentence), "\(text)")
     }
 
     @Test func `every reason of the cache itself has a sentence of its own`() throws {

@@ -45,6 +45,31 @@ import Testing
         }
     }
 
+    @Test func `A handler that encodes without Vary reaches every client as it can decode`() async throws {
+        let router = Router()
+        router.group("page").cached(by: kitchen.cache, for: .seconds(60)).get { request, _ in
+            let isEncoded = request.headers[.acceptEncoding]?.contains("gzip") == true
+            return Response(
+                status: .ok,
+                headers: isEncoded ? [.contentEncoding: "gzip"] : [:],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: isEncoded ? "encoded" : "plain"))
+            )
+        }
+        try await serve(router) { port in
+            let clients = [
+                ([], "plain", false), (["Accept-Encoding: gzip, deflate"], "encoded", false),
+                (["Accept-Encoding: deflate,gzip;q=1.0"], "encoded", true),
+                (["Accept-Encoding: identity"], "plain", true),
+                ([], "plain", true), (["Accept-Encoding: br"], "plain", false),
+                (["Accept-Encoding: br"], "plain", true),
+            ]
+            for (fields, text, isHit) in clients {
+                let answer = try await Wire.send("GET", "/page", fields, to: port)
+                #expect(answer.text == text && answer.isHit == isHit, "\(fields): \(answer.cacheStatus)")
+            }
+        }
+    }
+
     private var router: Router<BasicRequestContext> { router(behind: nil) }
 
     private func router(behind gate: Gate?) -> Router<BasicRequestContext> {

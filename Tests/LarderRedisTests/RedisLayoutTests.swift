@@ -71,6 +71,21 @@ import Testing
         }
     }
 
+    @Test func `A variant that is stored takes the place of those that were invalidated with its key`() async throws {
+        try await withOneStore { store, stranger in
+            for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
+            #expect(try await stranger.send("HLEN", "larder:GET:/a") == .integer(6))
+            try await store.invalidate([.path(CacheAddress("/a").path)])
+            await store.keep("it", at: "/a", language: "it")
+            #expect(try await stranger.send("HLEN", "larder:GET:/a") == .integer(2))
+            // A tag may be one that the others do not have.
+            #expect(await store.keep("plain", at: "/a", tags: ["one"]))
+            try await store.invalidate([.tag("one")])
+            #expect(await store.keep("again", at: "/a", tags: ["one"]))
+            #expect(await store.texts(at: "/a") == ["again", "it"])
+        }
+    }
+
     @Test func `what is over when it arrives is not there, nor what it replaces`() async throws {
         try await withOneStore { store, stranger in
             for lifetime in [Duration.seconds(-3_600), .zero, .microseconds(1)] {

@@ -8,7 +8,8 @@ import Testing
         #expect(check.mistakes.isEmpty && check.warnings.isEmpty)
         let expected = """
             https://[::]:8443 passes requests on to https://api.internal:8443, or where a route says so.
-            Responses are kept in Redis. The first route that matches counts.
+            Responses are kept in Redis, up to 128 variants under one key. With a status of 5xx they are fresh for \
+            10s at most, or as a route says. The first route that matches counts.
 
             requests for           go to   and what comes back is
             /account/**            api     never kept
@@ -27,6 +28,7 @@ import Testing
                                            tagged by the fields Cache-Tag
                                            waited for 2s where another request fetches it
             *.img.example.org/**   images  fresh for 2h whatever it says, but no-store, private or no-cache
+                                           fresh for 1m at most with a status of 5xx
                                            the same whatever the parameters utm_*, fbclid
                                            fetched without cookies, and the same for everybody
                                            kept up to 64MiB

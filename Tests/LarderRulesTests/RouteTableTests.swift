@@ -123,6 +123,8 @@ import Testing
         let images = table.route(host: "a.img.example.org", path: "/1.png")
         #expect(images.origin.port == 9000 && images.originName == "images")
         #expect(images.policy.rules.forcedLifetime == .seconds(7_200) && images.policy.withheldFields == [.cookie])
+        #expect(images.policy.rules.errorLifetimeLimit == .seconds(60))
+        #expect(comments.rules.errorLifetimeLimit == .seconds(10))
         #expect(images.policy.keys.ignoredParameters.map(\.description) == ["utm_*", "fbclid"])
         #expect(images.policy.tagLimit == 2_000)
         #expect(images.policy.bodyLimit == .mebibytes(64) && !images.policy.rules.allowsSetCookie)

@@ -35,6 +35,7 @@ import Testing
         #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
         #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
+        #expect(settings.variantLimit == 64)
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
         #expect(settings.clientConnections == 8_192)
@@ -54,6 +55,7 @@ import Testing
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
+        #expect(settings.variantLimit == 128)
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(120))
         #expect(settings.clientConnections == 100)
@@ -87,6 +89,8 @@ import Testing
         ("store", "http://:hunter2@a", "the value is wrong"),
         ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
         ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
+        ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
+        ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
         ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
         ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
         ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),

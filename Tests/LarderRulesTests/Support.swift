@@ -43,6 +43,7 @@ enum Sample {
         namespace: "shop:"
         memory-limit: 512MiB
         body-limit: 16MiB
+        variant-limit: 128
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
         admin-token: 0123456789abcdef
@@ -90,6 +91,7 @@ enum Sample {
             path: /**
             origin: images
             force-ttl: 2h
+            error-ttl: 1m
             cookies: drop
             query:
               ignore: [utm_*, fbclid]

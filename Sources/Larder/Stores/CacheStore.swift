@@ -21,9 +21,10 @@ public protocol CacheStore: Service {
     /// was.
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict
 
-    /// Lets go of an entry that the origin has replaced by what is not stored: the variant with the same birth and
-    /// selecting fields. What has taken its place after an invalidation stays; before one the two cannot be told apart,
-    /// and losing the newer costs a miss.
+    /// Removes an entry that the origin has replaced by what is not stored, or by what is stored as another variant:
+    /// the variant with the same birth and selecting fields, and older variants of the key that may answer the same
+    /// requests, so that they do not come back in its place. What has taken its place after an invalidation stays;
+    /// before one the two cannot be told apart, and losing the newer costs a miss.
     func discard(_ entry: CacheEntry) async
 
     /// Whether something born at `birth` that these covers belong to is alive.

@@ -82,14 +82,15 @@ struct MemoryShard {
     /// Keeps an entry in place of the variant it replaces; makes room as far as it must.
     mutating func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64, dropping dropped: inout [CacheEntry]) {
         let key = entry.address.key
+        entry.markUsed()
         guard let place = index[key], var slot = slots[place] else {
             makeRoom(for: entry.cost, at: now, dropping: &dropped)
             insert(Slot(key: key, entries: [entry], checkedAt: number))
             return
         }
-        var kept = slot.entries.filter { $0.vary == entry.vary && $0.selectingFields != entry.selectingFields }
+        var kept = slot.entries.filter { !entry.replaces($0) }
         kept.insert(entry, at: 0)
-        kept.removeLast(max(0, kept.count - variantLimit))
+        while kept.count > variantLimit, let place = Self.leastRecentlyUsed(kept) { kept.remove(at: place) }
         relink(slot.entries, to: kept, at: place)
         dropped += slot.entries
         bytes += Self.cost(of: kept) - Self.cost(of: slot.entries)
@@ -123,11 +124,21 @@ struct MemoryShard {
         if let place = index[key] { remove(place, dropping: &dropped) }
     }
 
-    /// Removes one variant, where it is still the one of that birth.
+    /// Removes one variant if it is still the one of that birth, and the older ones that answer the same requests, so
+    /// that they do not come back in its place.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.address.key], let slot = slots[place] else { return }
-        let others = slot.entries.filter { $0.birth != entry.birth || $0.selectingFields != entry.selectingFields }
-        keep(others, at: place, dropping: &dropped)
+        let found = slot.entries.firstIndex {
+            $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
+        }
+        guard let found else { return }
+        let others = slot.entries.enumerated().filter { $0 < found || $0 > found && $1.isApart(from: entry) }
+        keep(others.map(\.element), at: place, dropping: &dropped)
+    }
+
+    /// The place of the variant that was not used for longest, other than the first, which was stored just now.
+    private static func leastRecentlyUsed(_ entries: [CacheEntry]) -> Int? {
+        entries.indices.dropFirst().min { entries[$0].usedAt < entries[$1].usedAt }
     }
 
     /// Removes what is past its keeping, and returns how much that was; `limit` bounds the work.
@@ -327,7 +338,9 @@ extension MemoryShard {
                 expiry.priority(of: place) == Self.keptUntil(slot.entries),
                 "A slot kept too long or too short"
             )
-            precondition(Set(slot.entries.map(\.selectingFields)).count == slot.entries.count, "A variant twice")
+            for (place, entry) in slot.entries.enumerated() {
+                precondition(!slot.entries[(place + 1)...].contains(where: entry.replaces), "A variant twice")
+            }
             for entry in slot.entries {
                 precondition(oldestBirth <= entry.birth.number, "An entry that no sweep would look at")
                 let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)

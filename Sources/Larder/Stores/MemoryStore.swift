@@ -20,6 +20,9 @@ public final class MemoryStore: CacheStore {
         }
     }
 
+    /// The number of variants stored under one key, unless a store is made with another one.
+    public static let defaultVariantLimit = 64
+
     public let entryLimit: ByteCount
     private let shards: [LockedShard]
     private let ledger: NIOLockedValueBox<Ledger>
@@ -41,7 +44,8 @@ public final class MemoryStore: CacheStore {
     ///     room for 48 of the largest entries.
     ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten,
     ///     and everything stored before them is dead.
-    ///   - variantLimit: the number of Vary variants kept under one key.
+    ///   - variantLimit: the number of variants stored under one key, 64 by default; beyond it the least recently used
+    ///     one is evicted.
     ///   - sweepInterval: how often `run()` removes what is expired.
     ///   - clock: tells `run()` the time; a test's own where it moves it.
     public init(
@@ -49,7 +53,7 @@ public final class MemoryStore: CacheStore {
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
         shardCount: Int? = nil,
         stampLimit: Int = 10_000,
-        variantLimit: Int = 8,
+        variantLimit: Int = MemoryStore.defaultVariantLimit,
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
     ) {

@@ -39,6 +39,7 @@ struct RouteReader {
         case .cache: rule.isCached = findings.flag(node, name, "on", "off") ?? true
         case .ttl: rule.ttl = findings.duration(node, name)
         case .forceTTL: rule.forceTTL = findings.duration(node, name)
+        case .errorTTL: rule.errorTTL = findings.duration(node, name)
         case .staleWhileRevalidate: rule.staleWhileRevalidate = findings.duration(node, name)
         case .staleIfError: rule.staleIfError = findings.duration(node, name)
         case .staleAfter: rule.staleAfter = findings.duration(node, name)

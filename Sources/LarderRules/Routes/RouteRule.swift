@@ -22,6 +22,7 @@ struct RouteRule {
     enum Key: String, CaseIterable {
         case path, host, origin, cache, ttl
         case forceTTL = "force-ttl"
+        case errorTTL = "error-ttl"
         case staleWhileRevalidate = "stale-while-revalidate"
         case staleIfError = "stale-if-error"
         case staleAfter = "stale-after"
@@ -49,6 +50,7 @@ struct RouteRule {
     var isCached = true
     var ttl: Duration?
     var forceTTL: Duration?
+    var errorTTL: Duration?
     var staleWhileRevalidate: Duration?
     var staleIfError: Duration?
     /// How long a request waits for the origin while a stale response could be served if it failed.
@@ -89,6 +91,7 @@ extension RouteRule {
         var policy = CachePolicy.gateway(settings)
         if let ttl { policy.rules.defaultLifetime = ttl }
         policy.rules.forcedLifetime = forceTTL
+        if let errorTTL { policy.rules.errorLifetimeLimit = errorTTL }
         if let staleWhileRevalidate { policy.rules.staleWhileRevalidate = staleWhileRevalidate }
         if let staleIfError { policy.rules.staleIfError = staleIfError }
         policy.softTimeout = staleAfter

@@ -30,18 +30,32 @@ extension Conversation {
             .get().after(99).gets(from: 1).having("Age: 99", "Test-Header: 1")
         ),
         Conversation(
-            "head-without-validators-freshens",
+            "head-without-validators-says-nothing",
             "9111 §4.3.5",
             .get().answered(200, brief, "Test-Header: 1").asked(),
             .head().after(15).answered(200, brief, "Test-Header: 2").asked().having("Test-Header: 2"),
-            .get().after(9).gets(from: 1).having("Test-Header: 2")
+            .get().answered(200, brief, "Test-Header: 3").asked().having("Test-Header: 3")
         ),
         Conversation(
-            "head-of-the-same-length-freshens",
+            "head-without-validators-leaves-those-stored",
+            "9111 §4.3.5",
+            .get().answered(200, brief, tagA).asked(),
+            .head().after(15).answered(200, brief).asked(),
+            .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
+        ),
+        Conversation(
+            "head-of-the-same-length-says-nothing",
             "9111 §4.3.5",
             .get().answered(200, brief).asked(),
             .head().after(15).answered(200, brief, "Content-Length: 8").asked(),
-            .get().after(9).gets(from: 1)
+            .get().answered(200, brief).asked()
+        ),
+        Conversation(
+            "head-of-another-length-without-validators",
+            "9111 §4.3.5",
+            .get().answered(200, fresh).asked(),
+            .head("/a", "Cache-Control: no-cache").answered(200, fresh, "Content-Length: 9").asked(by: .head),
+            .get().answered(200, fresh).asked()
         ),
         Conversation(
             "head-of-another-tag",

@@ -6,7 +6,8 @@ private let ifA = "If-None-Match: \"a\""
 extension Conversation {
     /// Every conversation.
     public static let all =
-        validation + updates + heads + conditions + invalidation + locations + variants + ranges + failures + staleness
+        validation + updates + heads + conditions + invalidation + locations + variants + codings + ranges + failures
+        + staleness
         + sharing + demands + fields + crowds
 
     // MARK: Asking whether what is kept is still good

@@ -69,11 +69,45 @@ extension Conversation {
             .get("/a", "Foo: 2").answered(304, "ETag: \"b\"").asked(with: "If-None-Match: \"b\"").gets(from: 2)
         ),
         Conversation(
-            "vary-the-newest-of-those-that-match",
+            "vary-comes-before-none",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2").answered(200, fresh).asked(),
+            .get("/a", "Foo: 1").gets(from: 1),
+            .get("/a", "Foo: 2").gets(from: 2),
+            .get("/a", "Foo: 3").gets(from: 2)
+        ),
+        Conversation(
+            "vary-the-newest-of-those-that-match",
+            "9111 §4.1",
+            .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
+            .get("/a", "Foo: 2", "Bar: 1").answered(200, fresh, "Vary: Bar").asked(),
+            .get("/a", "Foo: 1", "Bar: 1").gets(from: 2),
+            .get("/a", "Foo: 1", "Bar: 2").gets(from: 1)
+        ),
+        Conversation(
+            "vary-that-is-replaced-does-not-come-back",
+            "9111 §4.1",
+            .get("/a", "Foo: 1").answered(200, brief, byFoo, tagA).asked(),
+            .get("/a", "Foo: 1").after(15).answered(200, fresh).asked(with: "If-None-Match: \"a\""),
             .get("/a", "Foo: 1").gets(from: 2)
+        ),
+        Conversation(
+            "vary-that-is-replaced-takes-older-ones-along",
+            "9111 §4.1",
+            .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
+            .get("/a", "Foo: 2", "Bar: 1").answered(200, fresh, "Vary: Bar").asked(),
+            .get("/a", "Foo: 1", "Bar: 1", "Cache-Control: no-cache").answered(200, fresh).asked(),
+            .get("/a", "Foo: 1", "Bar: 1").gets(from: 3),
+            .get("/a", "Foo: 2", "Bar: 1").gets(from: 3)
+        ),
+        Conversation(
+            "vary-that-is-not-stored-any-more-takes-older-ones-along",
+            "9111 §4.1",
+            .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
+            .get("/a", "Foo: 2", "Bar: 1").answered(200, fresh, "Vary: Bar").asked(),
+            .get("/a", "Foo: 1", "Bar: 1", "Cache-Control: no-cache").answered(200, "Cache-Control: private").asked(),
+            .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh).asked()
         ),
         Conversation(
             "vary-miss-without-an-origin",

@@ -39,7 +39,7 @@ extension Scenario {
             "9111 §4.2.2",
             cc + "max-age=9",
             after: 9,
-            .asks(.expired),
+            .gone,
             status: 503,
             rules: anHour
         ),

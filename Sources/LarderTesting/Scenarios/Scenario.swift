@@ -89,7 +89,7 @@ public struct Scenario: Sendable, CustomStringConvertible {
     /// Every scenario.
     public static let all =
         freshness + expires + age + heuristics + statuses + sharing + directives + requests + stale
-        + validation + variants + targeted + presets + forced
+        + validation + variants + codings + errors + targeted + presets + forced
 }
 
 extension CachingRules {

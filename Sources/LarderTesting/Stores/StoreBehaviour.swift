@@ -29,7 +29,7 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
 
     /// Every rule.
     public static let all =
-        keeping + variants + expiring + covering + judging + removing + counterexamples + histories
+        keeping + variants + choices + expiring + covering + judging + removing + counterexamples + histories
 }
 
 /// What a store under test is made with.
@@ -39,7 +39,7 @@ public struct StoreLimits: Hashable, Sendable {
     /// The number of stamps it remembers.
     public var stampLimit = 10_000
     /// The number of Vary variants under one key.
-    public var variantLimit = 8
+    public var variantLimit = MemoryStore.defaultVariantLimit
 
     /// The limits that suit most behaviours.
     public init() {}

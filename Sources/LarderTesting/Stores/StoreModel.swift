@@ -32,14 +32,18 @@ struct StoreModel {
 
     mutating func save(_ entry: CacheEntry) {
         guard isAlive(entry) else { return }
-        let others = found(entry.address.key).filter { $0.selectingFields != entry.selectingFields }
+        let others = found(entry.address.key).filter { !entry.replaces($0) }
         entries[entry.address.key] = [entry] + others
     }
 
     mutating func discard(_ entry: CacheEntry) {
-        entries[entry.address.key]?.removeAll {
-            $0.birth == entry.birth && $0.selectingFields == entry.selectingFields
+        let kept = entries[entry.address.key, default: []]
+        let found = kept.firstIndex {
+            $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }
+        guard let found else { return }
+        let older = kept[(found + 1)...].filter { $0.isApart(from: entry) }
+        entries[entry.address.key] = kept[..<found] + older
     }
 
     mutating func invalidate(_ covers: [Cover]) {

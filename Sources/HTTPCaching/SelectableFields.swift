@@ -1,4 +1,3 @@
-import HTTPCaching
 package import HTTPTypes
 
 extension HTTPRequest {

@@ -1,0 +1,42 @@
+package import HTTPTypes
+
+/// Bytes that a library has altered.
+///
+/// NIO's decoders make text of field values: bytes that are not UTF-8 become U+FFFD, whichever they were, so that two
+/// values that differ can arrive as one. Such a value tells nothing apart, and must not be stored.
+package enum AlteredBytes {
+    /// Returns true if a text holds U+FFFD.
+    package static func stand(in text: String) -> Bool {
+        self.stand(inBytes: text.utf8)
+    }
+
+    static func stand(inBytes bytes: some Sequence<UInt8>) -> Bool {
+        // U+FFFD in UTF-8: EF BF BD.
+        var found = 0
+        for byte in bytes {
+            switch (found, byte) {
+            case (_, 0xEF): found = 1
+            case (1, 0xBF): found = 2
+            case (2, 0xBD): return true
+            default: found = 0
+            }
+        }
+        return false
+    }
+
+    /// Returns true if a field's value holds U+FFFD.
+    package static func stand(in field: HTTPField) -> Bool {
+        field.withUnsafeBytesOfValue { self.stand(inBytes: $0) }
+    }
+
+    /// Returns true if the head of a response holds U+FFFD anywhere.
+    package static func stand(in response: HTTPResponse) -> Bool {
+        self.stand(in: response.status.reasonPhrase) || response.headerFields.contains { self.stand(in: $0) }
+    }
+
+    /// Returns true if a value that a request has in a field of a rule holds U+FFFD.
+    package static func stand(in request: HTTPFields, nominatedBy vary: VaryRule) -> Bool {
+        guard case .fields(let names) = vary else { return false }
+        return request.contains { field in names.contains(field.name) && self.stand(in: field) }
+    }
+}

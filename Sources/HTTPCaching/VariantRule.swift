@@ -1,0 +1,72 @@
+public import HTTPTypes
+
+/// The rule by which a stored response answers requests: they match in the fields it varies by, and can decode it.
+///
+/// `Vary` alone does not tell. Servers and middleware send a content coding without `Vary`, or `Vary` with the encoded
+/// response and not with the other one. So:
+/// - A response with a content coding varies by `Accept-Encoding` (``VaryRule``), and answers only requests that accept
+///   its coding (RFC 9110 §12.5.3).
+/// - A response without one that does not say that it varies by `Accept-Encoding` shows only that the codings which its
+///   own request preferred are not sent. It answers requests that prefer none, or some of these.
+public struct VariantRule: Hashable, Sendable {
+    /// The fields that the response varies by.
+    public let vary: VaryRule
+    /// The content codings of the response, none for identity.
+    let codings: [String]
+
+    /// Creates the rule of a response with these fields.
+    public init(_ response: HTTPFields) {
+        self.vary = VaryRule(response)
+        self.codings = ContentCodings.names(in: response)
+    }
+
+    /// True if the response has no content coding and does not say that it varies by `Accept-Encoding`.
+    package var dependsOnPreferredCodings: Bool {
+        guard self.codings.isEmpty else { return false }
+        guard case .fields(let names) = self.vary else { return self.vary == .nothing }
+        return !names.contains(.acceptEncoding)
+    }
+
+    /// Returns what `request` had in the fields by which its response is selected, or nil if the response can answer no
+    /// request: it varies by everything, by a value that a library has altered, or is of no use to its own request.
+    public func selectingFields(of request: HTTPFields) -> SelectingFields? {
+        guard let selecting = self.fields(of: request) else { return nil }
+        if self.dependsOnPreferredCodings { return selecting.adding(AcceptEncoding.preferredCodings(of: request)) }
+        return self.isAcceptable(to: request) ? selecting : nil
+    }
+
+    /// Returns true if a response that was stored for `selecting` fields may answer `request`: "it MUST NOT use that
+    /// response unless all the presented request header fields nominated by that Vary field value match those fields in
+    /// the original request" (RFC 9111 §4.1).
+    public func matches(_ request: HTTPFields, stored selecting: SelectingFields) -> Bool {
+        self.matches(request, having: self.fields(of: request), stored: selecting)
+    }
+
+    /// The same for a request whose ``fields(of:)`` are known.
+    package func matches(
+        _ request: HTTPFields,
+        having fields: SelectingFields?,
+        stored selecting: SelectingFields
+    ) -> Bool {
+        guard let fields, fields.fieldLines == selecting.fieldLines else { return false }
+        if self.dependsOnPreferredCodings {
+            return AcceptEncoding.preferredCodings(of: request).isSubset(of: selecting.preferredCodings)
+        }
+        return self.isAcceptable(to: request)
+    }
+
+    /// Returns what `request` has in the fields of ``vary``: the same for all rules that are equal in it and in
+    /// ``ignoresUnknownCodings``.
+    package func fields(of request: HTTPFields) -> SelectingFields? {
+        self.vary.selectingFields(of: request, ignoringUnknownCodings: self.ignoresUnknownCodings)
+    }
+
+    /// True if codings that are not in the registry are left out of `Accept-Encoding`: a server that answers without a
+    /// coding does not know them either.
+    package var ignoresUnknownCodings: Bool { self.codings.isEmpty }
+
+    /// Returns true if a request accepts the codings of the response.
+    package func isAcceptable(to request: HTTPFields) -> Bool {
+        self.codings.isEmpty || AcceptEncoding(request).accepts(self.codings)
+    }
+}

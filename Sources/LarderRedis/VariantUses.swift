@@ -1,0 +1,53 @@
+import DequeModule
+import Larder
+
+/// Remembers which variants of a key this process has used, and in which order, so that the next one that it stores
+/// evicts the least recently used: a hit writes nothing to Redis.
+///
+/// An approximation: uses in other processes do not count, and what is forgotten counts as not used. Bounded; the
+/// oldest keys are forgotten.
+struct VariantUses {
+    private var marks: [CacheKey: [String: UseMark]] = [:]
+    private var order: Deque<CacheKey> = []
+    let limit: Int
+
+    init(limit: Int = 10_000) { self.limit = limit }
+
+    var count: Int { marks.count }
+
+    /// Returns the mark of each variant that was found under a key; forgets those of the others.
+    mutating func marks(of names: [String], under key: CacheKey) -> [UseMark] {
+        // With one variant there is no choice.
+        guard names.count > 1 else { return names.map { _ in UseMark() } }
+        let known = marks[key]
+        let found = names.map { known?[$0] ?? UseMark() }
+        if known == nil {
+            order.append(key)
+            if order.count > limit, let oldest = order.popFirst() { marks[oldest] = nil }
+        }
+        if known == nil || known?.count != names.count || names.contains(where: { known?[$0] == nil }) {
+            marks[key] = Dictionary(zip(names, found)) { first, _ in first }
+        }
+        return found
+    }
+
+    /// The variants under a key that were used, the least recently used first.
+    func used(under key: CacheKey) -> [String] {
+        guard let marks = marks[key] else { return [] }
+        return marks.filter { $0.value.number > 0 }.sorted { $0.value.number < $1.value.number }.map(\.key)
+    }
+
+    /// Counts the storing of a variant as a use, if the key has others.
+    mutating func note(_ name: String, under key: CacheKey) {
+        guard marks[key] != nil else { return }
+        let mark = marks[key]?[name] ?? UseMark()
+        mark.mark()
+        marks[key]?[name] = mark
+    }
+
+    /// Traps if the tables disagree; for tests.
+    func validate() {
+        precondition(marks.count == order.count && order.count <= limit, "A key that is never forgotten")
+        precondition(Set(order) == Set(marks.keys), "A key without its place")
+    }
+}

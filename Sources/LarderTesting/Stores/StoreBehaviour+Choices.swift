@@ -1,0 +1,133 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+/// Variants of a key by different rules, and which of them stay.
+extension StoreBehaviour {
+    static let choices: [StoreBehaviour] = [
+        StoreBehaviour("Variants by different rules stand side by side, the newest first") { bench in
+            let address = try bench.address("/a")
+            for (text, request, response) in rules {
+                try await bench.save(text, at: address, request, response)
+            }
+            try await bench.mustFind(["gzip", "by two", "de", "none", "plain"], at: address)
+            let found = await bench.store.load(address, at: bench.now).entries
+            let matching = { (fields: HTTPFields) in found.filter { $0.matches(.get("/a", fields)) }.map(\.text) }
+            try expect(matching([:]), is: ["none", "plain"], "for a request without fields")
+            try expect(matching([.acceptEncoding: "gzip"]), is: ["gzip", "plain"], "for one that accepts gzip")
+            try expect(matching([.acceptLanguage: "de"]), is: ["by two", "de", "none", "plain"], "for one in German")
+        },
+        StoreBehaviour("What shows that more codings are not sent takes the place of what shows fewer") { bench in
+            let address = try bench.address("/a")
+            for (text, codings) in [("none", nil), ("gzip", "gzip"), ("br", "br"), ("both", "gzip, br")] {
+                try await bench.save(text, at: address, codings.map { [.acceptEncoding: $0] } ?? [:])
+            }
+            try await bench.mustFind(["both"], at: address)
+            try await bench.save("none again", at: address, [:])
+            try await bench.mustFind(["none again", "both"], at: address)
+        },
+        StoreBehaviour("Codings that were not sent count apart for each value of Vary") { bench in
+            let address = try bench.address("/a")
+            let vary: HTTPFields = [.vary: "Accept-Language"]
+            try await bench.save("de", at: address, [.acceptLanguage: "de", .acceptEncoding: "gzip"], vary)
+            try await bench.save("en", at: address, [.acceptLanguage: "en", .acceptEncoding: "gzip, br"], vary)
+            try await bench.mustFind(["en", "de"], at: address)
+            try await bench.save(
+                "en all",
+                at: address,
+                [.acceptLanguage: "en", .acceptEncoding: "gzip, br, zstd"],
+                vary
+            )
+            try await bench.mustFind(["en all", "de"], at: address)
+        },
+        StoreBehaviour("Removing a variant takes older ones along that may answer the same requests") { bench in
+            let address = try bench.address("/a")
+            var saved: [CacheEntry] = []
+            for (text, request, response) in rules {
+                saved.append(try await bench.save(text, at: address, request, response))
+            }
+            await bench.store.discard(saved[2])
+            try await bench.mustFind(["gzip", "by two"], at: address)
+            await bench.store.discard(saved[4])
+            try await bench.mustFind([], at: address)
+        },
+        StoreBehaviour("Removing a variant leaves those of its rule for other values") { bench in
+            let address = try bench.address("/a")
+            let old = try await bench.save("none", at: address, [:])
+            for language in ["en", "de", "fr"] { try await bench.keep(language, at: address, language: language) }
+            let german = await bench.store.load(address, at: bench.now).entries[1]
+            try expect(german.text, is: "de", "the second")
+            await bench.store.discard(german)
+            try await bench.mustFind(["fr", "en"], at: address)
+            await bench.store.discard(old)
+            try await bench.mustFind(["fr", "en"], at: address)
+        },
+        StoreBehaviour(
+            "Beyond the limit the least recently used variant is evicted",
+            limits: StoreLimits(variantLimit: 3)
+        ) { bench in
+            let address = try bench.address("/a")
+            for language in ["en", "de", "fr"] { try await bench.keep(language, at: address, language: language) }
+            for language in ["de", "en", "de"] { try await bench.use(language, at: address) }
+            try await bench.keep("it", at: address, language: "it")
+            // Storing is a use, too: `fr` was stored last, and used least.
+            try await bench.mustFind(["it", "de", "en"], at: address)
+            try await bench.use("en", at: address)
+            try await bench.keep("es", at: address, language: "es")
+            try await bench.mustFind(["es", "it", "en"], at: address)
+        },
+        StoreBehaviour("Sixty-four variants are stored unless another limit is set") { bench in
+            let address = try bench.address("/a")
+            for id in 0..<65 { try await bench.keep("\(id)", at: address, language: "l\(id)") }
+            try await bench.mustFind((1..<65).reversed().map { "\($0)" }, at: address)
+        },
+        StoreBehaviour("Large variants evict each other, and one always fits") { bench in
+            let address = try bench.address("/a")
+            let room = bench.store.entryLimit.bytes / 2
+            let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r"]
+            for letter in letters {
+                try await bench.keep(String(repeating: letter, count: room), at: address, language: letter)
+                let found = await bench.store.load(address, at: bench.now).entries
+                try expect(found.first?.text.first.map(String.init), is: letter, "the newest")
+            }
+        },
+    ]
+
+    /// Responses by different rules, with the requests that they answer.
+    private static let rules: [(String, HTTPFields, HTTPFields)] = [
+        ("plain", [.acceptEncoding: "gzip"], [:]),
+        ("none", [:], [:]),
+        ("de", [.acceptLanguage: "de"], [.vary: "Accept-Language"]),
+        ("by two", [.acceptLanguage: "de"], [.vary: "Accept-Language, Accept"]),
+        ("gzip", [.acceptEncoding: "gzip"], [.contentEncoding: "gzip"]),
+    ]
+}
+
+extension StoreBench {
+    /// Stores the response to a request with these fields.
+    @discardableResult
+    fileprivate func save(
+        _ text: String,
+        at address: CacheAddress,
+        _ request: HTTPFields,
+        _ response: HTTPFields = [:]
+    ) async throws -> CacheEntry {
+        let entry = CacheEntry.sample(
+            text,
+            at: address,
+            born: await store.load(address, at: now).birth,
+            now: now,
+            request: request,
+            response
+        )
+        try expect(await store.save(entry, at: now).isAlive, "nothing overtook it")
+        return entry
+    }
+
+    /// Uses a variant as a hit does.
+    fileprivate func use(_ text: String, at address: CacheAddress) async throws {
+        let entry = await store.load(address, at: now).entries.first { $0.text == text }
+        try expect(entry != nil, "\(text) is not found")
+        entry?.markUsed()
+    }
+}
