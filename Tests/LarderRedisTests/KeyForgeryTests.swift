@@ -127,7 +127,10 @@ import Testing
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient
                 options.connections = 1
-                try await withStores(1, on: redis, options: options, clock: ManualClock().clock, port: port) { stores in
+                var limits = StoreLimits()
+                limits.entryLimit = .mebibytes(1)
+                let clock = ManualClock().clock
+                try await withStores(1, on: redis, limits, options: options, clock: clock, port: port) { stores in
                     let tags = (0..<1_000).map { CacheTag("tag \($0)") }
                     #expect(await stores[0].keep("v0", at: "/a", tags: tags))
                     proxy.reset()

@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test func `A variant that is stored takes the place of those that were invalidated with its key`() async throws {
-        try await withOneStore { store, stranger in
+        try await withOneStore { (store, stranger) async throws in
             for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
             #expect(try await stranger.send("HLEN", "larder:GET:/a") == .integer(6))
             await store.invalidate([.path(CacheAddress("/a").path)])
