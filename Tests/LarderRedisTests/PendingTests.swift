@@ -215,6 +215,24 @@ import Testing
         }
     }
 
+    @Test func `While an invalidation is pending nothing is served from a Redis that answers reads`() async throws {
+        try await withStore(invalidations: .milliseconds(100)) { store, redis in
+            try await Stranger.meets(redis) { stranger in
+                for target in ["/a", "/b"] { #expect(await store.keep(target, at: target)) }
+                try await stranger.send("ACL", "SETUSER", "default", "-eval", "-evalsha")
+                #expect(await store.invalidate([.path("/a")]) == .pending)
+                #expect(store.pendingInvalidations == 1 && store.isAvailable)
+                #expect(await store.texts(at: "/a").isEmpty)
+                // Nothing tells what else the invalidation covers.
+                #expect(await store.texts(at: "/b").isEmpty)
+                try await stranger.send("ACL", "SETUSER", "default", "+eval", "+evalsha")
+                try await eventually("it is delivered") { store.pendingInvalidations == 0 }
+                #expect(await store.texts(at: "/a").isEmpty)
+                #expect(await store.texts(at: "/b") == ["/b"])
+            }
+        }
+    }
+
     @Test(arguments: [(1 << 20, true), ((1 << 20) + 1, false)])
     func `A body is stored in Redis up to exactly the limit`(
         _ length: Int,
