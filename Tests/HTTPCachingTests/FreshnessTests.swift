@@ -10,7 +10,7 @@ import Testing
         return Freshness(
             response: response,
             directives: ResponseDirectives(response.headerFields),
-            rules: .shared,
+            rules: .gateway,
             requestedAt: at(sent),
             respondedAt: at(arrived)
         )
