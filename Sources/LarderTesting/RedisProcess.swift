@@ -75,6 +75,14 @@ public final class RedisProcess: Sendable {
         self.process.withLockedValue { $0 = process }
     }
 
+    /// Kills the server, and starts it again on the same port and in the same directory: it reads the snapshot that a
+    /// `SAVE` has left there, or begins empty. Returns once it listens.
+    public func restart() async throws {
+        kill()
+        try start()
+        guard try await listens() else { throw Unusable(description: "redis-server does not start again") }
+    }
+
     /// Kills the server, as a crash would.
     public func kill() {
         guard let process = process.withLockedValue({ $0.take() }) else { return }

@@ -28,7 +28,7 @@ struct RangeCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(request) of \(length) (\(anchor))" }
 }
 
-@Suite struct ByteRangeTests {
+@Suite(.timeLimit(.minutes(5))) struct ByteRangeTests {
     private static let r = "Range: bytes="
 
     static let ranges: [RangeCase] = [

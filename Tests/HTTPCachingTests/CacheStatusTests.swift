@@ -4,7 +4,7 @@ import RawStructuredFieldValues
 import Testing
 
 /// `Cache-Status` is a list of structured fields whatever is put into it, with the parameters of RFC 9211 §2.
-@Suite struct CacheStatusTests {
+@Suite(.timeLimit(.minutes(5))) struct CacheStatusTests {
     /// The one member of a list, as a parser for structured fields reads it.
     private static func parse(_ text: String) throws -> (name: RFC9651BareItem, parameters: [String: RFC9651BareItem]) {
         var parser = StructuredFieldValueParser(Array(text.utf8))

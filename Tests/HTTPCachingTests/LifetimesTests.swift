@@ -2,7 +2,7 @@ import HTTPCaching
 import Testing
 
 /// What lifetimes say of themselves, by moments in seconds after the response was born.
-@Suite struct LifetimesTests {
+@Suite(.timeLimit(.minutes(5))) struct LifetimesTests {
     private static let birth = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
     private static func lifetimes(fresh: Int, revalidating: Int = 0, noCache: Bool = false) -> Lifetimes {

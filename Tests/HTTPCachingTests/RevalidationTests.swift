@@ -68,7 +68,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(anchor): \(head)" }
 }
 
-@Suite struct RevalidationTests {
+@Suite(.timeLimit(.minutes(5))) struct RevalidationTests {
     static let conditions: [ConditionCase] = [
         ConditionCase("9111 §4.3.1", ["ETag: \"a\""], asks: "If-None-Match: \"a\""),
         ConditionCase("9111 §4.3.1", ["ETag: W/\"a\""], asks: "If-None-Match: W/\"a\""),

@@ -43,7 +43,7 @@ extension Scenario {
     }
 }
 
-@Suite struct ScenarioTests {
+@Suite(.timeLimit(.minutes(5))) struct ScenarioTests {
     @Test("A second request gets what the rules of caching say", arguments: Scenario.all)
     func outcome(_ scenario: Scenario) {
         #expect(scenario.outcome() == scenario.expected)

@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPCaching
 
 /// Which requests a response may answer, by the fields it varies by and by its content coding.
-@Suite struct VariantRuleTests {
+@Suite(.timeLimit(.minutes(5))) struct VariantRuleTests {
     private static let codings = ["gzip", "deflate", "br", "zstd", "identity", "*", "foo"]
     private static let plain = VariantRule([.vary: "Accept-Encoding"])
     private static let gzip = VariantRule([.contentEncoding: "gzip"])

@@ -11,7 +11,7 @@ import Testing
 
 /// A Redis that does not answer, under load: every request is answered as it would be without a cache, nothing older
 /// than what was acknowledged is served, and the log says it once.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct AbsenceTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct AbsenceTests {
     /// Asks in vain for half a second at most: long enough for a busy machine, short enough for a test.
     private static var impatient: RedisStore.Options {
         var options = RedisStore.Options()

@@ -7,7 +7,7 @@ import LarderDemo
 import Logging
 import Testing
 
-@Suite struct BadInputTests {
+@Suite(.timeLimit(.minutes(10))) struct BadInputTests {
     static let bodies: [(HTTPRequest.Method, String, String)] = [
         (.put, "/api/users/1", "{"), (.put, "/api/users/1", ""), (.put, "/api/users/1", #"{"nam":"x"}"#),
         (.put, "/api/users/1", #"{"name":1}"#), (.put, "/api/users/1", #"{"name":null}"#),

@@ -2,7 +2,7 @@ import LarderTesting
 import Testing
 
 /// Who gets at the admin routes where there is no token.
-@Suite(.timeLimit(.minutes(2))) struct LoopbackTests {
+@Suite(.timeLimit(.minutes(5))) struct LoopbackTests {
     @Test(arguments: [
         "localhost", "LOCALHOST:8080", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8080", "[0:0:0:0:0:0:0:1]",
     ])

@@ -2,7 +2,7 @@ import HTTPTypes
 import LarderTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct MethodTests {
+@Suite(.timeLimit(.minutes(5))) struct MethodTests {
     @Test(arguments: [
         ("PATCH", "/api/posts/", "GET, HEAD, POST"), ("PUT", "/api/posts", "GET, HEAD, POST"),
         ("DELETE", "/api/users/1", "GET, HEAD, PUT"), ("OPTIONS", "/api/users/1", "GET, HEAD, PUT"),

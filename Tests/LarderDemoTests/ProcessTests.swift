@@ -5,7 +5,7 @@ import NIOPosix
 import Testing
 
 /// The program as a user starts it.
-@Suite(.timeLimit(.minutes(3))) struct ProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct ProcessTests {
     @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
         let port = try await ProgramProcess.freePort()
         try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)"]) { demo in

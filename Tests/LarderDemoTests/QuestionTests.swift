@@ -10,7 +10,7 @@ import RedisClient
 import Testing
 
 /// How often a request asks a Redis that does not answer: what it waits is no more than that many timeouts.
-@Suite(.timeLimit(.minutes(3))) struct QuestionTests {
+@Suite(.timeLimit(.minutes(5))) struct QuestionTests {
     static let requests: [(HTTPRequest.Method, String, String?, HTTPResponse.Status, Int)] = [
         (.get, "/api/users/1", nil, .ok, 1), (.get, "/api/users/1?nocache=true", nil, .ok, 0),
         (.put, "/api/users/1", #"{"name":"x"}"#, .ok, 1), (.post, "/api/posts/", #"{"title":"x"}"#, .ok, 1),

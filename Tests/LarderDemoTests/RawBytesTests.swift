@@ -4,7 +4,7 @@ import LarderTesting
 import Testing
 
 /// What no client library would send.
-@Suite(.timeLimit(.minutes(2))) struct RawBytesTests {
+@Suite(.timeLimit(.minutes(5))) struct RawBytesTests {
     /// A target, the status of its answer, and the key it is counted under; no key where it passes by.
     struct Spelling: CustomTestStringConvertible {
         let target: String

@@ -5,7 +5,7 @@ import NIOPosix
 import Testing
 
 /// The program with a Redis, as a user starts it.
-@Suite(.timeLimit(.minutes(3))) struct RedisDemoTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisDemoTests {
     @Test func `a Redis that is not there is a line in the log, and is used when it comes`() async throws {
         try await RedisProcess.run { redis in
             redis.kill()

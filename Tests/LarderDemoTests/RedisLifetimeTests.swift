@@ -9,7 +9,7 @@ import RedisClient
 import Testing
 
 /// How long Redis keeps what the specification says, by the clock of Redis.
-@Suite(.timeLimit(.minutes(3))) struct RedisLifetimeTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisLifetimeTests {
     @Test(arguments: [
         ("/api/users/1", SpecificationTests.user, "larder:GET:/api/users/1", 120),
         ("/api/posts/", SpecificationTests.posts, "larder:GET:/api/posts/", 90),

@@ -7,7 +7,7 @@ import Testing
 /// The user's specification, row by row, over a live server: from memory, and from Redis.
 ///
 /// The two rows that move a clock have their twins for Redis, which has a clock of its own, in `RedisLifetimeTests`.
-@Suite(.timeLimit(.minutes(3))) struct SpecificationTests {
+@Suite(.timeLimit(.minutes(5))) struct SpecificationTests {
     static let user = #"{"user":{"id":1,"name":"Cached User A"}}"#
     static let posts = #"{"posts":["Cached post A","Cached post B"]}"#
 

@@ -10,7 +10,7 @@ import Testing
 
 /// Two servers with a store each on one Redis, over data that they share: as two processes would be that have one
 /// database.
-@Suite(.timeLimit(.minutes(3))) struct TwoProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct TwoProcessTests {
     @Test func `no read that begins after a write was answered sees less than it, whoever wrote and whoever reads`()
         async throws
     {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import LarderExplaining
 
-@Suite struct ExplanationTests {
+@Suite(.timeLimit(.minutes(5))) struct ExplanationTests {
     @Test(arguments: Golden.all) func `an exchange is explained word for word`(_ golden: Golden) throws {
         let exchange = try MessageFile(golden.file.utf8).exchange(now: start)
         let explanation = Explanation(exchange, policy: golden.isRoute ? .fresh(for: .seconds(90)) : .gateway)

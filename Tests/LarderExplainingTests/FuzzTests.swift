@@ -3,7 +3,7 @@ import LarderExplaining
 import LarderTesting
 import Testing
 
-@Suite struct FuzzTests {
+@Suite(.timeLimit(.minutes(5))) struct FuzzTests {
     @Test func `mutated files are read or refused, and explained`() {
         var random = seeded(for: "mutated files")
         let files = (MessageFileTests.rows.map(\.file) + Golden.all.map(\.file)).map { Array($0.utf8) }

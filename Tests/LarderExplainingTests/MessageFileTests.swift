@@ -3,7 +3,7 @@ import HTTPTypes
 import LarderExplaining
 import Testing
 
-@Suite struct MessageFileTests {
+@Suite(.timeLimit(.minutes(5))) struct MessageFileTests {
     /// A file, and what is read of it: method and target, status, `X`, length of the content.
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String

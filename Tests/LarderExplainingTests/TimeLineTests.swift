@@ -6,7 +6,7 @@ import Testing
 
 @testable import LarderExplaining
 
-@Suite struct TimeLineTests {
+@Suite(.timeLimit(.minutes(5))) struct TimeLineTests {
     @Test func `at any moment the time line says what Reuse decides`() throws {
         var random = seeded(for: "the time line")
         var stored = 0

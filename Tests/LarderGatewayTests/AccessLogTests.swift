@@ -9,7 +9,7 @@ import Testing
 #endif
 
 /// The line that each request leaves.
-@Suite(.timeLimit(.minutes(3))) struct AccessLogTests {
+@Suite(.timeLimit(.minutes(5))) struct AccessLogTests {
     /// Runs a gateway that logs to a file, and reads the lines once the gateway has ended.
     private func lines(_ test: @Sendable (RunningGateway) async throws -> Void) async throws -> [String] {
         let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UInt64.random(in: 0 ... .max)).log")

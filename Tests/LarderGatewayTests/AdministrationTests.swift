@@ -5,7 +5,7 @@ import LarderTesting
 import Testing
 
 /// What the gateway answers itself, and to whom.
-@Suite(.timeLimit(.minutes(3))) struct AdministrationTests {
+@Suite(.timeLimit(.minutes(5))) struct AdministrationTests {
     private static func serving(
         token: String? = nil,
         _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void

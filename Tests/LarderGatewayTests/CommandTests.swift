@@ -6,7 +6,7 @@ import NIOPosix
 import Testing
 
 /// The program `larder` as a user starts it.
-@Suite(.timeLimit(.minutes(3))) struct CommandTests {
+@Suite(.timeLimit(.minutes(5))) struct CommandTests {
     private static func serve(
         _ origin: String,
         _ options: [String] = [],

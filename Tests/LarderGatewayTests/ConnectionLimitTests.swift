@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import Testing
 
 /// How many connections an origin gets, and how many clients have one.
-@Suite(.timeLimit(.minutes(3))) struct ConnectionLimitTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionLimitTests {
     @Test(arguments: [1, 3]) func `requests above the limit of connections wait, and are served`(
         _ limit: Int
     ) async throws {

@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import Testing
 
 /// What becomes of the connections on either side when somebody says too much, too little, or too early.
-@Suite(.timeLimit(.minutes(3))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
     // MARK: - An origin that says too much
 
     private static let evil = answer("200 OK", ["Cache-Control: max-age=600"], "evil")

@@ -4,7 +4,7 @@ import Testing
 @testable import LarderGateway
 
 /// What a gateway does with cookies and other credentials.
-@Suite(.timeLimit(.minutes(3))) struct CredentialTests {
+@Suite(.timeLimit(.minutes(5))) struct CredentialTests {
     private static let file = """
         routes:
           - path: /ignored

@@ -3,7 +3,7 @@ import LarderTesting
 import Testing
 
 /// What the gateway invalidates after a write that its origin did not confirm.
-@Suite(.timeLimit(.minutes(3))) struct FailedWriteTests {
+@Suite(.timeLimit(.minutes(5))) struct FailedWriteTests {
     /// What becomes of a write at the origin.
     enum Fate: CaseIterable {
         case confirmed, redirected, refused, failed, unavailable, badGateway, timedOutBehind

@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 
 /// What clients get when an origin fails, and what is kept of it: nothing.
-@Suite(.timeLimit(.minutes(3))) struct FaultTests {
+@Suite(.timeLimit(.minutes(5))) struct FaultTests {
     /// What is kept when the origin fails.
     enum Kept: String, CaseIterable {
         case nothing

@@ -10,7 +10,7 @@ import NIOSSL
 import Testing
 
 /// What clients speak with the gateway where it has a certificate.
-@Suite(.timeLimit(.minutes(3))) struct FrontTests {
+@Suite(.timeLimit(.minutes(5))) struct FrontTests {
     /// A gateway with a certificate before an origin that answers every request.
     static func run(
         _ answer: @escaping @Sendable (ScriptedOrigin.Received) async throws -> String,

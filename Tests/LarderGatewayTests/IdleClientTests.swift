@@ -6,7 +6,7 @@ import NIOSSL
 import Testing
 
 /// Clients that connect, and then say too little.
-@Suite(.timeLimit(.minutes(3))) struct IdleClientTests {
+@Suite(.timeLimit(.minutes(5))) struct IdleClientTests {
     private static let idleTimeout = Duration.seconds(2)
 
     @Test(

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// What the gateway speaks with origins, and what it leaves as it is.
-@Suite(.timeLimit(.minutes(3))) struct OriginTLSTests {
+@Suite(.timeLimit(.minutes(5))) struct OriginTLSTests {
     @Test func `an origin that speaks HTTP/2 is asked by it`() async throws {
         try await Certificate.run { certificate in
             try await TLSOrigin.run(with: certificate) { request in

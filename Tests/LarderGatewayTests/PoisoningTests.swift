@@ -7,7 +7,7 @@ import Testing
 @testable import LarderGateway
 
 /// What a client must not be able to have stored for others.
-@Suite(.timeLimit(.minutes(3))) struct PoisoningTests {
+@Suite(.timeLimit(.minutes(5))) struct PoisoningTests {
     /// What attacks were made with, beside the names that the gateway lists.
     private static let others = [
         "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix",

@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 import Testing
 
 /// Other routes while requests come, and the end.
-@Suite(.timeLimit(.minutes(3))) struct ReloadTests {
+@Suite(.timeLimit(.minutes(5))) struct ReloadTests {
     @Test func `a reload loses no request`() async throws {
         let isDone = NIOLockedValueBox(false)
         try await ScriptedOrigin.answering { _ in

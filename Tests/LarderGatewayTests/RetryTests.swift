@@ -3,7 +3,7 @@ import Testing
 
 /// Which requests are sent twice: those without content that change nothing more by it, when the origin closed their
 /// connection before it can have seen them.
-@Suite(.timeLimit(.minutes(3))) struct RetryTests {
+@Suite(.timeLimit(.minutes(5))) struct RetryTests {
     /// How an origin ends a connection.
     enum End: String, CaseIterable {
         case close

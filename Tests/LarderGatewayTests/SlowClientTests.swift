@@ -7,7 +7,7 @@ import NIOCore
 import Testing
 
 /// Clients that do not read, and clients that leave.
-@Suite(.timeLimit(.minutes(3))) struct SlowClientTests {
+@Suite(.timeLimit(.minutes(5))) struct SlowClientTests {
     private static let length = "Content-Length: \(8 << 20)"
     private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")

@@ -3,7 +3,7 @@ import Testing
 
 /// What one client may do with bytes that two servers could read otherwise: they are refused, or passed on in one
 /// reading (RFC 9112 §11.2).
-@Suite(.timeLimit(.minutes(3))) struct SmugglingTests {
+@Suite(.timeLimit(.minutes(5))) struct SmugglingTests {
     /// Bytes, what the client gets for them, and all that the origin sees of them.
     struct Row: Sendable {
         /// What a request is told by here, with the section of RFC 9112 or 9110 that settles it.

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// Content on its way to an origin.
-@Suite(.timeLimit(.minutes(3))) struct UploadTests {
+@Suite(.timeLimit(.minutes(5))) struct UploadTests {
     @Test func `an origin may answer before it has the whole, and the connection goes on`() async throws {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {

@@ -8,7 +8,7 @@ import Testing
 @testable import LarderHummingbird
 
 /// How routes come into a cached group: subgroups, contexts, collections and controllers.
-@Suite(.timeLimit(.minutes(2))) struct CachedGroupTests {
+@Suite(.timeLimit(.minutes(5))) struct CachedGroupTests {
     private let kitchen = Kitchen()
     private var cache: Cache { kitchen.cache }
 

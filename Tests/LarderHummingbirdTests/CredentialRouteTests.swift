@@ -8,7 +8,7 @@ import LarderTesting
 import Testing
 
 /// What a handler of a cached route sees of the credentials of its client.
-@Suite(.timeLimit(.minutes(2))) struct CredentialRouteTests {
+@Suite(.timeLimit(.minutes(5))) struct CredentialRouteTests {
     private let cache = Kitchen().cache
 
     /// A router that repeats what a request told about its client.

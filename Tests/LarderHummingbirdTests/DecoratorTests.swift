@@ -31,7 +31,7 @@ struct Authentication: RouterMiddleware {
     }
 }
 
-@Suite struct DecoratorTests {
+@Suite(.timeLimit(.minutes(5))) struct DecoratorTests {
     private let cache = Cache(store: MemoryStore(limit: .mebibytes(16)))
 
     @Test func `users never see each other's answers, and no name forges another's`() async throws {

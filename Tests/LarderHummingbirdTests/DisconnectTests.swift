@@ -50,7 +50,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct DisconnectTests {
+@Suite(.timeLimit(.minutes(5))) struct DisconnectTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
     private let gate = Gate()

@@ -8,7 +8,7 @@ import NIOCore
 import Testing
 
 /// Requests that a handler of another method answers.
-@Suite(.timeLimit(.minutes(2))) struct HeadRouteTests {
+@Suite(.timeLimit(.minutes(5))) struct HeadRouteTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
     private var cache: Cache { kitchen.cache }

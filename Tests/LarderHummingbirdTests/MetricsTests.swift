@@ -8,7 +8,7 @@ import MetricsTestKit
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct MetricsTests {
+@Suite(.timeLimit(.minutes(5))) struct MetricsTests {
     private struct Counts: Decodable {
         let hits: Int64
         let misses: Int64

@@ -9,7 +9,7 @@ import NIOCore
 import Testing
 
 /// Middleware runs on every request, wherever it was added; the cache saves the work of handlers alone.
-@Suite(.timeLimit(.minutes(2))) struct MiddlewareOrderTests {
+@Suite(.timeLimit(.minutes(5))) struct MiddlewareOrderTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
 

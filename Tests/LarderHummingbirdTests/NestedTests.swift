@@ -5,7 +5,7 @@ import LarderTesting
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct NestedTests {
+@Suite(.timeLimit(.minutes(5))) struct NestedTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
 

@@ -6,7 +6,7 @@ import LarderRedis
 import Testing
 
 /// The Swift of the README compiles: every line of it stands in this file.
-@Suite struct ReadmeTests {
+@Suite(.timeLimit(.minutes(5))) struct ReadmeTests {
     @Test func `every line of Swift in the README is compiled here`() throws {
         let tests = URL(filePath: #filePath)
         let root = tests.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

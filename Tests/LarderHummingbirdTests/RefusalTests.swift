@@ -6,7 +6,7 @@ import LarderTesting
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RefusalTests {
+@Suite(.timeLimit(.minutes(5))) struct RefusalTests {
     struct Case: CustomTestStringConvertible {
         let fields: HTTPFields
         var status = HTTPResponse.Status.ok

@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct StaleTests {
+@Suite(.timeLimit(.minutes(5))) struct StaleTests {
     /// How a handler fails.
     enum Failing: String, CaseIterable, CustomTestStringConvertible {
         case not, throwing, throwingStatus, answering

@@ -6,7 +6,7 @@ import LarderHummingbird
 import LarderTesting
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct StampedeTests {
+@Suite(.timeLimit(.minutes(5))) struct StampedeTests {
     private struct Counts: Decodable {
         let hits: Int
         let misses: Int

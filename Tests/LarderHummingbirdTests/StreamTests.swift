@@ -5,7 +5,7 @@ import LarderTesting
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct StreamTests {
+@Suite(.timeLimit(.minutes(5))) struct StreamTests {
     private static let part = (0..<16 * 1024).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 
     private let kitchen = Kitchen()

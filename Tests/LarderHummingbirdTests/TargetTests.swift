@@ -7,7 +7,7 @@ import LarderTesting
 import Testing
 
 /// Targets that the parser of HTTP/1.1 refuses or mends, and other versions of HTTP may hand on.
-@Suite struct TargetTests {
+@Suite(.timeLimit(.minutes(5))) struct TargetTests {
     @Test(arguments: [
         "http://localhost/a", "HTTP://localhost:80/a?nocache", "http://localhost//a/", "/a",
         // The first scalar is a slash and the first character is none, so Hummingbird looks for a scheme.

@@ -6,7 +6,7 @@ import LarderTesting
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct VariantTests {
+@Suite(.timeLimit(.minutes(5))) struct VariantTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
 

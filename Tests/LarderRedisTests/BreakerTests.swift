@@ -4,7 +4,7 @@ import Testing
 @testable import LarderRedis
 
 /// When nobody asks a server that does not answer.
-@Suite struct BreakerTests {
+@Suite(.timeLimit(.minutes(5))) struct BreakerTests {
     private static let start = ContinuousClock.now
 
     /// What happens to a breaker, by the second of the test.

@@ -7,7 +7,7 @@ import Testing
 @testable import Larder
 @testable import LarderRedis
 
-@Suite struct EntryCodecTests {
+@Suite(.timeLimit(.minutes(5))) struct EntryCodecTests {
     struct Example: CustomTestStringConvertible {
         let testDescription: String
         let entry: CacheEntry

@@ -7,7 +7,7 @@ import Testing
 @testable import LarderRedis
 
 /// What a reply says of the ledger, and that no reply says what it does not.
-@Suite struct LedgerReadingTests {
+@Suite(.timeLimit(.minutes(5))) struct LedgerReadingTests {
     /// What becomes of a reply.
     enum Outcome: Hashable {
         case reading(Birth, floor: UInt64)

@@ -5,7 +5,7 @@ import Testing
 @testable import LarderRedis
 
 /// What must go out before Redis is trusted again.
-@Suite struct OutboxTests {
+@Suite(.timeLimit(.minutes(5))) struct OutboxTests {
     private let start = ContinuousClock.now
 
     private func covers(_ range: Range<Int>) -> [Cover] {

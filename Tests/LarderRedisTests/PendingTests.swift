@@ -240,7 +240,7 @@ import Testing
 }
 
 /// Who waits for which delivery.
-@Suite struct AcknowledgementQueueTests {
+@Suite(.timeLimit(.minutes(5))) struct AcknowledgementQueueTests {
     @Test(arguments: [1, 2, 3] as [UInt64]) func `Everybody is told once, and not too early`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var queue = AcknowledgementQueue<UInt64>()

@@ -3,7 +3,7 @@ import Testing
 @testable import LarderRedis
 @testable import RedisClient
 
-@Suite struct RedisNewsTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisNewsTests {
     private let start = ContinuousClock.now
     private let quiet = Duration.seconds(5)
 

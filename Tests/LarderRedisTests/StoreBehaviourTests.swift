@@ -4,7 +4,7 @@ import LarderTesting
 import Testing
 
 /// A store on a real Redis keeps the rules of all stores; the second handle is what another process would have.
-@Suite struct RedisStoreBehaviourTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisStoreBehaviourTests {
     @Test(arguments: StoreBehaviour.all) func `a store on Redis`(_ behaviour: StoreBehaviour) async throws {
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, behaviour.limits) { stores in

@@ -33,7 +33,13 @@ func withStores(
     let stores = try (0..<count).map { _ in
         try RedisStore(configuration, options: options, metrics: metrics, logger: .silent, clock: clock)
     }
-    try await withRunning(stores) { try await body(stores) }
+    try await withRunning(stores) {
+        // A connection that comes up later would meet, and mend, what a test has damaged by then.
+        for store in stores {
+            try await eventually("every connection is up") { store.connectionCount == configuration.connections }
+        }
+        try await body(stores)
+    }
 }
 
 /// Runs stores until `body` is through.
@@ -55,6 +61,8 @@ extension RedisStore.Options {
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
+        options.invalidationTimeout = .seconds(30)
+        options.failureLimit = .max
         return options
     }
 }

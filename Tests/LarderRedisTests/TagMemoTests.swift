@@ -5,7 +5,7 @@ import Testing
 @testable import LarderRedis
 
 /// The guesses at a handler's tags.
-@Suite struct TagMemoTests {
+@Suite(.timeLimit(.minutes(5))) struct TagMemoTests {
     private func key(_ id: Int) -> CacheKey { CacheKey("GET:/\(id)") ?? .example }
 
     @Test func `of what is not known nothing is guessed`() {

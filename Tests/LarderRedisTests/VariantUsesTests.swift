@@ -4,7 +4,7 @@ import Testing
 @testable import LarderRedis
 
 /// Which variants a process has used.
-@Suite struct VariantUsesTests {
+@Suite(.timeLimit(.minutes(5))) struct VariantUsesTests {
     private let key = CacheKey("GET:/a")!
 
     @Test func `The least recently used comes first, and what was not used is not named`() {

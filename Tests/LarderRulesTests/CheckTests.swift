@@ -2,7 +2,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct CheckTests {
+@Suite(.timeLimit(.minutes(5))) struct CheckTests {
     @Test func `a check tells in words what each route does`() {
         let check = GatewayCheck.run(Sample.everything)
         #expect(check.mistakes.isEmpty && check.warnings.isEmpty)

@@ -3,7 +3,7 @@ import LarderRules
 import Testing
 
 /// The configurations that people are shown are right.
-@Suite struct DocumentationTests {
+@Suite(.timeLimit(.minutes(5))) struct DocumentationTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 

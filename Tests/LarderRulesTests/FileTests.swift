@@ -5,7 +5,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct FileTests {
+@Suite(.timeLimit(.minutes(5))) struct FileTests {
     /// A file, and what is wrong with it.
     struct Case: CustomTestStringConvertible {
         let text: String

@@ -4,7 +4,7 @@ import Testing
 @testable import LarderRules
 
 /// One after the other: what they read is large, and a test beside them counts the memory of the process.
-@Suite(.serialized) struct HostileFileTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HostileFileTests {
     /// Ten levels of ten aliases each: as many values as ten to the tenth.
     static func bomb(_ last: String) -> String {
         var text = "origin: http://o\nx-0: &x0 [a,a,a,a,a,a,a,a,a,a]\n"

@@ -2,7 +2,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct MistakeTests {
+@Suite(.timeLimit(.minutes(5))) struct MistakeTests {
     @Test func `a mistake says where it stands, in one line`() {
         let mistake = Mistake(at: .file(name: "larder.yaml", line: 12, column: 5), "no\n\u{1B}[1m such key")
         #expect(mistake.description == "larder.yaml:12:5: no\u{FFFD}\u{FFFD}[1m such key")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct PatternTests {
+@Suite(.timeLimit(.minutes(5))) struct PatternTests {
     static func matches(_ pattern: String, _ path: String) throws -> Bool {
         let bytes = PathReading.bytes(of: path, loosely: false)
         return try bytes.withUnsafeBufferPointer { try PathPattern(pattern).matches($0, loosely: false) }

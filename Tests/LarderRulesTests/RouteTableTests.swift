@@ -5,7 +5,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct RouteTableTests {
+@Suite(.timeLimit(.minutes(5))) struct RouteTableTests {
     static let routes = """
         routes:
           - path: /account/**

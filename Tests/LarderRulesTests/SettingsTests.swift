@@ -5,7 +5,7 @@ import Testing
 
 @testable import LarderRules
 
-@Suite struct SettingsTests {
+@Suite(.timeLimit(.minutes(5))) struct SettingsTests {
     static func read(
         _ environment: [String: String],
         _ options: [String: String] = [:],

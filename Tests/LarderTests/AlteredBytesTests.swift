@@ -5,7 +5,7 @@ import LarderTesting
 import Testing
 
 /// Bytes that are not UTF-8 reach the cache as U+FFFD, whichever they were.
-@Suite(.timeLimit(.minutes(1))) struct AlteredBytesTests {
+@Suite(.timeLimit(.minutes(5))) struct AlteredBytesTests {
     private static let city = HTTPField.Name("X-City")!
     private static let altered: HTTPFields = [city: "Orl\u{FFFD}ans"]
     private static let policies: [CachePolicy] = [.fresh(for: .seconds(60)), .gateway]

@@ -5,7 +5,7 @@ import Testing
 @testable import Larder
 
 /// The tables that requests wait at and leave by, against naive models, by seeded random operations.
-@Suite struct BoardTests {
+@Suite(.timeLimit(.minutes(5))) struct BoardTests {
     @Test(arguments: [14, 15] as [UInt64]) func `a queue gives its members second chances as a list would`(
         _ seed: UInt64
     ) {

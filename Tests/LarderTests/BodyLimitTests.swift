@@ -7,7 +7,7 @@ import Testing
 @testable import Larder
 
 /// Which bodies are stored, and what they take of the limit.
-@Suite(.timeLimit(.minutes(1))) struct BodyLimitTests {
+@Suite(.timeLimit(.minutes(5))) struct BodyLimitTests {
     private static let mebibyte = 1 << 20
 
     /// A body of a length, as an origin gives it.

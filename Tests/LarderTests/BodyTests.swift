@@ -4,7 +4,7 @@ import LarderTesting
 import NIOCore
 import Testing
 
-@Suite struct BodyTests {
+@Suite(.timeLimit(.minutes(5))) struct BodyTests {
     private func parts(_ texts: [String], length: Int? = nil) -> TestResponse {
         TestResponse(length: length) { sink in
             for text in texts { try await sink.write(ByteBuffer(string: text)) }

@@ -4,7 +4,7 @@ import Larder
 import LarderTesting
 import Testing
 
-@Suite struct CacheTests {
+@Suite(.timeLimit(.minutes(5))) struct CacheTests {
     @Test func `a response is fresh until its time is over`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }

@@ -7,7 +7,7 @@ import NIOCore
 import Testing
 
 /// Ranges and conditions of requests that the store cannot answer.
-@Suite(.timeLimit(.minutes(2))) struct ConditionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConditionTests {
     /// An origin that answers ranges and conditions itself, as a file server does; the requests it was given.
     private struct Server: Origin {
         let text: String

@@ -7,7 +7,7 @@ import Testing
 
 /// The conversations of the table, held with the engine as a gateway runs it, and one after the other: each has a cache
 /// of its own, and hundreds at once would take memory that other tests measure.
-@Suite(.serialized) struct ConversationTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct ConversationTests {
     @Test(arguments: Conversation.all) func `a cache answers, asks and keeps as the RFCs say`(
         _ conversation: Conversation
     ) async throws {

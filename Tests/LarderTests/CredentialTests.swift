@@ -6,7 +6,7 @@ import Testing
 @testable import Larder
 
 /// Which credentials keep a request from the cache, and which fields and cookies a fetch for others goes without.
-@Suite(.timeLimit(.minutes(1))) struct CredentialTests {
+@Suite(.timeLimit(.minutes(5))) struct CredentialTests {
     private static let tenant = HTTPField.Name("X-Tenant-Token")!
 
     /// An origin that repeats what a request told about its client.

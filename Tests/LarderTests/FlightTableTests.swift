@@ -5,7 +5,7 @@ import Testing
 @testable import Larder
 
 /// The table of flights and waiters (PROTOCOL.md, "Flights").
-@Suite(.timeLimit(.minutes(2))) struct FlightTableTests {
+@Suite(.timeLimit(.minutes(5))) struct FlightTableTests {
     private static let epoch = Birth.Epoch.new()
     private static let timeout = Duration.seconds(5)
     private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)

@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-@Suite struct FlightTests {
+@Suite(.timeLimit(.minutes(5))) struct FlightTests {
     @Test func `any number of misses on a key are one call to the origin`() async throws {
         let bench = Bench()
         let gate = Gate()

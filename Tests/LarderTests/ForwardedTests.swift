@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// What the client gets whose request was forwarded: the response as the origin sent it (RFC 9111 §5.2.2.4, §5.2.2.7).
-@Suite(.timeLimit(.minutes(2))) struct ForwardedTests {
+@Suite(.timeLimit(.minutes(5))) struct ForwardedTests {
     private static let custom = HTTPField.Name("X-Custom")!
 
     /// How the body of a response comes.
@@ -125,7 +125,7 @@ import Testing
 }
 
 /// A refusal that is due to one request takes nothing from the others.
-@Suite(.timeLimit(.minutes(2))) struct RefusedToOneTests {
+@Suite(.timeLimit(.minutes(5))) struct RefusedToOneTests {
     @Test(
         arguments: [
             [.cacheControl: "no-cache, no-store"], [.cacheControl: "no-cache", .authorization: "Bearer x"],
@@ -197,7 +197,7 @@ import Testing
 }
 
 /// The directives of requests (RFC 9111 §5.2.1): advisory.
-@Suite(.timeLimit(.minutes(2))) struct RequestDirectiveTests {
+@Suite(.timeLimit(.minutes(5))) struct RequestDirectiveTests {
     static let demands: [HTTPFields] = [
         [.cacheControl: "no-cache"], [.cacheControl: "max-age=0"], [.pragma: "no-cache"],
         [.cacheControl: "min-fresh=9999"], [.cacheControl: "max-age=0, no-cache, must-revalidate"],

@@ -6,7 +6,7 @@ import Testing
 @testable import Larder
 
 /// The preset of a gateway: what its keys are, who shares what, and what a write kills.
-@Suite struct GatewayPolicyTests {
+@Suite(.timeLimit(.minutes(5))) struct GatewayPolicyTests {
     struct Target: CustomTestStringConvertible {
         var scheme: String? = "http"
         var authority: String? = "example.org"

@@ -5,7 +5,7 @@ import LarderTesting
 import Testing
 
 /// HEAD where a server is asked (RFC 9111 §4.3.5).
-@Suite struct HeadTests {
+@Suite(.timeLimit(.minutes(5))) struct HeadTests {
     private static let policy = CachePolicy.gateway
 
     /// An origin whose answers to HEAD are scripted apart.

@@ -5,7 +5,7 @@ import Testing
 @testable import Larder
 
 /// The memory of which keys were found uncacheable, or failed to refresh.
-@Suite(.timeLimit(.minutes(1))) struct KeyMemoTests {
+@Suite(.timeLimit(.minutes(5))) struct KeyMemoTests {
     @Test func `A key is forgotten after its time, and there are never more keys than the limit`() throws {
         let clock = ManualClock()
         var memo = KeyMemo<CacheKey>(limit: 10, span: .seconds(30))

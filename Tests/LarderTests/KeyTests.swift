@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-@Suite struct KeyTests {
+@Suite(.timeLimit(.minutes(5))) struct KeyTests {
     struct Case: CustomTestStringConvertible {
         let target: String
         let key: String?

@@ -8,7 +8,7 @@
 
     /// What the store says it takes, against what the process grew by: a process of its own, in which no other test
     /// takes anything meanwhile.
-    @Suite struct MemoryTests {
+    @Suite(.timeLimit(.minutes(5))) struct MemoryTests {
         /// The second number of `/proc/self/statm`: resident pages.
         private static func residentBytes() throws -> Int {
             let numbers = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")

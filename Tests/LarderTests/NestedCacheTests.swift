@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// A cache around a cached route: the same one, or another one of the same process.
-@Suite(.timeLimit(.minutes(2))) struct NestedCacheTests {
+@Suite(.timeLimit(.minutes(5))) struct NestedCacheTests {
     /// A route that is cached inside of another cache.
     private struct Layers: Origin {
         let inner: Cache

@@ -6,7 +6,7 @@ import Testing
 @testable import Larder
 
 /// What a route's rule keeps away from the cache, or out of it.
-@Suite struct PassRuleTests {
+@Suite(.timeLimit(.minutes(5))) struct PassRuleTests {
     static let rule = PassRule(
         cookies: ["session", "wp_*"],
         parameters: ["preview", "x_*"],

@@ -3,7 +3,7 @@ import Larder
 import LarderTesting
 import Testing
 
-@Suite struct PolicyTests {
+@Suite(.timeLimit(.minutes(5))) struct PolicyTests {
     @Test(arguments: [
         (["Bearer 0123456789abcdef"], true), (["bearer 0123456789abcdef"], true), ([], false),
         (["Bearer 0123456789abcdee"], false), (["Bearer 0123456789abcdef0"], false), (["Bearer "], false),

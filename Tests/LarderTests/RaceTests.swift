@@ -4,7 +4,7 @@ import LarderTesting
 import Testing
 
 /// The counterexamples of the protocol of births and stamps, driven step by step (the ids are the model checker's).
-@Suite struct RaceTests {
+@Suite(.timeLimit(.minutes(5))) struct RaceTests {
     @Test func `A01: a fill that a write overtook is answered to who asked before, and never to who asks after`()
         async throws
     {

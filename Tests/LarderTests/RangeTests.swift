@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// Ranges cut from what is kept whole (RFC 9110 §14).
-@Suite struct RangeTests {
+@Suite(.timeLimit(.minutes(5))) struct RangeTests {
     static let digits = "0123456789"
 
     private static func origin(_ fields: HTTPFields = [:]) -> TestOrigin {

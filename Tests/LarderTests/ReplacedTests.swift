@@ -5,7 +5,7 @@ import NIOCore
 import Testing
 
 /// What the origin has replaced by something that is not kept.
-@Suite struct ReplacedTests {
+@Suite(.timeLimit(.minutes(5))) struct ReplacedTests {
     enum Answer: String, CaseIterable {
         case thrownStatus, status, tooLarge, tooLargeStream, tooManyTags, tagNotAccepted
     }

@@ -6,7 +6,7 @@ import Testing
 
 /// What RFC 9111 and its neighbours say a shared cache does, on the engine as a gateway runs it: a response is fetched,
 /// time passes, and a request comes that is answered so.
-@Suite struct RuleTests {
+@Suite(.timeLimit(.minutes(5))) struct RuleTests {
     enum Answer: CustomTestStringConvertible {
         /// From the store, fresh: with this age, where one is given.
         case hit(age: Int? = nil)

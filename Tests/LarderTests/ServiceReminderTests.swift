@@ -7,7 +7,7 @@ import Testing
 @testable import Larder
 
 /// A cache that nothing runs says so.
-@Suite(.timeLimit(.minutes(1))) struct ServiceReminderTests {
+@Suite(.timeLimit(.minutes(5))) struct ServiceReminderTests {
     private let clock = ManualClock()
     private let log = LogRecord()
     private let cache: Cache

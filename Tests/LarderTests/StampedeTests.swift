@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// How often slow and failing origins are asked, however many clients there are.
-@Suite(.timeLimit(.minutes(3))) struct StampedeTests {
+@Suite(.timeLimit(.minutes(5))) struct StampedeTests {
     /// Clients of one key, each with its answer, or the error that it got.
     private static func crowd(
         of count: Int,

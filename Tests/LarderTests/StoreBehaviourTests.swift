@@ -3,7 +3,7 @@ import LarderTesting
 import Testing
 
 /// The memory store keeps the rules of all stores, with one lock and with several.
-@Suite struct StoreBehaviourTests {
+@Suite(.timeLimit(.minutes(5))) struct StoreBehaviourTests {
     @Test(arguments: StoreBehaviour.all, [1, 4])
     func `a memory store`(_ behaviour: StoreBehaviour, shardCount: Int) async throws {
         let clock = ManualClock()

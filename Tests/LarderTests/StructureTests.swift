@@ -7,7 +7,7 @@ import Testing
 @testable import Larder
 
 /// Every data structure against a naive model, by seeded random operations.
-@Suite struct StructureTests {
+@Suite(.timeLimit(.minutes(5))) struct StructureTests {
     @Test(arguments: [1, 2, 3] as [UInt64]) func `a heap gives the lowest first`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var heap = IndexedHeap<Int>()

@@ -6,7 +6,7 @@ import Testing
 @testable import Larder
 
 /// How an invalidation removes what it concerns, and how much of that one hold of a lock does.
-@Suite(.timeLimit(.minutes(2))) struct SweepTests {
+@Suite(.timeLimit(.minutes(5))) struct SweepTests {
     private static let clock = ManualClock()
     private static let epoch = Birth.Epoch.new()
 

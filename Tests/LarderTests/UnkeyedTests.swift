@@ -4,7 +4,7 @@ import LarderTesting
 import Testing
 
 /// What a handler sees of a request, and the key does not have: it must not reach those who did not send it.
-@Suite struct UnkeyedTests {
+@Suite(.timeLimit(.minutes(5))) struct UnkeyedTests {
     @Test(arguments: [
         ("/p?nocache=%3Cb%3E", "/p"), ("/p?a=1&nocache=x&b=2", "/p?a=1&b=2"), ("/p?nocache", "/p"),
         ("/p?a=nocache", "/p?a=nocache"), ("/p?", "/p?"), ("/p?nocaches=1&a", "/p?nocaches=1&a"),

@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// What a gateway serves where its origin cannot be reached, or breaks off (RFC 9111 §4.2.4, RFC 5861 §4).
-@Suite struct UnreachableTests {
+@Suite(.timeLimit(.minutes(5))) struct UnreachableTests {
     /// How an origin fails once a first response has come.
     enum Failing: CaseIterable {
         /// It throws, and that stands for no status.

@@ -4,7 +4,7 @@ import LarderTesting
 import Testing
 
 /// Writes to something else keep no requests from sharing a fetch.
-@Suite(.timeLimit(.minutes(1))) struct UnrelatedWriteTests {
+@Suite(.timeLimit(.minutes(5))) struct UnrelatedWriteTests {
     /// What is stored when the requests come.
     enum Stored: CaseIterable { case nothing, stale, variant }
 

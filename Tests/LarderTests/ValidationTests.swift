@@ -5,7 +5,7 @@ import LarderTesting
 import Testing
 
 /// Asking a server whether what is kept is still good (RFC 9111 §4.3).
-@Suite struct ValidationTests {
+@Suite(.timeLimit(.minutes(5))) struct ValidationTests {
     /// An origin whose one resource has validators, and answers conditions as it should.
     static func origin(
         _ row: Row = Row("v1"),
@@ -237,7 +237,7 @@ import Testing
 }
 
 /// The promise where what is kept is confirmed (PROTOCOL, "Refresh").
-@Suite struct ValidationRaceTests {
+@Suite(.timeLimit(.minutes(5))) struct ValidationRaceTests {
     /// Asks about what is stale, and holds the origin's 304 until the gate is opened.
     private func confirming(
         on bench: Bench,

@@ -5,7 +5,7 @@ import LarderTesting
 import Testing
 
 /// Variants of a key on decorated routes, where the origin is a handler of the process.
-@Suite(.timeLimit(.minutes(1))) struct VariantTests {
+@Suite(.timeLimit(.minutes(5))) struct VariantTests {
     private static let policies: [CachePolicy] = [.fresh(for: .seconds(60)), .gateway]
     private static let browsers = [
         "gzip, deflate, br, zstd", "gzip, deflate, br", "gzip, deflate", "gzip,deflate", "deflate, gzip",

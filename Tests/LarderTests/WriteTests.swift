@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import Testing
 
 /// What a write invalidates, by how it ended.
-@Suite(.timeLimit(.minutes(1))) struct WriteTests {
+@Suite(.timeLimit(.minutes(5))) struct WriteTests {
     /// How a write ends.
     enum Ending: CustomTestStringConvertible {
         case answers(Int, HTTPFields = [:])
@@ -142,7 +142,7 @@ import Testing
 }
 
 /// When the answer to a write leaves, and what it says.
-@Suite(.timeLimit(.minutes(1))) struct AcknowledgementTests {
+@Suite(.timeLimit(.minutes(5))) struct AcknowledgementTests {
     private func cache(on store: SlowInvalidations, _ log: EventLog) -> Cache {
         Cache(store: store, observer: log, clock: store.clock.clock)
     }

@@ -8,7 +8,7 @@ private final class Named: Sendable {
     init(_ name: String) { self.name = name }
 }
 
-@Suite struct ClientStateTests {
+@Suite(.timeLimit(.minutes(5))) struct ClientStateTests {
     private let lost = RedisError(.connectionLost, "lost")
 
     private func server(_ runID: String?) -> RedisServer {

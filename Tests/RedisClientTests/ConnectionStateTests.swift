@@ -4,7 +4,7 @@ import Testing
 @testable import RedisClient
 
 /// Waiters are names, times are seconds.
-@Suite struct ConnectionStateTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionStateTests {
     private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> Subject {
         var limits = RESPLimits()
         change(&limits)

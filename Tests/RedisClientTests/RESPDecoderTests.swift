@@ -12,7 +12,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
     return contents
 }
 
-@Suite struct RESPDecoderTests {
+@Suite(.timeLimit(.minutes(5))) struct RESPDecoderTests {
     static let values: [(wire: String, value: RESPValue)] = [
         ("+OK\r\n", .status("OK")),
         ("+\r\n", .status("")),
@@ -130,7 +130,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
     }
 }
 
-@Suite struct RESPLimitsTests {
+@Suite(.timeLimit(.minutes(5))) struct RESPLimitsTests {
     private let limits: RESPLimits = {
         var limits = RESPLimits()
         limits.lineLength = 8
@@ -199,7 +199,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
     }
 }
 
-@Suite struct RESPStreamTests {
+@Suite(.timeLimit(.minutes(5))) struct RESPStreamTests {
     /// The decoder in the clothes that NIO's verifier wants to see.
     private struct Adapter: NIOSingleStepByteToMessageDecoder {
         typealias InboundOut = RESPMessage.Content
@@ -289,7 +289,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
     }
 }
 
-@Suite struct RESPEncoderTests {
+@Suite(.timeLimit(.minutes(5))) struct RESPEncoderTests {
     @Test("commands are arrays of bulk strings, whatever their arguments hold")
     func encodes() {
         var buffer = ByteBuffer()

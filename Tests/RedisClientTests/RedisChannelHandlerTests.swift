@@ -70,7 +70,7 @@ private final class Line {
     }
 }
 
-@Suite struct RedisChannelHandlerTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisChannelHandlerTests {
     @Test("commands leave in the order of sending, and all that are sent in one turn leave together")
     func pipelines() throws {
         let line = try Line()

@@ -1,7 +1,7 @@
 import RedisClient
 import Testing
 
-@Suite struct RedisConfigurationTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisConfigurationTests {
     private typealias Endpoint = RedisConfiguration.Endpoint
 
     static let addresses: [(url: String, endpoint: RedisConfiguration.Endpoint, database: Int)] = [
@@ -95,7 +95,7 @@ import Testing
     }
 }
 
-@Suite struct ReconnectPlanTests {
+@Suite(.timeLimit(.minutes(5))) struct ReconnectPlanTests {
     @Test("delays double up to the longest, and half of each is left to chance")
     func grows() {
         let bounds: [Int64] = [50, 100, 200, 400, 800, 1000, 1000]

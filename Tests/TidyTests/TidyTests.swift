@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The house rules that a machine can check: of layout, of arrows between targets, of what has no place in sources.
-@Suite struct TidyTests {
+@Suite(.timeLimit(.minutes(5))) struct TidyTests {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
@@ -80,6 +80,21 @@ import Testing
             for word in ["Task" + ".sleep", "Thread" + ".sleep", "us" + "leep("] {
                 #expect(!line.contains(word), "\(file.path):\(number + 1)")
             }
+        }
+    }
+
+    /// A hang is a failing test only if a time limit ends it. Nested suites inherit the limit of the suite around them.
+    @Test(arguments: try files(below: "Tests")) func `every suite has a time limit`(_ file: File) {
+        var isSuite = false
+        for (number, line) in file.lines.enumerated() {
+            let code = line.drop { $0 == " " }
+            guard !code.hasPrefix("//") else { continue }
+            isSuite = isSuite || code.hasPrefix("@" + "Suite")
+            if code.hasPrefix("@" + "Suite") {
+                #expect(code.contains(".timeLimit(.minutes("), "\(file.path):\(number + 1)")
+            }
+            // A test before any suite would be in one that is implied, and has no limit.
+            if code.hasPrefix("@" + "Test") { #expect(isSuite, "\(file.path):\(number + 1)") }
         }
     }
 

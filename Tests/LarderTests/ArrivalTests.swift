@@ -1,0 +1,179 @@
+import HTTPCaching
+import HTTPTypes
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// Which requests may have the result of a flight that they did not lead (PROTOCOL.md, "Flights"; RFC 9111 §4).
+@Suite(.timeLimit(.minutes(5))) struct ArrivalTests {
+    private static let epoch = Birth.Epoch(high: 1, low: 1)
+    private static let otherEpoch = Birth.Epoch(high: 1, low: 2)
+    /// When the origin answered.
+    private let answered = Timestamp(secondsSinceEpoch: 1_800_000_000)
+    private let instant = Duration.nanoseconds(1)
+
+    private func arrival(
+        _ outcome: Arrival.Outcome = .failure(TestFailure("a result")),
+        readVersion: UInt64 = 5,
+        isAlive: Bool = true,
+        checkedAt: Birth? = nil
+    ) -> Arrival {
+        let birth = Birth(epoch: Self.epoch, number: readVersion)
+        return Arrival(
+            outcome: outcome,
+            birth: birth,
+            verdict: Verdict(isAlive: isAlive, said: checkedAt ?? birth),
+            answeredAt: answered
+        )
+    }
+
+    private func inquiry(_ fields: HTTPFields = [:], under policy: CachePolicy = .gateway) throws -> Inquiry {
+        guard case .lookUp(let inquiry) = Admission.decide(.get("/a", fields), user: nil, policy: policy) else {
+            throw TestFailure("the request is not looked up")
+        }
+        return inquiry
+    }
+
+    /// An entry that is fresh for ten seconds after the origin answered, and may be served stale for ten more.
+    private func entry(_ fields: HTTPFields = [:], request: HTTPFields = [:]) -> CacheEntry {
+        .sample(
+            "v",
+            at: CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a"),
+            born: Birth(epoch: Self.epoch, number: 5),
+            now: answered,
+            freshFor: .seconds(10),
+            staleFor: .seconds(10),
+            request: request,
+            fields
+        )
+    }
+
+    // MARK: - By the log of invalidations
+
+    @Test(
+        arguments: [
+            // A look-up that is no later than the flight's own: nothing can have overtaken the flight for it.
+            (4, false, 4, true), (5, false, 5, true), (5, true, 9, true), (0, false, 9, true),
+            // A later look-up: the result must have been valid at the version of the look-up, or later.
+            (6, true, 6, true), (6, true, 7, true), (6, true, 5, false), (7, true, 6, false), (6, false, 6, false),
+            (6, false, 9, false),
+        ] as [(UInt64, Bool, UInt64, Bool)]
+    )
+    func `A result answers a look-up that it was valid for`(
+        _ lookup: UInt64,
+        _ isAlive: Bool,
+        _ checkedAt: UInt64,
+        _ mayServe: Bool
+    ) {
+        let arrival = arrival(isAlive: isAlive, checkedAt: Birth(epoch: Self.epoch, number: checkedAt))
+        #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: lookup)) == mayServe)
+        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: lookup)))
+    }
+
+    @Test func `A result that was checked in another epoch answers no look-up that is later than its flight`() {
+        let arrival = arrival(checkedAt: Birth(epoch: Self.otherEpoch, number: 9))
+        #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: 5)))
+        #expect(!arrival.mayServe(Birth(epoch: Self.epoch, number: 6)))
+        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: 6)))
+        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: 5)))
+    }
+
+    // MARK: - By the time of joining
+
+    @Test func `The origin's answer is one to those who joined before it, or with it`() {
+        let arrival = arrival()
+        #expect(arrival.answers(joinedAt: answered.advanced(by: .zero - instant)))
+        #expect(arrival.answers(joinedAt: answered))
+        #expect(!arrival.answers(joinedAt: answered.advanced(by: instant)))
+    }
+
+    private static let sources: [Arrival.Source] = [
+        .fetched(status: 200, nil), .fetched(status: 200, .tooLarge), .validated(status: 304, nil), .stalePaused,
+    ]
+
+    @Test(arguments: sources.indices) func `A request that joined after the answer has it as from the store`(
+        _ place: Int
+    ) throws {
+        let (source, entry, inquiry) = (Self.sources[place], entry(), try inquiry())
+        let arrival = arrival(.entry(entry, source))
+        func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
+            let joined = answered.advanced(by: delay)
+            return arrival.mayAnswer(try self.inquiry(fields), joinedAt: joined, with: entry, source)
+        }
+        #expect(try mayAnswer(after: .zero))
+        #expect(try mayAnswer(after: instant))
+        #expect(try mayAnswer(after: .seconds(10) - instant))
+        // Stale while it revalidates.
+        #expect(try mayAnswer(after: .seconds(20) - instant))
+        #expect(try !mayAnswer(after: .seconds(20)))
+        // A request that demands a newer response has it if it joined before the answer.
+        #expect(try mayAnswer([.cacheControl: "no-cache"], after: .zero))
+        #expect(try !mayAnswer([.cacheControl: "no-cache"], after: instant))
+        #expect(arrival.mayAnswer(inquiry, joinedAt: .distantPast, with: entry, source))
+    }
+
+    @Test(arguments: [500, 502, 503, 504, nil] as [Int?])
+    func `RFC 5861 4: a stale response after a failure is for those who joined before it, and allow it`(
+        _ status: Int?
+    ) throws {
+        let entry = entry()
+        let source = Arrival.Source.staleOnError(status: status)
+        let arrival = arrival(.entry(entry, source))
+        func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
+            let joined = answered.advanced(by: delay)
+            return arrival.mayAnswer(try inquiry(fields), joinedAt: joined, with: entry, source)
+        }
+        #expect(try mayAnswer(after: .seconds(-1)))
+        #expect(try mayAnswer(after: .zero))
+        // It joined after the failure: the origin has not failed for it, though the response could be reused.
+        #expect(try !mayAnswer(after: instant))
+        #expect(try !mayAnswer([.cacheControl: "no-cache"], after: .seconds(-1)))
+    }
+
+    @Test func `A stale response is not shared after an error that does not allow it`() throws {
+        let (entry, inquiry) = (entry(), try inquiry())
+        for status in [404, 501, 505] {
+            let source = Arrival.Source.staleOnError(status: status)
+            let arrival = arrival(.entry(entry, source))
+            #expect(!arrival.mayAnswer(inquiry, joinedAt: answered, with: entry, source))
+        }
+    }
+
+    // MARK: - By the response
+
+    @Test func `RFC 9111 4.1: a response is shared with requests that match it`() throws {
+        let entry = entry([.vary: "Accept-Language"], request: [.acceptLanguage: "en"])
+        let inquiries = [try inquiry([.acceptLanguage: "en"]), try inquiry([.acceptLanguage: "de"]), try inquiry()]
+        for source in Self.sources + [.staleOnError(status: 503), .staleOnSoftTimeout] {
+            let arrival = arrival(.entry(entry, source))
+            let answers = inquiries.map { arrival.mayAnswer($0, joinedAt: answered, with: entry, source) }
+            #expect(answers == [true, false, false])
+        }
+    }
+
+    @Test func `A policy that shares by explicit permission alone does not take a response without it`() throws {
+        var policy = CachePolicy.gateway
+        policy.rules.requiresExplicitPermission = true
+        let inquiry = try inquiry(under: policy)
+        for (directives, mayAnswer) in [("max-age=9", false), ("public", true), ("s-maxage=9", true)] {
+            let entry = entry([.cacheControl: directives])
+            let arrival = arrival(.entry(entry, .fetched(status: 200, nil)))
+            let answer = arrival.mayAnswer(inquiry, joinedAt: answered, with: entry, .fetched(status: 200, nil))
+            #expect(answer == mayAnswer, "\(directives)")
+        }
+    }
+
+    @Test func `The store has something new by what was fetched or confirmed, and stored`() {
+        let entry = entry()
+        #expect(arrival(.entry(entry, .fetched(status: 200, nil))).isStored)
+        #expect(arrival(.entry(entry, .validated(status: 304, nil))).isStored)
+        for source: Arrival.Source in [
+            .fetched(status: 200, .overtaken), .validated(status: 304, .unavailable), .staleOnError(status: nil),
+            .stalePaused, .staleOnSoftTimeout,
+        ] {
+            #expect(!arrival(.entry(entry, source)).isStored)
+        }
+        #expect(!arrival(.failure(TestFailure("down"))).isStored)
+    }
+}

@@ -1,0 +1,174 @@
+import HTTPCaching
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import Larder
+
+/// A body on its way to the store and to the client that asked for it.
+@Suite(.timeLimit(.minutes(5))) struct BodyCaptureTests {
+    private let clock = ManualClock()
+    private let events = NIOLockedValueBox<[String]>([])
+
+    private func capture(length: Int? = nil, limit: Int = 10, within time: Duration = .seconds(60)) -> BodyCapture {
+        BodyCapture(
+            length: length,
+            limit: limit,
+            deadline: clock.now.advanced(by: time),
+            clock: clock.clock
+        ) { [events] event, _ in
+            switch event {
+            case .begun: events.withLockedValue { $0.append("begun") }
+            case .overflowed(let reason): events.withLockedValue { $0.append(reason.detail) }
+            }
+        }
+    }
+
+    private func told() -> [String] { events.withLockedValue { $0 } }
+
+    /// What a reader gets that does not wait: a part, "end", or "nothing yet".
+    private func next(_ reader: BodyReader) async throws -> String {
+        let task = Task {
+            // Waits until it is cancelled, so that the reader does not wait for more.
+            while !Task.isCancelled { await Task.yield() }
+            return try await reader.next().map { String(buffer: $0) } ?? "end"
+        }
+        task.cancel()
+        do { return try await task.value } catch is CancellationError { return "nothing yet" }
+    }
+
+    private func write(_ texts: String..., to capture: BodyCapture) async throws {
+        for text in texts { try await capture.write(ByteBuffer(string: text)) }
+    }
+
+    @Test func `The last part of a body of known length is not sent before the body is stored`() async throws {
+        let capture = capture(length: 4)
+        let reader = capture.reader()
+        try await write("ab", to: capture)
+        #expect(try await next(reader) == "ab")
+        #expect(try await next(reader) == "nothing yet")
+        try await write("cd", to: capture)
+        #expect(try await next(reader) == "nothing yet")
+        try await capture.finish()
+        #expect(try await next(reader) == "nothing yet")
+        #expect(try capture.whole() == ByteBuffer(string: "abcd"))
+        capture.release()
+        #expect(try await next(reader) == "cd")
+        #expect(try await next(reader) == "end")
+    }
+
+    @Test func `The end of a body of unknown length is not sent before the body is stored`() async throws {
+        let capture = capture()
+        let reader = capture.reader()
+        try await write("ab", "cd", to: capture)
+        try await capture.finish()
+        #expect(try await next(reader) == "ab")
+        #expect(try await next(reader) == "cd")
+        #expect(try await next(reader) == "nothing yet")
+        capture.release()
+        #expect(try await next(reader) == "end")
+    }
+
+    @Test func `A body in one part is not sent before it is stored`() async throws {
+        let capture = capture(length: 4)
+        let reader = capture.reader()
+        try await write("abcd", to: capture)
+        try await capture.finish()
+        #expect(told().isEmpty)
+        #expect(try await next(reader) == "nothing yet")
+        capture.release()
+        #expect(try await next(reader) == "abcd")
+    }
+
+    @Test func `The last part of a body that is not stored is sent at once`() async throws {
+        let capture = capture(length: 12)
+        let reader = capture.reader()
+        try await write("abcdefgh", "ijkl", to: capture)
+        #expect(try await next(reader) == "abcdefgh")
+        #expect(try await next(reader) == "ijkl")
+        try await capture.finish()
+        #expect(try await next(reader) == "end")
+    }
+
+    @Test func `A body that fails after its last part is not sent as whole`() async throws {
+        let capture = capture(length: 4)
+        let reader = capture.reader()
+        try await write("ab", "cd", to: capture)
+        capture.fail(TestFailure("gone"))
+        #expect(try await next(reader) == "ab")
+        await #expect(throws: TestFailure("gone")) { try await next(reader) }
+        #expect(throws: NotStored.brokenOff) { try capture.whole() }
+    }
+
+    @Test(arguments: [nil, 10] as [Int?]) func `A body of exactly the limit is stored`(_ length: Int?) async throws {
+        let capture = capture(length: length)
+        try await write("abcde", "fghij", to: capture)
+        #expect(!capture.isPastLimit)
+        try await capture.finish()
+        #expect(try capture.whole().readableBytes == 10)
+        #expect(told() == ["begun"])
+    }
+
+    @Test(arguments: [nil, 11] as [Int?]) func `A body of one byte more than the limit is not stored`(
+        _ length: Int?
+    ) async throws {
+        let capture = capture(length: length)
+        let reader = capture.reader()
+        try await write("abcde", "fghij", "k", to: capture)
+        #expect(capture.isPastLimit && told() == ["begun", "too-large"])
+        try await capture.finish()
+        #expect(throws: NotStored.tooLarge) { try capture.whole() }
+        #expect(try await next(reader) == "abcde")
+        #expect(try await next(reader) == "fghij")
+        #expect(try await next(reader) == "k")
+        #expect(try await next(reader) == "end")
+    }
+
+    @Test func `A body is stored if its last part comes before the deadline`() async throws {
+        let early = capture(within: .seconds(10))
+        clock.advance(by: .seconds(10) - .nanoseconds(1))
+        try await write("abc", to: early)
+        #expect(!early.isPastLimit)
+        let late = capture(within: .seconds(10))
+        clock.advance(by: .seconds(10))
+        let reader = late.reader()
+        try await write("abc", to: late)
+        #expect(late.isPastLimit && told() == ["begun", "begun", "too-slow"])
+        #expect(throws: NotStored.tooSlow) { try late.whole() }
+        #expect(try await next(reader) == "abc")
+    }
+
+    @Test func `A body ends neither before nor after the length that its head declared`() async throws {
+        let short = capture(length: 4)
+        try await write("abc", to: short)
+        await #expect(throws: BodyError.wrongLength) { try await short.finish() }
+        #expect(throws: NotStored.brokenOff) { try short.whole() }
+        let long = capture(length: 4)
+        await #expect(throws: BodyError.wrongLength) { try await write("ab", "cde", to: long) }
+        await #expect(throws: BodyError.abandoned) { try await write("f", to: long) }
+        #expect(throws: NotStored.brokenOff) { try long.whole() }
+    }
+
+    @Test func `An empty body is whole, and empty parts are none`() async throws {
+        for length in [nil, 0] as [Int?] {
+            let capture = capture(length: length)
+            let reader = capture.reader()
+            try await write("", "", to: capture)
+            try await capture.finish()
+            #expect(try await next(reader) == "nothing yet")
+            #expect(try capture.whole().readableBytes == 0 && told().isEmpty)
+            capture.release()
+            #expect(try await next(reader) == "end")
+        }
+    }
+
+    @Test func `An origin whose body nobody reads or stores is told so`() async throws {
+        let capture = capture()
+        var reader: BodyReader? = capture.reader()
+        #expect(try await next(try #require(reader)) == "nothing yet")
+        try await write("abcdefghijk", to: capture)
+        reader = nil
+        await #expect(throws: BodyError.abandoned) { try await write("l", to: capture) }
+    }
+}

@@ -1,0 +1,160 @@
+import HTTPCaching
+import HTTPTypes
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// What a part of the memory store removes for want of room, and in which order.
+@Suite(.timeLimit(.minutes(5))) struct ShardTests {
+    private static let epoch = Birth.Epoch(high: 1, low: 1)
+    private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
+
+    private func entry(
+        _ name: String,
+        bytes: Int = 1_000,
+        freshFor: Duration = .seconds(600),
+        version: UInt64 = 0,
+        language: String? = nil
+    ) -> CacheEntry {
+        .sample(
+            String(repeating: "x", count: bytes),
+            at: CacheAddress(key: CacheKey(legal: "GET:/" + name), target: "/" + name),
+            born: Birth(epoch: Self.epoch, number: version),
+            now: start,
+            freshFor: freshFor,
+            request: language.map { [.acceptLanguage: $0] } ?? [:],
+            language == nil ? [:] : [.vary: "Accept-Language"]
+        )
+    }
+
+    /// A shard that its tests need not hand lists to.
+    private final class Box {
+        private var shard: MemoryShard
+        private var removed: [CacheEntry] = []
+
+        init(limit: Int, variantLimit: Int = 8) { shard = MemoryShard(limit: limit, variantLimit: variantLimit) }
+
+        var bytes: Int { shard.bytes }
+        var count: Int { shard.count }
+
+        func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64 = 0) {
+            shard.save(entry, at: now, number: number, dropping: &removed)
+            shard.validate()
+        }
+
+        /// Looks the variants up of a key; `isAlive` is asked as the log of invalidations is, at `number`.
+        func find(
+            _ name: String,
+            at now: Timestamp,
+            number: UInt64 = 0,
+            isAlive: (CacheEntry) -> Bool = { _ in true }
+        ) -> [CacheEntry] {
+            defer { shard.validate() }
+            let key = CacheKey(legal: "GET:/" + name)
+            let said = Birth(epoch: ShardTests.epoch, number: number)
+            return shard.load(
+                key,
+                at: now,
+                number: number,
+                isAlive: { Verdict(isAlive: isAlive($0), said: said) },
+                dropping: &removed
+            ) ?? []
+        }
+
+        func has(_ name: String, at now: Timestamp) -> Bool { !find(name, at: now).isEmpty }
+
+        func removeExpired(at now: Timestamp, limit: Int) -> Int {
+            defer { shard.validate() }
+            return shard.removeExpired(at: now, limit: limit, dropping: &removed)
+        }
+
+        func count(at now: Timestamp) -> Int { shard.count(at: now) }
+    }
+
+    @Test func `A full shard removes what is expired before anything that could still be used`() {
+        let cost = entry("0").cost
+        let shard = Box(limit: 41 * cost)
+        // The first that was stored, and so the first to be evicted.
+        shard.save(entry("fresh"), at: start)
+        for id in 10..<50 { shard.save(entry("\(id)", freshFor: .seconds(10)), at: start) }
+        #expect(shard.count == 41)
+        let now = start.advanced(by: .seconds(10))
+        // More than one call removes of what is expired without need.
+        shard.save(entry("large", bytes: 30 * cost), at: now)
+        #expect(shard.has("fresh", at: now) && shard.has("large", at: now))
+        #expect(shard.bytes <= 41 * cost)
+    }
+
+    @Test func `A shard that is full of what is usable evicts what was not used for longest`() {
+        let cost = entry("0").cost
+        let shard = Box(limit: 4 * cost)
+        for id in 0..<4 { shard.save(entry("\(id)"), at: start) }
+        #expect(shard.count == 4 && shard.bytes == 4 * cost)
+        #expect(shard.has("0", at: start))
+        shard.save(entry("4"), at: start)
+        #expect((0..<5).map { shard.has("\($0)", at: start) } == [true, false, true, true, true])
+        #expect(shard.bytes == 4 * cost)
+    }
+
+    @Test func `An entry that takes exactly the limit is stored, and takes the place of all others`() {
+        let large = entry("large", bytes: 5_000)
+        let shard = Box(limit: large.cost)
+        shard.save(entry("0"), at: start)
+        shard.save(large, at: start)
+        #expect(shard.has("large", at: start) && !shard.has("0", at: start))
+    }
+
+    @Test func `What is expired is removed up to the limit of one call, and what ends now is expired`() {
+        let shard = Box(limit: 1 << 20)
+        for id in 0..<5 { shard.save(entry("\(id)", freshFor: .seconds(10 + id)), at: start) }
+        #expect(shard.removeExpired(at: start.advanced(by: .seconds(10) - .nanoseconds(1)), limit: 9) == 0)
+        #expect(shard.removeExpired(at: start.advanced(by: .seconds(10)), limit: 9) == 1)
+        #expect(shard.count(at: start.advanced(by: .seconds(13))) == 1)
+        #expect(shard.removeExpired(at: start.advanced(by: .seconds(14)), limit: 3) == 3)
+        #expect(shard.count == 1 && shard.has("4", at: start))
+    }
+
+    @Test func `A variant more than the limit takes the place of the one that was not used for longest`() {
+        let shard = Box(limit: 1 << 20, variantLimit: 3)
+        let entries = ["en", "de", "fr"].map { entry("v", language: $0) }
+        for entry in entries { shard.save(entry, at: start) }
+        #expect(shard.find("v", at: start).count == 3)
+        entries[0].markUsed()
+        shard.save(entry("v", language: "it"), at: start)
+        let left = shard.find("v", at: start).map(\.selectingFields.text)
+        #expect(left == ["accept-language:it", "accept-language:fr", "accept-language:en"])
+    }
+
+    @Test func `The log is asked once for each of its versions, and about every variant`() {
+        let shard = Box(limit: 1 << 20)
+        shard.save(entry("v", language: "en"), at: start, number: 3)
+        shard.save(entry("v", language: "de"), at: start, number: 5)
+        var asked = 0
+        func find(_ number: UInt64) -> Int {
+            asked = 0
+            return shard.find("v", at: start, number: number) { entry in
+                asked += 1
+                return !entry.selectingFields.text.hasSuffix("en")
+            }.count
+        }
+        // The second variant is known to be valid at 5, and the first at 3 alone.
+        #expect(find(3) == 2 && asked == 0)
+        #expect(find(4) == 1 && asked == 2)
+        #expect(find(4) == 1 && asked == 0)
+        #expect(find(5) == 1 && asked == 1)
+    }
+
+    @Test func `Equal counts of top keys are ordered by name, and higher counts come first`() {
+        let keys = TopKeys(guaranteed: 100)
+        let names = (0..<40).map { CacheKey(legal: "GET:/\($0)") }
+        for name in names.shuffled() { keys.count(name) }
+        for name in names[7...8].reversed() { keys.count(name) }
+        let top = keys.top(.max)
+        let rest = names.filter { !names[7...8].contains($0) }.map(\.description).sorted()
+        #expect(top.map(\.key.description) == ["GET:/7", "GET:/8"] + rest)
+        #expect(top.map(\.count) == [2, 2] + rest.map { _ in 1 })
+        #expect(keys.top(3).map(\.key.description) == ["GET:/7", "GET:/8", "GET:/0"])
+        #expect(keys.top(0).isEmpty && keys.top(-1).isEmpty)
+    }
+}
