@@ -29,7 +29,7 @@ import Testing
 
     /// Fails unless the restarted server holds the snapshot: otherwise nothing could come back.
     private func mustHoldSnapshot(_ redis: RedisProcess) async throws {
-        try await Stranger.meets(redis) { stranger in
+        try await Stranger.meets(redis) { (stranger) async throws in
             #expect(try await stranger.field("v:", of: Self.entry) != nil)
             #expect(try await stranger.send("TYPE", "larder:ledger").text() == "zset")
         }
