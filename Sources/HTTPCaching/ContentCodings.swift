@@ -36,7 +36,8 @@ package struct ContentCodings: OptionSet, Hashable, Sendable {
         // "A recipient SHOULD consider "x-gzip" to be equivalent to "gzip"", and "x-compress" to "compress"
         // (RFC 9110 §8.4.1).
         guard count > 2, name.starts(with: "x-".utf8) || name.starts(with: "X-".utf8),
-            let coding = Self(name: name.dropFirst(2)), coding == .gzip || coding == .compress
+            let coding = Self(name: name.dropFirst(2)),
+            coding == .gzip && count == 6 || coding == .compress && count == 10
         else { return nil }
         self = coding
     }
