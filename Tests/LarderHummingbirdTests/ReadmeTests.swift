@@ -70,7 +70,7 @@ private struct Posts {
 
 private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: Cache, _ posts: Posts) {
     router.group("api/posts")
-        .cached(by: cache, for: .seconds(60))
+        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials())
         .add(middleware: APIKeys())
         .get(use: posts.list)
 }
@@ -97,6 +97,7 @@ private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Cache) {
         router
         .cached(by: cache, .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).endingInSlash())
         .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600), after: .milliseconds(200)).tagged("posts"))
+        .cached(by: cache, .fresh(for: .seconds(60)).invalidating(.tag("posts"), .path("/api/feed")))
         .cached(by: cache, .fresh(for: .seconds(60)), perUser: { request, context in context.identity?.id })
         .cached(by: cache, .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"]))
 }
