@@ -245,6 +245,69 @@ import Testing
         #expect(join(table, 2, Self.key(), Self.ticket(1, newest: 1)) == "wait")
     }
 
+    @Test func `a request beyond the limits of waiters or of flights asks alone`() {
+        let table = SharedTable(FlightTable(flightLimit: 2, waiterLimit: 2, landingLimit: 8))
+        #expect(join(table, 0) == "lead 1")
+        #expect(join(table, 1) == "wait")
+        #expect(join(table, 2) == "wait")
+        #expect(join(table, 3) == "alone")
+        #expect(join(table, 4, Self.key("/b")) == "lead 2")
+        #expect(join(table, 5, Self.key("/c")) == "alone")
+        // The flight of a waiter that gave up is joined by another one.
+        #expect(table.leave(2, Self.key()) == 2)
+        #expect(join(table, 6) == "wait")
+    }
+
+    @Test func `a request whose look-up is of another epoch does not join`() {
+        let table = table()
+        #expect(join(table, 0) == "lead 1")
+        let other = Ticket(
+            lookup: Lookup(entries: [], birth: Birth(epoch: .new(), number: 0), newestStamp: 0),
+            landing: .max
+        )
+        #expect(join(table, 1, Self.key(), other) == "lead 2")
+    }
+
+    @Test func `a landing is remembered for as many landings as the limit says`() {
+        let table = table()
+        func land(_ waiter: Int, _ name: String) {
+            let words = join(table, waiter, Self.key(name), Self.ticket(landing: .max))
+            guard let id = UInt64(words.dropFirst(5)) else {
+                Issue.record("\(words) is no flight")
+                return
+            }
+            #expect(table.land(FlightID(value: id), Self.stored, at: start).isEmpty)
+        }
+        land(0, "/a")
+        #expect(join(table, 1, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
+        for other in 1..<8 { land(1 + other, "/\(other)") }
+        #expect(join(table, 20, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
+        // It looked after that landing, so that it has seen what was stored.
+        #expect(join(table, 21, Self.key("/1"), Self.ticket(landing: 2)).hasPrefix("lead"))
+        land(30, "/8")
+        #expect(join(table, 22, Self.key("/a"), Self.ticket(landing: 0)).hasPrefix("lead"))
+        #expect(join(table, 23, Self.key("/2"), Self.ticket(landing: 0)) == "landed")
+        #expect(join(table, 24, Self.key("/8"), Self.ticket(landing: 8)) == "landed")
+        // What is for requests that demand a newer response answers no earlier one.
+        #expect(join(table, 25, Self.key("/8", isDemand: true), Self.ticket(landing: 8)).hasPrefix("lead"))
+    }
+
+    /// The result of a flight by which something was stored.
+    private static var stored: FlightResult {
+        let birth = Birth(epoch: epoch, number: 0)
+        let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let entry = CacheEntry.sample("v", at: address, born: birth, now: now)
+        return .shared(
+            Arrival(
+                outcome: .entry(entry, .fetched(status: 200, nil)),
+                birth: birth,
+                verdict: Verdict(isAlive: true, said: birth),
+                answeredAt: now
+            )
+        )
+    }
+
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
     func `every waiter is told once, and only what it may have`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)

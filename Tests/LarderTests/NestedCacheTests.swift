@@ -2,6 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 import LarderTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
@@ -149,5 +150,26 @@ import Testing
         let policy = CachePolicy.fresh(for: .seconds(60))
         let endless = Endless(cache: bench.cache)
         #expect(try await bench.cache.respond(to: .get("/posts"), under: policy, from: endless).text == "the end")
+    }
+
+    @Test func `A handler that asks for its own key is fetched as many times as the limit says, and bypasses then`()
+        async throws
+    {
+        let bench = Bench()
+        let depth = Row("")
+        final class Box: Sendable {
+            let origin = NIOLockedValueBox<TestOrigin?>(nil)
+        }
+        let box = Box()
+        let origin = TestOrigin { _ in
+            depth.text += "x"
+            guard depth.text.count < 12, let own = box.origin.withLockedValue({ $0 }) else { return TestResponse("v") }
+            return TestResponse(try await bench.get(from: own).text)
+        }
+        box.origin.withLockedValue { $0 = origin }
+        defer { box.origin.withLockedValue { $0 = nil } }
+        #expect(try await bench.get(from: origin).text == "v")
+        #expect(depth.text.count == 12)
+        #expect(origin.fetches.count == 8 && origin.forwards == 4)
     }
 }

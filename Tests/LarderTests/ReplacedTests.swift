@@ -58,6 +58,27 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
+    @Test func `A stored response that is replaced by one that varies otherwise does not come back in front of it`()
+        async throws
+    {
+        let bench = Bench()
+        let row = Row("old")
+        let origin = TestOrigin { _ in
+            row.text == "old" ? TestResponse("old", [.vary: "Accept-Language"]) : TestResponse(row.text)
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        let english: HTTPFields = [.acceptLanguage: "en"]
+        _ = try await bench.get("/posts", english, under: policy, from: origin)
+        row.text = "new"
+        bench.clock.advance(by: .seconds(15))
+        #expect(try await bench.get("/posts", english, under: policy, from: origin).text == "new")
+        // RFC 9111 §4.1 prefers a response with Vary to one without, so that the old one must be gone.
+        let hit = try await bench.get("/posts", english, under: policy, from: origin)
+        #expect(try await hit.text == "new")
+        #expect(hit.cacheStatus.contains("; hit"))
+        #expect(origin.fetches.count == 2)
+    }
+
     private static func replaced(_ answer: Answer) throws -> TestResponse {
         switch answer {
         case .thrownStatus: throw TestFailure("gone", status: .notFound)

@@ -70,6 +70,11 @@ import Testing
         }
 
         func count(at now: Timestamp) -> Int { shard.count(at: now) }
+
+        func removeBorn(before number: UInt64, limit: Int = 256) -> MemoryShard.Progress {
+            defer { shard.validate() }
+            return shard.removeBorn(before: number, limit: limit, dropping: &removed)
+        }
     }
 
     @Test func `A full shard removes what is expired before anything that could still be used`() {
@@ -143,6 +148,32 @@ import Testing
         #expect(find(4) == 1 && asked == 2)
         #expect(find(4) == 1 && asked == 0)
         #expect(find(5) == 1 && asked == 1)
+    }
+
+    @Test func `What was read before a version is removed, and what was read at it stays`() {
+        let shard = Box(limit: 1 << 20)
+        for version in 0..<6 { shard.save(entry("\(version)", version: UInt64(version)), at: start) }
+        #expect(shard.removeBorn(before: 0) == MemoryShard.Progress(compared: 0, isThrough: true))
+        #expect(shard.removeBorn(before: 3) == MemoryShard.Progress(compared: 6, isThrough: true))
+        #expect((0..<6).map { shard.has("\($0)", at: start) } == [false, false, false, true, true, true])
+        // Nothing older is left to look for.
+        #expect(shard.removeBorn(before: 3).compared == 0)
+        #expect(shard.removeBorn(before: 5, limit: 2) == MemoryShard.Progress(compared: 2, isThrough: false))
+    }
+
+    @Test func `A store takes an entry of exactly its limit, and not one of a byte more`() async {
+        let clock = ManualClock()
+        let entry = entry("a", bytes: 1_000)
+        for (limit, isStored) in [(entry.cost, true), (entry.cost - 1, false)] {
+            let store = MemoryStore(limit: .mebibytes(1), entryLimit: .bytes(limit), shardCount: 1)
+            let address = entry.address
+            let birth = await store.load(address, at: clock.now).birth
+            let text = String(repeating: "x", count: 1_000)
+            let own = CacheEntry.sample(text, at: address, born: birth, now: clock.now)
+            #expect(own.cost == entry.cost)
+            _ = await store.save(own, at: clock.now)
+            #expect(await store.count(at: clock.now) == (isStored ? 1 : 0))
+        }
     }
 
     @Test func `Equal counts of top keys are ordered by name, and higher counts come first`() {

@@ -1,0 +1,87 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderTesting
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// Limits of what is stored in Redis, to the byte, the millisecond and the tag.
+@Suite(.timeLimit(.minutes(5))) struct LimitTests {
+    @Test(arguments: [(0, true), (-1, false)]) func `An entry is stored in Redis up to exactly the limit`(
+        _ difference: Int,
+        _ isStored: Bool
+    ) async throws {
+        let (address, now) = (CacheAddress("/a"), WallClock.system.now)
+        func entry(_ birth: Birth) -> CacheEntry {
+            .sample("a text", at: address, born: birth, now: now, freshFor: .seconds(600))
+        }
+        var limits = StoreLimits()
+        limits.entryLimit = .bytes(entry(Birth(epoch: .new(), number: 0)).cost + difference)
+        try await RedisProcess.run { redis in
+            try await withStores(1, on: redis, limits) { stores in
+                let birth = await stores[0].load(address, at: now).birth
+                #expect(await stores[0].save(entry(birth), at: now).isAlive)
+                #expect(await stores[0].texts(at: "/a") == (isStored ? ["a text"] : []))
+                #expect(await stores[0].count() == (isStored ? 1 : 0))
+            }
+        }
+    }
+
+    @Test func `A response that is kept for less than a millisecond is not stored`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                // By a clock that stands still the index is not swept.
+                try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
+                    #expect(await stores[0].keep("v", at: "/a", freshFor: .microseconds(999)))
+                    let none = try await stranger.send("ZCARD", "larder:index").integer()
+                    #expect(await stores[0].keep("v", at: "/b", freshFor: .seconds(60)))
+                    let one = try await stranger.send("ZCARD", "larder:index").integer()
+                    let left = try await stranger.milliseconds(left: "larder:GET:/b")
+                    #expect(none == 0 && one == 1 && left <= 60_000)
+                }
+            }
+        }
+    }
+
+    @Test func `As many invalidated tags are remembered as the limit says, and with one more the oldest is forgotten`()
+        async throws
+    {
+        var limits = StoreLimits()
+        limits.stampLimit = 3
+        try await RedisProcess.run { redis in
+            try await withStores(1, on: redis, limits) { stores in
+                #expect(await stores[0].keep("v", at: "/a"))
+                for tag in 1...3 { await stores[0].invalidate([.tag("t\(tag)")]) }
+                #expect(await stores[0].texts(at: "/a") == ["v"])
+                // What is forgotten may have covered it.
+                await stores[0].invalidate([.tag("t4")])
+                #expect(await stores[0].texts(at: "/a").isEmpty)
+                #expect(await stores[0].keep("new", at: "/a"))
+                #expect(await stores[0].texts(at: "/a") == ["new"])
+            }
+        }
+    }
+
+    @Test func `A variant that is stored takes the place of those that were invalidated by a path with queries`()
+        async throws
+    {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis) { stores in
+                    let target = "/a?page=1"
+                    for language in ["en", "de", "fr"] {
+                        await stores[0].keep(language, at: target, language: language)
+                    }
+                    // The path does not name the key, so that the entries are not removed at once.
+                    await stores[0].invalidate([.path("/a")])
+                    let before = try await stranger.send("HLEN", .text("larder:GET:\(target)"))
+                    await stores[0].keep("it", at: target, language: "it")
+                    let after = try await stranger.send("HLEN", .text("larder:GET:\(target)"))
+                    #expect(before == .integer(6) && after == .integer(2))
+                }
+            }
+        }
+    }
+}
