@@ -41,6 +41,7 @@ package enum Admission: Sendable {
                 isConditional: facts.hasConditions,
                 hasRange: facts.hasRange && request.method == .get,
                 hasAuthorization: facts.hasAuthorization,
+                isForUser: user != nil,
                 address: CacheAddress(key: result.key, target: result.target ?? target, tags: policy.tags),
                 policy: policy
             )
@@ -99,6 +100,8 @@ package struct Inquiry: Sendable {
     /// Whether the request is a GET for a range.
     let hasRange: Bool
     let hasAuthorization: Bool
+    /// Whether the user who asks is part of the key.
+    let isForUser: Bool
     package let address: CacheAddress
     let policy: CachePolicy
 
@@ -120,6 +123,15 @@ package struct Inquiry: Sendable {
             status: .notModified,
             headerFields: Preconditions.notModifiedFields(from: head.headerFields)
         )
+    }
+
+    /// The 304 for a response with this head that is not from the store; nil if it has to be sent.
+    ///
+    /// "A recipient MUST ignore the If-Modified-Since header field if the resource does not have a modification date
+    /// available." (RFC 9110 §13.1.3) Its `Date` counts for stored responses only (RFC 9111 §4.3.2).
+    func notModified(received head: HTTPResponse, at moment: Timestamp) -> HTTPResponse? {
+        let hasValidator = request.headerFields.contains(.ifNoneMatch) || head.headerFields.contains(.lastModified)
+        return hasValidator ? notModified(head, receivedAt: moment) : nil
     }
 
     /// The request that a fill makes of the client's: a GET for the whole response, whatever the client has already,

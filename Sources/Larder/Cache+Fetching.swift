@@ -17,12 +17,13 @@ struct Asking<O: Origin>: Sendable {
     var leveledKey: LeveledKey { LeveledKey(key: inquiry.address.key, level: level) }
 
     /// Whether the request demands a response newer than what is stored or being fetched.
-    var isDemand: Bool { reason == .request || inquiry.directives.noCache }
+    var isDemand: Bool {
+        reason == .request || inquiry.directives.noCache || inquiry.directives.maxAge == .zero
+    }
 
     /// Whether the request can share a fetch with others at all. Requests that can never share do not wait.
     var isSharable: Bool {
-        // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5).
-        if inquiry.directives.noStore || isForHeadAlone { return false }
+        if isForHeadAlone { return false }
         if isDemand, inquiry.policy.clientDirectives != .coalesce { return false }
         return kept?.lifetimes.mayAnswerOthers != false
     }
@@ -90,12 +91,10 @@ extension Cache {
     /// - Parameters:
     ///   - permit: the flight that the request was chosen to lead.
     ///   - other: a variant that tells by which fields responses vary.
-    ///   - isLast: the request has looked often enough, and asks for itself.
     func ask<O: Origin>(
         _ asking: Asking<O>,
         _ permit: consuming FlightPermit?,
-        like other: CacheEntry?,
-        isLast: Bool
+        like other: CacheEntry?
     ) async throws -> Asked<O.Response> {
         let inquiry = asking.inquiry
         let isUncacheable = memory.isUncacheable(
@@ -114,13 +113,16 @@ extension Cache {
             flights.start(id, readVersion: asking.ticket.lookup.birth)
             return .response(try await lead(asking, id))
         }
-        guard asking.isSharable, !isUncacheable, !isLast else { return .response(try await lead(asking, nil)) }
+        guard asking.isSharable, !isUncacheable else { return .response(try await lead(asking, nil)) }
         let joinedAt = clock.now
         let joined = await flights.join(
             asking.flightKey(like: other),
             asking.ticket,
             timeout: inquiry.policy.patience,
-            softTimeout: asking.softTimeout(at: joinedAt)
+            softTimeout: asking.softTimeout(at: joinedAt),
+            // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
+            // it may have what another request fetches, and brings nothing for others.
+            mayLead: !inquiry.directives.noStore
         )
         switch joined {
         case .lead(let id): return .response(try await lead(asking, id))
@@ -182,11 +184,9 @@ extension Cache {
     /// Gives the leader what another flight of its key brings, if that is earlier than its own: it is one of those who
     /// wait for the key, too.
     private func watchOthers<O: Origin>(_ flight: FlightID, _ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) {
-        guard flights.hasOthers(flight) else { return }
         let joinedAt = clock.now
-        tasks.start { [self] in
-            guard let arrival = await flights.watch(flight, asking.ticket.lookup.birth),
-                case .entry(let entry, let source) = arrival.outcome,
+        flights.watch(flight, asking.ticket.lookup.birth) { [self] arrival in
+            guard case .entry(let entry, let source) = arrival.outcome,
                 arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source)
             else { return }
             let response = answer(asking, from: entry, source, collapsed: true)

@@ -166,19 +166,15 @@ extension Cache {
                 )
             }
             if let response = servePaused(asking, at: now) { return response }
-            switch try await ask(asking, permit.take(), like: hint, isLast: attempt == Self.attempts) {
+            switch try await ask(asking, permit.take(), like: hint) {
             case .response(let response): return response
             case .lookAgain(let id, let other):
                 permit = id.map { flights.permit(for: $0) }
                 hint = other ?? hint
             }
         }
-        preconditionFailure("A request asks for itself in the end")
+        preconditionFailure("A request looks again until it has a response")
     }
-
-    /// How often a request looks again before it asks for itself. What it waits for may turn out to be another variant,
-    /// or be overtaken by an invalidation, each time.
-    private static var attempts: Int { 16 }
 }
 
 // MARK: - Past the store

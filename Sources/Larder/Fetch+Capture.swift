@@ -16,7 +16,9 @@ extension Fetch {
         // "A server MUST evaluate received request preconditions […] just before it would process the request content"
         // (RFC 9110 §13.2.1): they are judged by the head that the client is about to get, before the body comes.
         answerConditions(by: reception)
-        let waitsForWhole = inquiry.hasRange || isJudgedByBody(reception.head)
+        // "The Range header field […] is only applied if the result without it would be a 200 (OK)" (RFC 9110 §14.2).
+        let cutsRange = inquiry.hasRange && reception.head.status == .ok
+        let waitsForWhole = cutsRange || isJudgedByBody(reception.head)
         let capture = BodyCapture(
             length: response.bodyLength,
             limit: inquiry.policy.bodyLimit.bytes,
@@ -33,7 +35,7 @@ extension Fetch {
                 }
                 release(notStored == nil ? .unsharable : .refusedToLeader)
                 // A range is for the origin to answer; without a reader the capture ends.
-                if !inquiry.hasRange { stream(response, from: capture) }
+                if !cutsRange { stream(response, from: capture) }
             }
         }
         // Before the first part what is kept can still be served in place of a body that breaks off.
@@ -48,7 +50,7 @@ extension Fetch {
     /// Answers the leader with a 304 if the head says that the client has the response already.
     private func answerConditions(by reception: Reception) {
         guard let seat, inquiry.isConditional, !isJudgedByBody(reception.head),
-            let notModified = inquiry.notModified(reception.head, receivedAt: reception.at)
+            let notModified = inquiry.notModified(received: reception.head, at: reception.at)
         else { return }
         let head = cache.serving.head(
             notModified,

@@ -11,6 +11,7 @@ extension Fetch {
         // request that caused it.
         if let status, status.kind != .serverError {
             await discardKept(replacedBy: status)
+            pauseRefreshes(after: status)
             return landingAlone(.failure(error), .refusedToLeader)
         }
         noteFailure(status: status?.code)
@@ -41,6 +42,13 @@ extension Fetch {
         let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
         guard verdict.isAlive else { return nil }
         return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
+    }
+
+    /// Remembers that a refresh was refused and what is kept stays, so that not every stale hit starts another one.
+    func pauseRefreshes(after status: HTTPResponse.Status) {
+        guard seat == nil, status.isDueToRequest else { return }
+        cache.memory.failed(asking.leveledKey, status: status.code, at: cache.clock.now)
+        cache.record(.refreshFailed(inquiry.address.key))
     }
 
     /// Removes what the origin has replaced by a response that is not stored: it must not come back when the origin
@@ -85,6 +93,10 @@ extension Fetch {
     /// Whether a response is an error of the server that would be stored if it had a lifetime.
     private func isSharableFailure(_ reception: Reception) -> Bool {
         guard reception.head.status.kind == .serverError else { return false }
+        // Nothing says that a page that was made for a cookie is for those with another one.
+        if reception.request.headerFields.contains(.cookie), !inquiry.isForUser, !reception.directives.isPublic {
+            return false
+        }
         var rules = inquiry.policy.rules
         rules.storableStatuses = .everyFinal
         rules.requiresExplicitPermission = false
@@ -106,6 +118,7 @@ extension Fetch {
             cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
         }
         var result = FlightResult.refusedToLeader
+        pauseRefreshes(after: head.status)
         if head.status.kind != .serverError, !notStored.isDueToRequest {
             await discardKept(replacedBy: head.status)
             if notStored.isLasting, !head.status.isDueToRequest {
@@ -126,7 +139,7 @@ extension Fetch {
     func passed(_ response: O.Response, because notStored: NotStored) async -> Result<O.Response, any Error> {
         guard seat?.isServed == false else { return .success(response) }
         var response = response
-        if let notModified = inquiry.notModified(response.head, receivedAt: cache.clock.now) {
+        if let notModified = inquiry.notModified(received: response.head, at: cache.clock.now) {
             response = O.Response(headOnly: notModified)
         } else if inquiry.hasRange, response.head.status == .ok {
             do { response = try await origin.forward() } catch { return .failure(error) }

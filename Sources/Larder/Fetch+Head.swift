@@ -30,7 +30,7 @@ extension Fetch {
         }
         // The client's conditions were not sent along; they are answered here.
         let head = cache.serving.head(
-            inquiry.notModified(reception.head, receivedAt: reception.at) ?? reception.head,
+            inquiry.notModified(received: reception.head, at: reception.at) ?? reception.head,
             .forwarded(reason, status: status.code),
             policy: inquiry.policy,
             at: reception.at

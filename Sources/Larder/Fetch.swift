@@ -27,7 +27,7 @@ struct Fetch<O: Origin>: Sendable {
     /// Asks the origin, and returns what those who waited may have, and what the leader gets.
     /// - Parameter release: tells those who wait, once it is known, that there is nothing for them.
     func run(releasing release: @escaping @Sendable (FlightResult) -> Void) async -> Landing {
-        if isForHeadAlone { return await runForHead() }
+        if fetchesHeadAlone { return await runForHead() }
         let reception: Reception
         do {
             let first = try await ask(question)
@@ -46,13 +46,15 @@ struct Fetch<O: Origin>: Sendable {
         if status.kind == .serverError {
             noteFailure(status: status.code)
             if let landing = await serveKept(after: status.code) { return landing }
-        } else {
+        } else if !status.isDueToRequest {
             cache.memory.succeeded(asking.leveledKey)
         }
         switch storability(of: reception.head, reception.directives, at: reception) {
         case .refuse(let refusal): return await refuse(reception, because: .refused(refusal), releasing: release)
         case .store where reception.response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(reception, because: .tooLarge, releasing: release)
+        case .store where status.kind == .serverError && isOfMoreUse:
+            return await refuse(reception, because: .originFailed, releasing: release)
         case .store(let lifetimes):
             if let obstacle = tags(in: reception.head.headerFields).obstacle(limit: inquiry.policy.tagLimit) {
                 return await pass(reception, because: obstacle, releasing: release)
@@ -60,6 +62,18 @@ struct Fetch<O: Origin>: Sendable {
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
             return await capture(reception, lifetimes, releasing: release)
         }
+    }
+
+    /// Whether what is kept is of more use to others than an error of the server: it is fresh, or may be served after
+    /// one. A request past it that meets an error does not take it from them.
+    private var isOfMoreUse: Bool {
+        guard let kept else { return false }
+        return Reuse.mayServeOnError(
+            lifetimes: kept.lifetimes,
+            request: .none,
+            now: cache.clock.now,
+            failure: .status(503)
+        )
     }
 
     /// Asks the origin, and notes the times that an age is reckoned from.
@@ -115,8 +129,8 @@ struct Fetch<O: Origin>: Sendable {
         return FetchContext.frames + [frame]
     }
 
-    /// Whether the client wants a head, and a server is asked for no more. Nobody else waits for it.
-    var isForHeadAlone: Bool { asking.isForHeadAlone && seat != nil }
+    /// Whether the origin is asked for a head alone. A refresh for the sake of a HEAD request asks for the whole.
+    private var fetchesHeadAlone: Bool { asking.isForHeadAlone && seat != nil }
 
     /// What the origin answered to which request, and when it was asked and came.
     struct Reception {

@@ -14,6 +14,8 @@ public enum NotStored: Error, Hashable, Sendable {
     case tooSlow
     /// The body broke off, or was not of the length its head declared.
     case brokenOff
+    /// It is an error of the server, and what is stored is of more use.
+    case originFailed
     /// Something that covers it was invalidated while it was fetched.
     case overtaken
     /// The store cannot be reached, or takes nothing.
@@ -28,6 +30,7 @@ public enum NotStored: Error, Hashable, Sendable {
         case .tagNotAccepted: "tag-not-accepted"
         case .tooSlow: "too-slow"
         case .brokenOff: "broken-off"
+        case .originFailed: "origin-failed"
         case .overtaken: "overtaken"
         case .unavailable: "store-unavailable"
         }
@@ -39,7 +42,7 @@ public enum NotStored: Error, Hashable, Sendable {
         switch self {
         case .refused(let refusal): refusal.isLasting
         case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
-        case .brokenOff, .overtaken, .unavailable: false
+        case .brokenOff, .originFailed, .overtaken, .unavailable: false
         }
     }
 }

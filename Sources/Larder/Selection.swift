@@ -80,7 +80,7 @@ extension CachePolicy {
     ///
     /// A cache around a whole application has the keys of its routes: what a route stores behind its authentication is
     /// not for those who have not passed it.
-    fileprivate func mayShare(_ entry: CacheEntry) -> Bool {
+    func mayShare(_ entry: CacheEntry) -> Bool {
         guard rules.requiresExplicitPermission else { return true }
         let directives = ResponseDirectives(entry.head.headerFields, targets: rules.targetedFields)
         return directives.isPublic || directives.sMaxAge != nil

@@ -38,6 +38,11 @@ extension Obstacle {
                 "The body was still coming in after \(policy.captureTime.inWords).",
                 "Send the body in less time; a stream without an end is not kept."
             )
+        case .originFailed:
+            (
+                "The origin failed, and the response that is stored is fresh or may be served instead.",
+                "Nothing: the response is stored again once the origin answers."
+            )
         case .brokenOff:
             (
                 "The body broke off, or was not of the length that Content-Length declared (RFC 9111 §3.3).",

@@ -135,10 +135,11 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     private func refuse(_ responder: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {
         let sentence = """
             \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: its responder, a \
-            \(type(of: responder)), may have middleware in it, which would not run on hits. If a subgroup or a \
-            RouteCollection adds middleware, call `cached` there, or add the middleware to the group that `cached` \
-            returned. To cache what the middleware does as well, add the route to the group that `cachingMiddleware()` \
-            returns. If the responder is a handler without middleware, wrap it in a CallbackResponder.
+            \(type(of: responder)), may have middleware in it, which would not run on hits. Add the middleware to \
+            the group that `cached` returned, or to a subgroup of it. If a controller or a RouteCollection adds \
+            middleware of its own, call `cached` there instead of around it. To cache what the middleware does as \
+            well, add the route to the group that `cachingMiddleware()` returns. If the responder is a handler \
+            without middleware, wrap it in a CallbackResponder.
             """
         cache.cache.report(misuse: sentence)
         preconditionFailure(sentence)

@@ -11,8 +11,9 @@ extension RouterMethods {
     ///     .put(use: users.update)
     /// ```
     /// GET requests are answered from the cache, and HEAD requests if the router generates their endpoints
-    /// (`autoGenerateHeadEndpoints`); a successful request with an unsafe method invalidates its own path, with all
-    /// queries. Middleware runs on every request, whether it is added before or after: see ``CachedRouterGroup``.
+    /// (`autoGenerateHeadEndpoints`); a request with an unsafe method invalidates its own path, with all queries,
+    /// unless it is refused with a 4xx. Middleware runs on every request, whether it is added before or after: see
+    /// ``CachedRouterGroup``.
     public func cached(by cache: Cache, for lifetime: Duration) -> CachedRouterGroup<Context> {
         cached(by: cache, .fresh(for: lifetime))
     }

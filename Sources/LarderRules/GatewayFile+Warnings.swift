@@ -17,7 +17,7 @@ extension GatewayFile {
             }
             if rule.staleAfter != nil, rule.staleIfError == nil {
                 warn(
-                    "`stale-after` counts only for responses that may be served stale: give `stale-if-error`",
+                    "`stale-after` counts for responses that say `stale-if-error`: give it here for those that do not",
                     at: .staleAfter
                 )
             }

@@ -52,7 +52,7 @@ import Testing
             try await RunningGateway.run(
                 before: origin.url,
                 file: file(origin.url),
-                configure: { if fate == .silent { $0.responseTimeout = .milliseconds(500) } }
+                configure: { if fate == .silent { $0.responseTimeout = .seconds(2) } }
             ) { gateway in
                 for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "kept") }
                 #expect(origin.requests.count == 1)

@@ -324,6 +324,8 @@ import Testing
                 let count = origin.requests.count
                 #expect(count == (kept == .nothing ? 1 : 2))
                 guard case .success = fault.effect else {
+                    // While something stale can be served, the origin is left alone for half a second.
+                    time.advance(by: .seconds(1))
                     let next = try await gateway.exchange("X-Turn: ask")
                     #expect(next.status == 200 && next.body == "fresh" && next.isWhole)
                     #expect(origin.requests.count == count + 1)

@@ -17,11 +17,12 @@ import Testing
         }
         try await serve(router) { port in
             let first = try await Wire.send("GET", "/a", to: port)
-            #expect(first.text == "inner 1" && first.cacheStatus.contains("detail=nested"))
+            #expect(first.text == "inner 1" && !first.isHit)
             let again = try await Wire.send("GET", "/a", to: port)
             #expect(again.text == "inner 1" && again.isHit)
         }
-        #expect(cooked.value == 1 && kitchen.cache.statistics.snapshot().misses == 1)
+        // It looked for a response twice: for the client, and for the handler.
+        #expect(cooked.value == 1 && kitchen.cache.statistics.snapshot().misses == 2)
     }
 
     @Test func `a handler that streams asks for its own key from the middle of its body`() async throws {

@@ -52,6 +52,29 @@ private func decorate(_ router: Router<BasicRequestContext>, _ users: Users) {
     app.addServices(cache)
 }
 
+private struct APIKeys: RouterMiddleware {
+    typealias Context = BasicRequestContext
+
+    func handle(
+        _ request: Request,
+        context: Context,
+        next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        try await next(request, context)
+    }
+}
+
+private struct Posts {
+    @Sendable func list(_ request: Request, _ context: BasicRequestContext) -> String { "" }
+}
+
+private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: Cache, _ posts: Posts) {
+    router.group("api/posts")
+        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials())
+        .add(middleware: APIKeys())
+        .get(use: posts.list)
+}
+
 private func administer(_ cache: Cache) {
     let router = Router(options: .autoGenerateHeadEndpoints)
     router.addCacheAdministration(of: cache, access: .token(BearerToken("at-least-16-letters")!))
@@ -73,6 +96,8 @@ private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Cache) {
     _ =
         router
         .cached(by: cache, .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).endingInSlash())
-        .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600)).tagged("posts"))
+        .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600), after: .milliseconds(200)).tagged("posts"))
+        .cached(by: cache, .fresh(for: .seconds(60)).invalidating(.tag("posts"), .path("/api/feed")))
         .cached(by: cache, .fresh(for: .seconds(60)), perUser: { request, context in context.identity?.id })
+        .cached(by: cache, .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"]))
 }

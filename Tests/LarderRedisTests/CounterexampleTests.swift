@@ -192,7 +192,8 @@ import Testing
             #expect(b.cache.passengerCount == 0)
             gate.open()
             let (text, new) = (try await before.text, try await after.text)
-            #expect(text == "v0" && new == "v1")
+            // The earlier one may have what either fetch brings, the later one what is new alone.
+            #expect(["v0", "v1"].contains(text) && new == "v1")
             let last = try await b.get(from: origin).text
             #expect(last == "v1")
         }

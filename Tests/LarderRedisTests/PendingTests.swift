@@ -210,8 +210,10 @@ import Testing
             await cache.invalidate(.path("/posts"))
             let after = try await cache.respond(to: .get("/posts"), under: policy, from: origin)
             #expect(try await after.text == "v1")
+            // What the later fetch brings is newer, and answers the leader of the first one as well.
+            #expect(try await before.value.text == "v1")
             rendered.open()
-            #expect(try await before.value.text == "v0")
+            await cache.idle()
         }
     }
 

@@ -17,8 +17,10 @@ import Testing
             /api/posts/*/comments  api     fresh as long as it says, or for 30s where it says nothing
                                            served stale for 5m more while a new one is fetched
                                            served stale for 1d more where the origin fails
+                                           served stale after 200ms if the origin is slow
                                            kept apart by Accept-Language
                                            past the cache for requests with a cookie
+                                           the same whatever Cache-Control a client sends
                                            past the cache for requests with the cookie session or wordpress_logged_in_*
                                            past the cache for requests with the parameter preview
                                            past the cache for requests with the field X-Debug

@@ -139,6 +139,10 @@ import Testing
             "2:8: not YAML: control characters are not allowed"
         ),
         Case("? [a, b]\n: c\norigin: http://o", "1:3: a key is plain text: this is a list"),
+        Case(
+            route("client-directives: maybe"),
+            "4:24: `client-directives`: \"maybe\" is wrong: expected `honor` or `coalesce` or `ignore`"
+        ),
     ]
 
     @Test(arguments: wrong) func `every mistake is told with its place, and in words`(_ example: Case) {
@@ -161,6 +165,8 @@ import Testing
         Case(route("cache: off\n    ttl: 5s"), "5:5: `ttl` has no effect where `cache` is off"),
         Case(route("cache: off\n    error-ttl: 5s"), "5:5: `error-ttl` has no effect where `cache` is off"),
         Case(route("cache: off\n    invalidates: x")),
+        Case(route("stale-after: 1s"), "4:5: `stale-after` counts for responses that say `stale-if-error`"),
+        Case(route("stale-after: 1s\n    stale-if-error: 1h")),
         Case("origin: http://o\nroutes:\n  - path: /users/:id", "3:11: `path`: \"/users/:id\" has a placeholder"),
         Case("origin: http://o\nroutes:\n  - path: /users/{id}", "3:11: `path`: \"/users/{id}\" has a placeholder"),
         Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: no route has the origin `b`"),

@@ -113,6 +113,7 @@ import Testing
         let comments = table.route(host: nil, path: "/api/posts/1/comments").policy
         #expect(comments.rules.defaultLifetime == .seconds(30) && comments.rules.forcedLifetime == nil)
         #expect(comments.rules.staleWhileRevalidate == .seconds(300) && comments.rules.staleIfError == .seconds(86_400))
+        #expect(comments.softTimeout == .milliseconds(200) && comments.clientDirectives == .ignore)
         #expect(comments.keys.fields == [.acceptLanguage] && comments.tags == ["posts", "comments"])
         #expect(comments.rules.tagFields.map(\.rawName) == ["Cache-Tag"] && comments.patience == .seconds(2))
         #expect(comments.rules.targetedFields.map(\.rawName) == ["Shop-Cache-Control", "CDN-Cache-Control"])
@@ -127,6 +128,7 @@ import Testing
         #expect(comments.rules.errorLifetimeLimit == .seconds(10))
         #expect(images.policy.keys.ignoredParameters.map(\.description) == ["utm_*", "fbclid"])
         #expect(images.policy.tagLimit == 2_000)
+        #expect(images.policy.softTimeout == nil && images.policy.clientDirectives == .coalesce)
         #expect(images.policy.bodyLimit == .mebibytes(64) && !images.policy.rules.allowsSetCookie)
     }
 }

@@ -78,6 +78,8 @@ enum Sample {
             <<: *careful
             ttl: 30s
             stale-while-revalidate: 5m
+            stale-after: 200ms
+            client-directives: ignore
             vary: [Accept-Language]
             bypass:
               cookies: [session, wordpress_logged_in_*]

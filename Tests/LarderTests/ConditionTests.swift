@@ -179,4 +179,40 @@ import Testing
             #expect(try await response.text == "whole")
         }
     }
+
+    @Test(arguments: [404, 410, 203, 503], [true, false])
+    func `of a status other than 200 no range is cut, however long the body is`(
+        _ code: Int,
+        _ isOverLimit: Bool
+    ) async throws {
+        let bench = Bench()
+        let calls = Row("")
+        let origin = TestOrigin { _ in
+            calls.text += "x"
+            var response = TestResponse([.cacheControl: "max-age=60"]) { sink in
+                for _ in 0..<10 { try await sink.write(ByteBuffer(string: "0123456789")) }
+                try await sink.finish()
+            }
+            response.head.status = .init(code: code)
+            return response
+        }
+        let policy = CachePolicy.gateway.limitingBodies(to: isOverLimit ? .bytes(35) : .bytes(100))
+        let response = try await bench.get("/posts", [.range: "bytes=0-1"], under: policy, from: origin)
+        #expect(response.head.status.code == code)
+        #expect(try await response.text == String(repeating: "0123456789", count: 10))
+        #expect(calls.text == "x")
+    }
+
+    @Test(arguments: policies)
+    func `RFC 9110 13.1.3: without a modification date If-Modified-Since means nothing`(
+        _ policy: CachePolicy
+    ) async throws {
+        let bench = Bench()
+        let since = HTTPDate.format(bench.clock.now.advanced(by: .seconds(60)))
+        let date = HTTPDate.format(bench.clock.now)
+        let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "private, no-store", .date: date]) }
+        let response = try await bench.get("/posts", [.ifModifiedSince: since], under: policy, from: origin)
+        #expect(response.head.status == .ok)
+        #expect(try await response.text == "v")
+    }
 }

@@ -117,10 +117,9 @@ import Testing
     @Test func `a leader that started later has what an earlier flight brings`() {
         let table = table()
         join(table, 0)
-        #expect(!table.watch(FlightID(value: 1), Birth(epoch: Self.epoch, number: 0), as: (100, 100)))
         join(table, 1, after: 1)
         _ = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
-        #expect(table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101)))
+        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
         #expect(table.waiterCount == 0)
         let told = table.land(FlightID(value: 1), Self.shared(0), at: start)
         #expect(Self.words(told) == [101: "arrived"])
@@ -132,8 +131,54 @@ import Testing
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
-        #expect(table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101)))
+        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
+    }
+
+    @Test func `the first leader has what a later flight brings`() {
+        let table = table()
+        join(table, 0)
+        table.watch(FlightID(value: 1), Birth(epoch: Self.epoch, number: 0), as: (100, 100))
+        join(table, 1, after: 6)
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [100: "arrived"])
+    }
+
+    @Test func `a leader that demands a newer response has nothing of an earlier flight`() {
+        let table = table()
+        let key = Self.key(isDemand: true)
+        join(table, 0, key)
+        #expect(join(table, 1, key, after: 6) == "lead 2")
+        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
+        #expect(table.land(FlightID(value: 1), Self.shared(0), at: start).isEmpty)
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
+    }
+
+    @Test func `beyond the limit of flights waiters wait on for the one under way`() {
+        let table = SharedTable(FlightTable(flightLimit: 1, waiterLimit: 100, landingLimit: 8))
+        join(table, 0)
+        for waiter in 1..<10 { join(table, waiter) }
+        let late = start.advanced(by: .seconds(5))
+        #expect(table.overdue(Self.key(), at: late, timeout: Self.timeout).isEmpty)
+        #expect(join(table, 10, after: 11) == "wait")
+        #expect(join(table, 11, Self.key("/b"), after: 11) == "alone")
+        #expect(table.land(FlightID(value: 1), Self.shared(0), at: late).count == 10)
+    }
+
+    @Test func `a request that may not lead waits for a flight under way, and else goes alone`() {
+        let table = table()
+        func join(_ id: Int) -> FlightTable<Int>.Joining {
+            table.join(
+                Self.key(),
+                Self.ticket(),
+                at: start,
+                timeout: Self.timeout,
+                mayLead: false,
+                as: (UInt64(id), id)
+            )
+        }
+        if case .alone = join(0) {} else { Issue.record("it leads") }
+        self.join(table, 1)
+        if case .wait = join(2) {} else { Issue.record("it does not wait") }
     }
 
     @Test func `what others may never have lets everybody go at once`() {
@@ -308,7 +353,8 @@ import Testing
                     begun(id, key)
                     underWay[id] = version
                 case .wait(let since):
-                    #expect(since == startedAt[key] && now < since.advanced(by: Self.timeout), "seed \(seed)")
+                    let isEarly = now < since.advanced(by: Self.timeout)
+                    #expect(since == startedAt[key] && (isEarly || underWay.count == 6), "seed \(seed)")
                     waiting[step] = (key, version, lastID)
                 case .alone: #expect(underWay.count == 6 || waiting.count >= 5, "seed \(seed)")
                 case .landed: Issue.record("nothing is stored here, seed \(seed)")
@@ -319,7 +365,10 @@ import Testing
                 guard let (waiter, known) = waiting.randomElement(using: &random) else { break }
                 #expect(table.leave(UInt64(waiter), known.key) == waiter, "seed \(seed)")
                 waiting[waiter] = nil
-            case 9: tell(table.overdue(key, at: now, timeout: Self.timeout), .abandoned, of: nil)
+            case 9:
+                let isDue = startedAt[key].map { now >= $0.advanced(by: Self.timeout) } == true
+                tell(table.overdue(key, at: now, timeout: Self.timeout), .abandoned, of: nil)
+                if isDue { startedAt[key] = now }
             default:
                 guard let (id, read) = underWay.randomElement(using: &random) else { break }
                 let seen = UInt64.random(in: read...version, using: &random)
@@ -351,14 +400,15 @@ private final class SharedTable {
         _ ticket: Ticket,
         at now: Timestamp,
         timeout: Duration,
+        mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Int)
     ) -> FlightTable<Int>.Joining {
-        table.join(key, ticket, at: now, timeout: timeout, as: waiter)
+        table.join(key, ticket, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
     }
 
     func start(_ id: FlightID, readVersion: Birth) { table.start(id, readVersion: readVersion) }
 
-    func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Int)) -> Bool {
+    func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Int)) {
         table.watch(id, readVersion, as: waiter)
     }
 

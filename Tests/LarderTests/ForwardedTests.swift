@@ -277,6 +277,27 @@ import Testing
         #expect(origin.fetches.count == 3)
     }
 
+    @Test(arguments: ["no-cache", "max-age=0"])
+    func `a request that demands a newer response joins no fetch that began before it, on a cold key either`(
+        _ directive: String
+    ) async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let row = Row("old")
+        let origin = TestOrigin { _ in
+            let text = row.text
+            if text == "old" { await gate.pass() }
+            return TestResponse(text, [.cacheControl: "max-age=60"])
+        }
+        async let first = bench.get(under: .gateway, from: origin)
+        await gate.reached()
+        row.text = "new"
+        let demanding = try await bench.get("/posts", [.cacheControl: directive], under: .gateway, from: origin)
+        #expect(try await demanding.text == "new")
+        gate.open()
+        _ = try await first
+    }
+
     @Test(arguments: demands) func `a gateway that honors them forwards each, at once`(
         _ fields: HTTPFields
     ) async throws {
@@ -291,8 +312,9 @@ import Testing
         let clients = (0..<5).map { _ in
             Task { [policy] in try await bench.get("/posts", fields, under: policy, from: origin) }
         }
-        // `min-fresh` and `max-age` demand nothing while nothing is stored.
-        let demandsAtOnce = RequestDirectives(fields).noCache
+        // `min-fresh` demands nothing while nothing is stored.
+        let directives = RequestDirectives(fields)
+        let demandsAtOnce = directives.noCache || directives.maxAge == .zero
         await gate.reached(by: demandsAtOnce ? 5 : 1)
         gate.open()
         for client in clients { _ = try await client.value }

@@ -180,4 +180,42 @@ import Testing
         gate.open()
         await #expect(throws: TestFailure.self) { try await client.value }
     }
+
+    @Test(arguments: [401, 403, 429], [true, false])
+    func `a refresh that is refused is not tried again at every stale hit`(_ code: Int, _ isThrown: Bool) async throws {
+        let bench = Bench()
+        let status = HTTPResponse.Status(code: code)
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            if isUp.text == "yes" { return TestResponse("good") }
+            if isThrown { throw TestFailure("refused", status: status) }
+            return TestResponse("refused", status: status)
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(300))
+        _ = try await bench.get(under: policy, from: origin)
+        isUp.text = "no"
+        bench.clock.advance(by: .seconds(15))
+        for _ in 0..<20 {
+            #expect(try await bench.get(under: policy, from: origin).text == "good")
+            await bench.cache.idle()
+        }
+        #expect(origin.fetches.count == 2)
+    }
+
+    @Test(arguments: ["no-cache", "max-age=0"]) func `a request past a fresh response replaces it by no error`(
+        _ directive: String
+    ) async throws {
+        let bench = Bench()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            guard isUp.text == "no" else { return TestResponse("good", [.cacheControl: "max-age=60"]) }
+            return TestResponse("bad", status: .internalServerError, [.cacheControl: "max-age=60"])
+        }
+        _ = try await bench.get(under: .gateway, from: origin)
+        isUp.text = "no"
+        _ = try await bench.get("/posts", [.cacheControl: directive], under: .gateway, from: origin)
+        let hit = try await bench.get(under: .gateway, from: origin)
+        #expect(try await hit.text == "good")
+        #expect(hit.cacheStatus.contains("; hit"))
+    }
 }

@@ -89,9 +89,11 @@ import Testing
         row.text = "v1"
         await bench.cache.invalidate(.path("/posts"))
         #expect(try await bench.get(from: origin).text == "v1")
-        rendered.open()
+        // The later flight was quicker, and what it brings is newer: it answers the leader of the first one as well.
         let beforeText = try await before.text
-        #expect(beforeText == "v0")
+        #expect(beforeText == "v1")
+        rendered.open()
+        await bench.cache.idle()
         #expect(try await bench.get(from: origin).text == "v1")
     }
 

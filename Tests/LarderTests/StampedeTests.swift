@@ -152,20 +152,76 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `a request that says no-store waits for nobody, and nobody for it`() async throws {
+    @Test func `a request that says no-store leads nobody, and may have what another one fetches`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
             await gate.pass()
             return TestResponse("v", [.cacheControl: "max-age=60"])
         }
-        let crowd = Self.crowd(of: 3, [.cacheControl: "no-store"], under: .gateway, bench, origin)
+        let first = Self.crowd(of: 3, [.cacheControl: "no-store"], under: .gateway, bench, origin)
         await gate.reached(by: 3)
         async let other = bench.get(under: .gateway, from: origin)
         await gate.reached(by: 4)
+        let second = Self.crowd(of: 5, [.cacheControl: "no-store"], under: .gateway, bench, origin)
+        try await eventually("five wait") { bench.cache.passengerCount == 5 }
         gate.open()
-        _ = await crowd.value
+        let answers = await first.value + second.value
+        #expect(answers == Array(repeating: "v", count: 8))
         #expect(try await other.cacheStatus.contains("stored"))
+        #expect(origin.fetches.count == 4)
+    }
+
+    @Test func `around a whole application a failure is shared as well`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { _ in
+            await gate.pass()
+            return TestResponse("down", status: .serviceUnavailable)
+        }
+        let crowd = Self.crowd(of: 60, under: .whatIsPublic, bench, origin)
+        try await eventually("59 wait") { bench.cache.passengerCount == 59 }
+        gate.open()
+        #expect(await crowd.value == Array(repeating: "down", count: 60))
+        #expect(origin.fetches.count == 1)
+    }
+
+    @Test func `an error page that was made for a cookie is for nobody else`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { request in
+            await gate.pass()
+            return TestResponse("dear \(request.headerFields[.cookie] ?? "")", status: .internalServerError)
+        }
+        let clients = ["anna", "bob", "carol"].map { name in
+            Task { try await bench.get("/posts", [.cookie: name], under: .gateway, from: origin).text }
+        }
+        try await eventually("two wait") { bench.cache.passengerCount == 2 }
+        gate.open()
+        var texts: [String] = []
+        for client in clients { texts.append(try await client.value) }
+        #expect(texts == ["dear anna", "dear bob", "dear carol"])
+    }
+
+    @Test func `the first leader has what a later flight brings`() async throws {
+        let bench = Bench()
+        let hung = Gate()
+        let calls = Row("")
+        let origin = TestOrigin { _ in
+            calls.text += "x"
+            if calls.text.count == 1 { await hung.pass() }
+            return TestResponse("answer \(calls.text.count)")
+        }
+        async let leader = bench.get(from: origin)
+        await hung.reached()
+        async let waiter = bench.get(from: origin)
+        try await eventually("it waits, and is timed") {
+            bench.cache.passengerCount == 1 && bench.clock.sleeperCount == 1
+        }
+        bench.clock.advance(by: .seconds(5))
+        let texts = try await [waiter.text, leader.text]
+        #expect(texts == ["answer 2", "answer 2"])
+        hung.open()
     }
 
     @Test func `unrelated writes do not keep requests from sharing a fetch`() async throws {

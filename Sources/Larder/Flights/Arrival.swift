@@ -48,11 +48,16 @@ struct Arrival: Sendable {
     /// answered may have the response as from the store. A stale response may be served after a failure for the sake of
     /// one request and not of another.
     func mayAnswer(_ inquiry: Inquiry, joinedAt moment: Timestamp, with entry: CacheEntry, _ source: Source) -> Bool {
-        guard inquiry.mayUse(entry) else { return false }
-        guard case .staleOnError(let status) = source else {
+        guard entry.matches(inquiry.request) else { return false }
+        switch source {
+        case .staleOnError(let status):
+            return answers(joinedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
+        // A failure is shared with those who waited for it, as a thrown error is, and with nobody after them.
+        case .fetched(let status, .some) where status >= 500: return answers(joinedAt: moment)
+        default:
+            guard inquiry.policy.mayShare(entry) else { return false }
             return answers(joinedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
         }
-        return answers(joinedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
     }
 
     /// Whether the store has something new by it.

@@ -22,7 +22,11 @@ final class FlightGroup: Sendable {
         case cancelled
     }
 
-    private typealias Waiter = CheckedContinuation<Joined, Never>
+    private enum Waiter: Sendable {
+        case request(CheckedContinuation<Joined, Never>)
+        /// A leader that has what another flight brings, if it is earlier than its own.
+        case leader(@Sendable (Arrival) -> Void)
+    }
 
     private struct State: Sendable {
         var table: FlightTable<Waiter>
@@ -56,16 +60,26 @@ final class FlightGroup: Sendable {
     /// - Parameters:
     ///   - timeout: the coalescing timeout.
     ///   - softTimeout: how long after the start of the newest flight the request has waited enough; nil: it waits.
-    func join(_ key: FlightKey, _ ticket: Ticket, timeout: Duration, softTimeout: Duration?) async -> Joined {
+    ///   - mayLead: whether the request may lead a flight; otherwise it fetches alone unless it can wait.
+    func join(
+        _ key: FlightKey,
+        _ ticket: Ticket,
+        timeout: Duration,
+        softTimeout: Duration?,
+        mayLead: Bool = true
+    ) async -> Joined {
         let now = clock.now
-        switch state.withLockedValue({ $0.table.join(key, ticket, at: now, timeout: timeout) }) {
+        let joining = state.withLockedValue {
+            $0.table.join(key, ticket, at: now, timeout: timeout, mayLead: mayLead)
+        }
+        switch joining {
         case .lead(let id): return .lead(id)
         case .alone: return .alone
         case .landed: return .lookAgain
         case .wait(let start):
             let left = softTimeout.map { start.advanced(by: $0).duration(since: now) }
             if let left, left <= .zero { return .timedOut }
-            return await wait(key, ticket, timeout: timeout, atMost: left)
+            return await wait(key, ticket, timeout: timeout, atMost: left, mayLead: mayLead)
         }
     }
 
@@ -80,19 +94,10 @@ final class FlightGroup: Sendable {
         state.withLockedValue { $0.table.start(id, readVersion: readVersion) }
     }
 
-    /// Whether other flights of the same key are under way.
-    func hasOthers(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.hasOthers(id) } }
-
-    /// Waits for what the other flights of the key bring to a request that leads one itself; nil if there are none, or
-    /// its own flight is over first.
-    func watch(_ id: FlightID, _ readVersion: Birth) async -> Arrival? {
+    /// Tells a leader what the other flights of its key bring, until its own is over.
+    func watch(_ id: FlightID, _ readVersion: Birth, _ tell: @escaping @Sendable (Arrival) -> Void) {
         let waiter = nextWaiter()
-        let joined = await withCheckedContinuation { continuation in
-            let isWatching = state.withLockedValue { $0.table.watch(id, readVersion, as: (waiter, continuation)) }
-            if !isWatching { continuation.resume(returning: Joined.cancelled) }
-        }
-        guard case .arrived(let arrival) = joined else { return nil }
-        return arrival
+        state.withLockedValue { $0.table.watch(id, readVersion, as: (waiter, .leader(tell))) }
     }
 
     /// The duty to land a flight; there is none for `nil`, by which a request fetches alone.
@@ -106,35 +111,48 @@ final class FlightGroup: Sendable {
         _ key: FlightKey,
         _ ticket: Ticket,
         timeout: Duration,
-        atMost limit: Duration?
+        atMost limit: Duration?,
+        mayLead: Bool
     ) async -> Joined {
         let waiter = nextWaiter()
-        let timer = limit.map { limit in
-            tasks.start { [clock, weak self] in
-                do { try await clock.sleep(for: limit) } catch { return }
-                self?.leave(waiter, key, .timedOut)
-            }
-        }
-        defer { timer?.cancel() }
+        let timer = NIOLockedValueBox<Task<Void, Never>?>(nil)
+        defer { timer.withLockedValue { $0 }?.cancel() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let now = clock.now
                 let joined: Joined? = state.withLockedValue { state in
                     // Cancelled before it waits: the handler below has run and found nobody.
                     if Task.isCancelled { return .cancelled }
-                    let waiting = (id: waiter, waiter: continuation)
-                    switch state.table.join(key, ticket, at: now, timeout: timeout, as: waiting) {
+                    let waiting = (id: waiter, waiter: Waiter.request(continuation))
+                    let joining = state.table.join(
+                        key,
+                        ticket,
+                        at: now,
+                        timeout: timeout,
+                        mayLead: mayLead,
+                        as: waiting
+                    )
+                    switch joining {
                     case .wait: return nil
                     case .lead(let id): return .lead(id)
                     case .alone: return .alone
                     case .landed: return .lookAgain
                     }
                 }
-                if let joined { continuation.resume(returning: joined) } else { time(key, timeout: timeout) }
+                if let joined { return continuation.resume(returning: joined) }
+                time(key, timeout: timeout)
+                guard let limit else { return }
+                // It waits by now: a timer that is quicker would find nobody.
+                timer.withLockedValue { $0 = tasks.start { [weak self] in await self?.timeOut(waiter, key, limit) } }
             }
         } onCancel: {
             leave(waiter, key, .cancelled)
         }
+    }
+
+    private func timeOut(_ waiter: UInt64, _ key: FlightKey, _ limit: Duration) async {
+        do { try await clock.sleep(for: limit) } catch { return }
+        leave(waiter, key, .timedOut)
     }
 
     /// Has one waiter of a key lead another flight each time that the coalescing timeout is over.
@@ -170,7 +188,7 @@ final class FlightGroup: Sendable {
             left = table.leave(waiter, key)
             return []
         }
-        left?.resume(returning: joined)
+        if case .request(let continuation) = left { continuation.resume(returning: joined) }
     }
 
     fileprivate func release(_ id: FlightID, _ result: FlightResult) {
@@ -198,14 +216,24 @@ final class FlightGroup: Sendable {
         }
         timer?.cancel()
         for (waiter, news) in told {
-            switch news {
-            case .arrived(let arrival): waiter.resume(returning: .arrived(arrival))
-            case .lead(let id): waiter.resume(returning: .leadAfterLooking(id))
-            case .alone: waiter.resume(returning: .alone)
-            case .lookAgain: waiter.resume(returning: .lookAgain)
-            case .ownFlightLanded: waiter.resume(returning: .cancelled)
+            switch waiter {
+            case .request(let continuation): continuation.resume(returning: Joined(news))
+            case .leader(let tell): if case .arrived(let arrival) = news { tell(arrival) }
             }
         }
+    }
+}
+
+extension FlightGroup.Joined {
+    fileprivate init<Waiter>(_ news: FlightTable<Waiter>.News) {
+        self =
+            switch news {
+            case .arrived(let arrival): .arrived(arrival)
+            case .lead(let id): .leadAfterLooking(id)
+            case .alone: .alone
+            // The own flight is that of a leader, which does not wait as a request.
+            case .lookAgain, .ownFlightLanded: .lookAgain
+            }
     }
 }
 

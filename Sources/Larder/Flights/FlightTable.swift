@@ -138,16 +138,21 @@ extension FlightTable {
     /// Joins the flights of a key, or begins one.
     /// - Parameters:
     ///   - timeout: the coalescing timeout: how long after the newest flight started another one may start.
+    ///   - mayLead: whether the request may begin a flight; otherwise it fetches alone unless it can wait.
     ///   - waiter: the number and the waiter to add if the request is to wait; nil only asks what it would do.
     mutating func join(
         _ key: FlightKey,
         _ ticket: Ticket,
         at now: Timestamp,
         timeout: Duration,
+        mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Waiter)? = nil
     ) -> Joining {
-        if let queue = queues[key], mayJoin(queue, key, ticket.lookup), now < queue.startedAt.advanced(by: timeout) {
-            guard queue.waiters.count < waiterLimit else { return .alone }
+        if let (start, count) = joinable(key, ticket.lookup),
+            // Beyond the limit of flights no other one starts, and the one under way is worth waiting for.
+            now < start.advanced(by: timeout) || flights.count >= flightLimit
+        {
+            guard count < waiterLimit else { return .alone }
             if let waiter {
                 queues[key]?.waiters[waiter.id] = Entry(
                     waiter: waiter.waiter,
@@ -156,17 +161,17 @@ extension FlightTable {
                     ownFlight: nil
                 )
             }
-            return .wait(since: queue.startedAt)
+            return .wait(since: start)
         }
         if !key.isDemand, hasLanded(key, since: ticket.landing) { return .landed }
         // A flight that this request may not join goes on, and its result is for those it took.
-        guard let id = begin(key, ticket.lookup.birth, at: now) else { return .alone }
+        guard mayLead, let id = begin(key, ticket.lookup.birth, at: now) else { return .alone }
         return .lead(id)
     }
 
     /// Begins a flight if none is under way that a request after `lookup` may join, and none has just landed.
     mutating func lead(_ key: FlightKey, _ ticket: Ticket, at now: Timestamp) -> FlightID? {
-        if let queue = queues[key], mayJoin(queue, key, ticket.lookup) { return nil }
+        if joinable(key, ticket.lookup) != nil { return nil }
         if hasLanded(key, since: ticket.landing) { return nil }
         return begin(key, ticket.lookup.birth, at: now)
     }
@@ -176,22 +181,16 @@ extension FlightTable {
         flights[id]?.readVersion = readVersion
     }
 
-    /// Whether other flights of the same key are under way.
-    func hasOthers(_ id: FlightID) -> Bool {
-        guard let key = flights[id]?.key, let queue = queues[key] else { return false }
-        return queue.flights.contains { $0 != id }
-    }
-
-    /// Waits for the other flights of the key while leading one; false if there are none.
-    mutating func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Waiter)) -> Bool {
-        guard let key = flights[id]?.key, queues[key]?.flights.contains(id) == true, hasOthers(id) else { return false }
+    /// Has the leader of a flight wait for the other flights of the key as well: those that the request may have.
+    mutating func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Waiter)) {
+        guard let key = flights[id]?.key, queues[key]?.flights.contains(id) == true else { return }
         queues[key]?.waiters[waiter.id] = Entry(
             waiter: waiter.waiter,
             readVersion: readVersion,
-            firstFlight: FlightID(value: 0),
+            // An earlier flight began before a request that demands a newer response.
+            firstFlight: FlightID(value: key.isDemand ? id.value : 0),
             ownFlight: id
         )
-        return true
     }
 
     /// Removes a waiter that gives up; nil if it does not wait any more.
@@ -199,15 +198,17 @@ extension FlightTable {
         queues[key]?.waiters.removeValue(forKey: waiter)?.waiter
     }
 
-    /// The flight that a key may join must not have been overtaken: nothing known to cover the request was invalidated
-    /// since its read version. Of requests that demand a newer response each waits for the next flight.
-    private func mayJoin(_ queue: Queue, _ key: FlightKey, _ lookup: Lookup) -> Bool {
-        if key.isDemand { return !queue.flights.isEmpty }
-        return queue.flights.contains { id in
+    /// When the newest flight of a key started that a request after `lookup` may join, and how many wait; nil if there
+    /// is none. Nothing known to cover the request was invalidated since the read version of a flight that it may join.
+    /// Of requests that demand a newer response each waits for the next flight.
+    private func joinable(_ key: FlightKey, _ lookup: Lookup) -> (start: Timestamp, waiters: Int)? {
+        guard let queue = queues[key] else { return nil }
+        let mayJoin = queue.flights.contains { id in
             // A leader that is still looking reads a version that is at least as high as that of any earlier look-up.
-            guard let readVersion = flights[id]?.readVersion else { return true }
+            guard !key.isDemand, let readVersion = flights[id]?.readVersion else { return true }
             return readVersion.epoch == lookup.birth.epoch && lookup.newestStamp <= readVersion.number
         }
+        return mayJoin ? (queue.startedAt, queue.waiters.count) : nil
     }
 
     private mutating func begin(_ key: FlightKey, _ readVersion: Birth?, at now: Timestamp) -> FlightID? {
@@ -259,6 +260,8 @@ extension FlightTable {
         guard let queue = queues[key] else { return [] }
         // A start in the future means that the clock was set back.
         guard now < queue.startedAt || now >= queue.startedAt.advanced(by: timeout) else { return [] }
+        // Also if no flight may begin: it is tried again after another timeout.
+        queues[key]?.startedAt = now
         return choose(1, key, at: now)
     }
 
@@ -285,11 +288,13 @@ extension FlightTable {
             guard queues[key]?.flights.isEmpty == true else { return told }
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .lookAgain) }
         }
-        guard let queue = queues[key], queue.flights.isEmpty, !queue.waiters.isEmpty else { return told }
+        guard let step = queues[key].flatMap({ $0.flights.isEmpty && !$0.waiters.isEmpty ? $0.step : nil }) else {
+            return told
+        }
         // None of the flights so far has answered these: the next ones go and ask.
         if case .refusedToLeader = result {
-            told += choose(queue.step, key, at: now)
-            queues[key]?.step = min(queue.step, waiterLimit) * 2
+            told += choose(step, key, at: now)
+            queues[key]?.step = min(step, waiterLimit) * 2
         } else {
             told += choose(1, key, at: now)
         }
@@ -298,22 +303,24 @@ extension FlightTable {
 
     /// Has the waiters that wait longest lead a flight each.
     private mutating func choose(_ count: Int, _ key: FlightKey, at now: Timestamp) -> Told {
-        guard let queue = queues[key] else { return [] }
+        let waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
         var told: Told = []
-        let longest = queue.waiters.lazy.filter { $1.ownFlight == nil }.map(\.key).sorted().prefix(count)
-        for id in longest {
-            guard let waiter = queues[key]?.waiters.removeValue(forKey: id) else { continue }
-            told.append((waiter.waiter, begin(key, nil, at: now).map { .lead($0) } ?? .alone))
+        for id in waiting.prefix(count) where flights.count < flightLimit {
+            guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, nil, at: now)
+            else {
+                continue
+            }
+            told.append((waiter.waiter, .lead(flight)))
         }
         guard queues[key]?.flights.isEmpty == true else { return told }
-        // No flight may begin, so nobody would ever tell those who are left.
+        // No flight may begin, and there is none that would tell those who are left.
         return told + remove(key) { _ in true }.map { ($0, .alone) }
     }
 
     private mutating func remove(_ key: FlightKey, where isMeant: (Entry) -> Bool) -> [Waiter] {
-        guard let queue = queues[key], !queue.waiters.isEmpty else { return [] }
-        let meant = queue.waiters.filter { isMeant($1) }
-        for id in meant.keys { queues[key]?.waiters[id] = nil }
+        guard let waiters = queues[key]?.waiters, !waiters.isEmpty else { return [] }
+        let meant = waiters.filter { isMeant($1) }
+        if !meant.isEmpty { queues[key]?.waiters = waiters.filter { meant[$0.key] == nil } }
         return meant.sorted { $0.key < $1.key }.map(\.value.waiter)
     }
 

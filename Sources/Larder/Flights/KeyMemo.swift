@@ -1,7 +1,7 @@
 import HTTPCaching
 
-/// Remembers keys for a while, and a bounded number of them: which were found uncacheable, so that requests for them do
-/// not wait for one another, and whose refresh failed, so that not every stale answer asks a failing origin again.
+/// Remembers keys for a while, and a bounded number of them: those found uncacheable, so that requests for them do not
+/// wait for one another.
 ///
 /// A key is held once, however often it is added, so that a key that is added again and again takes the place of no
 /// other. When there are too many, the key that was added longest ago is forgotten first.

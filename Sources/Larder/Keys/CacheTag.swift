@@ -24,9 +24,12 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
 
     /// Creates the tag that is exactly this text: a `%` in it is a percent sign.
     public init(_ text: some StringProtocol) {
-        let isLegal = (1...Self.maximumLength).contains(text.utf8.count)
-        let text = isLegal ? String(text) : ShortenedText.shortened(String(text), to: Self.maximumLength)
-        self.init(bytes: text.utf8)
+        if (1...Self.maximumLength).contains(text.utf8.count) {
+            self.init(bytes: text.utf8)
+        } else {
+            let (head, digest) = ShortenedText.parts(of: String(text), limit: Self.maximumLength)
+            self.init(bytes: head.utf8, digest: digest)
+        }
     }
 
     /// Creates the tag of several texts: `category:shoes`.
@@ -49,6 +52,14 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
     /// percent-encoded: a library has put it in the place of bytes that were not UTF-8.
     public init?(percentEncoded text: some StringProtocol) {
         guard !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
+        if let (head, digest) = ShortenedText.parts(in: String(text)) {
+            let bytes = PercentEncoding.decoded(head.utf8)
+            guard bytes.count + digest.utf8.count <= Self.maximumLength,
+                String(validating: bytes, as: UTF8.self) != nil
+            else { return nil }
+            self.init(bytes: bytes, digest: digest)
+            return
+        }
         let bytes = PercentEncoding.decoded(text.utf8)
         guard (1...Self.maximumLength).contains(bytes.count), String(validating: bytes, as: UTF8.self) != nil else {
             return nil
@@ -59,14 +70,16 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
     /// What a text that names a tag has to be, for messages.
     package static let expectation = "a tag of 1 to \(maximumLength) bytes of UTF-8, percent-encoded or not"
 
-    private init(bytes: some Collection<UInt8>) {
+    /// - Parameter digest: what a shortened text ends in. Its `#` is not percent-encoded, as that of a text is, so that
+    ///   no text can be spelled like a shortened one.
+    private init(bytes: some Collection<UInt8>, digest: String = "") {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count)
         for byte in bytes {
             let isPlain = PercentEncoding.isUnreserved(byte) || "!$&'()*+;=:@/".utf8.contains(byte)
             PercentEncoding.append(byte, to: &text, escaping: !isPlain)
         }
-        self.description = String(decoding: text, as: UTF8.self)
+        self.description = String(decoding: text, as: UTF8.self) + digest
     }
 
     private static func escaped(_ part: String) -> String {

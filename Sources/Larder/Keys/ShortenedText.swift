@@ -20,6 +20,24 @@ package enum ShortenedText {
 
     /// Returns the shortened form of a text, however short the text is.
     static func shortened(_ text: String, to limit: Int) -> String {
+        let (head, digest) = parts(of: text, limit: limit)
+        return head + digest
+    }
+
+    /// Returns the head and the digest, with its mark, of a text that is a shortened form; nil if it is none.
+    static func parts(in text: String) -> (head: String, digest: String)? {
+        let bytes = text.utf8
+        guard bytes.count >= tailLength else { return nil }
+        let start = bytes.index(bytes.endIndex, offsetBy: -tailLength)
+        let digest = bytes[start...]
+        guard digest.starts(with: mark.utf8),
+            digest.dropFirst(mark.utf8.count).allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { return nil }
+        return (String(text[..<start]), String(text[start...]))
+    }
+
+    /// Returns the head and the digest, with its mark, of the shortened form of a text.
+    static func parts(of text: String, limit: Int) -> (head: String, digest: String) {
         precondition(limit > tailLength, "A limit leaves no room for the digest")
         var digest: [UInt8] = []
         digest.reserveCapacity(tailLength)
@@ -31,7 +49,7 @@ package enum ShortenedText {
         var end =
             bytes.index(bytes.startIndex, offsetBy: limit - tailLength, limitedBy: bytes.endIndex) ?? bytes.endIndex
         while end > bytes.startIndex, end < bytes.endIndex, bytes[end] & 0xC0 == 0x80 { bytes.formIndex(before: &end) }
-        return String(text[..<end]) + mark + String(decoding: digest, as: UTF8.self)
+        return (String(text[..<end]), mark + String(decoding: digest, as: UTF8.self))
     }
 
     private static func hexDigit(_ value: UInt8) -> UInt8 {
