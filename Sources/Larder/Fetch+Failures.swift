@@ -93,6 +93,9 @@ extension Fetch {
     /// Whether a response is an error of the server that would be stored if it had a lifetime.
     private func isSharableFailure(_ reception: Reception) -> Bool {
         guard reception.head.status.kind == .serverError else { return false }
+        // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used
+        // to satisfy any other request without forwarding it for validation" (RFC 9111 §5.2.2.4).
+        guard reception.directives.noCache != .response else { return false }
         // Nothing says that a page that was made for a cookie is for those with another one.
         if reception.request.headerFields.contains(.cookie), !inquiry.isForUser, !reception.directives.isPublic {
             return false
@@ -101,7 +104,7 @@ extension Fetch {
         rules.storableStatuses = .everyFinal
         rules.requiresExplicitPermission = false
         switch storability(of: reception.head, reception.directives, at: reception, by: rules) {
-        case .store(let lifetimes): return !lifetimes.alwaysRevalidate
+        case .store: return true
         case .refuse(let refusal): return refusal == .noFreshness
         }
     }
