@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    /// A server that is another one, and tells no run ID by which that could be seen, has lost the latest invalidations.
+    /// A server that is another one, and tells no run ID by which that could be seen, may have lost invalidations.
     @Test func `What was invalidated lately is invalidated again on a server that is met again`() async throws {
         try await withTwoStores { store, peer, stranger in
             let (entry, log) = ("larder:GET:/a", "larder:ledger")
