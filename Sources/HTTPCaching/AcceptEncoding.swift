@@ -108,6 +108,7 @@ struct AcceptEncoding {
         if least == 1_000 { preferred = [] }
         for (coding, weight) in weights where weight > least { preferred.insert(coding) }
         for (coding, weight) in weights where weight <= least { preferred.remove(coding) }
+        if let any, any > least { preferred.insert(.any) }
         // "If the representation has no content coding, then it is acceptable by default unless specifically excluded
         // by the Accept-Encoding header field stating either "identity;q=0" or "*;q=0" without a more specific entry
         // for "identity"."

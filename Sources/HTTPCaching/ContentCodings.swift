@@ -13,6 +13,9 @@ package struct ContentCodings: OptionSet, Hashable, Sendable {
     /// Stands in a request's set if the request excludes responses without a coding (`identity;q=0`).
     package static let identityExcluded = ContentCodings(rawValue: 1 << 15)
 
+    /// Stands in a request's set if the request prefers any coding that the server has (`*`).
+    package static let any = ContentCodings(rawValue: 1 << 14)
+
     /// The names, each at the place of its bit. The bits are part of what stores keep: append, and never reorder.
     private static let names = [
         "br", "gzip", "deflate", "zstd", "compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip",

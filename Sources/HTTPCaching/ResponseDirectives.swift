@@ -154,7 +154,8 @@ extension ResponseDirectives.Scope {
         }
         let members = Array(FieldList(text))
         let names = members.compactMap { HTTPField.Name(String($0)) }
-        let isList = !names.isEmpty && names.count == members.count
+        // `*` is a token, and the name of no field: whoever sends it means all of them.
+        let isList = !names.isEmpty && names.count == members.count && !members.contains("*")
         self = isList && names.allSatisfy { !Self.cannotBeWithheld.contains($0) } ? .fields(names) : .response
     }
 

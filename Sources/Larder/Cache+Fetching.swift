@@ -23,24 +23,31 @@ struct Asking<O: Origin>: Sendable {
 
     /// Whether the request can share a fetch with others at all. Requests that can never share do not wait.
     var isSharable: Bool {
-        if isForHeadAlone { return false }
         if isDemand, inquiry.policy.clientDirectives != .coalesce { return false }
         return kept?.lifetimes.mayAnswerOthers != false
     }
 
-    /// Whether the client wants a head, and a server is asked for no more. Nobody else waits for it.
+    /// Whether the client wants a head, and a server is asked for no more. Other HEAD requests can share it.
     var isForHeadAlone: Bool { inquiry.isHead && inquiry.policy.asking == .server }
 
     /// What tells the flight for the request apart, as far as the stored variants tell.
-    /// - Parameter other: a variant that was fetched meanwhile and is not stored.
-    func flightKey(like other: CacheEntry?) -> FlightKey {
+    /// - Parameters:
+    ///   - other: a variant that was fetched meanwhile and is not stored.
+    ///   - isRefresh: the origin is asked for the whole, whatever the request is.
+    func flightKey(like other: CacheEntry?, isRefresh: Bool = false) -> FlightKey {
         var selecting = SelectingFields.none
         // A response without Vary does not tell how those that have one differ.
         let variants = [other].compactMap(\.self) + ticket.lookup.entries
         if let vary = variants.first(where: { $0.vary != .nothing })?.vary {
             selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
         }
-        return FlightKey(key: inquiry.address.key, selecting: selecting, level: level, isDemand: isDemand)
+        return FlightKey(
+            key: inquiry.address.key,
+            selecting: selecting,
+            level: level,
+            isDemand: isDemand,
+            isForHead: isForHeadAlone && !isRefresh
+        )
     }
 
     /// How long the request waits for the origin while a stale response is at hand; nil: as long as it takes.
@@ -48,7 +55,7 @@ struct Asking<O: Origin>: Sendable {
     /// Only what says so itself, or whose route does, may be served stale although the origin has not failed yet: never
     /// with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` (RFC 9111 §4.2.4).
     func softTimeout(at now: Timestamp) -> Duration? {
-        guard let kept, !kept.lifetimes.mustRevalidate, let timeout = inquiry.policy.softTimeout,
+        guard let kept, !isDemand, !kept.lifetimes.mustRevalidate, let timeout = inquiry.policy.softTimeout,
             // What would be a 504 if it took any longer.
             kept.mayBeServed(to: inquiry, afterFailure: 504, at: now)
         else { return nil }
@@ -221,7 +228,7 @@ extension Cache {
             level: level
         )
         guard memory.pause(of: asking.leveledKey, at: clock.now) == nil,
-            let flight = flights.lead(asking.flightKey(like: nil), ticket)
+            let flight = flights.lead(asking.flightKey(like: nil, isRefresh: true), ticket)
         else { return }
         start(Fetch(asking, seat: nil, cache: self), flight)
     }

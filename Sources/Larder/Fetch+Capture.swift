@@ -105,6 +105,7 @@ extension Fetch {
         _ lifetimes: Lifetimes,
         _ notStored: NotStored?
     ) async -> Landing {
+        noteSuccess(status: reception.head.status)
         let tags = tags(in: reception.head.headerFields).tags
         let entry = entry(
             reception.head,

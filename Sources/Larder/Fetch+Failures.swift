@@ -34,6 +34,12 @@ extension Fetch {
         if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
     }
 
+    /// Forgets failures of the origin: it has answered, with the whole body if that is captured.
+    func noteSuccess(status: HTTPResponse.Status) {
+        guard status.kind != .serverError, !status.isDueToRequest else { return }
+        cache.memory.succeeded(asking.leveledKey)
+    }
+
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil if it may not.
     func serveKept(after status: Int?) async -> Landing? {
         let now = cache.clock.now
@@ -91,7 +97,7 @@ extension Fetch {
     }
 
     /// Whether a response is an error of the server that would be stored if it had a lifetime.
-    private func isSharableFailure(_ reception: Reception) -> Bool {
+    func isSharableFailure(_ reception: Reception) -> Bool {
         guard reception.head.status.kind == .serverError else { return false }
         // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used
         // to satisfy any other request without forwarding it for validation" (RFC 9111 §5.2.2.4).
@@ -121,6 +127,7 @@ extension Fetch {
             cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
         }
         var result = FlightResult.refusedToLeader
+        noteSuccess(status: head.status)
         pauseRefreshes(after: head.status)
         if head.status.kind != .serverError, !notStored.isDueToRequest {
             await discardKept(replacedBy: head.status)
@@ -137,14 +144,15 @@ extension Fetch {
         cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
     }
 
-    /// The leader has the origin's response as it would be without the cache: whole as it came, a 304 if the client has
-    /// it already, and the origin's own answer to a range.
+    /// The leader has the origin's response as it would be without the cache: as it came, or the origin's own answer to
+    /// the client's range or condition, which the fetch was without.
     func passed(_ response: O.Response, because notStored: NotStored) async -> Result<O.Response, any Error> {
         guard seat?.isServed == false else { return .success(response) }
         var response = response
-        if let notModified = inquiry.notModified(received: response.head, at: cache.clock.now) {
-            response = O.Response(headOnly: notModified)
-        } else if inquiry.hasRange, response.head.status == .ok {
+        let mayAnswerOtherwise =
+            inquiry.hasRange && response.head.status == .ok
+            || inquiry.notModified(received: response.head, at: cache.clock.now) != nil
+        if mayAnswerOtherwise {
             do { response = try await origin.forward() } catch { return .failure(error) }
         }
         response.head = cache.serving.head(

@@ -15,9 +15,8 @@ extension Fetch {
         if status.kind == .serverError {
             noteFailure(status: status.code)
             if let landing = await serveKept(after: status.code) { return landing }
-        } else {
-            cache.memory.succeeded(asking.leveledKey)
         }
+        noteSuccess(status: status)
         if let kept, kept.head.status == .ok {
             let stored = kept.head.headerFields
             switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
@@ -35,6 +34,45 @@ extension Fetch {
             policy: inquiry.policy,
             at: reception.at
         )
-        return landingAlone(.success(O.Response(headOnly: head)), .unsharable)
+        return Landing(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head))) }
+    }
+
+    /// What other HEAD requests that wait may have of a head: what they could have of the response to GET, if it were
+    /// stored.
+    private func shared(_ reception: Reception) async -> FlightResult {
+        let head = reception.head
+        switch storability(of: head, reception.directives, at: reception) {
+        case .store(let lifetimes) where lifetimes.mayAnswerOthers: break
+        case .refuse where isSharableFailure(reception): break
+        case .refuse(let refusal) where head.status.kind != .serverError && !head.status.isDueToRequest:
+            let notStored = NotStored.refused(refusal)
+            guard notStored.isLasting, !notStored.isDueToRequest else { return .refusedToLeader }
+            rememberUncacheable()
+            return .unsharable
+        default: return .refusedToLeader
+        }
+        var fields = HopByHop.storedFields(
+            of: head.headerFields,
+            directives: reception.directives,
+            receivedAt: reception.at
+        )
+        for name in inquiry.policy.rules.tagFields { fields[name] = nil }
+        let entry = CacheEntry(
+            request: inquiry.request,
+            head: HTTPResponse(status: head.status, headerFields: fields),
+            body: ByteBuffer(),
+            lifetimes: Lifetimes(expiredAt: reception.at),
+            birth: birth,
+            address: inquiry.address,
+            tags: tags(in: head.headerFields).tags
+        )
+        return .shared(
+            Arrival(
+                outcome: .entry(entry, .fetched(status: head.status.code, .refused(.method))),
+                birth: birth,
+                verdict: await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags)),
+                answeredAt: reception.at
+            )
+        )
     }
 }

@@ -46,8 +46,6 @@ struct Fetch<O: Origin>: Sendable {
         if status.kind == .serverError {
             noteFailure(status: status.code)
             if let landing = await serveKept(after: status.code) { return landing }
-        } else if !status.isDueToRequest {
-            cache.memory.succeeded(asking.leveledKey)
         }
         switch storability(of: reception.head, reception.directives, at: reception) {
         case .refuse(let refusal): return await refuse(reception, because: .refused(refusal), releasing: release)

@@ -98,7 +98,17 @@ import Testing
     ) {
         var expected: ContentCodings = excludesIdentity ? .identityExcluded : []
         for name in names { if let coding = ContentCodings(name: name) { expected.insert(coding) } }
-        #expect(AcceptEncoding.preferredCodings(of: field(value)) == expected)
+        let preferred = AcceptEncoding.preferredCodings(of: field(value))
+        #expect(preferred.subtracting(.any) == expected)
+    }
+
+    @Test(
+        arguments: [
+            ("*", true), ("gzip, *;q=0.1", true), ("*;q=0", false), ("*;q=0, *", false), ("gzip", false), ("", false),
+            ("identity;q=0.5, *", true), ("identity;q=0.5, *;q=0.5", false), ("identity, *", false),
+        ]
+    ) func `A request with an asterisk prefers whatever coding there is`(_ value: String, _ isAny: Bool) {
+        #expect(AcceptEncoding.preferredCodings(of: field(value)).contains(.any) == isAny)
     }
 
     @Test func `Each coding of the registry has a bit, and the order of the bits is kept`() {

@@ -67,8 +67,6 @@ import Testing
             try await eventually("both wait for the other") { kitchen.cache.passengerCount == 2 }
             kitchen.clock.advance(by: .seconds(5))
             let answers = (try await first, try await second)
-            // Who looks again second may find what the first has stored by then, under the key it waited for.
-            #expect(answers.0.text == "plain /b" || answers.1.text == "plain /a")
             #expect([answers.0.text, answers.1.text].allSatisfy { ["plain /a", "plain /b"].contains($0) })
         }
     }

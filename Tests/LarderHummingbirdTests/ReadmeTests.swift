@@ -96,7 +96,8 @@ private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Cache) {
     _ =
         router
         .cached(by: cache, .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).endingInSlash())
-        .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600), after: .milliseconds(200)).tagged("posts"))
+        .cached(by: cache, .fresh(for: .seconds(60)).stale(ifError: .seconds(600), after: .milliseconds(200)))
+        .cached(by: cache, .fresh(for: .seconds(60)).tagged("posts"))
         .cached(by: cache, .fresh(for: .seconds(60)).invalidating(.tag("posts"), .path("/api/feed")))
         .cached(by: cache, .fresh(for: .seconds(60)), perUser: { request, context in context.identity?.id })
         .cached(by: cache, .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"]))

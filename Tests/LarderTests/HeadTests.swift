@@ -125,4 +125,53 @@ import Testing
         #expect(origin.fetches.map(\.method) == [.get, .get])
         #expect(try await bench.get(under: Self.policy, from: origin).cacheStatus == "Larder; hit; ttl=10")
     }
+
+    @Test(arguments: [200, 503], ["", "no-cache", "max-age=0"])
+    func `HEAD requests share what one of them asks for`(_ code: Int, _ demand: String) async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let status = HTTPResponse.Status(code: code)
+        let origin = TestOrigin { _ in
+            await gate.pass()
+            let fields: HTTPFields = [.cacheControl: "max-age=10", .contentLength: "4", .eTag: "\"a\""]
+            return TestResponse(headOnly: HTTPResponse(status: status, headerFields: fields))
+        }
+        var request = HTTPRequest.get("/posts", demand.isEmpty ? [:] : [.cacheControl: demand])
+        request.method = .head
+        let clients = (0..<20).map { _ in
+            Task { [request] in try await bench.cache.respond(to: request, under: Self.policy, from: origin) }
+        }
+        try await eventually("nineteen wait") { bench.cache.passengerCount == 19 }
+        gate.open()
+        for client in clients {
+            let response = try await client.value
+            #expect(response.head.status == status)
+            #expect(response.head.headerFields[.contentLength] == "4")
+        }
+        // A demand is answered by a fetch that starts after it came.
+        #expect(origin.fetches.count == (demand.isEmpty ? 1 : 2))
+        #expect(await bench.cache.count() == 0)
+    }
+
+    @Test func `what a HEAD brings for one user is for no other`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        let origin = TestOrigin { request in
+            await gate.pass()
+            let fields: HTTPFields = [.cacheControl: "private", .location: request.headerFields[.userAgent] ?? ""]
+            return TestResponse(headOnly: HTTPResponse(status: .ok, headerFields: fields))
+        }
+        let clients = ["anna", "bob"].map { name in
+            Task {
+                var request = HTTPRequest.get("/posts", [.userAgent: name])
+                request.method = .head
+                return try await bench.cache.respond(to: request, under: Self.policy, from: origin)
+            }
+        }
+        try await eventually("one waits") { bench.cache.passengerCount == 1 }
+        gate.open()
+        var places: [String?] = []
+        for client in clients { places.append(try await client.value.head.headerFields[.location]) }
+        #expect(places == ["anna", "bob"])
+    }
 }

@@ -218,4 +218,47 @@ import Testing
         #expect(try await hit.text == "good")
         #expect(hit.cacheStatus.contains("; hit"))
     }
+
+    @Test(arguments: [nil, 9]) func `an origin that breaks off is left alone for longer each time, too`(
+        _ length: Int?
+    ) async throws {
+        let bench = Bench()
+        let isUp = Row("yes")
+        let origin = TestOrigin { _ in
+            if isUp.text == "yes" { return TestResponse("good") }
+            return TestResponse(length: length) { sink in
+                try await sink.write(ByteBuffer(string: "half"))
+                throw TestFailure("broken")
+            }
+        }
+        let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
+        _ = try await bench.get(under: policy, from: origin)
+        isUp.text = "no"
+        bench.clock.advance(by: .seconds(15))
+        for _ in 0..<300 {
+            _ = try? await bench.get(under: policy, from: origin).text
+            await bench.cache.idle()
+            bench.clock.advance(by: .milliseconds(100))
+        }
+        // At 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 25.5 seconds.
+        #expect(origin.fetches.count == 1 + 7)
+    }
+
+    @Test func `a request that demands a newer response waits, whatever the soft timeout`() async throws {
+        let bench = Bench()
+        let gate = Gate()
+        var policy = Self.policy
+        policy.clientDirectives = .coalesce
+        let origin = Self.failing(at: gate)
+        _ = try await bench.get(under: policy, from: origin)
+        bench.clock.advance(by: .seconds(15))
+        let client = Task { [policy] in
+            try await bench.get("/posts", [.cacheControl: "max-age=0"], under: policy, from: origin).text
+        }
+        await gate.reached()
+        #expect(bench.clock.sleeperCount == 0)
+        gate.open()
+        // The origin has failed by then.
+        #expect(try await client.value == "good")
+    }
 }

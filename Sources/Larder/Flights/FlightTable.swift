@@ -11,6 +11,8 @@ struct FlightKey: Hashable, Sendable {
     var level = 0
     /// Whether the requests demand a response newer than they are: they share fetches that start after they arrived.
     var isDemand = false
+    /// Whether the origin is asked for a head alone.
+    var isForHead = false
 }
 
 /// What a request knows when it joins.
