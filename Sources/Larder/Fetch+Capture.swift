@@ -16,7 +16,8 @@ extension Fetch {
         // "A server MUST evaluate received request preconditions […] just before it would process the request content"
         // (RFC 9110 §13.2.1): they are judged by the head that the client is about to get, before the body comes.
         answerConditions(by: reception)
-        // "The Range header field […] is only applied if the result without it would be a 200 (OK)" (RFC 9110 §14.2).
+        // "The Range header field is evaluated […] only if the result in absence of the Range header field would be a
+        // 200 (OK) response." (RFC 9110 §14.2)
         let cutsRange = inquiry.hasRange && reception.head.status == .ok
         let waitsForWhole = cutsRange || isJudgedByBody(reception.head)
         let capture = BodyCapture(

@@ -88,9 +88,11 @@ struct Serving: Sendable {
         for tag in tags { fields.append(HTTPField(name: name, value: tag)) }
     }
 
-    /// The head of a response for the client whose request was forwarded: "[…] the qualified form of the no-cache
-    /// response directive […] a cache MUST NOT use the response to satisfy a subsequent request" without these fields
-    /// (RFC 9111 §5.2.2.4), and likewise of `private` (§5.2.2.7): the request that brought them gets them.
+    /// The head of a response for the client whose request was forwarded, with every field that the origin sent.
+    ///
+    /// The fields that `no-cache` names are withheld from others: a cache may use the response "to satisfy a subsequent
+    /// request […] if the listed header fields are excluded from the subsequent response" (RFC 9111 §5.2.2.4), and
+    /// those that `private` names are not stored (§5.2.2.7). This is not a subsequent request.
     private static func head(of entry: CacheEntry, received: HTTPFields, _ policy: CachePolicy) -> HTTPResponse {
         var head = entry.head
         var received = received
