@@ -1,7 +1,5 @@
 import Foundation
 import NIOConcurrencyHelpers
-import NIOCore
-import NIOPosix
 
 /// A built program in a process of its own, with an environment of its own. It is ended when the test is over.
 public final class ProgramProcess: Sendable {
@@ -55,11 +53,21 @@ public final class ProgramProcess: Sendable {
         }
     }
 
-    /// Waits until it has ended.
+    /// Waits until it has ended, a minute at most.
     /// - Returns: its status; negative where a signal ended it.
     public func status() async throws -> Int32 {
-        guard let status = await ended.first(where: { _ in true }) else { throw CancellationError() }
-        return status
+        try await withThrowingTaskGroup(of: Int32?.self) { group in
+            group.addTask { [ended] in await ended.first { _ in true } }
+            group.addTask {
+                try await Task.sleep(for: .seconds(60))
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let status = try await group.next() ?? nil else {
+                throw Unusable(description: "the program did not end: \(output)")
+            }
+            return status
+        }
     }
 
     /// Sends it a signal, while it runs.
@@ -67,16 +75,6 @@ public final class ProgramProcess: Sendable {
         process.withLockedValue { process in
             if process.isRunning { _ = kill(pid, signal) }
         }
-    }
-
-    /// A port that nobody listens on.
-    public static func freePort() async throws -> Int {
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
-        let port = channel.localAddress?.port
-        try await channel.close()
-        guard let port else { throw Unusable(description: "there is no free port") }
-        return port
     }
 
     private func end() {

@@ -36,7 +36,7 @@ public final class RedisProcess: Sendable {
     /// A server that listens. Another process may have taken the port since it was found free: then on another.
     private static func started(in directory: URL, _ arguments: [String]) async throws -> RedisProcess {
         for _ in 0..<5 {
-            let redis = RedisProcess(port: try await freePort(), directory: directory, arguments: arguments)
+            let redis = RedisProcess(port: try await FreePort.take(), directory: directory, arguments: arguments)
             try redis.start()
             if try await redis.listens() { return redis }
             redis.kill()
@@ -93,23 +93,6 @@ public final class RedisProcess: Sendable {
     public func signal(_ signal: Int32) {
         guard let process = process.withLockedValue({ $0 }) else { return }
         Foundation.kill(process.processIdentifier, signal)
-    }
-
-    /// The ports that were given to a server of this process.
-    private static let taken = NIOLockedValueBox<Set<Int>>([])
-
-    /// A port that nobody listens on, and that stays free while its server is down: below those that the system gives
-    /// to clients, of which one would take it sooner or later.
-    private static func freePort() async throws -> Int {
-        for _ in 0..<100 {
-            let port = Int.random(in: 10_000..<32_000)
-            guard taken.withLockedValue({ $0.insert(port).inserted }) else { continue }
-            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            guard let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get() else { continue }
-            try await channel.close()
-            return port
-        }
-        throw Unusable(description: "there is no free port")
     }
 }
 

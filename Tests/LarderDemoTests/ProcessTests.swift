@@ -7,7 +7,7 @@ import Testing
 /// The program as a user starts it.
 @Suite(.timeLimit(.minutes(5))) struct ProcessTests {
     @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
-        let port = try await ProgramProcess.freePort()
+        let port = try await FreePort.take()
         try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)"]) { demo in
             try await demo.listens(on: port)
             let posts = [
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func `asked to end while a request is under way, it answers it first`() async throws {
-        let port = try await ProgramProcess.freePort()
+        let port = try await FreePort.take()
         try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
             try await demo.listens(on: port)
             try await Wire.open(to: port) { wire in
