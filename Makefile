@@ -35,8 +35,10 @@ tools: # what the tests start beside Swift
 
 test: tools ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --skip 'MemoryTests|LarderGatewayTests'
-	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip LargeBodyTests
+	$(SWIFT) test --skip-build --skip 'MemoryTests|RedisTests|RedisClientTests|HummingbirdTests|DemoTests|GatewayTests'
+	$(SWIFT) test --skip-build --filter 'LarderRedisTests|RedisClientTests' --skip MemoryTests
+	$(SWIFT) test --skip-build --filter 'LarderHummingbirdTests|LarderDemoTests' --skip MemoryTests
+	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests'
 	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests' # measure processes, so they have the machine
 
 test-redis: tools ## the Redis client against a real server

@@ -48,7 +48,7 @@ public final class ProgramProcess: Sendable {
 
     /// Waits until it listens.
     public func listens(on port: Int) async throws {
-        try await eventually("it listens: \(output)", within: .seconds(60)) {
+        try await eventually("it listens: \(output)") {
             (try? await Wire.open(to: port) { _ in true }) == true
         }
     }

@@ -56,7 +56,7 @@ import Testing
                     }
                     read += chunk.count
                 }
-                #expect(written.value - read < 24 << 20)
+                #expect(written.value - read < 64 << 20)
             }
             await ended.reached()
             #expect(cooked.value == 1)

@@ -82,7 +82,7 @@ extension Conversation {
             }
             if isHeld {
                 defer { scene.gate.open() }
-                try await eventually("everybody asks or waits", within: .seconds(20)) {
+                try await eventually("everybody asks or waits") {
                     scene.gate.arrivals + transport.waitingCount == step.crowd
                 }
             }
