@@ -107,20 +107,21 @@ extension Fetch {
         _ notStored: NotStored?
     ) async -> Landing {
         noteSuccess(status: reception.head.status)
-        let tags = tags(in: reception.head.headerFields).tags
         let entry = entry(
             reception.head,
             reception.directives,
             body: body,
             lifetimes: lifetimes,
-            tags: tags,
+            tags: reception.tags.tags,
             receivedAt: reception.at
         )
-        if let notStored {
-            let verdict = await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags))
-            return landing(of: entry, .fetched(status: reception.head.status.code, notStored), verdict, by: reception)
-        }
-        let (verdict, failure) = await keep(entry)
-        return landing(of: entry, .fetched(status: reception.head.status.code, failure), verdict, by: reception)
+        let (verdict, reason) = await notStored == nil ? keep(entry) : (verdict(on: entry), notStored)
+        return landing(
+            of: entry,
+            .fetched(status: reception.head.status.code, reason),
+            verdict,
+            answeredAt: reception.at,
+            received: reception.head.headerFields
+        )
     }
 }

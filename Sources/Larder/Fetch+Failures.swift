@@ -45,7 +45,7 @@ extension Fetch {
         let now = cache.clock.now
         guard let kept, kept.mayBeServed(to: inquiry, afterFailure: status, at: now) else { return nil }
         // What was invalidated meanwhile is never served stale.
-        let verdict = await cache.store.judge(kept.birth, covers: kept.address.covers(with: kept.tags))
+        let verdict = await verdict(on: kept)
         guard verdict.isAlive else { return nil }
         return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
     }

@@ -64,13 +64,13 @@ extension Fetch {
             lifetimes: Lifetimes(expiredAt: reception.at),
             birth: birth,
             address: inquiry.address,
-            tags: tags(in: head.headerFields).tags
+            tags: reception.tags.tags
         )
         return .shared(
             Arrival(
                 outcome: .entry(entry, .fetched(status: head.status.code, .refused(.method))),
                 birth: birth,
-                verdict: await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags)),
+                verdict: await verdict(on: entry),
                 answeredAt: reception.at
             )
         )

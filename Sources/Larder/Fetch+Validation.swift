@@ -76,7 +76,7 @@ extension Fetch {
             let entry = entry(lifetimes)
             let (verdict, notStored) = await keep(entry, isNew: false)
             let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
-            return landing(of: entry, source, verdict, by: reception)
+            return landing(of: entry, source, verdict, answeredAt: reception.at, received: update)
         case .refuse(let refusal):
             let answer = entry(Lifetimes(expiredAt: reception.at))
             return await withdraw(kept, answer, .refused(refusal), by: reception, release)

@@ -34,7 +34,7 @@ struct Fetch<O: Origin>: Sendable {
             switch reading(of: first) {
             case .whole: reception = first
             case .confirms(let confirmed):
-                cache.memory.succeeded(asking.leveledKey)
+                noteSuccess(status: first.head.status)
                 return await redate(confirmed, by: first, releasing: release)
             // A 304 about nothing that is kept says nothing: the whole is asked for, once.
             case .mistaken: reception = try await ask(inquiry.fillRequest)
@@ -54,7 +54,7 @@ struct Fetch<O: Origin>: Sendable {
         case .store where status.kind == .serverError && isOfMoreUse:
             return await refuse(reception, because: .originFailed, releasing: release)
         case .store(let lifetimes):
-            if let obstacle = tags(in: reception.head.headerFields).obstacle(limit: inquiry.policy.tagLimit) {
+            if let obstacle = reception.tags.obstacle(limit: inquiry.policy.tagLimit) {
                 return await pass(reception, because: obstacle, releasing: release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
@@ -88,6 +88,7 @@ struct Fetch<O: Origin>: Sendable {
             request: request,
             response: response,
             directives: directives(of: response.head),
+            tags: tags(in: response.head.headerFields),
             requestedAt: requestedAt,
             at: cache.clock.now
         )
@@ -135,6 +136,7 @@ struct Fetch<O: Origin>: Sendable {
         let request: HTTPRequest
         let response: O.Response
         let directives: ResponseDirectives
+        let tags: ResponseTags
         let requestedAt: Timestamp
         let at: Timestamp
 
@@ -153,21 +155,23 @@ struct Fetch<O: Origin>: Sendable {
 
 extension Fetch {
     /// The leader gets its response, and everybody who waits may have what is an entry now.
-    /// - Parameter reception: what the origin sent for the leader; nil if the entry is from before.
+    /// - Parameters:
+    ///   - moment: when the origin answered, or was seen to fail.
+    ///   - received: the fields that the origin sent for the leader; nil if the entry is from before.
     func landing(
         of entry: CacheEntry,
         _ source: Arrival.Source,
         _ verdict: Verdict,
-        by reception: Reception? = nil,
-        answeredAt moment: Timestamp? = nil
+        answeredAt moment: Timestamp,
+        received: HTTPFields? = nil
     ) -> Landing {
         let arrival = Arrival(
             outcome: .entry(entry, source),
             birth: entry.birth,
             verdict: verdict,
-            answeredAt: reception?.at ?? moment ?? cache.clock.now
+            answeredAt: moment
         )
-        let answer = answer(from: entry, source, received: reception?.head.headerFields)
+        let answer = answer(from: entry, source, received: received)
         return Landing(result: .shared(arrival)) { [seat] in seat?.give(.success(answer), source.kind) }
     }
 
@@ -230,13 +234,18 @@ extension Fetch {
         ResponseTags(fields, named: inquiry.policy.rules.tagFields)
     }
 
+    /// Asks the log about an entry, with all its tags.
+    func verdict(on entry: CacheEntry) async -> Verdict {
+        await cache.store.judge(entry.birth, covers: entry.address.covers(with: entry.tags))
+    }
+
     /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
     func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStored?) {
         let key = entry.address.key
         let verdict: Verdict
         let notStored: NotStored?
         if entry.cost > cache.store.entryLimit.bytes {
-            verdict = await cache.store.judge(birth, covers: entry.address.covers(with: entry.tags))
+            verdict = await self.verdict(on: entry)
             notStored = .tooLarge
         } else {
             verdict = await cache.store.save(entry, at: cache.clock.now)
