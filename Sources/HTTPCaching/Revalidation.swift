@@ -133,7 +133,7 @@ public enum Revalidation {
         let fields = head.headerFields
         for name in [HTTPField.Name.eTag, .lastModified] where fields.contains(name) {
             guard fields[values: name] == stored[values: name] else { return .invalidates }
-            // What a library has altered may have been something else.
+            // A value that a library has altered may have been another one.
             guard !fields[values: name].contains(where: { AlteredBytes.stand(in: $0) }) else { return .invalidates }
         }
         if let length = fields[.contentLength] {

@@ -100,7 +100,7 @@ package struct Inquiry: Sendable {
     /// Whether the request is a GET for a range.
     let hasRange: Bool
     let hasAuthorization: Bool
-    /// Whether the user who asks is part of the key.
+    /// True if the user who asks is part of the key.
     let isForUser: Bool
     package let address: CacheAddress
     let policy: CachePolicy

@@ -74,7 +74,7 @@ final class BodyCapture: BodySink {
         reader?.resume()
     }
 
-    /// Whether more has come than is kept.
+    /// True if more has come than is kept.
     var isPastLimit: Bool { state.withLockedValue { !$0.isKept } }
 
     /// The whole body, where it came to its end below the limit.

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import NIOCore
 
-/// What is needed to ask the origin for a request that the store has no response for.
+/// A request that the store has no response for, and everything needed to ask the origin for it.
 struct Asking<O: Origin>: Sendable {
     let inquiry: Inquiry
     let origin: O
@@ -16,21 +16,21 @@ struct Asking<O: Origin>: Sendable {
 
     var leveledKey: LeveledKey { LeveledKey(key: inquiry.address.key, level: level) }
 
-    /// Whether the request demands a response newer than what is stored or being fetched.
+    /// True if the request demands a response newer than what is stored or being fetched.
     var isDemand: Bool {
         reason == .request || inquiry.directives.noCache || inquiry.directives.maxAge == .zero
     }
 
-    /// Whether the request can share a fetch with others at all. Requests that can never share do not wait.
+    /// True if the request can share a fetch with others at all. Requests that can never share do not wait.
     var isSharable: Bool {
         if isDemand, inquiry.policy.clientDirectives != .coalesce { return false }
         return kept?.lifetimes.mayAnswerOthers != false
     }
 
-    /// Whether the client wants a head, and a server is asked for no more. Other HEAD requests can share it.
+    /// True if the client wants a head, and a server is asked for no more. Other HEAD requests can share it.
     var isForHeadAlone: Bool { inquiry.isHead && inquiry.policy.asking == .server }
 
-    /// What tells the flight for the request apart, as far as the stored variants tell.
+    /// Returns the key of the flight for the request, as far as the stored variants tell.
     /// - Parameters:
     ///   - other: a variant that was fetched meanwhile and is not stored.
     ///   - isRefresh: the origin is asked for the whole, whatever the request is.
@@ -50,7 +50,7 @@ struct Asking<O: Origin>: Sendable {
         )
     }
 
-    /// How long the request waits for the origin while a stale response is at hand; nil: as long as it takes.
+    /// Returns how long the request waits for the origin while a stale response is at hand; nil: as long as it takes.
     ///
     /// Only what says so itself, or whose route does, may be served stale although the origin has not failed yet: never
     /// with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` (RFC 9111 §4.2.4).
@@ -63,7 +63,7 @@ struct Asking<O: Origin>: Sendable {
     }
 }
 
-/// What became of a request that asked.
+/// The outcome for a request that asked.
 enum Asked<Response: Sendable>: Sendable {
     case response(Response)
     /// It has to look again.

@@ -17,7 +17,7 @@ final class CacheMemory: Sendable {
         )
     }
 
-    /// Whether what a request fetches was not storable lately, and is not worth waiting for.
+    /// Returns true if what a request fetches was not storable lately, and is not worth waiting for.
     func isUncacheable(_ key: LeveledKey, withAuthorization: Bool, at now: Timestamp) -> Bool {
         uncacheable.withLockedValue { $0.contains(key, at: now) }
             || withAuthorization && personal.withLockedValue { $0.contains(key, at: now) }

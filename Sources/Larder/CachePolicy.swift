@@ -73,7 +73,7 @@ public struct CachePolicy: Sendable {
     public var tags: [CacheTag]
     /// What a write to the route invalidates besides its own path, whenever it invalidates that.
     public var invalidated: [Cover]
-    /// Whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
+    /// True if a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
     /// succeeds: it may have changed something before it failed. True for a handler, false for a gateway. A 4xx never
     /// invalidates; a 502 or 504 always does, since it says nothing of what the origin did.
     public var invalidatesOnError: Bool

@@ -72,7 +72,7 @@ extension Fetch {
 }
 
 extension HTTPResponse.Status {
-    /// Whether another request for the same target may well get another status: a client error, but for those that
+    /// True if another request for the same target may well get another status: a client error, but for those that
     /// speak of the resource (404, 405, 410, 451).
     var isDueToRequest: Bool {
         kind == .clientError && ![404, 405, 410, 451].contains(code)
@@ -96,7 +96,7 @@ extension Fetch {
         return await capture(reception, Lifetimes(expiredAt: reception.at), notStored, releasing: release)
     }
 
-    /// Whether a response is an error of the server that would be stored if it had a lifetime.
+    /// Returns true if a response is an error of the server that would be stored if it had a lifetime.
     func isSharableFailure(_ reception: Reception) -> Bool {
         guard reception.head.status.kind == .serverError else { return false }
         // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used

@@ -62,7 +62,7 @@ struct Fetch<O: Origin>: Sendable {
         }
     }
 
-    /// Whether what is kept is of more use to others than an error of the server: it is fresh, or may be served after
+    /// True if what is kept is of more use to others than an error of the server: it is fresh, or may be served after
     /// one. A request past it that meets an error does not take it from them.
     private var isOfMoreUse: Bool {
         guard let kept else { return false }
@@ -128,7 +128,7 @@ struct Fetch<O: Origin>: Sendable {
         return FetchContext.frames + [frame]
     }
 
-    /// Whether the origin is asked for a head alone. A refresh for the sake of a HEAD request asks for the whole.
+    /// True if the origin is asked for a head alone. A refresh for the sake of a HEAD request asks for the whole.
     private var fetchesHeadAlone: Bool { asking.isForHeadAlone && seat != nil }
 
     /// What the origin answered to which request, and when it was asked and came.

@@ -48,7 +48,7 @@ public enum NotStored: Error, Hashable, Sendable {
 }
 
 extension NotStored {
-    /// Whether another request for the same key may well get a response that is stored.
+    /// True if another request for the same key may well get a response that is stored.
     var isDueToRequest: Bool {
         switch self {
         case .refused(.method), .refused(.requestNoStore), .refused(.authorization), .refused(.unacceptedCoding),

@@ -69,14 +69,14 @@ enum Selection {
 }
 
 extension Inquiry {
-    /// Whether a stored response matches the request, and is one that its policy would have stored.
+    /// Returns true if a stored response matches the request, and is one that its policy would have stored.
     func mayUse(_ entry: CacheEntry) -> Bool {
         entry.matches(request) && policy.mayShare(entry)
     }
 }
 
 extension CachePolicy {
-    /// Whether the policy would have stored a response that is stored under one of its keys.
+    /// Returns true if the policy would have stored a response that is stored under one of its keys.
     ///
     /// A cache around a whole application has the keys of its routes: what a route stores behind its authentication is
     /// not for those who have not passed it.

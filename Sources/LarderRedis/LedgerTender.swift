@@ -19,9 +19,9 @@ final class LedgerTender: Sendable {
         var local: Ledger
         var acknowledgements = AcknowledgementQueue<Waiter>()
         var lastWaiter: UInt64 = 0
-        /// Whether what waits is being sent.
+        /// True if what waits is being sent.
         var isDelivering = false
-        /// Whether the store has stopped, so that nothing is delivered any more.
+        /// True if the store has stopped, so that nothing is delivered any more.
         var isStopped = false
         /// Since when Redis does not take invalidations; nil if it did the last time. Until it has first been met it
         /// has taken none.
@@ -39,7 +39,7 @@ final class LedgerTender: Sendable {
     private let stampLimit: Int
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
-    /// Whether the log was told that an invalidation stays pending.
+    /// True if the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
     private let localEpoch: Birth.Epoch
     private let logger: Logger

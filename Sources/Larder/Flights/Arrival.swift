@@ -38,10 +38,10 @@ struct Arrival: Sendable {
         return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
     }
 
-    /// Whether the origin answered after a request joined at `moment`, and so answered it as well.
+    /// Returns true if the origin answered after a request joined at `moment`, and so answered it as well.
     func answers(joinedAt moment: Timestamp) -> Bool { moment <= answeredAt }
 
-    /// Whether a request that joined at `moment` may have an entry that the flight brought.
+    /// Returns true if a request that joined at `moment` may have an entry that the flight brought.
     ///
     /// "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it is allowed
     /// to reuse that response for the requests in question" (RFC 9111 §4). A request that joined after the origin had

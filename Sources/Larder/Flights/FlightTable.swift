@@ -9,9 +9,9 @@ struct FlightKey: Hashable, Sendable {
     /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
     /// for has flights of its own, since it would wait for itself otherwise.
     var level = 0
-    /// Whether the requests demand a response newer than they are: they share fetches that start after they arrived.
+    /// True if the requests demand a response newer than they are: they share fetches that start after they arrived.
     var isDemand = false
-    /// Whether the origin is asked for a head alone.
+    /// True if the origin is asked for a head alone.
     var isForHead = false
 }
 

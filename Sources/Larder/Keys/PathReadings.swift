@@ -51,7 +51,7 @@ package enum PathReadings: Hashable, Sendable {
         }
     }
 
-    /// Whether a path has one reading, as far as one look at each byte tells.
+    /// Returns true if a path has one reading, as far as one look at each byte tells.
     private static func isPlain(_ path: Substring.UTF8View) -> Bool {
         let slash = UInt8(ascii: "/")
         guard !path.starts(with: "//".utf8) else { return false }
@@ -77,7 +77,7 @@ package enum PathReadings: Hashable, Sendable {
 }
 
 extension PathReadings {
-    /// Whether the readings of a target are told one by one. For most targets nothing is allocated to find out.
+    /// Returns true if the readings of a target are told one by one. For most targets nothing is allocated to find out.
     static func areCountable(_ target: String) -> Bool {
         if isPlain(CachePath.path(ofTarget: Substring(target).utf8)) { return true }
         return if case .paths = PathReadings(target: target) { true } else { false }
@@ -192,7 +192,7 @@ private struct PathReader {
         return manners
     }
 
-    /// Whether a segment is `.` or `..`, or may be once its parameters are gone.
+    /// Returns true if a segment is `.` or `..`, or may be once its parameters are gone.
     private static func isDots(_ segment: ArraySlice<UInt8>) -> Bool {
         let name = segment.prefix { $0 != UInt8(ascii: ";") && !endsPath($0) }
         return (1...2).contains(name.count) && name.allSatisfy { $0 == UInt8(ascii: ".") }

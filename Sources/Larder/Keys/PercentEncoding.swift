@@ -48,7 +48,7 @@ enum PercentEncoding {
         }
     }
 
-    /// Whether a byte means the same encoded and not (RFC 3986 §2.3).
+    /// Returns true if a byte means the same encoded and not (RFC 3986 §2.3).
     static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -86,9 +86,9 @@ public enum InvalidationResult: Hashable, Sendable {
 
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
-    /// Whether a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
+    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
     public let wasStored: Bool
-    /// Whether the invalidation of the key is acknowledged.
+    /// The result of the key's invalidation.
     public let invalidation: InvalidationResult
 
     /// Creates a result.

@@ -42,7 +42,7 @@ struct MemoryShard {
     struct Progress: Hashable {
         /// The number of entries that were compared, or looked at.
         var compared: Int
-        /// Whether nothing is left to do.
+        /// True if nothing is left to do.
         var isThrough: Bool
     }
 

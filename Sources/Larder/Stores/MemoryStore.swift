@@ -190,7 +190,7 @@ public final class MemoryStore: CacheStore {
 private struct Sweeping: Sendable {
     /// The paths, prefixes and tags whose entries are to be removed.
     var scopes: Set<Cover.Fingerprint> = []
-    /// Whether everything born before the last invalidation of everything is to be removed.
+    /// True if everything born before the last invalidation of everything is to be removed.
     var removesForgotten = false
     var isRunning = false
 

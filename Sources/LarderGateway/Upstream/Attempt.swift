@@ -30,7 +30,7 @@ final class Attempt: Sendable {
         }
     }
 
-    /// Whether the request left by a connection, so that the origin may have acted on it.
+    /// True if the request left by a connection, so that the origin may have acted on it.
     var wasSent: Bool {
         if case .waiting = state.withLockedValue({ $0 }) { false } else { true }
     }
@@ -120,11 +120,11 @@ final class AttemptBook: Sendable {
     }
 }
 
-/// Whether a request was sent to its origin, in any of its attempts: what an error alone does not tell.
+/// A record of whether a request was sent to its origin, in any of its attempts: an error alone does not tell.
 final class SendingRecord: Sendable {
     private let wasSentOnce = NIOLockedValueBox(false)
 
-    /// Whether any attempt left by a connection.
+    /// True if any attempt left by a connection.
     var wasSent: Bool { wasSentOnce.withLockedValue { $0 } }
 
     /// Notes what became of an attempt that is over.

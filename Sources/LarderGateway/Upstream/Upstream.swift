@@ -17,7 +17,7 @@ struct Upstream: Origin {
     /// Whether the origin finds in `Host` what the client sent, rather than its own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
-    /// Whether the client's own request was sent.
+    /// True if the client's own request was sent.
     private let sending = SendingRecord()
 
     init(
