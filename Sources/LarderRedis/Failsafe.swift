@@ -144,12 +144,15 @@ struct RedisMetrics: Sendable {
     let isAvailable: Gauge
     /// The invalidations that wait to be delivered.
     let pendingInvalidations: Gauge
+    /// The invalidation logs of other formats in the namespace.
+    let otherFormats: Gauge
     private let factory: any MetricsFactory
 
     init(factory: any MetricsFactory) {
         self.factory = factory
         isAvailable = Gauge(label: "larder_redis_available", factory: factory)
         pendingInvalidations = Gauge(label: "larder_redis_pending_invalidations", factory: factory)
+        otherFormats = Gauge(label: "larder_redis_other_formats", factory: factory)
     }
 
     /// A question without an answer.

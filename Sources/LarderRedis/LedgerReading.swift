@@ -2,63 +2,189 @@ import Larder
 import NIOCore
 import RedisClient
 
-/// Where the ledger stood at one moment, and what it said of some covers.
-struct LedgerReading {
-    /// The number of the last invalidation, in the life of the ledger that counts it.
+/// How far an invalidation log has come, and what it has moved into its tables.
+struct LogStanding: Hashable, Sendable {
+    /// The number of the last invalidation, in the life of the log that counts it.
     let birth: Birth
-    /// Everything born before this is dead.
+    /// Everything with a lower read version is invalid: everything was invalidated at this number.
     let floor: UInt64
-    private let stamps: [String: UInt64]
+    /// The highest version that was moved from the list into the table of each kind; 0 if none was.
+    let moved: [ScopeKind: UInt64]
+    let tables: ScopeTables
 
-    /// The command that reads a ledger, with the stamps of some covers: all in one step, so that they fit each other.
-    static func command(_ ledger: String, _ members: [String]) -> RedisCommand {
-        RedisCommand("ZMSCORE", ([ledger] + standing + members).map { .text($0) })
+    /// The log's own members that say this, in the order of their scores in a reply.
+    static let members =
+        ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map { "!moved:" + $0.rawValue } + ["~cells"]
+
+    /// Creates the standing that the scores of ``members`` say.
+    /// - Throws: the server's error, or `unexpectedReply` if the values are none of a log.
+    /// - Returns: nil if there is no log.
+    init?(_ values: some Collection<RESPValue>) throws(RedisError) {
+        var numbers: [UInt64] = []
+        for value in values {
+            guard let number = try value.number() else { return nil }
+            numbers.append(number)
+        }
+        guard numbers.count == Self.members.count, let cells = numbers.last, cells > ScopeTables.sizeBase else {
+            throw RedisError(.unexpectedReply, "an invalidation log of another length")
+        }
+        birth = Birth(epoch: Birth.Epoch(high: numbers[0], low: numbers[1]), number: numbers[2])
+        floor = numbers[3]
+        moved = Dictionary(uniqueKeysWithValues: zip(ScopeKind.allCases, numbers[4...]))
+        tables = ScopeTables(cells: Int(clamping: cells - ScopeTables.sizeBase))
+    }
+
+    /// True if only the table tells whether a scope of this kind was invalidated since a read version.
+    func needsTable(_ kind: ScopeKind, since number: UInt64) -> Bool { number < moved[kind] ?? 0 }
+}
+
+/// May something be used, as far as invalidations go?
+enum Validity: Hashable {
+    case valid
+    case invalidated
+    /// The tables were not asked.
+    case unknown
+}
+
+/// Where the invalidation log stood at one moment, and what it said of some scopes.
+struct LedgerReading {
+    let standing: LogStanding
+    /// The versions of scopes by the list.
+    private let listed: [String: UInt64]
+    /// The scopes that the list was asked for.
+    private let asked: Set<String>
+    /// The versions of scopes by the tables.
+    private(set) var tabled: [String: UInt64] = [:]
+
+    var birth: Birth { standing.birth }
+    var floor: UInt64 { standing.floor }
+
+    /// The command that reads the list, with the versions of some scopes: all in one step, so that they fit each other.
+    static func command(_ log: String, _ members: [String]) -> RedisCommand {
+        RedisCommand("ZMSCORE", ([log] + LogStanding.members + members).map { .text($0) })
     }
 
     /// The most members that one command asks for: a reply has a limit of elements (`RESPLimits`).
     static let memberLimit = 4_096
 
     /// Members in parts that one command can ask for each; one part at least.
-    static func parts(_ members: [String]) -> [[String]] {
-        guard members.count > memberLimit else { return [members] }
-        return stride(from: 0, to: members.count, by: memberLimit).map { first in
-            Array(members[first..<min(first + memberLimit, members.count)])
+    static func parts(_ members: [String], of limit: Int = memberLimit) -> [[String]] {
+        guard members.count > limit else { return [members] }
+        return stride(from: 0, to: members.count, by: limit).map { first in
+            Array(members[first..<min(first + limit, members.count)])
         }
     }
 
-    private static let standing = ["~epoch1", "~epoch2", "~n", "!floor"]
-
-    /// What the command, or a script that replies alike, said; nil where there is no ledger.
-    /// - Parameter members: the covers that were asked for.
-    /// - Throws: the server's error, or `unexpectedReply` where the reply is none of a ledger.
+    /// What the command, or a script that replies alike, said; nil where there is no log.
+    /// - Parameter members: the scopes that were asked for.
+    /// - Throws: the server's error, or `unexpectedReply` where the reply is none of a log.
     init?(_ reply: RESPValue, of members: [String] = []) throws(RedisError) {
         try self.init(try reply.elements(), of: members)
     }
 
     init?(_ values: [RESPValue], of members: [String] = []) throws(RedisError) {
-        guard values.count == Self.standing.count + members.count else {
-            throw RedisError(.unexpectedReply, "a ledger of another length")
+        guard values.count == LogStanding.members.count + members.count else {
+            throw RedisError(.unexpectedReply, "an invalidation log of another length")
         }
-        guard let high = try values[0].number(), let low = try values[1].number(),
-            let number = try values[2].number(), let floor = try values[3].number()
-        else { return nil }
-        birth = Birth(epoch: Birth.Epoch(high: high, low: low), number: number)
-        self.floor = floor
-        var stamps: [String: UInt64] = [:]
-        for (member, value) in zip(members, values.dropFirst(Self.standing.count)) {
-            stamps[member] = try value.number()
+        guard let standing = try LogStanding(values.prefix(LogStanding.members.count)) else { return nil }
+        self.standing = standing
+        var listed: [String: UInt64] = [:]
+        for (member, value) in zip(members, values.dropFirst(LogStanding.members.count)) {
+            listed[member] = try value.number()
         }
-        self.stamps = stamps
+        self.listed = listed
+        self.asked = Set(members)
     }
 
-    /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
+    /// Adds what the table said of scopes after the list was read.
+    /// - Returns: false if the table is lost, or of another epoch: a log without its table needs a new epoch.
+    mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
+        let values = try reply.elements()
+        guard values.count == 2 + ScopeTables.rows * question.members.count else {
+            throw RedisError(.unexpectedReply, "a table of another length")
+        }
+        var numbers: [UInt64] = []
+        for value in values { numbers.append(UInt64(clamping: try value.integer())) }
+        guard numbers[0] == birth.epoch.high, numbers[1] == birth.epoch.low else { return false }
+        // Chosen for another epoch, or another size, the cells are those of other scopes.
+        guard question.epoch == birth.epoch, question.tables == standing.tables else { return true }
+        for (place, member) in question.members.enumerated() {
+            let first = 2 + place * ScopeTables.rows
+            tabled[member] = numbers[first..<first + ScopeTables.rows].min()
+        }
+        return true
+    }
+
+    /// The highest number at which one of the scopes was invalidated, or a higher one if only the tables could tell.
     func newestStamp(on members: some Sequence<String>) -> UInt64 {
-        members.reduce(floor) { max($0, stamps[$1] ?? 0) }
+        members.reduce(floor) { newest, member in
+            max(
+                newest,
+                listed[member] ?? tabled[member] ?? ScopeKind(member: member).flatMap { standing.moved[$0] } ?? 0
+            )
+        }
     }
 
-    /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive").
-    func isAlive(_ birth: Birth, _ members: some Sequence<String>) -> Bool {
-        birth.epoch == self.birth.epoch && birth.number >= newestStamp(on: members)
+    /// Returns whether something with a read version and these scopes is valid (PROTOCOL, "Valid"). Scopes that were
+    /// not asked for count as not invalidated.
+    func validity(_ birth: Birth, _ members: some Sequence<String>) -> Validity {
+        guard birth.epoch == self.birth.epoch, birth.number >= floor else { return .invalidated }
+        var isUnknown = false
+        for member in members where asked.contains(member) {
+            if let version = listed[member] {
+                if birth.number < version { return .invalidated }
+            } else if let kind = ScopeKind(member: member), standing.needsTable(kind, since: birth.number) {
+                guard let version = tabled[member] else {
+                    isUnknown = true
+                    continue
+                }
+                if birth.number < version { return .invalidated }
+            }
+        }
+        return isUnknown ? .unknown : .valid
+    }
+
+    /// Returns the scopes that only the tables can compare with a read version, and that they were not asked for.
+    func unread(_ birth: Birth, _ members: some Sequence<String>) -> [String] {
+        members.filter { member in
+            guard asked.contains(member), listed[member] == nil, tabled[member] == nil,
+                let kind = ScopeKind(member: member)
+            else { return false }
+            return standing.needsTable(kind, since: birth.number)
+        }
+    }
+}
+
+/// Reads the cells of some scopes of one kind, for one size of tables and one epoch.
+struct TableQuestion: Hashable, Sendable {
+    let kind: ScopeKind
+    let members: [String]
+    let epoch: Birth.Epoch
+    let tables: ScopeTables
+
+    /// The most scopes that one command asks for: a reply has a limit of elements.
+    static let memberLimit = 1_000
+
+    /// Returns questions for scopes of any kind.
+    static func all(_ members: some Sequence<String>, _ standing: LogStanding) -> [TableQuestion] {
+        let byKind = Dictionary(grouping: members) { ScopeKind(member: $0) }
+        return ScopeKind.allCases.flatMap { kind -> [TableQuestion] in
+            guard let members = byKind[kind] else { return [] }
+            return LedgerReading.parts(members, of: memberLimit).map { part in
+                TableQuestion(kind: kind, members: part, epoch: standing.birth.epoch, tables: standing.tables)
+            }
+        }
+    }
+
+    /// The command that reads the table's epoch and the cells.
+    func command(_ names: RedisNames) -> RedisCommand {
+        var arguments: [RedisCommand.Argument] = [.text(names.table(kind)), "GET", "u63", "0", "GET", "u63", "64"]
+        for member in members {
+            for offset in tables.offsets(of: member, kind, in: epoch) {
+                arguments += ["GET", .text("u\(ScopeTables.cellBits)"), .integer(Int64(offset))]
+            }
+        }
+        return RedisCommand("BITFIELD_RO", arguments)
     }
 }
 
@@ -71,7 +197,7 @@ extension Birth.Epoch {
 }
 
 extension RESPValue {
-    /// A score of the ledger; nil where there is none. From 2^53 on a score does not count: one more is the same again.
+    /// A score of the log; nil where there is none. From 2^53 on a score does not count: one more is the same again.
     fileprivate func number() throws(RedisError) -> UInt64? {
         switch self {
         case .null: return nil
@@ -79,9 +205,9 @@ extension RESPValue {
             if let number = UInt64(exactly: score), number < 1 << 53 { return number }
         case .bulk(let bytes):
             if let number = UInt64(String(buffer: bytes)), number < 1 << 53 { return number }
-        case .error(let error): throw RedisError(.refused, "the ledger cannot be read", underlying: error)
+        case .error(let error): throw RedisError(.refused, "the log cannot be read", underlying: error)
         default: break
         }
-        throw RedisError(.unexpectedReply, "a ledger that does not count in whole numbers")
+        throw RedisError(.unexpectedReply, "a log that does not count in whole numbers")
     }
 }

@@ -36,9 +36,14 @@ final class LedgerTender: Sendable {
     let state: NIOLockedValueBox<State>
     /// What delivers in the background.
     let tasks = BackgroundTasks()
-    private let stampLimit: Int
+    private let listLimit: Int
+    private let tables: ScopeTables
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
+    /// How far the log had come when it was last read.
+    let standing = NIOLockedValueBox<LogStanding?>(nil)
+    /// The logs of other formats that were found last.
+    private let knownFormats = NIOLockedValueBox<[String]>([])
     /// True if the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
     private let localEpoch: Birth.Epoch
@@ -46,15 +51,17 @@ final class LedgerTender: Sendable {
 
     init(
         names: RedisNames,
-        stampLimit: Int,
+        listLimit: Int,
+        tables: ScopeTables,
         timeout: Duration,
         failsafe: Failsafe,
         metrics: RedisMetrics,
         logger: Logger
     ) {
-        let local = Ledger(limit: stampLimit)
+        let local = Ledger(limit: max(listLimit, 10_000))
         self.names = names
-        self.stampLimit = stampLimit
+        self.listLimit = listLimit
+        self.tables = tables
         self.timeout = timeout
         self.failsafe = failsafe
         self.metrics = metrics
@@ -96,18 +103,54 @@ extension LedgerTender {
 // MARK: - With Redis
 
 extension LedgerTender {
-    /// What a reply says of the ledger; where it says that there is none, one is begun.
-    func reading(_ reply: RESPValue, of members: [String]) async -> LedgerReading? {
+    /// Reads the log's answer for some scopes, and from the replies that follow it those of its tables. If there is no
+    /// log, or one of its tables is lost, another log is begun.
+    /// - Returns: nil if Redis does not tell.
+    func reading(
+        _ replies: ArraySlice<RESPValue>,
+        of members: [String],
+        _ questions: [TableQuestion] = []
+    ) async -> LedgerReading? {
+        guard let first = replies.first, replies.count == 1 + questions.count else { return nil }
         do throws(RedisError) {
-            if let reading = try LedgerReading(reply, of: members) { return reading }
+            if var reading = try LedgerReading(first, of: members) {
+                var isWhole = true
+                for (reply, question) in zip(replies.dropFirst(), questions) {
+                    isWhole = try reading.add(reply, to: question) && isWhole
+                }
+                if isWhole {
+                    standing.withLockedValue { $0 = reading.standing }
+                    return reading
+                }
+            }
         } catch {
-            // Something else where the ledger should be is no ledger, like nothing at all.
+            // Something else where the log should be is no log, like nothing at all.
             let isForeign = error.reply?.code == "WRONGTYPE"
-            if isForeign || error.reply == nil { metrics.unreadable("ledger") }
+            if isForeign || error.reply == nil { metrics.unreadable("log") }
             guard isForeign else { return nil }
         }
         guard let begun = await failsafe.ask([open])?.first else { return nil }
         return (try? LedgerReading(begun)) ?? nil
+    }
+
+    /// Reads the tables for what a reading of the list leaves open.
+    /// - Returns: nil if Redis does not tell.
+    func reading(_ reading: LedgerReading, adding members: Set<String>) async -> LedgerReading? {
+        let questions = TableQuestion.all(members.sorted(), reading.standing)
+        guard let replies = await failsafe.ask(questions.map { $0.command(names) }), replies.count == questions.count
+        else { return nil }
+        var reading = reading
+        do throws(RedisError) {
+            for (reply, question) in zip(replies, questions) {
+                if try reading.add(reply, to: question) { continue }
+                guard let begun = await failsafe.ask([open])?.first else { return nil }
+                return try LedgerReading(begun)
+            }
+            return reading
+        } catch {
+            if error.reply == nil { metrics.unreadable("log") }
+            return nil
+        }
     }
 
     /// A server was met: makes sure of its ledger, and stamps what waits and what was stamped of late, before anybody
@@ -119,10 +162,13 @@ extension LedgerTender {
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
         }
-        run.withLockedValue { $0 = server.runID ?? "" }
+        let life = server.runID ?? ""
+        run.withLockedValue { $0 = life }
         let (turn, waiting, replay) = state.withLockedValue { state in
-            (state.outbox.turn, state.outbox.covers, state.outbox.replay(at: .now))
+            // A server that tells one life from another has forgotten nothing: a log of another life is begun again.
+            (state.outbox.turn, state.outbox.covers, state.outbox.replay(at: .now, all: life.isEmpty))
         }
+        try await warnOfOtherFormats(connection)
         for command in [open] + Self.batches(replay).map({ command($0) }) {
             let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
             guard Self.isConfirmed(reply) else {
@@ -136,19 +182,47 @@ extension LedgerTender {
     }
 
     private var open: RedisCommand {
-        .run(Scripts.open, keys: [names.ledger, names.index], arguments: life)
+        .run(Scripts.open, keys: names.logKeys, arguments: life)
     }
 
     func command(_ covers: [Cover]) -> RedisCommand {
         let entries = covers.flatMap { names.entries(of: $0) }
-        let arguments = life + [.integer(Int64(stampLimit))] + covers.map { .text($0.member) }
-        return .run(Scripts.invalidate, keys: [names.ledger, names.index] + entries, arguments: arguments)
+        let arguments = life + [.integer(Int64(listLimit))] + covers.map { .text($0.member) }
+        return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
-    /// What a ledger that has to be begun is given: a new epoch, and the life of the server.
+    /// What a log that has to be begun is given: a new epoch, the life of the server, and the size of its tables.
     private var life: [RedisCommand.Argument] {
         let epoch = Birth.Epoch.newInRedis()
-        return [.text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 })]
+        return [
+            .text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 }),
+            .integer(Int64(tables.cells)),
+        ]
+    }
+
+    /// Tells of logs of other formats in the namespace: processes that keep them do not see the invalidations of this
+    /// one, and this one does not see theirs.
+    private func warnOfOtherFormats(_ connection: RedisConnection) async throws {
+        let logs = names.otherLogs
+        let replies = try await connection.pipeline(
+            logs.map { RedisCommand("EXISTS", .text($0)) },
+            deadline: max(timeout, .seconds(2))
+        )
+        let found = zip(logs, replies).filter { $1 == .integer(1) }.map(\.0)
+        metrics.otherFormats.record(found.count)
+        let isNews = knownFormats.withLockedValue { known in
+            defer { known = found }
+            return !found.isEmpty && known != found
+        }
+        guard isNews else { return }
+        logger.warning(
+            """
+            The namespace has an invalidation log of another format: invalidations do not cross formats. Use another \
+            namespace, or invalidate everything with both versions when the last process of the other one has ended, \
+            and delete its log
+            """,
+            metadata: ["logs": "\(found.joined(separator: ", "))", "format": "\(RedisNames.format)"]
+        )
     }
 
     static func isConfirmed(_ reply: RESPValue) -> Bool {

@@ -10,18 +10,25 @@ struct Outbox {
     typealias Turn = UInt64
 
     private var waiting: [Cover: Turn] = [:]
+    /// The memory that what waits takes.
+    private var waitingCost = 0
     private var delivered: Deque<(covers: [Cover], at: ContinuousClock.Instant)> = []
     private var deliveredCount = 0
     /// Until when more was delivered of late than is remembered.
     private var overflowedUntil: ContinuousClock.Instant?
     private(set) var turn: Turn = 0
-    /// The most covers that wait, and the most that are remembered; beyond it they become one: everything.
+    /// The most covers that wait; beyond it they become one: everything.
     let limit: Int
+    /// The most memory that what waits takes; beyond it, everything.
+    let costLimit: ByteCount
+    /// The most covers that are remembered after they were delivered.
+    private var memoryLimit: Int { min(limit, 10_000) }
     /// How long what was delivered is remembered.
     let memory: Duration
 
-    init(limit: Int = 10_000, memory: Duration = .seconds(60)) {
+    init(limit: Int = 100_000, costLimit: ByteCount = .mebibytes(16), memory: Duration = .seconds(60)) {
         self.limit = limit
+        self.costLimit = costLimit
         self.memory = memory
     }
 
@@ -40,20 +47,26 @@ struct Outbox {
     @discardableResult
     mutating func add(_ covers: [Cover]) -> Turn {
         turn += 1
-        for cover in covers { waiting[cover] = turn }
-        if waiting.count > limit { waiting = [.everything: turn] }
+        for cover in covers where waiting.updateValue(turn, forKey: cover) == nil { waitingCost += cover.waitingCost }
+        if waiting.count > limit || waitingCost > costLimit.bytes {
+            waiting = [.everything: turn]
+            waitingCost = Cover.everything.waitingCost
+        }
         return turn
     }
 
     /// Covers were stamped that went out at `turn`; what was added since waits on.
     mutating func deliver(_ covers: [Cover], sentAt turn: Turn, now: ContinuousClock.Instant) {
-        for cover in covers where (waiting[cover] ?? .max) <= turn { waiting[cover] = nil }
+        for cover in covers where (waiting[cover] ?? .max) <= turn {
+            waiting[cover] = nil
+            waitingCost -= cover.waitingCost
+        }
         delivered.append((covers, now))
         deliveredCount += covers.count
         while let oldest = delivered.first, oldest.at + memory <= now { forget(oldest.covers) }
-        guard deliveredCount > limit else { return }
+        guard deliveredCount > memoryLimit else { return }
         overflowedUntil = now + memory
-        while let oldest = delivered.first, deliveredCount > limit { forget(oldest.covers) }
+        while let oldest = delivered.first, deliveredCount > memoryLimit { forget(oldest.covers) }
     }
 
     private mutating func forget(_ oldest: [Cover]) {
@@ -61,8 +74,10 @@ struct Outbox {
         delivered.removeFirst()
     }
 
-    /// What goes out to a server that was just met: all that waits, and all that was delivered of late.
-    func replay(at now: ContinuousClock.Instant) -> [Cover] {
+    /// What goes out to a server that was just met: all that waits, and, if it is `all` that may have been lost, what was
+    /// delivered of late.
+    func replay(at now: ContinuousClock.Instant, all: Bool) -> [Cover] {
+        guard all else { return covers }
         if let overflowedUntil, now < overflowedUntil { return [.everything] }
         var covers = Set(waiting.keys)
         for batch in delivered where batch.at + memory > now { covers.formUnion(batch.covers) }
@@ -71,9 +86,22 @@ struct Outbox {
 
     /// Traps where the parts disagree; for tests.
     func validate() {
-        precondition(waiting.count <= limit, "More waits than may")
+        precondition(waiting.count <= max(1, limit), "More waits than may")
+        precondition(waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost }, "A wrong cost of what waits")
         precondition(deliveredCount == delivered.reduce(0) { $0 + $1.covers.count }, "A wrong count of the delivered")
-        precondition(deliveredCount <= limit, "More is remembered than may be")
+        precondition(deliveredCount <= memoryLimit, "More is remembered than may be")
         precondition(waiting.values.allSatisfy { $0 <= turn }, "An invalidation of the future")
+    }
+}
+
+extension Cover {
+    /// The memory that an invalidation takes in an outbox: its text, and what a dictionary has for it, measured.
+    fileprivate var waitingCost: Int {
+        switch self {
+        case .key(let key): 96 + key.description.utf8.count
+        case .path(let path), .prefix(let path): 96 + path.description.utf8.count
+        case .tag(let tag): 96 + tag.description.utf8.count
+        case .everything: 96
+        }
     }
 }

@@ -9,12 +9,14 @@ import RedisClient
 /// | key | type | what |
 /// |--|--|--|
 /// | `larder:GET:/api/posts/` | hash | the variants of a key, a field each, and the order they came in |
-/// | `larder:ledger` | sorted set | what was invalidated, by the number at which it was |
+/// | `larder:3:{log}` | sorted set | what was invalidated, by the number at which it was |
+/// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d` and `t` |
 /// | `larder:index` | sorted set | the keys kept, by the millisecond at which they expire |
 struct RedisNames: Sendable {
     /// What every key begins with.
     let namespace: String
-    let ledger: String
+    /// The list of what was invalidated.
+    let log: String
     let index: String
 
     /// Names behind a namespace: 1 to 64 bytes of visible ASCII; nil where it is none.
@@ -22,9 +24,25 @@ struct RedisNames: Sendable {
         guard (1...64).contains(namespace.utf8.count), namespace.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
         self.namespace = namespace
-        ledger = namespace + "ledger"
+        log = Self.log(namespace, format: Self.format)
         index = namespace + "index"
     }
+
+    /// The layout of everything that a store writes. Processes of different formats share nothing.
+    static let format = 3
+
+    /// The table of the invalidation log for a kind of scope: in a cluster, in the same slot as the list.
+    func table(_ kind: ScopeKind) -> String { log + ":" + kind.rawValue }
+
+    /// The keys of the log, as its scripts take them.
+    var logKeys: [String] { [log] + ScopeKind.allCases.map(table) }
+
+    /// The logs of other formats that may be in the namespace.
+    var otherLogs: [String] {
+        [namespace + "ledger"] + (1...32).filter { $0 != Self.format }.map { Self.log(namespace, format: $0) }
+    }
+
+    private static func log(_ namespace: String, format: Int) -> String { "\(namespace)\(format):{log}" }
 
     /// Where an entry is kept; nil for a key that no response has, so that nothing of the store's own is taken for one.
     func entry(_ key: CacheKey) -> String? {
@@ -37,13 +55,22 @@ extension Cover {
     /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
     var member: String {
         switch self {
-        case .key(let key): "k" + key.description
-        case .path(let path): "p" + path.description
+        case .key(let key): Self.member(.key, key.description)
+        case .path(let path): Self.member(.path, path.description)
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
-        case .prefix(let path): "d" + path.asPrefix.description
-        case .tag(let tag): "t" + tag.description
+        case .prefix(let path): Self.member(.prefix, path.asPrefix.description)
+        case .tag(let tag): Self.member(.tag, tag.description)
         case .everything: "*"
         }
+    }
+}
+
+extension Cover {
+    /// The most bytes of a scope's text in the log; of a longer one there is a head and a digest.
+    private static let memberLimit = 120
+
+    private static func member(_ kind: ScopeKind, _ text: String) -> String {
+        kind.rawValue + ShortenedText.of(text, limit: memberLimit)
     }
 }
 

@@ -36,9 +36,16 @@ public final class RedisStore: CacheStore {
         public var variantLimit = MemoryStore.defaultVariantLimit
         /// The number of entries of the largest size that the variants of one key take at most.
         public static let variantRoom = 8
-        /// The number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten, and what was
-        /// stored before them is dead.
-        public var stampLimit = 10_000
+        /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, and about 30 KiB until 100
+        /// keys, paths or tags have been invalidated.
+        ///
+        /// The log has the last 10,000 of them exactly. Older ones share cells of tables that are written then: an
+        /// invalidation can make a response invalid that it does not concern, the more often the smaller the log is
+        /// (0.2 % after 100,000 paths with the default), and never the other way round. The first process that writes
+        /// to an empty Redis decides; another one takes what it finds.
+        public var logLimit = ByteCount.mebibytes(16)
+        /// The number of scopes that the log has exactly.
+        package var listLimit = 10_000
         /// The connections kept open.
         public var connections = 2
         /// The questions without an answer, one after the other, after which Redis is left alone.
@@ -51,12 +58,12 @@ public final class RedisStore: CacheStore {
     }
 
     public let entryLimit: ByteCount
-    private let names: RedisNames
+    let names: RedisNames
     private let options: Options
     private let client: RedisClient
-    private let failsafe: Failsafe
-    private let tender: LedgerTender
-    private let guesses = NIOLockedValueBox(TagMemo())
+    let failsafe: Failsafe
+    let tender: LedgerTender
+    let guesses = NIOLockedValueBox(TagMemo())
     private let variantUses = NIOLockedValueBox(VariantUses())
     private let metrics: RedisMetrics
     private let clock: WallClock
@@ -112,7 +119,8 @@ public final class RedisStore: CacheStore {
         )
         tender = LedgerTender(
             names: names,
-            stampLimit: max(1, options.stampLimit),
+            listLimit: max(1, options.listLimit),
+            tables: ScopeTables(within: options.logLimit, listLimit: options.listLimit),
             timeout: max(.zero, options.invalidationTimeout),
             failsafe: failsafe,
             metrics: self.metrics,
@@ -164,13 +172,13 @@ extension RedisStore {
         let known = address.covers().map(\.member)
         let asked = known + guesses.withLockedValue { $0[address.key] }
         let replies = await failsafe.ask([
-            .hgetall(key), LedgerReading.command(names.ledger, asked),
+            .hgetall(key), LedgerReading.command(names.log, asked),
         ])
-        guard let replies, replies.count == 2, let reading = await tender.reading(replies[1], of: asked) else {
+        guard let replies, replies.count == 2, let reading = await tender.reading(replies[1...], of: asked) else {
             return tender.localLookup(address)
         }
         let found = variants(in: replies[0], of: address.key).filter { now < $0.lifetimes.keepUntil }
-        let alive = await alive(found, by: reading, asked: Set(asked), known: known)
+        let alive = await valid(found, by: reading, asked: Set(asked), known: known)
         guard let alive else { return tender.localLookup(address) }
         return Lookup(entries: alive, birth: reading.birth, newestStamp: reading.newestStamp(on: known))
     }
@@ -196,7 +204,7 @@ extension RedisStore {
         arguments += members.map { .text($0) }
         let command = RedisCommand.run(
             Scripts.save,
-            keys: [key, names.index, names.ledger],
+            keys: [key, names.index, names.log],
             arguments: arguments
         )
         guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
@@ -251,44 +259,8 @@ extension RedisStore {
         }
     }
 
-    /// Those of the entries that are alive. Tags that were not asked for are asked for now, with the floor once more.
-    /// - Returns: nil where that cannot be told.
-    private func alive(
-        _ entries: [CacheEntry],
-        by reading: LedgerReading,
-        asked: Set<String>,
-        known: [String]
-    ) async -> [CacheEntry]? {
-        let young = entries.filter { reading.isAlive($0.birth, known) }
-        guard let key = young.first?.address.key else { return [] }
-        let tags = Set(young.flatMap { Self.members(of: $0) })
-        guesses.withLockedValue { $0.remember(tags.subtracting(known).sorted(), for: key) }
-        let missing = Array(tags.subtracting(asked))
-        guard !missing.isEmpty else { return young.filter { reading.isAlive($0.birth, Self.members(of: $0)) } }
-        guard let late = await readings(of: missing) else { return nil }
-        return young.filter { entry in
-            let members = Self.members(of: entry)
-            return ([reading] + late).allSatisfy { $0.isAlive(entry.birth, members) }
-        }
-    }
-
-    /// Reads the ledger for any number of members, in one round trip. Something is alive if it is by every reading:
-    /// each one has the floor as it stood when its members were read.
-    /// - Returns: one reading at least; nil if Redis does not say.
-    private func readings(of members: [String]) async -> [LedgerReading]? {
-        let parts = LedgerReading.parts(members)
-        let replies = await failsafe.ask(parts.map { LedgerReading.command(names.ledger, $0) })
-        guard let replies, replies.count == parts.count else { return nil }
-        var readings: [LedgerReading] = []
-        for (reply, part) in zip(replies, parts) {
-            guard let reading = await tender.reading(reply, of: part) else { return nil }
-            readings.append(reading)
-        }
-        return readings
-    }
-
     /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
-    private static func members(of entry: CacheEntry) -> [String] {
+    static func members(of entry: CacheEntry) -> [String] {
         (entry.address.tags + entry.tags).map { Cover.tag($0).member }
     }
 
@@ -297,7 +269,8 @@ extension RedisStore {
     }
 
     private static func verdict(_ reply: RESPValue) -> Verdict? {
-        guard case .array(let values) = reply, values.count == 5, let reading = try? LedgerReading(Array(values[1...]))
+        guard case .array(let values) = reply, values.count == 1 + LogStanding.members.count,
+            let reading = try? LedgerReading(Array(values[1...]))
         else { return nil }
         return Verdict(isAlive: values[0] == .integer(1), said: reading.birth)
     }
@@ -317,11 +290,11 @@ extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
         guard tender.isTrusted, !tender.isLocal(birth) else { return tender.localVerdict(birth, covers: covers) }
         let members = covers.map(\.member)
-        guard let readings = await readings(of: members), let first = readings.first else {
+        guard let readings = await readings(of: members, since: [birth]), let first = readings.first else {
             return tender.localVerdict(birth, covers: covers)
         }
-        // What is alive by the later readings was alive at the first one.
-        return Verdict(isAlive: readings.allSatisfy { $0.isAlive(birth, members) }, said: first.birth)
+        // What is valid by the later readings was valid at the first one.
+        return Verdict(isAlive: readings.allSatisfy { $0.validity(birth, members) == .valid }, said: first.birth)
     }
 
     @discardableResult
@@ -344,9 +317,9 @@ extension RedisStore {
         guard !kept.isEmpty else { return false }
         let covers = kept.map { $0.address.covers(with: $0.tags).map(\.member) }
         let asked = Array(Set(covers.joined()))
-        guard let readings = await readings(of: asked) else { return nil }
+        guard let readings = await readings(of: asked, since: kept.map(\.birth)) else { return nil }
         return zip(kept, covers).contains { entry, members in
-            readings.allSatisfy { $0.isAlive(entry.birth, members) }
+            readings.allSatisfy { $0.validity(entry.birth, members) == .valid }
         }
     }
 }

@@ -2,39 +2,8 @@ import RedisClient
 
 /// The scripts that Redis runs for a store, each one atomic and short: none walks what it does not name.
 ///
-/// The ledger is one sorted set, since parts that Redis could evict one by one would let an old answer come back
-/// (PROTOCOL, A23). Its members are the covers, by the number at which they were last invalidated, and:
-/// - `!floor`: everything born before its number is dead. It sorts before all covers;
-/// - `~n`: the number of the last invalidation. It sorts behind all covers;
-/// - `~epoch1`, `~epoch2`: 2 × 52 random bits that name this ledger's life;
-/// - `~run:…`: the life of the server in which the ledger was begun. A server that comes back in another life may have
-///   lost invalidations, so it gets another ledger, and everything kept before is dead.
-///
 /// What must work when memory is full says so (`allow-oom`); Redis 7 is the first that understands it.
 enum Scripts {
-    /// `begin(ledger, index, epoch1, epoch2, run)`: begins a ledger where there is none that can be used. Everything
-    /// kept so far is dead then, and not counted any more.
-    private static let begin = """
-        local function begin(ledger, index, epoch1, epoch2, run)
-          local isLedger = redis.call('TYPE', ledger).ok == 'zset'
-          local parts = isLedger and redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor') or {}
-          for _, part in ipairs(parts) do
-            isLedger = isLedger and part and part:match('^%d+$') and tonumber(part) < 9007199254740992
-          end
-          if isLedger and run ~= '' and not redis.call('ZSCORE', ledger, '~run:' .. run) then isLedger = false end
-          if not isLedger then
-            redis.call('UNLINK', ledger, index)
-            redis.call('ZADD', ledger, 0, '!floor', 0, '~n', epoch1, '~epoch1', epoch2, '~epoch2',
-              9007199254740991, '~run:' .. run)
-          end
-        end
-        local function standing(ledger)
-          local s = redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor')
-          return {s[1], s[2], s[3], s[4]}
-        end
-
-        """
-
     /// `clear(index)`: makes room for an index where somebody else has put something.
     private static let clear = """
         local function clear(index)
@@ -43,41 +12,6 @@ enum Scripts {
         end
 
         """
-
-    /// Makes sure of a ledger. Keys: ledger, index; arguments: epoch (2), run. Replies as ``LedgerReading`` reads.
-    static let open = RedisScript(
-        "#!lua flags=allow-oom\n" + begin + """
-            begin(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
-            return standing(KEYS[1])
-            """
-    )
-
-    /// Stamps covers with the next number, and lets go of entries whose keys are known.
-    ///
-    /// Keys: ledger, index, entries…; arguments: epoch (2), run, the most stamps to remember, covers…. Replies as
-    /// ``LedgerReading`` reads.
-    static let invalidate = RedisScript(
-        "#!lua flags=allow-oom\n" + begin + clear + """
-            local ledger = KEYS[1]
-            clear(KEYS[2])
-            begin(ledger, KEYS[2], ARGV[1], ARGV[2], ARGV[3])
-            local n = redis.call('ZINCRBY', ledger, 1, '~n')
-            for i = 5, #ARGV do
-              redis.call('ZADD', ledger, n, ARGV[i])
-              if ARGV[i] == '*' then redis.call('UNLINK', KEYS[2]) end
-            end
-            for _ = 1, redis.call('ZCARD', ledger) - 5 - tonumber(ARGV[4]) do
-              local lowest = redis.call('ZRANGE', ledger, 1, 1, 'WITHSCORES')
-              redis.call('ZREM', ledger, lowest[1])
-              redis.call('ZADD', ledger, lowest[2], '!floor')
-            end
-            for i = 3, #KEYS do
-              redis.call('UNLINK', KEYS[i])
-              redis.call('ZREM', KEYS[2], KEYS[i])
-            end
-            return standing(ledger)
-            """
-    )
 
     /// Stores a variant, unless it was overtaken, in place of those it replaces: the one of its name, and those of its
     /// family whose codings are among its own. Those that were invalidated with all variants of the key go, too. Beyond
@@ -88,16 +22,16 @@ enum Scripts {
     /// variants that were used, their fields (the least recent first), covers…. Replies 1 or 0, alive or not, and as
     /// ``LedgerReading`` reads.
     static let save = RedisScript(
-        "#!lua\n" + clear + """
+        "#!lua\n" + standing + version + clear + """
             local entry, index, ledger = KEYS[1], KEYS[2], KEYS[3]
             local value, family, codings = ARGV[1], ARGV[2], tonumber(ARGV[3])
             local ttl, limit, room, uses = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9]), tonumber(ARGV[10])
-            local s = redis.call('ZMSCORE', ledger, '~epoch1', '~epoch2', '~n', '!floor')
+            local s, read = standing(ledger), tonumber(ARGV[8])
             local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
             local newest = 0
             local function compare(stamp, member)
-              local number = tonumber(stamp or 0)
-              if tonumber(ARGV[8]) < number then isAlive = false end
+              local number = version(s, ledger, member, stamp, read)
+              if read < number then isAlive = false end
               if member:sub(1, 1) ~= 't' then newest = math.max(newest, number) end
             end
             compare(s[4], '!floor')
@@ -107,7 +41,7 @@ enum Scripts {
               local stamps = redis.call('ZMSCORE', ledger, unpack(ARGV, first, last))
               for i = first, last do compare(stamps[i - first + 1], ARGV[i]) end
             end
-            local reply = {isAlive and 1 or 0, s[1], s[2], s[3], s[4]}
+            local reply = {isAlive and 1 or 0, unpack(s, 1, 9)}
             if not isAlive then return reply end
 
             clear(index)

@@ -58,13 +58,13 @@ import Testing
 
     /// What a stranger does to the ledger, and whether that shows as something that is none.
     static let strangers: [(commands: [[String]], isCounted: Bool)] = [
-        ([["SET", "larder:ledger", "a text"]], true),
-        ([["DEL", "larder:ledger"], ["ZADD", "larder:ledger", "7", "foo"]], false),
-        ([["DEL", "larder:ledger"], ["ZADD", "larder:ledger", "7", "~n"]], false),
-        ([["ZREM", "larder:ledger", "!floor"]], false),
-        ([["ZADD", "larder:ledger", "0.5", "~n"]], true),
-        ([["ZADD", "larder:ledger", "9007199254740992", "~n"]], true),
-        ([["ZADD", "larder:ledger", "inf", "!floor"]], true),
+        ([["SET", "larder:3:{log}", "a text"]], true),
+        ([["DEL", "larder:3:{log}"], ["ZADD", "larder:3:{log}", "7", "foo"]], false),
+        ([["DEL", "larder:3:{log}"], ["ZADD", "larder:3:{log}", "7", "~n"]], false),
+        ([["ZREM", "larder:3:{log}", "!floor"]], false),
+        ([["ZADD", "larder:3:{log}", "0.5", "~n"]], true),
+        ([["ZADD", "larder:3:{log}", "9007199254740992", "~n"]], true),
+        ([["ZADD", "larder:3:{log}", "inf", "!floor"]], true),
     ]
 
     @Test(arguments: strangers) func `something else where the ledger was kills everything, and makes room for another`(

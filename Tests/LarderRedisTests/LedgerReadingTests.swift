@@ -17,7 +17,10 @@ import Testing
 
     private static let first: UInt64 = 1 << 52
     private static let epoch = Birth.Epoch(high: first, low: first + 1)
-    private static let standing: [RESPValue] = [.double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3)]
+    private static let standing: [RESPValue] = [
+        .double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3), .double(0), .double(0), .double(0), .double(0),
+        .double(0x1p52 + 1_000),
+    ]
 
     private static func outcome(of reply: RESPValue, members: [String] = []) -> Outcome {
         do throws(RedisError) {
@@ -71,10 +74,11 @@ import Testing
 
     static let replies: [(RESPValue, Outcome)] = [
         (.array(standing), .reading(Birth(epoch: epoch, number: 7), floor: 3)),
-        (.array([.null, .null, .null, .null]), .noLedger),
+        (.array([RESPValue](repeating: .null, count: 9)), .noLedger),
         (.array([.null] + standing[1...]), .noLedger),
         (.array(standing[..<2] + [.null] + standing[3...]), .noLedger),
-        (.array(standing[..<3] + [.null]), .noLedger),
+        (.array(standing[..<8] + [.null]), .noLedger),
+        (.array(standing[..<8] + [.double(1_000)]), .failure(.unexpectedReply)),
         (.array([]), .failure(.unexpectedReply)),
         (.array(Array(standing[..<3])), .failure(.unexpectedReply)),
         (.array(standing + [.null]), .failure(.unexpectedReply)),
@@ -96,13 +100,13 @@ import Testing
         var random = SeededRandom(seed: UInt64(seed))
         let values = Self.numbers.map(\.0) + Self.standing + [.null, .error(RedisReplyError("ERR x"))]
         for _ in 0..<2_000 {
-            let count = Int.random(in: 0...8, using: &random)
+            let count = Int.random(in: 0...14, using: &random)
             let reply = (0..<count).map { _ in values.randomElement(using: &random) ?? .null }
             let members = (0..<Int.random(in: 0...4, using: &random)).map { "t\($0)" }
             guard case .reading(let birth, let floor) = Self.outcome(of: .array(reply), members: members) else {
                 continue
             }
-            #expect(count == 4 + members.count && max(birth.number, floor) < 1 << 53)
+            #expect(count == 9 + members.count && max(birth.number, floor) < 1 << 53)
         }
     }
 
@@ -116,13 +120,13 @@ import Testing
         ]
         for (number, members, isAlive) in rows {
             let birth = Birth(epoch: Self.epoch, number: number)
-            #expect(reading.isAlive(birth, members) == isAlive, "\(number) \(members)")
+            #expect((reading.validity(birth, members) == .valid) == isAlive, "\(number) \(members)")
         }
         for epoch in [
             Birth.Epoch(high: Self.epoch.high, low: 0), Birth.Epoch(high: 0, low: Self.epoch.low),
             Birth.Epoch(high: Self.epoch.low, low: Self.epoch.high),
         ] {
-            #expect(!reading.isAlive(Birth(epoch: epoch, number: 7), []))
+            #expect(reading.validity(Birth(epoch: epoch, number: 7), []) == .invalidated)
         }
         #expect(reading.newestStamp(on: ["tb"]) == 3 && reading.newestStamp(on: ["tc", "ta"]) == 6)
     }

@@ -30,12 +30,12 @@ import Testing
             let keys = try await stranger.keys()
             #expect(
                 keys == [
-                    "larder:GET:/api/posts/": "hash", "larder:GET:/api/posts/?page=2": "hash", "larder:ledger": "zset",
+                    "larder:GET:/api/posts/": "hash", "larder:GET:/api/posts/?page=2": "hash", "larder:3:{log}": "zset",
                     "larder:index": "zset",
                 ]
             )
             let names = RedisNames(namespace: "larder:")
-            #expect(names?.ledger == "larder:ledger" && names?.index == "larder:index")
+            #expect(names?.log == "larder:3:{log}" && names?.index == "larder:index")
             #expect(names?.entry(CacheAddress("/api/posts/").key) == "larder:GET:/api/posts/")
             let value = try #require(try await stranger.field("v:", of: "larder:GET:/api/posts/"))
             let entry = try EntryCodec.decode(value, expecting: CacheAddress("/api/posts/").key)
@@ -61,7 +61,7 @@ import Testing
                 let left = try await stranger.milliseconds(left: "larder:GET:\(target)")
                 #expect(range.contains(left), "\(target): \(left)")
             }
-            #expect(try await stranger.milliseconds(left: "larder:ledger") == -1)
+            #expect(try await stranger.milliseconds(left: "larder:3:{log}") == -1)
             // A second variant of a shorter life does not shorten the first one's, nor a longer one's lengthen for
             // ever.
             await store.keep("en", at: "/vary", freshFor: .seconds(1_000), language: "en")

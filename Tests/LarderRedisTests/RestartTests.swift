@@ -31,7 +31,7 @@ import Testing
     private func mustHoldSnapshot(_ redis: RedisProcess) async throws {
         try await Stranger.meets(redis) { stranger in
             let value = try await stranger.field("v:", of: Self.entry)
-            let type = try await stranger.send("TYPE", "larder:ledger").text()
+            let type = try await stranger.send("TYPE", "larder:3:{log}").text()
             #expect(value != nil && type == "zset")
         }
     }

@@ -25,7 +25,7 @@ func withStores(
 ) async throws {
     var options = options
     options.entryLimit = limits.entryLimit
-    options.stampLimit = limits.stampLimit
+    options.listLimit = limits.stampLimit
     options.variantLimit = limits.variantLimit
     var configuration = RedisConfiguration.patient(port ?? redis.port)
     configuration.connections = options.connections

@@ -255,3 +255,71 @@ import Testing
 
     private final class Token {}
 }
+
+/// What invalidations of other things leave alone, however many there are.
+@Suite(.timeLimit(.minutes(2))) struct UnrelatedInvalidationTests {
+    private let clock = ManualClock()
+
+    private func address(_ path: String) -> CacheAddress {
+        CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+    }
+
+    @Test(arguments: [4, 100]) func `Stored responses outlive any number of unrelated invalidations`(
+        _ stampLimit: Int
+    ) async {
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: stampLimit, clock: clock.clock)
+        for id in 0..<200 {
+            let birth = await store.load(address("/kept/\(id)"), at: clock.now).birth
+            let entry = CacheEntry.sample("v0", at: address("/kept/\(id)"), born: birth, now: clock.now, tags: ["t"])
+            #expect(await store.save(entry, at: clock.now).isAlive)
+        }
+        for id in 0..<2_000 {
+            await store.invalidate([.path(CachePath("/other/\(id)")), .prefix(CachePath("/more/\(id)")), .tag("u")])
+        }
+        store.validate()
+        for id in 0..<200 {
+            #expect(await store.load(address("/kept/\(id)"), at: clock.now).entries.count == 1)
+        }
+        await store.invalidate([.path("/kept/7")])
+        #expect(await store.load(address("/kept/7"), at: clock.now).entries.isEmpty)
+        #expect(await store.count(at: clock.now) == 199)
+    }
+
+    @Test func `A fetch that began before the log reaches back is not stored`() async {
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
+        let birth = await store.load(address("/a"), at: clock.now).birth
+        await store.invalidate([.path("/a")])
+        for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
+        let entry = CacheEntry.sample("v0", at: address("/a"), born: birth, now: clock.now)
+        #expect(await !store.save(entry, at: clock.now).isAlive)
+        #expect(await store.load(address("/a"), at: clock.now).entries.isEmpty)
+    }
+
+    @Test func `A version that is dropped before its entries are removed makes all older ones invalid`() {
+        var ledger = Ledger(limit: 2)
+        let birth = ledger.birth
+        let names = ["/a", "/b", "/c", "/d"].map { Cover.path(CachePath($0)).fingerprint }
+        ledger.stamp([names[0]], removedBefore: 1)
+        ledger.stamp([names[1]], removedBefore: 1)
+        #expect(ledger.isValid(stored: birth, covers: [names[3]]))
+        ledger.stamp([names[2]], removedBefore: 1)
+        #expect(!ledger.isValid(stored: birth, covers: [names[3]]))
+        ledger.validate()
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `Removals finish in any order`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var removals = PendingRemovals()
+        var unfinished: Set<UInt64> = []
+        for number in 1...500 as ClosedRange<UInt64> {
+            removals.begin(number)
+            unfinished.insert(number)
+            while let done = unfinished.randomElement(using: &random), Int.random(in: 0..<5, using: &random) < 3 {
+                removals.finish(done)
+                unfinished.remove(done)
+            }
+            removals.validate()
+            #expect(removals.oldest == unfinished.min(), "seed \(seed)")
+        }
+    }
+}

@@ -6,13 +6,18 @@ import DequeModule
 /// number of the last invalidation *before* it asks (its birth), and every invalidation leaves its own number, its
 /// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing
 /// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
-/// `limit` stamps; the lowest go first and raise the *floor*, below which everything is dead.
+/// `limit` stamps; the lowest go first and raise the *floor*: a fetch that began before it cannot be stored or shared.
+/// What is stored by then stays valid if its store has removed everything that the dropped invalidations concern
+/// (rows N01 to N03 of the protocol's model).
 package struct Ledger: Sendable {
     package let epoch: Birth.Epoch
     /// The number of the last invalidation.
     package private(set) var number: UInt64 = 0
-    /// Everything born before this number is dead.
+    /// A fetch that began before this number cannot be compared any more, and counts as overtaken.
     package private(set) var floor: UInt64 = 0
+    /// The floor of what is stored: higher than 0 only if a stamp was dropped before everything that it concerns was
+    /// removed.
+    package private(set) var storedFloor: UInt64 = 0
     private var stamps: [Cover.Fingerprint: UInt64] = [:]
     /// Stamps in the order they were left; one that was left again since is passed over.
     private var order: Deque<(cover: Cover.Fingerprint, number: UInt64)> = []
@@ -27,11 +32,16 @@ package struct Ledger: Sendable {
     /// Everything born until now.
     package var birth: Birth { Birth(epoch: epoch, number: number) }
 
+    /// The memory that a stamp takes, with the spare room of the tables that it is in.
+    package static let stampCost = 96
+
     /// The number of stamps kept.
     var count: Int { stamps.count }
 
     /// Stamps what an invalidation covers with its number.
-    package mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>) {
+    /// - Parameter removed: the number before which everything invalidated has been removed from the store; 0 if that
+    ///   is not known.
+    package mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>, removedBefore removed: UInt64 = 0) {
         number += 1
         for cover in covers {
             stamps[cover] = number
@@ -41,6 +51,7 @@ package struct Ledger: Sendable {
             guard stamps[lowest.cover] == lowest.number else { continue }
             stamps[lowest.cover] = nil
             floor = lowest.number
+            if lowest.number >= removed { storedFloor = lowest.number }
         }
         if order.count > 2 * limit {
             // Covers stamped again and again fill the queue with what they no longer bear.
@@ -59,8 +70,20 @@ package struct Ledger: Sendable {
         birth.epoch == epoch && birth.number >= newestStamp(on: covers)
     }
 
+    /// The highest number at which one of the covers was invalidated, for what is stored.
+    package func newestStamp(onStored covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
+        covers.reduce(storedFloor) { max($0, stamps[$1] ?? 0) }
+    }
+
+    /// Returns true if an entry is valid that has been in the store since it was last found valid: its store removes
+    /// what is invalidated, so that a dropped stamp says nothing about it.
+    package func isValid(stored birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
+        birth.epoch == epoch && birth.number >= newestStamp(onStored: covers)
+    }
+
     /// Traps where the parts disagree; for tests.
     func validate() {
+        precondition(storedFloor <= floor && floor <= number, "A floor above what it stands for")
         precondition(stamps.count <= limit, "More stamps than the limit")
         precondition(order.count <= 2 * limit, "The queue outgrew twice the limit")
         let queued = Dictionary(order.map { ($0.cover, $0.number) }, uniquingKeysWith: max)

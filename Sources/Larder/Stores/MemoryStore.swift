@@ -7,10 +7,16 @@ import Synchronization
 /// Responses in the memory of this process: sharded, bounded in bytes with everything charged, and gone when the
 /// process ends.
 ///
-/// A hit takes one shard's lock and copies nothing. The ledger's lock is taken on a hit only where something was
+/// A hit takes one shard's lock and copies nothing. The log's lock is taken on a hit only where something was
 /// invalidated since the entry was last found alive: a number tells. An invalidation removes what it kills, which it
 /// finds by its scope (``ScopeIndex``), and compares nothing else: a little at once, more in the background.
 public final class MemoryStore: CacheStore {
+    /// What was invalidated, and which of it has not been removed yet.
+    private struct Log: Sendable {
+        var ledger: Ledger
+        var removals = PendingRemovals()
+    }
+
     /// A shard behind its lock.
     private final class LockedShard: Sendable {
         let state: NIOLockedValueBox<MemoryShard>
@@ -25,7 +31,7 @@ public final class MemoryStore: CacheStore {
 
     public let entryLimit: ByteCount
     private let shards: [LockedShard]
-    private let ledger: NIOLockedValueBox<Ledger>
+    private let log: NIOLockedValueBox<Log>
     private let epoch: Birth.Epoch
     /// The ledger's number, published after the stamps that it counts: who loads a number sees its stamps.
     private let number = Atomic<UInt64>(0)
@@ -42,17 +48,39 @@ public final class MemoryStore: CacheStore {
     ///     head (``CacheEntry/limit(forBodiesOf:)``), and never more than a shard's part of the limit.
     ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
     ///     room for 48 of the largest entries.
-    ///   - stampLimit: the number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten,
-    ///     and everything stored before them is dead.
+    ///   - logLimit: the memory of the invalidation log, 16 MiB by default. It remembers what was invalidated for the
+    ///     sake of fetches under way, some 170,000 keys, paths and tags: a response that took longer to come than the
+    ///     log reaches back is not stored. Stored responses do not depend on it.
     ///   - variantLimit: the number of variants stored under one key, 64 by default; beyond it the least recently used
     ///     one is evicted.
     ///   - sweepInterval: how often `run()` removes what is expired.
     ///   - clock: tells `run()` the time; a test's own where it moves it.
-    public init(
+    public convenience init(
         limit: ByteCount,
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
         shardCount: Int? = nil,
-        stampLimit: Int = 10_000,
+        logLimit: ByteCount = .mebibytes(16),
+        variantLimit: Int = MemoryStore.defaultVariantLimit,
+        sweepInterval: Duration = .seconds(1),
+        clock: WallClock = .system
+    ) {
+        self.init(
+            limit: limit,
+            entryLimit: entryLimit,
+            shardCount: shardCount,
+            stampLimit: logLimit.bytes / Ledger.stampCost,
+            variantLimit: variantLimit,
+            sweepInterval: sweepInterval,
+            clock: clock
+        )
+    }
+
+    /// Creates a store whose log remembers `stampLimit` keys, paths and tags.
+    package init(
+        limit: ByteCount,
+        entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
+        shardCount: Int? = nil,
+        stampLimit: Int,
         variantLimit: Int = MemoryStore.defaultVariantLimit,
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
@@ -66,7 +94,7 @@ public final class MemoryStore: CacheStore {
         }
         let ledger = Ledger(limit: max(1, stampLimit))
         self.epoch = ledger.epoch
-        self.ledger = NIOLockedValueBox(ledger)
+        self.log = NIOLockedValueBox(Log(ledger: ledger))
         self.clock = clock
         self.sweepInterval = sweepInterval
     }
@@ -78,7 +106,7 @@ public final class MemoryStore: CacheStore {
     private func find(_ address: CacheAddress, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
         var dropped: [CacheEntry] = []
         return shard(of: address.key).state.withLockedValue { shard in
-            shard.load(address.key, at: now, number: number, isAlive: judge, dropping: &dropped)
+            shard.load(address.key, at: now, number: number, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
@@ -89,7 +117,7 @@ public final class MemoryStore: CacheStore {
         // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
         // fetch that it does not concern.
         let covers = address.covers().map(\.fingerprint)
-        let newestStamp = ledger.withLockedValue { $0.newestStamp(on: covers) }
+        let newestStamp = log.withLockedValue { $0.ledger.newestStamp(on: covers) }
         return Lookup(entries: entries, birth: birth, newestStamp: newestStamp)
     }
 
@@ -97,7 +125,7 @@ public final class MemoryStore: CacheStore {
         var dropped: [CacheEntry] = []
         return shard(of: entry.address.key).state.withLockedValue { shard in
             // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
-            let verdict = judge(entry)
+            let verdict = judge(entry.birth, fingerprints: entry.covers)
             guard verdict.isAlive else { return verdict }
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
@@ -120,8 +148,8 @@ public final class MemoryStore: CacheStore {
 
     @discardableResult
     public func invalidate(_ covers: [Cover]) async -> InvalidationResult {
-        stamp(covers)
-        await removeInvalidated(covers)
+        let number = stamp(covers)
+        await removeInvalidated(covers, number: number)
         return .acknowledged
     }
 
@@ -129,7 +157,7 @@ public final class MemoryStore: CacheStore {
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         var dropped: [CacheEntry] = []
         let wasKept = shard(of: key).state.withLockedValue { shard in
-            shard.remove(key, at: now, isAlive: judge, dropping: &dropped)
+            shard.remove(key, at: now, isAlive: judgeStored, dropping: &dropped)
         }
         // What was saved since then dies by this.
         await invalidate([.key(key)])
@@ -157,20 +185,29 @@ public final class MemoryStore: CacheStore {
         .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
     }
 
-    private func stamp(_ covers: [Cover]) {
+    /// Stamps covers, and returns their number.
+    private func stamp(_ covers: [Cover]) -> UInt64 {
         let fingerprints = covers.map(\.fingerprint)
-        ledger.withLockedValue { ledger in
-            ledger.stamp(fingerprints)
-            number.store(ledger.number, ordering: .releasing)
+        return log.withLockedValue { log in
+            log.removals.begin(log.ledger.number + 1)
+            log.ledger.stamp(fingerprints, removedBefore: log.removals.oldest ?? .max)
+            number.store(log.ledger.number, ordering: .releasing)
+            return log.ledger.number
         }
     }
 
-    private func judge(_ entry: CacheEntry) -> Verdict {
-        judge(entry.birth, fingerprints: entry.covers)
+    /// Compares an entry that is in a shard.
+    private func judgeStored(_ entry: CacheEntry) -> Verdict {
+        log.withLockedValue {
+            Verdict(isAlive: $0.ledger.isValid(stored: entry.birth, covers: entry.covers), said: $0.ledger.birth)
+        }
     }
 
+    /// Compares what is in no shard yet.
     private func judge(_ birth: Birth, fingerprints: [Cover.Fingerprint]) -> Verdict {
-        ledger.withLockedValue { Verdict(isAlive: $0.isAlive(birth, covers: fingerprints), said: $0.birth) }
+        log.withLockedValue {
+            Verdict(isAlive: $0.ledger.isAlive(birth, covers: fingerprints), said: $0.ledger.birth)
+        }
     }
 
     private func shard(of key: CacheKey) -> LockedShard {
@@ -192,6 +229,8 @@ private struct Sweeping: Sendable {
     var scopes: Set<Cover.Fingerprint> = []
     /// True if everything born before the last invalidation of everything is to be removed.
     var removesForgotten = false
+    /// The numbers of the invalidations that this is for.
+    var numbers: [UInt64] = []
     var isRunning = false
 
     var isEmpty: Bool { scopes.isEmpty && !removesForgotten }
@@ -202,7 +241,7 @@ extension MemoryStore {
     private static var pendingLimit: Int { 10_000 }
 
     /// Removes what an invalidation of the covers killed: at once if that is little, else in the background.
-    private func removeInvalidated(_ covers: [Cover]) async {
+    private func removeInvalidated(_ covers: [Cover], number: UInt64) async {
         // What one request does for it, whatever there is to remove.
         var budget = MemoryShard.batchLimit
         var left = Sweeping()
@@ -217,10 +256,11 @@ extension MemoryStore {
                 if !remove(&budget, removeForgotten) { left.removesForgotten = true }
             }
         }
-        guard !left.isEmpty else { return }
+        guard !left.isEmpty else { return finishRemovals([number]) }
         let isTooMuch = sweeping.withLockedValue { sweeping in
             sweeping.scopes.formUnion(left.scopes)
             sweeping.removesForgotten = sweeping.removesForgotten || left.removesForgotten
+            sweeping.numbers.append(number)
             return sweeping.scopes.count > Self.pendingLimit
         }
         let sweep = tasks.start { [weak self] in await self?.sweep() }
@@ -237,6 +277,7 @@ extension MemoryStore {
         while !Task.isCancelled, let next = nextSweep() {
             for scope in next.scopes { await removeAll { self.removeInvalidated(scope, in: $0, limit: $1) } }
             if next.removesForgotten { await removeForgotten() }
+            if !Task.isCancelled { finishRemovals(next.numbers) }
         }
         if Task.isCancelled { sweeping.withLockedValue { $0.isRunning = false } }
     }
@@ -249,11 +290,17 @@ extension MemoryStore {
         }
     }
 
+    private func finishRemovals(_ numbers: [UInt64]) {
+        log.withLockedValue { log in
+            for number in numbers { log.removals.finish(number) }
+        }
+    }
+
     private func removeInvalidated(_ key: CacheKey) {
         var dropped: [CacheEntry] = []
         let number = number.load(ordering: .acquiring)
         shard(of: key).state.withLockedValue { shard in
-            shard.removeInvalidated(key, number: number, isAlive: judge, dropping: &dropped)
+            shard.removeInvalidated(key, number: number, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
@@ -266,13 +313,14 @@ extension MemoryStore {
         // What is let go of, is let go of outside the lock.
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { shard in
-            shard.removeInvalidated(scope, limit: limit, isAlive: judge, dropping: &dropped)
+            shard.removeInvalidated(scope, limit: limit, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
     /// Removes what was born before everything was invalidated last, or before what the ledger remembers.
     private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
-        let floor = ledger.withLockedValue { $0.newestStamp(on: CollectionOfOne(Cover.everything.fingerprint)) }
+        let everything = CollectionOfOne(Cover.everything.fingerprint)
+        let floor = log.withLockedValue { $0.ledger.newestStamp(onStored: everything) }
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }
     }
@@ -322,6 +370,9 @@ extension MemoryStore {
     /// Traps where the shards or the ledger disagree with themselves; for tests.
     package func validate() {
         for shard in shards { shard.state.withLockedValue { $0.validate() } }
-        ledger.withLockedValue { $0.validate() }
+        log.withLockedValue { log in
+            log.ledger.validate()
+            log.removals.validate()
+        }
     }
 }

@@ -1,0 +1,75 @@
+import Larder
+import NIOConcurrencyHelpers
+import RedisClient
+
+/// How look-ups compare what they found with the invalidation log.
+///
+/// The list is read before the tables, always: a version that leaves the list in between is in its table by then, and
+/// would be missed the other way round (row L03 of the protocol's model).
+extension RedisStore {
+    /// Returns the valid ones of the entries that were found. Tags that the list was not asked for are asked for now,
+    /// with the floor once more, and the tables if an entry is so old that only they tell.
+    /// - Returns: nil if that cannot be told.
+    func valid(
+        _ entries: [CacheEntry],
+        by reading: LedgerReading,
+        asked: Set<String>,
+        known: [String]
+    ) async -> [CacheEntry]? {
+        let young = entries.filter { reading.validity($0.birth, known) != .invalidated }
+        guard let key = young.first?.address.key else { return [] }
+        let tags = Set(young.flatMap { Self.members(of: $0) })
+        guesses.withLockedValue { $0.remember(tags.subtracting(known).sorted(), for: key) }
+        let compared = young.map { (birth: $0.birth, members: known + Self.members(of: $0)) }
+        var readings = [reading]
+        let missing = Array(tags.subtracting(asked))
+        if !missing.isEmpty {
+            guard let late = await lists(of: missing) else { return nil }
+            readings += late
+        }
+        guard let readings = await whole(readings, for: compared) else { return nil }
+        return zip(young, compared).filter { _, item in
+            readings.allSatisfy { $0.validity(item.birth, item.members) == .valid }
+        }.map(\.0)
+    }
+
+    /// Reads the log for any number of scopes, for the sake of these read versions. Something is valid if it is by every
+    /// reading: each one has the floor as it stood when its scopes were read.
+    /// - Returns: one reading at least; nil if Redis does not tell.
+    func readings(of members: [String], since births: [Birth]) async -> [LedgerReading]? {
+        guard let readings = await lists(of: members) else { return nil }
+        return await whole(readings, for: births.map { ($0, members) })
+    }
+
+    /// Reads the list for any number of scopes, in one round trip.
+    private func lists(of members: [String]) async -> [LedgerReading]? {
+        let parts = LedgerReading.parts(members)
+        let replies = await failsafe.ask(parts.map { LedgerReading.command(names.log, $0) })
+        guard let replies, replies.count == parts.count else { return nil }
+        var readings: [LedgerReading] = []
+        for (place, part) in parts.enumerated() {
+            guard let reading = await tender.reading(replies[place...place], of: part) else { return nil }
+            readings.append(reading)
+        }
+        return readings
+    }
+
+    /// Adds to readings of the list what only the tables tell of some read versions.
+    private func whole(
+        _ readings: [LedgerReading],
+        for compared: [(birth: Birth, members: [String])]
+    ) async -> [LedgerReading]? {
+        var whole: [LedgerReading] = []
+        for reading in readings {
+            let unread = compared.filter { $0.birth.epoch == reading.birth.epoch }
+                .reduce(into: Set<String>()) { $0.formUnion(reading.unread($1.birth, $1.members)) }
+            if unread.isEmpty {
+                whole.append(reading)
+            } else {
+                guard let reading = await tender.reading(reading, adding: unread) else { return nil }
+                whole.append(reading)
+            }
+        }
+        return whole
+    }
+}

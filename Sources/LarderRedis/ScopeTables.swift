@@ -1,0 +1,82 @@
+import Crypto
+import Larder
+
+/// The kinds of scopes that an invalidation names one by one.
+///
+/// Each has a table of its own, so that what anybody may write to (paths) cannot disturb what only applications name
+/// (tags). The raw value begins the name of each scope in Redis (``Cover/member``) and ends the name of its table.
+enum ScopeKind: String, Hashable, Sendable, CaseIterable {
+    case key = "k"
+    case path = "p"
+    case prefix = "d"
+    case tag = "t"
+
+    /// The kind of a scope by its name in Redis; nil for "everything", which has no table.
+    init?(member: String) {
+        guard let first = member.first, let kind = ScopeKind(rawValue: String(first)) else { return nil }
+        self = kind
+    }
+
+    /// The cells of this kind's table in sixteenths of those of the paths' table. Every anonymous write names paths.
+    var share: Int {
+        switch self {
+        case .path: 16
+        case .tag: 4
+        case .key, .prefix: 1
+        }
+    }
+}
+
+/// The tables into which the invalidation log moves versions that its list has no room for.
+///
+/// The list has the versions of the scopes that were invalidated last, exactly. A version that leaves it is written
+/// into four cells of the table of its kind, one in each of four rows, which the scope shares with others. Versions
+/// leave the list in their order, so that a cell always has the highest version moved into it. The version of a scope
+/// that is not in the list is at most the lowest of its four cells: too high at times, which costs a needless miss,
+/// and never too low. So nothing is forgotten, whatever is invalidated and however often (a counting Bloom filter's
+/// idea, with versions in place of counts; Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min
+/// Sketch", 2005). With n scopes moved, a row of m cells, a scope is disturbed with a probability of
+/// (1 - e^(-n/m))^4: 0.2 % after 100,000 paths and 3.5 % after 300,000, in tables of the default size.
+///
+/// The cells are chosen by a hash keyed with the log's epoch, so that nobody can choose scopes that share all cells
+/// with another one's.
+struct ScopeTables: Hashable, Sendable {
+    static let rows = 4
+    /// The bits of a cell: the versions of an epoch end at 2^40.
+    static let cellBits = 40
+    /// The bits before the first cell: the two halves of the epoch that the table belongs to, in 64 bits each.
+    static let headerBits = 128
+    /// What the score of the log's member for the number of cells is above it, so that it sorts behind all scopes.
+    static let sizeBase: UInt64 = 1 << 52
+
+    /// The cells in a row of the paths' table.
+    let cells: Int
+
+    /// Creates tables with this many cells in a row of the paths' table.
+    init(cells: Int) { self.cells = max(1, min(cells, 1 << 28)) }
+
+    /// Creates tables that fit into what a list of `listLimit` scopes leaves of a limit.
+    init(within limit: ByteCount, listLimit: Int) {
+        let room = max(0, limit.bytes - min(listLimit, limit.bytes / Self.listedCost) * Self.listedCost)
+        let shares = ScopeKind.allCases.reduce(0) { $0 + $1.share }
+        // Bytes of all rows of all tables for 16 cells in a row of the paths' table.
+        let bytes = Self.rows * shares * Self.cellBits / 8
+        self.init(cells: room / bytes * 16)
+    }
+
+    /// The memory that a scope in the list takes, measured with names of 128 bytes.
+    static let listedCost = 256
+
+    /// The cells in a row of the table of a kind.
+    func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.share / 16) }
+
+    /// The first bits of a scope's cells in the table of its kind.
+    func offsets(of member: String, _ kind: ScopeKind, in epoch: Birth.Epoch) -> [Int] {
+        let count = UInt64(count(kind))
+        var digest = Insecure.SHA1.hash(data: Array("\(epoch.high) \(epoch.low) \(member)".utf8)).makeIterator()
+        return (0..<Self.rows).map { row in
+            let word = (0..<4).reduce(UInt64(0)) { word, _ in word << 8 | UInt64(digest.next() ?? 0) }
+            return Self.headerBits + Self.cellBits * (row * Int(count) + Int(word % count))
+        }
+    }
+}

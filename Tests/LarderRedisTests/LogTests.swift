@@ -1,0 +1,182 @@
+import Larder
+import LarderTesting
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// The invalidation log in Redis: its list, its tables, and what becomes of entries older than the list.
+@Suite(.timeLimit(.minutes(5))) struct LogTests {
+    private func withTwoStores(
+        listLimit: Int = 4,
+        logLimit: ByteCount = .mebibytes(1),
+        _ body: (RedisStore, RedisStore, Stranger) async throws -> Void
+    ) async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                var options = RedisStore.Options.patient
+                options.logLimit = logLimit
+                var limits = StoreLimits()
+                limits.stampLimit = listLimit
+                try await withStores(2, on: redis, limits, options: options) { stores in
+                    try await body(stores[0], stores[1], stranger)
+                }
+            }
+        }
+    }
+
+    private func invalidate(_ range: Range<Int>, by store: RedisStore) async {
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: 100) {
+            let ids = first..<min(first + 100, range.upperBound)
+            #expect(await store.invalidate(ids.map { .path(CachePath("/other/\($0)")) }) == .acknowledged)
+        }
+    }
+
+    @Test func `Nothing is forgotten, and nothing else is invalid, when the list is full`() async throws {
+        try await withTwoStores { store, peer, _ in
+            let old = await store.birth()
+            for id in 0..<40 { #expect(await store.keep("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
+            await peer.invalidate([.path("/kept/1"), .tag("t2")])
+            await peer.invalidate([.prefix("/kept/3")])
+            await peer.invalidate([.key(try #require(CacheKey("GET:/kept/4")))])
+            await invalidate(0..<200, by: peer)
+            for id in 0..<40 {
+                let expected = (1...4).contains(id) ? [] : ["v0"]
+                #expect(await store.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
+                #expect(await peer.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
+            }
+            // Fills that began before: the overtaken ones are not stored, the others are.
+            for id in 0..<10 {
+                let isOvertaken = (1...4).contains(id)
+                #expect(
+                    await store.keep("late", at: "/kept/\(id)", born: old, tags: [CacheTag("t\(id)")]) != isOvertaken
+                )
+                let verdict = await peer.judge(
+                    old,
+                    covers: CacheAddress("/kept/\(id)").covers(with: [CacheTag("t\(id)")])
+                )
+                #expect(verdict.isAlive != isOvertaken, "/kept/\(id)")
+            }
+            #expect(await !store.keep("late", at: "/other/0", born: old))
+            #expect(await store.keep("new", at: "/other/0"))
+            #expect(await peer.texts(at: "/other/0") == ["new"])
+        }
+    }
+
+    @Test func `A flood of writes to other paths leaves 95 percent of what is stored`() async throws {
+        // The load of 300,000 invalidated paths on a log of the default size, at a hundredth of both.
+        try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, stranger async throws in
+            for id in 0..<400 { await store.keep("v0", at: "/kept/\(id)", tags: ["t"]) }
+            await invalidate(0..<3_100, by: peer)
+            var valid = 0
+            for id in 0..<400 where await peer.texts(at: "/kept/\(id)") == ["v0"] { valid += 1 }
+            #expect(valid >= 380 && valid < 400)
+            var bytes: Int64 = 0
+            for key in ["larder:3:{log}"] + ["k", "p", "d", "t"].map({ "larder:3:{log}:" + $0 }) {
+                let usage = try await stranger.send("MEMORY", "USAGE", .text(key), "SAMPLES", 0)
+                if case .integer(let number) = usage { bytes += number }
+            }
+            #expect(bytes > 100_000 && bytes <= 164 << 10)
+        }
+    }
+
+    @Test func `The longest names leave the log within its limit`() async throws {
+        try await withTwoStores(listLimit: 300) { store, _, stranger async throws in
+            let end = String(repeating: "x", count: 900)
+            for first in stride(from: 0, to: 500, by: 100) {
+                await store.invalidate((first..<first + 100).map { .path(CachePath("/long/\(end)/\($0)")) })
+            }
+            let usage = try await stranger.send("MEMORY", "USAGE", "larder:3:{log}", "SAMPLES", 0).integer()
+            #expect(usage < 300 * Int64(ScopeTables.listedCost))
+        }
+    }
+
+    @Test func `Everything invalid begins the list and the tables again`() async throws {
+        try await withTwoStores { store, peer, stranger async throws in
+            #expect(await store.keep("v0", at: "/kept"))
+            let old = await store.birth()
+            await invalidate(0..<50, by: peer)
+            await peer.invalidate([.everything, .path("/other")])
+            #expect(try await stranger.send("ZCARD", "larder:3:{log}").integer() == 10)
+            #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 0)
+            #expect(await store.texts(at: "/kept").isEmpty)
+            #expect(await !store.keep("late", at: "/kept", born: old))
+            #expect(await store.keep("v1", at: "/kept"))
+            await invalidate(0..<50, by: store)
+            #expect(await peer.texts(at: "/kept") == ["v1"])
+            #expect(await peer.birth().epoch == old.epoch)
+        }
+    }
+
+    @Test(arguments: ["lost", "of another epoch", "of another type", "cut off"])
+    func `A log whose table is damaged makes a new epoch`(_ damage: String) async throws {
+        try await withTwoStores { store, peer, stranger async throws in
+            #expect(await store.keep("v0", at: "/kept"))
+            await peer.invalidate([.path("/kept")])
+            await invalidate(0..<50, by: peer)
+            #expect(await store.keep("v0", at: "/new"))
+            let old = await store.birth()
+            let table: RedisCommand.Argument = "larder:3:{log}:p"
+            switch damage {
+            case "lost": try await stranger.send("DEL", table)
+            case "of another epoch": try await stranger.send("BITFIELD", table, "SET", "u63", 64, 7)
+            case "of another type":
+                try await stranger.send("DEL", table)
+                try await stranger.send("LPUSH", table, "x")
+            default: try await stranger.send("SET", table, "1234")
+            }
+            // Whoever looks at what needs the table finds out: here a look-up, or else the next invalidation.
+            #expect(await store.texts(at: "/kept").isEmpty)
+            await peer.invalidate([.tag("any")])
+            #expect(await store.birth().epoch != old.epoch)
+            #expect(await store.texts(at: "/new").isEmpty)
+            #expect(await store.keep("v1", at: "/kept"))
+            #expect(await peer.texts(at: "/kept") == ["v1"])
+        }
+    }
+
+    @Test func `A fill is not shared on the word of a lost table`() async throws {
+        try await withTwoStores { store, peer, stranger async throws in
+            let old = await store.birth()
+            await peer.invalidate([.path("/kept")])
+            await invalidate(0..<50, by: peer)
+            try await stranger.send("DEL", "larder:3:{log}:p")
+            #expect(await !store.keep("v0", at: "/kept", born: old))
+            #expect(await !store.judge(old, covers: [.path("/kept")]).isAlive)
+        }
+    }
+
+    @Test func `A process with another limit takes the log that it finds`() async throws {
+        try await RedisProcess.run { redis in
+            var small = RedisStore.Options.patient
+            small.logLimit = .kibibytes(64)
+            var limits = StoreLimits()
+            limits.stampLimit = 4
+            try await withStores(1, on: redis, limits, options: small) { first in
+                #expect(await first[0].keep("v0", at: "/a"))
+                #expect(await first[0].keep("v0", at: "/b"))
+                await first[0].invalidate([.path("/a")])
+                await invalidate(0..<20, by: first[0])
+                try await withStores(1, on: redis, limits) { second in
+                    #expect(await second[0].texts(at: "/a").isEmpty)
+                    #expect(await second[0].texts(at: "/b") == ["v0"])
+                    await invalidate(20..<60, by: second[0])
+                    #expect(await first[0].texts(at: "/a").isEmpty)
+                    #expect(await first[0].texts(at: "/b") == ["v0"])
+                }
+            }
+        }
+    }
+
+    @Test func `The last version of an epoch begins another one`() async throws {
+        try await withTwoStores { store, peer, stranger async throws in
+            #expect(await store.keep("v0", at: "/a"))
+            let old = await store.birth()
+            try await stranger.send("ZADD", "larder:3:{log}", 1_099_511_627_775, "~n")
+            await peer.invalidate([.path("/b")])
+            #expect(await peer.birth().epoch != old.epoch)
+            #expect(await store.texts(at: "/a").isEmpty)
+        }
+    }
+}

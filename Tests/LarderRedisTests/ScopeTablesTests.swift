@@ -1,0 +1,94 @@
+import Larder
+import LarderTesting
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// Where the log keeps what its list has no room for, without Redis.
+@Suite(.timeLimit(.minutes(2))) struct ScopeTablesTests {
+    private static let epoch = Birth.Epoch(high: 1 << 52, low: 1 << 52 + 1)
+
+    @Test(arguments: [1, 40, 1_000, 514_000]) func `Cells lie in their rows, whatever the size`(_ cells: Int) {
+        let tables = ScopeTables(cells: cells)
+        for kind in ScopeKind.allCases {
+            let count = tables.count(kind)
+            for id in 0..<200 {
+                let offsets = tables.offsets(of: "\(kind.rawValue)/\(id)", kind, in: Self.epoch)
+                #expect(offsets.count == 4)
+                for (row, offset) in offsets.enumerated() {
+                    let cell = (offset - 128) / 40
+                    #expect((offset - 128).isMultiple(of: 40) && cell >= row * count && cell < (row + 1) * count)
+                }
+            }
+        }
+    }
+
+    @Test func `Cells depend on the epoch`() {
+        let tables = ScopeTables(cells: 500_000)
+        let other = Birth.Epoch(high: Self.epoch.high, low: Self.epoch.low + 1)
+        let same = (0..<100).count { id in
+            tables.offsets(of: "p/\(id)", .path, in: Self.epoch) == tables.offsets(of: "p/\(id)", .path, in: other)
+        }
+        #expect(same == 0)
+    }
+
+    @Test(arguments: [1, 2_048, 65_536, 1 << 20, 1 << 24, 1 << 27], [1, 100, 10_000])
+    func `List and tables stay within the limit`(_ bytes: Int, _ listLimit: Int) {
+        let tables = ScopeTables(within: .bytes(bytes), listLimit: listLimit)
+        let cells = ScopeKind.allCases.reduce(0) { $0 + 4 * tables.count($1) }
+        let listed = min(listLimit, bytes / ScopeTables.listedCost) * ScopeTables.listedCost
+        // A few cells are there however small the limit is.
+        #expect(cells * 5 + listed <= bytes + 80)
+        if bytes == 1 << 24, listLimit == 10_000 { #expect(tables.cells > 500_000) }
+    }
+
+    @Test func `A reading says what it was not asked for`() throws {
+        let values: [RESPValue] = [
+            .double(0x1p52), .double(0x1p52 + 1), .double(90), .double(3), .double(0), .double(50), .double(0),
+            .double(0), .double(0x1p52 + 1_000),
+        ]
+        var reading = try #require(
+            try LedgerReading(.array(values + [.null, .double(70), .null]), of: ["p/a", "p/b", "tc"])
+        )
+        let birth = { Birth(epoch: Self.epoch, number: $0) }
+        #expect(reading.validity(birth(50), ["p/a", "tc"]) == .valid)
+        #expect(reading.validity(birth(49), ["p/a", "tc"]) == .unknown)
+        #expect(reading.validity(birth(49), ["tc"]) == .valid)
+        #expect(reading.validity(birth(69), ["p/a", "p/b"]) == .invalidated)
+        #expect(reading.validity(birth(2), ["tc"]) == .invalidated)
+        #expect(reading.unread(birth(49), ["p/a", "p/b", "tc", "p/unasked"]) == ["p/a"])
+        #expect(reading.newestStamp(on: ["p/a"]) == 50 && reading.newestStamp(on: ["tc"]) == 3)
+        let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
+        let cells: [RESPValue] = [.integer(48), .integer(12), .integer(50), .integer(50)]
+        let isOther = try reading.add(.array([.integer(1 << 52), .integer(7)] + cells), to: question)
+        #expect(!isOther)
+        let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
+        #expect(isWhole)
+        #expect(reading.validity(birth(12), ["p/a"]) == .valid && reading.validity(birth(11), ["p/a"]) == .invalidated)
+        #expect(reading.newestStamp(on: ["p/a"]) == 12)
+    }
+
+    @Test(arguments: 1...10) func `No reply of a table traps`(_ seed: Int) throws {
+        var random = SeededRandom(seed: UInt64(seed))
+        let values: [RESPValue] = [
+            .double(0x1p52), .double(0x1p52 + 1), .double(90), .double(3), .double(0), .double(50), .double(0),
+            .double(0), .double(0x1p52 + 1_000),
+        ]
+        let reading = try #require(try LedgerReading(.array(values + [.null]), of: ["p/a"]))
+        let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
+        let parts: [RESPValue] = [
+            .integer(1 << 52), .integer(1 << 52 + 1), .integer(.min), .integer(.max), .null, .double(1), .array([]),
+            .error(RedisReplyError("WRONGTYPE x")), .bulk(ByteBuffer(string: "7")), .integer(0),
+        ]
+        for _ in 0..<2_000 {
+            var reading = reading
+            let reply = (0..<Int.random(in: 0...8, using: &random)).map { _ in
+                parts.randomElement(using: &random) ?? .null
+            }
+            let isWhole = try? reading.add(.array(reply), to: question)
+            if isWhole == true { #expect(reply.count == 6) }
+        }
+    }
+}
