@@ -332,20 +332,20 @@ extension RedisStore {
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
-        let wasKept = await isKept(key, at: now) ?? true
-        return RemovalResult(wasStored: wasKept, invalidation: await tender.invalidate([.key(key)]))
+        let removed = await aliveCount(under: key, at: now)
+        return RemovalResult(removed: removed, invalidation: await tender.invalidate([.key(key)]))
     }
 
-    /// Whether something alive is kept under a key; nil where Redis does not say.
-    private func isKept(_ key: CacheKey, at now: Timestamp) async -> Bool? {
-        guard let name = names.entry(key) else { return false }
+    /// Returns the number of variants under a key that are alive; nil if Redis does not say.
+    private func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
+        guard let name = names.entry(key) else { return 0 }
         guard let reply = await failsafe.ask([.hgetall(name)])?.first else { return nil }
         let kept = variants(in: reply, of: key).filter { now < $0.lifetimes.keepUntil }
-        guard !kept.isEmpty else { return false }
+        guard !kept.isEmpty else { return 0 }
         let covers = kept.map { $0.address.covers(with: $0.tags).map(\.member) }
         let asked = Array(Set(covers.joined()))
         guard let readings = await readings(of: asked) else { return nil }
-        return zip(kept, covers).contains { entry, members in
+        return zip(kept, covers).count { entry, members in
             readings.allSatisfy { $0.isAlive(entry.birth, members) }
         }
     }

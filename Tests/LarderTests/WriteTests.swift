@@ -182,7 +182,7 @@ import Testing
         #expect(log.invalidations == ["pending: /posts"])
         #expect(await cache.invalidate(.tag("posts")) == .pending)
         let key = try #require(CacheKey("GET:/posts"))
-        #expect(await cache.remove(key) == RemovalResult(wasStored: false, invalidation: .pending))
+        #expect(await cache.remove(key) == RemovalResult(removed: 0, invalidation: .pending))
         #expect(await cache.remove(.get("/posts"), under: .gateway).invalidation == .pending)
         #expect(await cache.invalidate([]) == .acknowledged)
     }
@@ -254,7 +254,7 @@ private final class SlowInvalidations: CacheStore {
     }
 
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        RemovalResult(wasStored: await kept.remove(key, at: now).wasStored, invalidation: result)
+        RemovalResult(removed: await kept.remove(key, at: now).removed, invalidation: result)
     }
 }
 

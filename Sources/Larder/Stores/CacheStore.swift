@@ -38,7 +38,8 @@ public protocol CacheStore: Service {
     @discardableResult
     func invalidate(_ covers: [Cover]) async -> InvalidationResult
 
-    /// Stamps the one key, and returns whether something was stored there and whether the invalidation is acknowledged.
+    /// Stamps the one key, and returns how many responses were stored there and whether the invalidation is
+    /// acknowledged.
     ///
     /// Waits as ``invalidate(_:)`` does.
     @discardableResult
@@ -86,14 +87,18 @@ public enum InvalidationResult: Hashable, Sendable {
 
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
-    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
-    public let wasStored: Bool
+    /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants. Nil
+    /// if the store cannot tell.
+    public let removed: Int?
     /// The result of the key's invalidation.
     public let invalidation: InvalidationResult
 
+    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
+    public var wasStored: Bool { removed != 0 }
+
     /// Creates a result.
-    public init(wasStored: Bool, invalidation: InvalidationResult) {
-        self.wasStored = wasStored
+    public init(removed: Int?, invalidation: InvalidationResult) {
+        self.removed = removed
         self.invalidation = invalidation
     }
 }

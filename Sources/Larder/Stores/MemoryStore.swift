@@ -128,12 +128,12 @@ public final class MemoryStore: CacheStore {
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         var dropped: [CacheEntry] = []
-        let wasKept = shard(of: key).state.withLockedValue { shard in
+        let removed = shard(of: key).state.withLockedValue { shard in
             shard.remove(key, at: now, isAlive: judge, dropping: &dropped)
         }
         // What was saved since then dies by this.
         await invalidate([.key(key)])
-        return RemovalResult(wasStored: wasKept, invalidation: .acknowledged)
+        return RemovalResult(removed: removed, invalidation: .acknowledged)
     }
 
     public func count(at now: Timestamp) async -> Int {

@@ -50,8 +50,9 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             // Every spelling is removed, or none but the first would be queued while the store is away.
             var results: [RemovalResult] = []
             for key in Self.keys(in: request, below: context.endpointPath) {
-                results.append(await cache.remove(key))
-                if results.last == RemovalResult(wasStored: true, invalidation: .acknowledged) { break }
+                let result = await cache.remove(key)
+                results.append(result)
+                if result.wasStored, result.invalidation == .acknowledged { break }
             }
             guard results.allSatisfy({ $0.invalidation == .acknowledged }) else {
                 return .message(.serviceUnavailable, "The cache cannot be reached; the key will be deleted when it can")
