@@ -37,10 +37,16 @@ extension Cache {
         return result
     }
 
-    /// The number of keys under which a response is kept: neither expired nor invalidated.
+    /// Returns the number of keys under which a response is kept: neither expired nor invalidated.
+    ///
+    /// `RedisStore` counts exactly up to 10,000 keys; beyond that the number is up to a minute old. While Redis is away
+    /// it is the last one known (``isStoreAvailable``).
     public func count() async -> Int {
         await store.count(at: clock.now)
     }
+
+    /// True if the store can be reached, as far as is known; always true for a `MemoryStore`.
+    public var isStoreAvailable: Bool { store.isAvailable }
 
     private func record(_ result: InvalidationResult, of scopes: [Cover]) {
         switch result {

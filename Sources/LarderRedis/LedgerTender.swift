@@ -136,13 +136,13 @@ extension LedgerTender {
     }
 
     private var open: RedisCommand {
-        .run(Scripts.open, keys: [names.ledger, names.index], arguments: life)
+        .run(Scripts.open, keys: [names.ledger], arguments: life)
     }
 
     func command(_ covers: [Cover]) -> RedisCommand {
         let entries = covers.flatMap { names.entries(of: $0) }
         let arguments = life + [.integer(Int64(stampLimit))] + covers.map { .text($0.member) }
-        return .run(Scripts.invalidate, keys: [names.ledger, names.index] + entries, arguments: arguments)
+        return .run(Scripts.invalidate, keys: [names.ledger] + entries, arguments: arguments)
     }
 
     /// What a ledger that has to be begun is given: a new epoch, and the life of the server.

@@ -9,7 +9,7 @@ import Testing
 /// A server that crashes and comes back with what an older snapshot holds has lost invalidations: nothing that was
 /// stored before the restart is served after it.
 @Suite(.timeLimit(.minutes(10))) struct RestartTests {
-    private static let entry = "larder:GET:/a"
+    private static let entry = "larder:3:GET:/a"
 
     /// Takes a snapshot with a response in it, and invalidates the response after that.
     /// - Returns: the version of the log when the snapshot was taken.
@@ -31,7 +31,7 @@ import Testing
     private func mustHoldSnapshot(_ redis: RedisProcess) async throws {
         try await Stranger.meets(redis) { stranger in
             let value = try await stranger.field("v:", of: Self.entry)
-            let type = try await stranger.send("TYPE", "larder:ledger").text()
+            let type = try await stranger.send("TYPE", "larder:3:ledger").text()
             #expect(value != nil && type == "zset")
         }
     }

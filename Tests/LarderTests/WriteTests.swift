@@ -240,7 +240,9 @@ private final class SlowInvalidations: CacheStore {
     var entryLimit: ByteCount { kept.entryLimit }
 
     func run() async throws { await kept.run() }
-    func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup { await kept.load(address, at: now) }
+    func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+        await kept.load(address, for: query, at: now)
+    }
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
     func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }

@@ -82,7 +82,7 @@ public final class MemoryStore: CacheStore {
         }
     }
 
-    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+    public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
         let entries = find(address, at: now, number: number) ?? []

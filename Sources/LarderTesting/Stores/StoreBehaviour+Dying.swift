@@ -53,7 +53,7 @@ extension StoreBehaviour {
             // The other process invalidates, and nobody else does anything in between.
             await bench.peer.invalidate([.path("/else"), cover])
             try await bench.mustFind([], at: address)
-            try await bench.mustCount(0, "keys", dead: true)
+            try await bench.mustCount(0, "keys")
             try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth, tags: ["late"]))
             try await bench.mustFind([], at: address)
             try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something dead was removed")
