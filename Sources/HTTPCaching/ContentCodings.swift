@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 
 /// A set of the content codings in the IANA registry (RFC 9110 §18.6), identity apart.
 ///
@@ -15,6 +15,11 @@ package struct ContentCodings: OptionSet, Hashable, Sendable {
 
     /// Stands in a request's set if the request prefers any coding that the server has (`*`).
     package static let any = ContentCodings(rawValue: 1 << 14)
+
+    /// Returns the codings that a request prefers to none.
+    package static func preferred(by request: HTTPFields) -> ContentCodings {
+        AcceptEncoding.preferredCodings(of: request)
+    }
 
     /// The names, each at the place of its bit. The bits are part of what stores keep: append, and never reorder.
     private static let names = [

@@ -39,7 +39,8 @@ public enum VaryRule: Hashable, Sendable {
         self.selectingFields(of: request, ignoringUnknownCodings: false)
     }
 
-    func selectingFields(of request: HTTPFields, ignoringUnknownCodings: Bool) -> SelectingFields? {
+    /// Returns the same, with or without codings in `Accept-Encoding` that are not in the registry (``VariantRule``).
+    package func selectingFields(of request: HTTPFields, ignoringUnknownCodings: Bool) -> SelectingFields? {
         switch self {
         case .nothing: SelectingFields.none
         case .everything: nil

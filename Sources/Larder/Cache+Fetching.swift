@@ -37,8 +37,8 @@ struct Asking<O: Origin>: Sendable {
     func flightKey(like other: CacheEntry?, isRefresh: Bool = false) -> FlightKey {
         var selecting = SelectingFields.none
         // A response without Vary does not tell how those that have one differ.
-        let variants = [other].compactMap(\.self) + ticket.lookup.entries
-        if let vary = variants.first(where: { $0.vary != .nothing })?.vary {
+        let rules = [other?.vary].compactMap(\.self) + ticket.lookup.rules
+        if let vary = rules.first(where: { $0 != .nothing }) {
             selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
         }
         return FlightKey(

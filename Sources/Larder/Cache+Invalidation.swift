@@ -28,7 +28,7 @@ extension Cache {
 
     /// Removes the response under a key, with its Vary variants, and waits for the store's acknowledgement as
     /// `invalidate` does.
-    /// - Returns: whether there was one, and whether its invalidation is acknowledged.
+    /// - Returns: how many responses there were, and whether their invalidation is acknowledged.
     @discardableResult
     public func remove(_ key: CacheKey) async -> RemovalResult {
         let now = clock.now
@@ -37,10 +37,16 @@ extension Cache {
         return result
     }
 
-    /// The number of keys under which a response is kept: neither expired nor invalidated.
+    /// Returns the number of keys under which a response is kept: neither expired nor invalidated.
+    ///
+    /// `RedisStore` counts exactly up to 10,000 keys; beyond that the number is up to a minute old. While Redis is away
+    /// it is the last one known (``isStoreAvailable``).
     public func count() async -> Int {
         await store.count(at: clock.now)
     }
+
+    /// True if the store can be reached, as far as is known; always true for a `MemoryStore`.
+    public var isStoreAvailable: Bool { store.isAvailable }
 
     private func record(_ result: InvalidationResult, of scopes: [Cover]) {
         switch result {
@@ -57,18 +63,18 @@ extension Cache {
     ///
     /// If the policy keeps responses apart by request fields, those of all values are invalidated, and with them the
     /// path's other queries.
-    /// - Returns: whether there was one under the key of this request, and whether everything is acknowledged.
+    /// - Returns: how many there were under the key of this request, and whether everything is acknowledged.
     @discardableResult
     public func remove(_ request: HTTPRequest, under policy: CachePolicy) async -> RemovalResult {
         let request = policy.withholding(from: request)
         guard let result = policy.keys.key(of: request, user: nil), let target = request.path else {
-            return RemovalResult(wasStored: false, invalidation: .acknowledged)
+            return RemovalResult(removed: 0, invalidation: .acknowledged)
         }
         let removal = await remove(result.key)
         guard !policy.keys.fields.isEmpty else { return removal }
         let others = await invalidate(policy.keys.covers(of: target, for: request))
         return RemovalResult(
-            wasStored: removal.wasStored,
+            removed: removal.removed,
             invalidation: others == .pending ? .pending : removal.invalidation
         )
     }

@@ -139,10 +139,10 @@ extension Cache {
             let now = clock.now
             // To look again for what has landed since is worth it once.
             let landing = attempt == 1 ? flights.lastLanding : .max
-            let lookup = await store.load(inquiry.address, at: now)
+            let lookup = await store.load(inquiry.address, for: inquiry.query, at: now)
             let ticket = Ticket(lookup: lookup, landing: landing)
             let asking: Asking<O>
-            switch Selection.choose(lookup.entries, for: inquiry, at: now) {
+            switch Selection.choose(lookup.entries, of: lookup.rules, for: inquiry, at: now) {
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))

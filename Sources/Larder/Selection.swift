@@ -13,19 +13,28 @@ enum Selection {
     case pass(PassReason)
 
     /// Chooses among the variants found, the newest first.
-    static func choose(_ entries: [CacheEntry], for inquiry: Inquiry, at now: Timestamp) -> Selection {
+    /// - Parameter rules: what all variants under the key vary by; nil if the entries are all there are.
+    static func choose(
+        _ entries: [CacheEntry],
+        of rules: [VaryRule]? = nil,
+        for inquiry: Inquiry,
+        at now: Timestamp
+    ) -> Selection {
         guard let entry = match(among: entries, for: inquiry) else {
             let fields = inquiry.request.selectableFields
+            let rules = rules ?? entries.map(\.vary)
             // The response to such a request varies by a value that tells it apart from no other.
             if !inquiry.directives.onlyIfCached,
-                entries.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0.vary) })
+                rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
             {
                 return .pass(.alteredBytes)
             }
-            return .ask(entries.isEmpty ? .uriMiss : .varyMiss, kept: nil)
+            return .ask(rules.isEmpty ? .uriMiss : .varyMiss, kept: nil)
         }
         // Hits on one variant after the other need no mark each: only the order counts.
-        if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
+        if let rules, rules.count > entries.count {
+            entry.markUsed()
+        } else if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
             entry.markUsed()
         }
         switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {
@@ -69,6 +78,11 @@ enum Selection {
 }
 
 extension Inquiry {
+    /// What a store is told of the request.
+    var query: VariantQuery {
+        VariantQuery(fields: request.selectableFields) { self.mayUse($0) }
+    }
+
     /// Returns true if a stored response matches the request, and is one that its policy would have stored.
     func mayUse(_ entry: CacheEntry) -> Bool {
         entry.matches(request) && policy.mayShare(entry)

@@ -49,6 +49,9 @@ final class Failsafe: Sendable {
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
+            case .deadlineExceeded where commands.areLarge:
+                // Late by its size, which tells nothing of the server.
+                breaker.withLockedValue { $0.abandoned(at: .now) }
             case .deadlineExceeded, .connectionLost, .protocolViolation:
                 if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
             default:

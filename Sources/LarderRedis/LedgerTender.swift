@@ -133,6 +133,18 @@ extension LedgerTender {
         return (try? LedgerReading(begun)) ?? nil
     }
 
+    /// Returns the questions to the tables that a look-up will need: those for an entry so old that, as far as is known,
+    /// the list does not tell.
+    func tableQuestions(for members: [String], since birth: Birth?) -> [TableQuestion] {
+        guard let birth, let standing = standing.withLockedValue({ $0 }), standing.birth.epoch == birth.epoch else {
+            return []
+        }
+        let needed = members.filter { member in
+            ScopeKind(member: member).map { standing.needsTable($0, since: birth.number) } ?? false
+        }
+        return needed.isEmpty ? [] : TableQuestion.all(needed, standing)
+    }
+
     /// Reads the tables for what a reading of the list leaves open.
     /// - Returns: nil if Redis does not tell.
     func reading(_ reading: LedgerReading, adding members: Set<String>) async -> LedgerReading? {

@@ -4,32 +4,33 @@ import HTTPTypes
 import Larder
 import RedisClient
 
-/// What everything of a store is called in Redis.
+/// The names of everything that a store has in Redis. Each carries the version of the format that it is written in, so
+/// that processes of different versions share neither entries nor a log.
 ///
 /// | key | type | what |
 /// |--|--|--|
-/// | `larder:GET:/api/posts/` | hash | the variants of a key, a field each, and the order they came in |
+/// | `larder:3:GET:/api/posts/` | hash | the variants of a key (``VariantList``) |
 /// | `larder:3:{log}` | sorted set | what was invalidated, by the number at which it was |
 /// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d` and `t` |
-/// | `larder:index` | sorted set | the keys kept, by the millisecond at which they expire |
 struct RedisNames: Sendable {
+    /// The version of the format: goes up with every change of what is stored under these names.
+    static let format: UInt8 = 3
+
     /// What every key begins with.
     let namespace: String
     /// The list of what was invalidated.
     let log: String
-    let index: String
+    /// What the name of every entry begins with.
+    private let prefix: String
 
     /// Names behind a namespace: 1 to 64 bytes of visible ASCII; nil where it is none.
     init?(namespace: String) {
         guard (1...64).contains(namespace.utf8.count), namespace.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
         self.namespace = namespace
+        prefix = namespace + "\(Self.format):"
         log = Self.log(namespace, format: Self.format)
-        index = namespace + "index"
     }
-
-    /// The layout of everything that a store writes. Processes of different formats share nothing.
-    static let format = 3
 
     /// The table of the invalidation log for a kind of scope: in a cluster, in the same slot as the list.
     func table(_ kind: ScopeKind) -> String { log + ":" + kind.rawValue }
@@ -42,11 +43,22 @@ struct RedisNames: Sendable {
         [namespace + "ledger"] + (1...32).filter { $0 != Self.format }.map { Self.log(namespace, format: $0) }
     }
 
-    private static func log(_ namespace: String, format: Int) -> String { "\(namespace)\(format):{log}" }
+    private static func log(_ namespace: String, format: UInt8) -> String { "\(namespace)\(format):{log}" }
 
     /// Where an entry is kept; nil for a key that no response has, so that nothing of the store's own is taken for one.
     func entry(_ key: CacheKey) -> String? {
-        key.description.hasPrefix("GET:") ? namespace + key.description : nil
+        key.description.hasPrefix("GET:") ? prefix + key.description : nil
+    }
+
+    /// The pattern that the names of all entries match, and hardly another name, for `SCAN`. What has a meaning in a
+    /// pattern is escaped.
+    var entryPattern: String {
+        var pattern = ""
+        for character in prefix {
+            if "*?[]^-\\".contains(character) { pattern.append("\\") }
+            pattern.append(character)
+        }
+        return pattern + "GET:*"
     }
 }
 
@@ -87,15 +99,31 @@ struct VariantName: Hashable, Sendable {
     let field: String
 
     init(of entry: CacheEntry) {
-        if case .fields(let names) = entry.vary {
-            rule = "v:" + Self.digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
-            family = rule + Self.digest(entry.selectingFields.fieldLines)
-        } else {
-            (rule, family) = ("", "v:")
-        }
-        codings = entry.variant.dependsOnPreferredCodings ? Int64(entry.selectingFields.preferredCodings.rawValue) : -1
-        field = codings > 0 ? family + "?" + String(codings, radix: 16) : family
+        rule = Self.rule(entry.vary)
+        family = Self.family(entry.vary, fieldLines: entry.selectingFields.fieldLines)
+        let preferred = entry.selectingFields.preferredCodings
+        codings = entry.variant.dependsOnPreferredCodings ? Int64(preferred.rawValue) : -1
+        field = codings > 0 ? Self.field(of: family, preferring: preferred) : family
     }
+
+    private static func rule(_ vary: VaryRule) -> String {
+        guard case .fields(let names) = vary else { return "" }
+        return "v:" + digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
+    }
+
+    /// Returns the beginning of the names of the variants that were selected by a rule for these values.
+    static func family(_ vary: VaryRule, fieldLines: String) -> String {
+        guard case .fields = vary else { return "v:" }
+        return rule(vary) + digest(fieldLines)
+    }
+
+    /// Returns the name of the variant of a family whose request preferred these codings.
+    static func field(of family: String, preferring codings: ContentCodings) -> String {
+        codings.isEmpty ? family : family + "?" + String(codings.rawValue, radix: 16)
+    }
+
+    /// The field of the hash that has the scopes of a variant.
+    static func scopes(of field: String) -> String { "s" + field.dropFirst() }
 
     /// Half of a SHA-256: clients choose what is hashed, and must not find another request whose variant has this name.
     private static func digest(_ text: String) -> String {

@@ -1,5 +1,4 @@
 import Larder
-import NIOConcurrencyHelpers
 import RedisClient
 
 /// How look-ups compare what they found with the invalidation log.
@@ -7,32 +6,6 @@ import RedisClient
 /// The list is read before the tables, always: a version that leaves the list in between is in its table by then, and
 /// would be missed the other way round (row L03 of the protocol's model).
 extension RedisStore {
-    /// Returns the valid ones of the entries that were found. Tags that the list was not asked for are asked for now,
-    /// with the floor once more, and the tables if an entry is so old that only they tell.
-    /// - Returns: nil if that cannot be told.
-    func valid(
-        _ entries: [CacheEntry],
-        by reading: LedgerReading,
-        asked: Set<String>,
-        known: [String]
-    ) async -> [CacheEntry]? {
-        let young = entries.filter { reading.validity($0.birth, known) != .invalidated }
-        guard let key = young.first?.address.key else { return [] }
-        let tags = Set(young.flatMap { Self.members(of: $0) })
-        guesses.withLockedValue { $0.remember(tags.subtracting(known).sorted(), for: key) }
-        let compared = young.map { (birth: $0.birth, members: known + Self.members(of: $0)) }
-        var readings = [reading]
-        let missing = Array(tags.subtracting(asked))
-        if !missing.isEmpty {
-            guard let late = await lists(of: missing) else { return nil }
-            readings += late
-        }
-        guard let readings = await whole(readings, for: compared) else { return nil }
-        return zip(young, compared).filter { _, item in
-            readings.allSatisfy { $0.validity(item.birth, item.members) == .valid }
-        }.map(\.0)
-    }
-
     /// Reads the log for any number of scopes, for the sake of these read versions. Something is valid if it is by every
     /// reading: each one has the floor as it stood when its scopes were read.
     /// - Returns: one reading at least; nil if Redis does not tell.
@@ -42,7 +15,7 @@ extension RedisStore {
     }
 
     /// Reads the list for any number of scopes, in one round trip.
-    private func lists(of members: [String]) async -> [LedgerReading]? {
+    func lists(of members: [String]) async -> [LedgerReading]? {
         let parts = LedgerReading.parts(members)
         let replies = await failsafe.ask(parts.map { LedgerReading.command(names.log, $0) })
         guard let replies, replies.count == parts.count else { return nil }
@@ -55,7 +28,7 @@ extension RedisStore {
     }
 
     /// Adds to readings of the list what only the tables tell of some read versions.
-    private func whole(
+    func whole(
         _ readings: [LedgerReading],
         for compared: [(birth: Birth, members: [String])]
     ) async -> [LedgerReading]? {

@@ -30,9 +30,9 @@ public final class RedisStore: CacheStore {
         public var entryLimit = CacheEntry.limit(forBodiesOf: .mebibytes(1))
         /// The number of variants stored under one key: 64 by default, 8,192 at most.
         ///
-        /// A hit fetches all of them in one round trip, so that together they take no more than ``variantRoom`` of the
-        /// largest entries. Beyond either limit the least recently used are evicted, as far as the process that stores
-        /// knows: it remembers its own uses, and takes what it did not use by the order of storing.
+        /// A hit reads the one it needs. Together they take no more than ``variantRoom`` of the largest entries. Beyond
+        /// either limit the least recently used are evicted, as far as the process that stores knows: it remembers its
+        /// own uses, and takes what it did not use by the order of storing.
         public var variantLimit = MemoryStore.defaultVariantLimit
         /// The number of entries of the largest size that the variants of one key take at most.
         public static let variantRoom = 8
@@ -46,7 +46,8 @@ public final class RedisStore: CacheStore {
         public var logLimit = ByteCount.mebibytes(16)
         /// The number of scopes that the log has exactly.
         package var listLimit = 10_000
-        /// The connections kept open.
+        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait behind
+        /// them.
         public var connections = 2
         /// The questions without an answer, one after the other, after which Redis is left alone.
         public var failureLimit = 5
@@ -63,10 +64,12 @@ public final class RedisStore: CacheStore {
     private let client: RedisClient
     let failsafe: Failsafe
     let tender: LedgerTender
-    let guesses = NIOLockedValueBox(TagMemo())
-    private let variantUses = NIOLockedValueBox(VariantUses())
-    private let metrics: RedisMetrics
-    private let clock: WallClock
+    let memo = NIOLockedValueBox(EntryMemo())
+    let keyCount = NIOLockedValueBox(KeyCount())
+    let metrics: RedisMetrics
+    let clock: WallClock
+    /// What counts keys in the background.
+    private let counting = BackgroundTasks()
 
     /// A store on the server at `url`: `redis://[[user]:password@]host[:port][/database]`, `rediss://` over TLS, or
     /// `unix:///path/to/socket`. It connects in `run()`, and again whenever it has to.
@@ -129,9 +132,12 @@ public final class RedisStore: CacheStore {
         greeter.tender = tender
     }
 
-    /// Keeps the connections, delivers what waits, and keeps the count of keys honest, until the service is shut down.
+    /// Keeps the connections, delivers what waits, and counts very many keys, until the service is shut down.
     public func run() async throws {
-        defer { tender.stop() }
+        defer {
+            tender.stop()
+            counting.cancelAll()
+        }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.client.run() }
             group.addTask {
@@ -155,9 +161,13 @@ public final class RedisStore: CacheStore {
             tender.noteAvailability()
             tender.startDelivery()
             await failsafe.probe()
-            guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
-            // What is over is taken out in small bites.
-            while case .integer(100...)? = await failsafe.ask([.run(Scripts.sweep, keys: [names.index])])?.first {}
+            // A table that no look-up needs for a while must not be the first that Redis evicts.
+            if round.isMultiple(of: 10), isAvailable {
+                _ = await failsafe.ask([RedisCommand("TOUCH", names.logKeys.map { .text($0) })])
+            }
+            // Every ten seconds.
+            guard round.isMultiple(of: 100), tender.isTrusted, isAvailable else { continue }
+            counting.start { await self.countIfDue() }
         }
     }
 }
@@ -165,56 +175,57 @@ public final class RedisStore: CacheStore {
 // MARK: - What is kept
 
 extension RedisStore {
-    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
-        guard let key = names.entry(address.key), tender.isTrusted else {
-            return tender.localLookup(address)
-        }
-        let known = address.covers().map(\.member)
-        let asked = known + guesses.withLockedValue { $0[address.key] }
-        let replies = await failsafe.ask([
-            .hgetall(key), LedgerReading.command(names.log, asked),
-        ])
-        guard let replies, replies.count == 2, let reading = await tender.reading(replies[1...], of: asked) else {
-            return tender.localLookup(address)
-        }
-        let found = variants(in: replies[0], of: address.key).filter { now < $0.lifetimes.keepUntil }
-        let alive = await valid(found, by: reading, asked: Set(asked), known: known)
-        guard let alive else { return tender.localLookup(address) }
-        return Lookup(entries: alive, birth: reading.birth, newestStamp: reading.newestStamp(on: known))
-    }
-
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         let covers = entry.address.covers(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
         guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
             return tender.localVerdict(entry.birth, covers: covers)
         }
+        let name = VariantName(of: entry)
         let isTooLarge = entry.cost > entryLimit.bytes
         let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
-        let name = VariantName(of: entry)
-        let members = covers.map(\.member)
+        let value = left > 0 ? EntryCodec.encode(entry) : ByteBuffer()
+        let variant = VariantList.Variant(entry, named: name, size: value.readableBytes)
         var arguments: [RedisCommand.Argument] = [
-            .bytes(left > 0 ? EntryCodec.encode(entry) : ByteBuffer()), .text(name.family), .integer(name.codings),
-            .integer(left), .integer(Int64(options.variantCount)),
+            .bytes(value), .text(name.family), .integer(name.codings), .integer(left),
+            .integer(Int64(options.variantCount)),
         ]
-        let used = variantUses.withLockedValue { $0.used(under: entry.address.key) }
+        let used = memo.withLockedValue { $0.uses.used(under: entry.address.key) }
         arguments += Self.arguments(entry.birth)
-        arguments += [.integer(Int64(options.variantBytes)), .integer(Int64(used.count))]
+        arguments += [
+            .integer(Int64(options.variantBytes)), .integer(now.millisecondsSinceEpoch), .integer(variant.keptUntil),
+            .text(variant.rule), .integer(Int64(used.count)),
+        ]
         arguments += used.map { .text($0) }
-        arguments += members.map { .text($0) }
-        let command = RedisCommand.run(
-            Scripts.save,
-            keys: [key, names.index, names.log],
-            arguments: arguments
-        )
-        guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
+        arguments += covers.map { .text($0.member) }
+        let command = RedisCommand.run(Scripts.save, keys: [key, names.log], arguments: arguments)
+        guard let reply = await failsafe.ask([command])?.first else {
             return tender.localVerdict(entry.birth, covers: covers)
         }
-        if verdict.isAlive {
-            variantUses.withLockedValue { $0.note(name.field, under: entry.address.key) }
-            guesses.withLockedValue { $0.remember(entry.tags.map { Cover.tag($0).member }, for: entry.address.key) }
-        }
+        if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, covers) }
+        guard let verdict = Self.verdict(reply) else { return tender.localVerdict(entry.birth, covers: covers) }
+        if verdict.isAlive, left > 0 { remember(entry, as: variant) }
         return verdict
+    }
+
+    /// Returns the verdict on an entry that a full server does not store. What it would have replaced is not the newest
+    /// any more, and is removed.
+    private func refused(_ entry: CacheEntry, _ name: VariantName, _ key: String, _ covers: [Cover]) async -> Verdict {
+        let arguments: [RedisCommand.Argument] = [.text(name.family), .integer(name.codings)]
+        _ = await failsafe.ask([.run(Scripts.supersede, keys: [key], arguments: arguments)])
+        return await judge(entry.birth, covers: covers)
+    }
+
+    /// Remembers what was stored, so that the next look-up asks for it.
+    private func remember(_ entry: CacheEntry, as variant: VariantList.Variant) {
+        let key = entry.address.key
+        let known = Set(entry.address.tags)
+        let tags = entry.tags.filter { !known.contains($0) }.map { Cover.tag($0).member }
+        memo.withLockedValue { memo in
+            memo.uses.note(variant.field, under: key)
+            memo.variants.store(variant, in: entry.birth.epoch, for: key)
+            memo.tags.remember(tags, for: VariantID(key: key, field: variant.field))
+        }
     }
 
     public func discard(_ entry: CacheEntry) async {
@@ -222,46 +233,7 @@ extension RedisStore {
         let name = VariantName(of: entry)
         let arguments =
             [.text(name.field)] + Self.arguments(entry.birth) + [.text(name.family), .text(name.rule)]
-        _ = await failsafe.ask([.run(Scripts.discard, keys: [key, names.index], arguments: arguments)])
-    }
-
-    public func count(at now: Timestamp) async -> Int {
-        guard case .integer(let count)? = await failsafe.ask([.run(Scripts.count, keys: [names.index])])?.first else {
-            return 0
-        }
-        return Int(clamping: count)
-    }
-
-    /// The variants in a hash, the newest first; what is no entry of ours is counted and passed over.
-    private func variants(in reply: RESPValue, of key: CacheKey) -> [CacheEntry] {
-        guard case .map(let pairs) = reply else {
-            if case .error(let error) = reply, error.code == "WRONGTYPE" { metrics.unreadable("type") }
-            return []
-        }
-        var places: [String: Int] = [:]
-        var values: [(name: String, value: ByteBuffer)] = []
-        for pair in pairs {
-            guard let name = try? pair.key.text(), let value = try? pair.value.bytes() else { continue }
-            if name.hasPrefix("v:") { values.append((String(name.dropFirst(2)), value)) }
-            if name.hasPrefix("o:") {
-                places[String(name.dropFirst(2))] = Int(String(buffer: value).prefix { $0 != " " })
-            }
-        }
-        let ordered = values.sorted { places[$0.name] ?? 0 > places[$1.name] ?? 0 }
-        let marks = variantUses.withLockedValue { $0.marks(of: ordered.map { "v:" + $0.name }, under: key) }
-        return zip(ordered, marks).compactMap { variant, mark in
-            do throws(EntryCodec.Defect) {
-                return try EntryCodec.decode(variant.value, expecting: key, lastUse: mark)
-            } catch {
-                metrics.unreadable(error.reason)
-                return nil
-            }
-        }
-    }
-
-    /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
-    static func members(of entry: CacheEntry) -> [String] {
-        (entry.address.tags + entry.tags).map { Cover.tag($0).member }
+        _ = await failsafe.ask([.run(Scripts.discard, keys: [key], arguments: arguments)])
     }
 
     private static func arguments(_ birth: Birth) -> [RedisCommand.Argument] {
@@ -305,22 +277,8 @@ extension RedisStore {
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
-        let wasKept = await isKept(key, at: now) ?? true
-        return RemovalResult(wasStored: wasKept, invalidation: await tender.invalidate([.key(key)]))
-    }
-
-    /// Whether something alive is kept under a key; nil where Redis does not say.
-    private func isKept(_ key: CacheKey, at now: Timestamp) async -> Bool? {
-        guard let name = names.entry(key) else { return false }
-        guard let reply = await failsafe.ask([.hgetall(name)])?.first else { return nil }
-        let kept = variants(in: reply, of: key).filter { now < $0.lifetimes.keepUntil }
-        guard !kept.isEmpty else { return false }
-        let covers = kept.map { $0.address.covers(with: $0.tags).map(\.member) }
-        let asked = Array(Set(covers.joined()))
-        guard let readings = await readings(of: asked, since: kept.map(\.birth)) else { return nil }
-        return zip(kept, covers).contains { entry, members in
-            readings.allSatisfy { $0.validity(entry.birth, members) == .valid }
-        }
+        let removed = await aliveCount(under: key, at: now)
+        return RemovalResult(removed: removed, invalidation: await tender.invalidate([.key(key)]))
     }
 }
 
@@ -329,18 +287,4 @@ public struct RedisStoreError: Error, Hashable, Sendable, CustomStringConvertibl
     public let description: String
 
     init(_ description: String) { self.description = description }
-}
-
-extension EntryCodec.Defect {
-    /// The label of a metric: a handful of words.
-    fileprivate var reason: String {
-        switch self {
-        case .foreign: "foreign"
-        case .otherVersion: "version"
-        case .cutOff, .overlong: "length"
-        case .checksum: "checksum"
-        case .otherKey: "key"
-        case .malformed: "malformed"
-        }
-    }
 }

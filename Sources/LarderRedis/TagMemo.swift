@@ -1,13 +1,20 @@
 import DequeModule
 import Larder
 
-/// Remembers which tags a handler gave to the response under a key, as members of the ledger, so that the next look-up
-/// asks for their stamps in the same round trip.
+/// A variant of a key.
+struct VariantID: Hashable, Sendable {
+    let key: CacheKey
+    /// The field of the hash.
+    let field: String
+}
+
+/// Remembers which tags a handler gave to a response, as members of the ledger, so that the next look-up asks for their
+/// stamps in the same round trip. `Key` says which response: a variant of a key.
 ///
 /// A guess: where it is wrong, the look-up asks once more. Bounded; the oldest guesses are forgotten.
-struct TagMemo {
-    private var tags: [CacheKey: [String]] = [:]
-    private var order: Deque<CacheKey> = []
+struct TagMemo<Key: Hashable & Sendable>: Sendable {
+    private var tags: [Key: [String]] = [:]
+    private var order: Deque<Key> = []
     /// The tags remembered for all keys together.
     private(set) var tagCount = 0
     /// The most keys.
@@ -15,7 +22,7 @@ struct TagMemo {
     /// The most tags of all keys together.
     let tagLimit: Int
     /// The most tags that are guessed for one key, so that one command can ask for them.
-    static let tagsPerKey = 2_048
+    static var tagsPerKey: Int { 2_048 }
 
     init(limit: Int = 10_000, tagLimit: Int = 200_000) {
         self.limit = limit
@@ -24,10 +31,10 @@ struct TagMemo {
 
     var count: Int { tags.count }
 
-    subscript(key: CacheKey) -> [String] { tags[key] ?? [] }
+    subscript(key: Key) -> [String] { tags[key] ?? [] }
 
     /// The response under a key has these tags.
-    mutating func remember(_ found: [String], for key: CacheKey) {
+    mutating func remember(_ found: [String], for key: Key) {
         let found = found.count > Self.tagsPerKey ? Array(found.prefix(Self.tagsPerKey)) : found
         if let known = tags[key] {
             guard known != found else { return }

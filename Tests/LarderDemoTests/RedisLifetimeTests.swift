@@ -11,8 +11,8 @@ import Testing
 /// How long Redis keeps what the specification says, by the clock of Redis.
 @Suite(.timeLimit(.minutes(5))) struct RedisLifetimeTests {
     @Test(arguments: [
-        ("/api/users/1", SpecificationTests.user, "larder:GET:/api/users/1", 120),
-        ("/api/posts/", SpecificationTests.posts, "larder:GET:/api/posts/", 90),
+        ("/api/users/1", SpecificationTests.user, "larder:3:GET:/api/users/1", 120),
+        ("/api/posts/", SpecificationTests.posts, "larder:3:GET:/api/posts/", 90),
     ]) func `GET gives what it should, and Redis is told to keep it for as long as the route says`(
         _ path: String,
         _ body: String,
@@ -60,13 +60,29 @@ import Testing
                     last = next
                 }
                 try await eventually("Redis has let it go") {
-                    (try? await client.pttl("larder:GET:/short", deadline: .seconds(30))) == .noSuchKey
+                    (try? await client.pttl("larder:3:GET:/short", deadline: .seconds(30))) == .noSuchKey
                 }
                 let metrics = try await api.send(.get, "/metrics/cache", admin)
                 #expect(metrics.text.hasSuffix(#""total_cached_keys":1}"#))
                 let fresh = try await api.send(.get, "/short")
                 #expect(!fresh.isHit && fresh.text != last.text)
                 #expect(try await api.send(.get, "/long").isHit)
+            }
+        }
+    }
+
+    @Test func `While Redis is away the metrics tell the last number of keys, and that it is away`() async throws {
+        try await withRedis { redis, store, _ in
+            try await serve(Cache(store: store)) { api in
+                try await eventually("the store is connected") { store.isAvailable }
+                _ = try await api.send(.get, "/api/users/1")
+                let before = try await api.send(.get, "/metrics/cache")
+                #expect(before.text.hasSuffix(#""total_cached_keys":1}"#) && !before.text.contains("store_available"))
+                redis.kill()
+                try await eventually("the store is away") { !store.isAvailable }
+                let after = try await api.send(.get, "/metrics/cache")
+                #expect(after.status == .ok && after.text.contains(#""store_available":false,"#))
+                #expect(after.text.hasSuffix(#""total_cached_keys":1}"#))
             }
         }
     }

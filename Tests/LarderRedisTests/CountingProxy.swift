@@ -7,6 +7,7 @@ import NIOPosix
 final class CountingProxy: Sendable {
     private struct State {
         var trips = 0
+        var bytes = 0
         var hasAnswered = true
         var held: (trip: Int, gate: Gate)?
     }
@@ -36,8 +37,11 @@ final class CountingProxy: Sendable {
     /// The round trips since the count began: questions sent together, and their answers.
     var trips: Int { state.withLockedValue { $0.trips } }
 
+    /// The bytes of the answers since the count began.
+    var bytes: Int { state.withLockedValue { $0.bytes } }
+
     /// Begins to count anew.
-    func reset() { state.withLockedValue { $0.trips = 0 } }
+    func reset() { state.withLockedValue { ($0.trips, $0.bytes) = (0, 0) } }
 
     /// Holds the question of a round trip, counted from 1 as of now, until the gate is open.
     func hold(trip: Int, at gate: Gate) {
@@ -64,7 +68,10 @@ final class CountingProxy: Sendable {
                     }
                     group.addTask {
                         for try await part in answers {
-                            self.state.withLockedValue { $0.hasAnswered = true }
+                            self.state.withLockedValue { state in
+                                state.hasAnswered = true
+                                state.bytes += part.readableBytes
+                            }
                             try await toClient.write(part)
                         }
                     }

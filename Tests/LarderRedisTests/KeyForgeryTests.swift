@@ -50,9 +50,9 @@ import Testing
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis) { stores in
                     #expect(await stores[0].keep("secret", at: "/secret"))
-                    let value = try #require(try await stranger.field("v:", of: "larder:GET:/secret"))
-                    let order = try #require(try await stranger.field("o:", of: "larder:GET:/secret"))
-                    try await stranger.send("HSET", "larder:GET:/a", "v:", .bytes(value), "o:", .bytes(order))
+                    let value = try #require(try await stranger.field("v:", of: "larder:3:GET:/secret"))
+                    let list = try #require(try await stranger.field("m", of: "larder:3:GET:/secret"))
+                    try await stranger.send("HSET", "larder:3:GET:/a", "v:", .bytes(value), "m", .bytes(list))
                     #expect(await stores[0].texts(at: "/a").isEmpty)
                 }
             }

@@ -70,7 +70,7 @@ import Testing
             try await withStores(1, on: redis, options: options) { stores in
                 redis.signal(SIGSTOP)
                 let removal = await stores[0].remove(CacheAddress("/a").key, at: WallClock.system.now)
-                #expect(removal == RemovalResult(wasStored: true, invalidation: .pending))
+                #expect(removal == RemovalResult(removed: nil, invalidation: .pending))
                 redis.signal(SIGCONT)
                 try await eventually("it is delivered") { stores[0].pendingInvalidations == 0 }
             }

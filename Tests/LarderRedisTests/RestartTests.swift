@@ -9,7 +9,7 @@ import Testing
 /// A server that crashes and comes back with what an older snapshot holds has lost invalidations: nothing that was
 /// stored before the restart is served after it.
 @Suite(.timeLimit(.minutes(10))) struct RestartTests {
-    private static let entry = "larder:GET:/a"
+    private static let entry = "larder:3:GET:/a"
 
     /// Takes a snapshot with a response in it, and invalidates the response after that.
     /// - Returns: the version of the log when the snapshot was taken.

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Larder
 import LarderTesting
 import RedisClient
@@ -49,6 +50,55 @@ import Testing
             proxy.reset()
             #expect(await store.texts(at: "/a") == ["fr", "de", "en"])
             #expect(proxy.trips == 1)
+        }
+    }
+
+    @Test func `A hit transfers the variant that it needs and no other, in one round trip`() async throws {
+        try await withProxy { store, peer, proxy in
+            let languages = ["en", "de", "fr", "es", "it", "pt", "nl", "da"]
+            let size = 40_000
+            func body(_ language: String) -> String { language + String(repeating: "x", count: size) }
+            for language in languages { #expect(await peer.keep(body(language), at: "/a", language: language)) }
+            // The first look-up learns by what the responses vary.
+            #expect(await store.text(at: "/a", [.acceptLanguage: "en"]) == body("en"))
+            for language in languages {
+                proxy.reset()
+                #expect(await store.text(at: "/a", [.acceptLanguage: language]) == body(language))
+                #expect(proxy.trips == 1 && proxy.bytes < size + 4_000, "\(proxy.trips) trips, \(proxy.bytes) bytes")
+            }
+            // No other variant is transferred to tell that there is none.
+            proxy.reset()
+            #expect(await store.text(at: "/a", [.acceptLanguage: "sv"]) == nil)
+            #expect(proxy.trips == 1 && proxy.bytes < 4_000)
+            // What another process stores meanwhile, by another rule, costs one more round trip, once.
+            let fields: HTTPFields = [.acceptLanguage: "sv", .accept: "text/plain"]
+            #expect(await peer.keep("by two", at: "/a", fields, [.vary: "Accept, Accept-Language"]))
+            for trips in [2, 1, 1] {
+                proxy.reset()
+                #expect(await store.text(at: "/a", fields) == "by two")
+                #expect(proxy.trips == trips && proxy.bytes < 4_000)
+            }
+        }
+    }
+
+    @Test func `A key that was not seen before is found in one round trip if it varies by what others vary by`()
+        async throws
+    {
+        try await withProxy { store, peer, proxy in
+            let gzip: HTTPFields = [.acceptEncoding: "gzip, br"]
+            let rows: [(HTTPFields, HTTPFields)] = [
+                ([:], [:]), (gzip, [:]), (gzip, [.vary: "Accept-Encoding"]),
+                (gzip, [.vary: "Accept-Encoding", .contentEncoding: "gzip"]),
+            ]
+            for (row, (request, response)) in rows.enumerated() {
+                for id in 0..<3 { #expect(await peer.keep("\(id)", at: "/\(row)/\(id)", request, response)) }
+                #expect(await store.text(at: "/\(row)/0", request) == "0")
+                for id in 1..<3 {
+                    proxy.reset()
+                    #expect(await store.text(at: "/\(row)/\(id)", request) == "\(id)")
+                    #expect(proxy.trips == 1, "row \(row)")
+                }
+            }
         }
     }
 

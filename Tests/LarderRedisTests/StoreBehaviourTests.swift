@@ -12,7 +12,6 @@ import Testing
                 let bench = StoreBench(
                     stores[0],
                     peer: stores[1],
-                    countsWhatIsDead: true,
                     now: { clock.now },
                     advance: { try await clock.sleep(for: $0) }
                 )

@@ -150,6 +150,27 @@ extension RedisStore {
         return await save(entry, at: now).isAlive
     }
 
+    /// Stores a text at a target as the response to a request with these fields.
+    func keep(_ text: String, at target: String, _ request: HTTPFields, _ response: HTTPFields) async -> Bool {
+        let (address, now) = (CacheAddress(target), WallClock.system.now)
+        let entry = CacheEntry.sample(
+            text,
+            at: address,
+            born: await birth(),
+            now: now,
+            freshFor: .seconds(3_600),
+            request: request,
+            response
+        )
+        return await save(entry, at: now).isAlive
+    }
+
+    /// Returns the text that a request with these fields gets at a target, if it gets one.
+    func text(at target: String, _ fields: HTTPFields) async -> String? {
+        let lookup = await load(CacheAddress(target), for: VariantQuery(fields), at: WallClock.system.now)
+        return lookup.entries.first?.text
+    }
+
     /// The texts at a target, the newest first.
     func texts(at target: String) async -> [String] {
         await load(CacheAddress(target), at: WallClock.system.now).entries.map(\.text)
@@ -160,4 +181,11 @@ extension RedisStore {
 
     /// The number of keys kept.
     func count() async -> Int { await count(at: WallClock.system.now) }
+}
+
+extension VariantQuery {
+    /// The query of a request with these fields, under a policy that shares everything.
+    init(_ fields: HTTPFields) {
+        self.init(fields: fields) { $0.matches(.get("/", fields)) }
+    }
 }

@@ -9,12 +9,12 @@ import Testing
     private func key(_ id: Int) -> CacheKey { CacheKey("GET:/\(id)") ?? .example }
 
     @Test func `of what is not known nothing is guessed`() {
-        let memo = TagMemo()
+        let memo = TagMemo<CacheKey>()
         #expect(memo[key(1)].isEmpty && memo.count == 0)
     }
 
     @Test func `the last tags seen are the guess`() {
-        var memo = TagMemo()
+        var memo = TagMemo<CacheKey>()
         memo.remember(["ta", "tb"], for: key(1))
         memo.remember(["tc"], for: key(2))
         #expect(memo[key(1)] == ["ta", "tb"] && memo[key(2)] == ["tc"])
@@ -26,13 +26,13 @@ import Testing
     }
 
     @Test func `a handler that gives no tags takes no room`() {
-        var memo = TagMemo()
+        var memo = TagMemo<CacheKey>()
         memo.remember([], for: key(1))
         #expect(memo.count == 0)
     }
 
     @Test func `the oldest guess makes room for the newest`() {
-        var memo = TagMemo(limit: 2)
+        var memo = TagMemo<CacheKey>(limit: 2)
         for id in 1...2 { memo.remember(["t\(id)"], for: key(id)) }
         memo.remember(["t1 again"], for: key(1))
         memo.remember(["t3"], for: key(3))
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func `a memo remembers a bounded number of tags, for a key and for all of them`() {
-        var memo = TagMemo(tagLimit: 5)
+        var memo = TagMemo<CacheKey>(tagLimit: 5)
         memo.remember(["a", "b", "c"], for: key(1))
         memo.remember(["d", "e"], for: key(2))
         #expect(memo.tagCount == 5 && memo.count == 2)
@@ -52,15 +52,15 @@ import Testing
         memo.remember(["1", "2", "3", "4", "5", "6"], for: key(3))
         #expect(memo.count == 0 && memo.tagCount == 0)
         memo.validate()
-        var large = TagMemo()
-        large.remember((0...TagMemo.tagsPerKey).map { "t\($0)" }, for: key(1))
-        #expect(large[key(1)].count == TagMemo.tagsPerKey)
+        var large = TagMemo<CacheKey>()
+        large.remember((0...TagMemo<CacheKey>.tagsPerKey).map { "t\($0)" }, for: key(1))
+        #expect(large[key(1)].count == TagMemo<CacheKey>.tagsPerKey)
         large.validate()
     }
 
     @Test(arguments: 1...20) func `a memo is a dictionary that forgets its oldest keys`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
-        var memo = TagMemo(limit: 8)
+        var memo = TagMemo<CacheKey>(limit: 8)
         var model: [(key: CacheKey, tags: [String])] = []
         for step in 0..<1_000 {
             let key = key(.random(in: 0..<20, using: &random))

@@ -182,7 +182,7 @@ import Testing
         #expect(log.invalidations == ["pending: /posts"])
         #expect(await cache.invalidate(.tag("posts")) == .pending)
         let key = try #require(CacheKey("GET:/posts"))
-        #expect(await cache.remove(key) == RemovalResult(wasStored: false, invalidation: .pending))
+        #expect(await cache.remove(key) == RemovalResult(removed: 0, invalidation: .pending))
         #expect(await cache.remove(.get("/posts"), under: .gateway).invalidation == .pending)
         #expect(await cache.invalidate([]) == .acknowledged)
     }
@@ -240,7 +240,9 @@ private final class SlowInvalidations: CacheStore {
     var entryLimit: ByteCount { kept.entryLimit }
 
     func run() async throws { await kept.run() }
-    func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup { await kept.load(address, at: now) }
+    func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+        await kept.load(address, for: query, at: now)
+    }
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
     func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
@@ -254,7 +256,7 @@ private final class SlowInvalidations: CacheStore {
     }
 
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        RemovalResult(wasStored: await kept.remove(key, at: now).wasStored, invalidation: result)
+        RemovalResult(removed: await kept.remove(key, at: now).removed, invalidation: result)
     }
 }
 

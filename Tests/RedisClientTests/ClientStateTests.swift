@@ -1,3 +1,4 @@
+import NIOCore
 import Testing
 
 @testable import RedisClient
@@ -24,6 +25,59 @@ private final class Named: Sendable {
         _ = state.join(Named("2"), slot: 2, generation: 2, server: server("a"))
         let names = (0..<4).compactMap { _ in state.next()?.name }
         #expect(names == ["2", "1", "2", "1"])
+    }
+
+    @Test func `large commands share the last connection, and small ones avoid one that awaits much`() {
+        var state = ClientState<Named>(slots: 3)
+        #expect(state.next(weight: 1_000_000)?.name == nil)
+        _ = state.meet(server("a"))
+        for slot in 0..<3 {
+            _ = state.join(Named("\(slot)"), slot: slot, generation: slot + 1, server: server("a"))
+        }
+        #expect((0..<3).map { _ in state.next(weight: RedisCommand.largeWeight)?.name } == ["2", "2", "2"])
+        let idle = (0..<6).compactMap { _ in state.next(weight: RedisCommand.largeWeight - 1)?.name }
+        #expect(Set(idle) == ["0", "1", "2"])
+        let busy = (0..<6).compactMap { _ in state.next { $0.name == "2" ? 500_000 : 100 }?.name }
+        #expect(Set(busy) == ["0", "1"])
+        // If all are busy, the one that awaits the least.
+        let all = (0..<3).compactMap { _ in state.next { $0.name == "1" ? 70_000 : 500_000 }?.name }
+        #expect(all == ["1", "1", "1"])
+    }
+
+    @Test func `large commands go to any connection if the last is away`() {
+        var state = ClientState<Named>(slots: 2)
+        _ = state.meet(server("a"))
+        _ = state.join(Named("0"), slot: 0, generation: 1, server: server("a"))
+        #expect(state.next(weight: 1_000_000)?.name == "0")
+    }
+
+    @Test func `what a connection awaits is what was sent and what is expected, until it is answered`() {
+        var state = ConnectionState<Int>(limits: RESPLimits(), patience: .seconds(1))
+        let start = NIODeadline.uptimeNanoseconds(0)
+        for (waiter, expected) in [(1, 500), (2, -7), (3, Int.max)] {
+            guard
+                case .send(let id) = state.admit(
+                    waiter,
+                    commands: 1,
+                    bytes: 10,
+                    expecting: expected,
+                    deadline: start + .seconds(1)
+                )
+            else {
+                Issue.record("refused")
+                return
+            }
+            // A caller that leaves does not take its reply along.
+            if waiter == 1 { _ = state.abandon(id) }
+        }
+        let most = RESPLimits().pipelineBytes
+        #expect(state.bytesAwaited == 530 + most)
+        _ = state.receive(.null, bytes: 1, now: start)
+        #expect(state.bytesAwaited == 20 + most)
+        _ = state.receive(.null, bytes: 1, now: start)
+        #expect(state.bytesAwaited == 10 + most)
+        _ = state.close()
+        #expect(state.bytesAwaited == 0)
     }
 
     @Test("the phase follows the connections, and changes are told once")

@@ -17,10 +17,16 @@ struct Faults: ParsableCommand {
     @Option(help: "The requests of each measurement.")
     var requests = 2_000
 
+    @Option(help: "The distinct URLs of each flood.")
+    var flood = 100_000
+
     func run() throws {
         let end = DispatchSemaphore(value: 0)
         Task {
-            do { try await measure() } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
+            do {
+                try await measure()
+                try await Floods(urls: flood).measure()
+            } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
             end.signal()
         }
         end.wait()

@@ -58,8 +58,8 @@ final class Connection {
     }
 
     /// The whole answer to a GET: head and body.
-    func get(_ path: String) throws -> (head: String, body: String) {
-        let (head, end) = try exchange(Self.request(path))
+    func get(_ path: String, language: String? = nil) throws -> (head: String, body: String) {
+        let (head, end) = try exchange(Self.request(path, language: language))
         let split = head.count
         return (String(decoding: head, as: UTF8.self), String(decoding: buffer[split..<end], as: UTF8.self))
     }
@@ -108,8 +108,10 @@ final class Connection {
         }
     }
 
-    static func request(_ path: String) -> [UInt8] {
-        Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: larder-benchmarks\r\nAccept: */*\r\n\r\n".utf8)
+    static func request(_ path: String, language: String? = nil) -> [UInt8] {
+        let fields = "Host: 127.0.0.1\r\nUser-Agent: larder-benchmarks\r\nAccept: */*\r\n"
+        let more = language.map { "Accept-Language: \($0)\r\n" } ?? ""
+        return Array("GET \(path) HTTP/1.1\r\n\(fields)\(more)\r\n".utf8)
     }
 
     /// Sends all of it; a request fits into the socket's buffer.

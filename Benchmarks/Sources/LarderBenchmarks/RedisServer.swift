@@ -7,9 +7,11 @@ final class RedisServer {
     let port = Int.random(in: 10_000..<32_000)
     private let process = Process()
 
-    init() throws {
+    /// Starts a server with further settings.
+    init(_ settings: String...) throws {
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", ""]
+        process.arguments =
+            ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", ""] + settings
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
@@ -18,18 +20,29 @@ final class RedisServer {
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-    /// Runs a command by redis-cli.
-    func ask(_ words: String...) throws {
+    /// Runs a command by redis-cli, and returns what it prints.
+    @discardableResult
+    func ask(_ words: String...) throws -> String {
         let client = Process()
         client.executableURL = URL(filePath: "/usr/bin/env")
         client.arguments = ["redis-cli", "-e", "-p", "\(port)"] + words
-        client.standardOutput = FileHandle.nullDevice
+        let output = Pipe()
+        client.standardOutput = output
         client.standardError = FileHandle.nullDevice
         try client.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
         client.waitUntilExit()
         guard client.terminationStatus == 0 else {
             throw BenchmarkError(description: "Redis refuses \(words.joined(separator: " "))")
         }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// Returns a number that `INFO` tells, 0 if it does not.
+    func number(_ name: String, in section: String) throws -> Int {
+        let lines = try ask("INFO", section).split(whereSeparator: \.isNewline)
+        let value = lines.first { $0.hasPrefix(name) }.map { $0.dropFirst(name.count) }
+        return value.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
     }
 
     func end() {

@@ -1,4 +1,5 @@
 public import HTTPCaching
+package import HTTPTypes
 public import ServiceLifecycle
 
 /// Where responses are kept, together with the ledger of what was invalidated.
@@ -14,8 +15,11 @@ public protocol CacheStore: Service {
     /// the store has nothing, or has to look further.
     func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]?
 
-    /// What is kept at an address, and where the invalidations stand.
-    func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup
+    /// Returns what is stored at an address, and where the invalidations stand.
+    ///
+    /// - Parameter query: the request that the look-up is for. A store may leave out variants that do not answer it; it
+    ///   lists what they vary by in ``Lookup/rules``. Nil asks for all variants.
+    func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup
 
     /// Keeps an entry, in place of the variant it replaces, unless it was overtaken by an invalidation; says whether it
     /// was.
@@ -38,24 +42,57 @@ public protocol CacheStore: Service {
     @discardableResult
     func invalidate(_ covers: [Cover]) async -> InvalidationResult
 
-    /// Stamps the one key, and returns whether something was stored there and whether the invalidation is acknowledged.
+    /// Stamps the one key, and returns how many responses were stored there and whether the invalidation is
+    /// acknowledged.
     ///
     /// Waits as ``invalidate(_:)`` does.
     @discardableResult
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
 
-    /// The number of keys under which something is kept and alive.
+    /// Returns the number of keys under which something is kept and alive.
+    ///
+    /// A store that has to ask a server returns the last number it knows while the server is away, and one that holds
+    /// very many keys a number that is up to a minute old.
     func count(at now: Timestamp) async -> Int
+
+    /// True if the store can be reached, as far as is known.
+    var isAvailable: Bool { get }
 }
 
 extension CacheStore {
     public func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]? { nil }
+
+    public var isAvailable: Bool { true }
+
+    /// Returns every variant that is stored at an address, and where the invalidations stand.
+    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+        await load(address, for: nil, at: now)
+    }
+}
+
+/// The request that a look-up is for, as far as it tells which variants of a key may answer it.
+public struct VariantQuery: Sendable {
+    /// The fields of the request by which responses may differ.
+    package let fields: HTTPFields
+    private let mayUse: @Sendable (CacheEntry) -> Bool
+
+    package init(fields: HTTPFields, mayUse: @escaping @Sendable (CacheEntry) -> Bool) {
+        self.fields = fields
+        self.mayUse = mayUse
+    }
+
+    /// Returns true if a stored response may answer the request.
+    public func isAnswered(by entry: CacheEntry) -> Bool { mayUse(entry) }
 }
 
 /// What a store found.
 public struct Lookup: Sendable {
-    /// The variants kept, the newest first; none where nothing is.
+    /// The variants found, the newest first; none if nothing is stored, or nothing that answers the request.
     public let entries: [CacheEntry]
+    /// What the variants under the key vary by, the newest first, those included that were left out because they do not
+    /// answer the request.
+    public var rules: [VaryRule] { known ?? entries.map(\.vary) }
+    private let known: [VaryRule]?
     /// Where the invalidations stood: the birth of a fetch that begins now.
     public let birth: Birth
     /// The number at which something that is known beforehand to cover the address (its key, path, prefixes, the
@@ -63,9 +100,11 @@ public struct Lookup: Sendable {
     /// a flight only if the flight began at this number or later.
     public let newestStamp: UInt64
 
-    /// A lookup's result.
-    public init(entries: [CacheEntry], birth: Birth, newestStamp: UInt64) {
+    /// Creates the result of a look-up.
+    /// - Parameter rules: what the variants under the key vary by; nil if the entries are all there are.
+    public init(entries: [CacheEntry], birth: Birth, newestStamp: UInt64, rules: [VaryRule]? = nil) {
         self.entries = entries
+        self.known = rules
         self.birth = birth
         self.newestStamp = newestStamp
     }
@@ -86,14 +125,18 @@ public enum InvalidationResult: Hashable, Sendable {
 
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
-    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
-    public let wasStored: Bool
+    /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants. Nil
+    /// if the store cannot tell.
+    public let removed: Int?
     /// The result of the key's invalidation.
     public let invalidation: InvalidationResult
 
+    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
+    public var wasStored: Bool { removed != 0 }
+
     /// Creates a result.
-    public init(wasStored: Bool, invalidation: InvalidationResult) {
-        self.wasStored = wasStored
+    public init(removed: Int?, invalidation: InvalidationResult) {
+        self.removed = removed
         self.invalidation = invalidation
     }
 }

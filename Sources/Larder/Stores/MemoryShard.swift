@@ -104,19 +104,17 @@ struct MemoryShard {
         makeRoom(for: 0, at: now, dropping: &dropped)
     }
 
-    /// Removes what is under a key; whether something alive was there.
+    /// Removes what is under a key, and returns how many of its variants were alive.
     mutating func remove(
         _ key: CacheKey,
         at now: Timestamp,
         isAlive: (CacheEntry) -> Verdict,
         dropping dropped: inout [CacheEntry]
-    ) -> Bool {
-        guard let place = index[key], let kept = expiry.priority(of: place) else { return false }
-        let wasAlive =
-            now < kept
-            && slots[place]?.entries.contains { now < $0.lifetimes.keepUntil && isAlive($0).isAlive } == true
+    ) -> Int {
+        guard let place = index[key], let slot = slots[place] else { return 0 }
+        let removed = slot.entries.count { now < $0.lifetimes.keepUntil && isAlive($0).isAlive }
         remove(place, dropping: &dropped)
-        return wasAlive
+        return removed
     }
 
     /// Removes what is under a key.

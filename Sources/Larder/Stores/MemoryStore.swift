@@ -110,7 +110,7 @@ public final class MemoryStore: CacheStore {
         }
     }
 
-    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+    public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
         let entries = find(address, at: now, number: number) ?? []
@@ -156,12 +156,12 @@ public final class MemoryStore: CacheStore {
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         var dropped: [CacheEntry] = []
-        let wasKept = shard(of: key).state.withLockedValue { shard in
+        let removed = shard(of: key).state.withLockedValue { shard in
             shard.remove(key, at: now, isAlive: judgeStored, dropping: &dropped)
         }
         // What was saved since then dies by this.
         await invalidate([.key(key)])
-        return RemovalResult(wasStored: wasKept, invalidation: .acknowledged)
+        return RemovalResult(removed: removed, invalidation: .acknowledged)
     }
 
     public func count(at now: Timestamp) async -> Int {

@@ -50,8 +50,9 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             // Every spelling is removed, or none but the first would be queued while the store is away.
             var results: [RemovalResult] = []
             for key in Self.keys(in: request, below: context.endpointPath) {
-                results.append(await cache.remove(key))
-                if results.last == RemovalResult(wasStored: true, invalidation: .acknowledged) { break }
+                let result = await cache.remove(key)
+                results.append(result)
+                if result.wasStored, result.invalidation == .acknowledged { break }
             }
             guard results.allSatisfy({ $0.invalidation == .acknowledged }) else {
                 return .message(.serviceUnavailable, "The cache cannot be reached; the key will be deleted when it can")
@@ -64,7 +65,14 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     @Sendable func metrics(_ request: Request, context: Context) async -> Response {
         await guarded(request, context) {
             let total = await cache.count()
-            return .json(.ok, CacheMetrics(cache.statistics.snapshot(), totalCachedKeys: total))
+            return .json(
+                .ok,
+                CacheMetrics(
+                    cache.statistics.snapshot(),
+                    totalCachedKeys: total,
+                    isStoreAvailable: cache.isStoreAvailable
+                )
+            )
         }
     }
 
@@ -108,6 +116,8 @@ private struct CacheMetrics: Encodable {
     let misses: Int
     let topKeys: [Pair]
     let totalCachedKeys: Int
+    /// False if the store cannot be reached, so that the number of keys is the last one known; nil if it can.
+    let storeAvailable: Bool?
 
     /// A key and its count, written as `["GET:/api/posts/", 7]`.
     struct Pair: Encodable {
@@ -125,13 +135,15 @@ private struct CacheMetrics: Encodable {
         case hits, misses
         case topKeys = "top_keys"
         case totalCachedKeys = "total_cached_keys"
+        case storeAvailable = "store_available"
     }
 
-    init(_ snapshot: CacheStatistics.Snapshot, totalCachedKeys: Int) {
+    init(_ snapshot: CacheStatistics.Snapshot, totalCachedKeys: Int, isStoreAvailable: Bool) {
         self.hits = snapshot.hits
         self.misses = snapshot.misses
         self.topKeys = snapshot.topKeys.map(Pair.init)
         self.totalCachedKeys = totalCachedKeys
+        self.storeAvailable = isStoreAvailable ? nil : false
     }
 }
 

@@ -4,7 +4,7 @@ import Larder
 /// What an invalidation kills, and what it leaves.
 extension StoreBehaviour {
     static let covering: [StoreBehaviour] =
-        killing + leaving + [
+        killing + leaving + deepPrefixes + [
             StoreBehaviour("What is born at the number of an invalidation is alive") { bench in
                 let address = try bench.address("/a")
                 for round in 0..<3 {
@@ -53,7 +53,7 @@ extension StoreBehaviour {
             // The other process invalidates, and nobody else does anything in between.
             await bench.peer.invalidate([.path("/else"), cover])
             try await bench.mustFind([], at: address)
-            try await bench.mustCount(0, "keys", dead: true)
+            try await bench.mustCount(0, "keys")
             try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth, tags: ["late"]))
             try await bench.mustFind([], at: address)
             try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something dead was removed")
@@ -61,6 +61,24 @@ extension StoreBehaviour {
             try await bench.mustFind(["after"], at: address)
             try await bench.mustBeDead(bench.entry("still overtaken", at: address, born: birth, tags: ["late"]))
             try await bench.mustFind(["after"], at: address)
+        }
+    }
+
+    /// Prefixes of more segments than prefixes are told apart by: one invalidates what is below it, and may invalidate
+    /// more.
+    private static let deepPrefixes = [15, 16, 17, 18, 31, 32, 33, 40].map { depth in
+        StoreBehaviour("An invalidation of a prefix of \(depth) segments reaches what is below it") { bench in
+            let path = (1...depth).map { "/s\($0)" }.joined()
+            for target in [path, path + "/below", path + "/a/b/c?x=1"] {
+                let address = try bench.address(target)
+                let birth = try await bench.birth()
+                try await bench.keep("before", at: address, born: birth)
+                try await bench.keep("beside", at: try bench.address("/s1/beside"))
+                await bench.peer.invalidate([.prefix(CachePath(path))])
+                try await bench.mustFind([], at: address)
+                try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth))
+                try await bench.mustFind(["beside"], at: try bench.address("/s1/beside"))
+            }
         }
     }
 
@@ -149,20 +167,31 @@ extension StoreBehaviour {
     ]
 
     static let removing: [StoreBehaviour] = [
-        StoreBehaviour("Removing says whether something was kept, and does not throw away the neighbours") { bench in
+        StoreBehaviour("Removing a key returns how many variants it had, and leaves other keys") { bench in
             let (address, other) = (try bench.address("/a"), try bench.address("/a?x=1"))
-            try expect(
-                await !bench.store.remove(address.key, at: bench.now).wasStored,
-                "something was kept from the start"
-            )
+            func mustRemove(_ count: Int, through store: any CacheStore, line: Int = #line) async throws {
+                let result = await store.remove(address.key, at: bench.now)
+                try expect(
+                    result,
+                    is: RemovalResult(removed: count, invalidation: .acknowledged),
+                    "what was removed",
+                    line: line
+                )
+                try expect(result.wasStored, is: count > 0, "whether something was stored", line: line)
+            }
+            try await mustRemove(0, through: bench.store)
             try await bench.keep("a", at: address)
             try await bench.keep("x", at: other)
-            try expect(await bench.peer.remove(address.key, at: bench.now).wasStored, "nothing was removed")
+            try await mustRemove(1, through: bench.peer)
             try await bench.mustFind([], at: address)
             try await bench.mustFind(["x"], at: other)
-            try expect(await !bench.peer.remove(address.key, at: bench.now).wasStored, "it was removed twice")
-            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
-            try expect(await bench.store.remove(address.key, at: bench.now).wasStored, "no variant was removed")
+            try await mustRemove(0, through: bench.peer)
+            for language in ["en", "de", "fr"] {
+                try await bench.keep(language, at: address, tags: [CacheTag(language)], language: language)
+            }
+            // A variant that was invalidated by itself is none that is removed.
+            await bench.peer.invalidate([.tag("de")])
+            try await mustRemove(2, through: bench.store)
             try await bench.mustFind([], at: address)
         },
         StoreBehaviour("What was born before its key was removed is dead, whether or not something was there") {

@@ -56,7 +56,7 @@ extension StoreBehaviour {
             let short = try await bench.keep("short", at: address, freshFor: .seconds(1), language: "de")
             await bench.store.invalidate([.tag("en")])
             while bench.now < short.lifetimes.keepUntil { try await bench.advance(by: .milliseconds(1_100)) }
-            try await bench.mustCount(0, "keys", dead: true)
+            try await bench.mustCount(0, "keys")
             try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something was removed")
         },
         StoreBehaviour("The count is of keys, and exact whatever happened to them") { bench in
@@ -83,7 +83,7 @@ extension StoreBehaviour {
             try await bench.keep(text, at: addresses[5])
             try await bench.mustCount(2, "keys after one that was too large")
             await bench.store.invalidate([.tag("all")])
-            try await bench.mustCount(0, "keys after all were invalidated", dead: true)
+            try await bench.mustCount(0, "keys after all were invalidated")
         },
     ]
 }

@@ -8,9 +8,6 @@ public struct StoreBench: Sendable {
     public let store: any CacheStore
     /// A second handle on the same data, as another process would have it; the store itself where it cannot be shared.
     public let peer: any CacheStore
-    /// Whether the store may count what is dead and not expired: one that cannot look at everything it keeps does,
-    /// where an invalidation names no single key.
-    public let countsWhatIsDead: Bool
     private let clock: @Sendable () -> Timestamp
     private let move: @Sendable (Duration) async throws -> Void
 
@@ -22,13 +19,11 @@ public struct StoreBench: Sendable {
     public init(
         _ store: any CacheStore,
         peer: (any CacheStore)? = nil,
-        countsWhatIsDead: Bool = false,
         now: @escaping @Sendable () -> Timestamp,
         advance: @escaping @Sendable (Duration) async throws -> Void
     ) {
         self.store = store
         self.peer = peer ?? store
-        self.countsWhatIsDead = countsWhatIsDead
         self.clock = now
         self.move = advance
     }
@@ -126,18 +121,16 @@ extension StoreBench {
         try expect(found, is: texts, "found at \(address.key)", file: file, line: line)
     }
 
-    /// Fails unless both handles count so many keys; where some are dead that were kept, more may be counted.
+    /// Fails unless both handles count so many keys.
     func mustCount(
         _ count: Int,
         _ what: String,
-        dead: Bool = false,
         file: String = #fileID,
         line: Int = #line
     ) async throws {
         for handle in [store, peer] {
             let found = await handle.count(at: now)
-            let isRight = found == count || dead && countsWhatIsDead && found > count
-            try expect(isRight, "\(what): counted \(found) instead of \(count)", file: file, line: line)
+            try expect(found == count, "\(what): counted \(found) instead of \(count)", file: file, line: line)
         }
     }
 

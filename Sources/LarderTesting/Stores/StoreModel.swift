@@ -51,10 +51,10 @@ struct StoreModel {
         for cover in covers { stamps[cover] = number }
     }
 
-    mutating func remove(_ key: CacheKey) -> Bool {
-        let wasKept = !found(key).isEmpty
+    mutating func remove(_ key: CacheKey) -> Int {
+        let removed = found(key).count
         entries[key] = nil
         invalidate([.key(key)])
-        return wasKept
+        return removed
     }
 }

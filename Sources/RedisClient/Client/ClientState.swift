@@ -46,13 +46,21 @@ struct ClientState<Connection: AnyObject & Sendable>: Sendable {
 }
 
 extension ClientState {
-    /// The connection whose turn it is, or nil while there is none.
-    mutating func next() -> Connection? {
+    /// Returns the connection for commands of so many bytes with their replies, or nil while there is none.
+    ///
+    /// Replies come in order on a connection, so that small ones wait behind a large one. Large ones share the last
+    /// connection; small ones take turns, and avoid a connection that awaits many bytes while another does not.
+    mutating func next(weight: Int = 0, awaited: (Connection) -> Int = { _ in 0 }) -> Connection? {
+        if weight >= RedisCommand.largeWeight { return slots.last { $0 != nil } ?? nil }
+        var least: (connection: Connection, bytes: Int)?
         for _ in slots {
             turn = (turn + 1) % slots.count
-            if let connection = slots[turn] { return connection }
+            guard let connection = slots[turn] else { continue }
+            let bytes = awaited(connection)
+            if bytes < RedisCommand.largeWeight { return connection }
+            if bytes < least?.bytes ?? .max { least = (connection, bytes) }
         }
-        return nil
+        return least?.connection
     }
 
     /// The connections that take commands.

@@ -52,11 +52,23 @@ package final class RedisClient: Service, RedisCommands {
     }
 
     package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
-        guard let connection = state.withLockedValue({ $0.next() }) else {
+        let weight = commands.weight
+        guard let connection = state.withLockedValue({ $0.next(weight: weight) { $0.awaitedBytes } }) else {
             let reason = status.lastError
             throw RedisError(.unavailable, "there is no connection to Redis", underlying: reason)
         }
-        return try await connection.pipeline(commands, deadline: deadline)
+        guard weight >= RedisCommand.largeWeight else {
+            return try await connection.pipeline(commands, deadline: deadline)
+        }
+        let extra = Self.transferTime(of: weight, behind: connection.awaitedBytes)
+        return try await connection.pipeline(commands, deadline: deadline + extra)
+    }
+
+    /// Returns how much longer large commands may take than small ones: what they and what is before them take to
+    /// transfer at 16 MiB a second; a second at most.
+    private static func transferTime(of weight: Int, behind awaited: Int) -> Duration {
+        let second = 16 * 1024 * 1024
+        return .seconds(1) * min(1, Double(min(weight, second) + min(awaited, second)) / Double(second))
     }
 
     /// Closes the connections, and opens others: what was known of the server may not hold any more.

@@ -14,6 +14,10 @@ package struct RedisCommand: Hashable, Sendable {
     /// What to send instead where the server does not know the script that this command calls.
     package var fallback: [Argument]?
 
+    /// The bytes that the reply is expected to have, as far as the caller knows: large replies get a connection on which
+    /// no small ones wait behind them (``ClientState``).
+    package var expectedReply = 0
+
     package init(_ name: String, _ arguments: Argument...) {
         self.init(name, arguments)
     }
@@ -26,6 +30,33 @@ package struct RedisCommand: Hashable, Sendable {
 extension RedisCommand.Argument: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
     package init(stringLiteral value: String) { self = .text(value) }
     package init(integerLiteral value: Int64) { self = .integer(value) }
+}
+
+extension RedisCommand {
+    /// What the command and its reply take of a connection, in bytes: what it is known to carry beside a few words.
+    var weight: Int {
+        arguments.reduce(max(0, expectedReply)) { sum, argument in
+            guard case .bytes(let bytes) = argument else { return sum }
+            return sum.addingReportingOverflow(bytes.readableBytes).partialValue
+        }
+    }
+}
+
+extension Sequence<RedisCommand> {
+    /// True if the commands or their replies take long to transfer, so that others should not wait behind them.
+    package var areLarge: Bool { weight >= RedisCommand.largeWeight }
+
+    var weight: Int {
+        reduce(0) { sum, command in
+            let (weight, overflow) = sum.addingReportingOverflow(command.weight)
+            return overflow ? .max : weight
+        }
+    }
+}
+
+extension RedisCommand {
+    /// The bytes from which on commands with their replies count as large.
+    static let largeWeight = 65_536
 }
 
 // MARK: The commands that are used

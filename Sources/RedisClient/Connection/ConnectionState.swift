@@ -26,6 +26,8 @@ struct ConnectionState<Waiter> {
         var missing: Int
         let commands: Int
         let bytes: Int
+        /// The bytes that its replies are expected to have.
+        let expected: Int
         let deadline: NIODeadline
     }
 
@@ -40,6 +42,8 @@ struct ConnectionState<Waiter> {
     private var firstSince = NIODeadline.uptimeNanoseconds(0)
     private var commandsInFlight = 0
     private var bytesInFlight = 0
+    /// The bytes of the commands that are not answered yet, and of the replies that are expected to them.
+    private(set) var bytesAwaited = 0
     /// The bytes of the oldest batch's replies. No other batch can have any.
     private var bytesHeld = 0
     private var waiters = 0
@@ -59,7 +63,13 @@ extension ConnectionState {
     }
 
     /// A caller wants to send commands, which are encoded in so many bytes.
-    mutating func admit(_ waiter: Waiter, commands: Int, bytes: Int, deadline: NIODeadline) -> Admission {
+    mutating func admit(
+        _ waiter: Waiter,
+        commands: Int,
+        bytes: Int,
+        expecting reply: Int = 0,
+        deadline: NIODeadline
+    ) -> Admission {
         precondition(commands > 0, "A batch has at least one command: an empty one would never be answered.")
         guard phase == .open else { return .refuse(RedisError(.unavailable, "the connection is closing")) }
         guard commands <= limits.commandsInFlight - commandsInFlight, bytes <= limits.bytesInFlight - bytesInFlight
@@ -67,11 +77,21 @@ extension ConnectionState {
             let load = "\(commandsInFlight) commands of \(bytesInFlight) bytes"
             return .refuse(RedisError(.overloaded, "the connection has \(load) in flight"))
         }
+        // A guess of the caller's, which must not overflow the sum.
+        let expected = min(max(0, reply), limits.pipelineBytes)
         batches.append(
-            Batch(waiter: waiter, missing: commands, commands: commands, bytes: bytes, deadline: deadline)
+            Batch(
+                waiter: waiter,
+                missing: commands,
+                commands: commands,
+                bytes: bytes,
+                expected: expected,
+                deadline: deadline
+            )
         )
         commandsInFlight += commands
         bytesInFlight += bytes
+        bytesAwaited += bytes + expected
         waiters += 1
         return .send(id: firstID + batches.count - 1)
     }
@@ -122,6 +142,7 @@ extension ConnectionState {
         firstSince = now
         commandsInFlight -= batch.commands
         bytesInFlight -= batch.bytes
+        bytesAwaited -= batch.bytes + batch.expected
         bytesHeld = 0
         guard let waiter = batch.waiter else { return .wait }
         waiters -= 1
@@ -174,7 +195,7 @@ extension ConnectionState {
         let left = batches.compactMap(\.waiter)
         firstID += batches.count
         batches = []
-        (commandsInFlight, bytesInFlight, bytesHeld, waiters) = (0, 0, 0, 0)
+        (commandsInFlight, bytesInFlight, bytesAwaited, bytesHeld, waiters) = (0, 0, 0, 0, 0)
         return left
     }
 }

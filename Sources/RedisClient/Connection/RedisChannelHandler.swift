@@ -11,6 +11,8 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
 
     private var state: ConnectionState<Waiter>
     private var decoder: RESPDecoder
+    /// What the connection has to transfer, for those who choose a connection.
+    let load = ConnectionLoad()
     private let onPush: @Sendable (RedisPush) -> Void
     private let closedPromise: EventLoopPromise<RedisError>
     private let eventLoop: any EventLoop
@@ -51,6 +53,7 @@ extension RedisChannelHandler {
     func send(
         _ bytes: ByteBuffer,
         commands: Int,
+        expecting reply: Int = 0,
         deadline: NIODeadline,
         ticket: Ticket,
         waiter: @escaping Waiter
@@ -59,7 +62,15 @@ extension RedisChannelHandler {
         guard let context else {
             return waiter(.failure(RedisError(.unavailable, "the connection has ended", underlying: end)))
         }
-        switch state.admit(waiter, commands: commands, bytes: bytes.readableBytes, deadline: deadline) {
+        let admission = state.admit(
+            waiter,
+            commands: commands,
+            bytes: bytes.readableBytes,
+            expecting: reply,
+            deadline: deadline
+        )
+        load.bytes = state.bytesAwaited
+        switch admission {
         case .refuse(let error):
             waiter(.failure(error))
         case .send(let id):
@@ -128,7 +139,9 @@ extension RedisChannelHandler {
     var memory: Int { received.storageCapacity }
 
     private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline) {
-        switch state.receive(value, bytes: bytes, now: now) {
+        let reception = state.receive(value, bytes: bytes, now: now)
+        load.bytes = state.bytesAwaited
+        switch reception {
         case .wait: break
         case .deliver(let waiter, let replies): waiter(.success(replies))
         case .close(let error): return close(error)

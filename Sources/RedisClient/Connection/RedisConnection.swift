@@ -11,6 +11,7 @@ package final class RedisConnection: RedisCommands {
     /// Told why as soon as the connection is given up. Never fails.
     let closed: EventLoopFuture<RedisError>
 
+    private let load: ConnectionLoad
     private let eventLoop: any EventLoop
     private let handler: NIOLoopBound<RedisChannelHandler>
 
@@ -18,9 +19,13 @@ package final class RedisConnection: RedisCommands {
     init(_ handler: RedisChannelHandler, generation: Int) {
         self.generation = generation
         self.closed = handler.closed
+        self.load = handler.load
         self.eventLoop = handler.closed.eventLoop
         self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
     }
+
+    /// The bytes of the commands that are not answered yet, and of the replies that are expected to them.
+    var awaitedBytes: Int { load.bytes }
 
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     ///
@@ -32,7 +37,8 @@ package final class RedisConnection: RedisCommands {
     ) async throws(RedisError) -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
         let deadline = eventLoop.now + TimeAmount(deadline)
-        var replies = try await exchange(commands.map(\.arguments), deadline: deadline)
+        let expected = commands.reduce(0) { $0 &+ max(0, $1.expectedReply) }
+        var replies = try await exchange(commands.map(\.arguments), expecting: expected, deadline: deadline)
 
         let unknown = commands.indices.filter { commands[$0].fallback != nil && replies[$0].isUnknownScript }
         guard !unknown.isEmpty else { return replies }
@@ -43,6 +49,7 @@ package final class RedisConnection: RedisCommands {
 
     private func exchange(
         _ commands: [[RedisCommand.Argument]],
+        expecting reply: Int = 0,
         deadline: NIODeadline
     ) async throws(RedisError) -> [RESPValue] {
         guard !Task.isCancelled else { throw .cancelled }
@@ -52,7 +59,13 @@ package final class RedisConnection: RedisCommands {
         let reply: RedisChannelHandler.Reply = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 eventLoop.execute { [handler] in
-                    handler.value.send(bytes, commands: commands.count, deadline: deadline, ticket: ticket) { reply in
+                    handler.value.send(
+                        bytes,
+                        commands: commands.count,
+                        expecting: reply,
+                        deadline: deadline,
+                        ticket: ticket
+                    ) { reply in
                         continuation.resume(returning: reply)
                     }
                 }

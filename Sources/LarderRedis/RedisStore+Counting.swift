@@ -1,0 +1,79 @@
+public import HTTPCaching
+import Larder
+import NIOConcurrencyHelpers
+import RedisClient
+
+/// How many keys are stored. There is no index of them, which would have to be kept when Redis evicts and expires them:
+/// who counts walks through the keys of the server.
+extension RedisStore {
+    public func count(at now: Timestamp) async -> Int {
+        guard tender.isTrusted, case .integer(let total)? = await failsafe.ask([.dbsize])?.first else {
+            return keyCount.withLockedValue { $0.last }
+        }
+        if let known = keyCount.withLockedValue({ $0.answer(of: Int(total), at: .now) }) { return known }
+        return await walk(Int(total), at: now)
+    }
+
+    /// Counts very many keys again if the last number is old, a little at a time.
+    func countIfDue() async {
+        guard case .integer(let total)? = await failsafe.ask([.dbsize])?.first,
+            keyCount.withLockedValue({ $0.isDue(of: Int(total), at: .now) })
+        else { return }
+        _ = await walk(Int(total), at: clock.now, pausing: .milliseconds(5))
+    }
+
+    /// Walks through the server's keys and returns how many of ours are alive; the last number if Redis stops answering.
+    /// - Parameter pause: the pause between two pages.
+    private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
+        var walk = KeyWalk(total: total)
+        let page = RedisCommand.Argument.integer(pause == nil ? 500 : 1_000)
+        while let cursor = walk.cursor {
+            let scan = RedisCommand("SCAN", .text(cursor), "MATCH", .text(names.entryPattern), "COUNT", page)
+            guard case .array(let reply)? = await insist(scan), reply.count == 2,
+                let next = try? reply[0].text(), let keys = try? reply[1].elements().map({ try $0.text() })
+            else { break }
+            var left = walk.meet(keys, next: next)[...]
+            while !left.isEmpty {
+                let step = left.prefix(KeyWalk.step)
+                guard let counts = await aliveCounts(Array(step), at: now, isOneEnough: true) else { break }
+                walk.look(at: counts.count, alive: counts.count { $0 > 0 })
+                left = left.dropFirst(counts.count)
+            }
+            guard left.isEmpty else { break }
+            if let pause { do { try await clock.sleep(for: pause) } catch { break } }
+        }
+        return keyCount.withLockedValue { known in
+            if walk.cursor == nil { known.note(walk, at: .now) }
+            return known.last
+        }
+    }
+
+    /// Returns how many variants of each entry are alive, of the first entries at least; nil if Redis does not say.
+    private func aliveCounts(_ entries: [String], at now: Timestamp, isOneEnough: Bool) async -> [Int64]? {
+        let arguments: [RedisCommand.Argument] = [
+            .integer(now.millisecondsSinceEpoch), .integer(Self.scopesPerStep), .integer(isOneEnough ? 1 : 0),
+        ]
+        let command = RedisCommand.run(Scripts.alive, keys: [names.log] + entries, arguments: arguments)
+        guard case .array(let values)? = await insist(command),
+            (1...entries.count).contains(values.count)
+        else { return nil }
+        return try? values.map { try $0.integer() }
+    }
+
+    /// Sends one step of a count, and again if it is late: one late step of a hundred should not lose the count.
+    private func insist(_ command: RedisCommand) async -> RESPValue? {
+        for _ in 0..<3 {
+            if let reply = await failsafe.ask([command])?.first { return reply }
+        }
+        return nil
+    }
+
+    /// The scopes that one step of a count compares: about a millisecond of Redis.
+    private static var scopesPerStep: Int64 { 2_000 }
+
+    /// Returns the number of variants under a key that are alive; nil if Redis does not say.
+    func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
+        guard let name = names.entry(key) else { return 0 }
+        return await aliveCounts([name], at: now, isOneEnough: false)?.first.map { Int(clamping: $0) }
+    }
+}

@@ -1,0 +1,251 @@
+public import HTTPCaching
+public import Larder
+import NIOConcurrencyHelpers
+import NIOCore
+import RedisClient
+
+/// What this process remembers of the entries that it has looked up: where the next look-up finds what it needs.
+struct EntryMemo: Sendable {
+    var variants = VariantMemo()
+    var tags = TagMemo<VariantID>()
+    var uses = VariantUses()
+
+    /// What to ask for with the list of a key's variants.
+    struct Guess {
+        /// The fields of the hash.
+        var fields: [String] = []
+        /// The bytes that they have, as far as is known.
+        var size = 0
+        /// The tags of the responses, as members of the log.
+        var tags: [String] = []
+        /// The lowest read version of the responses; nil if none is known.
+        var oldest: Birth?
+    }
+
+    /// Returns what a look-up of a key will probably need; all variants if it is for no request.
+    func guess(_ key: CacheKey, for query: VariantQuery?) -> Guess {
+        var guess = Guess()
+        let known = variants[key]
+        let listed = known?.variants ?? []
+        guess.oldest = known.flatMap { list in
+            listed.map(\.number).min().map { Birth(epoch: list.epoch, number: $0) }
+        }
+        if let query {
+            var names = VariantNames(of: query)
+            if let first = names.candidates(among: listed).first {
+                guess.fields = [first.field]
+                guess.size = first.size
+            } else {
+                // What is not there costs nothing.
+                for rule in variants.rules {
+                    if let field = names.own(rule), !guess.fields.contains(field) { guess.fields.append(field) }
+                }
+            }
+        } else {
+            guess.fields = listed.isEmpty ? ["v:"] : listed.map(\.field)
+            guess.size = listed.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
+        }
+        for field in guess.fields where guess.tags.count < TagMemo<VariantID>.tagsPerKey {
+            let tags = tags[VariantID(key: key, field: field)]
+            guess.tags += guess.tags.isEmpty ? tags : tags.filter { !guess.tags.contains($0) }
+        }
+        return guess
+    }
+}
+
+// MARK: - Finding
+
+extension RedisStore {
+    public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+        guard let name = names.entry(address.key), tender.isTrusted else { return tender.localLookup(address) }
+        let known = address.covers().map(\.member)
+        let guess = memo.withLockedValue { $0.guess(address.key, for: query) }
+        let asked = known + guess.tags
+        let questions = tender.tableQuestions(for: asked, since: guess.oldest)
+        let replies = await failsafe.ask(
+            [
+                Self.read(name, [VariantList.field] + guess.fields, size: guess.size),
+                LedgerReading.command(names.log, asked),
+            ] + questions.map { $0.command(names) }
+        )
+        guard let replies, replies.count == 2 + questions.count,
+            let listed = await tender.reading(replies[1...], of: asked, questions)
+        else { return tender.localLookup(address) }
+        let values = fields(replies[0], count: 1 + guess.fields.count)
+        let list = values.isEmpty ? nil : list(values[0], of: address.key)
+        let births = (list?.variants ?? []).map { Birth(epoch: list?.epoch ?? listed.birth.epoch, number: $0.number) }
+        guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
+            return tender.localLookup(address)
+        }
+        let newest = reading.newestStamp(on: known)
+        let isCurrent = list?.epoch == reading.birth.epoch
+        let alive = (list?.variants ?? []).filter { variant in
+            isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.keptUntil
+        }
+        var find = Find(key: address.key, name: name, query: query, now: now, reading: reading)
+        find.known = known
+        find.tags = guess.tags
+        find.marks = marks(of: list, under: address.key)
+        for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
+        guard let entries = await entries(of: alive, find) else { return tender.localLookup(address) }
+        return Lookup(
+            entries: entries,
+            birth: reading.birth,
+            newestStamp: newest,
+            rules: alive.map(\.vary)
+        )
+    }
+
+    /// What a look-up knows while it reads variants.
+    private struct Find {
+        let key: CacheKey
+        /// The key of the hash.
+        let name: String
+        let query: VariantQuery?
+        let now: Timestamp
+        let reading: LedgerReading
+        /// What was known beforehand to cover the entries; the log was asked about it.
+        var known: [String] = []
+        /// The tags that the log was asked about beside it.
+        var tags: [String] = []
+        /// The values of the fields that were read; nil for one that is not there.
+        var values: [String: ByteBuffer?] = [:]
+        var marks: [String: UseMark] = [:]
+
+        init(key: CacheKey, name: String, query: VariantQuery?, now: Timestamp, reading: LedgerReading) {
+            (self.key, self.name, self.query, self.now, self.reading) = (key, name, query, now, reading)
+        }
+    }
+
+    /// Returns the entry that answers the request, or all entries if the look-up is for none: the first of the
+    /// variants that may, and if it does not after all, the others, of which most requests have none.
+    /// - Returns: nil if that cannot be told.
+    private func entries(of variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
+        guard let query = find.query else { return await read(variants, find) }
+        var names = VariantNames(of: query)
+        let candidates = names.candidates(among: variants)
+        for round in [candidates.prefix(1), candidates.dropFirst()] where !round.isEmpty {
+            guard let found = await read(Array(round), find) else { return nil }
+            if let entry = found.first(where: query.isAnswered) { return [entry] }
+        }
+        return []
+    }
+
+    /// Reads variants, as far as they were not read with the list, and returns those that are entries, and alive.
+    private func read(_ variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
+        var values = find.values
+        let missing = variants.filter { values[$0.field] == nil }
+        if !missing.isEmpty {
+            let size = missing.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
+            let reply = await failsafe.ask([Self.read(find.name, missing.map(\.field), size: size)])?.first
+            guard let reply else { return nil }
+            // What is not there any more was replaced since the list was read: a miss.
+            for (variant, value) in zip(missing, fields(reply, count: missing.count)) {
+                values[variant.field] = .some(value)
+            }
+        }
+        var found: [(field: String, entry: CacheEntry)] = []
+        for variant in variants {
+            guard let value = values[variant.field] ?? nil else {
+                // The list came with it in one step.
+                if find.values[variant.field] != nil { metrics.unreadable("missing") }
+                continue
+            }
+            do throws(EntryCodec.Defect) {
+                let mark = find.marks[variant.field] ?? UseMark()
+                let entry = try EntryCodec.decode(value, expecting: find.key, lastUse: mark)
+                if find.now < entry.lifetimes.keepUntil { found.append((variant.field, entry)) }
+            } catch {
+                metrics.unreadable(error.reason)
+            }
+        }
+        return await alive(found, find)
+    }
+
+    /// Those of the entries that are alive. Tags that were not asked for are asked for now, with the floor once more.
+    /// - Returns: nil if that cannot be told.
+    private func alive(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
+        var missing: Set<String> = []
+        let young = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
+            // The list is not checked, and may lag behind what was read after it.
+            guard find.reading.validity(entry.birth, find.known) != .invalidated else { return nil }
+            let members = Self.members(of: entry).filter { !find.known.contains($0) }
+            if members != find.tags {
+                memo.withLockedValue { $0.tags.remember(members, for: VariantID(key: find.key, field: field)) }
+                missing.formUnion(members)
+            }
+            return (entry, members)
+        }
+        if !missing.isEmpty { missing.subtract(find.tags) }
+        var readings = [find.reading]
+        if !missing.isEmpty {
+            guard let late = await lists(of: Array(missing)) else { return nil }
+            readings += late
+        }
+        let compared = young.map { (birth: $0.entry.birth, members: find.known + $0.members) }
+        guard let readings = await whole(readings, for: compared) else { return nil }
+        return zip(young, compared).filter { _, item in
+            readings.allSatisfy { $0.validity(item.birth, item.members) == .valid }
+        }.map(\.0.entry)
+    }
+
+    private static func read(_ name: String, _ fields: [String], size: Int) -> RedisCommand {
+        var command = RedisCommand.hmget(name, fields: fields)
+        command.expectedReply = size
+        return command
+    }
+
+    /// The values of fields in the order asked for; nil for one that is not there, none at all if there is no hash.
+    private func fields(_ reply: RESPValue, count: Int) -> [ByteBuffer?] {
+        guard case .array(let values) = reply, values.count == count else {
+            if case .error(let error) = reply, error.code == "WRONGTYPE" { metrics.unreadable("type") }
+            return []
+        }
+        return values.map { value in
+            if case .bulk(let bytes) = value { bytes } else { nil }
+        }
+    }
+
+    /// Returns the list of the variants of a key; nil if nothing is stored there, or no list that can be read.
+    private func list(_ value: ByteBuffer?, of key: CacheKey) -> VariantList? {
+        guard let value else {
+            memo.withLockedValue { $0.variants.forget(key) }
+            return nil
+        }
+        if let list = memo.withLockedValue({ $0.variants.list(key, of: value) }) { return list }
+        guard let list = VariantList(value) else {
+            metrics.unreadable("list")
+            memo.withLockedValue { $0.variants.forget(key) }
+            return nil
+        }
+        memo.withLockedValue { $0.variants.remember(list, of: value, for: key) }
+        return list
+    }
+
+    /// Returns the marks by which the uses of variants are counted, if there is a choice which to evict.
+    private func marks(of list: VariantList?, under key: CacheKey) -> [String: UseMark] {
+        guard let variants = list?.variants, variants.count > 1 else { return [:] }
+        let fields = variants.map(\.field)
+        let marks = memo.withLockedValue { $0.uses.marks(of: fields, under: key) }
+        return Dictionary(zip(fields, marks)) { first, _ in first }
+    }
+
+    /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
+    private static func members(of entry: CacheEntry) -> [String] {
+        (entry.address.tags + entry.tags).map { Cover.tag($0).member }
+    }
+}
+
+extension EntryCodec.Defect {
+    /// The label of a metric: a handful of words.
+    fileprivate var reason: String {
+        switch self {
+        case .foreign: "foreign"
+        case .otherVersion: "version"
+        case .cutOff, .overlong: "length"
+        case .checksum: "checksum"
+        case .otherKey: "key"
+        case .malformed: "malformed"
+        }
+    }
+}

@@ -1,0 +1,223 @@
+import RedisClient
+
+/// The scripts that read and write entries. An entry is a hash with the list of its variants (`m`, ``VariantList``), and
+/// for each variant the response (`v:…`) and its scopes (`s:…`).
+///
+/// An entry has its time to live from the step that makes it. Only ``save`` may be refused when memory is full: Redis
+/// does so before it begins, so that an entry is never written by half.
+extension Scripts {
+    /// `list(entry)`: the variants of an entry, the newest first, and the epoch of the log in which all of them were
+    /// read; nil if there is no entry, or none that can be read. `put(entry, high, low, variants)` writes the list, or
+    /// removes the entry if it is empty. `drop(entry, variant)` removes a variant beside its place in the list.
+    private static let list = """
+        local function list(entry)
+          if redis.call('TYPE', entry).ok ~= 'hash' then return nil end
+          local text = redis.call('HGET', entry, 'm') or ''
+          local high, low, lines = text:match('^\(RedisNames.format) (%d+) (%d+)(.*)$')
+          if not high then return nil end
+          local variants = {}
+          for line in lines:gmatch('\\n([^\\n]*)') do
+            local field, number, until_, size = line:match('^(v:%S*) (%d+) (%d+) (%d+) [01] %S+$')
+            if not field then return nil end
+            variants[#variants + 1] = {field = field, number = tonumber(number), until_ = tonumber(until_),
+              size = tonumber(size), line = line}
+          end
+          return variants, high, low
+        end
+        local function put(entry, high, low, variants)
+          if #variants == 0 then redis.call('UNLINK', entry) return end
+          local lines = {'\(RedisNames.format) ' .. high .. ' ' .. low}
+          for i, variant in ipairs(variants) do lines[i + 1] = variant.line end
+          redis.call('HSET', entry, 'm', table.concat(lines, '\\n'))
+        end
+        local function drop(entry, variant)
+          redis.call('HDEL', entry, variant.field, 's' .. variant.field:sub(2))
+        end
+        -- The codings of a variant of a family; nil if it is of another one.
+        local function codings_of(variant, family)
+          if variant.field == family then return 0 end
+          if variant.field:sub(1, #family + 1) == family .. '?' then
+            return tonumber(variant.field:sub(#family + 2), 16)
+          end
+        end
+        -- Whether a variant is replaced by one of this name.
+        local function is_replaced(variant, family, codings)
+          local theirs = codings_of(variant, family)
+          if not theirs then return false end
+          if codings < 0 then return variant.field == family end
+          return bit.band(theirs, codings) == theirs
+        end
+
+        """
+
+    /// Stores a variant, unless it was overtaken, in place of those it replaces: the one of its name, and those of its
+    /// family whose codings are among its own. Those that are expired, or were invalidated with all variants of the key,
+    /// are removed as well. Beyond the most variants, and the most bytes of all of them, the least recently used are
+    /// evicted.
+    ///
+    /// Keys: entry, log; arguments: value, the variant's family, its codings (-1: none count), time to live in
+    /// milliseconds, the most variants, birth (epoch 2, number), the most bytes of all variants, the time now and the
+    /// time until which the variant is kept (milliseconds), what it varies by as the list has it, the number of variants
+    /// that were used, their fields (the least recent first), covers…. Replies 1 or 0, alive or not, and as
+    /// ``LedgerReading`` reads.
+    static let save = RedisScript(
+        "#!lua\n" + standing + version + list + """
+            local entry, log = KEYS[1], KEYS[2]
+            local value, family, codings = ARGV[1], ARGV[2], tonumber(ARGV[3])
+            local ttl, limit, room = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
+            local now, uses = tonumber(ARGV[10]), tonumber(ARGV[13])
+            local first = 14 + uses
+            local s, read = standing(log), tonumber(ARGV[8])
+            local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
+            local newest = 0
+            local function compare(stamp, member)
+              local number = version(s, log, member, stamp, read)
+              if read < number then isAlive = false end
+              if member:sub(1, 1) ~= 't' then newest = math.max(newest, number) end
+            end
+            compare(s[4], '!floor')
+            -- Lua takes some thousand values from one `unpack`.
+            for from = first, #ARGV, 1000 do
+              local to = math.min(from + 999, #ARGV)
+              local stamps = redis.call('ZMSCORE', log, unpack(ARGV, from, to))
+              for i = from, to do compare(stamps[i - from + 1], ARGV[i]) end
+            end
+            local reply = {isAlive and 1 or 0, unpack(s, 1, 9)}
+            if not isAlive then return reply end
+
+            local variants, high, low = list(entry)
+            if ttl <= 0 or not variants then redis.call('UNLINK', entry) end
+            if ttl <= 0 then return reply end
+            local field = codings > 0 and string.format('%s?%x', family, codings) or family
+            local bytes, used, kept = #value, {}, {}
+            for i = 1, uses do used[ARGV[13 + i]] = i end
+            for place, variant in ipairs(variants or {}) do
+              local isDead = high ~= ARGV[6] or low ~= ARGV[7] or variant.number < newest or variant.until_ <= now
+              if isDead or is_replaced(variant, family, codings) then
+                if variant.field ~= field then drop(entry, variant) end
+              else
+                kept[#kept + 1] = variant
+                variant.place, variant.use, bytes = place, used[variant.field] or 0, bytes + variant.size
+              end
+            end
+            if #kept >= limit or bytes > room then
+              local order = {}
+              for i, variant in ipairs(kept) do order[i] = variant end
+              table.sort(order, function(a, b)
+                if a.use ~= b.use then return a.use < b.use end
+                return a.place > b.place
+              end)
+              local left = #kept
+              for _, variant in ipairs(order) do
+                if left < limit and bytes <= room then break end
+                drop(entry, variant)
+                variant.isGone, left, bytes = true, left - 1, bytes - variant.size
+              end
+            end
+            local line = string.format('%s %s %s %d %s', field, ARGV[8], ARGV[11], #value, ARGV[12])
+            local left = {{line = line}}
+            for _, variant in ipairs(kept) do
+              if not variant.isGone then left[#left + 1] = variant end
+            end
+            put(entry, ARGV[6], ARGV[7], left)
+            local scopes = table.concat(ARGV, '\\n', first, #ARGV)
+            redis.call('HSET', entry, field, value, 's' .. field:sub(2), scopes)
+            if #left == 1 or redis.call('PTTL', entry) < ttl then redis.call('PEXPIRE', entry, ttl) end
+            if redis.call('HLEN', entry) ~= 1 + 2 * #left then
+              -- Somebody else has written here.
+              local known = {m = true, [field] = true, ['s' .. field:sub(2)] = true}
+              for i = 2, #left do known[left[i].field], known['s' .. left[i].field:sub(2)] = true, true end
+              for _, other in ipairs(redis.call('HKEYS', entry)) do
+                if not known[other] then redis.call('HDEL', entry, other) end
+              end
+            end
+            return reply
+            """
+    )
+
+    /// Removes the variants that one would replace which cannot be stored. Keys: entry; arguments: the variant's family,
+    /// its codings.
+    static let supersede = RedisScript(
+        "#!lua flags=allow-oom\n" + list + """
+            local variants, high, low = list(KEYS[1])
+            if not variants then return 0 end
+            local left = {}
+            for _, variant in ipairs(variants) do
+              if is_replaced(variant, ARGV[1], tonumber(ARGV[2])) then
+                drop(KEYS[1], variant)
+              else
+                left[#left + 1] = variant
+              end
+            end
+            if #left < #variants then put(KEYS[1], high, low, left) end
+            return #variants - #left
+            """
+    )
+
+    /// Removes a variant if it is still the one meant, and older ones that may answer the same requests: all but those
+    /// of its rule that were selected for other values. Keys: entry; arguments: field, birth (epoch 2, number), family,
+    /// rule.
+    static let discard = RedisScript(
+        "#!lua flags=allow-oom\n" + list + """
+            local entry, family, rule = KEYS[1], ARGV[5], ARGV[6]
+            local variants, high, low = list(entry)
+            if not variants or high ~= ARGV[2] or low ~= ARGV[3] then return 0 end
+            local left, isFound = {}, false
+            for _, variant in ipairs(variants) do
+              local isMeant = variant.field == ARGV[1] and variant.number == tonumber(ARGV[4])
+              local isApart = rule ~= '' and variant.field:sub(1, #rule) == rule and not codings_of(variant, family)
+              if isMeant or isFound and not isApart then
+                drop(entry, variant)
+                isFound = true
+              else
+                left[#left + 1] = variant
+              end
+            end
+            if not isFound then return 0 end
+            put(entry, high, low, left)
+            return 1
+            """
+    )
+
+    /// Counts the variants of entries that are alive. It reads no response, and stops after so many scopes as one step
+    /// may compare.
+    ///
+    /// Keys: log, entries…; arguments: the time now (milliseconds), the most scopes, 1 if one variant of each entry
+    /// is enough. Replies with a number for each entry, for the first at least.
+    static let alive = RedisScript(
+        "#!lua flags=no-writes,allow-oom\n" + standing + version + list + """
+            local log, now, budget, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+            local s = standing(log)
+            local epoch1, epoch2, floor = tonumber(s[1]), tonumber(s[2]), tonumber(s[4])
+            local function is_alive(entry, variant)
+              if variant.until_ <= now or variant.number < floor then return false end
+              if redis.call('HSTRLEN', entry, variant.field) ~= variant.size then return false end
+              local scopes, text = {}, redis.call('HGET', entry, 's' .. variant.field:sub(2)) or ''
+              for scope in text:gmatch('[^\\n]+') do scopes[#scopes + 1] = scope end
+              budget = budget - #scopes
+              for from = 1, #scopes, 1000 do
+                local stamps = redis.call('ZMSCORE', log, unpack(scopes, from, math.min(from + 999, #scopes)))
+                for i, stamp in ipairs(stamps) do
+                  if version(s, log, scopes[from + i - 1], stamp, variant.number) > variant.number then return false end
+                end
+              end
+              return #scopes > 0
+            end
+            local counts = {}
+            for i = 2, #KEYS do
+              if budget <= 0 and i > 2 then break end
+              budget = budget - 1
+              local variants, high, low = list(KEYS[i])
+              local count = 0
+              if variants and floor and tonumber(high) == epoch1 and tonumber(low) == epoch2 then
+                for _, variant in ipairs(variants) do
+                  if is_alive(KEYS[i], variant) then count = count + 1 end
+                  if isOneEnough and count > 0 then break end
+                end
+              end
+              counts[#counts + 1] = count
+            end
+            return counts
+            """
+    )
+}

@@ -1,0 +1,122 @@
+import HTTPCaching
+import Larder
+import LarderTesting
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// How many keys are stored.
+@Suite(.timeLimit(.minutes(5))) struct CountTests {
+    /// Stores short texts from many tasks at a time.
+    private func fill(_ range: Range<Int>, _ store: RedisStore, tag: CacheTag) async throws {
+        let (birth, now) = (await store.birth(), WallClock.system.now)
+        await withDiscardingTaskGroup { group in
+            for lane in 0..<40 {
+                group.addTask {
+                    for id in range where id % 40 == lane {
+                        let address = CacheAddress("/\(id)")
+                        let entry = CacheEntry.sample(
+                            "v",
+                            at: address,
+                            born: birth,
+                            now: now,
+                            freshFor: .seconds(600),
+                            tags: [tag]
+                        )
+                        _ = await store.save(entry, at: now)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `The count is exact up to 10,000 keys, and old beyond that`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(2, on: redis, clock: ManualClock().clock) { stores in
+                    let (store, peer) = (stores[0], stores[1])
+                    try await fill(0..<6_000, store, tag: "a")
+                    try await fill(6_000..<9_990, peer, tag: "b")
+                    #expect(await store.count() == 9_990)
+                    await peer.invalidate([.tag("b")])
+                    #expect(await store.count() == 6_000)
+                    await peer.invalidate([.prefix("/1")])
+                    #expect(await store.count() == 5_999)
+                    // Keys of others are no entries.
+                    try await stranger.send("EVAL", "for i = 1, 20000 do redis.call('SET', 'x' .. i, '') end", 0)
+                    #expect(await store.count() == 5_999)
+                    await peer.invalidate([.tag("a")])
+                    #expect(await store.count() == 0)
+                    // Beyond the limit the number holds for a while.
+                    try await fill(0..<11_000, store, tag: "c")
+                    #expect(await peer.count() == 11_000)
+                    await store.invalidate([.tag("c")])
+                    #expect(await peer.count() == 11_000)
+                    #expect(await store.count() == 0)
+                }
+            }
+        }
+    }
+
+    @Test func `While Redis is away the last number is told, and that it is`() async throws {
+        var options = RedisStore.Options()
+        options.retryPause = .milliseconds(50)
+        try await RedisProcess.run { redis in
+            try await withStores(1, on: redis, options: options) { stores in
+                let cache = Cache(store: stores[0])
+                try await eventually("two are stored") {
+                    for id in 0..<2 { await stores[0].keep("v", at: "/\(id)") }
+                    return await cache.count() == 2
+                }
+                #expect(cache.isStoreAvailable)
+                redis.kill()
+                try await eventually("it is away") { !cache.isStoreAvailable }
+                #expect(await cache.count() == 2)
+                try await redis.restart()
+                try await eventually("it is back") {
+                    let count = await cache.count()
+                    return cache.isStoreAvailable && count == 0
+                }
+            }
+        }
+    }
+
+    @Test func `A walk counts each name once, and of very many keys looks at some`() {
+        var walk = KeyWalk(total: 10)
+        #expect(walk.meet(["a", "b"], next: "7") == ["a", "b"])
+        walk.look(at: 2, alive: 1)
+        #expect(walk.cursor == "7")
+        #expect(walk.meet(["b", "c"], next: "0") == ["c"])
+        walk.look(at: 1, alive: 1)
+        #expect(walk.cursor == nil && walk.count == 2)
+
+        var large = KeyWalk(total: 1_000_000)
+        for page in 0..<1_000 {
+            let names = (0..<1_000).map { "\(page)-\($0)" }
+            let chosen = large.meet(names, next: page == 999 ? "0" : "\(page + 1)")
+            #expect(chosen.count == 100)
+            large.look(at: chosen.count, alive: chosen.count / 2)
+        }
+        #expect(large.met == 1_000_000 && large.looked == 100_000 && large.count == 500_000)
+        #expect(KeyWalk(total: 0).count == 0)
+    }
+
+    @Test func `A number of very many keys holds for a minute, and is renewed before`() {
+        let start = ContinuousClock.now
+        var known = KeyCount()
+        #expect(known.last == 0 && known.answer(of: 20_000, at: start) == nil)
+        #expect(known.isDue(of: 20_000, at: start) && !known.isDue(of: 10_000, at: start))
+        var walk = KeyWalk(total: 20_000)
+        let names = walk.meet((0..<20_000).map(String.init), next: "0")
+        walk.look(at: names.count, alive: 15_000)
+        known.note(walk, at: start)
+        #expect(known.last == 15_000)
+        #expect(known.answer(of: 20_000, at: start + .seconds(59)) == 15_000)
+        #expect(known.answer(of: 20_000, at: start + .seconds(60)) == nil)
+        #expect(known.answer(of: 10_000, at: start) == nil)
+        #expect(!known.isDue(of: 20_000, at: start + .seconds(44)))
+        #expect(known.isDue(of: 20_000, at: start + .seconds(45)))
+    }
+}

@@ -1,0 +1,139 @@
+import Larder
+import LarderTesting
+import MetricsTestKit
+import NIOCore
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// A Redis with less memory than would be stored, under each policy by which it makes room.
+@Suite(.timeLimit(.minutes(5))) struct MemoryPressureTests {
+    private static let memory = 8 * 1024 * 1024
+    private static let body = String(repeating: "x", count: 90_000)
+
+    private struct Bench {
+        let store: RedisStore
+        let stranger: Stranger
+        let metrics: TestMetrics
+
+        /// The commands that Redis refused for a lack of memory.
+        var refused: Int64 {
+            metrics.counterTotal(label: "larder_redis_refusals", dimensions: [("code", "OOM")])
+        }
+
+        /// What is used of the memory.
+        func used() async throws -> Int {
+            let lines = try await stranger.send("INFO", "memory").text().split(whereSeparator: \.isNewline)
+            let line = lines.first { $0.hasPrefix("used_memory:") }
+            return try #require(line.flatMap { Int($0.dropFirst("used_memory:".count)) })
+        }
+    }
+
+    private func withBench(_ policy: String, _ body: (Bench) async throws -> Void) async throws {
+        // What was used in the same second looks equally old to Redis: with few samples it would take any of a flood.
+        let arguments = [
+            "--maxmemory", "\(Self.memory)", "--maxmemory-policy", policy, "--maxmemory-samples", "64",
+        ]
+        try await RedisProcess.run(arguments) { redis in
+            let metrics = TestMetrics()
+            try await Stranger.meets(redis) { stranger in
+                var limits = StoreLimits()
+                limits.entryLimit = .kibibytes(256)
+                try await withStores(1, on: redis, limits, metrics: metrics) { stores in
+                    try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
+                }
+            }
+        }
+    }
+
+    /// Every entry has a list whose variants are all there, and a time to live. Returns the number of entries.
+    private func mustBeWhole(_ bench: Bench) async throws -> Int {
+        let keys = try await bench.stranger.send("KEYS", "larder:3:GET:*").elements().map { try $0.text() }
+        for key in keys {
+            let fields = try await bench.stranger.send("HLEN", .text(key)).integer()
+            let left = try await bench.stranger.milliseconds(left: key)
+            // Redis evicts on as long as its memory is full.
+            #expect(left == -2 || left > 0 && fields == 3, "\(key): \(fields) fields, \(left) ms")
+        }
+        return keys.count
+    }
+
+    @Test(arguments: ["volatile-lru", "volatile-ttl", "allkeys-lru"])
+    func `a flood of distinct keys leaves the memory to entries, and no command fails`(_ policy: String) async throws {
+        try await withBench(policy) { bench in
+            let before = try await bench.used()
+            await bench.store.invalidate((0..<1_000).map { .tag("t\($0)") })
+            let log = try await bench.used() - before
+            // A flood that fills the memory within a second may take the log with it where any key may be evicted.
+            let isLogSafe = policy != "allkeys-lru"
+            var hits = 0
+            for id in 0..<250 {
+                let isAlive = await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
+                #expect(isAlive || !isLogSafe)
+                if id.isMultiple(of: 5) {
+                    // What is looked up again and again is found, but for the fill after Redis has chosen it.
+                    if await bench.store.texts(at: "/hot") == ["hot"] {
+                        hits += 1
+                    } else {
+                        await bench.store.keep("hot", at: "/hot", freshFor: .seconds(600))
+                    }
+                    #expect(await bench.store.invalidate([.tag("t\(id)")]) == .acknowledged)
+                }
+            }
+            #expect(hits >= 30, "\(hits) of 50")
+            #expect(bench.refused == 0)
+            let count = try await mustBeWhole(bench)
+            if isLogSafe {
+                #expect(await bench.store.texts(at: "/249") == [Self.body])
+                let counted = await bench.store.count()
+                #expect((count - 5...count).contains(counted), "\(counted) of \(count)")
+            }
+            let (room, taken) = (Self.memory - before - log, try await bench.used() - before - log)
+            #expect(taken >= room * 8 / 10, "\(count) entries take \(taken) of \(room) bytes")
+        }
+    }
+
+    @Test func `a server that evicts nothing refuses fills alone, and takes them again when entries expire`()
+        async throws
+    {
+        try await withBench("noeviction") { bench in
+            #expect(await bench.store.keep("hot", at: "/hot", freshFor: .seconds(600)))
+            #expect(await bench.store.keep("old", at: "/old", freshFor: .seconds(600)))
+            var stored = 0
+            for id in 0..<200 {
+                // What is refused is alive all the same, so that it can be shared.
+                #expect(await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600)))
+                guard bench.refused == 0 else { break }
+                stored += 1
+            }
+            #expect(stored * Self.body.utf8.count >= Self.memory * 6 / 10)
+            let refused = bench.refused
+            #expect(refused > 0)
+            #expect(await bench.store.texts(at: "/hot") == ["hot"])
+            #expect(await bench.store.invalidate([.tag("t"), .path("/0"), .prefix("/x")]) == .acknowledged)
+            // What a refused fill would have replaced is not the newest any more.
+            try await bench.stranger.send("CONFIG", "SET", "maxmemory", "1")
+            #expect(await bench.store.keep("new", at: "/old"))
+            #expect(await bench.store.texts(at: "/old").isEmpty)
+            #expect(await bench.store.texts(at: "/hot") == ["hot"])
+            #expect(await bench.store.remove(CacheAddress("/1").key, at: WallClock.system.now).removed == 1)
+            #expect(await bench.store.invalidate([.everything]) == .acknowledged)
+            #expect(await bench.store.count() == 0)
+            _ = try await mustBeWhole(bench)
+            let before = bench.refused
+            try await bench.stranger.send("CONFIG", "SET", "maxmemory", .integer(Int64(Self.memory)))
+            try await bench.stranger.send("EVAL", Self.expire, 0)
+            try await eventually("fills are taken again") {
+                await bench.store.keep("again", at: "/again")
+                return await bench.store.texts(at: "/again") == ["again"]
+            }
+            #expect(bench.refused >= before)
+        }
+    }
+
+    /// Lets every entry expire at once, as their time would.
+    private static let expire: RedisCommand.Argument = """
+        for _, key in ipairs(redis.call('KEYS', 'larder:3:GET:*')) do redis.call('PEXPIRE', key, 1) end
+        """
+}
