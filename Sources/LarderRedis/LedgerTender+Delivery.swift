@@ -14,10 +14,8 @@ extension LedgerTender {
     func invalidate(_ covers: [Cover]) async -> InvalidationResult {
         let start = ContinuousClock.now
         noteAvailability()
-        let fingerprints = covers.map(\.fingerprint)
         let (isDirect, turn) = state.withLockedValue { state in
             state.outbox.begin()
-            state.local.stamp(fingerprints)
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {

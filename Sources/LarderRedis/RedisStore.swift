@@ -159,7 +159,7 @@ public final class RedisStore: CacheStore {
 extension RedisStore {
     public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
         guard let key = names.entry(address.key), tender.isTrusted else {
-            return tender.localLookup(address)
+            return tender.unknownLookup
         }
         let known = address.covers().map(\.member)
         let asked = known + guesses.withLockedValue { $0[address.key] }
@@ -167,11 +167,11 @@ extension RedisStore {
             .hgetall(key), LedgerReading.command(names.ledger, asked),
         ])
         guard let replies, replies.count == 2, let reading = await tender.reading(replies[1], of: asked) else {
-            return tender.localLookup(address)
+            return tender.unknownLookup
         }
         let found = variants(in: replies[0], of: address.key).filter { now < $0.lifetimes.keepUntil }
         let alive = await alive(found, by: reading, asked: Set(asked), known: known)
-        guard let alive else { return tender.localLookup(address) }
+        guard let alive else { return tender.unknownLookup }
         return Lookup(entries: alive, birth: reading.birth, newestStamp: reading.newestStamp(on: known))
     }
 
@@ -179,7 +179,7 @@ extension RedisStore {
         let covers = entry.address.covers(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
         guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
-            return tender.localVerdict(entry.birth, covers: covers)
+            return tender.unknownVerdict
         }
         let isTooLarge = entry.cost > entryLimit.bytes
         let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
@@ -200,7 +200,7 @@ extension RedisStore {
             arguments: arguments
         )
         guard let reply = await failsafe.ask([command])?.first, let verdict = Self.verdict(reply) else {
-            return tender.localVerdict(entry.birth, covers: covers)
+            return tender.unknownVerdict
         }
         if verdict.isAlive {
             variantUses.withLockedValue { $0.note(name.field, under: entry.address.key) }
@@ -315,10 +315,10 @@ extension RedisStore {
 
 extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.localVerdict(birth, covers: covers) }
+        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknownVerdict }
         let members = covers.map(\.member)
         guard let readings = await readings(of: members), let first = readings.first else {
-            return tender.localVerdict(birth, covers: covers)
+            return tender.unknownVerdict
         }
         // What is alive by the later readings was alive at the first one.
         return Verdict(isAlive: readings.allSatisfy { $0.isAlive(birth, members) }, said: first.birth)
