@@ -3,7 +3,7 @@ public import Larder
 public import Logging
 public import Metrics
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 package import RedisClient
 import ServiceLifecycle
 
@@ -20,8 +20,13 @@ public final class RedisStore: CacheStore {
     public struct Options: Sendable {
         /// What every key in Redis begins with: 1 to 64 bytes of visible ASCII.
         public var namespace = "larder:"
-        /// How long one question may take. A request asks Redis twice as a rule, and four times at worst.
-        public var timeout = Duration.milliseconds(12)
+        /// How long Redis may take for one reply before a request goes on without it, counted from when the question
+        /// was handed to the socket, as long as nothing is known of Redis. From then on it is four times as long as the
+        /// slowest recent reply took, within ``timeoutBounds``. A request asks Redis twice as a rule, and four times at
+        /// worst.
+        public var timeout = Duration.milliseconds(50)
+        /// The shortest and the longest that ``timeout`` becomes. A `timeout` outside widens them.
+        public var timeoutBounds = Duration.milliseconds(10)...Duration.seconds(1)
         /// How long an invalidation waits for its acknowledgement; beyond it the invalidation is pending. It is
         /// independent of ``timeout``: a late one keeps no read from Redis. While Redis is away, invalidations wait for
         /// it no longer than this after it went.
@@ -41,8 +46,10 @@ public final class RedisStore: CacheStore {
         public var stampLimit = 10_000
         /// The connections kept open.
         public var connections = 2
-        /// The questions without an answer, one after the other, after which Redis is left alone.
+        /// The questions in a row without an answer in time after which Redis is left alone.
         public var failureLimit = 5
+        /// How long that row lasts at least: requests that wait at the same time fail at the same time.
+        public var failureSpan = Duration.milliseconds(250)
         /// How long it is left alone before somebody tries.
         public var retryPause = Duration.milliseconds(500)
 
@@ -85,7 +92,8 @@ public final class RedisStore: CacheStore {
         options: Options,
         metrics: any MetricsFactory = MetricsSystem.factory,
         logger: Logger,
-        clock: WallClock = .system
+        clock: WallClock = .system,
+        eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(RedisError) {
         guard let names = RedisNames(namespace: options.namespace) else {
             throw RedisError(.invalidConfiguration, "a namespace is 1 to 64 bytes of visible ASCII")
@@ -99,13 +107,18 @@ public final class RedisStore: CacheStore {
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
         hooks.onChange = { greeter.tender?.serverChanged() }
+        hooks.isUrgent = { greeter.tender.map { $0.pendingCount > 0 } ?? false }
         var configuration = configuration
+        configuration.timeouts = options.timeouts
         configuration.limits.makeRoom(for: options)
-        client = try RedisClient(configuration, hooks: hooks, logger: logger)
+        client = try RedisClient(configuration, hooks: hooks, logger: logger, eventLoopGroup: eventLoopGroup)
         failsafe = Failsafe(
             client,
-            breaker: Breaker(threshold: max(1, options.failureLimit), pause: options.retryPause),
-            timeout: options.timeout,
+            breaker: Breaker(
+                threshold: max(1, options.failureLimit),
+                span: options.failureSpan,
+                pause: options.retryPause
+            ),
             quiet: options.retryPause * 10,
             metrics: self.metrics,
             logger: logger

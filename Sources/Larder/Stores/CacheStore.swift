@@ -62,8 +62,8 @@ public struct Lookup: Sendable {
     /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
     /// a flight only if the flight began at this number or later.
     public let newestStamp: UInt64
-    /// True if the log was read. Otherwise nothing tells what other processes have invalidated, and the request shares a
-    /// fetch only if the origin is asked after the request arrived.
+    /// True if the log was read. Otherwise nothing tells what other processes have invalidated, and the request shares
+    /// a fetch only if the origin is asked after the request arrived.
     public private(set) var isKnown = true
 
     /// A lookup's result.

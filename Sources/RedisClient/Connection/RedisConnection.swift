@@ -24,27 +24,27 @@ package final class RedisConnection: RedisCommands {
 
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     ///
-    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline,
-    /// within the same deadline.
+    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline, and
+    /// has as much time again.
     package func pipeline(
         _ commands: [RedisCommand],
-        deadline: Duration
-    ) async throws(RedisError) -> [RESPValue] {
-        guard !commands.isEmpty else { return [] }
-        let deadline = eventLoop.now + TimeAmount(deadline)
-        var replies = try await exchange(commands.map(\.arguments), deadline: deadline)
+        timeout: ReplyTimeout
+    ) async throws(RedisError) -> RedisReplies {
+        guard !commands.isEmpty else { return RedisReplies(values: [], isLate: false) }
+        var replies = try await exchange(commands.map(\.arguments), timeout: timeout)
 
-        let unknown = commands.indices.filter { commands[$0].fallback != nil && replies[$0].isUnknownScript }
+        let unknown = commands.indices.filter { commands[$0].fallback != nil && replies.values[$0].isUnknownScript }
         guard !unknown.isEmpty else { return replies }
-        let again = try await exchange(unknown.compactMap { commands[$0].fallback }, deadline: deadline)
-        for (index, reply) in zip(unknown, again) { replies[index] = reply }
+        let again = try await exchange(unknown.compactMap { commands[$0].fallback }, timeout: timeout)
+        for (index, value) in zip(unknown, again.values) { replies.values[index] = value }
+        replies.isLate = replies.isLate || again.isLate
         return replies
     }
 
     private func exchange(
         _ commands: [[RedisCommand.Argument]],
-        deadline: NIODeadline
-    ) async throws(RedisError) -> [RESPValue] {
+        timeout: ReplyTimeout
+    ) async throws(RedisError) -> RedisReplies {
         guard !Task.isCancelled else { throw .cancelled }
         var buffer = ByteBuffer()
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
@@ -52,7 +52,7 @@ package final class RedisConnection: RedisCommands {
         let reply: RedisChannelHandler.Reply = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 eventLoop.execute { [handler] in
-                    handler.value.send(bytes, commands: commands.count, deadline: deadline, ticket: ticket) { reply in
+                    handler.value.send(bytes, commands: commands.count, timeout: timeout, ticket: ticket) { reply in
                         continuation.resume(returning: reply)
                     }
                 }
