@@ -140,6 +140,9 @@ public final class RedisStore: CacheStore {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.client.run() }
             group.addTask {
+                await cancelWhenGracefulShutdown { await self.tender.run(self.clock) }
+            }
+            group.addTask {
                 await cancelWhenGracefulShutdown { await self.tend() }
             }
         }
@@ -157,8 +160,6 @@ public final class RedisStore: CacheStore {
     private func tend() async {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
-            tender.noteAvailability()
-            tender.startDelivery()
             await failsafe.probe()
             guard round.isMultiple(of: 10), tender.isTrusted, isAvailable else { continue }
             // What is over is taken out in small bites.
