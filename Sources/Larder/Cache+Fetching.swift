@@ -117,7 +117,7 @@ extension Cache {
             return .response(try await pass(because: reason, under: inquiry.policy, to: asking.origin))
         }
         if let id = permit.take()?.handOver() {
-            flights.start(id, readVersion: asking.ticket.lookup.birth)
+            flights.start(id, asking.ticket.lookup)
             return .response(try await lead(asking, id))
         }
         guard asking.isSharable, !isUncacheable else { return .response(try await lead(asking, nil)) }
@@ -192,7 +192,7 @@ extension Cache {
     /// wait for the key, too.
     private func watchOthers<O: Origin>(_ flight: FlightID, _ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) {
         let joinedAt = clock.now
-        flights.watch(flight, asking.ticket.lookup.birth) { [self] arrival in
+        flights.watch(flight, asking.ticket.lookup) { [self] arrival in
             guard case .entry(let entry, let source) = arrival.outcome,
                 arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source)
             else { return }

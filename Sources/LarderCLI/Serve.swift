@@ -146,6 +146,7 @@ extension GatewayConfiguration {
         case .redis(let url):
             var options = RedisStore.Options()
             options.namespace = settings.namespace
+            options.timeout = settings.redisTimeout
             options.variantLimit = settings.variantLimit
             // Bodies up to 1 MiB, by default: larger ones would not come within the time that a question may take.
             do { return try RedisStore(url, options: options, logger: logger) } catch {

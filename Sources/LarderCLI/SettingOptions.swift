@@ -7,6 +7,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.listen, "host:port")) var listen: String?
     @Option(help: .setting(.store, "url")) var store: String?
     @Option(help: .setting(.namespace, "text")) var namespace: String?
+    @Option(help: .setting(.redisTimeout, "time")) var redisTimeout: String?
     @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
     @Option(help: .setting(.bodyLimit, "bytes")) var bodyLimit: String?
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
@@ -30,7 +31,8 @@ struct SettingOptions: ParsableArguments {
     /// What was given, by the names of settings.
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
-            .origin: origin, .listen: listen, .store: store, .namespace: namespace, .memoryLimit: memoryLimit,
+            .origin: origin, .listen: listen, .store: store, .namespace: namespace,
+            .redisTimeout: redisTimeout, .memoryLimit: memoryLimit,
             .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,

@@ -1,12 +1,13 @@
-/// Keeps a server that does not answer from slowing those who ask: after some failures in a row nobody asks it, but for
-/// one at a time who tries.
+/// Keeps a server that does not answer in time from slowing those who ask: after some failures in a row nobody asks it,
+/// but for one at a time who tries.
 ///
 /// A value without clock or lock. Only what says that the server cannot be reached in time is a failure; its refusals
-/// are answers.
+/// are answers. A thousand requests that wait at the same time fail at the same time, and tell no more than one of
+/// them: so the row has to last for a while as well, in which not one answer came in time.
 struct Breaker {
     enum State: Hashable {
-        /// Everybody may ask; so many failed in a row.
-        case closed(failures: Int)
+        /// Everybody may ask; so many failed in a row, the first of them then.
+        case closed(failures: Int, since: ContinuousClock.Instant?)
         /// Nobody may, until then.
         case open(until: ContinuousClock.Instant)
         /// One asks, to find out.
@@ -18,9 +19,11 @@ struct Breaker {
         case none, opened, closed
     }
 
-    private(set) var state = State.closed(failures: 0)
+    private(set) var state = State.closed(failures: 0, since: nil)
     /// The failures in a row that open it.
     let threshold: Int
+    /// How long the row lasts at least.
+    let span: Duration
     /// How long nobody asks.
     let pause: Duration
 
@@ -48,15 +51,15 @@ struct Breaker {
 
     /// The server answered.
     mutating func succeeded() -> Change {
-        defer { state = .closed(failures: 0) }
+        defer { state = .closed(failures: 0, since: nil) }
         return isClosed ? .none : .closed
     }
 
     /// The server did not answer in time, or cannot be reached.
     mutating func failed(at now: ContinuousClock.Instant) -> Change {
         switch state {
-        case .closed(let failures) where failures + 1 < threshold:
-            state = .closed(failures: failures + 1)
+        case .closed(let failures, let since) where failures + 1 < threshold || now < (since ?? now) + span:
+            state = .closed(failures: failures + 1, since: since ?? now)
             return .none
         case .closed:
             state = .open(until: now + pause)

@@ -4,13 +4,12 @@ import Metrics
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// Asks Redis so that nobody is harmed where it does not answer: within a time, and not at all while it is known to be
-/// away.
+/// Asks Redis so that nobody is harmed if it does not answer: within a timeout that adapts to its recent replies
+/// (`AdaptiveTimeout`), and not at all while it is known to be away.
 final class Failsafe: Sendable {
     private let client: RedisClient
     private let breaker: NIOLockedValueBox<Breaker>
     private let news: NIOLockedValueBox<RedisNews>
-    private let timeout: Duration
     private let metrics: RedisMetrics
     private let logger: Logger
 
@@ -18,7 +17,6 @@ final class Failsafe: Sendable {
     init(
         _ client: RedisClient,
         breaker: Breaker,
-        timeout: Duration,
         quiet: Duration,
         metrics: RedisMetrics,
         logger: Logger
@@ -26,14 +24,16 @@ final class Failsafe: Sendable {
         self.client = client
         self.breaker = NIOLockedValueBox(breaker)
         self.news = NIOLockedValueBox(RedisNews(quiet: quiet))
-        self.timeout = timeout
         self.metrics = metrics
         self.logger = logger
         metrics.isAvailable.record(0)
     }
 
     /// Whether Redis is connected and answers, as far as is known.
-    var isAvailable: Bool { client.status.phase == .connected && breaker.withLockedValue { $0.isClosed } }
+    var isAvailable: Bool { isConnected && breaker.withLockedValue { $0.isClosed } }
+
+    /// True if a connection takes commands.
+    var isConnected: Bool { client.status.phase == .connected }
 
     /// Sends commands together. Nil where there is no answer in time, or none is expected: the caller goes on without.
     func ask(_ commands: [RedisCommand]) async -> [RESPValue]? {
@@ -42,10 +42,16 @@ final class Failsafe: Sendable {
             return nil
         }
         do throws(RedisError) {
-            let replies = try await client.pipeline(commands, deadline: timeout)
-            if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
-            hear(replies, to: commands)
-            return replies
+            let replies = try await client.pipeline(commands, timeout: .adaptive)
+            if replies.isLate {
+                metrics.failed("late")
+                let change = breaker.withLockedValue { $0.failed(at: .now) }
+                if change != .none { tell(because: RedisError(.deadlineExceeded, "the replies are late")) }
+            } else if breaker.withLockedValue({ $0.succeeded() }) != .none {
+                tell()
+            }
+            hear(replies.values, to: commands)
+            return replies.values
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
@@ -79,7 +85,7 @@ final class Failsafe: Sendable {
 
     /// Tries a server that is left alone, if it is time: so that no request has to, and none is needed.
     func probe() async {
-        guard client.status.phase == .connected, breaker.withLockedValue({ $0.isDue(at: .now) }) else { return }
+        guard isConnected, breaker.withLockedValue({ $0.isDue(at: .now) }) else { return }
         _ = await ask([.ping("larder")])
     }
 
@@ -158,7 +164,7 @@ struct RedisMetrics: Sendable {
         otherFormats = Gauge(label: "larder_redis_other_formats", factory: factory)
     }
 
-    /// A question without an answer.
+    /// A question without an answer, or with one that came late.
     func failed(_ reason: String) {
         count("larder_redis_failures", "reason", reason)
     }

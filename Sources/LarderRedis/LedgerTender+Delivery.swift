@@ -5,19 +5,18 @@ import RedisClient
 /// How invalidations reach Redis, and how long those who invalidate wait for it.
 ///
 /// While Redis takes invalidations, each goes out at once and by itself. One that fails is queued, and with it begins
-/// an *outage*: what is invalidated from then on is queued behind it, and all of it goes out together, again and again,
-/// until Redis confirms it. Whoever invalidates waits for the confirmation for `timeout`, but no longer than `timeout`
-/// after the outage began: a server that comes back in time acknowledges the writes that it missed, and one that is
-/// known to be away holds no write up.
+/// an *outage*: what is invalidated from then on is queued behind it, and all of it goes out together, again every
+/// 50 ms until Redis confirms it; while it waits, the client connects again at the same pace. Whoever invalidates waits
+/// for the confirmation for `timeout`, but no longer than `timeout` after the outage began: a server that comes back in
+/// time acknowledges the writes that it missed, and one that is known to be away holds no write up. What reads think of
+/// Redis does not count here: a server that is too slow for them still confirms invalidations.
 extension LedgerTender {
     /// Stamps covers, and waits for Redis to confirm it up to the deadline. Without a confirmation they stay queued.
     func invalidate(_ covers: [Cover]) async -> InvalidationResult {
         let start = ContinuousClock.now
-        noteAvailability()
-        let fingerprints = covers.map(\.fingerprint)
+        noteConnection()
         let (isDirect, turn) = state.withLockedValue { state in
             state.outbox.begin()
-            state.local.stamp(fingerprints)
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {
@@ -36,6 +35,14 @@ extension LedgerTender {
         return .pending
     }
 
+    /// Delivers what waits, again every 50 ms until Redis has confirmed it; until the task is cancelled.
+    func run(_ clock: WallClock) async {
+        while (try? await clock.sleep(for: .milliseconds(50))) != nil {
+            noteConnection()
+            startDelivery()
+        }
+    }
+
     /// Delivers nothing any more, and lets everybody go who waits for it.
     func stop() {
         let waiters = state.withLockedValue { state in
@@ -52,11 +59,11 @@ extension LedgerTender {
         tasks.start { await self.deliver() }
     }
 
-    /// Notes since when Redis is known not to answer, so that invalidations do not wait for it later.
-    func noteAvailability() {
-        let isAvailable = failsafe.isAvailable
+    /// Notes since when there is no connection to Redis, so that invalidations do not wait for one later.
+    func noteConnection() {
+        let isConnected = failsafe.isConnected
         state.withLockedValue { state in
-            if !isAvailable {
+            if !isConnected {
                 state.overdueSince = state.overdueSince ?? .now
             } else if state.outbox.count == 0 {
                 state.overdueSince = nil

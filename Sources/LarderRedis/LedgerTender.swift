@@ -6,17 +6,12 @@ import RedisClient
 
 /// Looks after the ledger in Redis: makes sure that there is one, stamps, and keeps what could not be stamped until it
 /// is. As long as something waits, nothing that Redis keeps is trusted.
-///
-/// Meanwhile the process goes on with a ledger of its own invalidations: it keeps requests that start after a write
-/// from waiting for a fetch that began before it, and lets them share any other.
 final class LedgerTender: Sendable {
     /// The continuation of an invalidation that waits for its acknowledgement; resumed with whether it has it.
     typealias Waiter = CheckedContinuation<Bool, Never>
 
     struct State: Sendable {
         var outbox = Outbox()
-        /// What this process invalidated, for what it fetches without Redis.
-        var local: Ledger
         var acknowledgements = AcknowledgementQueue<Waiter>()
         var lastWaiter: UInt64 = 0
         /// True if what waits is being sent.
@@ -46,7 +41,8 @@ final class LedgerTender: Sendable {
     private let knownFormats = NIOLockedValueBox<[String]>([])
     /// True if the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
-    private let localEpoch: Birth.Epoch
+    /// The version of what is fetched while the log cannot be read; no log ever has its epoch.
+    private let localBirth = Birth(epoch: .new(), number: 0)
     private let logger: Logger
 
     init(
@@ -58,7 +54,6 @@ final class LedgerTender: Sendable {
         metrics: RedisMetrics,
         logger: Logger
     ) {
-        let local = Ledger(limit: max(listLimit, 10_000))
         self.names = names
         self.listLimit = listLimit
         self.tables = tables
@@ -66,8 +61,7 @@ final class LedgerTender: Sendable {
         self.failsafe = failsafe
         self.metrics = metrics
         self.logger = logger
-        self.localEpoch = local.epoch
-        self.state = NIOLockedValueBox(State(local: local))
+        self.state = NIOLockedValueBox(State())
     }
 
     /// The number of covers that wait to be stamped.
@@ -78,23 +72,13 @@ final class LedgerTender: Sendable {
 
 extension LedgerTender {
     /// What a look-up finds without Redis.
-    func localLookup(_ address: CacheAddress) -> Lookup {
-        let covers = address.covers().map(\.fingerprint)
-        let (birth, newest) = state.withLockedValue { ($0.local.birth, $0.local.newestStamp(on: covers)) }
-        return Lookup(entries: [], birth: birth, newestStamp: newest)
-    }
+    var unknownLookup: Lookup { .unknown(at: localBirth) }
 
-    /// Whether something was born without Redis.
-    func isLocal(_ birth: Birth) -> Bool { birth.epoch == localEpoch }
+    /// What is said without Redis of a stored response, or of one that was fetched.
+    var unknownVerdict: Verdict { .unknown(at: localBirth) }
 
-    /// What is said without Redis of something born at `birth` that these covers belong to: requests of this process
-    /// may share what was born without Redis too and was not invalidated by this process since.
-    func localVerdict(_ birth: Birth, covers: [Cover]) -> Verdict {
-        let fingerprints = covers.map(\.fingerprint)
-        return state.withLockedValue { state in
-            .unknown(at: state.local.birth, isAlive: state.local.isAlive(birth, covers: fingerprints))
-        }
-    }
+    /// Returns true if something was fetched while the log could not be read.
+    func isLocal(_ birth: Birth) -> Bool { birth == localBirth }
 
     /// Whether what Redis keeps may be trusted: nothing waits that it does not know of.
     var isTrusted: Bool { pendingCount == 0 }

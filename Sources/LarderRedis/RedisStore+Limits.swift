@@ -1,4 +1,5 @@
 import Larder
+import NIOCore
 import RedisClient
 
 extension RESPLimits {
@@ -18,6 +19,15 @@ extension RESPLimits {
 }
 
 extension RedisStore.Options {
+    /// The bounds of the timeout of reads.
+    var timeouts: AdaptiveTimeout.Bounds {
+        AdaptiveTimeout.Bounds(
+            base: TimeAmount(max(.nanoseconds(1), timeout)),
+            shortest: TimeAmount(max(.nanoseconds(1), timeoutBounds.lowerBound)),
+            longest: TimeAmount(max(.nanoseconds(1), timeoutBounds.upperBound))
+        )
+    }
+
     /// The number of variants stored under one key: a reply has to hold them.
     var variantCount: Int { min(max(1, variantLimit), 8_192) }
 

@@ -57,7 +57,7 @@ struct EntryMemo: Sendable {
 
 extension RedisStore {
     public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        guard let name = names.entry(address.key), tender.isTrusted else { return tender.localLookup(address) }
+        guard let name = names.entry(address.key), tender.isTrusted else { return tender.unknownLookup }
         let known = address.covers().map(\.member)
         let guess = memo.withLockedValue { $0.guess(address.key, for: query) }
         let asked = known + guess.tags
@@ -70,12 +70,12 @@ extension RedisStore {
         )
         guard let replies, replies.count == 2 + questions.count,
             let listed = await tender.reading(replies[1...], of: asked, questions)
-        else { return tender.localLookup(address) }
+        else { return tender.unknownLookup }
         let values = fields(replies[0], count: 1 + guess.fields.count)
         let list = values.isEmpty ? nil : list(values[0], of: address.key)
         let births = (list?.variants ?? []).map { Birth(epoch: list?.epoch ?? listed.birth.epoch, number: $0.number) }
         guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
-            return tender.localLookup(address)
+            return tender.unknownLookup
         }
         let newest = reading.newestStamp(on: known)
         let isCurrent = list?.epoch == reading.birth.epoch
@@ -87,7 +87,7 @@ extension RedisStore {
         find.tags = guess.tags
         find.marks = marks(of: list, under: address.key)
         for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
-        guard let entries = await entries(of: alive, find) else { return tender.localLookup(address) }
+        guard let entries = await entries(of: alive, find) else { return tender.unknownLookup }
         return Lookup(
             entries: entries,
             birth: reading.birth,

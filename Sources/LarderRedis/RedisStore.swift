@@ -3,7 +3,7 @@ public import Larder
 public import Logging
 public import Metrics
 import NIOConcurrencyHelpers
-import NIOCore
+package import NIOCore
 package import RedisClient
 import ServiceLifecycle
 
@@ -20,8 +20,13 @@ public final class RedisStore: CacheStore {
     public struct Options: Sendable {
         /// What every key in Redis begins with: 1 to 64 bytes of visible ASCII.
         public var namespace = "larder:"
-        /// How long one question may take. A request asks Redis twice as a rule, and four times at worst.
-        public var timeout = Duration.milliseconds(12)
+        /// How long Redis may take for one reply before a request goes on without it, counted from when the question
+        /// was handed to the socket, as long as nothing is known of Redis. From then on it is four times as long as the
+        /// slowest recent reply took, within ``timeoutBounds``. A request asks Redis twice as a rule, and four times at
+        /// worst.
+        public var timeout = Duration.milliseconds(50)
+        /// The shortest and the longest that ``timeout`` becomes. A `timeout` outside widens them.
+        public var timeoutBounds = Duration.milliseconds(10)...Duration.seconds(1)
         /// How long an invalidation waits for its acknowledgement; beyond it the invalidation is pending. It is
         /// independent of ``timeout``: a late one keeps no read from Redis. While Redis is away, invalidations wait for
         /// it no longer than this after it went.
@@ -49,8 +54,10 @@ public final class RedisStore: CacheStore {
         /// The connections kept open. From two on, large responses share the last one, so that no small ones wait behind
         /// them.
         public var connections = 2
-        /// The questions without an answer, one after the other, after which Redis is left alone.
+        /// The questions in a row without an answer in time after which Redis is left alone.
         public var failureLimit = 5
+        /// How long that row lasts at least: requests that wait at the same time fail at the same time.
+        public var failureSpan = Duration.milliseconds(250)
         /// How long it is left alone before somebody tries.
         public var retryPause = Duration.milliseconds(500)
 
@@ -95,7 +102,8 @@ public final class RedisStore: CacheStore {
         options: Options,
         metrics: any MetricsFactory = MetricsSystem.factory,
         logger: Logger,
-        clock: WallClock = .system
+        clock: WallClock = .system,
+        eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(RedisError) {
         guard let names = RedisNames(namespace: options.namespace) else {
             throw RedisError(.invalidConfiguration, "a namespace is 1 to 64 bytes of visible ASCII")
@@ -109,13 +117,18 @@ public final class RedisStore: CacheStore {
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
         hooks.onChange = { greeter.tender?.serverChanged() }
+        hooks.isUrgent = { greeter.tender.map { $0.pendingCount > 0 } ?? false }
         var configuration = configuration
+        configuration.timeouts = options.timeouts
         configuration.limits.makeRoom(for: options)
-        client = try RedisClient(configuration, hooks: hooks, logger: logger)
+        client = try RedisClient(configuration, hooks: hooks, logger: logger, eventLoopGroup: eventLoopGroup)
         failsafe = Failsafe(
             client,
-            breaker: Breaker(threshold: max(1, options.failureLimit), pause: options.retryPause),
-            timeout: options.timeout,
+            breaker: Breaker(
+                threshold: max(1, options.failureLimit),
+                span: options.failureSpan,
+                pause: options.retryPause
+            ),
             quiet: options.retryPause * 10,
             metrics: self.metrics,
             logger: logger
@@ -141,6 +154,9 @@ public final class RedisStore: CacheStore {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.client.run() }
             group.addTask {
+                await cancelWhenGracefulShutdown { await self.tender.run(self.clock) }
+            }
+            group.addTask {
                 await cancelWhenGracefulShutdown { await self.tend() }
             }
         }
@@ -158,8 +174,6 @@ public final class RedisStore: CacheStore {
     private func tend() async {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
-            tender.noteAvailability()
-            tender.startDelivery()
             await failsafe.probe()
             // A table that no look-up needs for a while must not be the first that Redis evicts.
             if round.isMultiple(of: 10), isAvailable {
@@ -179,7 +193,7 @@ extension RedisStore {
         let covers = entry.address.covers(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
         guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
-            return tender.localVerdict(entry.birth, covers: covers)
+            return tender.unknownVerdict
         }
         let name = VariantName(of: entry)
         let isTooLarge = entry.cost > entryLimit.bytes
@@ -200,10 +214,10 @@ extension RedisStore {
         arguments += covers.map { .text($0.member) }
         let command = RedisCommand.run(Scripts.save, keys: [key, names.log], arguments: arguments)
         guard let reply = await failsafe.ask([command])?.first else {
-            return tender.localVerdict(entry.birth, covers: covers)
+            return tender.unknownVerdict
         }
         if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, covers) }
-        guard let verdict = Self.verdict(reply) else { return tender.localVerdict(entry.birth, covers: covers) }
+        guard let verdict = Self.verdict(reply) else { return tender.unknownVerdict }
         if verdict.isAlive, left > 0 { remember(entry, as: variant) }
         return verdict
     }
@@ -260,10 +274,10 @@ extension RedisStore {
 
 extension RedisStore {
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.localVerdict(birth, covers: covers) }
+        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknownVerdict }
         let members = covers.map(\.member)
         guard let readings = await readings(of: members, since: [birth]), let first = readings.first else {
-            return tender.localVerdict(birth, covers: covers)
+            return tender.unknownVerdict
         }
         // What is valid by the later readings was valid at the first one.
         return Verdict(isAlive: readings.allSatisfy { $0.validity(birth, members) == .valid }, said: first.birth)

@@ -31,6 +31,7 @@ extension GatewaySettings {
         reader.read(.namespace, into: &namespace, expecting: "1 to 64 visible ASCII characters") { text in
             text.utf8.count <= 64 && text.utf8.allSatisfy(Text.isVisible) ? text : nil
         }
+        reader.read(.redisTimeout, into: &redisTimeout, upTo: .seconds(10))
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
         reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))
         reader.read(.variantLimit, into: &variantLimit, upTo: 1_024)

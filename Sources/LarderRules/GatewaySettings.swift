@@ -61,6 +61,9 @@ public struct GatewaySettings: Sendable {
     public var store = Store.memory
     /// What every key in Redis begins with.
     public var namespace = "larder:"
+    /// How long Redis may take for a reply before a request goes on without it, as long as nothing is known of its
+    /// recent replies (`RedisStore.Options.timeout`).
+    public var redisTimeout = Duration.milliseconds(50)
     /// What the cache may take of memory.
     public var memoryLimit = ByteCount.mebibytes(256)
     /// The largest body that is kept.

@@ -16,6 +16,7 @@ import Testing
     private static var impatient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .milliseconds(500)
+        options.timeoutBounds = .milliseconds(500) ... .milliseconds(500)
         return options
     }
 

@@ -28,6 +28,33 @@ import Testing
         }
     }
 
+    @Test func `while Redis hangs a write says that its invalidation is pending, and a deletion is a 503`() async throws
+    {
+        try await RedisProcess.run { redis in
+            try await Self.withDemo(on: redis) { demo, port in
+                try await eventually("there are hits") {
+                    (try? await Wire.send("GET", "/api/users/1", to: port))?.isHit == true
+                }
+                func put() async throws -> Wire.Answer {
+                    try await Wire.send("PUT", "/api/users/1", body: #"{"name":"x"}"#, to: port)
+                }
+                func delete() async throws -> Int {
+                    try await Wire.send("DELETE", "/api/invalidate/GET:/api/users/1", to: port).status
+                }
+                redis.signal(SIGSTOP)
+                let pending = try await put()
+                #expect(pending.status == 200 && pending.cacheStatus.contains("detail=invalidation-pending"))
+                #expect(try await delete() == 503)
+                let read = try await Wire.send("GET", "/api/users/1", to: port)
+                #expect(read.text == #"{"user":{"id":1,"name":"x"}}"# && !read.isHit)
+                redis.signal(SIGCONT)
+                try await eventually("it is delivered") { (try? await delete()).map { $0 != 503 } == true }
+                let acknowledged = try await put()
+                #expect(acknowledged.status == 200 && !acknowledged.cacheStatus.contains("pending"))
+            }
+        }
+    }
+
     @Test func `asked to end while Redis hangs, it ends`() async throws {
         try await RedisProcess.run { redis in
             try await Self.withDemo(on: redis) { demo, port in

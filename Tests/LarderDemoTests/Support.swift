@@ -92,6 +92,7 @@ extension RedisStore.Options {
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
+        options.timeoutBounds = .seconds(30) ... .seconds(30)
         return options
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Larder
 import LarderRedis
 import LarderTesting
@@ -74,6 +75,36 @@ import Testing
         }
     }
 
+    @Test func `while Redis hangs a write says that its invalidation is pending, and a purge is a 503`() async throws {
+        try await RedisProcess.run { redis in
+            try await ScriptedOrigin.run { connection in
+                while try await connection.request() != nil { try await connection.send(answer("200 OK", [], "done")) }
+            } _: { origin in
+                var options = RedisStore.Options.patient
+                options.invalidationTimeout = .milliseconds(300)
+                options.timeout = .milliseconds(100)
+                options.timeoutBounds = .milliseconds(100) ... .milliseconds(100)
+                let store = try RedisStore(.patient(redis.port), options: options, logger: .quiet)
+                try await RunningGateway.run(before: origin.url, store: store) { gateway in
+                    try await eventually("Redis is met") { store.isAvailable }
+                    redis.signal(SIGSTOP)
+                    let pending = try await Wire.send("POST", "/a", body: "new", to: gateway.port)
+                    #expect(pending.status == 200 && pending.cacheStatus.contains("detail=invalidation-pending"))
+                    for (method, target) in [("PURGE", "/a"), ("DELETE", "/-/larder/tags/a")] {
+                        let refused = try await Wire.send(method, target, to: gateway.port)
+                        #expect(refused.status == 503, "\(method)")
+                    }
+                    redis.signal(SIGCONT)
+                    try await eventually("it is delivered") { store.pendingInvalidations == 0 }
+                    let acknowledged = try await Wire.send("POST", "/a", body: "new", to: gateway.port)
+                    #expect(acknowledged.status == 200 && !acknowledged.cacheStatus.contains("pending"))
+                    let purged = try await Wire.send("DELETE", "/-/larder/tags/a", to: gateway.port)
+                    #expect(purged.status == 200)
+                }
+            }
+        }
+    }
+
     @Test(arguments: [0, 1]) func `an invalidation is seen by the other as soon as its answer is`(
         _ framing: Int
     ) async throws {
@@ -103,6 +134,7 @@ extension RedisStore.Options {
     fileprivate static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
+        options.timeoutBounds = .seconds(30) ... .seconds(30)
         return options
     }
 }

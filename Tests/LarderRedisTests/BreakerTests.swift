@@ -19,9 +19,10 @@ import Testing
         let testDescription: String
         let events: [Event]
         let state: Breaker.State
+        let span: Duration
 
-        init(_ description: String, _ events: [Event], _ state: Breaker.State) {
-            (testDescription, self.events, self.state) = (description, events, state)
+        init(_ description: String, span: Duration = .zero, _ events: [Event], _ state: Breaker.State) {
+            (testDescription, self.span, self.events, self.state) = (description, span, events, state)
         }
     }
 
@@ -30,14 +31,19 @@ import Testing
     /// Three failures in a row open it, for ten seconds.
     private static let opened: [Event] = [.fails(at: 0, .none), .fails(at: 0, .none), .fails(at: 0, .opened)]
 
+    private static let none = Breaker.State.closed(failures: 0, since: nil)
+    private static func row(of failures: Int, since second: Int = 0) -> Breaker.State {
+        .closed(failures: failures, since: moment(second))
+    }
+
     static let rows: [Row] = [
-        Row("it begins closed", [.asks(at: 0, mayGo: true), .asks(at: 0, mayGo: true)], .closed(failures: 0)),
-        Row("failures in a row are counted", [.fails(at: 0, .none), .fails(at: 1, .none)], .closed(failures: 2)),
-        Row("an answer ends the row", [.fails(at: 0, .none), .succeeds(.none)], .closed(failures: 0)),
+        Row("it begins closed", [.asks(at: 0, mayGo: true), .asks(at: 0, mayGo: true)], none),
+        Row("failures in a row are counted", [.fails(at: 0, .none), .fails(at: 1, .none)], row(of: 2)),
+        Row("an answer ends the row", [.fails(at: 0, .none), .succeeds(.none)], none),
         Row(
             "failures with answers between them open nothing",
             [.fails(at: 0, .none), .fails(at: 0, .none), .succeeds(.none), .fails(at: 0, .none), .fails(at: 0, .none)],
-            .closed(failures: 2)
+            row(of: 2)
         ),
         Row("one failure too many opens it", opened, .open(until: moment(10))),
         Row(
@@ -58,7 +64,7 @@ import Testing
         Row(
             "where the one is answered it closes",
             opened + [.asks(at: 10, mayGo: true), .succeeds(.closed), .asks(at: 10, mayGo: true)],
-            .closed(failures: 0)
+            none
         ),
         Row(
             "where the one leaves the next goes at once",
@@ -68,13 +74,38 @@ import Testing
         Row(
             "who asked before it opened and is answered late closes it",
             opened + [.succeeds(.closed), .succeeds(.none)],
-            .closed(failures: 0)
+            none
         ),
-        Row("who leaves is no failure", [.fails(at: 0, .none), .abandons(at: 1)], .closed(failures: 1)),
+        Row(
+            "a thousand that fail at the same time open nothing",
+            span: .seconds(2),
+            Array(repeating: .fails(at: 0, .none), count: 1_000),
+            row(of: 1_000)
+        ),
+        Row(
+            "a row that lasts long enough opens it, counted from its first failure",
+            span: .seconds(2),
+            [.fails(at: 0, .none), .fails(at: 1, .none), .fails(at: 1, .none), .fails(at: 2, .opened)],
+            .open(until: moment(12))
+        ),
+        Row(
+            "a row that lasts long enough and is short opens nothing",
+            span: .seconds(2),
+            [.fails(at: 0, .none), .fails(at: 9, .none)],
+            row(of: 2)
+        ),
+        Row(
+            "an answer begins another row",
+            span: .seconds(2),
+            [.fails(at: 0, .none), .fails(at: 1, .none), .succeeds(.none)]
+                + [.fails(at: 2, .none), .fails(at: 3, .none), .fails(at: 3, .none)],
+            row(of: 3, since: 2)
+        ),
+        Row("who leaves is no failure", [.fails(at: 0, .none), .abandons(at: 1)], row(of: 1)),
     ]
 
     @Test(arguments: rows) func `a breaker`(_ row: Row) {
-        var breaker = Breaker(threshold: 3, pause: .seconds(10))
+        var breaker = Breaker(threshold: 3, span: row.span, pause: .seconds(10))
         for (number, event) in row.events.enumerated() {
             switch event {
             case .asks(let second, let mayGo):
@@ -90,9 +121,9 @@ import Testing
 
     @Test(arguments: 1...20) func `whatever happens, few ask a server that is away`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
-        var breaker = Breaker(threshold: 3, pause: .seconds(10))
+        var breaker = Breaker(threshold: 3, span: .seconds(2), pause: .seconds(10))
         var asking = 0
-        var (now, row, openedAt) = (Self.start, 0, ContinuousClock.Instant?.none)
+        var (now, row, openedAt) = (Self.start, [ContinuousClock.Instant](), ContinuousClock.Instant?.none)
         // It says that it opened and that it closed in turns.
         var isOpen = false
         for _ in 0..<2_000 {
@@ -100,20 +131,20 @@ import Testing
             switch Int.random(in: 0..<8, using: &random) {
             case 0..<4:
                 let mayGo = breaker.admits(at: now)
-                if row < 3 && !isOpen { #expect(mayGo) }
+                if !isOpen { #expect(mayGo) }
                 if mayGo {
                     if let openedAt, isOpen { #expect(now >= openedAt + .seconds(10)) }
                     asking += 1
                 }
             case 4..<6 where asking > 0:
                 asking -= 1
-                row += 1
+                row.append(now)
                 let change = breaker.failed(at: now)
-                #expect((change == .opened) == (!isOpen && row >= 3))
+                #expect((change == .opened) == (!isOpen && row.count >= 3 && now - row[0] >= .seconds(2)))
                 if change == .opened { (isOpen, openedAt) = (true, now) }
             case 6 where asking > 0:
                 asking -= 1
-                row = 0
+                row = []
                 #expect(breaker.succeeded() == (isOpen ? .closed : .none))
                 (isOpen, openedAt) = (false, nil)
             case 7 where asking > 0:

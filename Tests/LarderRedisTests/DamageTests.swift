@@ -79,7 +79,7 @@ import Testing
                 try await bench.stranger.send(RedisCommand(command[0], arguments))
             }
             #expect(await bench.store.texts(at: "/a").isEmpty)
-            #expect(bench.unreadable("ledger") == (isCounted ? 1 : 0))
+            #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
             #expect(await bench.store.birth().epoch != old.epoch)
             #expect(await !bench.store.keep("late", at: "/a", born: old))
             // At the latest the next write makes another one.

@@ -44,25 +44,6 @@ import Testing
         }
     }
 
-    @Test func `As many invalidated tags are remembered as the limit says, and with one more the oldest is forgotten`()
-        async throws
-    {
-        var limits = StoreLimits()
-        limits.stampLimit = 3
-        try await RedisProcess.run { redis in
-            try await withStores(1, on: redis, limits) { stores in
-                #expect(await stores[0].keep("v", at: "/a"))
-                for tag in 1...3 { await stores[0].invalidate([.tag("t\(tag)")]) }
-                #expect(await stores[0].texts(at: "/a") == ["v"])
-                // What is forgotten may have covered it.
-                await stores[0].invalidate([.tag("t4")])
-                #expect(await stores[0].texts(at: "/a").isEmpty)
-                #expect(await stores[0].keep("new", at: "/a"))
-                #expect(await stores[0].texts(at: "/a") == ["new"])
-            }
-        }
-    }
-
     @Test func `A variant that is stored takes the place of those that were invalidated by a path with queries`()
         async throws
     {

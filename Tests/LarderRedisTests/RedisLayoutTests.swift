@@ -72,7 +72,7 @@ import Testing
             for namespace in ["larder:", "~!*:{}", "[a-c]^\\?"] {
                 let names = try #require(RedisNames(namespace: namespace))
                 let entry = try #require(names.entry(CacheAddress("/a").key))
-                for key in [entry, names.ledger, "x" + entry, namespace + "2:GET:/a"] {
+                for key in [entry, names.log, "x" + entry, namespace + "2:GET:/a"] {
                     try await stranger.send("SET", .text(key), "")
                 }
                 let found = try await stranger.send("KEYS", .text(names.entryPattern)).elements().map { try $0.text() }

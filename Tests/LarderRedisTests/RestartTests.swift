@@ -1,5 +1,6 @@
 import Larder
 import LarderTesting
+import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 import Testing
@@ -76,6 +77,79 @@ import Testing
                 #expect(await survivor.texts(at: "/a").isEmpty)
                 #expect(await survivor.texts(at: "/other").isEmpty)
                 #expect(await survivor.texts(at: "/new") == ["new"])
+            }
+        }
+    }
+
+    @Test func `What a write told as acknowledged is read through the other process, though Redis restarts meanwhile`()
+        async throws
+    {
+        try await RedisProcess.run { redis in
+            // Timeouts and pauses that everybody has.
+            let stores = try (0..<2).map { _ in
+                try RedisStore("redis://127.0.0.1:\(redis.port)", logger: .silent)
+            }
+            try await withRunning(stores) {
+                let clock = ManualClock(now: WallClock.system.now)
+                let (writer, reader) = (Process(stores[0], clock), Process(stores[1], clock))
+                let versions = Versions()
+                let origin = TestOrigin { _ in
+                    let version = versions.committed
+                    // What overtakes a fetch has its chance.
+                    for _ in 0..<version % 20 { await Task.yield() }
+                    return TestResponse("\(version)")
+                }
+                let isOver = Row("no")
+                let answers = NIOLockedValueBox(0)
+                let counts = try await withThrowingTaskGroup(of: (told: Int, hits: Int).self) { group in
+                    group.addTask {
+                        var told = 0
+                        while isOver.text == "no" {
+                            let version = versions.commit()
+                            let written = try await writer.put()
+                            if !written.cacheStatus.contains("invalidation-pending") {
+                                versions.tell(version)
+                                told += 1
+                            }
+                            for _ in 0..<version % 40 { await Task.yield() }
+                        }
+                        return (told, 0)
+                    }
+                    for _ in 0..<4 {
+                        group.addTask {
+                            var hits = 0
+                            while isOver.text == "no" {
+                                let told = versions.told
+                                let answer = try await reader.get(from: origin)
+                                let version = try #require(Int(try await answer.text))
+                                #expect(version >= told, "\(answer.cacheStatus)")
+                                answers.withLockedValue { $0 += 1 }
+                                if answer.cacheStatus.contains("; hit") { hits += 1 }
+                            }
+                            return (0, hits)
+                        }
+                    }
+                    func come(_ count: Int) async throws {
+                        let end = answers.withLockedValue { $0 } + count
+                        try await eventually("there are answers") { answers.withLockedValue { $0 } >= end }
+                    }
+                    for round in 0..<5 {
+                        try await eventually("the writer is connected") { stores[0].isAvailable }
+                        try await come(50)
+                        // Every other time it comes back with what it held some time ago.
+                        if round.isMultiple(of: 2) { try? await Stranger.meets(redis) { try await $0.send("SAVE") } }
+                        try await come(50)
+                        redis.kill()
+                        try await come(30 * round)
+                        try await redis.restart()
+                    }
+                    try await eventually("both are connected") { stores.allSatisfy(\.isAvailable) }
+                    try await come(200)
+                    isOver.text = "yes"
+                    return try await group.reduce((told: 0, hits: 0)) { ($0.told + $1.told, $0.hits + $1.hits) }
+                }
+                // If nothing is told, or nothing found, nothing is proven.
+                #expect(counts.told > 5 && counts.hits > 5, "\(counts)")
             }
         }
     }

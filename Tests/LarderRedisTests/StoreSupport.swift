@@ -61,6 +61,7 @@ extension RedisStore.Options {
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
+        options.timeoutBounds = .seconds(30) ... .seconds(30)
         options.invalidationTimeout = .seconds(30)
         options.failureLimit = .max
         return options

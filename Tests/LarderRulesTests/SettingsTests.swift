@@ -35,7 +35,7 @@ import Testing
         #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
         #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
-        #expect(settings.variantLimit == 64)
+        #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
         #expect(settings.clientConnections == 8_192)
@@ -55,7 +55,7 @@ import Testing
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
-        #expect(settings.variantLimit == 128)
+        #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(120))
         #expect(settings.clientConnections == 100)
@@ -99,6 +99,11 @@ import Testing
             "connect-timeout", "5",
             "\"5\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 1d"
         ),
+        (
+            "redis-timeout", "11s",
+            "\"11s\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 10s"
+        ),
+        ("redis-timeout", "0s", "\"0s\" is wrong"), ("redis-timeout", "50", "\"50\" is wrong"),
         ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
         ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
         ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),

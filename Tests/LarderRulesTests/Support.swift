@@ -41,6 +41,7 @@ enum Sample {
         origin: api
         store: rediss://:secret@cache.internal:6380/1
         namespace: "shop:"
+        redis-timeout: 200ms
         memory-limit: 512MiB
         body-limit: 16MiB
         variant-limit: 128

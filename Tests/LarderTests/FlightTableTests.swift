@@ -119,7 +119,8 @@ import Testing
         join(table, 0)
         join(table, 1, after: 1)
         _ = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
-        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
+        table.start(FlightID(value: 2), Self.ticket().lookup)
+        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
         #expect(table.waiterCount == 0)
         let told = table.land(FlightID(value: 1), Self.shared(0), at: start)
         #expect(Self.words(told) == [101: "arrived"])
@@ -131,14 +132,14 @@ import Testing
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
-        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
+        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
     @Test func `the first leader has what a later flight brings`() {
         let table = table()
         join(table, 0)
-        table.watch(FlightID(value: 1), Birth(epoch: Self.epoch, number: 0), as: (100, 100))
+        table.watch(FlightID(value: 1), Self.ticket().lookup, as: (100, 100))
         join(table, 1, after: 6)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [100: "arrived"])
     }
@@ -148,7 +149,7 @@ import Testing
         let key = Self.key(isDemand: true)
         join(table, 0, key)
         #expect(join(table, 1, key, after: 6) == "lead 2")
-        table.watch(FlightID(value: 2), Birth(epoch: Self.epoch, number: 0), as: (101, 101))
+        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
         #expect(table.land(FlightID(value: 1), Self.shared(0), at: start).isEmpty)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
@@ -219,9 +220,13 @@ import Testing
         for waiter in 1..<5 { #expect(join(table, waiter, key) == "wait") }
         // The first flight started before they came.
         #expect(Self.words(table.land(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
+        // Its leader is still looking: the origin is asked after this one came.
         #expect(join(table, 5, key) == "wait")
+        table.start(FlightID(value: 2), Self.ticket().lookup)
+        #expect(join(table, 8, key) == "wait")
         let told = table.land(FlightID(value: 2), Self.shared(0), at: start)
-        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "lead 3"])
+        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "arrived", 8: "lead 3"])
+        table.start(FlightID(value: 3), Self.ticket().lookup)
         #expect(table.land(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
         // They are apart from those who take what is fetched already.
         #expect(join(table, 6) == "lead 4")
@@ -292,6 +297,47 @@ import Testing
         #expect(join(table, 25, Self.key("/8", isDemand: true), Self.ticket(landing: 8)).hasPrefix("lead"))
     }
 
+    /// A request whose look-up did not reach the log.
+    private static let unknown = Ticket(lookup: .unknown(at: Birth(epoch: .new(), number: 0)), landing: .max)
+
+    @Test func `C02: who does not know the log waits for a fetch that starts after it arrived`() {
+        let table = table()
+        #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
+        for waiter in 1...3 { #expect(join(table, waiter, Self.key(), Self.unknown) == "wait") }
+        // Its own version of the log is that of the flight, and tells nothing.
+        let version = Self.unknown.lookup.birth
+        let result = FlightResult.shared(
+            Arrival(
+                outcome: .failure(TestFailure("a result")),
+                birth: version,
+                verdict: .unknown(at: version),
+                answeredAt: .distantPast
+            )
+        )
+        #expect(Self.words(table.land(FlightID(value: 1), result, at: start)) == [1: "lead 2"])
+        #expect(join(table, 4, Self.key(), Self.unknown) == "wait")
+        table.start(FlightID(value: 2), Self.unknown.lookup)
+        #expect(join(table, 5, Self.key(), Self.unknown) == "wait")
+        let told = table.land(FlightID(value: 2), result, at: start)
+        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "lead 3"])
+    }
+
+    @Test func `C02: a flight whose leader does not know the log takes nobody who does, and the other way round`() {
+        let table = table()
+        #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
+        #expect(join(table, 1) == "lead 2")
+        #expect(join(table, 2, Self.key(), Self.unknown) == "wait")
+        #expect(join(table, 3) == "wait")
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [3: "arrived"])
+        _ = table.land(FlightID(value: 1), .abandoned, at: start)
+        // One that starts later is for everybody who waits.
+        #expect(join(table, 4) == "lead 3")
+        #expect(join(table, 5) == "wait")
+        #expect(join(table, 6, Self.key(), Self.unknown, after: 6) == "lead 4")
+        let told = table.land(FlightID(value: 4), Self.shared(0, isAlive: false, seen: 9), at: start)
+        #expect(Self.words(told) == [5: "arrived"])
+    }
+
     /// The result of a flight by which something was stored.
     private static var stored: FlightResult {
         let birth = Birth(epoch: epoch, number: 0)
@@ -335,7 +381,7 @@ import Testing
                     #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
                 case .lead(let id):
                     begun(id, known.key)
-                    table.start(id, readVersion: Birth(epoch: Self.epoch, number: version))
+                    table.start(id, Self.ticket(version).lookup)
                     underWay[id] = version
                 case .alone, .lookAgain: break
                 case .ownFlightLanded: Issue.record("nobody leads and waits here, seed \(seed)")
@@ -384,6 +430,86 @@ import Testing
             #expect(table.count == underWay.count && table.waiterCount == waiting.count, "seed \(seed)")
         }
     }
+
+    /// Requests and flights while other processes write: every write is in the log, and some look-ups do not reach it.
+    @Test(arguments: [21, 22, 23, 24] as [UInt64])
+    func `nobody is answered from before a write that was acknowledged before it arrived`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let table = SharedTable(FlightTable(flightLimit: 8, waiterLimit: 8, landingLimit: 8))
+        var version: UInt64 = 0
+        /// The version of the last write to each key.
+        var written: [FlightKey: UInt64] = [:]
+        /// What the log said when the origin was asked, and whether the leader knows it.
+        var underWay: [FlightID: (key: FlightKey, askedAt: UInt64, lookup: Lookup)] = [:]
+        /// The last write that a request has to see.
+        var waiting: [Int: UInt64] = [:]
+        var shared = 0
+        func lookup(_ key: FlightKey) -> Lookup {
+            Int.random(in: 0..<3, using: &random) == 0
+                ? Self.unknown.lookup
+                : Self.ticket(version, newest: written[key] ?? 0).lookup
+        }
+        func tell(_ told: FlightTable<Int>.Told, _ landed: (key: FlightKey, askedAt: UInt64, lookup: Lookup)?) {
+            for (waiter, news) in told {
+                let mustSee = waiting.removeValue(forKey: waiter)
+                switch news {
+                case .arrived:
+                    guard let landed, let mustSee else {
+                        Issue.record("a waiter that does not wait was told, seed \(seed)")
+                        continue
+                    }
+                    #expect(landed.askedAt >= mustSee, "seed \(seed)")
+                    shared += 1
+                case .lead(let id):
+                    guard let key = table.key(of: id) else { continue }
+                    underWay[id] = (key, version, lookup(key))
+                    table.start(id, underWay[id]?.lookup ?? Self.unknown.lookup)
+                case .alone, .lookAgain, .ownFlightLanded: break
+                }
+            }
+        }
+        for step in 0..<8_000 {
+            let key = Self.key("/\(Int.random(in: 0..<2, using: &random))")
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<6:
+                let mustSee = written[key] ?? 0
+                let found = lookup(key)
+                // Another process writes between the look-up and what comes of it.
+                if Int.random(in: 0..<10, using: &random) == 0 {
+                    version += 1
+                    written[key] = version
+                }
+                let ticket = Ticket(lookup: found, landing: .max)
+                switch table.join(key, ticket, at: start, timeout: Self.timeout, as: (UInt64(step), step)) {
+                case .lead(let id): underWay[id] = (key, version, found)
+                case .wait: waiting[step] = mustSee
+                case .alone, .landed: break
+                }
+            case 6:
+                version += 1
+                if Bool.random(using: &random) { written[key] = version }
+            default:
+                guard let (id, landed) = underWay.randomElement(using: &random) else { break }
+                underWay[id] = nil
+                let isKnown = landed.lookup.isKnown && Int.random(in: 0..<4, using: &random) > 0
+                let isAlive = landed.lookup.birth.number >= written[landed.key] ?? 0
+                let result = FlightResult.shared(
+                    Arrival(
+                        outcome: .failure(TestFailure("a result")),
+                        birth: landed.lookup.birth,
+                        verdict: isKnown
+                            ? Verdict(isAlive: isAlive, said: Birth(epoch: Self.epoch, number: version))
+                            : .unknown(at: Self.unknown.lookup.birth),
+                        answeredAt: .distantPast
+                    )
+                )
+                tell(table.land(id, result, at: start), landed)
+            }
+            table.validate()
+        }
+        // If nothing is shared, nothing is proven.
+        #expect(shared > 500, "seed \(seed)")
+    }
 }
 
 /// A table that can be changed within an expectation.
@@ -406,10 +532,10 @@ private final class SharedTable {
         table.join(key, ticket, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
     }
 
-    func start(_ id: FlightID, readVersion: Birth) { table.start(id, readVersion: readVersion) }
+    func start(_ id: FlightID, _ lookup: Lookup) { table.start(id, lookup) }
 
-    func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Int)) {
-        table.watch(id, readVersion, as: waiter)
+    func watch(_ id: FlightID, _ lookup: Lookup, as waiter: (id: UInt64, waiter: Int)) {
+        table.watch(id, lookup, as: waiter)
     }
 
     func leave(_ waiter: UInt64, _ key: FlightKey) -> Int? { table.leave(waiter, key) }
@@ -425,6 +551,8 @@ private final class SharedTable {
     func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> FlightTable<Int>.Told {
         table.overdue(key, at: now, timeout: timeout)
     }
+
+    func key(of id: FlightID) -> FlightKey? { table.key(of: id) }
 
     func validate() { table.validate() }
 }

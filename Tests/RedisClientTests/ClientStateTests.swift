@@ -52,8 +52,8 @@ private final class Named: Sendable {
     }
 
     @Test func `what a connection awaits is what was sent and what is expected, until it is answered`() {
-        var state = ConnectionState<Int>(limits: RESPLimits(), patience: .seconds(1))
         let start = NIODeadline.uptimeNanoseconds(0)
+        var state = ConnectionState<Int>(limits: RESPLimits(), patience: .seconds(1), timeouts: .init(), now: start)
         for (waiter, expected) in [(1, 500), (2, -7), (3, Int.max)] {
             guard
                 case .send(let id) = state.admit(
@@ -61,7 +61,7 @@ private final class Named: Sendable {
                     commands: 1,
                     bytes: 10,
                     expecting: expected,
-                    deadline: start + .seconds(1)
+                    timeout: .fixed(.seconds(1))
                 )
             else {
                 Issue.record("refused")
@@ -72,9 +72,9 @@ private final class Named: Sendable {
         }
         let most = RESPLimits().pipelineBytes
         #expect(state.bytesAwaited == 530 + most)
-        _ = state.receive(.null, bytes: 1, now: start)
+        _ = state.receive(.null, bytes: 1, now: start, isExact: true)
         #expect(state.bytesAwaited == 20 + most)
-        _ = state.receive(.null, bytes: 1, now: start)
+        _ = state.receive(.null, bytes: 1, now: start, isExact: true)
         #expect(state.bytesAwaited == 10 + most)
         _ = state.close()
         #expect(state.bytesAwaited == 0)

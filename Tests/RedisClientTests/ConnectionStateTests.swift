@@ -8,7 +8,7 @@ import Testing
     private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> Subject {
         var limits = RESPLimits()
         change(&limits)
-        return Subject(ConnectionState(limits: limits, patience: .seconds(5)))
+        return Subject(ConnectionState(limits: limits, patience: .seconds(5), timeouts: .init(), now: .seconds(0)))
     }
 
     @Test("replies go to those who asked, in the order of asking")
@@ -68,8 +68,8 @@ import Testing
     @Test("deadlines release their callers, and the connection lives on")
     func expires() {
         let state = state()
-        state.send("a", deadline: 10)
-        state.send("b", deadline: 3)
+        state.send("a", timeout: .fixed(.seconds(10)))
+        state.send("b", timeout: .fixed(.seconds(3)))
         #expect(state.nextExpiry == 3)
         #expect(state.expire(now: 2) == [])
         #expect(state.expire(now: 3) == ["b"])
@@ -83,8 +83,8 @@ import Testing
     @Test("a connection is dead when its oldest command is overdue by more than its patience")
     func dies() {
         let state = state()
-        state.send("a", deadline: 1)
-        state.send("b", deadline: 60)
+        state.send("a", timeout: .fixed(.seconds(1)))
+        state.send("b", timeout: .fixed(.seconds(60)))
         #expect(state.expire(now: 1) == ["a"])
         #expect(state.nextExpiry == 6)
         #expect(state.expire(now: 5.999) == [])
@@ -95,14 +95,85 @@ import Testing
     @Test("a command is not blamed for the time it waited behind another")
     func isFairToTheSecond() {
         let state = state()
-        state.send("a", deadline: 30)
-        state.send("b", deadline: 1)
+        state.send("a", timeout: .fixed(.seconds(30)))
+        state.send("b", timeout: .fixed(.seconds(1)))
         #expect(state.expire(now: 1) == ["b"])
         #expect(state.expire(now: 20) == [])
         #expect(state.reply("1", now: 25) == "a: 1")
         #expect(state.expire(now: 29) == [])
         #expect(state.nextExpiry == 30)
         #expect(state.expire(now: 30) == ["dead"])
+    }
+
+    @Test("a timeout counts from when the commands were handed to the socket")
+    func countsFromFlush() {
+        let state = state()
+        state.send("a", timeout: .adaptive, at: nil)
+        state.send("b", timeout: .fixed(.seconds(2)), at: nil)
+        #expect(state.nextExpiry == nil)
+        #expect(state.expire(now: 0.5) == [])
+        #expect(state.flush(at: 0.5) == 0.55)
+        #expect(state.nextExpiry == 0.55)
+        #expect(state.expire(now: 0.54) == [])
+        #expect(state.expire(now: 0.55) == ["a"])
+        #expect(state.expire(now: 2.4) == [])
+        #expect(state.expire(now: 2.5) == ["b"])
+    }
+
+    @Test("what waits behind others is not given up while the server sends, and not for longer than the upper bound")
+    func waitsWhileTheServerSends() {
+        let state = state()
+        state.send("a", timeout: .adaptive)
+        state.send("b", timeout: .adaptive)
+        for step in 1...24 {
+            state.read(at: Double(step) * 0.04)
+            #expect(state.expire(now: Double(step) * 0.04 + 0.039) == [])
+        }
+        #expect(state.nextExpiry == 1)
+        #expect(state.expire(now: 1) == ["a", "b"])
+    }
+
+    @Test("a server that sends nothing more is not waited for")
+    func givesUpOnSilence() {
+        let state = state()
+        state.send("a", timeout: .adaptive)
+        state.send("b", timeout: .adaptive)
+        #expect(state.reply("1", now: 0.001) == "a: 1")
+        #expect(state.expire(now: 0.05) == [])
+        #expect(state.expire(now: 0.051) == ["b"])
+    }
+
+    @Test("a reply that came after the timeout is late, and no measure for the next")
+    func tellsLateReplies() {
+        let state = state()
+        state.send("a", timeout: .adaptive)
+        state.send("b", timeout: .fixed(.seconds(2)))
+        #expect(state.reply("1", now: 0.2) == "a: 1 (late)")
+        #expect(state.reply("2", now: 0.2) == "b: 2", "a fixed timeout is its caller's own affair")
+        state.send("c", timeout: .adaptive, at: 1)
+        #expect(state.nextExpiry == 1.05)
+        #expect(state.reply("3", now: 1.04) == "c: 3")
+        state.send("d", timeout: .adaptive, at: 2)
+        // Four times as long as the slowest.
+        #expect(state.nextExpiry.map { abs($0 - 2.16) < 0.001 } == true)
+    }
+
+    @Test("a reply counts by its first bytes")
+    func countsFirstBytes() {
+        let state = state()
+        state.send("a", commands: 2, timeout: .adaptive)
+        state.read(at: 0.01)
+        #expect(state.reply("1", now: 0.04) == "wait")
+        #expect(state.reply("2", now: 0.3) == "a: 1 2")
+    }
+
+    @Test("what a busy process reads too late is not late, and no measure")
+    func excusesTheProcess() {
+        let state = state()
+        state.send("a", timeout: .adaptive)
+        #expect(state.reply("1", now: 0.8, isExact: false) == "a: 1")
+        state.send("b", timeout: .adaptive, at: 1)
+        #expect(state.nextExpiry == 1.05)
     }
 
     @Test("commands in flight are limited, tombstones included")
@@ -204,7 +275,9 @@ import Testing
 /// The same queue, told by its simplest means: who is owed what.
 private struct Model {
     let seed: UInt64
-    let state = Subject(ConnectionState(limits: RESPLimits(), patience: .seconds(1_000_000)))
+    let state = Subject(
+        ConnectionState(limits: RESPLimits(), patience: .seconds(1_000_000), timeouts: .init(), now: .seconds(0))
+    )
     var queue: [(name: String, id: Int, missing: Int, replies: [RESPValue], deadline: Int)] = []
     var waiting: Set<String> = []
     var now = 0
@@ -223,7 +296,8 @@ private struct Model {
         case 0..<4:
             let (name, commands) = ("\(step)", Int.random(in: 1...3, using: &generator))
             let deadline = now + Int.random(in: 1...20, using: &generator)
-            guard let id = state.send(name, commands: commands, deadline: Double(deadline)) else {
+            let timeout = ReplyTimeout.fixed(.seconds(Int64(deadline - now)))
+            guard let id = state.send(name, commands: commands, timeout: timeout, at: Double(now)) else {
                 Issue.record("refused, seed \(seed)")
                 return
             }
@@ -260,18 +334,34 @@ private final class Subject {
 
     /// The id of the batch, or nil if it was refused.
     @discardableResult
-    func send(_ name: String, commands: Int = 1, bytes: Int = 1, deadline: Double = 1000) -> Int? {
-        switch state.admit(name, commands: commands, bytes: bytes, deadline: .seconds(deadline)) {
-        case .send(let id): id
-        case .refuse: nil
+    func send(
+        _ name: String,
+        commands: Int = 1,
+        bytes: Int = 1,
+        timeout: ReplyTimeout = .fixed(.seconds(1_000)),
+        at now: Double? = 0
+    ) -> Int? {
+        switch state.admit(name, commands: commands, bytes: bytes, timeout: timeout) {
+        case .send(let id):
+            if let now { flush(at: now) }
+            return id
+        case .refuse: return nil
         }
     }
 
+    /// When the first of what is handed to the socket by this is late.
+    @discardableResult
+    func flush(at now: Double) -> Double? { state.flush(now: .seconds(now)).map(\.inSeconds) }
+
+    func read(at now: Double, isExact: Bool = true) { state.read(now: .seconds(now), isExact: isExact) }
+
     /// What came of a reply.
-    func reply(_ text: String, bytes: Int = 1, now: Double = 0) -> String {
-        switch state.receive(.status(text), bytes: bytes, now: .seconds(now)) {
+    func reply(_ text: String, bytes: Int = 1, now: Double = 0, isExact: Bool = true) -> String {
+        state.read(now: .seconds(now), isExact: isExact)
+        return switch state.receive(.status(text), bytes: bytes, now: .seconds(now), isExact: isExact) {
         case .wait: "wait"
-        case .deliver(let name, let replies): "\(name): \(replies.map(\.told).joined(separator: " "))"
+        case .deliver(let name, let replies, let isLate):
+            "\(name): \(replies.map(\.told).joined(separator: " "))" + (isLate ? " (late)" : "")
         case .close(let error): "close: \(error.code)"
         }
     }
@@ -283,7 +373,7 @@ private final class Subject {
     }
 
     var nextExpiry: Double? {
-        state.nextExpiry.map { Double($0.uptimeNanoseconds) / 1_000_000_000 }
+        state.nextExpiry.map(\.inSeconds)
     }
 
     func abandon(_ id: Int) -> String? { state.abandon(id) }
@@ -299,6 +389,8 @@ extension RESPValue {
 }
 
 extension NIODeadline {
+    fileprivate var inSeconds: Double { Double(uptimeNanoseconds) / 1_000_000_000 }
+
     fileprivate static func seconds(_ seconds: Double) -> NIODeadline {
         .uptimeNanoseconds(UInt64(seconds * 1_000_000_000))
     }

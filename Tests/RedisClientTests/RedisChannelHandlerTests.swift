@@ -19,6 +19,7 @@ private final class Line {
         handler = RedisChannelHandler(
             limits: limits,
             patience: .seconds(5),
+            timeouts: .init(),
             eventLoop: channel.embeddedEventLoop
         ) { [pushes] push in
             pushes.add(push)
@@ -30,20 +31,20 @@ private final class Line {
 
     /// Sends commands for a caller, whose answer arrives in `answers` under its name.
     @discardableResult
-    func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount = .seconds(1)) -> Ticket {
+    func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount? = .seconds(1)) -> Ticket {
         let ticket = Ticket()
         var bytes = ByteBuffer()
         RESPEncoder.encode(commands, into: &bytes)
         handler.send(
             bytes,
             commands: commands.count,
-            deadline: channel.embeddedEventLoop.now + deadline,
+            timeout: deadline.map { .fixed($0) } ?? .adaptive,
             ticket: ticket
         ) { [answers] reply in
             switch reply {
-            case .success(let values):
-                let texts = values.map { (try? $0.text()) ?? "\($0)" }
-                answers.add("\(name): \(texts.joined(separator: " "))")
+            case .success(let replies):
+                let texts = replies.values.map { (try? $0.text()) ?? "\($0)" }
+                answers.add("\(name): \(texts.joined(separator: " "))" + (replies.isLate ? " (late)" : ""))
             case .failure(let error): answers.add("\(name) failed: \(error.code)")
             }
         }
@@ -116,7 +117,7 @@ private final class Line {
         #expect(ticket.cancel() == nil)
         var bytes = ByteBuffer()
         RESPEncoder.encode([.get("1")], into: &bytes)
-        line.handler.send(bytes, commands: 1, deadline: .distantFuture, ticket: ticket) { [answers = line.answers] in
+        line.handler.send(bytes, commands: 1, timeout: .fixed(.hours(1)), ticket: ticket) { [answers = line.answers] in
             if case .failure(let error) = $0 { answers.add("\(error.code)") }
         }
         #expect(line.answers.all == ["cancelled"])
@@ -137,6 +138,21 @@ private final class Line {
         try line.receive("+one\r\n+two\r\n")
         #expect(line.answers.all == ["b failed: deadlineExceeded", "a: one"])
         #expect(line.channel.isActive)
+    }
+
+    @Test("replies that come while the server sends on are late by what they took, and in time if they are quick")
+    func tellsLateReplies() throws {
+        let line = try Line()
+        line.send("a", .get("1"), deadline: nil)
+        line.send("b", .get("2"), deadline: nil)
+        line.pass(.milliseconds(40))
+        try line.receive("+one\r\n")
+        line.pass(.milliseconds(140))
+        try line.receive("+t")
+        line.pass(.milliseconds(30))
+        try line.receive("wo\r\n")
+        // Forty milliseconds in time make a timeout of 160.
+        #expect(line.answers.all == ["a: one", "b: two (late)"])
     }
 
     @Test("the alarm goes on ringing for commands sent after the first")

@@ -7,6 +7,7 @@ import LarderRedis
 import Logging
 import NIOCore
 import NIOPosix
+import Synchronization
 
 /// What a Redis that fails costs a request, beside the same request in a process that has no cache.
 struct Faults: ParsableCommand {
@@ -16,6 +17,10 @@ struct Faults: ParsableCommand {
 
     @Option(help: "The requests of each measurement.")
     var requests = 2_000
+    @Option(help: "The connections to a healthy Redis's process, which all ask at the same time.")
+    var connections = 1_000
+    @Option(help: "How long they ask, in seconds.")
+    var seconds = 8
 
     @Option(help: "The distinct URLs of each flood.")
     var flood = 100_000
@@ -35,13 +40,14 @@ struct Faults: ParsableCommand {
     private func measure() async throws {
         let redis = try RedisServer()
         defer { redis.end() }
+        try await measureCrowd(redis)
         let proxy = try await DelayingProxy(to: redis.port)
         var logger = Logger(label: "benchmarks")
         logger.logLevel = .critical
         let store = try RedisStore("redis://127.0.0.1:\(proxy.port)", logger: logger)
         let cache = Cache(store: store, logger: logger)
         let ports = AsyncStream.makeStream(of: Int.self)
-        let application = Self.application(cache, logger: logger) { ports.continuation.yield($0) }
+        let application = Self.application(cache, logger: logger, fetches: Count()) { ports.continuation.yield($0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.runService(gracefulShutdownSignals: []) }
             guard let port = await ports.stream.first(where: { _ in true }) else { return }
@@ -64,6 +70,33 @@ struct Faults: ParsableCommand {
             try await recovered(store)
             redis.send(SIGKILL)
             try await measure("killed", port)
+            group.cancelAll()
+        }
+    }
+
+    /// Many connections that ask for what is stored, in a process that has more to do than it can: what Redis answers is
+    /// used, and Redis is not left alone.
+    private func measureCrowd(_ redis: RedisServer) async throws {
+        let (outages, fetches) = (Count(), Count())
+        let logger = Logger(label: "benchmarks") { _ in OutageLog(outages: outages) }
+        let store = try RedisStore("redis://127.0.0.1:\(redis.port)", logger: logger)
+        let cache = Cache(store: store, logger: logger)
+        let ports = AsyncStream.makeStream(of: Int.self)
+        let application = Self.application(cache, logger: logger, fetches: fetches) { ports.continuation.yield($0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.runService(gracefulShutdownSignals: []) }
+            guard let port = await ports.stream.first(where: { _ in true }) else { return }
+            try await recovered(store)
+            let path = "/cached/crowd"
+            try Connection(port: port).awaitHits(path)
+            let (stored, count, duration) = (fetches.value, connections, seconds)
+            let answered = try await Task.detached {
+                try Crowd(of: count, port: port).ask(path, size: 1_000, for: .seconds(duration), atMost: .max)
+            }.value
+            print(
+                "\(connections) connections on a healthy Redis: \(answered) answers, \(outages.value) trips, "
+                    + "\(fetches.value - stored) needless origin requests"
+            )
             group.cancelAll()
         }
     }
@@ -116,13 +149,15 @@ struct Faults: ParsableCommand {
     private static func application(
         _ cache: Cache,
         logger: Logger,
+        fetches: Count,
         onPort: @escaping @Sendable (Int) -> Void
     ) -> some ApplicationProtocol {
         let router = Router()
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
         router.get("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }
         router.group("cached/:id").cached(by: cache, for: .seconds(600)).get { _, _ in
-            Response(status: .ok, body: ResponseBody(byteBuffer: body))
+            fetches.add()
+            return Response(status: .ok, body: ResponseBody(byteBuffer: body))
         }
         var application = Application(
             router: router,
@@ -132,6 +167,33 @@ struct Faults: ParsableCommand {
         )
         application.addServices(cache)
         return application
+    }
+}
+
+/// A number that several threads add to.
+private final class Count: Sendable {
+    private let number = Atomic(0)
+
+    var value: Int { number.load(ordering: .relaxed) }
+
+    func add() { number.wrappingAdd(1, ordering: .relaxed) }
+}
+
+/// Counts how often a store leaves Redis alone, by what it logs.
+private struct OutageLog: LogHandler {
+    let outages: Count
+    var logLevel = Logger.Level.warning
+    var metadata: Logger.Metadata = [:]
+
+    init(outages: Count) { self.outages = outages }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if "\(event.message)".contains("Redis does not answer") { outages.add() }
     }
 }
 

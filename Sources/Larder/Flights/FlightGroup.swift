@@ -89,15 +89,15 @@ final class FlightGroup: Sendable {
         return state.withLockedValue { $0.table.lead(key, ticket, at: now) }
     }
 
-    /// Notes the version of the log that a leader has read before it asks the origin.
-    func start(_ id: FlightID, readVersion: Birth) {
-        state.withLockedValue { $0.table.start(id, readVersion: readVersion) }
+    /// Notes that a leader asks the origin now, and what it has found before.
+    func start(_ id: FlightID, _ lookup: Lookup) {
+        state.withLockedValue { $0.table.start(id, lookup) }
     }
 
     /// Tells a leader what the other flights of its key bring, until its own is over.
-    func watch(_ id: FlightID, _ readVersion: Birth, _ tell: @escaping @Sendable (Arrival) -> Void) {
+    func watch(_ id: FlightID, _ lookup: Lookup, _ tell: @escaping @Sendable (Arrival) -> Void) {
         let waiter = nextWaiter()
-        state.withLockedValue { $0.table.watch(id, readVersion, as: (waiter, .leader(tell))) }
+        state.withLockedValue { $0.table.watch(id, lookup, as: (waiter, .leader(tell))) }
     }
 
     /// The duty to land a flight; there is none for `nil`, by which a request fetches alone.

@@ -48,10 +48,14 @@ enum FlightResult: Sendable {
 /// A value without locks, tasks or a clock: each event is a mutating function that returns what is to be done.
 /// - One flight for a key starts at a time. While it is under way, another one starts only once the coalescing timeout
 ///   has passed since the last start, or for a request that may not have what the flights under way bring.
-/// - The completion of any flight answers every waiter of its key that may have the result. An invalidation may
-///   overtake a flight: those who waited since before it may still have the result, and nobody who came later. So a
-///   request may join if nothing known to cover it was invalidated since the flight's read version, and on completion
-///   see ``Arrival/mayServe(_:)`` (PROTOCOL.md, "Flights").
+/// - The completion of any flight answers every waiter of its key that may have the result. A flight whose origin is
+///   asked after the waiter arrived contains every write that was acknowledged before the waiter arrived. Of an earlier
+///   flight the log has to tell that nothing overtook it: a request may join if nothing known to cover it was
+///   invalidated since the flight's read version, and on completion see ``Arrival/mayServe(_:)`` (PROTOCOL.md,
+///   "Flights").
+/// - A look-up that did not reach the log knows of no write of other processes. Its flight answers nobody who arrived
+///   after the origin was asked, and its request waits for the next flight (PROTOCOL.md, C02). So there is still one
+///   flight for a key at a time while the log cannot be read.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
     /// What a request does that found no response.
@@ -85,18 +89,27 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// A request that waits.
     struct Entry: Sendable {
         let waiter: Waiter
-        /// The log's version when the request looked.
-        let readVersion: Birth
-        /// The first flight that may answer it.
-        let firstFlight: FlightID
+        /// The log's version when the request looked; nil if it is not known, or if the request takes only what is
+        /// fetched for it.
+        let readVersion: Birth?
+        /// The number of the last start of a flight before the request arrived.
+        let lastStart: UInt64
         /// The flight that the request leads itself while it waits for the others.
         let ownFlight: FlightID?
     }
 
     struct Flight: Sendable {
         let key: FlightKey
-        /// The version of the log before the origin is asked; nil until the leader has looked it up.
-        var readVersion: Birth?
+        /// Nil until the leader has looked up: the origin is not asked yet.
+        var start: Start?
+    }
+
+    /// The moment before a flight asks the origin.
+    struct Start: Sendable {
+        /// The place among the starts of all flights.
+        let number: UInt64
+        /// The version of the log; nil if the log could not be read.
+        let readVersion: Birth?
     }
 
     /// The flights and waiters of one key.
@@ -112,6 +125,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var flights: [FlightID: Flight] = [:]
     private var queues: [FlightKey: Queue] = [:]
     private var lastID: UInt64 = 0
+    private var lastStart: UInt64 = 0
     /// The number of the last landing by which something was stored.
     private(set) var lastLanding: UInt64 = 0
     /// The keys of the latest landings, each at its number modulo the count.
@@ -158,8 +172,8 @@ extension FlightTable {
             if let waiter {
                 queues[key]?.waiters[waiter.id] = Entry(
                     waiter: waiter.waiter,
-                    readVersion: ticket.lookup.birth,
-                    firstFlight: FlightID(value: key.isDemand ? lastID + 1 : 0),
+                    readVersion: Self.readVersion(key, ticket.lookup),
+                    lastStart: lastStart,
                     ownFlight: nil
                 )
             }
@@ -167,7 +181,8 @@ extension FlightTable {
         }
         if !key.isDemand, hasLanded(key, since: ticket.landing) { return .landed }
         // A flight that this request may not join goes on, and its result is for those it took.
-        guard mayLead, let id = begin(key, ticket.lookup.birth, at: now) else { return .alone }
+        guard mayLead, let id = begin(key, at: now) else { return .alone }
+        start(id, ticket.lookup)
         return .lead(id)
     }
 
@@ -175,24 +190,33 @@ extension FlightTable {
     mutating func lead(_ key: FlightKey, _ ticket: Ticket, at now: Timestamp) -> FlightID? {
         if joinable(key, ticket.lookup) != nil { return nil }
         if hasLanded(key, since: ticket.landing) { return nil }
-        return begin(key, ticket.lookup.birth, at: now)
+        guard let id = begin(key, at: now) else { return nil }
+        start(id, ticket.lookup)
+        return id
     }
 
-    /// Notes the version of the log that the leader of a flight has read before it asks the origin.
-    mutating func start(_ id: FlightID, readVersion: Birth) {
-        flights[id]?.readVersion = readVersion
+    /// Notes that the leader of a flight asks the origin now, and what it has found before.
+    mutating func start(_ id: FlightID, _ lookup: Lookup) {
+        guard flights[id] != nil else { return }
+        lastStart += 1
+        flights[id]?.start = Start(number: lastStart, readVersion: lookup.isKnown ? lookup.birth : nil)
     }
 
     /// Has the leader of a flight wait for the other flights of the key as well: those that the request may have.
-    mutating func watch(_ id: FlightID, _ readVersion: Birth, as waiter: (id: UInt64, waiter: Waiter)) {
-        guard let key = flights[id]?.key, queues[key]?.flights.contains(id) == true else { return }
-        queues[key]?.waiters[waiter.id] = Entry(
+    mutating func watch(_ id: FlightID, _ lookup: Lookup, as waiter: (id: UInt64, waiter: Waiter)) {
+        guard let flight = flights[id], let start = flight.start, queues[flight.key]?.flights.contains(id) == true
+        else { return }
+        queues[flight.key]?.waiters[waiter.id] = Entry(
             waiter: waiter.waiter,
-            readVersion: readVersion,
-            // An earlier flight began before a request that demands a newer response.
-            firstFlight: FlightID(value: key.isDemand ? id.value : 0),
+            readVersion: Self.readVersion(flight.key, lookup),
+            lastStart: start.number,
             ownFlight: id
         )
+    }
+
+    /// Returns the version by which a request may have what was fetched from before it arrived; nil: by none.
+    private static func readVersion(_ key: FlightKey, _ lookup: Lookup) -> Birth? {
+        lookup.isKnown && !key.isDemand ? lookup.birth : nil
     }
 
     /// Removes a waiter that gives up; nil if it does not wait any more.
@@ -202,22 +226,23 @@ extension FlightTable {
 
     /// When the newest flight of a key started that a request after `lookup` may join, and how many wait; nil if there
     /// is none. Nothing known to cover the request was invalidated since the read version of a flight that it may join.
-    /// Of requests that demand a newer response each waits for the next flight.
+    /// A request that demands a newer response, or does not know the log, waits for the next flight.
     private func joinable(_ key: FlightKey, _ lookup: Lookup) -> (start: Timestamp, waiters: Int)? {
         guard let queue = queues[key] else { return nil }
         let mayJoin = queue.flights.contains { id in
-            // A leader that is still looking reads a version that is at least as high as that of any earlier look-up.
-            guard !key.isDemand, let readVersion = flights[id]?.readVersion else { return true }
+            // A leader that is still looking asks the origin after this request arrived.
+            guard Self.readVersion(key, lookup) != nil, let start = flights[id]?.start else { return true }
+            guard let readVersion = start.readVersion else { return false }
             return readVersion.epoch == lookup.birth.epoch && lookup.newestStamp <= readVersion.number
         }
         return mayJoin ? (queue.startedAt, queue.waiters.count) : nil
     }
 
-    private mutating func begin(_ key: FlightKey, _ readVersion: Birth?, at now: Timestamp) -> FlightID? {
+    private mutating func begin(_ key: FlightKey, at now: Timestamp) -> FlightID? {
         guard flights.count < flightLimit else { return nil }
         lastID += 1
         let id = FlightID(value: lastID)
-        flights[id] = Flight(key: key, readVersion: readVersion)
+        flights[id] = Flight(key: key)
         queues[key, default: Queue(startedAt: now)].flights.insert(id)
         queues[key]?.startedAt = now
         return id
@@ -280,7 +305,8 @@ extension FlightTable {
         var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
         switch result {
         case .shared(let arrival):
-            let answered = remove(key) { $0.firstFlight <= id && arrival.mayServe($0.readVersion) }
+            guard let start = flights[id]?.start else { preconditionFailure("A result of a flight that never asked") }
+            let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(arrival.mayServe) == true }
             told += answered.map { ($0, .arrived(arrival)) }
         case .unsharable:
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }
@@ -308,7 +334,7 @@ extension FlightTable {
         let waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
         var told: Told = []
         for id in waiting.prefix(count) where flights.count < flightLimit {
-            guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, nil, at: now)
+            guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, at: now)
             else {
                 continue
             }

@@ -49,16 +49,10 @@ public struct Verdict: Hashable, Sendable {
     }
 
     /// What is to be assumed where the ledger cannot be reached, at a number of the process's own.
-    public static func unknown(at number: Birth) -> Verdict { Verdict(unknownAt: number, isAlive: false) }
+    public static func unknown(at number: Birth) -> Verdict { Verdict(unknownAt: number) }
 
-    /// What a process that cannot reach the ledger says by its own invalidations of what was born without the ledger:
-    /// requests of this process may share it, and no store may keep it.
-    package static func unknown(at number: Birth, isAlive: Bool) -> Verdict {
-        Verdict(unknownAt: number, isAlive: isAlive)
-    }
-
-    private init(unknownAt number: Birth, isAlive: Bool) {
-        self.isAlive = isAlive
+    private init(unknownAt number: Birth) {
+        self.isAlive = false
         self.said = number
         self.isKnown = false
     }

@@ -99,6 +99,9 @@ public struct Lookup: Sendable {
     /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
     /// a flight only if the flight began at this number or later.
     public let newestStamp: UInt64
+    /// True if the log was read. Otherwise nothing tells what other processes have invalidated, and the request shares
+    /// a fetch only if the origin is asked after the request arrived.
+    public private(set) var isKnown = true
 
     /// Creates the result of a look-up.
     /// - Parameter rules: what the variants under the key vary by; nil if the entries are all there are.
@@ -107,6 +110,16 @@ public struct Lookup: Sendable {
         self.known = rules
         self.birth = birth
         self.newestStamp = newestStamp
+    }
+}
+
+extension Lookup {
+    /// Returns the result of a look-up that could not read the log: nothing is found.
+    /// - Parameter birth: a version that no log ever had, for a fetch whose response is not stored.
+    public static func unknown(at birth: Birth) -> Lookup {
+        var lookup = Lookup(entries: [], birth: birth, newestStamp: birth.number)
+        lookup.isKnown = false
+        return lookup
     }
 }
 

@@ -89,11 +89,16 @@ struct SettingReader {
         if let read = self.value(setting, expecting: expectation, parse) { value = read }
     }
 
-    /// Takes a duration over, from 1ms to 1d.
-    mutating func read(_ setting: GatewaySetting, into value: inout Duration, from least: Duration = .milliseconds(1)) {
-        let expectation = "\(DurationText.expectation), from \(DurationText.describe(least)) to 1d"
-        read(setting, into: &value, expecting: expectation) { text in
-            DurationText.parse(text).flatMap { (least ... .seconds(86_400)).contains($0) ? $0 : nil }
+    /// Takes a duration over, from 1ms to 1d unless other limits are given.
+    mutating func read(
+        _ setting: GatewaySetting,
+        into value: inout Duration,
+        from least: Duration = .milliseconds(1),
+        upTo most: Duration = .seconds(86_400)
+    ) {
+        let limits = "from \(DurationText.describe(least)) to \(DurationText.describe(most))"
+        read(setting, into: &value, expecting: "\(DurationText.expectation), \(limits)") { text in
+            DurationText.parse(text).flatMap { (least...most).contains($0) ? $0 : nil }
         }
     }
 

@@ -21,6 +21,10 @@ package final class RedisClient: Service, RedisCommands {
         /// Called on the connection's event loop, in the order of the stream: it must not block.
         package var onPush: @Sendable (RedisPush, _ generation: Int) -> Void = { _, _ in }
 
+        /// Returns true if the owner has something for the server that cannot wait: then an attempt to connect is
+        /// followed by the next within 100 ms, however many have failed. Nil if that never is so.
+        package var isUrgent: (@Sendable () -> Bool)?
+
         /// Called when a first connection takes commands, and when the last is gone; `status` tells which. Where nobody
         /// is to be told, the client says it in its log.
         package var onChange: (@Sendable () -> Void)?
@@ -40,35 +44,30 @@ package final class RedisClient: Service, RedisCommands {
         _ configuration: RedisConfiguration,
         hooks: Hooks = Hooks(),
         logger: Logger,
-        eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+        eventLoopGroup: (any EventLoopGroup)? = nil,
         clock: any Clock<Duration> = ContinuousClock()
     ) throws(RedisError) {
         self.configuration = configuration
         self.hooks = hooks
-        self.connector = try RedisConnector(configuration, group: eventLoopGroup)
+        self.connector = try RedisConnector(
+            configuration,
+            group: eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton
+        )
         self.clock = clock
         self.logger = logger
         self.state = NIOLockedValueBox(ClientState(slots: configuration.connections))
     }
 
-    package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
+    package func pipeline(
+        _ commands: [RedisCommand],
+        timeout: ReplyTimeout
+    ) async throws(RedisError) -> RedisReplies {
         let weight = commands.weight
         guard let connection = state.withLockedValue({ $0.next(weight: weight) { $0.awaitedBytes } }) else {
             let reason = status.lastError
             throw RedisError(.unavailable, "there is no connection to Redis", underlying: reason)
         }
-        guard weight >= RedisCommand.largeWeight else {
-            return try await connection.pipeline(commands, deadline: deadline)
-        }
-        let extra = Self.transferTime(of: weight, behind: connection.awaitedBytes)
-        return try await connection.pipeline(commands, deadline: deadline + extra)
-    }
-
-    /// Returns how much longer large commands may take than small ones: what they and what is before them take to
-    /// transfer at 16 MiB a second; a second at most.
-    private static func transferTime(of weight: Int, behind awaited: Int) -> Duration {
-        let second = 16 * 1024 * 1024
-        return .seconds(1) * min(1, Double(min(weight, second) + min(awaited, second)) / Double(second))
+        return try await connection.pipeline(commands, timeout: timeout)
     }
 
     /// Closes the connections, and opens others: what was known of the server may not hold any more.
@@ -109,7 +108,22 @@ extension RedisClient {
                 guard !Task.isCancelled else { return }
                 left(nil, slot: slot, because: error)
             }
-            try? await clock.sleep(for: plan.delay(afterLifetime: lifetime, using: &generator))
+            await pause(for: plan.delay(afterLifetime: lifetime, using: &generator))
+        }
+    }
+
+    /// Waits before the next attempt to connect, as long as nothing is urgent.
+    private func pause(for delay: Duration) async {
+        guard let isUrgent = hooks.isUrgent else {
+            try? await clock.sleep(for: delay)
+            return
+        }
+        var left = delay
+        while left > .zero, !Task.isCancelled {
+            let step = min(left, .milliseconds(100) * Double.random(in: 0.5...1))
+            try? await clock.sleep(for: step)
+            if isUrgent() { return }
+            left -= step
         }
     }
 

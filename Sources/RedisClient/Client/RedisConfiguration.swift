@@ -43,6 +43,9 @@ package struct RedisConfiguration: Sendable {
     /// How long connecting may take, and then how long the server may take to introduce itself.
     package var connectTimeout = Duration.seconds(2)
 
+    /// How long the replies to commands without a deadline of their own may take.
+    package var timeouts = AdaptiveTimeout.Bounds()
+
     /// How long the oldest command of a connection may be overdue before the connection is given up as dead.
     package var patience = Duration.seconds(2)
 

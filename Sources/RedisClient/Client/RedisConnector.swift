@@ -49,6 +49,7 @@ struct RedisConnector: Sendable {
                     let handler = RedisChannelHandler(
                         limits: configuration.limits,
                         patience: configuration.patience,
+                        timeouts: configuration.timeouts,
                         eventLoop: channel.eventLoop,
                         onPush: onPush
                     )

@@ -3,7 +3,20 @@ package import NIOCore
 /// Whatever takes commands for Redis: a client, or one of its connections.
 package protocol RedisCommands: Sendable {
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
-    func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue]
+    func pipeline(_ commands: [RedisCommand], timeout: ReplyTimeout) async throws(RedisError) -> RedisReplies
+}
+
+/// What a server answered to commands that were sent together.
+package struct RedisReplies: Sendable {
+    /// A reply for each command.
+    package var values: [RESPValue]
+    /// True if the server began to answer after the adaptive timeout.
+    package var isLate: Bool
+
+    package init(values: [RESPValue], isLate: Bool) {
+        self.values = values
+        self.isLate = isLate
+    }
 }
 
 /// How long a key still lives.
@@ -14,6 +27,11 @@ package enum RedisTimeToLive: Hashable, Sendable {
 }
 
 extension RedisCommands {
+    /// Sends commands together, and waits for their replies up to a deadline of their own.
+    package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
+        try await pipeline(commands, timeout: .fixed(TimeAmount(deadline))).values
+    }
+
     /// Sends one command.
     package func send(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RESPValue {
         // A pipeline has as many replies as commands.

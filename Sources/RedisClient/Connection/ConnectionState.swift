@@ -28,7 +28,11 @@ struct ConnectionState<Waiter> {
         let bytes: Int
         /// The bytes that its replies are expected to have.
         let expected: Int
-        let deadline: NIODeadline
+        let timeout: ReplyTimeout
+        /// When it was handed to the socket; nil until then. The time before that is not the server's.
+        var flushedAt: NIODeadline?
+        /// When the first bytes of its replies were read.
+        var reply: (at: NIODeadline, isExact: Bool)?
     }
 
     private let limits: RESPLimits
@@ -47,10 +51,14 @@ struct ConnectionState<Waiter> {
     /// The bytes of the oldest batch's replies. No other batch can have any.
     private var bytesHeld = 0
     private var waiters = 0
+    private var adaptiveTimeout: AdaptiveTimeout
+    /// When anything was last read.
+    private var readAt = NIODeadline.uptimeNanoseconds(0)
 
-    init(limits: RESPLimits, patience: TimeAmount) {
+    init(limits: RESPLimits, patience: TimeAmount, timeouts: AdaptiveTimeout.Bounds, now: NIODeadline) {
         self.limits = limits
         self.patience = patience
+        self.adaptiveTimeout = AdaptiveTimeout(timeouts, at: now)
     }
 }
 
@@ -68,7 +76,7 @@ extension ConnectionState {
         commands: Int,
         bytes: Int,
         expecting reply: Int = 0,
-        deadline: NIODeadline
+        timeout: ReplyTimeout
     ) -> Admission {
         precondition(commands > 0, "A batch has at least one command: an empty one would never be answered.")
         guard phase == .open else { return .refuse(RedisError(.unavailable, "the connection is closing")) }
@@ -86,7 +94,7 @@ extension ConnectionState {
                 commands: commands,
                 bytes: bytes,
                 expected: expected,
-                deadline: deadline
+                timeout: timeout
             )
         )
         commandsInFlight += commands
@@ -94,6 +102,17 @@ extension ConnectionState {
         bytesAwaited += bytes + expected
         waiters += 1
         return .send(id: firstID + batches.count - 1)
+    }
+
+    /// Notes that all that was sent is handed to the socket. Returns when the first of it is late.
+    mutating func flush(now: NIODeadline) -> NIODeadline? {
+        var next: NIODeadline?
+        for index in batches.indices.reversed() {
+            guard batches[index].flushedAt == nil else { break }
+            batches[index].flushedAt = now
+            next = earlier(next, deadline(of: batches[index]))
+        }
+        return next
     }
 
     /// The caller of a batch has left. Returns its waiter, unless it has been served already.
@@ -117,16 +136,26 @@ extension ConnectionState {
     enum Reception {
         /// Nothing to do: more replies of the same batch are to come, or a tombstone swallowed this one.
         case wait
-        case deliver(Waiter, [RESPValue])
+        /// - `isLate`: the server began to answer after the adaptive timeout.
+        case deliver(Waiter, [RESPValue], isLate: Bool)
         case close(RedisError)
     }
 
+    /// Notes that bytes were read, or that some are left that belong to the next reply.
+    /// - Parameter isExact: whether they were read as soon as they came; nothing is known of the server's time if not.
+    mutating func read(now: NIODeadline, isExact: Bool) {
+        readAt = now
+        guard !batches.isEmpty, batches[0].reply == nil else { return }
+        batches[0].reply = (now, isExact)
+    }
+
     /// A reply of so many bytes has arrived.
-    mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline) -> Reception {
+    mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) -> Reception {
         guard phase != .closed else { return .wait }
         guard !batches.isEmpty else {
             return .close(RedisError(.protocolViolation, "the server answered what nobody asked"))
         }
+        if batches[0].reply == nil { batches[0].reply = (now, isExact) }
         batches[0].missing -= 1
         if batches[0].waiter != nil {
             bytesHeld += bytes
@@ -146,7 +175,17 @@ extension ConnectionState {
         bytesHeld = 0
         guard let waiter = batch.waiter else { return .wait }
         waiters -= 1
-        return .deliver(waiter, batch.replies)
+        return .deliver(waiter, batch.replies, isLate: isLate(batch))
+    }
+
+    /// Returns true if the server took too long for a batch; learns from it if not.
+    private mutating func isLate(_ batch: Batch) -> Bool {
+        guard batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let reply = batch.reply, reply.isExact
+        else { return false }
+        let time = reply.at - flushedAt
+        guard time <= adaptiveTimeout.current else { return true }
+        adaptiveTimeout.replied(after: time, at: reply.at)
+        return false
     }
 }
 
@@ -160,20 +199,61 @@ extension ConnectionState {
 
     /// Looks at the clock: makes tombstones of the batches whose deadline has passed, and returns their waiters.
     mutating func expire(now: NIODeadline) -> (waiters: [Waiter], verdict: Verdict) {
-        let expired = batches.indices.filter { batches[$0].deadline <= now }.compactMap { bury($0) }
-        return (expired, deathTime.map { $0 <= now } == true ? .dead : .alive)
+        adaptiveTimeout.advance(to: now)
+        let overdue = batches.indices.filter { index in
+            batches[index].waiter != nil && deadline(of: batches[index]).map { $0 <= now } == true
+        }
+        if overdue.contains(where: { batches[$0].timeout == .adaptive }) { adaptiveTimeout.expired() }
+        return (overdue.compactMap { bury($0) }, deathTime.map { $0 <= now } == true ? .dead : .alive)
     }
 
     /// When `expire` has something to do next, or nil while nothing is in flight.
     var nextExpiry: NIODeadline? {
-        let deadlines = batches.lazy.filter { $0.waiter != nil }.map(\.deadline)
-        guard let deathTime else { return nil }
-        return min(deathTime, deadlines.min() ?? deathTime)
+        let deadlines = batches.lazy.filter { $0.waiter != nil }.compactMap { deadline(of: $0) }
+        return earlier(deathTime, deadlines.min())
+    }
+
+    /// Returns true if somebody has waited for too long, even if the process does not keep up with the server.
+    func isFinal(at now: NIODeadline) -> Bool {
+        let deadlines = batches.lazy.filter { $0.waiter != nil }.compactMap { finalDeadline(of: $0) }
+        guard let end = earlier(deathTime, deadlines.min()) else { return false }
+        return end + adaptiveTimeout.bounds.longest <= now
     }
 
     /// When the connection counts as dead if the server stays silent, or nil while nothing is in flight.
     var deathTime: NIODeadline? {
-        batches.first.map { max($0.deadline, firstSince) + patience }
+        guard let first = batches.first, let flushedAt = first.flushedAt else { return nil }
+        return max(flushedAt + timeout(of: first), firstSince) + patience
+    }
+
+    /// When the caller of a batch waits no longer; nil until the batch is handed to the socket.
+    ///
+    /// As long as the server sends, it is there: what waits behind others is given up by the adaptive timeout only once
+    /// the server has sent nothing for so long, or at the timeout's upper bound.
+    private func deadline(of batch: Batch) -> NIODeadline? {
+        guard batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let end = finalDeadline(of: batch)
+        else { return finalDeadline(of: batch) }
+        return min(max(flushedAt, readAt) + adaptiveTimeout.current, end)
+    }
+
+    private func finalDeadline(of batch: Batch) -> NIODeadline? {
+        guard let flushedAt = batch.flushedAt else { return nil }
+        return switch batch.timeout {
+        case .fixed(let timeout): flushedAt + timeout
+        case .adaptive: flushedAt + adaptiveTimeout.bounds.longest
+        }
+    }
+
+    private func timeout(of batch: Batch) -> TimeAmount {
+        switch batch.timeout {
+        case .fixed(let timeout): timeout
+        case .adaptive: adaptiveTimeout.current
+        }
+    }
+
+    private func earlier(_ one: NIODeadline?, _ other: NIODeadline?) -> NIODeadline? {
+        guard let one, let other else { return one ?? other }
+        return min(one, other)
     }
 }
 

@@ -1,12 +1,20 @@
 import NIOCore
 
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
 /// Speaks RESP3 on one channel. It lives on the channel's event loop, and so does everything that touches it.
 ///
 /// What to do is decided by `ConnectionState`; this class does it: writes, resumes callers, sets the alarm, closes.
 final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
-    typealias Reply = Result<[RESPValue], RedisError>
+    typealias Reply = Result<RedisReplies, RedisError>
     typealias Waiter = @Sendable (Reply) -> Void
 
     private var state: ConnectionState<Waiter>
@@ -24,6 +32,8 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     private var received = ByteBuffer()
     private var alarm: Alarm?
     private var isFlushScheduled = false
+    /// True if there was something to read when the alarm rang, and the event loop has not read it yet.
+    private var isBehind = false
 
     private struct Alarm {
         let time: NIODeadline
@@ -33,10 +43,16 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     init(
         limits: RESPLimits,
         patience: Duration,
+        timeouts: AdaptiveTimeout.Bounds,
         eventLoop: any EventLoop,
         onPush: @escaping @Sendable (RedisPush) -> Void
     ) {
-        self.state = ConnectionState(limits: limits, patience: TimeAmount(patience))
+        self.state = ConnectionState(
+            limits: limits,
+            patience: TimeAmount(patience),
+            timeouts: timeouts,
+            now: eventLoop.now
+        )
         self.decoder = RESPDecoder(limits: limits)
         self.onPush = onPush
         self.closedPromise = eventLoop.makePromise()
@@ -54,7 +70,7 @@ extension RedisChannelHandler {
         _ bytes: ByteBuffer,
         commands: Int,
         expecting reply: Int = 0,
-        deadline: NIODeadline,
+        timeout: ReplyTimeout,
         ticket: Ticket,
         waiter: @escaping Waiter
     ) {
@@ -67,7 +83,7 @@ extension RedisChannelHandler {
             commands: commands,
             bytes: bytes.readableBytes,
             expecting: reply,
-            deadline: deadline
+            timeout: timeout
         )
         load.bytes = state.bytesAwaited
         switch admission {
@@ -76,7 +92,6 @@ extension RedisChannelHandler {
         case .send(let id):
             context.write(wrapOutboundOut(bytes), promise: nil)
             scheduleFlush()
-            setAlarm(noLaterThan: deadline)
             if ticket.punch(id) == .cancelled { abandon(id) }
         }
     }
@@ -94,7 +109,9 @@ extension RedisChannelHandler {
         isFlushScheduled = true
         eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
-            self.context?.flush()
+            guard let context = self.context else { return }
+            context.flush()
+            if let next = self.state.flush(now: self.eventLoop.now) { self.setAlarm(noLaterThan: next) }
         }
     }
 }
@@ -110,18 +127,27 @@ extension RedisChannelHandler {
             received.writeBuffer(&bytes)
         }
         let now = eventLoop.now
+        // An alarm that should have rung by now shows that the event loop was busy with something else.
+        let isExact = !isBehind && alarm.map { now < $0.time } != false
+        state.read(now: now, isExact: isExact)
         do {
             // A push handler or a reply can lead to the connection being closed while it is read.
             while self.context != nil, let message = try decoder.next(from: &received) {
                 switch message.content {
                 case .push(let push): onPush(push)
-                case .reply(let value): receive(value, bytes: message.size, now: now)
+                case .reply(let value): receive(value, bytes: message.size, now: now, isExact: isExact)
                 }
             }
         } catch {
             close(.violation(error))
         }
+        if received.readableBytes > 0 { state.read(now: now, isExact: isExact) }
         discardWhatWasRead()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isBehind = false
+        context.fireChannelReadComplete()
     }
 
     /// Keeps no memory for bytes that have been decoded: a server could see to it that every read ends within a
@@ -138,12 +164,13 @@ extension RedisChannelHandler {
     /// The bytes of memory that are kept for what has been received and not been decoded.
     var memory: Int { received.storageCapacity }
 
-    private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline) {
-        let reception = state.receive(value, bytes: bytes, now: now)
+    private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) {
+        let reception = state.receive(value, bytes: bytes, now: now, isExact: isExact)
         load.bytes = state.bytesAwaited
         switch reception {
         case .wait: break
-        case .deliver(let waiter, let replies): waiter(.success(replies))
+        case .deliver(let waiter, let values, let isLate):
+            waiter(.success(RedisReplies(values: values, isLate: isLate)))
         case .close(let error): return close(error)
         }
         if let death = state.deathTime { setAlarm(noLaterThan: death) }
@@ -166,15 +193,34 @@ extension RedisChannelHandler {
         alarm = try? Alarm(time: time, callback: eventLoop.assumeIsolated().scheduleCallback(at: time, handler: self))
     }
 
+    /// Gives up what is overdue, unless there is something to read: then it is this process that is slow, and what the
+    /// server said is read first. It is not waited for without end: a server may never stop sending.
     func handleScheduledCallback(eventLoop: some EventLoop) {
         alarm = nil
-        let (expired, verdict) = state.expire(now: eventLoop.now)
+        let now = eventLoop.now
+        if let next = state.nextExpiry, next <= now, !state.isFinal(at: now), isReadable {
+            isBehind = true
+            return setAlarm(noLaterThan: now + .milliseconds(1))
+        }
+        isBehind = false
+        let (expired, verdict) = state.expire(now: now)
         for waiter in expired { waiter(.failure(.deadlineExceeded)) }
         if verdict == .dead {
             return close(RedisError(.connectionLost, "the server stopped answering"))
         }
         closeIfDrained()
         if let next = state.nextExpiry { setAlarm(noLaterThan: next) }
+    }
+
+    /// True if the socket holds bytes, or an end, that the event loop has not read yet.
+    private var isReadable: Bool {
+        let readable = try? context?.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { descriptor in
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            return poll(&entry, 1, 0) > 0
+        }
+        return readable ?? false
     }
 }
 

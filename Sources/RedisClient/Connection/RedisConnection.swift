@@ -29,29 +29,29 @@ package final class RedisConnection: RedisCommands {
 
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     ///
-    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline,
-    /// within the same deadline.
+    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline, and
+    /// has as much time again.
     package func pipeline(
         _ commands: [RedisCommand],
-        deadline: Duration
-    ) async throws(RedisError) -> [RESPValue] {
-        guard !commands.isEmpty else { return [] }
-        let deadline = eventLoop.now + TimeAmount(deadline)
+        timeout: ReplyTimeout
+    ) async throws(RedisError) -> RedisReplies {
+        guard !commands.isEmpty else { return RedisReplies(values: [], isLate: false) }
         let expected = commands.reduce(0) { $0 &+ max(0, $1.expectedReply) }
-        var replies = try await exchange(commands.map(\.arguments), expecting: expected, deadline: deadline)
+        var replies = try await exchange(commands.map(\.arguments), expecting: expected, timeout: timeout)
 
-        let unknown = commands.indices.filter { commands[$0].fallback != nil && replies[$0].isUnknownScript }
+        let unknown = commands.indices.filter { commands[$0].fallback != nil && replies.values[$0].isUnknownScript }
         guard !unknown.isEmpty else { return replies }
-        let again = try await exchange(unknown.compactMap { commands[$0].fallback }, deadline: deadline)
-        for (index, reply) in zip(unknown, again) { replies[index] = reply }
+        let again = try await exchange(unknown.compactMap { commands[$0].fallback }, timeout: timeout)
+        for (index, value) in zip(unknown, again.values) { replies.values[index] = value }
+        replies.isLate = replies.isLate || again.isLate
         return replies
     }
 
     private func exchange(
         _ commands: [[RedisCommand.Argument]],
         expecting reply: Int = 0,
-        deadline: NIODeadline
-    ) async throws(RedisError) -> [RESPValue] {
+        timeout: ReplyTimeout
+    ) async throws(RedisError) -> RedisReplies {
         guard !Task.isCancelled else { throw .cancelled }
         var buffer = ByteBuffer()
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
@@ -63,7 +63,7 @@ package final class RedisConnection: RedisCommands {
                         bytes,
                         commands: commands.count,
                         expecting: reply,
-                        deadline: deadline,
+                        timeout: timeout,
                         ticket: ticket
                     ) { reply in
                         continuation.resume(returning: reply)
