@@ -56,7 +56,8 @@ struct StoreHistory {
             try mustCount(await store.count(at: bench.now))
         case 18:
             guard let birth = births.randomElement(using: &random) else { return }
-            let covers = [anyCover(of: address), anyCover(of: address)]
+            // Whatever is compared belongs to everything.
+            let covers = [anyCover(of: address), anyCover(of: address), .everything]
             let verdict = await store.judge(birth, covers: covers)
             try expect(verdict.said, is: model.birth, "where the ledger stands")
             try mustAgree(verdict.isAlive, model.isAlive(birth, covers), "judging \(birth) by \(covers)")
