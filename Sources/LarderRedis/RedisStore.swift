@@ -39,8 +39,8 @@ public final class RedisStore: CacheStore {
         /// The number of invalidated keys, paths and tags remembered; beyond it the oldest are forgotten, and what was
         /// stored before them is dead.
         public var stampLimit = 10_000
-        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait behind
-        /// them.
+        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait
+        /// behind them.
         public var connections = 2
         /// The questions without an answer, one after the other, after which Redis is left alone.
         public var failureLimit = 5
