@@ -22,7 +22,8 @@ extension RedisStore {
         _ = await walk(Int(total), at: clock.now, pausing: .milliseconds(5))
     }
 
-    /// Walks through the server's keys and returns how many of ours are alive; the last number if Redis stops answering.
+    /// Walks through the server's keys and returns how many of ours are alive; the last number known if Redis stops
+    /// answering.
     /// - Parameter pause: the pause between two pages.
     private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
         var walk = KeyWalk(total: total)

@@ -51,8 +51,8 @@ public final class RedisStore: CacheStore {
         public var logLimit = ByteCount.mebibytes(16)
         /// The number of scopes that the log has exactly.
         package var listLimit = 10_000
-        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait behind
-        /// them.
+        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait
+        /// behind them.
         public var connections = 2
         /// The questions in a row without an answer in time after which Redis is left alone.
         public var failureLimit = 5

@@ -1,7 +1,7 @@
 import RedisClient
 
-/// The scripts that read and write entries. An entry is a hash with the list of its variants (`m`, ``VariantList``), and
-/// for each variant the response (`v:…`) and its scopes (`s:…`).
+/// The scripts that read and write entries. An entry is a hash with the list of its variants (`m`, ``VariantList``),
+/// and for each variant the response (`v:…`) and its scopes (`s:…`).
 ///
 /// An entry has its time to live from the step that makes it. Only ``save`` may be refused when memory is full: Redis
 /// does so before it begins, so that an entry is never written by half.
@@ -51,14 +51,14 @@ extension Scripts {
         """
 
     /// Stores a variant, unless it was overtaken, in place of those it replaces: the one of its name, and those of its
-    /// family whose codings are among its own. Those that are expired, or were invalidated with all variants of the key,
-    /// are removed as well. Beyond the most variants, and the most bytes of all of them, the least recently used are
-    /// evicted.
+    /// family whose codings are among its own. Those that are expired, or were invalidated with all variants of the
+    /// key, are removed as well. Beyond the most variants, and the most bytes of all of them, the least recently used
+    /// are evicted.
     ///
     /// Keys: entry, log; arguments: value, the variant's family, its codings (-1: none count), time to live in
     /// milliseconds, the most variants, birth (epoch 2, number), the most bytes of all variants, the time now and the
-    /// time until which the variant is kept (milliseconds), what it varies by as the list has it, the number of variants
-    /// that were used, their fields (the least recent first), covers…. Replies 1 or 0, alive or not, and as
+    /// time until which the variant is kept (milliseconds), what it varies by as the list has it, the number of
+    /// variants that were used, their fields (the least recent first), covers…. Replies 1 or 0, alive or not, and as
     /// ``LedgerReading`` reads.
     static let save = RedisScript(
         "#!lua\n" + standing + version + list + """
@@ -135,7 +135,7 @@ extension Scripts {
             """
     )
 
-    /// Removes the variants that one would replace which cannot be stored. Keys: entry; arguments: the variant's family,
+    /// Removes the variants that would be replaced by one that cannot be stored. Keys: entry; arguments: its family,
     /// its codings.
     static let supersede = RedisScript(
         "#!lua flags=allow-oom\n" + list + """

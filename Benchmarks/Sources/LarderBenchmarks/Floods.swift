@@ -17,15 +17,13 @@ struct Floods: Sendable {
     private static let size = 500_000
 
     func measure() async throws {
-        print(
-            "\nPolicy of a Redis of 64 MB | URLs | entries | their part of what the log leaves | OOM | hits of a hot URL, after"
-        )
+        print("\nA Redis of 64 MB | URLs | entries | part of what the log leaves | OOM | hits of a hot URL, after")
         for policy in ["volatile-lru", "volatile-ttl", "allkeys-lru", "noeviction"] {
             let redis = try RedisServer("--maxmemory", "64mb", "--maxmemory-policy", policy)
             defer { redis.end() }
             try await Self.serve(redis) { port in try await flood(redis, policy, port) }
         }
-        print("\nA page of 500 KB | 20 connections to it | hits of small keys")
+        print("\nA page of 500 KB on 20 connections | hits of small keys")
         for variants in [1, Self.variants] {
             let redis = try RedisServer()
             defer { redis.end() }

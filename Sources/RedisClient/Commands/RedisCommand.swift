@@ -14,8 +14,8 @@ package struct RedisCommand: Hashable, Sendable {
     /// What to send instead where the server does not know the script that this command calls.
     package var fallback: [Argument]?
 
-    /// The bytes that the reply is expected to have, as far as the caller knows: large replies get a connection on which
-    /// no small ones wait behind them (``ClientState``).
+    /// The bytes that the reply is expected to have, as far as the caller knows: large replies get a connection on
+    /// which no small ones wait behind them (``ClientState``).
     package var expectedReply = 0
 
     package init(_ name: String, _ arguments: Argument...) {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The bytes that a connection has still to transfer, written on its event loop and read by all who choose a connection.
+/// The bytes that a connection has still to transfer: written on its event loop, and read by all who choose a
+/// connection.
 final class ConnectionLoad: Sendable {
     private let awaited = Atomic<Int>(0)
 
