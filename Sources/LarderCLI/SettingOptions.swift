@@ -5,6 +5,9 @@ import LarderRules
 struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.origin, "url")) var origin: String?
     @Option(help: .setting(.listen, "host:port")) var listen: String?
+    @Option(help: .setting(.hosts, "hosts")) var hosts: String?
+    @Option(help: .setting(.trustedProxies, "networks")) var trustedProxies: String?
+    @Option(help: .setting(.proxyProtocol, "on|off")) var proxyProtocol: String?
     @Option(help: .setting(.store, "url")) var store: String?
     @Option(help: .setting(.namespace, "text")) var namespace: String?
     @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
@@ -30,7 +33,8 @@ struct SettingOptions: ParsableArguments {
     /// What was given, by the names of settings.
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
-            .origin: origin, .listen: listen, .store: store, .namespace: namespace, .memoryLimit: memoryLimit,
+            .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
+            .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace, .memoryLimit: memoryLimit,
             .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,

@@ -1,6 +1,9 @@
 /// A setting of the gateway, by the name it has in the file.
 public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case listen
+    case hosts
+    case trustedProxies = "trusted-proxies"
+    case proxyProtocol = "proxy-protocol"
     case origin
     case store
     case namespace
@@ -34,10 +37,17 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     /// Whether its value is never shown.
     public var isSecret: Bool { self == .adminToken }
 
+    /// True if the file may give a list, and the environment and the command line values with commas between them.
+    public var isList: Bool { self == .hosts || self == .trustedProxies }
+
     /// What it means, in a line for `--help`.
     public var explanation: String {
         switch self {
         case .listen: "Where to listen (127.0.0.1:8000)"
+        case .hosts: "The hosts served, as example.org or *.example.org; requests for others get 421 (any host)"
+        case .trustedProxies:
+            "Addresses and networks of proxies whose Forwarded and X-Forwarded-* fields are believed (none)"
+        case .proxyProtocol: "on: connections from trusted proxies begin with a PROXY protocol header (off)"
         case .origin: "The server that requests are passed on to, as a URL"
         case .store: "Where responses are kept: memory, or the URL of a Redis server (memory)"
         case .namespace: "What every key in Redis begins with (larder:)"

@@ -38,6 +38,21 @@ extension GatewaySettings {
 
     private mutating func readFront(_ reader: inout SettingReader) {
         reader.read(.listen, into: &listen, expecting: ListenAddress.expectation) { ListenAddress($0) }
+        hosts = reader.list(.hosts, expecting: HostPattern.expectation) { HostPattern($0) }
+        trustedProxies = TrustedProxies(
+            reader.list(
+                .trustedProxies,
+                expecting: "an address or a network, as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
+            ) {
+                IPNetwork($0)
+            }
+        )
+        reader.read(.proxyProtocol, into: &expectsProxyProtocol, expecting: "`on` or `off`") { text in
+            text == "on" ? true : text == "off" ? false : nil
+        }
+        if expectsProxyProtocol, reader.isAbsent(.trustedProxies) {
+            reader.add("needs `trusted-proxies` beside it: nobody else is believed", at: .proxyProtocol)
+        }
         let certificate = reader.value(.certificate, expecting: "the path of a PEM file", Text.path)
         let privateKey = reader.value(.privateKey, expecting: "the path of a PEM file", Text.path)
         switch (certificate, privateKey) {

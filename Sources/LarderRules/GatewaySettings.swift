@@ -57,6 +57,12 @@ public struct GatewaySettings: Sendable {
     public var origin: OriginAddress
     /// Where the gateway listens.
     public var listen = ListenAddress(host: "127.0.0.1", port: 8000)
+    /// The hosts that are served; empty: any host. Requests for others get 421 (Misdirected Request) and store nothing.
+    public var hosts: [HostPattern] = []
+    /// The proxies whose `Forwarded` and `X-Forwarded-*` fields are believed.
+    public var trustedProxies = TrustedProxies()
+    /// True if connections from trusted proxies begin with a header of the PROXY protocol.
+    public var expectsProxyProtocol = false
     /// Where responses are kept.
     public var store = Store.memory
     /// What every key in Redis begins with.
@@ -104,5 +110,32 @@ public struct GatewaySettings: Sendable {
     /// Settings with every choice but the origin at its default.
     public init(origin: OriginAddress) {
         self.origin = origin
+    }
+}
+
+extension GatewaySettings {
+    /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
+    public static let redisBodyLimit = ByteCount.mebibytes(1)
+
+    /// Returns the limit of bodies that are really stored where `limit` is asked for.
+    public func storedBodyLimit(_ limit: ByteCount) -> ByteCount {
+        switch store {
+        case .redis: min(limit, Self.redisBodyLimit)
+        case .memory:
+            min(
+                limit,
+                CacheEntry.bodyLimit(
+                    forEntriesUpTo: MemoryStore.entryLimit(CacheEntry.limit(forBodiesOf: limit), within: memoryLimit)
+                )
+            )
+        }
+    }
+
+    /// What keeps larger bodies from being stored, for messages.
+    var whatLimitsBodies: String {
+        switch store {
+        case .redis: "Redis holds bodies up to \(Self.redisBodyLimit)"
+        case .memory: "`memory-limit` is \(memoryLimit)"
+        }
     }
 }

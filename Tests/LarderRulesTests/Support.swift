@@ -38,11 +38,14 @@ enum Sample {
     static let everything = """
         # A gateway in front of two servers.
         listen: "[::]:8443"
+        hosts: [shop.example, "*.example.org"]
+        trusted-proxies: [10.0.0.0/8, "2001:db8::/32"]
+        proxy-protocol: on
         origin: api
         store: rediss://:secret@cache.internal:6380/1
         namespace: "shop:"
         memory-limit: 512MiB
-        body-limit: 16MiB
+        body-limit: 512KiB
         variant-limit: 128
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
@@ -51,7 +54,7 @@ enum Sample {
         access-log: "-"
         connect-timeout: 500ms
         response-timeout: 10s
-        idle-timeout: 1m
+        idle-timeout: 90s
         client-idle-timeout: 2m
         client-connections: 100
         connections-per-origin: 64
@@ -97,7 +100,7 @@ enum Sample {
             cookies: drop
             query:
               ignore: [utm_*, fbclid]
-            body-limit: 64MiB
+            body-limit: 1MiB
             tag-limit: 2000
             allow-set-cookie: false
             invalidate-on-error: true
