@@ -37,7 +37,7 @@ extension Cover {
     /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
     var member: String {
         switch self {
-        case .key(let key): "k" + key.description
+        case .key(let key): "k" + key.normalized
         case .path(let path): "p" + path.description
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
         case .prefix(let path): "d" + path.asPrefix.description

@@ -125,7 +125,7 @@ import Testing
             let response = try await client.send(.get, "/metrics/cache")
             #expect(
                 response.text
-                    == #"{"hits":6,"misses":2,"top_keys":[["GET:/api/posts/",7],["GET:/api/users/1",1]],"#
+                    == #"{"hits":6,"misses":2,"stale":0,"top_keys":[["GET:/api/posts/",7],["GET:/api/users/1",1]],"#
                     + #""total_cached_keys":2}"#
             )
         }
