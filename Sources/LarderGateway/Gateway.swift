@@ -27,11 +27,14 @@ public final class Gateway: Sendable {
     /// What has to run for the gateway to answer.
     public let services: [any Service]
 
-    private let routes: NIOLockedValueBox<RouteTable>
-    private let log: AccessLog?
-    private let logger: Logger
-    /// The largest body that the store takes, as far as is known.
-    private let bodyLimit: ByteCount
+    let active: NIOLockedValueBox<ActiveConfiguration>
+    let client: UpstreamClient
+    let watch: OriginWatch
+    let certificate: ServerCertificate?
+    let log: AccessLog?
+    let logger: Logger
+    /// The largest entry that the store takes, as far as is known.
+    let entryLimit: ByteCount
 
     /// A gateway, ready to be run.
     /// - Parameters:
@@ -49,28 +52,21 @@ public final class Gateway: Sendable {
         let settings = configuration.settings
         let group = MultiThreadedEventLoopGroup.singleton
         // A client that is made has to be shut down: what can fail comes before it.
-        let listener = try HTTPServerBuilder.gateway(settings)
+        let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
+        let listener = try HTTPServerBuilder.gateway(settings, certificate)
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
-        let client = UpstreamClient(try .init(settings), clock: clock, on: group)
+        let watch = OriginWatch(clock: clock, logger: logger)
+        let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
-        let routes = NIOLockedValueBox(configuration.routes)
-        let administration = Administration(
-            of: cache,
-            access: .standard(token: settings.adminToken, host: settings.listen.host),
-            at: settings.adminPrefix,
-            origins: { await client.probe(routes.withLockedValue { $0 }.origins, path: settings.healthPath) },
-            logger: logger
-        )
+        let active = NIOLockedValueBox(ActiveConfiguration(settings, configuration.routes, cache, client))
         let responder = GatewayResponder(
             cache: cache,
             client: client,
-            routes: routes,
-            administration: administration,
+            active: active,
             log: log,
             scheme: settings.certificate == nil ? "http" : "https",
             name: settings.name,
             via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
-            sendsClientHost: settings.hostField == .client,
             logger: logger
         )
         let server = try listener.buildServer(
@@ -85,44 +81,31 @@ public final class Gateway: Sendable {
             onServerRunning: onRunning
         )
         self.cache = cache
-        self.routes = routes
+        self.active = active
+        self.client = client
+        self.watch = watch
+        self.certificate = certificate
         self.log = log
         self.logger = logger
-        self.bodyLimit = max(store.entryLimit, configuration.routes.bodyLimit)
+        self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
         self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
     }
 
-    /// Takes other routes for the requests that come from now on; those under way end as they began.
-    public func reload(_ routes: RouteTable) {
-        self.routes.withLockedValue { $0 = routes }
-        logger.info("The routes are loaded anew", metadata: ["routes": "\(routes.routes.count)"])
-        guard routes.bodyLimit > bodyLimit else { return }
-        logger.warning(
-            "Bodies above what the store was made for are kept after a restart only",
-            metadata: ["body-limit": "\(routes.bodyLimit)", "kept": "\(bodyLimit)"]
-        )
-    }
-
-    /// Opens the access log anew, after whoever rotates logs has moved it away.
+    /// Opens the access log again, after whoever rotates logs has moved it away.
     public func reopenLog() { log?.reopen() }
-}
-
-/// What keeps a gateway from starting, in one line for the person who starts it.
-public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
-
-    init(_ description: String) { self.description = description }
 }
 
 extension HTTPServerBuilder {
     /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
-    fileprivate static func gateway(_ settings: GatewaySettings) throws -> HTTPServerBuilder {
+    fileprivate static func gateway(
+        _ settings: GatewaySettings,
+        _ certificate: ServerCertificate?
+    ) throws -> HTTPServerBuilder {
         let http1 = HTTP1Channel.Configuration(
             additionalChannelHandlers: [GuardInstaller(), ContentMarkInstaller()],
             idleTimeout: TimeAmount(settings.clientIdleTimeout)
         )
-        guard let certificate = settings.certificate else { return .http1(configuration: http1) }
-        let tls = try TLSConfiguration.server(certificate)
+        guard let tls = certificate?.configuration else { return .http1(configuration: http1) }
         let http2 = HTTP2UpgradeChannel.Configuration(
             idleTimeout: settings.clientIdleTimeout,
             gracefulCloseTimeout: settings.drainTimeout,
@@ -141,39 +124,16 @@ extension HTTPServerBuilder {
     }
 }
 
-extension TLSConfiguration {
-    /// What the listener shows to its clients.
-    fileprivate static func server(_ files: GatewaySettings.Certificate) throws -> TLSConfiguration {
-        let chain: [NIOSSLCertificate]
-        do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
-            throw GatewayError("certificate: \(files.certificate) cannot be read as PEM: \(error)")
-        }
-        let key: NIOSSLPrivateKey
-        do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
-            throw GatewayError("private-key: \(files.privateKey) cannot be read as PEM: \(error)")
-        }
-        let configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) },
-            privateKey: .privateKey(key)
-        )
-        do { _ = try NIOSSLContext(configuration: configuration) } catch {
-            throw GatewayError("private-key: \(files.privateKey) is not the key of \(files.certificate): \(error)")
-        }
-        return configuration
-    }
-}
-
 extension UpstreamClient.Options {
-    fileprivate init(_ settings: GatewaySettings) throws(GatewayError) {
+    init(_ settings: GatewaySettings) throws(GatewayError) {
         self.init(
             connectTimeout: settings.connectTimeout,
             responseTimeout: settings.responseTimeout,
             idleTimeout: settings.idleTimeout,
             connectionsPerOrigin: settings.connectionsPerOrigin
         )
-        guard let path = settings.originAuthorities else { return }
-        do { trustRoots = try NIOSSLCertificate.fromPEMFile(path) } catch {
-            throw GatewayError("origin-ca: \(path) cannot be read as PEM: \(error)")
+        trustRoots = try settings.originAuthorities.map { path throws(GatewayError) in
+            try GatewayFiles.authorities(path)
         }
     }
 }
@@ -181,24 +141,9 @@ extension UpstreamClient.Options {
 extension AccessLog {
     /// The log that the settings ask for.
     fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
-        let path: String
-        switch setting {
-        case .off: return nil
-        case .standardOutput: path = "-"
-        case .file(let name): path = name
-        }
+        guard let path = Self.path(setting) else { return nil }
         do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
-            throw GatewayError("access-log: \(error)")
-        }
-    }
-}
-
-extension UpstreamClient {
-    /// Whether the origins answer, all asked at once.
-    fileprivate func probe(_ origins: [OriginAddress], path: String) async -> [OriginHealth] {
-        await withTaskGroup(of: OriginHealth.self) { group in
-            for origin in origins { group.addTask { await self.probe(origin, path: path) } }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.origin < $1.origin }
+            throw GatewayError(.accessLog, "\(error)")
         }
     }
 }

@@ -14,29 +14,29 @@ import NIOCore
 struct GatewayResponder: Sendable {
     let cache: Cache
     let client: UpstreamClient
-    let routes: NIOLockedValueBox<RouteTable>
-    let administration: Administration
+    /// What a reload replaces: read once for each request, which ends as it began.
+    let active: NIOLockedValueBox<ActiveConfiguration>
     let log: AccessLog?
     /// `http`, or `https` where the listener has a certificate.
     let scheme: String
     let name: String
     /// What this gateway is called in `Via`, unlike any other.
     let via: String
-    let sendsClientHost: Bool
     let logger: Logger
 
     func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
         var response: Response
-        let asker = Asker(channel)
+        let active = active.withLockedValue { $0 }
+        let asker = Asker(channel, request.head, scheme, active)
         let content = request.head.hasContent ? ClientContent(request.body) : nil
-        let settled = settle(request.head)
+        let settled = settle(request.head, from: asker.sender)
         switch settled {
         case .failure(let error): response = .failure(error, by: name)
         case .success(let head):
             let request = Request(head: head, body: request.body)
             // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            response = await answer(request, content, for: asker)
+            response = await answer(request, content, for: asker, active)
         }
         if request.method == .head { response = Response(headOnly: response.head) }
         do {
@@ -50,16 +50,26 @@ struct GatewayResponder: Sendable {
         await content?.end()
     }
 
-    private func answer(_ request: Request, _ content: ClientContent?, for asker: Asker) async -> Response {
-        if administration.isAbout(request.head) { return await administration.answer(request, asker.channel) }
+    private func answer(
+        _ request: Request,
+        _ content: ClientContent?,
+        for asker: Asker,
+        _ active: ActiveConfiguration
+    ) async -> Response {
+        let administration = active.administration
+        // Load balancers ask for the health of the gateway by its address, whatever hosts it serves.
+        if administration.isAbout(request.head) { return await administration.answer(request, asker.admin(logger)) }
+        guard active.settings.serves(host: request.head.authority ?? "") else {
+            return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
+        }
         // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary MUST
         // respond as the final recipient." (RFC 9110 §7.6.2)
         if request.head.maxForwards == 0 {
             return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
         }
-        let route = routes.withLockedValue { $0 }.route(host: request.head.authority, path: request.head.path ?? "/")
+        let route = active.routes.route(host: request.head.authority, path: request.head.path ?? "/")
         if request.method == .purge {
-            return await administration.purge(request, under: route.policy, peer: asker.peer)
+            return await administration.purge(request, under: route.policy, asker.admin(logger))
         }
         // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
         var head = request.head
@@ -68,41 +78,25 @@ struct GatewayResponder: Sendable {
             return try await cache.respond(
                 to: head,
                 under: route.policy,
-                from: upstream(head, content, route, asker)
+                from: Upstream(
+                    client: client,
+                    origin: route.origin,
+                    request: head,
+                    content: content,
+                    sendsClientHost: active.settings.hostField == .client,
+                    forwarded: ForwardedFields(
+                        sender: asker.sender,
+                        scheme: asker.sender.scheme,
+                        authority: head.authority ?? "",
+                        via: via
+                    )
+                )
             )
         } catch let error as DisconnectedError {
-            return failed(UpstreamError(error.underlying), .gatewayTimeout, route)
+            return .failure(UpstreamError(error.underlying), status: .gatewayTimeout, by: name)
         } catch {
-            return failed(UpstreamError(error), nil, route)
+            return .failure(UpstreamError(error), by: name)
         }
-    }
-
-    private func upstream(
-        _ request: HTTPRequest,
-        _ content: ClientContent?,
-        _ route: Route,
-        _ asker: Asker
-    ) -> Upstream {
-        Upstream(
-            client: client,
-            origin: route.origin,
-            request: request,
-            content: content,
-            sendsClientHost: sendsClientHost,
-            forwarded: ForwardedFields(
-                peer: asker.peer?.ipAddress,
-                scheme: scheme,
-                authority: request.authority ?? "",
-                via: via
-            )
-        )
-    }
-
-    private func failed(_ error: UpstreamError, _ status: HTTPResponse.Status?, _ route: Route) -> Response {
-        if error.isOfOrigin {
-            logger.warning("An origin failed", metadata: ["origin": "\(route.origin)", "error": "\(error)"])
-        }
-        return .failure(error, status: status, by: name)
     }
 
     private func write(
@@ -124,10 +118,23 @@ private struct Asker {
     let channel: any Channel
     /// The address, as it is when the request comes: a connection that is closed has none.
     let peer: SocketAddress?
+    /// What is known about the client.
+    let sender: Sender
 
-    init(_ channel: any Channel) {
+    init(_ channel: any Channel, _ head: HTTPRequest, _ scheme: String, _ active: ActiveConfiguration) {
         self.channel = channel
         self.peer = channel.remoteAddress
+        self.sender = Sender(
+            head,
+            peer: peer?.ipAddress,
+            scheme: scheme,
+            trusting: active.settings.trustedProxies
+        )
+    }
+
+    /// What the admin routes know of the client.
+    func admin(_ logger: Logger) -> AdminContextSource {
+        AdminContextSource(channel: channel, logger: logger, remoteAddress: peer, client: sender.client)
     }
 }
 
@@ -136,9 +143,9 @@ private struct Asker {
 extension GatewayResponder {
     /// The head as all that follows reads it, or why it goes no further. What HTTP/1.1 allows and should not was
     /// refused by ``MessageGuard``; this is for both versions.
-    private func settle(_ head: HTTPRequest) -> Result<HTTPRequest, UpstreamError> {
+    private func settle(_ head: HTTPRequest, from sender: Sender) -> Result<HTTPRequest, UpstreamError> {
         var head = head
-        head.scheme = scheme
+        head.scheme = sender.scheme
         // "A server SHOULD treat a request as malformed if it contains a Host header field that identifies an entity
         // that differs from the entity in the ":authority" pseudo-header field." (RFC 9113 §8.3.1)
         if let host = head.headerFields[.hostField] {
@@ -148,6 +155,7 @@ extension GatewayResponder {
             head.authority = host
             head.headerFields[.hostField] = nil
         }
+        if let host = sender.chain?.host { head.authority = host }
         // "[…] MUST be concatenated into a single octet string using the two-octet delimiter […] ("; ") before being
         // passed into a non-HTTP/2 context" (RFC 9113 §8.2.3).
         let crumbs = head.headerFields[values: .cookie]
@@ -173,7 +181,7 @@ extension GatewayResponder {
 
     private func visit(_ head: HTTPRequest, _ asker: Asker) -> Visit {
         Visit(
-            peer: asker.peer?.ipAddress,
+            peer: asker.sender.client,
             method: head.method.rawValue,
             target: head.path ?? "*",
             version: "\(type(of: asker.channel))".hasPrefix("HTTP2") ? "HTTP/2.0" : "HTTP/1.1",

@@ -19,7 +19,8 @@ extension UpstreamError {
 
     /// What went wrong, for whoever reads the answer.
     fileprivate var sentence: String {
-        switch code {
+        if status == .misdirectedRequest { return "This host is not served here" }
+        return switch code {
         case .connectionRefused: "The origin refuses connections"
         case .connectionTimeout: "The origin cannot be reached in time"
         case .connectionTerminated: "The origin closed the connection before it had answered"

@@ -69,7 +69,7 @@ struct Upstream: Origin {
         // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value that
         // is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
         if let left = head.maxForwards { outgoing.headerFields[.maxForwards] = String(max(left, 1) - 1) }
-        forwarded.write(to: &outgoing.headerFields)
+        forwarded.write(to: &outgoing)
         if !sendsClientHost { outgoing.authority = origin.authority }
         return outgoing
     }
