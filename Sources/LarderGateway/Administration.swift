@@ -23,6 +23,7 @@ struct Administration: Sendable {
         access: AdminAccess,
         at prefix: String,
         origins: @escaping @Sendable () async -> [OriginHealth],
+        isReady: @escaping @Sendable () -> Bool,
         logger: Logger
     ) {
         self.prefix = prefix
@@ -40,6 +41,12 @@ struct Administration: Sendable {
         router.addBulkInvalidation(of: cache, access: access, at: path)
         // Load balancers ask this, and it tells nothing.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
+        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
+        router.get(path.appendingPath("ready")) { _, _ in
+            isReady()
+                ? Response.json(.ok, ["status": "ready"])
+                : .json(.serviceUnavailable, ["status": "draining"])
+        }
         router.get(path.appendingPath("health/origins")) { request, context in
             do throws(AdminRefusal) {
                 try access.check(request, peer: context.remoteAddress)
@@ -59,8 +66,8 @@ struct Administration: Sendable {
         return next == nil || next == UInt8(ascii: "/") || next == UInt8(ascii: "?")
     }
 
-    func answer(_ request: Request, _ channel: any Channel) async -> Response {
-        let context = AdminContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+    func answer(_ request: Request, by connection: ClientConnection) async -> Response {
+        let context = AdminContext(connection, logger)
         do {
             let response = try await responder.respond(to: request, context: context)
             guard response.status == .notFound, response.body.contentLength == 0 else { return response }
@@ -111,5 +118,12 @@ struct AdminContext: RequestContext, RemoteAddressRequestContext {
     init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
         self.remoteAddress = source.channel.remoteAddress
+    }
+
+    /// Creates the context of a request by a connection.
+    init(_ connection: ClientConnection, _ logger: Logger) {
+        let source = ApplicationRequestContextSource(channel: connection.channel, logger: logger)
+        self.coreContext = CoreRequestContextStorage(source: source)
+        self.remoteAddress = connection.address
     }
 }

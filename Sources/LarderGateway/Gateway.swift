@@ -1,13 +1,12 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
-import HummingbirdHTTP2
 public import Larder
 import LarderHummingbird
 public import LarderRules
 public import Logging
 import NIOConcurrencyHelpers
 public import NIOCore
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
@@ -29,6 +28,7 @@ public final class Gateway: Sendable {
 
     private let routes: NIOLockedValueBox<RouteTable>
     private let log: AccessLog?
+    private let listener: Listener
     private let logger: Logger
     /// The largest body that the store takes, as far as is known.
     private let bodyLimit: ByteCount
@@ -49,20 +49,23 @@ public final class Gateway: Sendable {
         let settings = configuration.settings
         let group = MultiThreadedEventLoopGroup.singleton
         // A client that is made has to be shut down: what can fail comes before it.
-        let listener = try HTTPServerBuilder.gateway(settings)
+        let options = try Listener.Options(settings)
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let client = UpstreamClient(try .init(settings), clock: clock, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
         let routes = NIOLockedValueBox(configuration.routes)
+        let isDraining = DrainFlag()
         let administration = Administration(
             of: cache,
             access: .standard(token: settings.adminToken, host: settings.listen.host),
             at: settings.adminPrefix,
             origins: { await client.probe(routes.withLockedValue { $0 }.origins, path: settings.healthPath) },
+            isReady: { !isDraining.isSet },
             logger: logger
         )
         let responder = GatewayResponder(
             cache: cache,
+            clock: clock,
             client: client,
             routes: routes,
             administration: administration,
@@ -73,23 +76,21 @@ public final class Gateway: Sendable {
             sendsClientHost: settings.hostField == .client,
             logger: logger
         )
-        let server = try listener.buildServer(
-            configuration: ServerConfiguration(
-                address: .hostname(settings.listen.host, port: settings.listen.port),
-                backlog: 4_096,
-                availableConnectionsDelegate: .maximum(settings.clientConnections, logger: logger)
-            ),
-            eventLoopGroup: group,
+        listener = Listener(
+            options,
+            responder: responder,
+            draining: isDraining,
+            on: group,
+            clock: clock,
             logger: logger,
-            responder: { try await responder.respond($0, $1, $2) },
-            onServerRunning: onRunning
+            onRunning: onRunning
         )
         self.cache = cache
         self.routes = routes
         self.log = log
         self.logger = logger
         self.bodyLimit = max(store.entryLimit, configuration.routes.bodyLimit)
-        self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
+        self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }
 
     /// Takes other routes for the requests that come from now on; those under way end as they began.
@@ -103,6 +104,10 @@ public final class Gateway: Sendable {
         )
     }
 
+    /// Ends the step of stopping that is under way: the delay in which clients are served as before, then the time in
+    /// which requests under way end. Called before the gateway is told to stop, it leaves the delay out.
+    public func hurry() { listener.hurry() }
+
     /// Opens the access log anew, after whoever rotates logs has moved it away.
     public func reopenLog() { log?.reopen() }
 }
@@ -114,30 +119,19 @@ public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
     init(_ description: String) { self.description = description }
 }
 
-extension HTTPServerBuilder {
-    /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
-    fileprivate static func gateway(_ settings: GatewaySettings) throws -> HTTPServerBuilder {
-        let http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [GuardInstaller(), ContentMarkInstaller()],
-            idleTimeout: TimeAmount(settings.clientIdleTimeout)
-        )
-        guard let certificate = settings.certificate else { return .http1(configuration: http1) }
-        let tls = try TLSConfiguration.server(certificate)
-        let http2 = HTTP2UpgradeChannel.Configuration(
-            idleTimeout: settings.clientIdleTimeout,
-            gracefulCloseTimeout: settings.drainTimeout,
-            streamConfiguration: http1
-        )
-        let limits = ConnectionLimits(
-            handshake: TimeAmount(settings.clientIdleTimeout),
-            farewell: TimeAmount(settings.drainTimeout)
-        )
-        return HTTPServerBuilder { responder in
-            LimitedConnections(
-                base: try HTTP2UpgradeChannel(tlsConfiguration: tls, configuration: http2, responder: responder),
-                limits: limits
-            )
-        }
+extension Listener.Options {
+    /// What the settings ask for: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
+    fileprivate init(_ settings: GatewaySettings) throws {
+        self.init(addresses: [settings.listen])
+        connectionLimit = settings.clientConnections
+        drainDelay = settings.drainDelay
+        drainTimeout = settings.drainTimeout
+        idleTimeout = settings.clientIdleTimeout
+        headerLimit = settings.headerLimit.bytes
+        allowsHalfClose = settings.halfClose == .allow
+        guard let certificate = settings.certificate else { return }
+        let context = try NIOSSLContext(configuration: .server(certificate))
+        tls = { context }
     }
 }
 
@@ -152,10 +146,11 @@ extension TLSConfiguration {
         do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
             throw GatewayError("private-key: \(files.privateKey) cannot be read as PEM: \(error)")
         }
-        let configuration = TLSConfiguration.makeServerConfiguration(
+        var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
             privateKey: .privateKey(key)
         )
+        configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
         do { _ = try NIOSSLContext(configuration: configuration) } catch {
             throw GatewayError("private-key: \(files.privateKey) is not the key of \(files.certificate): \(error)")
         }
