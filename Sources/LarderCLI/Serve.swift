@@ -19,7 +19,9 @@ struct Serve: AsyncParsableCommand {
             no option, because the machine's other users see those: LARDER_ADMIN_TOKEN.
 
             SIGHUP loads the file again: routes, certificates, and the settings that need no restart. It opens the \
-            access log again. SIGTERM and SIGINT stop, after the requests accepted by then have been answered.
+            access log again. SIGTERM stops: for drain-delay the gateway says that it is not ready, and serves as \
+            before; then it takes no more connections, and ends when the requests under way are answered, or after \
+            drain-timeout. SIGINT stops without the delay. Each further signal ends the step under way.
             """
     )
 
@@ -54,20 +56,41 @@ struct Serve: AsyncParsableCommand {
         )
         takeDescriptors(for: configuration, logger)
         let reloading = Reloading(source: source, gateway: gateway, level: level, logger: logger)
-        var group = ServiceGroupConfiguration(
-            services: (gateway.services + [reloading]).map { .init(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
+        let group = ServiceGroup(
+            services: gateway.services + [reloading],
             logger: logger
         )
-        group.maximumGracefulShutdownDuration = settings.drainTimeout
         do {
-            try await ServiceGroup(configuration: group).run()
+            try await withThrowingTaskGroup { tasks in
+                let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+                tasks.addTask { try await group.run() }
+                tasks.addTask { await stop(group, gateway, when: signals, logger) }
+                try await tasks.next()
+                tasks.cancelAll()
+            }
         } catch let error as IOError {
             let reason = String(cString: strerror(error.errnoCode))
             throw Failure("cannot listen on \(settings.listen): \(reason)", code: EX_UNAVAILABLE)
         } catch is SocketAddressError.UnknownHost {
             throw Failure("cannot listen on \(settings.listen): there is no such host", code: EX_UNAVAILABLE)
         }
+    }
+}
+
+/// Stops the gateway when the process is sent a signal, and sooner at each further one. Returns when it is cancelled.
+private func stop(
+    _ group: ServiceGroup,
+    _ gateway: Gateway,
+    when signals: UnixSignalsSequence,
+    _ logger: Logger
+) async {
+    var isStopping = false
+    for await signal in signals {
+        logger.info("Signal received", metadata: ["signal": "\(signal)"])
+        // Nobody who presses ^C waits for load balancers.
+        if isStopping || signal == .sigint { gateway.hurry() }
+        if !isStopping { await group.triggerGracefulShutdown() }
+        isStopping = true
     }
 }
 

@@ -28,7 +28,10 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.name, "name")) var name: String?
     @Option(help: .setting(.healthPath, "path")) var healthPath: String?
     @Option(help: .setting(.logLevel, "level")) var logLevel: String?
+    @Option(help: .setting(.drainDelay, "time")) var drainDelay: String?
     @Option(help: .setting(.drainTimeout, "time")) var drainTimeout: String?
+    @Option(help: .setting(.headerLimit, "bytes")) var headerLimit: String?
+    @Option(help: .setting(.halfClose, "meaning")) var halfClose: String?
 
     /// What was given, by the names of settings.
     var values: [String: String] {
@@ -41,7 +44,8 @@ struct SettingOptions: ParsableArguments {
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
             .originAuthorities: originCa, .hostField: hostField,
-            .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainTimeout: drainTimeout,
+            .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
+            .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,
         ]
         return Dictionary(uniqueKeysWithValues: values.compactMap { key, value in value.map { (key.rawValue, $0) } })
     }

@@ -10,7 +10,13 @@ final class ActiveConfiguration: Sendable {
     let routes: RouteTable
     let administration: Administration
 
-    init(_ settings: GatewaySettings, _ routes: RouteTable, _ cache: Cache, _ client: UpstreamClient) {
+    init(
+        _ settings: GatewaySettings,
+        _ routes: RouteTable,
+        _ cache: Cache,
+        _ client: UpstreamClient,
+        _ isDraining: DrainFlag
+    ) {
         self.settings = settings
         self.routes = routes
         self.administration = Administration(
@@ -18,7 +24,8 @@ final class ActiveConfiguration: Sendable {
             access: .standard(token: settings.adminToken, host: settings.listen.host),
             at: settings.adminPrefix,
             routes: routes,
-            origins: { await client.probe(routes.origins, path: settings.healthPath) }
+            origins: { await client.probe(routes.origins, path: settings.healthPath) },
+            isReady: { !isDraining.isSet }
         )
     }
 }

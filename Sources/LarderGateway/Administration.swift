@@ -22,7 +22,8 @@ struct Administration: Sendable {
         access: AdminAccess,
         at prefix: String,
         routes: RouteTable,
-        origins: @escaping @Sendable () async -> [OriginHealth]
+        origins: @escaping @Sendable () async -> [OriginHealth],
+        isReady: @escaping @Sendable () -> Bool
     ) {
         self.prefix = prefix
         self.access = access
@@ -44,6 +45,12 @@ struct Administration: Sendable {
         }
         // Load balancers ask this, and it tells nothing.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
+        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
+        router.get(path.appendingPath("ready")) { _, _ in
+            isReady()
+                ? Response.json(.ok, ["status": "ready"])
+                : .json(.serviceUnavailable, ["status": "draining"])
+        }
         router.get(path.appendingPath("health/origins")) { request, context in
             await Self.audited(request, context, access) {
                 let origins = await origins()
@@ -111,7 +118,7 @@ struct Administration: Sendable {
         let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
         var path = String(rest.dropFirst(authority.count))
         if !path.hasPrefix("/") { path = "/" + path }
-        guard MessageGuard.isHost(authority), !authority.isEmpty else {
+        guard HTTP1RequestValidator.isHost(authority), !authority.isEmpty else {
             return AdminAnswer(.message(.badRequest, expectation))
         }
         let scheme = url[..<mark.lowerBound].lowercased()
@@ -162,6 +169,14 @@ struct OriginHealth: Encodable, Sendable {
 
 /// What the gateway knows of a request to its own routes.
 struct AdminContextSource: RequestContextSource {
+    init(_ connection: ClientConnection, _ sender: Sender, _ logger: Logger) {
+        self.channel = connection.channel
+        self.logger = logger
+        // Loopback clients are those of the connection itself, and never those that a proxy names.
+        self.remoteAddress = connection.isProxied ? nil : connection.address
+        self.client = sender.client
+    }
+
     let channel: any Channel
     let logger: Logger
     /// The other end of the connection.

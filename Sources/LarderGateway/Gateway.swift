@@ -1,13 +1,12 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
-import HummingbirdHTTP2
 public import Larder
 import LarderHummingbird
 public import LarderRules
 public import Logging
 import NIOConcurrencyHelpers
 public import NIOCore
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
@@ -35,6 +34,8 @@ public final class Gateway: Sendable {
     let logger: Logger
     /// The largest entry that the store takes, as far as is known.
     let entryLimit: ByteCount
+    let isDraining: DrainFlag
+    private let listener: Listener
 
     /// A gateway, ready to be run.
     /// - Parameters:
@@ -53,14 +54,18 @@ public final class Gateway: Sendable {
         let group = MultiThreadedEventLoopGroup.singleton
         // A client that is made has to be shut down: what can fail comes before it.
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
-        let listener = try HTTPServerBuilder.gateway(settings, certificate)
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let watch = OriginWatch(clock: clock, logger: logger)
         let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
-        let active = NIOLockedValueBox(ActiveConfiguration(settings, configuration.routes, cache, client))
+        let isDraining = DrainFlag()
+        let active = NIOLockedValueBox(
+            ActiveConfiguration(settings, configuration.routes, cache, client, isDraining)
+        )
+        let options = Listener.Options(settings, certificate, active, logger)
         let responder = GatewayResponder(
             cache: cache,
+            clock: clock,
             client: client,
             active: active,
             log: log,
@@ -69,16 +74,14 @@ public final class Gateway: Sendable {
             via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
             logger: logger
         )
-        let server = try listener.buildServer(
-            configuration: ServerConfiguration(
-                address: .hostname(settings.listen.host, port: settings.listen.port),
-                backlog: 4_096,
-                availableConnectionsDelegate: .maximum(settings.clientConnections, logger: logger)
-            ),
-            eventLoopGroup: group,
+        listener = Listener(
+            options,
+            responder: responder,
+            draining: isDraining,
+            on: group,
+            clock: clock,
             logger: logger,
-            responder: { try await responder.respond($0, $1, $2) },
-            onServerRunning: onRunning
+            onRunning: onRunning
         )
         self.cache = cache
         self.active = active
@@ -87,39 +90,44 @@ public final class Gateway: Sendable {
         self.certificate = certificate
         self.log = log
         self.logger = logger
+        self.isDraining = isDraining
         self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
-        self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
+        self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }
+
+    /// Ends the step of stopping that is under way: the delay in which clients are served as before, then the time in
+    /// which requests under way end. Called before the gateway is told to stop, it leaves the delay out.
+    public func hurry() { listener.hurry() }
 
     /// Opens the access log again, after whoever rotates logs has moved it away.
     public func reopenLog() { log?.reopen() }
 }
 
-extension HTTPServerBuilder {
-    /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
-    fileprivate static func gateway(
+extension Listener.Options {
+    /// What the settings ask for: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
+    fileprivate init(
         _ settings: GatewaySettings,
-        _ certificate: ServerCertificate?
-    ) throws -> HTTPServerBuilder {
-        let http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [GuardInstaller(), ContentMarkInstaller()],
-            idleTimeout: TimeAmount(settings.clientIdleTimeout)
-        )
-        guard let tls = certificate?.configuration else { return .http1(configuration: http1) }
-        let http2 = HTTP2UpgradeChannel.Configuration(
-            idleTimeout: settings.clientIdleTimeout,
-            gracefulCloseTimeout: settings.drainTimeout,
-            streamConfiguration: http1
-        )
-        let limits = ConnectionLimits(
-            handshake: TimeAmount(settings.clientIdleTimeout),
-            farewell: TimeAmount(settings.drainTimeout)
-        )
-        return HTTPServerBuilder { responder in
-            LimitedConnections(
-                base: try HTTP2UpgradeChannel(tlsConfiguration: tls, configuration: http2, responder: responder),
-                limits: limits
-            )
+        _ certificate: ServerCertificate?,
+        _ active: NIOLockedValueBox<ActiveConfiguration>,
+        _ logger: Logger
+    ) {
+        self.init(addresses: [settings.listen])
+        connectionLimit = settings.clientConnections
+        drainDelay = settings.drainDelay
+        drainTimeout = settings.drainTimeout
+        idleTimeout = settings.clientIdleTimeout
+        headerLimit = settings.headerLimit.bytes
+        allowsHalfClose = settings.halfClose == .allow
+        if let certificate { tls = { certificate.context } }
+        guard settings.expectsProxyProtocol else { return }
+        let limit = min(settings.clientIdleTimeout, .seconds(10))
+        firstHandlers = { connection in
+            let proxies = active.withLockedValue { $0.settings.trustedProxies }
+            // What anybody else says about itself is not read: it is no HTTP.
+            guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), proxies.contains(peer) else {
+                return []
+            }
+            return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), logger)]
         }
     }
 }

@@ -1,6 +1,7 @@
 public import LarderRules
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOHTTP2
 package import NIOSSL
 
 /// What keeps a gateway from starting, in one line for the person who starts it.
@@ -68,44 +69,39 @@ public enum GatewayFiles {
 /// The certificate and key that new TLS connections get. A reload replaces both at once; connections keep what they
 /// were opened with.
 final class ServerCertificate: Sendable {
+    /// What was read, and what connections are made of it.
+    typealias Loaded = (identity: Identity, context: NIOSSLContext)
+
     /// A chain of certificates, and the key of the first.
     struct Identity: Hashable, Sendable {
         let chain: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
     }
 
-    private let identity: NIOLockedValueBox<Identity>
+    private let current: NIOLockedValueBox<Loaded>
 
     /// Reads a certificate and its key.
     init(_ files: GatewaySettings.Certificate) throws(GatewayError) {
-        identity = NIOLockedValueBox(try Self.read(files))
+        current = NIOLockedValueBox(try Self.read(files))
     }
+
+    /// What TLS is spoken with on a connection that is accepted now.
+    var context: NIOSSLContext { current.withLockedValue { $0.context } }
 
     /// Reads them again. What cannot be used changes nothing.
     /// - Returns: true if they have changed.
     func reload(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Bool {
         let fresh = try Self.read(files)
-        return identity.withLockedValue { identity in
-            defer { identity = fresh }
-            return identity != fresh
+        return current.withLockedValue { current in
+            // Sessions are resumed by the context that they began with.
+            guard current.identity != fresh.identity else { return false }
+            current = fresh
+            return true
         }
-    }
-
-    /// The configuration of the listener's TLS, which asks for the certificate at every handshake.
-    var configuration: TLSConfiguration {
-        var configuration = Self.configuration(identity.withLockedValue { $0 })
-        configuration.sslContextCallback = { [self] _, promise in
-            let identity = identity.withLockedValue { $0 }
-            var override = NIOSSLContextConfigurationOverride()
-            override.certificateChain = identity.chain.map { .certificate($0) }
-            override.privateKey = .privateKey(identity.key)
-            promise.succeed(override)
-        }
-        return configuration
     }
 
     /// Reads a certificate and its key, and sees that they belong together.
-    static func read(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Identity {
+    static func read(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Loaded {
         let chain: [NIOSSLCertificate]
         do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
             throw GatewayError(.certificate, "\(files.certificate) cannot be read as PEM: \(error)")
@@ -117,17 +113,13 @@ final class ServerCertificate: Sendable {
         do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
             throw GatewayError(.privateKey, "\(files.privateKey) cannot be read as PEM: \(error)")
         }
-        let identity = Identity(chain: chain, key: key)
-        do { _ = try NIOSSLContext(configuration: configuration(identity)) } catch {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) },
+            privateKey: .privateKey(key)
+        )
+        configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
+        do { return (Identity(chain: chain, key: key), try NIOSSLContext(configuration: configuration)) } catch {
             throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(error)")
         }
-        return identity
-    }
-
-    private static func configuration(_ identity: Identity) -> TLSConfiguration {
-        .makeServerConfiguration(
-            certificateChain: identity.chain.map { .certificate($0) },
-            privateKey: .privateKey(identity.key)
-        )
     }
 }

@@ -26,7 +26,10 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case name
     case healthPath = "health-path"
     case logLevel = "log-level"
+    case drainDelay = "drain-delay"
     case drainTimeout = "drain-timeout"
+    case headerLimit = "header-limit"
+    case halfClose = "half-close"
 
     /// The name in the environment: `LARDER_MEMORY_LIMIT`.
     public var variable: String { "LARDER_" + rawValue.uppercased().replacing("-", with: "_") }
@@ -70,7 +73,10 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .name: "What the gateway calls itself in Cache-Status and Via (Larder)"
         case .healthPath: "The path that an origin's health is asked at (/)"
         case .logLevel: "The least urgent messages that are logged (info)"
-        case .drainTimeout: "How long requests may take to end once the gateway is told to stop (30s)"
+        case .drainDelay: "How long clients are still accepted and served once the gateway is told to stop (5s)"
+        case .drainTimeout: "How long requests may take to end after that (30s)"
+        case .headerLimit: "The largest head of a request that is accepted (64KiB)"
+        case .halfClose: "Clients that send no more before they have a response: leave, or allow (leave)"
         }
     }
 }

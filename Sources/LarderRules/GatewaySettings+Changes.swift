@@ -10,7 +10,7 @@ extension GatewaySetting {
             .hostField, .healthPath, .logLevel:
             true
         case .listen, .proxyProtocol, .store, .namespace, .memoryLimit, .variantLimit, .clientIdleTimeout,
-            .clientConnections, .name, .drainTimeout:
+            .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
         }
     }
@@ -66,7 +66,10 @@ extension GatewaySettings {
             case .name: Field(\.name)
             case .healthPath: Field(\.healthPath)
             case .logLevel: Field(\.logLevel)
+            case .drainDelay: Field(\.drainDelay)
             case .drainTimeout: Field(\.drainTimeout)
+            case .headerLimit: Field(\.headerLimit)
+            case .halfClose: Field(\.halfClose)
             }
         }
     }

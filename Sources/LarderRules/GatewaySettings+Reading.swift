@@ -78,7 +78,13 @@ extension GatewaySettings {
         }
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
+        reader.read(.drainDelay, into: &drainDelay, from: .zero)
         reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
+        let sizes = ByteCount.kibibytes(1)...ByteCount.mebibytes(1)
+        reader.read(.headerLimit, into: &headerLimit, expecting: "bytes, as 64KiB, from 1KiB to 1MiB") { text in
+            ByteCount(text).flatMap { sizes.contains($0) ? $0 : nil }
+        }
+        reader.read(.halfClose, into: &halfClose, expecting: "`leave` or `allow`") { HalfClose(rawValue: $0) }
     }
 
     private mutating func readOrigins(_ reader: inout SettingReader) {

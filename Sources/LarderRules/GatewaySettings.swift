@@ -53,6 +53,14 @@ public struct GatewaySettings: Sendable {
         case origin
     }
 
+    /// A client's end of sending before it has its response.
+    public enum HalfClose: String, Hashable, Sendable, CaseIterable {
+        /// The client has left, as if it had reset the connection.
+        case leave
+        /// The client waits for its response.
+        case allow
+    }
+
     /// The origin of what no route gives to another one.
     public var origin: OriginAddress
     /// Where the gateway listens.
@@ -104,8 +112,15 @@ public struct GatewaySettings: Sendable {
     public var healthPath = "/"
     /// The least urgent messages that are logged.
     public var logLevel = Logger.Level.info
-    /// How long requests may take to end once the gateway is told to stop.
+    /// The time between the order to stop, from which on the gateway is not ready and responses end their connections,
+    /// and the end of listening.
+    public var drainDelay = Duration.seconds(5)
+    /// The time that requests have to end after that.
     public var drainTimeout = Duration.seconds(30)
+    /// The largest head of a request, by the measure of HTTP/2: names and values, and 32 bytes for each field.
+    public var headerLimit = ByteCount.kibibytes(64)
+    /// What it means that a client sends no more before it has its response.
+    public var halfClose = HalfClose.leave
 
     /// Settings with every choice but the origin at its default.
     public init(origin: OriginAddress) {

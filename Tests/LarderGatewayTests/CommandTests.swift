@@ -14,8 +14,8 @@ import Testing
     ) async throws {
         let port = try await FreePort.take()
         let arguments = [
-            "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-timeout",
-            "5m",
+            "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-delay",
+            "0s", "--drain-timeout", "5m",
         ]
         try await ProgramProcess.run("larder", arguments + options) { gateway in
             try await gateway.listens(on: port)

@@ -41,6 +41,7 @@ struct RunningGateway: Sendable {
         // A busy machine may take its time.
         configuration.settings.connectTimeout = .seconds(60)
         configuration.settings.responseTimeout = .seconds(60)
+        configuration.settings.drainDelay = .zero
         configure(&configuration.settings)
         if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)

@@ -1,6 +1,9 @@
 import Foundation
 import LarderRules
 import LarderTesting
+import NIOCore
+import NIOPosix
+import NIOSSL
 import Testing
 
 @testable import LarderGateway
@@ -101,5 +104,122 @@ import Testing
         }
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map { $0.prefix { $0 != " " } }
         #expect(lines.count == 2 && lines[0] == "203.0.113.9" && ["127.0.0.1", "::1"].contains(lines[1]))
+    }
+}
+
+/// Connections that begin with a header of the PROXY protocol.
+@Suite(.timeLimit(.minutes(5))) struct ProxyHeaderTests {
+    private static let header = "PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\n"
+    private static let request = "GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    private static func serving(
+        trusting proxies: String = "127.0.0.1, ::1",
+        certificate: Certificate? = nil,
+        log: LogRecord = LogRecord(),
+        idle: Duration = .seconds(75),
+        _ test: @Sendable (RunningGateway) async throws -> Void
+    ) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: no-store"], request["X-Forwarded-For"] ?? "")
+        } _: { origin in
+            let options = ["trusted-proxies": proxies, "proxy-protocol": "on"]
+            try await RunningGateway.run(before: origin.url, options: options, logger: log.logger) {
+                $0.certificate = certificate.map { .init($0) }
+                $0.clientIdleTimeout = idle
+            } _: { gateway in
+                try await test(gateway)
+            }
+        }
+    }
+
+    @Test func `the client is the one that the header names, however it comes`() async throws {
+        let log = LogRecord()
+        try await Self.serving(log: log) { gateway in
+            let binary = ProxyProtocolTests.binary(1, 0x11, [203, 0, 113, 9, 198, 51, 100, 1, 1, 1, 1, 1])
+            let local = ProxyProtocolTests.binary(0, 0, [])
+            for (header, client) in [
+                (Array(Self.header.utf8), "203.0.113.9"), (binary, "203.0.113.9"), (local, "127.0.0.1"),
+                (Array("PROXY UNKNOWN\r\n".utf8), "127.0.0.1"),
+            ] {
+                let whole = try await Exchange.send(header + Array(Self.request.utf8), to: gateway.port)
+                #expect(whole.answers.map(\.body) == [client], "\(whole)")
+                let parts = try await Exchange.send(
+                    Array(header[..<5]),
+                    Array(header[5...]) + Array(Self.request.utf8.prefix(7)),
+                    Array(Self.request.utf8.dropFirst(7)),
+                    to: gateway.port
+                )
+                #expect(parts.answers.map(\.body) == [client], "\(parts)")
+            }
+            // What the client itself says is not believed, as it is not a trusted proxy.
+            let forged =
+                Self.header + Self.request.replacing("\r\n\r\n", with: "\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
+            let answers = try await Exchange.send(Array(forged.utf8), to: gateway.port).answers
+            #expect(answers.map(\.body) == ["203.0.113.9"])
+            #expect(log.lines("PROXY").isEmpty)
+            // A connection without a header ends without an answer, and so does one with a wrong header.
+            for text in [Self.request, "PROXY TCP4 nonsense\r\n" + Self.request] {
+                let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
+                #expect(exchange.answers.isEmpty && exchange.isEnded)
+            }
+            #expect(log.lines("does not begin with a header of the PROXY protocol").count == 2)
+        }
+    }
+
+    @Test func `a connection that says nothing ends in time`() async throws {
+        try await Self.serving(idle: .milliseconds(200)) { gateway in
+            for start in ["", "PROXY TCP4 203"] {
+                let exchange = try await Exchange.send(Array(start.utf8), to: gateway.port)
+                #expect(exchange.answers.isEmpty && exchange.isEnded)
+            }
+        }
+    }
+
+    @Test func `who is no trusted proxy is served without a header, and not believed with one`() async throws {
+        try await Self.serving(trusting: "192.0.2.1") { gateway in
+            let plain = try await Exchange.send(Array(Self.request.utf8), to: gateway.port)
+            #expect(plain.answers.map(\.body) == ["127.0.0.1"])
+            let forged = try await Exchange.send(Array((Self.header + Self.request).utf8), to: gateway.port)
+            #expect(forged.statuses == [400])
+        }
+    }
+
+    @Test func `an admin route is not opened by a client that a proxy calls local`() async throws {
+        try await Self.serving { gateway in
+            let request = "DELETE /-/larder/everything HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            for (header, status) in [
+                (Array("PROXY TCP4 127.0.0.1 127.0.0.1 1 1\r\n".utf8), 403), (Array(Self.header.utf8), 403),
+                (Array("PROXY UNKNOWN\r\n".utf8), 403), (ProxyProtocolTests.binary(0, 0, []), 200),
+            ] {
+                let exchange = try await Exchange.send(header + Array(request.utf8), to: gateway.port)
+                #expect(exchange.statuses == [status], "\(header)")
+            }
+        }
+    }
+
+    @Test func `the header comes before TLS`() async throws {
+        try await Certificate.run { certificate in
+            try await Self.serving(certificate: certificate) { gateway in
+                var tls = TLSConfiguration.makeClientConfiguration()
+                tls.certificateVerification = .none
+                let context = try NIOSSLContext(configuration: tls)
+                let connection = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(host: "127.0.0.1", port: gateway.port).get()
+                try await connection.writeAndFlush(ByteBuffer(string: Self.header))
+                let parts = try await connection.eventLoop.submit {
+                    let pipeline = connection.pipeline.syncOperations
+                    try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
+                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: connection)
+                }.get()
+                var text = ""
+                try await parts.executeThenClose { inbound, outbound in
+                    try await outbound.write(ByteBuffer(string: Self.request))
+                    do {
+                        for try await part in inbound { text += String(buffer: part) }
+                    } catch is NIOSSLError {}
+                }
+                #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n") && text.hasSuffix("203.0.113.9"), "\(text)")
+            }
+        }
     }
 }

@@ -43,6 +43,8 @@ import Testing
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
+        #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
+        #expect(settings.halfClose == .leave)
     }
 
     @Test func `everything that can be said is taken`() throws {
@@ -65,6 +67,8 @@ import Testing
         #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
+        #expect(settings.drainDelay == .seconds(10) && settings.headerLimit == .kibibytes(32))
+        #expect(settings.halfClose == .allow)
     }
 
     @Test(arguments: GatewaySetting.allCases)
@@ -104,6 +108,8 @@ import Testing
         ),
         ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
         ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
+        ("drain-delay", "soon", "\"soon\" is wrong"), ("header-limit", "512", "\"512\" is wrong"),
+        ("header-limit", "2MiB", "\"2MiB\" is wrong"), ("half-close", "maybe", "\"maybe\" is wrong"),
         ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
         ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
         ("client-connections", "1000000", "\"1000000\" is wrong"),

@@ -64,6 +64,9 @@ enum Sample {
         health-path: /health?deep=1
         log-level: debug
         drain-timeout: 0s
+        drain-delay: 10s
+        header-limit: 32KiB
+        half-close: allow
 
         origins:
           api: https://api.internal:8443

@@ -11,6 +11,13 @@ extension Response {
         if error.code == .requestDenied { response.headers[.allow] = UpstreamError.allowedMethods }
         return response
     }
+
+    /// Returns what a client gets for what is no request, or none that is read.
+    static func refusal(_ refusal: RequestRefusal, by name: String) -> Response {
+        var response = Response.message(refusal.status, refusal.sentence)
+        response.headers[.proxyStatus] = "\(name); error=\(UpstreamError.Code.requestError.rawValue)"
+        return response
+    }
 }
 
 extension UpstreamError {
