@@ -33,6 +33,7 @@ final class UpstreamClient: Service {
     private let options: Options
     private let clock: WallClock
     private let book: AttemptBook
+    private let load: OriginLoad
 
     init(_ options: Options, clock: WallClock, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
@@ -59,6 +60,7 @@ final class UpstreamClient: Service {
         configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
         self.book = book
         self.options = options
+        self.load = OriginLoad(limit: options.connectionsPerOrigin)
         self.clock = clock
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
@@ -93,11 +95,13 @@ final class UpstreamClient: Service {
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        let first = await attempt(outgoing, for: target, record, content.map { ($0, request.bodyLength) })
-        if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
-            return try await attempt(outgoing, for: target, record).response(to: request)
+        let outcome = await load.count(to: origin) { [outgoing] in
+            let first = await attempt(outgoing, for: target, record, content.map { ($0, request.bodyLength) })
+            guard case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent
+            else { return first }
+            return await attempt(outgoing, for: target, record)
         }
-        return try first.response(to: request)
+        return try outcome.response(to: request)
     }
 
     /// Whether an origin answers a GET for `path`, and what.
