@@ -64,7 +64,7 @@ struct Serve: AsyncParsableCommand {
             try await withThrowingTaskGroup { tasks in
                 let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
                 tasks.addTask { try await group.run() }
-                tasks.addTask { await stop(group, gateway, when: signals, logger) }
+                tasks.addTask { [logger] in await stop(group, gateway, when: signals, logger) }
                 try await tasks.next()
                 tasks.cancelAll()
             }

@@ -105,6 +105,7 @@ import Testing
             try await RunningGateway.run(before: origin.url, logger: log.logger) { gateway in
                 var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
                 settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+                settings.drainDelay = .zero
                 settings.adminToken = BearerToken("another-token-altogether")
                 settings.adminPrefix = "/cache"
                 settings.hosts = ["localhost", "a.example"].compactMap { HostPattern($0) }

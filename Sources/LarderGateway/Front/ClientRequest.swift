@@ -108,11 +108,22 @@ extension HTTPRequest {
 
     /// Returns why the head is larger than it may be; nil if it is not.
     func excess(over limit: Int) -> RequestRefusal? {
-        guard headSize > limit || headerFields.count > HeadLimit.fields else { return nil }
-        return RequestRefusal(
+        if path?.utf8.count ?? 0 > limit { return .longTarget(limit) }
+        return headSize > limit || headerFields.count > HeadLimit.fields ? .largeHead(limit) : nil
+    }
+}
+
+extension RequestRefusal {
+    /// Returns the refusal of a target that is longer than a whole head may be.
+    static func longTarget(_ limit: Int) -> RequestRefusal {
+        RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")
+    }
+
+    /// Returns the refusal of a head that is larger than it may be.
+    static func largeHead(_ limit: Int) -> RequestRefusal {
+        RequestRefusal(
             .requestHeaderFieldsTooLarge,
-            "The request's header fields are larger than the \(limit) bytes, or more than the \(HeadLimit.fields), "
-                + "that are accepted"
+            "The header fields are larger than the \(limit) bytes, or more than the \(HeadLimit.fields), that are accepted"
         )
     }
 }

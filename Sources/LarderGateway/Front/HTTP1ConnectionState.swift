@@ -55,9 +55,15 @@ struct HTTP1ConnectionState {
     private(set) var isDone = false
     /// True if the client sends nothing any more.
     private(set) var isInputClosed = false
+    /// True if the client sent what is no HTTP.
+    private var isMalformed = false
 
     /// The number of requests that are not answered to the end.
     var unanswered: Int { pending.count + (isAnswering ? 1 : 0) }
+
+    /// True if the client sends no more, and one response is left. What was sent before was meant to be answered (as in
+    /// nginx), and so is what broke off.
+    var isAtLastResponse: Bool { isInputClosed && unanswered == 1 && !isInContent && !isMalformed }
 
     /// True if a response is awaited, and nothing of a request.
     var waitsForResponse: Bool { unanswered > 0 && !isInContent }
@@ -83,6 +89,7 @@ struct HTTP1ConnectionState {
     mutating func malformed() -> Malformed {
         guard isInContent || !isDone else { return .ignore(.none) }
         isDone = true
+        isMalformed = true
         guard isInContent else {
             pending.append(Request(closes: true, isOld: false, isHead: false))
             return .refuse
@@ -129,8 +136,7 @@ struct HTTP1ConnectionState {
     mutating func closeInput(isLeaving: Bool) -> Action {
         isInputClosed = true
         if unanswered == 0 { return .close }
-        // What was sent after the request under way was meant to be answered (as in nginx).
-        return isLeaving && unanswered == 1 && !isInContent ? .leave : .none
+        return isLeaving && isAtLastResponse ? .leave : .none
     }
 
     /// Returns what follows when the listener has closed: the connection ends if it has nothing to do.

@@ -210,10 +210,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         }
     }
 
-    /// A client that has said that it sends no more waits for no response but the last.
-    private func leaveIfLast() {
-        if state.isInputClosed, !options.allowsHalfClose, state.unanswered == 1, !state.isInContent { presence.leave() }
-    }
+    /// A client that has said that it sends no more does not wait for its last response either.
+    private func leaveIfLast() { if state.isAtLastResponse, !options.allowsHalfClose { presence.leave() } }
 
     /// Ends the output once everything is written, and the connection when the client has read it, or a while later.
     private func endOutput(_ context: ChannelHandlerContext) {

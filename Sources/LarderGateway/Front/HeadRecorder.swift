@@ -59,14 +59,9 @@ final class HeadRecorder: ChannelInboundHandler {
         }
         var refusal =
             switch error {
-            case .headerOverflow where line?.isWhole == false && size > limit:
-                RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")
+            case .headerOverflow where (line?.length ?? size) > limit: RequestRefusal.longTarget(limit)
             case .headerOverflow:
-                RequestRefusal(
-                    .requestHeaderFieldsTooLarge,
-                    "The request's header fields are larger than the \(limit) bytes, or more than the "
-                        + "\(HeadLimit.fields), that are accepted"
-                )
+                RequestRefusal.largeHead(limit)
             case .invalidMethod where line?.method != nil:
                 RequestRefusal(.notImplemented, "This method is not known")
             case .invalidVersion where line?.method != nil:
@@ -84,24 +79,26 @@ private struct RequestLine {
     var method: String?
     var target: String?
     var version: String?
-    /// True if the line has come to its end.
-    var isWhole: Bool
+    /// The length in bytes; nil if the line has not come to its end.
+    var length: Int?
 
     init(beginningOf bytes: ByteBuffer) {
         let text = bytes.readableBytesView.drop { $0 == 0x0D || $0 == 0x0A }
         let end = text.firstIndex(of: 0x0A)
-        isWhole = end != nil
+        length = end.map { text.distance(from: text.startIndex, to: $0) }
         let words = text[..<(end ?? text.endIndex)].split(
             separator: 0x20,
             maxSplits: 2,
             omittingEmptySubsequences: true
         )
-        guard let first = words.first, first.startIndex == text.startIndex, words.count > 1 || isWhole else { return }
+        guard let first = words.first, first.startIndex == text.startIndex, words.count > 1 || end != nil else {
+            return
+        }
         guard let method = HTTPRequest.Method(String(decoding: first, as: UTF8.self)) else { return }
         self.method = method.rawValue
         guard words.count > 1 else { return }
         target = String(decoding: words[1].prefix(2_048), as: UTF8.self)
-        guard words.count > 2, isWhole else { return }
+        guard words.count > 2, end != nil else { return }
         let version = String(decoding: words[2].prefix { $0 != 0x0D }, as: UTF8.self)
         if version.hasPrefix("HTTP/"), version.utf8.count == 8 { self.version = version }
     }

@@ -92,15 +92,12 @@ final class UpstreamClient: Service {
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
         let connections = current
-        var outcome = await attempt(
-            outgoing,
-            for: target,
-            by: connections,
-            record,
-            content.map { ($0, request.bodyLength) }
-        )
-        if case .failed(_, mayHaveMissed: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
-            outcome = await attempt(outgoing, for: target, by: connections, record)
+        let outcome = await connections.load.count(to: origin) { [outgoing] in
+            let length = request.bodyLength
+            let first = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
+            guard case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent
+            else { return first }
+            return await attempt(outgoing, for: target, by: connections, record)
         }
         do throws(UpstreamError) {
             let response = try outcome.response(to: request) { [watch] error in

@@ -8,6 +8,8 @@ import NIOSSL
 final class UpstreamConnections: Sendable {
     let client: HTTPClient
     let options: UpstreamClient.Options
+    /// The requests under way by these connections.
+    let load: OriginLoad
 
     init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
@@ -32,6 +34,7 @@ final class UpstreamConnections: Sendable {
         configuration.http1_1ConnectionDebugInitializer = { book.watch($0) }
         configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
         self.options = options
+        self.load = OriginLoad(limit: options.connectionsPerOrigin)
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
