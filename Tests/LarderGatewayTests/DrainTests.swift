@@ -46,13 +46,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [SIGTERM, SIGINT]) func `connections under load lose no request when the gateway is stopped`(
-        _ signal: Int32
-    ) async throws {
+    @Test func `connections under load lose no request when the gateway is stopped`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=1"], "answer")
         } _: { origin in
-            try await Self.serve(origin.url, ["--drain-delay", "1s"]) { gateway, port in
+            try await Self.serve(origin.url, ["--drain-delay", "10m"]) { gateway, port in
                 let answered = NIOLockedValueBox(0)
                 try await withThrowingTaskGroup(of: Int.self) { clients in
                     for number in 0..<52 {
@@ -60,9 +58,10 @@ import Testing
                     }
                     try await eventually("there is load") { answered.withLockedValue { $0 } > 520 }
                     #expect(try await Self.isReady(port))
-                    gateway.signal(signal)
+                    gateway.signal(SIGTERM)
                     for try await count in clients { #expect(count > 0) }
                 }
+                gateway.signal(SIGTERM)
                 let status = try await gateway.status()
                 #expect(status == 0, "\(gateway.output)")
                 for line in ["Draining", "Not listening any more", "Stopped: every request is answered"] {

@@ -155,7 +155,10 @@ import Testing
                 try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], "shared"))
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url, configure: { $0.connectionsPerOrigin = 1 }) { gateway in
+            let patient = "routes:\n  - path: /**\n    wait: 10m\n"
+            try await RunningGateway.run(before: origin.url, file: patient, configure: { $0.connectionsPerOrigin = 1 })
+            {
+                gateway in
                 let leader = try await Client(to: gateway.port)
                 try await leader.send("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 await gate.reached()

@@ -62,10 +62,10 @@ enum ClientPart: Sendable {
 typealias ClientParts = NIOAsyncChannel<ClientPart, HTTPResponsePart>
 
 /// The content of one request.
-struct ClientBody: AsyncSequence, @unchecked Sendable {
+struct ClientBody: AsyncSequence, Sendable {
     // Whoever answers the request reads its content, and goes on to the next request only when it is answered: the
     // parts are never read by two tasks at a time.
-    private let parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator
+    private nonisolated(unsafe) let parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator
 
     init(_ parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator) { self.parts = parts }
 

@@ -114,6 +114,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What comes after the decoder has failed is dropped.
+        if error is ByteToMessageDecoderError { return }
         guard let error = error as? HTTPParserError else {
             presence.leave()
             context.fireErrorCaught(error)

@@ -2,8 +2,9 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Checks on the head of an HTTP/1.1 request: what has more than one reading goes no further (RFC 9112 §11.2). A gateway
-/// that reads a message otherwise than the origin behind it lets a client smuggle a request past it.
+/// Checks on the head of an HTTP/1.1 request: what has more than one reading goes no further (RFC 9112 §11.2).
+///
+/// A gateway that reads a message otherwise than the origin behind it lets a client smuggle a request past it.
 enum HTTP1RequestValidator {
     /// Brings a head to the one form that all that follows relies on: a path as target, one `Host`, one framing.
     /// - Returns: Why the head is refused; nil if it is not.

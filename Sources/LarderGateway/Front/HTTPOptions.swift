@@ -2,7 +2,7 @@ import NIOCore
 
 /// What holds for each connection of a listener.
 struct HTTPOptions: Sendable {
-    /// The time between the last response to an HTTP/1.1 client and the end of a connection that the client leaves open.
+    /// The time that an HTTP/1.1 client has to end its connection after the last response.
     static let lingerTime = TimeAmount.seconds(2)
     /// The time that an idle connection stays open once the listener has closed: a request may be on its way.
     static let graceTime = TimeAmount.milliseconds(250)

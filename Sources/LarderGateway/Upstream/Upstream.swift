@@ -76,7 +76,8 @@ struct Upstream: Origin {
 }
 
 extension HTTPRequest {
-    /// Whether content follows. HTTP/1.1 says so (``HTTP1RequestValidator`` sees to it), and for HTTP/2 ``ContentMark`` does.
+    /// True if content follows. HTTP/1.1 says so (``HTTP1RequestValidator`` sees to it), and for HTTP/2 ``ContentMark``
+    /// does.
     var hasContent: Bool {
         if let length = headerFields[.contentLength] { return length != "0" }
         return headerFields.contains(.transferEncoding)
