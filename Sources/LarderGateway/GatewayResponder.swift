@@ -114,7 +114,7 @@ struct GatewayResponder: ClientResponder {
                 under: route.policy,
                 from: upstream(head, content, client, route, sender, active)
             )
-        } catch where client.presence.hasLeft {
+        } catch  where client.presence.hasLeft {
             // What the origin was asked for in vain says nothing of the origin.
             return .failure(UpstreamError(CancellationError()), by: name)
         } catch let error as DisconnectedError {

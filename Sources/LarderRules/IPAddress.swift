@@ -6,8 +6,8 @@
     import Darwin
 #endif
 
-/// An IPv4 or IPv6 address. An IPv4 address and the IPv6 address that it is mapped to (`::ffff:192.0.2.1`) are the same,
-/// as a socket that listens for both reports clients by the second.
+/// An IPv4 or IPv6 address. An IPv4 address and the IPv6 address that it is mapped to (`::ffff:192.0.2.1`) are the
+/// same, as a socket that listens for both reports clients by the second.
 public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// The 128 bits of the IPv6 address, or of the one that an IPv4 address is mapped to (RFC 4291 §2.5.5.2).
     let bits: UInt128

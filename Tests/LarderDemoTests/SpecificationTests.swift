@@ -79,7 +79,7 @@ import Testing
             _ = try await client.send(.get, "/api/posts/")
             _ = try await client.send(.get, "/api/posts/?page=2")
             let delete = try await client.send(.delete, path)
-            #expect(delete.status == .ok && delete.text == #"{"message":"Cache key deleted"}"#)
+            #expect(delete.status == .ok && delete.text == #"{"message":"Cache key deleted","removed":1}"#)
             #expect(try await client.send(.get, "/api/posts/?page=2").isHit)
             #expect(try await client.send(.delete, path).status == .notFound)
             #expect(try await !client.send(.get, "/api/posts/").isHit)

@@ -22,8 +22,8 @@ extension Cover {
         }
     }
 
-    /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that servers
-    /// may have of it, whatever the scheme; nil unless a host and a path are given.
+    /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that
+    /// servers may have of it, whatever the scheme; nil unless a host and a path are given.
     package static func paths(ofHost text: some StringProtocol) -> [Cover]? {
         let host = text.prefix { $0 != "/" && $0 != "?" }
         let target = text[host.endIndex...]

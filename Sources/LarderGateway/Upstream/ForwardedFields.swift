@@ -8,9 +8,9 @@ import LarderRules
 /// the answer for everybody ("web cache poisoning"), so none of them passes: those that are true of every request are
 /// written again, the others are taken off. What does not get here needs no place in the key.
 ///
-/// What trusted proxies say (``ForwardedChain``) is true, too, and the gateway appends to it. Of their fields those pass
-/// that are in the key (scheme and host) or that nothing is stored by (addresses); the rest is taken off, since a proxy
-/// passes on what its client wrote there.
+/// What trusted proxies say (``ForwardedChain``) is true, too, and the gateway appends to it. Of their fields those
+/// pass that are in the key (scheme and host) or that nothing is stored by (addresses); the rest is taken off, since a
+/// proxy passes on what its client wrote there.
 struct ForwardedFields: Sendable {
     /// What is known about the client, and the proxies between it and this gateway.
     var sender: Sender

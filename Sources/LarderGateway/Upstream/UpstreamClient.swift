@@ -54,8 +54,8 @@ final class UpstreamClient: Service {
         try await current.client.shutdown()
     }
 
-    /// Sends the requests that come from now on by other options. Those under way end by the old ones, whose connections
-    /// are closed after the last of them.
+    /// Sends the requests that come from now on by other options. Those under way end by the old ones, whose
+    /// connections are closed after the last of them.
     /// - Returns: true if they differ.
     func reload(_ options: Options) -> Bool {
         guard options != current.options else { return false }

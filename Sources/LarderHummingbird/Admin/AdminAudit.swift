@@ -61,8 +61,8 @@ package struct AdminAnswer: Sendable {
         self.removed = removed
     }
 
-    /// Creates the answer to the removal of a key or URL, which says how many entries were removed: 0 with a 404 if none
-    /// was stored. If the store cannot tell, it says nothing.
+    /// Creates the answer to the removal of a key or URL, which says how many entries were removed: 0 with a 404 if
+    /// none was stored. If the store cannot tell, it says nothing.
     package init(_ result: RemovalResult, ok: String, notFound: String, pending: String) {
         guard result.invalidation == .acknowledged else {
             self.init(.message(.serviceUnavailable, pending))

@@ -132,8 +132,8 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     }
 
     /// The keys that the end of a path may stand for: as it is, decoded once, and as it is but for `?` and `#`, which a
-    /// path cannot hold, each in every spelling of its URL. The router would drop a trailing slash, which belongs to the
-    /// key.
+    /// path cannot hold, each in every spelling of its URL. The router would drop a trailing slash, which belongs to
+    /// the key.
     static func keys(in request: Request, below endpoint: String?) -> [[CacheKey]] {
         let written = rest(of: request, below: endpoint)
         let marked = written.replacing("%3F", with: "?").replacing("%3f", with: "?").replacing("%23", with: "#")
