@@ -72,7 +72,7 @@ bench-gateway: bench-tools ## what hits of the gateway cost beside those of ngin
 bench-tools: # nginx and Varnish, which only the benchmarks need
 	@Benchmarks/fetch-proxies.sh .build-proxies
 
-bench-faults: tools ## what requests wait for a Redis that fails
+bench-faults: tools ## what requests wait for a Redis that fails, and what a gateway that is stopped loses
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" faults
 

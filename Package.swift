@@ -209,7 +209,7 @@ if !coreOnly {
             dependencies: [
                 "LarderGateway", "LarderRules", "LarderExplaining", "Larder", "HTTPCaching", httpTypes, nioCore,
                 logging,
-                lifecycle, nioHTTP1, asyncHTTPClient,
+                locks, lifecycle, nioHTTP1, asyncHTTPClient,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -1,7 +1,7 @@
 public import HTTPTypes
 
 /// A secret that a client sends as `Authorization: Bearer …` (RFC 6750 §2.1). It never shows in a description or a log.
-public struct BearerToken: Sendable, CustomStringConvertible {
+public struct BearerToken: Hashable, Sendable, CustomStringConvertible {
     /// The shortest token taken, in bytes.
     public static let minimumLength = 16
 

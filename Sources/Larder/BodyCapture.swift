@@ -16,6 +16,8 @@ final class BodyCapture: BodySink {
         case begun
         /// The body is past the limit and will not be kept.
         case overflowed(NotStored)
+        /// The body is past the limit, and its reader has left.
+        case unwanted
     }
 
     private let state: NIOLockedValueBox<CaptureState>
@@ -125,11 +127,13 @@ final class BodyCapture: BodySink {
     }
 
     fileprivate func readerLeft() {
-        let writer = state.withLockedValue { state in
+        let (writer, isUnwanted) = state.withLockedValue { state in
             state.hasReader = false
-            return state.takeWriter()
+            return (state.takeWriter(), state.isOpen && !state.isWanted)
         }
         writer?.resume()
+        // The origin may be quiet, and learn it from no write.
+        if isUnwanted { onEvent(.unwanted, self) }
     }
 }
 
@@ -204,6 +208,9 @@ private struct CaptureState {
         self.limit = limit
         self.deadline = deadline
     }
+
+    /// True if the origin has not come to an end.
+    var isOpen: Bool { if case .open = ending { true } else { false } }
 
     /// Whether the origin should go on: for the store, or for the reader.
     var isWanted: Bool { isKept || hasReader }

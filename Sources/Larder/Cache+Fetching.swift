@@ -120,7 +120,11 @@ extension Cache {
             flights.start(id, asking.ticket.lookup)
             return .response(try await lead(asking, id))
         }
-        guard asking.isSharable, !isUncacheable else { return .response(try await lead(asking, nil)) }
+        // What is not stored is of no use to any other request.
+        let isOfUse = !isUncacheable && !inquiry.directives.noStore
+        guard asking.isSharable, !isUncacheable else {
+            return .response(try await lead(asking, nil, outlivesRequest: isOfUse))
+        }
         let joinedAt = clock.now
         let joined = await flights.join(
             asking.flightKey(like: other),
@@ -133,7 +137,7 @@ extension Cache {
         )
         switch joined {
         case .lead(let id): return .response(try await lead(asking, id))
-        case .alone: return .response(try await lead(asking, nil))
+        case .alone: return .response(try await lead(asking, nil, outlivesRequest: isOfUse))
         case .leadAfterLooking(let id): return .lookAgain(leading: id, like: other)
         case .lookAgain: return .lookAgain(leading: nil, like: other)
         case .arrived(let arrival): return try receive(arrival, joinedAt, asking)
@@ -173,19 +177,29 @@ extension Cache {
 // MARK: - Leading
 
 extension Cache {
-    /// Fetches, and waits for the response. The fetch goes on when this request leaves.
-    private func lead<O: Origin>(_ asking: Asking<O>, _ flight: FlightID?) async throws -> O.Response {
+    /// Fetches, and waits for the response.
+    /// - Parameter outlivesRequest: True if the fetch goes on when this request leaves.
+    private func lead<O: Origin>(
+        _ asking: Asking<O>,
+        _ flight: FlightID?,
+        outlivesRequest: Bool = true
+    ) async throws -> O.Response {
         let key = asking.inquiry.address.key
         let seat = LeaderSeat<O.Response>()
         var kind = CacheEvent.Miss.led
         defer { record(.miss(key, kind)) }
-        start(Fetch(asking, seat: seat, cache: self), flight)
+        let fetch = start(Fetch(asking, seat: seat, cache: self), flight)
         if let flight { watchOthers(flight, asking, seat) }
         let timer = timeSoftly(asking, seat)
         defer { timer?.cancel() }
-        let answer = try await seat.wait()
-        kind = answer.kind
-        return answer.response
+        do {
+            let answer = try await seat.wait()
+            kind = answer.kind
+            return answer.response
+        } catch {
+            if Task.isCancelled { outlivesRequest ? fetch.leave() : fetch.abandon() }
+            throw error
+        }
     }
 
     /// Gives the leader what another flight of its key brings, if that is earlier than its own: it is one of those who
@@ -233,12 +247,22 @@ extension Cache {
         start(Fetch(asking, seat: nil, cache: self), flight)
     }
 
-    private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) {
-        tasks.start { [flights] in
-            let permit = flights.permit(for: flight)
-            let landing = await fetch.run(releasing: permit.release)
-            permit.land(landing.result)
-            landing.answerLeader()
+    @discardableResult
+    private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) -> BackgroundFetch {
+        let handle = BackgroundFetch { [flights, seat = fetch.seat] in
+            // A refresh is for the requests to come.
+            guard let seat else { return true }
+            return !seat.isServed || flight.map(flights.isAwaited) == true
         }
+        let task = tasks.start { [flights] in
+            await FetchContext.$fetch.withValue(handle) {
+                let permit = flights.permit(for: flight)
+                let landing = await fetch.run(releasing: permit.release)
+                permit.land(landing.result)
+                landing.answerLeader()
+            }
+        }
+        handle.attach(task)
+        return handle
     }
 }

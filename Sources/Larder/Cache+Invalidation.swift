@@ -59,23 +59,35 @@ extension Cache {
 }
 
 extension Cache {
-    /// Removes the response to a GET for the target of a request, with its variants, as `PURGE` asks for.
+    /// Removes the response to a GET for the target of a request, with its variants, as `PURGE` asks for, in every
+    /// spelling of the target that means the same.
     ///
     /// If the policy keeps responses apart by request fields, those of all values are invalidated, and with them the
     /// path's other queries.
     /// - Returns: how many there were under the key of this request, and whether everything is acknowledged.
     @discardableResult
     public func remove(_ request: HTTPRequest, under policy: CachePolicy) async -> RemovalResult {
-        let request = policy.withholding(from: request)
-        guard let result = policy.keys.key(of: request, user: nil), let target = request.path else {
-            return RemovalResult(removed: 0, invalidation: .acknowledged)
+        var request = policy.withholding(from: request)
+        guard let target = request.path else { return .nothing }
+        let keys = PercentEncoding.spellings(of: target).compactMap { spelling in
+            request.path = spelling
+            return policy.keys.key(of: request, user: nil)?.key
         }
-        let removal = await remove(result.key)
+        guard !keys.isEmpty else { return .nothing }
+        let removal = await remove(keys)
         guard !policy.keys.fields.isEmpty else { return removal }
         let others = await invalidate(policy.keys.covers(of: target, for: request))
         return RemovalResult(
             removed: removal.removed,
             invalidation: others == .pending ? .pending : removal.invalidation
         )
+    }
+
+    /// Removes the responses under several keys.
+    /// - Returns: how many there were together, and whether the invalidation of every key is acknowledged.
+    package func remove(_ keys: [CacheKey]) async -> RemovalResult {
+        var result = RemovalResult.nothing
+        for key in keys { result = result.adding(await remove(key)) }
+        return result
     }
 }

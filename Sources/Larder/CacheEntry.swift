@@ -157,6 +157,18 @@ extension CacheEntry {
         return .bytes(overflow ? .max : bytes)
     }
 
+    /// Returns the limit of bodies that are stored whatever fields they come with, within ``fieldLimit``, where entries
+    /// are stored up to `limit`: in whole kibibytes.
+    public static func bodyLimit(forEntriesUpTo limit: ByteCount) -> ByteCount {
+        // What the allocator adds is less than two pages.
+        let room = limit.bytes - fieldLimit.bytes
+        let body = max(0, room) / 1_024 * 1_024
+        let fitting = [body, body - 4_096, body - 8_192].first {
+            $0 >= 0 && self.limit(forBodiesOf: .bytes($0)) <= limit
+        }
+        return .bytes(fitting ?? 0)
+    }
+
     /// What an entry takes beyond its text and body: the object, its arrays, and its places in a store's tables.
     /// Measured against the allocator by a test of the memory store; it is rounded up, never down.
     static let overhead = 768

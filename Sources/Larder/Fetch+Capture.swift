@@ -20,6 +20,7 @@ extension Fetch {
         // 200 (OK) response." (RFC 9110 §14.2)
         let cutsRange = inquiry.hasRange && reception.head.status == .ok
         let waitsForWhole = cutsRange || isJudgedByBody(reception.head)
+        let fetch = FetchContext.fetch
         let capture = BodyCapture(
             length: response.bodyLength,
             limit: inquiry.policy.bodyLimit.bytes,
@@ -29,6 +30,7 @@ extension Fetch {
             switch event {
             // A range is cut from the whole, if there will be one.
             case .begun: if !waitsForWhole { stream(response, from: capture) }
+            case .unwanted: fetch?.abandon()
             case .overflowed(let tooMuch):
                 if notStored == nil {
                     cache.record(.notStored(inquiry.address.key, tooMuch))

@@ -5,6 +5,8 @@ import HTTPTypes
 extension Fetch {
     /// The origin threw.
     func failed(_ error: any Error) async -> Landing {
+        // An origin that was not waited for has not failed.
+        if FetchContext.fetch?.isAbandoned == true { return landingAlone(.failure(CancellationError()), .abandoned) }
         let now = cache.clock.now
         let status = origin.status(of: error)
         // An error that stands for a status below 500 is the handler's answer, and no failure. It belongs to the

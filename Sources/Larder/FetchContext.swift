@@ -5,7 +5,7 @@ import HTTPTypes
 ///
 /// A handler may ask a cache itself, directly or since its route is cached inside of another cache. Such a request must
 /// not wait for the fetch that it is a part of, and the tags of its response are those of the response around it.
-enum FetchContext {
+package enum FetchContext {
     struct Frame: Sendable {
         let cache: ObjectIdentifier
         let key: CacheKey
@@ -14,6 +14,9 @@ enum FetchContext {
     }
 
     @TaskLocal static var frames: [Frame] = []
+
+    /// The fetch that the current task runs; nil for a request that goes to the origin by itself.
+    @TaskLocal package static var fetch: BackgroundFetch?
 
     /// The most fetches for one key inside of one another; beyond it a request bypasses the cache.
     static let maximumLevel = 8

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LarderGateway
 import LarderRules
 
 /// `larder check`: what is wrong in a configuration file, and what it means.
@@ -22,6 +23,13 @@ struct Check: AsyncParsableCommand {
         guard check.mistakes.isEmpty else {
             throw Failure(check.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
         }
+        // What reading the text does not show: the files that it names, and the store's address.
+        let configuration = try ConfigurationSource(path: self.file).read()
+        let unusable = GatewayFiles.check(configuration)
+        guard unusable.isEmpty else {
+            throw Failure(unusable.sorted().map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+        }
+        try configuration.checkStore()
         for warning in check.warnings { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
         print(check.summary)
     }

@@ -18,8 +18,10 @@ struct Serve: AsyncParsableCommand {
             environment (LARDER_MEMORY_LIMIT). An option beats a variable, and a variable beats the file. Secrets have \
             no option, because the machine's other users see those: LARDER_ADMIN_TOKEN.
 
-            SIGHUP loads the routes of the file anew and opens the access log anew; SIGTERM and SIGINT stop, after the \
-            requests accepted by then have been answered.
+            SIGHUP loads the file again: routes, certificates, and the settings that need no restart. It opens the \
+            access log again. SIGTERM stops: for drain-delay the gateway says that it is not ready, and serves as \
+            before; then it takes no more connections, and ends when the requests under way are answered, or after \
+            drain-timeout. SIGINT stops without the delay. Each further signal ends the step under way.
             """
     )
 
@@ -31,8 +33,8 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let source = ConfigurationSource(path: config, options: options.values)
         let configuration = try source.read()
-        var logger = Logger(label: "larder", factory: StreamLogHandler.standardError(label:))
-        logger.logLevel = configuration.settings.logLevel
+        let level = SharedLogLevel(configuration.settings.logLevel)
+        let logger = Logger(label: "larder") { SharedLevelLogHandler(.standardError(label: $0), level) }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         let gateway: Gateway
         do {
@@ -53,21 +55,42 @@ struct Serve: AsyncParsableCommand {
             ]
         )
         takeDescriptors(for: configuration, logger)
-        let reloading = Reloading(source: source, gateway: gateway, logger: logger)
-        var group = ServiceGroupConfiguration(
-            services: (gateway.services + [reloading]).map { .init(service: $0) },
-            gracefulShutdownSignals: [.sigterm, .sigint],
+        let reloading = Reloading(source: source, gateway: gateway, level: level, logger: logger)
+        let group = ServiceGroup(
+            services: gateway.services + [reloading],
             logger: logger
         )
-        group.maximumGracefulShutdownDuration = settings.drainTimeout
         do {
-            try await ServiceGroup(configuration: group).run()
+            try await withThrowingTaskGroup { tasks in
+                let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+                tasks.addTask { try await group.run() }
+                tasks.addTask { [logger] in await stop(group, gateway, when: signals, logger) }
+                try await tasks.next()
+                tasks.cancelAll()
+            }
         } catch let error as IOError {
             let reason = String(cString: strerror(error.errnoCode))
             throw Failure("cannot listen on \(settings.listen): \(reason)", code: EX_UNAVAILABLE)
         } catch is SocketAddressError.UnknownHost {
             throw Failure("cannot listen on \(settings.listen): there is no such host", code: EX_UNAVAILABLE)
         }
+    }
+}
+
+/// Stops the gateway when the process is sent a signal, and sooner at each further one. Returns when it is cancelled.
+private func stop(
+    _ group: ServiceGroup,
+    _ gateway: Gateway,
+    when signals: UnixSignalsSequence,
+    _ logger: Logger
+) async {
+    var isStopping = false
+    for await signal in signals {
+        logger.info("Signal received", metadata: ["signal": "\(signal)"])
+        // Nobody who presses ^C waits for load balancers.
+        if isStopping || signal == .sigint { gateway.hurry() }
+        if !isStopping { await group.triggerGracefulShutdown() }
+        isStopping = true
     }
 }
 
@@ -113,10 +136,11 @@ struct ConfigurationSource: Sendable {
     }
 }
 
-/// Loads the routes anew where the program is sent SIGHUP. A file with mistakes changes nothing.
+/// Loads the configuration again when the program is sent SIGHUP. A file with mistakes changes nothing.
 private struct Reloading: Service {
     let source: ConfigurationSource
     let gateway: Gateway
+    let level: SharedLogLevel
     let logger: Logger
 
     func run() async throws {
@@ -124,15 +148,25 @@ private struct Reloading: Service {
         for await _ in signals.cancelOnGracefulShutdown() {
             gateway.reopenLog()
             do {
-                gateway.reload(try source.read().routes)
+                let configuration = try source.read()
+                level.value = configuration.settings.logLevel
+                for warning in configuration.warnings { logger.warning("\(warning)") }
+                gateway.reload(configuration)
             } catch {
-                logger.error("The routes stay as they were", metadata: ["error": "\(error)"])
+                logger.error("The configuration stays as it was", metadata: ["error": "\(error)"])
             }
         }
     }
 }
 
 extension GatewayConfiguration {
+    /// Sees that the store's address can be used, as far as that shows without connecting.
+    func checkStore() throws {
+        var logger = Logger(label: "larder", factory: StreamLogHandler.standardError(label:))
+        logger.logLevel = .critical
+        if case .redis = settings.store { _ = try makeStore(logger: logger) }
+    }
+
     /// The store that the settings name. Whether its server can be reached turns out later.
     fileprivate func makeStore(logger: Logger) throws -> any CacheStore {
         switch settings.store {
@@ -148,7 +182,7 @@ extension GatewayConfiguration {
             options.namespace = settings.namespace
             options.timeout = settings.redisTimeout
             options.variantLimit = settings.variantLimit
-            // Bodies up to 1 MiB, by default: larger ones would not come within the time that a question may take.
+            options.entryLimit = CacheEntry.limit(forBodiesOf: GatewaySettings.redisBodyLimit)
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)
             }

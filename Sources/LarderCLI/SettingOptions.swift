@@ -5,6 +5,9 @@ import LarderRules
 struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.origin, "url")) var origin: String?
     @Option(help: .setting(.listen, "host:port")) var listen: String?
+    @Option(help: .setting(.hosts, "hosts")) var hosts: String?
+    @Option(help: .setting(.trustedProxies, "networks")) var trustedProxies: String?
+    @Option(help: .setting(.proxyProtocol, "on|off")) var proxyProtocol: String?
     @Option(help: .setting(.store, "url")) var store: String?
     @Option(help: .setting(.namespace, "text")) var namespace: String?
     @Option(help: .setting(.redisTimeout, "time")) var redisTimeout: String?
@@ -26,12 +29,16 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.name, "name")) var name: String?
     @Option(help: .setting(.healthPath, "path")) var healthPath: String?
     @Option(help: .setting(.logLevel, "level")) var logLevel: String?
+    @Option(help: .setting(.drainDelay, "time")) var drainDelay: String?
     @Option(help: .setting(.drainTimeout, "time")) var drainTimeout: String?
+    @Option(help: .setting(.headerLimit, "bytes")) var headerLimit: String?
+    @Option(help: .setting(.halfClose, "meaning")) var halfClose: String?
 
     /// What was given, by the names of settings.
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
-            .origin: origin, .listen: listen, .store: store, .namespace: namespace,
+            .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
+            .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit,
             .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,
@@ -39,7 +46,8 @@ struct SettingOptions: ParsableArguments {
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
             .originAuthorities: originCa, .hostField: hostField,
-            .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainTimeout: drainTimeout,
+            .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
+            .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,
         ]
         return Dictionary(uniqueKeysWithValues: values.compactMap { key, value in value.map { (key.rawValue, $0) } })
     }

@@ -16,38 +16,47 @@ struct Administration: Sendable {
     private let access: AdminAccess
     private let cache: Cache
     private let responder: any HTTPResponder<AdminContext>
-    private let logger: Logger
 
     init(
         of cache: Cache,
         access: AdminAccess,
         at prefix: String,
+        routes: RouteTable,
         origins: @escaping @Sendable () async -> [OriginHealth],
-        logger: Logger
+        isReady: @escaping @Sendable () -> Bool
     ) {
         self.prefix = prefix
         self.access = access
         self.cache = cache
-        self.logger = logger
         let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)
         let path = RouterPath(prefix)
         router.addCacheAdministration(
             of: cache,
             access: access,
             invalidation: path.appendingPath("invalidate"),
-            metrics: path.appendingPath("metrics/cache")
+            metrics: path.appendingPath("metrics/cache"),
+            form: .url
         )
-        router.addBulkInvalidation(of: cache, access: access, at: path)
+        router.addBulkInvalidation(of: cache, access: access, at: path, form: .url)
+        router.on(path.appendingPath("urls/**"), method: .delete) { request, context in
+            await Self.audited(request, context, access) {
+                await Self.purgeURL(below: prefix, request, from: cache, routes)
+            }
+        }
         // Load balancers ask this, and it tells nothing.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
+        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
+        router.get(path.appendingPath("ready")) { _, _ in
+            isReady()
+                ? Response.json(.ok, ["status": "ready"])
+                : .json(.serviceUnavailable, ["status": "draining"])
+        }
         router.get(path.appendingPath("health/origins")) { request, context in
-            do throws(AdminRefusal) {
-                try access.check(request, peer: context.remoteAddress)
-            } catch {
-                return Response.refusal(error)
+            await Self.audited(request, context, access) {
+                let origins = await origins()
+                let status = origins.allSatisfy(\.isReachable) ? HTTPResponse.Status.ok : .serviceUnavailable
+                return AdminAnswer(.json(status, ["origins": origins]))
             }
-            let origins = await origins()
-            return .json(origins.allSatisfy(\.isReachable) ? .ok : .serviceUnavailable, ["origins": origins])
         }
         self.responder = router.buildResponder()
     }
@@ -59,8 +68,8 @@ struct Administration: Sendable {
         return next == nil || next == UInt8(ascii: "/") || next == UInt8(ascii: "?")
     }
 
-    func answer(_ request: Request, _ channel: any Channel) async -> Response {
-        let context = AdminContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+    func answer(_ request: Request, _ source: AdminContextSource) async -> Response {
+        let context = AdminContext(source: source)
         do {
             let response = try await responder.respond(to: request, context: context)
             guard response.status == .notFound, response.body.contentLength == 0 else { return response }
@@ -70,20 +79,75 @@ struct Administration: Sendable {
         }
     }
 
-    /// Lets go of the response to a GET for this URL, with its variants.
-    func purge(_ request: Request, under policy: CachePolicy, peer: SocketAddress?) async -> Response {
+    /// Removes the response to a GET for this URL, with its variants, whether it is stored by `http` or `https`.
+    func purge(_ request: Request, under policy: CachePolicy, _ source: AdminContextSource) async -> Response {
+        await Self.audited(request, AdminContext(source: source), access) {
+            await Self.purge(request.head, under: policy, from: cache)
+        }
+    }
+
+    private static func purge(_ head: HTTPRequest, under policy: CachePolicy, from cache: Cache) async -> AdminAnswer {
+        var (head, result) = (head, RemovalResult.nothing)
+        head.authority = head.keyAuthority ?? head.authority
+        for scheme in ["http", "https"] {
+            head.scheme = scheme
+            result = result.adding(await cache.remove(head, under: policy))
+        }
+        return AdminAnswer(
+            result,
+            ok: "Purged",
+            notFound: "This URL is not stored",
+            pending: "The cache cannot be reached; the URL will be purged when it can"
+        )
+    }
+
+    /// Purges the URL that stands behind `urls/` as it is, with its query: `…/urls/http://shop.example/a?b=c`.
+    private static func purgeURL(
+        below prefix: String,
+        _ request: Request,
+        from cache: Cache,
+        _ routes: RouteTable
+    ) async -> AdminAnswer {
+        let expectation = "Nothing was purged: expected a URL as \(prefix)/urls/http://shop.example/path"
+        guard let target = request.head.path, target.hasPrefix(prefix + "/urls/"),
+            case let url = target.dropFirst(prefix.utf8.count + "/urls/".utf8.count),
+            let mark = url.firstRange(of: "://"),
+            ["http", "https"].contains(url[..<mark.lowerBound].lowercased())
+        else { return AdminAnswer(.message(.badRequest, expectation)) }
+        let rest = url[mark.upperBound...]
+        let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
+        var path = String(rest.dropFirst(authority.count))
+        if !path.hasPrefix("/") { path = "/" + path }
+        guard HTTP1RequestValidator.isHost(authority), !authority.isEmpty else {
+            return AdminAnswer(.message(.badRequest, expectation))
+        }
+        let scheme = url[..<mark.lowerBound].lowercased()
+        let head = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: path)
+        return await purge(head, under: routes.route(host: authority, path: path).policy, from: cache)
+    }
+
+    /// The answer to a request that may have it, with a line in the log about who asked for what.
+    private static func audited(
+        _ request: Request,
+        _ context: AdminContext,
+        _ access: AdminAccess,
+        _ answer: () async -> AdminAnswer
+    ) async -> Response {
+        var answered: AdminAnswer
         do throws(AdminRefusal) {
-            try access.check(request, peer: peer)
+            try access.check(request, peer: context.remoteAddress)
+            answered = await answer()
         } catch {
-            return .refusal(error)
+            answered = AdminAnswer(.refusal(error))
         }
-        let removal = await cache.remove(request.head, under: policy)
-        switch removal.invalidation {
-        case .acknowledged:
-            return removal.wasStored ? .message(.ok, "Purged") : .message(.notFound, "This URL is not kept")
-        case .pending:
-            return .message(.serviceUnavailable, "The cache cannot be reached; the URL will be purged when it can")
-        }
+        AdminAudit.log(
+            request,
+            client: context.client,
+            status: answered.response.status,
+            removed: answered.removed,
+            to: context.logger
+        )
+        return answered.response
     }
 }
 
@@ -103,13 +167,35 @@ struct OriginHealth: Encodable, Sendable {
     }
 }
 
+/// What the gateway knows of a request to its own routes.
+struct AdminContextSource: RequestContextSource {
+    init(_ connection: ClientConnection, _ sender: Sender, _ logger: Logger) {
+        self.channel = connection.channel
+        self.logger = logger
+        // Loopback clients are those of the connection itself, and never those that a proxy names.
+        self.remoteAddress = connection.isProxied ? nil : connection.address
+        self.client = sender.client
+    }
+
+    let channel: any Channel
+    let logger: Logger
+    /// The other end of the connection.
+    let remoteAddress: SocketAddress?
+    /// The client's address.
+    let client: String?
+}
+
 /// The context of the gateway's own routes: it knows who asks.
-struct AdminContext: RequestContext, RemoteAddressRequestContext {
+struct AdminContext: RequestContext, RemoteAddressRequestContext, AdminClientContext {
+    typealias Source = AdminContextSource
+
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
+    let client: String?
 
-    init(source: ApplicationRequestContextSource) {
+    init(source: AdminContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
-        self.remoteAddress = source.channel.remoteAddress
+        self.remoteAddress = source.remoteAddress
+        self.client = source.client
     }
 }

@@ -1,13 +1,12 @@
 import HTTPTypes
 import Hummingbird
-import HummingbirdCore
-import HummingbirdHTTP2
 public import Larder
 import LarderHummingbird
 public import LarderRules
 public import Logging
 import NIOConcurrencyHelpers
 public import NIOCore
+import NIOHTTP2
 import NIOPosix
 import NIOSSL
 public import ServiceLifecycle
@@ -27,11 +26,16 @@ public final class Gateway: Sendable {
     /// What has to run for the gateway to answer.
     public let services: [any Service]
 
-    private let routes: NIOLockedValueBox<RouteTable>
-    private let log: AccessLog?
-    private let logger: Logger
-    /// The largest body that the store takes, as far as is known.
-    private let bodyLimit: ByteCount
+    let active: NIOLockedValueBox<ActiveConfiguration>
+    let client: UpstreamClient
+    let watch: OriginWatch
+    let certificate: ServerCertificate?
+    let log: AccessLog?
+    let logger: Logger
+    /// The largest entry that the store takes, as far as is known.
+    let entryLimit: ByteCount
+    let isDraining: DrainFlag
+    private let listener: Listener
 
     /// A gateway, ready to be run.
     /// - Parameters:
@@ -49,131 +53,95 @@ public final class Gateway: Sendable {
         let settings = configuration.settings
         let group = MultiThreadedEventLoopGroup.singleton
         // A client that is made has to be shut down: what can fail comes before it.
-        let listener = try HTTPServerBuilder.gateway(settings)
+        let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
-        let client = UpstreamClient(try .init(settings), clock: clock, on: group)
+        let watch = OriginWatch(clock: clock, logger: logger)
+        let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
-        let routes = NIOLockedValueBox(configuration.routes)
-        let administration = Administration(
-            of: cache,
-            access: .standard(token: settings.adminToken, host: settings.listen.host),
-            at: settings.adminPrefix,
-            origins: { await client.probe(routes.withLockedValue { $0 }.origins, path: settings.healthPath) },
-            logger: logger
+        let isDraining = DrainFlag()
+        let active = NIOLockedValueBox(
+            ActiveConfiguration(settings, configuration.routes, cache, client, isDraining)
         )
+        let options = Listener.Options(settings, certificate, active, logger)
         let responder = GatewayResponder(
             cache: cache,
+            clock: clock,
             client: client,
-            routes: routes,
-            administration: administration,
+            active: active,
             log: log,
             scheme: settings.certificate == nil ? "http" : "https",
             name: settings.name,
             via: "1.1 \(settings.name)-\(String(UInt32.random(in: .min ... .max), radix: 36))",
-            sendsClientHost: settings.hostField == .client,
             logger: logger
         )
-        let server = try listener.buildServer(
-            configuration: ServerConfiguration(
-                address: .hostname(settings.listen.host, port: settings.listen.port),
-                backlog: 4_096,
-                availableConnectionsDelegate: .maximum(settings.clientConnections, logger: logger)
-            ),
-            eventLoopGroup: group,
+        listener = Listener(
+            options,
+            responder: responder,
+            draining: isDraining,
+            on: group,
+            clock: clock,
             logger: logger,
-            responder: { try await responder.respond($0, $1, $2) },
-            onServerRunning: onRunning
+            onRunning: onRunning
         )
         self.cache = cache
-        self.routes = routes
+        self.active = active
+        self.client = client
+        self.watch = watch
+        self.certificate = certificate
         self.log = log
         self.logger = logger
-        self.bodyLimit = max(store.entryLimit, configuration.routes.bodyLimit)
-        self.services = [log as (any Service)?, client, cache, server].compactMap(\.self)
+        self.isDraining = isDraining
+        self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
+        self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }
 
-    /// Takes other routes for the requests that come from now on; those under way end as they began.
-    public func reload(_ routes: RouteTable) {
-        self.routes.withLockedValue { $0 = routes }
-        logger.info("The routes are loaded anew", metadata: ["routes": "\(routes.routes.count)"])
-        guard routes.bodyLimit > bodyLimit else { return }
-        logger.warning(
-            "Bodies above what the store was made for are kept after a restart only",
-            metadata: ["body-limit": "\(routes.bodyLimit)", "kept": "\(bodyLimit)"]
-        )
-    }
+    /// Ends the step of stopping that is under way: the delay in which clients are served as before, then the time in
+    /// which requests under way end. Called before the gateway is told to stop, it leaves the delay out.
+    public func hurry() { listener.hurry() }
 
-    /// Opens the access log anew, after whoever rotates logs has moved it away.
+    /// Opens the access log again, after whoever rotates logs has moved it away.
     public func reopenLog() { log?.reopen() }
 }
 
-/// What keeps a gateway from starting, in one line for the person who starts it.
-public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
-    public let description: String
-
-    init(_ description: String) { self.description = description }
-}
-
-extension HTTPServerBuilder {
-    /// HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
-    fileprivate static func gateway(_ settings: GatewaySettings) throws -> HTTPServerBuilder {
-        let http1 = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [GuardInstaller(), ContentMarkInstaller()],
-            idleTimeout: TimeAmount(settings.clientIdleTimeout)
-        )
-        guard let certificate = settings.certificate else { return .http1(configuration: http1) }
-        let tls = try TLSConfiguration.server(certificate)
-        let http2 = HTTP2UpgradeChannel.Configuration(
-            idleTimeout: settings.clientIdleTimeout,
-            gracefulCloseTimeout: settings.drainTimeout,
-            streamConfiguration: http1
-        )
-        let limits = ConnectionLimits(
-            handshake: TimeAmount(settings.clientIdleTimeout),
-            farewell: TimeAmount(settings.drainTimeout)
-        )
-        return HTTPServerBuilder { responder in
-            LimitedConnections(
-                base: try HTTP2UpgradeChannel(tlsConfiguration: tls, configuration: http2, responder: responder),
-                limits: limits
-            )
+extension Listener.Options {
+    /// What the settings ask for: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
+    fileprivate init(
+        _ settings: GatewaySettings,
+        _ certificate: ServerCertificate?,
+        _ active: NIOLockedValueBox<ActiveConfiguration>,
+        _ logger: Logger
+    ) {
+        self.init(addresses: [settings.listen])
+        connectionLimit = settings.clientConnections
+        drainDelay = settings.drainDelay
+        drainTimeout = settings.drainTimeout
+        idleTimeout = settings.clientIdleTimeout
+        headerLimit = settings.headerLimit.bytes
+        allowsHalfClose = settings.halfClose == .allow
+        if let certificate { tls = { certificate.context } }
+        guard settings.expectsProxyProtocol else { return }
+        let limit = min(settings.clientIdleTimeout, .seconds(10))
+        firstHandlers = { connection in
+            let proxies = active.withLockedValue { $0.settings.trustedProxies }
+            // What anybody else says about itself is not read: it is no HTTP.
+            guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), proxies.contains(peer) else {
+                return []
+            }
+            return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), logger)]
         }
-    }
-}
-
-extension TLSConfiguration {
-    /// What the listener shows to its clients.
-    fileprivate static func server(_ files: GatewaySettings.Certificate) throws -> TLSConfiguration {
-        let chain: [NIOSSLCertificate]
-        do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
-            throw GatewayError("certificate: \(files.certificate) cannot be read as PEM: \(error)")
-        }
-        let key: NIOSSLPrivateKey
-        do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
-            throw GatewayError("private-key: \(files.privateKey) cannot be read as PEM: \(error)")
-        }
-        let configuration = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) },
-            privateKey: .privateKey(key)
-        )
-        do { _ = try NIOSSLContext(configuration: configuration) } catch {
-            throw GatewayError("private-key: \(files.privateKey) is not the key of \(files.certificate): \(error)")
-        }
-        return configuration
     }
 }
 
 extension UpstreamClient.Options {
-    fileprivate init(_ settings: GatewaySettings) throws(GatewayError) {
+    init(_ settings: GatewaySettings) throws(GatewayError) {
         self.init(
             connectTimeout: settings.connectTimeout,
             responseTimeout: settings.responseTimeout,
             idleTimeout: settings.idleTimeout,
             connectionsPerOrigin: settings.connectionsPerOrigin
         )
-        guard let path = settings.originAuthorities else { return }
-        do { trustRoots = try NIOSSLCertificate.fromPEMFile(path) } catch {
-            throw GatewayError("origin-ca: \(path) cannot be read as PEM: \(error)")
+        trustRoots = try settings.originAuthorities.map { path throws(GatewayError) in
+            try GatewayFiles.authorities(path)
         }
     }
 }
@@ -181,24 +149,9 @@ extension UpstreamClient.Options {
 extension AccessLog {
     /// The log that the settings ask for.
     fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
-        let path: String
-        switch setting {
-        case .off: return nil
-        case .standardOutput: path = "-"
-        case .file(let name): path = name
-        }
+        guard let path = Self.path(setting) else { return nil }
         do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
-            throw GatewayError("access-log: \(error)")
-        }
-    }
-}
-
-extension UpstreamClient {
-    /// Whether the origins answer, all asked at once.
-    fileprivate func probe(_ origins: [OriginAddress], path: String) async -> [OriginHealth] {
-        await withTaskGroup(of: OriginHealth.self) { group in
-            for origin in origins { group.addTask { await self.probe(origin, path: path) } }
-            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.origin < $1.origin }
+            throw GatewayError(.accessLog, "\(error)")
         }
     }
 }

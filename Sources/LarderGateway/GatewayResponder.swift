@@ -8,126 +8,163 @@ import LarderRules
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOHTTP1
 
 /// What the gateway does with a request: answers it itself, where it is about the gateway, or hands it to the cache
 /// with the origin of its route behind it.
-struct GatewayResponder: Sendable {
+struct GatewayResponder: ClientResponder {
     let cache: Cache
+    let clock: WallClock
     let client: UpstreamClient
-    let routes: NIOLockedValueBox<RouteTable>
-    let administration: Administration
+    /// What a reload replaces: read once for each request, which ends as it began.
+    let active: NIOLockedValueBox<ActiveConfiguration>
     let log: AccessLog?
     /// `http`, or `https` where the listener has a certificate.
     let scheme: String
     let name: String
     /// What this gateway is called in `Via`, unlike any other.
     let via: String
-    let sendsClientHost: Bool
     let logger: Logger
 
-    func respond(_ request: Request, _ writer: consuming ResponseWriter, _ channel: any Channel) async throws {
+    func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws {
         var response: Response
-        let asker = Asker(channel)
+        let active = active.withLockedValue { $0 }
+        let sender = Sender(
+            request.head,
+            peer: request.connection.address?.ipAddress,
+            scheme: scheme,
+            trusting: active.settings.trustedProxies
+        )
         let content = request.head.hasContent ? ClientContent(request.body) : nil
-        let settled = settle(request.head)
-        switch settled {
+        switch settle(request.head, request.version, from: sender) {
         case .failure(let error): response = .failure(error, by: name)
         case .success(let head):
-            let request = Request(head: head, body: request.body)
             // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            response = await answer(request, content, for: asker)
+            response = await answer(head, content, request, from: sender, active)
         }
-        if request.method == .head { response = Response(headOnly: response.head) }
+        if request.head.method == .head { response = Response(headOnly: response.head) }
+        let visit = visit(request, from: sender)
         do {
-            try await write(response, to: writer, request.head, asker)
+            if request.presence.hasLeft, Task.isCancelled {
+                log?.note(visit, status: Self.clientLeft, bytes: 0)
+                throw CancellationError()
+            }
+            try await write(response, to: writer, by: request.connection, visit)
         } catch {
             await content?.end()
-            // Never the error of a parser, which Hummingbird takes for the client's: it would write the head of a 400
-            // into a body that the origin broke off, and so make up for the missing bytes.
-            throw UpstreamError(error)
+            throw error
         }
         await content?.end()
     }
 
-    private func answer(_ request: Request, _ content: ClientContent?, for asker: Asker) async -> Response {
-        if administration.isAbout(request.head) { return await administration.answer(request, asker.channel) }
+    func respond(
+        to refusal: RequestRefusal,
+        by connection: ClientConnection,
+        _ writer: consuming ResponseWriter
+    ) async throws {
+        var response = Response.refusal(refusal, by: name)
+        if refusal.method == HTTPRequest.Method.head.rawValue { response = Response(headOnly: response.head) }
+        let visit = Visit(
+            peer: connection.address?.ipAddress,
+            method: refusal.method ?? "-",
+            target: refusal.target ?? "-",
+            version: refusal.version ?? "-"
+        )
+        try await write(response, to: writer, by: connection, visit)
+    }
+
+    /// The status in the access log of a request whose client left before there was a response, as nginx has it.
+    private static let clientLeft = 499
+
+    private func answer(
+        _ head: HTTPRequest,
+        _ content: ClientContent?,
+        _ client: ClientRequest,
+        from sender: Sender,
+        _ active: ActiveConfiguration
+    ) async -> Response {
+        let administration = active.administration
+        let source = AdminContextSource(client.connection, sender, logger)
+        // Load balancers ask for the health of the gateway by its address, whatever hosts it serves.
+        if administration.isAbout(head) {
+            return await administration.answer(Request(head: head, body: client.body), source)
+        }
         // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary MUST
-        // respond as the final recipient." (RFC 9110 §7.6.2)
-        if request.head.maxForwards == 0 {
+        // respond as the final recipient." (RFC 9110 §7.6.2) And what is asked of the server as a whole is asked of the
+        // gateway (§9.3.7).
+        if head.maxForwards == 0 || head.path == "*" {
             return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
         }
-        let route = routes.withLockedValue { $0 }.route(host: request.head.authority, path: request.head.path ?? "/")
-        if request.method == .purge {
-            return await administration.purge(request, under: route.policy, peer: asker.peer)
+        guard active.settings.serves(host: head.authority ?? "") else {
+            return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
         }
+        let route = active.routes.route(host: head.authority, path: head.path ?? "/")
+        if head.method == .purge {
+            return await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
+        }
+        var head = head
+        // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
+        if head.authority == nil { head.authority = route.origin.authority }
         // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
-        var head = request.head
         HopByHop.stripNamed(&head.headerFields)
         do {
             return try await cache.respond(
                 to: head,
                 under: route.policy,
-                from: upstream(head, content, route, asker)
+                from: upstream(head, content, client, route, sender, active)
             )
+        } catch  where client.presence.hasLeft {
+            // What the origin was asked for in vain says nothing of the origin.
+            return .failure(UpstreamError(CancellationError()), by: name)
         } catch let error as DisconnectedError {
-            return failed(UpstreamError(error.underlying), .gatewayTimeout, route)
+            return .failure(UpstreamError(error.underlying), status: .gatewayTimeout, by: name)
         } catch {
-            return failed(UpstreamError(error), nil, route)
+            return .failure(UpstreamError(error), by: name)
         }
     }
 
     private func upstream(
         _ request: HTTPRequest,
         _ content: ClientContent?,
+        _ client: ClientRequest,
         _ route: Route,
-        _ asker: Asker
+        _ sender: Sender,
+        _ active: ActiveConfiguration
     ) -> Upstream {
-        Upstream(
-            client: client,
+        // From here on the client waits for an origin.
+        client.presence.watch()
+        return Upstream(
+            client: self.client,
             origin: route.origin,
             request: request,
             content: content,
-            sendsClientHost: sendsClientHost,
+            sendsClientHost: active.settings.hostField == .client,
             forwarded: ForwardedFields(
-                peer: asker.peer?.ipAddress,
-                scheme: scheme,
+                sender: sender,
+                scheme: sender.scheme,
                 authority: request.authority ?? "",
                 via: via
             )
         )
     }
 
-    private func failed(_ error: UpstreamError, _ status: HTTPResponse.Status?, _ route: Route) -> Response {
-        if error.isOfOrigin {
-            logger.warning("An origin failed", metadata: ["origin": "\(route.origin)", "error": "\(error)"])
-        }
-        return .failure(error, status: status, by: name)
-    }
-
     private func write(
         _ response: Response,
         to writer: consuming ResponseWriter,
-        _ request: HTTPRequest,
-        _ asker: Asker
+        by connection: ClientConnection,
+        _ visit: Visit
     ) async throws {
-        let body = response.body.paced(on: asker.channel.eventLoop)
-        guard let log else { return try await writer.write(response: response.head, body: body) }
+        var head = response.head
+        // "An origin server with a clock […] MUST generate a Date header field in all 2xx (Successful), 3xx
+        // (Redirection), and 4xx (Client Error) responses", and "a recipient with a clock that receives a response
+        // message without a Date header field MUST […] append a corresponding Date header field" (RFC 9110 §6.6.1).
+        if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(clock.now) }
+        let body = response.body.paced(on: connection.channel.eventLoop)
+        guard let log else { return try await writer.write(response: head, body: body) }
         let count = ByteCounter()
-        defer { log.note(visit(request, asker), status: response.status.code, bytes: count.bytes) }
-        try await writer.write(response: response.head, body: body.counted(by: count))
-    }
-}
-
-/// Who asks.
-private struct Asker {
-    let channel: any Channel
-    /// The address, as it is when the request comes: a connection that is closed has none.
-    let peer: SocketAddress?
-
-    init(_ channel: any Channel) {
-        self.channel = channel
-        self.peer = channel.remoteAddress
+        defer { log.note(visit, status: head.status.code, bytes: count.bytes) }
+        try await writer.write(response: head, body: body.counted(by: count))
     }
 }
 
@@ -135,10 +172,14 @@ private struct Asker {
 
 extension GatewayResponder {
     /// The head as all that follows reads it, or why it goes no further. What HTTP/1.1 allows and should not was
-    /// refused by ``MessageGuard``; this is for both versions.
-    private func settle(_ head: HTTPRequest) -> Result<HTTPRequest, UpstreamError> {
+    /// refused by ``HTTP1RequestValidator``; this is for both versions.
+    private func settle(
+        _ head: HTTPRequest,
+        _ version: HTTPVersion,
+        from sender: Sender
+    ) -> Result<HTTPRequest, UpstreamError> {
         var head = head
-        head.scheme = scheme
+        head.scheme = sender.scheme
         // "A server SHOULD treat a request as malformed if it contains a Host header field that identifies an entity
         // that differs from the entity in the ":authority" pseudo-header field." (RFC 9113 §8.3.1)
         if let host = head.headerFields[.hostField] {
@@ -148,14 +189,18 @@ extension GatewayResponder {
             head.authority = host
             head.headerFields[.hostField] = nil
         }
+        if let host = sender.chain?.host { head.authority = host }
         // "[…] MUST be concatenated into a single octet string using the two-octet delimiter […] ("; ") before being
         // passed into a non-HTTP/2 context" (RFC 9113 §8.2.3).
         let crumbs = head.headerFields[values: .cookie]
         if crumbs.count > 1 { head.headerFields[values: .cookie] = [crumbs.joined(separator: "; ")] }
-        guard let authority = head.authority, MessageGuard.isHost(authority) else {
+        if let authority = head.authority {
+            guard HTTP1RequestValidator.isHost(authority) else { return .failure(UpstreamError(.requestError, "host")) }
+        } else if version != .http1_0 {
             return .failure(UpstreamError(.requestError, "no host"))
         }
-        guard let target = head.path, target.utf8.first == UInt8(ascii: "/") else {
+        let isForServer = head.method == .options && head.path == "*"
+        guard let target = head.path, target.utf8.first == UInt8(ascii: "/") || isForServer else {
             return .failure(UpstreamError(.requestError, "no path"))
         }
         // TRACE would show a client the fields that the gateway adds (RFC 9110 §9.3.8).
@@ -171,14 +216,14 @@ extension GatewayResponder {
         return .success(head)
     }
 
-    private func visit(_ head: HTTPRequest, _ asker: Asker) -> Visit {
+    private func visit(_ request: ClientRequest, from sender: Sender) -> Visit {
         Visit(
-            peer: asker.peer?.ipAddress,
-            method: head.method.rawValue,
-            target: head.path ?? "*",
-            version: "\(type(of: asker.channel))".hasPrefix("HTTP2") ? "HTTP/2.0" : "HTTP/1.1",
-            referer: head.headerFields[.referer],
-            agent: head.headerFields[.userAgent]
+            peer: sender.client,
+            method: request.head.method.rawValue,
+            target: request.head.path ?? "*",
+            version: request.version.text,
+            referer: request.head.headerFields[.referer],
+            agent: request.head.headerFields[.userAgent]
         )
     }
 }

@@ -67,7 +67,7 @@ extension Cover {
     /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
     var member: String {
         switch self {
-        case .key(let key): Self.member(.key, key.description)
+        case .key(let key): Self.member(.key, key.normalized)
         case .path(let path): Self.member(.path, path.description)
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
         case .prefix(let path): Self.member(.prefix, path.asPrefix.description)

@@ -18,6 +18,8 @@ public struct GatewayConfiguration: Sendable {
     public var routes: RouteTable
     /// What may be meant otherwise: worth a line in the log.
     public var warnings: [Mistake]
+    /// Where each setting is given, for messages.
+    public var places: [GatewaySetting: Mistake.Place] = [:]
 
     /// A configuration without routes of its own.
     public init(settings: GatewaySettings) {
@@ -42,5 +44,6 @@ public struct GatewayConfiguration: Sendable {
         self.settings = reading.settings
         self.routes = reading.table
         self.warnings = reading.warnings
+        self.places = reading.places
     }
 }

@@ -4,16 +4,24 @@ import Larder
 extension GatewayFile {
     /// What is no mistake, and may yet be meant otherwise.
     /// - Parameter name: the name of the origin of what no route takes.
-    func warnings(default name: String?) -> [Mistake] {
+    func warnings(default name: String?, _ settings: GatewaySettings) -> [Mistake] {
         var warnings = findings.warnings
         for rule in rules {
             func warn(_ message: String, at key: RouteRule.Key) {
                 warnings.append(Mistake(at: rule.places[key] ?? rule.place, message))
             }
+            if let host = rule.host, !settings.hosts.isEmpty,
+                !settings.hosts.contains(where: { $0.covers(host) || host.covers($0) })
+            {
+                warn("`\(rule.name)` never matches: `\(host)` is not among the `hosts`", at: .host)
+            }
             if !rule.isCached {
                 let idle = Self.cachingKeys.first { rule.places[$0] != nil }
                 if let idle { warn("`\(idle.rawValue)` has no effect where `cache` is off", at: idle) }
                 continue
+            }
+            if let limit = rule.bodyLimit, case let stored = settings.storedBodyLimit(limit), stored < limit {
+                warn("bodies above \(stored) are not stored: \(settings.whatLimitsBodies)", at: .bodyLimit)
             }
             if rule.staleAfter != nil, rule.staleIfError == nil {
                 warn(

@@ -47,7 +47,7 @@ struct GatewayFile {
         if let scalar = root.scalar, scalar.string.isEmpty { return }
         for (key, at, value) in findings.pairs(of: root, "the file") {
             if let setting = GatewaySetting(rawValue: key) {
-                if let text = self.text(of: value, key) {
+                if let text = setting.isList ? list(of: value, key) : self.text(of: value, key) {
                     settings[setting] = SettingSources.Written(text: text, place: findings.place(of: value))
                 }
             } else if key == "origins" {
@@ -73,6 +73,17 @@ struct GatewayFile {
         if let scalar = node.scalar { return scalar.string }
         findings.add("`\(key)` is \(Findings.kind(of: node)): expected one value", at: node)
         return nil
+    }
+
+    /// The texts of a list, with commas between them, as the environment has it.
+    private mutating func list(of node: Node, _ key: String) -> String? {
+        guard case .sequence = node else { return text(of: node, key) }
+        let texts = findings.items(of: node, key).compactMap { text(of: $0, key) }
+        guard texts.allSatisfy({ !$0.contains(",") }) else {
+            findings.add("`\(key)`: a value of the list has a comma in it", at: node)
+            return nil
+        }
+        return texts.joined(separator: ", ")
     }
 
     private mutating func readOrigins(_ node: Node) {

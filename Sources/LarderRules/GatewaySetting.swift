@@ -1,6 +1,9 @@
 /// A setting of the gateway, by the name it has in the file.
 public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case listen
+    case hosts
+    case trustedProxies = "trusted-proxies"
+    case proxyProtocol = "proxy-protocol"
     case origin
     case store
     case namespace
@@ -24,7 +27,10 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case name
     case healthPath = "health-path"
     case logLevel = "log-level"
+    case drainDelay = "drain-delay"
     case drainTimeout = "drain-timeout"
+    case headerLimit = "header-limit"
+    case halfClose = "half-close"
 
     /// The name in the environment: `LARDER_MEMORY_LIMIT`.
     public var variable: String { "LARDER_" + rawValue.uppercased().replacing("-", with: "_") }
@@ -35,10 +41,17 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     /// Whether its value is never shown.
     public var isSecret: Bool { self == .adminToken }
 
+    /// True if the file may give a list, and the environment and the command line values with commas between them.
+    public var isList: Bool { self == .hosts || self == .trustedProxies }
+
     /// What it means, in a line for `--help`.
     public var explanation: String {
         switch self {
         case .listen: "Where to listen (127.0.0.1:8000)"
+        case .hosts: "The hosts served, as example.org or *.example.org; requests for others get 421 (any host)"
+        case .trustedProxies:
+            "Addresses and networks of proxies whose Forwarded and X-Forwarded-* fields are believed (none)"
+        case .proxyProtocol: "on: connections from trusted proxies begin with a PROXY protocol header (off)"
         case .origin: "The server that requests are passed on to, as a URL"
         case .store: "Where responses are kept: memory, or the URL of a Redis server (memory)"
         case .namespace: "What every key in Redis begins with (larder:)"
@@ -62,7 +75,10 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .name: "What the gateway calls itself in Cache-Status and Via (Larder)"
         case .healthPath: "The path that an origin's health is asked at (/)"
         case .logLevel: "The least urgent messages that are logged (info)"
-        case .drainTimeout: "How long requests may take to end once the gateway is told to stop (30s)"
+        case .drainDelay: "How long clients are still accepted and served once the gateway is told to stop (5s)"
+        case .drainTimeout: "How long requests may take to end after that (30s)"
+        case .headerLimit: "The largest head of a request that is accepted (64KiB)"
+        case .halfClose: "Clients that send no more before they have a response: leave, or allow (leave)"
         }
     }
 }

@@ -39,6 +39,21 @@ extension GatewaySettings {
 
     private mutating func readFront(_ reader: inout SettingReader) {
         reader.read(.listen, into: &listen, expecting: ListenAddress.expectation) { ListenAddress($0) }
+        hosts = reader.list(.hosts, expecting: HostPattern.expectation) { HostPattern($0) }
+        trustedProxies = TrustedProxies(
+            reader.list(
+                .trustedProxies,
+                expecting: "an address or a network, as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
+            ) {
+                IPNetwork($0)
+            }
+        )
+        reader.read(.proxyProtocol, into: &expectsProxyProtocol, expecting: "`on` or `off`") { text in
+            text == "on" ? true : text == "off" ? false : nil
+        }
+        if expectsProxyProtocol, reader.isAbsent(.trustedProxies) {
+            reader.add("needs `trusted-proxies` beside it: nobody else is believed", at: .proxyProtocol)
+        }
         let certificate = reader.value(.certificate, expecting: "the path of a PEM file", Text.path)
         let privateKey = reader.value(.privateKey, expecting: "the path of a PEM file", Text.path)
         switch (certificate, privateKey) {
@@ -64,7 +79,13 @@ extension GatewaySettings {
         }
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
+        reader.read(.drainDelay, into: &drainDelay, from: .zero)
         reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
+        let sizes = ByteCount.kibibytes(1)...ByteCount.mebibytes(1)
+        reader.read(.headerLimit, into: &headerLimit, expecting: "bytes, as 64KiB, from 1KiB to 1MiB") { text in
+            ByteCount(text).flatMap { sizes.contains($0) ? $0 : nil }
+        }
+        reader.read(.halfClose, into: &halfClose, expecting: "`leave` or `allow`") { HalfClose(rawValue: $0) }
     }
 
     private mutating func readOrigins(_ reader: inout SettingReader) {

@@ -53,10 +53,24 @@ public struct GatewaySettings: Sendable {
         case origin
     }
 
+    /// A client's end of sending before it has its response.
+    public enum HalfClose: String, Hashable, Sendable, CaseIterable {
+        /// The client has left, as if it had reset the connection.
+        case leave
+        /// The client waits for its response.
+        case allow
+    }
+
     /// The origin of what no route gives to another one.
     public var origin: OriginAddress
     /// Where the gateway listens.
     public var listen = ListenAddress(host: "127.0.0.1", port: 8000)
+    /// The hosts that are served; empty: any host. Requests for others get 421 (Misdirected Request) and store nothing.
+    public var hosts: [HostPattern] = []
+    /// The proxies whose `Forwarded` and `X-Forwarded-*` fields are believed.
+    public var trustedProxies = TrustedProxies()
+    /// True if connections from trusted proxies begin with a header of the PROXY protocol.
+    public var expectsProxyProtocol = false
     /// Where responses are kept.
     public var store = Store.memory
     /// What every key in Redis begins with.
@@ -101,11 +115,45 @@ public struct GatewaySettings: Sendable {
     public var healthPath = "/"
     /// The least urgent messages that are logged.
     public var logLevel = Logger.Level.info
-    /// How long requests may take to end once the gateway is told to stop.
+    /// The time between the order to stop, from which on the gateway is not ready and responses end their connections,
+    /// and the end of listening.
+    public var drainDelay = Duration.seconds(5)
+    /// The time that requests have to end after that.
     public var drainTimeout = Duration.seconds(30)
+    /// The largest head of a request, by the measure of HTTP/2: names and values, and 32 bytes for each field.
+    public var headerLimit = ByteCount.kibibytes(64)
+    /// What it means that a client sends no more before it has its response.
+    public var halfClose = HalfClose.leave
 
     /// Settings with every choice but the origin at its default.
     public init(origin: OriginAddress) {
         self.origin = origin
+    }
+}
+
+extension GatewaySettings {
+    /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
+    public static let redisBodyLimit = ByteCount.mebibytes(1)
+
+    /// Returns the limit of bodies that are really stored where `limit` is asked for.
+    public func storedBodyLimit(_ limit: ByteCount) -> ByteCount {
+        switch store {
+        case .redis: min(limit, Self.redisBodyLimit)
+        case .memory:
+            min(
+                limit,
+                CacheEntry.bodyLimit(
+                    forEntriesUpTo: MemoryStore.entryLimit(CacheEntry.limit(forBodiesOf: limit), within: memoryLimit)
+                )
+            )
+        }
+    }
+
+    /// What keeps larger bodies from being stored, for messages.
+    var whatLimitsBodies: String {
+        switch store {
+        case .redis: "Redis holds bodies up to \(Self.redisBodyLimit)"
+        case .memory: "`memory-limit` is \(memoryLimit)"
+        }
     }
 }

@@ -119,7 +119,7 @@ extension RouteRule {
     }
 
     private func limits(_ settings: GatewaySettings) -> [String] {
-        var words = ["kept up to \(bodyLimit ?? settings.bodyLimit)"]
+        var words = ["kept up to \(settings.storedBodyLimit(bodyLimit ?? settings.bodyLimit))"]
         if allowSetCookie { words.append("kept even where it sets a cookie") }
         if let targetedFields { words.append("cached by \(Self.list(targetedFields)) before Cache-Control") }
         if !tags.isEmpty { words.append("tagged \(Self.list(tags))") }

@@ -68,6 +68,45 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(HostAndPort.bracketed(host)):\(port)" }
+
+    /// True if only clients on this machine can connect.
+    public var isLoopback: Bool {
+        let addresses = MachineAddress.addresses(of: host)
+        return !addresses.isEmpty && addresses.allSatisfy(\.isLoopback)
+    }
+
+    /// Returns true if requests to an origin would come here: the same port, of the same host or of one that stands for
+    /// this machine.
+    func isReached(by origin: OriginAddress) -> Bool {
+        guard port == origin.port else { return false }
+        func name(_ host: String) -> Substring { host.hasSuffix(".") ? host.dropLast() : host[...] }
+        if name(host) == name(origin.host) { return true }
+        let own = MachineAddress.addresses(of: host)
+        return MachineAddress.addresses(of: origin.host).contains { address in
+            // Who connects to the unspecified address reaches this machine. A socket on `::` takes IPv4, too.
+            own.contains { mine in
+                if mine.isUnspecified {
+                    return (address.isLoopback || address.isUnspecified) && (!mine.isIPv4 || address.isIPv4)
+                }
+                if address.isUnspecified { return mine.isLoopback && mine.isIPv4 == address.isIPv4 }
+                return mine == address
+            }
+        }
+    }
+}
+
+/// The addresses that a host stands for, as far as that is known without asking a name server.
+private enum MachineAddress {
+    private static let loopback = [IPAddress("127.0.0.1"), IPAddress("::1")].compactMap { $0 }
+
+    static func addresses(of host: String) -> [IPAddress] {
+        var host = host[...]
+        if host.hasSuffix(".") { host.removeLast() }
+        if host == "localhost" || host.hasSuffix(".localhost") { return loopback }
+        if let address = IPAddress(host.prefix { $0 != "%" }) { return [address] }
+        // `127.1`, `0x7f000001` and the like, which resolvers take for addresses.
+        return IPAddress(anySpelling: String(host)).map { [$0] } ?? []
+    }
 }
 
 /// The two parts of an authority (RFC 3986 §3.2).

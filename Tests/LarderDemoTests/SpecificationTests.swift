@@ -79,7 +79,7 @@ import Testing
             _ = try await client.send(.get, "/api/posts/")
             _ = try await client.send(.get, "/api/posts/?page=2")
             let delete = try await client.send(.delete, path)
-            #expect(delete.status == .ok && delete.text == #"{"message":"Cache key deleted"}"#)
+            #expect(delete.status == .ok && delete.text == #"{"message":"Cache key deleted","removed":1}"#)
             #expect(try await client.send(.get, "/api/posts/?page=2").isHit)
             #expect(try await client.send(.delete, path).status == .notFound)
             #expect(try await !client.send(.get, "/api/posts/").isHit)
@@ -125,7 +125,7 @@ import Testing
             let response = try await client.send(.get, "/metrics/cache")
             #expect(
                 response.text
-                    == #"{"hits":6,"misses":2,"top_keys":[["GET:/api/posts/",7],["GET:/api/users/1",1]],"#
+                    == #"{"hits":6,"misses":2,"stale":0,"top_keys":[["GET:/api/posts/",7],["GET:/api/users/1",1]],"#
                     + #""total_cached_keys":2}"#
             )
         }

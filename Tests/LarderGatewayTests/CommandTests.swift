@@ -14,8 +14,8 @@ import Testing
     ) async throws {
         let port = try await FreePort.take()
         let arguments = [
-            "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-timeout",
-            "5m",
+            "serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s", "--drain-delay",
+            "0s", "--drain-timeout", "5m",
         ]
         try await ProgramProcess.run("larder", arguments + options) { gateway in
             try await gateway.listens(on: port)
@@ -94,14 +94,14 @@ import Testing
             try write(settings, "origin: \(new)", "no-such-setting: 1")
             gateway.signal(SIGHUP)
             try await eventually("it says so: \(gateway.output)") {
-                gateway.output.contains("The routes stay as they were")
+                gateway.output.contains("The configuration stays as it was")
             }
             #expect(gateway.output.contains("\(file.path):4:1: "))
             #expect(try await Wire.send("GET", "/b", to: port).text == "old")
             try write(settings, "origin: \(new)")
             gateway.signal(SIGHUP)
             try await eventually("it loads them: \(gateway.output)") {
-                gateway.output.contains("The routes are loaded anew")
+                gateway.output.contains("Reloaded the configuration")
             }
             #expect(try await Wire.send("GET", "/c", to: port).text == "new")
             gateway.signal(SIGTERM)

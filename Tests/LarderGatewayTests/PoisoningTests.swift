@@ -20,7 +20,8 @@ import Testing
             answer("200 OK", ["Cache-Control: max-age=60"], "page")
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
-                for (number, name) in (ForwardedFields.names.sorted() + Self.others).enumerated() {
+                let names = ForwardedFields.names.union(ForwardedFields.methodOverrides)
+                for (number, name) in (names.sorted() + Self.others).enumerated() {
                     _ = try await gateway.send("GET", "/\(number)", ["\(name): evil.example"])
                     let request = try #require(origin.requests.last)
                     #expect(request.target == "/\(number)")
@@ -34,9 +35,12 @@ import Testing
     }
 
     @Test func `a client that has left before its address was known does not pass for nobody`() {
-        let forwarded = ForwardedFields(peer: nil, scheme: "http", authority: "a.example", via: "1.1 test")
-        var fields: HTTPFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
-        forwarded.write(to: &fields)
+        var request = HTTPRequest(method: .get, scheme: "http", authority: "a.example", path: "/")
+        request.headerFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
+        let sender = Sender(request, peer: nil, scheme: "http", trusting: TrustedProxies())
+        let forwarded = ForwardedFields(sender: sender, scheme: "http", authority: "a.example", via: "1.1 test")
+        forwarded.write(to: &request)
+        let fields = request.headerFields
         #expect(fields[values: .xForwardedFor] == ["unknown"] && fields[values: .xRealIP] == ["unknown"])
     }
 

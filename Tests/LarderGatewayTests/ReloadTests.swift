@@ -17,7 +17,7 @@ import Testing
                 answer("200 OK", ["Cache-Control: no-store"], "new")
             } _: { new in
                 let tables = try [old.url, new.url].map { url in
-                    RouteTable(GatewaySettings(origin: try #require(OriginAddress(url))))
+                    GatewayConfiguration(settings: GatewaySettings(origin: try #require(OriginAddress(url))))
                 }
                 try await RunningGateway.run(before: old.url) { gateway in
                     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -56,19 +56,19 @@ import Testing
         let messages = NIOLockedValueBox<[String]>([])
         let logger = Logger(label: "test") { _ in WarningLog(messages) }
         let origin = try #require(OriginAddress("http://127.0.0.1:1"))
-        func routes(_ limit: ByteCount) -> RouteTable {
+        func configuration(_ limit: ByteCount) -> GatewayConfiguration {
             var settings = GatewaySettings(origin: origin)
             settings.bodyLimit = limit
-            return RouteTable(settings)
+            return GatewayConfiguration(settings: settings)
         }
         let gateway = try Gateway(
             GatewayConfiguration(settings: GatewaySettings(origin: origin)),
             store: MemoryStore(limit: .mebibytes(64)),
             logger: logger
         )
-        gateway.reload(routes(.mebibytes(8)))
+        gateway.reload(configuration(.mebibytes(8)))
         #expect(messages.withLockedValue { $0 }.isEmpty)
-        gateway.reload(routes(.mebibytes(32)))
+        gateway.reload(configuration(.mebibytes(32)))
         #expect(messages.withLockedValue { $0.count } == 1)
     }
 
@@ -81,7 +81,9 @@ import Testing
             try await ScriptedOrigin.answering { _ in
                 answer("200 OK", [], "new")
             } _: { new in
-                let table = RouteTable(GatewaySettings(origin: try #require(OriginAddress(new.url))))
+                let table = GatewayConfiguration(
+                    settings: GatewaySettings(origin: try #require(OriginAddress(new.url)))
+                )
                 try await RunningGateway.run(before: old.url) { gateway in
                     async let first = gateway.send("GET", "/a")
                     await gate.reached()
@@ -90,6 +92,79 @@ import Testing
                     #expect(second.text == "new")
                     gate.open()
                     #expect(try await first.text == "old")
+                }
+            }
+        }
+    }
+
+    @Test func `what can be taken over is, and what needs a restart is named`() async throws {
+        let log = LogRecord()
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: no-store"], request.host ?? "")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, logger: log.logger) { gateway in
+                var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
+                settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+                settings.drainDelay = .zero
+                settings.adminToken = BearerToken("another-token-altogether")
+                settings.adminPrefix = "/cache"
+                settings.hosts = ["localhost", "a.example"].compactMap { HostPattern($0) }
+                settings.hostField = .origin
+                settings.connectTimeout = .seconds(59)
+                settings.responseTimeout = .seconds(58)
+                settings.connectionsPerOrigin = 3
+                gateway.gateway.reload(GatewayConfiguration(settings: settings))
+                #expect(try await gateway.send("GET", "/a").text == "127.0.0.1:\(origin.port)")
+                #expect(try await gateway.send("DELETE", "/cache/everything").status == 401)
+                let token = ["Authorization: Bearer another-token-altogether"]
+                #expect(try await gateway.send("DELETE", "/cache/everything", token).status == 200)
+                let health = try await gateway.send("GET", "/-/larder/health")
+                #expect(health.text == "127.0.0.1:\(origin.port)")
+                #expect(
+                    log.lines("Reloaded").last
+                        == "info Reloaded the configuration changed=hosts, admin-token, admin-prefix, connect-timeout, "
+                        + "response-timeout, connections-per-origin, host-field routes=0 and the default"
+                )
+                #expect(log.lines("need a restart").isEmpty)
+                settings.listen = ListenAddress(host: "127.0.0.1", port: 1)
+                settings.memoryLimit = .mebibytes(1)
+                settings.name = "Other"
+                settings.certificate = .init(certificate: "/no/such", privateKey: "/no/such")
+                for _ in 0..<2 {
+                    gateway.gateway.reload(GatewayConfiguration(settings: settings))
+                    #expect(
+                        log.lines.last
+                            == "warning Settings that changed need a restart settings=listen, memory-limit, certificate, "
+                            + "private-key, name"
+                    )
+                }
+                #expect(log.lines("need a restart").count == 2)
+                #expect(try await gateway.send("GET", "/a").text == "127.0.0.1:\(origin.port)")
+            }
+        }
+    }
+
+    @Test func `a response under way goes on by the connections that it began with`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            while try await connection.request() != nil {
+                try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+                await gate.pass()
+                try await connection.send("half")
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    try await wire.send("GET", "/a")
+                    let head = try await wire.head()
+                    await gate.reached()
+                    for seconds in [10, 20] {
+                        var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
+                        settings.connectTimeout = .seconds(seconds)
+                        gateway.gateway.reload(GatewayConfiguration(settings: settings))
+                    }
+                    gate.open()
+                    #expect(String(decoding: try await wire.body(after: 200, head.fields), as: UTF8.self) == "halfhalf")
                 }
             }
         }

@@ -26,6 +26,7 @@ struct RunningGateway: Sendable {
         options: [String: String] = [:],
         clock: WallClock = .system,
         routes: RouteTable? = nil,
+        logger: Logger = .quiet,
         configure: (inout GatewaySettings) -> Void = { _ in },
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
@@ -40,10 +41,11 @@ struct RunningGateway: Sendable {
         // A busy machine may take its time.
         configuration.settings.connectTimeout = .seconds(60)
         configuration.settings.responseTimeout = .seconds(60)
+        configuration.settings.drainDelay = .zero
         configure(&configuration.settings)
         if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
         let (ports, announce) = AsyncStream.makeStream(of: Int.self)
-        let gateway = try Gateway(configuration, store: store, logger: .quiet, clock: clock) { channel in
+        let gateway = try Gateway(configuration, store: store, logger: logger, clock: clock) { channel in
             announce.yield(channel.localAddress?.port ?? 0)
             announce.finish()
         }

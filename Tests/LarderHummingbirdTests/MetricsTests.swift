@@ -12,6 +12,7 @@ import Testing
     private struct Counts: Decodable {
         let hits: Int64
         let misses: Int64
+        let stale: Int64
     }
 
     @Test func `swift-metrics has the numbers of the metrics route`() async throws {
@@ -47,9 +48,11 @@ import Testing
             let counts = try JSONDecoder().decode(Counts.self, from: Data(answer.body))
             #expect(counts.hits == metrics.counterTotal(label: "larder_hits") && counts.hits == 3)
             #expect(counts.misses == metrics.counterTotal(label: "larder_misses") && counts.misses == 4)
+            #expect(counts.stale == 1)
         }
         let expected: [(String, [(String, String)], Int64)] = [
             ("larder_hits", [("kind", "fresh")], 2), ("larder_hits", [("kind", "stale")], 1),
+            ("larder_stale", [], 1),
             ("larder_misses", [("kind", "led")], 3), ("larder_misses", [("kind", "only-if-cached")], 1),
             ("larder_misses", [("kind", "collapsed")], 0), ("larder_misses", [("kind", "stale-on-error")], 0),
             ("larder_passes", [("reason", "nocache")], 3), ("larder_passes", [("reason", "cookie")], 1),

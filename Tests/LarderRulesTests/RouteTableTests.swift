@@ -104,7 +104,7 @@ import Testing
     @Test func `a route is what its rule says`() throws {
         let file = GatewayConfiguration.File(name: "f", text: Sample.everything)
         let table = try GatewayConfiguration(file: file, environment: [:]).routes
-        #expect(table.origins.map(\.host) == ["api.internal", "::1"] && table.bodyLimit == .mebibytes(64))
+        #expect(table.origins.map(\.host) == ["api.internal", "::1"] && table.bodyLimit == .mebibytes(1))
 
         let account = table.route(host: nil, path: "/account/me")
         #expect(!account.isCached && account.policy.passing == .everything && account.originName == "api")
@@ -129,6 +129,6 @@ import Testing
         #expect(images.policy.keys.ignoredParameters.map(\.description) == ["utm_*", "fbclid"])
         #expect(images.policy.tagLimit == 2_000)
         #expect(images.policy.softTimeout == nil && images.policy.clientDirectives == .coalesce)
-        #expect(images.policy.bodyLimit == .mebibytes(64) && !images.policy.rules.allowsSetCookie)
+        #expect(images.policy.bodyLimit == .mebibytes(1) && !images.policy.rules.allowsSetCookie)
     }
 }

@@ -36,12 +36,15 @@ import Testing
         #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
         #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
+        #expect(settings.hosts.isEmpty && settings.trustedProxies.isEmpty && !settings.expectsProxyProtocol)
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
         #expect(settings.clientConnections == 8_192)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
+        #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
+        #expect(settings.halfClose == .leave)
     }
 
     @Test func `everything that can be said is taken`() throws {
@@ -49,19 +52,23 @@ import Testing
         #expect(settings.listen == ListenAddress(host: "::", port: 8443))
         #expect("\(settings.origin)" == "https://api.internal:8443" && settings.namespace == "shop:")
         #expect(settings.store == .redis(url: "rediss://:secret@cache.internal:6380/1"))
-        #expect(settings.memoryLimit == .mebibytes(512) && settings.bodyLimit == .mebibytes(16))
+        #expect(settings.memoryLimit == .mebibytes(512) && settings.bodyLimit == .kibibytes(512))
         #expect(
             settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
         #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
+        #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org"])
+        #expect("\(settings.trustedProxies)" == "10.0.0.0/8, 2001:db8::/32" && settings.expectsProxyProtocol)
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
-        #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(120))
+        #expect(settings.idleTimeout == .seconds(90) && settings.clientIdleTimeout == .seconds(120))
         #expect(settings.clientConnections == 100)
         #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
+        #expect(settings.drainDelay == .seconds(10) && settings.headerLimit == .kibibytes(32))
+        #expect(settings.halfClose == .allow)
     }
 
     @Test(arguments: GatewaySetting.allCases)
@@ -106,12 +113,19 @@ import Testing
         ("redis-timeout", "0s", "\"0s\" is wrong"), ("redis-timeout", "50", "\"50\" is wrong"),
         ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
         ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
+        ("drain-delay", "soon", "\"soon\" is wrong"), ("header-limit", "512", "\"512\" is wrong"),
+        ("header-limit", "2MiB", "\"2MiB\" is wrong"), ("half-close", "maybe", "\"maybe\" is wrong"),
         ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
         ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
         ("client-connections", "1000000", "\"1000000\" is wrong"),
         ("client-connections", "+5", "\"+5\" is wrong"),
         ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
         ("connections-per-origin", "65536", "\"65536\" is wrong"),
+        ("hosts", "a.example:80", "\"a.example:80\" is wrong: expected a host"), ("hosts", "a, *", "\"*\" is wrong"),
+        ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is wrong"),
+        ("trusted-proxies", "10.0.0.1, proxy.example", "\"proxy.example\" is wrong: expected an address or a network"),
+        ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),
+        ("proxy-protocol", "on", "needs `trusted-proxies` beside it"),
         ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
         ("name", "two words", "\"two words\" is wrong: expected a token"),
         ("health-path", "health", "\"health\" is wrong"),

@@ -38,12 +38,15 @@ enum Sample {
     static let everything = """
         # A gateway in front of two servers.
         listen: "[::]:8443"
+        hosts: [shop.example, "*.example.org"]
+        trusted-proxies: [10.0.0.0/8, "2001:db8::/32"]
+        proxy-protocol: on
         origin: api
         store: rediss://:secret@cache.internal:6380/1
         namespace: "shop:"
         redis-timeout: 200ms
         memory-limit: 512MiB
-        body-limit: 16MiB
+        body-limit: 512KiB
         variant-limit: 128
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
@@ -52,7 +55,7 @@ enum Sample {
         access-log: "-"
         connect-timeout: 500ms
         response-timeout: 10s
-        idle-timeout: 1m
+        idle-timeout: 90s
         client-idle-timeout: 2m
         client-connections: 100
         connections-per-origin: 64
@@ -62,6 +65,9 @@ enum Sample {
         health-path: /health?deep=1
         log-level: debug
         drain-timeout: 0s
+        drain-delay: 10s
+        header-limit: 32KiB
+        half-close: allow
 
         origins:
           api: https://api.internal:8443
@@ -98,7 +104,7 @@ enum Sample {
             cookies: drop
             query:
               ignore: [utm_*, fbclid]
-            body-limit: 64MiB
+            body-limit: 1MiB
             tag-limit: 2000
             allow-set-cookie: false
             invalidate-on-error: true

@@ -12,7 +12,10 @@ import Synchronization
 /// What a Redis that fails costs a request, beside the same request in a process that has no cache.
 struct Faults: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures what requests wait for a Redis that fails, beside the route without a cache."
+        abstract: """
+            Measures what requests wait for a Redis that fails, beside the route without a cache, and what a stopped \
+            gateway loses.
+            """
     )
 
     @Option(help: "The requests of each measurement.")
@@ -70,6 +73,7 @@ struct Faults: ParsableCommand {
             try await recovered(store)
             redis.send(SIGKILL)
             try await measure("killed", port)
+            try await Task.detached { try Stopping().measure(origin: port, path: "/bare/stopping") }.value
             group.cancelAll()
         }
     }

@@ -12,9 +12,10 @@ struct Proxy {
 
 extension Proxy {
     /// The program of this package.
-    static func larder(_ program: URL, name: String = "larder") -> Proxy {
+    /// - Parameter options: More options; by default it stops at once.
+    static func larder(_ program: URL, name: String = "larder", options: [String] = ["--drain-delay", "0s"]) -> Proxy {
         Proxy(name: name, program: program) { port, origin, _ in
-            ["serve", "--origin", "http://127.0.0.1:\(origin)", "--listen", "127.0.0.1:\(port)"]
+            ["serve", "--origin", "http://127.0.0.1:\(origin)", "--listen", "127.0.0.1:\(port)"] + options
         }
     }
 

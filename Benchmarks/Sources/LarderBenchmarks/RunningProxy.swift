@@ -43,6 +43,11 @@ final class RunningProxy {
         return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
+    /// Sends it a signal, while it runs.
+    func send(_ signal: Int32) {
+        if !process.hasEnded() { kill(process.id, signal) }
+    }
+
     func end() {
         process.end()
         try? FileManager.default.removeItem(at: directory)

@@ -53,6 +53,9 @@ final class FlightGroup: Sendable {
     /// The number of fetches under way that others may wait for.
     var count: Int { state.withLockedValue { $0.table.count } }
 
+    /// Returns true if a request waits for what a flight brings, beside the one that leads it.
+    func isAwaited(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isAwaited(id) } }
+
     /// The last landing so far.
     var lastLanding: UInt64 { state.withLockedValue { $0.table.lastLanding } }
 

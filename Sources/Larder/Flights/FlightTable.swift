@@ -301,6 +301,12 @@ extension FlightTable {
     /// The key of a flight; nil if it is over.
     func key(of id: FlightID) -> FlightKey? { flights[id]?.key }
 
+    /// Returns true if a request waits for what a flight brings, beside the one that leads it.
+    func isAwaited(_ id: FlightID) -> Bool {
+        guard let key = flights[id]?.key, let queue = queues[key] else { return false }
+        return queue.waiters.values.contains { $0.ownFlight != id }
+    }
+
     private mutating func tell(of id: FlightID, _ key: FlightKey, _ result: FlightResult, at now: Timestamp) -> Told {
         var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
         switch result {

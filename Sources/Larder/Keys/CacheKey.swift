@@ -44,3 +44,14 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
         hasher.combine(hash)
     }
 }
+
+extension CacheKey {
+    /// The key in the one spelling that invalidations compare.
+    package var normalized: String { PercentEncoding.normalized(description) }
+
+    /// Returns the keys that a text given by a person may stand for: in every common spelling of its URL, with scheme
+    /// and host as keys have them.
+    package static func spellings(of text: String) -> [CacheKey] {
+        PercentEncoding.spellings(of: text).compactMap { CacheKey(Site.normalizing($0)) }
+    }
+}

@@ -1,6 +1,6 @@
 /// What an invalidation covers: the responses that are dead after it.
 public enum Cover: Hashable, Sendable {
-    /// The response under exactly this key, with all its Vary variants.
+    /// The response under this key, in every spelling of its URL that means the same, with all its Vary variants.
     case key(CacheKey)
     /// Every response for this path, whatever the query, the user or the fields.
     case path(CachePath)
@@ -20,6 +20,29 @@ extension Cover {
         case .paths(let paths): paths.map(Cover.path)
         case .below(let path): [.prefix(path)]
         }
+    }
+
+    /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that
+    /// servers may have of it, whatever the scheme; nil unless a host and a path are given.
+    package static func paths(ofHost text: some StringProtocol) -> [Cover]? {
+        let host = text.prefix { $0 != "/" && $0 != "?" }
+        let target = text[host.endIndex...]
+        guard target.hasPrefix("/"), let authority = authority(host) else { return nil }
+        return switch PathReadings(target: String(target)) {
+        case .paths(let paths): paths.map { .path($0.on(authority)) }
+        case .below: [.prefix(CachePath.root.on(authority))]
+        }
+    }
+
+    /// Returns what covers all responses of one host; nil for anything but a host.
+    package static func host(_ text: some StringProtocol) -> Cover? {
+        let host = text.hasSuffix("/") ? text.dropLast() : text[...]
+        return authority(host).map { .prefix(CachePath.root.on($0)) }
+    }
+
+    private static func authority(_ host: some StringProtocol) -> String? {
+        // With the one port or the other it is the same host in keys by that scheme.
+        Site(scheme: host.hasSuffix(":443") ? "https" : "http", authority: String(host))?.authority
     }
 
     /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading
@@ -45,7 +68,7 @@ extension Cover {
 
     package var fingerprint: Fingerprint {
         switch self {
-        case .key(let key): Self.fingerprint(1, key.description)
+        case .key(let key): Self.fingerprint(1, key.normalized)
         case .path(let path): Self.fingerprint(2, path.description)
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
         case .prefix(let path): Self.fingerprint(3, path.asPrefix.description)

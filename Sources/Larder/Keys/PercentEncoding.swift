@@ -72,3 +72,51 @@ enum PercentEncoding {
         }
     }
 }
+
+// MARK: - Spellings
+
+extension PercentEncoding {
+    /// Returns a text in its normal form: "URIs that differ in the replacement of an unreserved character with its
+    /// corresponding percent-encoded US-ASCII octet are equivalent", and "the hexadecimal digits within a
+    /// percent-encoding triplet […] are case-insensitive" (RFC 3986 §2.3, §6.2.2.1).
+    static func normalized(_ text: String) -> String {
+        text.utf8.contains(UInt8(ascii: "%")) ? rewritten(text, isUpper: true, decodesUnreserved: true) : text
+    }
+
+    /// Returns the spellings that clients commonly have for the same URL: the text itself first, then with the
+    /// hexadecimal digits in upper case and in lower case, with unreserved characters encoded as in the text and not.
+    static func spellings(of text: String) -> [String] {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return [text] }
+        var spellings = [text]
+        for decodes in [false, true] {
+            for isUpper in [true, false] {
+                let spelling = rewritten(text, isUpper: isUpper, decodesUnreserved: decodes)
+                if !spellings.contains(spelling) { spellings.append(spelling) }
+            }
+        }
+        return spellings
+    }
+
+    private static func rewritten(_ text: String, isUpper: Bool, decodesUnreserved: Bool) -> String {
+        var output: [UInt8] = []
+        output.reserveCapacity(text.utf8.count)
+        var rest = Substring(text).utf8[...]
+        while let byte = rest.popFirst() {
+            guard let (value, after) = decode(byte, before: rest) else {
+                output.append(byte)
+                continue
+            }
+            rest = after
+            if decodesUnreserved, isUnreserved(value) {
+                output.append(value)
+            } else {
+                output.append(byte)
+                for half in [value >> 4, value & 0xF] {
+                    let digit = digit(half)
+                    output.append(isUpper || half < 10 ? digit : digit | 0x20)
+                }
+            }
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+}

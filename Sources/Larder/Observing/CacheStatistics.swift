@@ -12,12 +12,15 @@ public final class CacheStatistics: Sendable {
         public let hits: Int
         /// Requests that looked for an answer, found none, and waited for the origin.
         public let misses: Int
+        /// Requests answered with a stale response, for whatever reason: hits and misses that are among the above.
+        public let stale: Int
         /// The keys asked for most, each with its hits and misses together.
         public let topKeys: [(key: CacheKey, count: Int)]
     }
 
     private let hits = Atomic<Int>(0)
     private let misses = Atomic<Int>(0)
+    private let stale = Atomic<Int>(0)
     private let keys: TopKeys
     private let counters: Counters
 
@@ -32,6 +35,7 @@ public final class CacheStatistics: Sendable {
         Snapshot(
             hits: hits.load(ordering: .relaxed),
             misses: misses.load(ordering: .relaxed),
+            stale: stale.load(ordering: .relaxed),
             topKeys: keys.top(count)
         )
     }
@@ -42,10 +46,12 @@ public final class CacheStatistics: Sendable {
             hits.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
             counters.hit(kind).increment()
+            if kind == .stale { countStale() }
         case .miss(let key, let kind):
             misses.wrappingAdd(1, ordering: .relaxed)
             keys.count(key)
             counters.misses[kind]?.increment()
+            if kind == .staleOnError { countStale() }
         case .passed(let reason): counters.passes[reason]?.increment()
         case .stored: counters.stored.increment()
         case .validated: counters.validated.increment()
@@ -55,6 +61,11 @@ public final class CacheStatistics: Sendable {
         case .invalidationPending: counters.pendingInvalidations.increment()
         }
     }
+
+    private func countStale() {
+        stale.wrappingAdd(1, ordering: .relaxed)
+        counters.stale.increment()
+    }
 }
 
 /// The counters of swift-metrics, made once.
@@ -62,6 +73,7 @@ private struct Counters: Sendable {
     private let freshHits, staleHits: Counter
     let misses: [CacheEvent.Miss: Counter]
     let passes: [PassReason: Counter]
+    let stale: Counter
     let stored: Counter
     let validated: Counter
     let refreshFailures: Counter
@@ -86,6 +98,7 @@ private struct Counters: Sendable {
         (freshHits, staleHits) = (hits[0], hits[1])
         misses = counters("larder_misses", by: "kind")
         passes = counters("larder_passes", by: "reason")
+        stale = Counter(label: "larder_stale", factory: factory)
         stored = Counter(label: "larder_stored", factory: factory)
         validated = Counter(label: "larder_validated", factory: factory)
         refreshFailures = Counter(label: "larder_refresh_failures", factory: factory)

@@ -153,3 +153,16 @@ public struct RemovalResult: Hashable, Sendable {
         self.invalidation = invalidation
     }
 }
+
+extension RemovalResult {
+    /// The result of removing nothing.
+    package static let nothing = RemovalResult(removed: 0, invalidation: .acknowledged)
+
+    /// Returns the result of this removal and another one together.
+    package func adding(_ other: RemovalResult) -> RemovalResult {
+        RemovalResult(
+            removed: removed.flatMap { count in other.removed.map { count + $0 } },
+            invalidation: invalidation == .pending ? .pending : other.invalidation
+        )
+    }
+}

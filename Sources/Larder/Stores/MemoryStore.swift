@@ -86,9 +86,9 @@ public final class MemoryStore: CacheStore {
         clock: WallClock = .system
     ) {
         precondition(limit.bytes > 0, "A memory store needs room for something")
-        let entryLimit = min(entryLimit, limit)
-        let shardCount = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: entryLimit))
-        self.entryLimit = min(entryLimit, .bytes(limit.bytes / shardCount))
+        let wanted = min(entryLimit, limit)
+        let shardCount = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: wanted))
+        self.entryLimit = Self.entryLimit(wanted, within: limit, shardCount: shardCount)
         self.shards = (0..<shardCount).map { _ in
             LockedShard(limit: limit.bytes / shardCount, variantLimit: max(1, variantLimit))
         }
@@ -212,6 +212,18 @@ public final class MemoryStore: CacheStore {
 
     private func shard(of key: CacheKey) -> LockedShard {
         shards.count == 1 ? shards[0] : shards[Int(UInt(bitPattern: key.hash) % UInt(shards.count))]
+    }
+
+    /// Returns the limit of entries that a store of this size has if it is made for entries up to `wanted`.
+    /// - Parameter shardCount: The number of locks, as in the initialiser.
+    public static func entryLimit(
+        _ wanted: ByteCount,
+        within limit: ByteCount,
+        shardCount: Int? = nil
+    ) -> ByteCount {
+        let wanted = min(wanted, limit)
+        let count = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: wanted))
+        return min(wanted, .bytes(limit.bytes / count))
     }
 
     private static func shardCount(limit: ByteCount, entryLimit: ByteCount) -> Int {

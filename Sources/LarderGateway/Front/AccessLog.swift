@@ -1,6 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
+import LarderRules
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -60,10 +61,22 @@ final class AccessLog: Service {
         await flush()
     }
 
-    /// Opens the file anew: whoever rotates logs has moved it away.
+    /// Opens the file again: whoever rotates logs has moved it away.
     func reopen() {
         do { try file.reopen() } catch {
             logger.error("The access log cannot be opened", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Writes to another file from now on.
+    func open(_ path: String) throws { try file.open(path) }
+
+    /// The path that a setting names, `-` for standard output; nil if there is no log.
+    static func path(_ setting: GatewaySettings.AccessLog) -> String? {
+        switch setting {
+        case .off: nil
+        case .standardOutput: "-"
+        case .file(let name): name
         }
     }
 
@@ -126,16 +139,28 @@ struct Visit: Sendable {
 }
 
 /// A file that is appended to, or standard output.
-private final class LogFile: Sendable {
-    private let path: String
+final class LogFile: Sendable {
+    private let path: NIOLockedValueBox<String>
     private let descriptor: NIOLockedValueBox<CInt>
 
     init(path: String) throws {
-        self.path = path
+        self.path = NIOLockedValueBox(path)
         descriptor = NIOLockedValueBox(try Self.open(path))
     }
 
     deinit { Self.close(descriptor.withLockedValue { $0 }) }
+
+    /// Throws what opening the file would throw, and creates nothing.
+    static func check(_ path: String) throws {
+        let descriptor = systemOpen(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0)
+        if descriptor >= 0 { return Self.close(descriptor) }
+        let reason = errno
+        // A pipe that nothing reads yet is as good as a file.
+        if reason == ENXIO { return }
+        guard reason == ENOENT else { throw IOError(errnoCode: reason, reason: path) }
+        let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        guard access(directory, W_OK | X_OK) == 0 else { throw IOError(errnoCode: errno, reason: path) }
+    }
 
     func write(_ bytes: [UInt8]) throws {
         try descriptor.withLockedValue { descriptor in
@@ -152,8 +177,13 @@ private final class LogFile: Sendable {
     }
 
     func reopen() throws {
-        guard path != "-" else { return }
-        let fresh = try Self.open(path)
+        let path = path.withLockedValue { $0 }
+        if path != "-" { try open(path) }
+    }
+
+    func open(_ other: String) throws {
+        let fresh = try Self.open(other)
+        path.withLockedValue { $0 = other }
         let old = descriptor.withLockedValue { descriptor in
             defer { descriptor = fresh }
             return descriptor

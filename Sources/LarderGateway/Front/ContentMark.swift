@@ -1,8 +1,6 @@
-import HummingbirdCore
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
-import NIOHTTPTypesHTTP2
 
 /// Says of a request by HTTP/2 what one by HTTP/1.1 says by itself: whether content follows.
 ///
@@ -22,22 +20,5 @@ final class ContentMark: ChannelInboundHandler, RemovableChannelHandler {
             head.headers.add(name: "transfer-encoding", value: "chunked")
         }
         context.fireChannelRead(wrapInboundOut(.headers(head)))
-    }
-}
-
-/// Puts a ``ContentMark`` before the codec of an HTTP/2 stream.
-final class ContentMarkInstaller: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = Any
-
-    func handlerAdded(context: ChannelHandlerContext) {
-        let pipeline = context.pipeline.syncOperations
-        if let codec = try? pipeline.handler(type: HTTP2FramePayloadToHTTPServerCodec.self) {
-            do {
-                try pipeline.addHandler(ContentMark(), position: .before(codec))
-            } catch {
-                context.close(promise: nil)
-            }
-        }
-        pipeline.removeHandler(context: context, promise: nil)
     }
 }

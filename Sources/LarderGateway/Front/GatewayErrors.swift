@@ -11,6 +11,13 @@ extension Response {
         if error.code == .requestDenied { response.headers[.allow] = UpstreamError.allowedMethods }
         return response
     }
+
+    /// Returns what a client gets for what is no request, or none that is read.
+    static func refusal(_ refusal: RequestRefusal, by name: String) -> Response {
+        var response = Response.message(refusal.status, refusal.sentence)
+        response.headers[.proxyStatus] = "\(name); error=\(UpstreamError.Code.requestError.rawValue)"
+        return response
+    }
 }
 
 extension UpstreamError {
@@ -19,7 +26,8 @@ extension UpstreamError {
 
     /// What went wrong, for whoever reads the answer.
     fileprivate var sentence: String {
-        switch code {
+        if status == .misdirectedRequest { return "This host is not served here" }
+        return switch code {
         case .connectionRefused: "The origin refuses connections"
         case .connectionTimeout: "The origin cannot be reached in time"
         case .connectionTerminated: "The origin closed the connection before it had answered"

@@ -6,10 +6,14 @@ import LarderRules
 ///
 /// Frameworks make links, redirects and decisions of these fields. What a client writes into them would be stored in
 /// the answer for everybody ("web cache poisoning"), so none of them passes: those that are true of every request are
-/// written anew, the others are taken off. What does not get here needs no place in the key.
+/// written again, the others are taken off. What does not get here needs no place in the key.
+///
+/// What trusted proxies say (``ForwardedChain``) is true, too, and the gateway appends to it. Of their fields those
+/// pass that are in the key (scheme and host) or that nothing is stored by (addresses); the rest is taken off, since a
+/// proxy passes on what its client wrote there.
 struct ForwardedFields: Sendable {
-    /// The client's address; nil where it had left before it was asked for.
-    var peer: String?
+    /// What is known about the client, and the proxies between it and this gateway.
+    var sender: Sender
     /// `http` or `https`, as the client spoke.
     var scheme: String
     /// The host that the client named, with its port.
@@ -24,26 +28,39 @@ struct ForwardedFields: Sendable {
         "x-real-ip", "x-client-ip", "x-remote-ip", "x-remote-addr", "x-originating-ip", "x-cluster-client-ip",
         "true-client-ip", "cf-connecting-ip", "cf-connecting-ipv6", "fastly-client-ip", "x-azure-clientip",
         "x-host", "x-original-host", "x-http-host-override", "x-original-url", "x-rewrite-url", "x-original-uri",
-        "x-url-scheme", "x-scheme", "front-end-https", "x-http-method-override", "x-http-method", "x-method-override",
-        "x-wap-profile", "x-accel-internal", "x-sendfile-type", "x-envoy-external-address", "x-envoy-original-path",
+        "x-url-scheme", "x-scheme", "front-end-https", "x-wap-profile", "x-accel-internal", "x-sendfile-type",
+        "x-envoy-external-address", "x-envoy-original-path",
         "x-middleware-subrequest",
     ]
 
-    /// Whether no client decides what a field says.
-    static func owns(_ name: HTTPField.Name) -> Bool {
+    /// The fields by which a request asks to be handled as one of another method. They belong to a POST, which changes
+    /// something either way. A GET or HEAD with one would fill the store with the response to another method, or change
+    /// something without invalidating it.
+    static let methodOverrides: Set<String> = ["x-http-method-override", "x-http-method", "x-method-override"]
+
+    /// Whether no client decides what a field of a request with this method says.
+    static func owns(_ name: HTTPField.Name, in method: HTTPRequest.Method = .get) -> Bool {
         let canonical = name.canonicalName
         // Behind CGI, and what is made after its likeness, `X_Real_IP` is the same as `X-Real-IP`.
         let read =
             canonical.utf8.contains(UInt8(ascii: "_"))
             ? String(canonical.map { $0 == "_" ? "-" : $0 }) : canonical
+        if methodOverrides.contains(read) { return method == .get || method == .head }
         return read.hasPrefix("x-forwarded") || names.contains(read)
     }
 
     /// Writes them into a request on its way to an origin.
-    func write(to fields: inout HTTPFields) {
-        fields.removeAll { Self.owns($0.name) }
+    func write(to request: inout HTTPRequest) {
+        let method = request.method
+        request.headerFields.removeAll { Self.owns($0.name, in: method) }
+        write(to: &request.headerFields)
+    }
+
+    private func write(to fields: inout HTTPFields) {
         // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
-        for name in ClientAddress.fields { fields[name] = peer ?? "unknown" }
+        fields[.xForwardedFor] = sender.addresses
+        fields[.xRealIP] = sender.client ?? "unknown"
+        if let forwarded = sender.forwarded { fields[.forwarded] = forwarded }
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port
@@ -58,7 +75,7 @@ struct ForwardedFields: Sendable {
     /// taken off say the same of all requests.
     static func confine(_ answer: inout HTTPFields) {
         let varies = FieldList.members(of: .vary, in: answer).contains {
-            HTTPField.Name(String($0)).map(ClientAddress.fields.contains) == true
+            HTTPField.Name(String($0)).map(Sender.addressFields.contains) == true
         }
         if varies { answer[.vary] = "*" }
     }
@@ -72,8 +89,10 @@ struct ForwardedFields: Sendable {
 }
 
 extension HTTPField.Name {
-    fileprivate static let xForwardedHost = constant("X-Forwarded-Host")
-    fileprivate static let xForwardedProto = constant("X-Forwarded-Proto")
+    /// `Forwarded` (RFC 7239).
+    static let forwarded = constant("Forwarded")
+    static let xForwardedHost = constant("X-Forwarded-Host")
+    static let xForwardedProto = constant("X-Forwarded-Proto")
     fileprivate static let xForwardedPort = constant("X-Forwarded-Port")
     /// `Via` (RFC 9110 §7.6.3).
     static let via = constant("Via")

@@ -69,14 +69,15 @@ struct Upstream: Origin {
         // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value that
         // is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
         if let left = head.maxForwards { outgoing.headerFields[.maxForwards] = String(max(left, 1) - 1) }
-        forwarded.write(to: &outgoing.headerFields)
+        forwarded.write(to: &outgoing)
         if !sendsClientHost { outgoing.authority = origin.authority }
         return outgoing
     }
 }
 
 extension HTTPRequest {
-    /// Whether content follows. HTTP/1.1 says so (``MessageGuard`` sees to it), and for HTTP/2 ``ContentMark`` does.
+    /// True if content follows. HTTP/1.1 says so (``HTTP1RequestValidator`` sees to it), and for HTTP/2 ``ContentMark``
+    /// does.
     var hasContent: Bool {
         if let length = headerFields[.contentLength] { return length != "0" }
         return headerFields.contains(.transferEncoding)

@@ -5,6 +5,7 @@ import Larder
 import LarderHummingbird
 import LarderRules
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -16,7 +17,7 @@ import ServiceLifecycle
 /// (1xx) and trailers end here, since AsyncHTTPClient keeps them to itself.
 final class UpstreamClient: Service {
     /// What origins are given.
-    struct Options: Sendable {
+    struct Options: Hashable, Sendable {
         /// To accept a connection.
         var connectTimeout = Duration.seconds(5)
         /// To begin an answer, from when they were asked.
@@ -27,51 +28,48 @@ final class UpstreamClient: Service {
         var connectionsPerOrigin = 256
         /// Certificates to trust instead of the system's; nil: the system's.
         var trustRoots: [NIOSSLCertificate]?
+
+        /// The settings that the options are made of, but for the authorities, whose file may change under its name.
+        static let settings: Set<GatewaySetting> = [
+            .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
+        ]
     }
 
-    private let client: HTTPClient
-    private let options: Options
+    private let connections: NIOLockedValueBox<UpstreamConnections>
     private let clock: WallClock
-    private let book: AttemptBook
+    private let book = AttemptBook()
+    private let group: any EventLoopGroup
+    private let watch: OriginWatch
 
-    init(_ options: Options, clock: WallClock, on group: any EventLoopGroup) {
-        var configuration = HTTPClient.Configuration()
-        configuration.redirectConfiguration = .disallow
-        configuration.decompression = .disabled
-        configuration.httpVersion = .automatic
-        configuration.timeout = HTTPClient.Configuration.Timeout(
-            connect: TimeAmount(options.connectTimeout),
-            read: TimeAmount(options.idleTimeout),
-            write: TimeAmount(options.idleTimeout)
-        )
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.connectionsPerOrigin
-        // A refused connection is an answer; waiting for another would only hold the client.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // Shorter than what servers commonly keep idle connections for: few requests meet a closing one then.
-        configuration.connectionPool.idleTimeout = .seconds(4)
-        if let roots = options.trustRoots {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .certificates(roots)
-            configuration.tlsConfiguration = tls
-        }
-        let book = AttemptBook()
-        configuration.http1_1ConnectionDebugInitializer = { book.watch($0) }
-        configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
-        self.book = book
-        self.options = options
+    init(_ options: Options, clock: WallClock, watch: OriginWatch, on group: any EventLoopGroup) {
+        self.connections = NIOLockedValueBox(UpstreamConnections(options, book: book, on: group))
         self.clock = clock
-        self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+        self.watch = watch
+        self.group = group
     }
-
-    // A gateway that cannot be made never runs its services, and the client library ends the process where a client is
-    // left without being shut down.
-    deinit { client.shutdown { _ in } }
 
     /// Keeps the connections until the service is shut down.
     func run() async throws {
         try? await gracefulShutdown()
-        try await client.shutdown()
+        try await current.client.shutdown()
     }
+
+    /// Sends the requests that come from now on by other options. Those under way end by the old ones, whose
+    /// connections are closed after the last of them.
+    /// - Returns: true if they differ.
+    func reload(_ options: Options) -> Bool {
+        guard options != current.options else { return false }
+        let next = UpstreamConnections(options, book: book, on: group)
+        // The old ones must not be released under the lock.
+        let old = connections.withLockedValue { connections in
+            defer { connections = next }
+            return connections
+        }
+        withExtendedLifetime(old) {}
+        return true
+    }
+
+    private var current: UpstreamConnections { connections.withLockedValue { $0 } }
 
     /// Sends a request, and returns when the head of the answer is there.
     ///
@@ -93,11 +91,26 @@ final class UpstreamClient: Service {
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
-        let first = await attempt(outgoing, for: target, record, content.map { ($0, request.bodyLength) })
-        if case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent {
-            return try await attempt(outgoing, for: target, record).response(to: request)
+        let connections = current
+        let outcome = await connections.load.count(to: origin) { [outgoing] in
+            let length = request.bodyLength
+            let first = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
+            guard case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent
+            else { return first }
+            return await attempt(outgoing, for: target, by: connections, record)
         }
-        return try first.response(to: request)
+        do throws(UpstreamError) {
+            let response = try outcome.response(to: request) { [watch] error in
+                _ = connections
+                if let error, !Task.isCancelled { watch.failed(origin, UpstreamError(error)) }
+            }
+            watch.answered(origin)
+            return response
+        } catch {
+            // Nothing is known about an origin from a client that left before it answered.
+            if !Task.isCancelled { watch.failed(origin, error) }
+            throw error
+        }
     }
 
     /// Whether an origin answers a GET for `path`, and what.
@@ -108,7 +121,8 @@ final class UpstreamClient: Service {
         guard Self.isTarget(path) else { return health(false, "no such path") }
         do {
             let response = try await book.attempt(for: path) { _, mark in
-                try await execute(HTTPClientRequest(url: origin.description), mark, within: .seconds(2))
+                let request = marked(HTTPClientRequest(url: origin.description), mark)
+                return try await current.client.execute(request, timeout: .seconds(2))
             }
             return health(response.status.code < 500, "\(response.status.code)")
         } catch {
@@ -116,29 +130,21 @@ final class UpstreamClient: Service {
         }
     }
 
-    private func execute(
-        _ request: HTTPClientRequest,
-        _ mark: String,
-        within limit: Duration
-    ) async throws -> HTTPClientResponse {
-        try await client.execute(marked(request, mark), timeout: TimeAmount(limit))
-    }
-
     /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its
     /// end.
     private func execute(
         _ request: HTTPClientRequest,
-        _ mark: String,
+        by connections: UpstreamConnections,
         _ content: PacedContent,
         _ length: HTTPClientRequest.Body.Length
     ) async throws -> HTTPClientResponse {
-        var request = marked(request, mark)
+        var request = request
         request.body = .stream(content, length: length)
         return try await withThrowingTaskGroup { [request] group in
-            group.addTask { try await self.client.execute(request, deadline: .distantFuture) }
+            group.addTask { try await connections.client.execute(request, deadline: .distantFuture) }
             group.addTask {
                 await content.attempt.finished()
-                try await self.clock.sleep(for: self.options.responseTimeout)
+                try await self.clock.sleep(for: connections.options.responseTimeout)
                 throw UpstreamError.responseTimeout
             }
             defer { group.cancelAll() }
@@ -164,9 +170,13 @@ final class UpstreamClient: Service {
         case answered(HTTPClientResponse)
         case failed(UpstreamError, mayHaveMissed: Bool)
 
-        func response(to request: HTTPRequest) throws(UpstreamError) -> Response {
+        /// - Parameter bodyEnded: is called when the body has come to its end, or broke off with an error.
+        func response(
+            to request: HTTPRequest,
+            _ bodyEnded: @escaping @Sendable ((any Error)?) -> Void
+        ) throws(UpstreamError) -> Response {
             switch self {
-            case .answered(let response): return try Response(response, to: request)
+            case .answered(let response): return try Response(response, to: request, bodyEnded)
             case .failed(let error, _): throw error
             }
         }
@@ -175,18 +185,21 @@ final class UpstreamClient: Service {
     private func attempt(
         _ request: HTTPClientRequest,
         for target: String,
+        by connections: UpstreamConnections,
         _ record: SendingRecord?,
         _ content: (ClientContent, HTTPClientRequest.Body.Length)? = nil
     ) async -> Outcome {
         await book.attempt(for: target) { attempt, mark in
             defer { record?.note(attempt) }
+            let request = marked(request, mark)
             do {
                 if let (content, length) = content {
                     let content = PacedContent(content: content, attempt: attempt)
-                    return .answered(try await execute(request, mark, content, length))
+                    return .answered(try await execute(request, by: connections, content, length))
                 }
                 // The deadline ends with the head: a body may take as long as it keeps coming.
-                return .answered(try await execute(request, mark, within: options.responseTimeout))
+                let limit = TimeAmount(connections.options.responseTimeout)
+                return .answered(try await connections.client.execute(request, timeout: limit))
             } catch {
                 let error = UpstreamError(error)
                 return .failed(error, mayHaveMissed: error.code == .connectionTerminated && attempt.mayHaveMissed)
@@ -227,7 +240,11 @@ extension HTTPHeaders {
 
 extension Response {
     /// An origin's answer, its body still on the way.
-    fileprivate init(_ response: HTTPClientResponse, to request: HTTPRequest) throws(UpstreamError) {
+    fileprivate init(
+        _ response: HTTPClientResponse,
+        to request: HTTPRequest,
+        _ bodyEnded: @escaping @Sendable ((any Error)?) -> Void
+    ) throws(UpstreamError) {
         let code = Int(response.status.code)
         guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
         // Without `TE` in the request there is one that an origin may use; what others leave would be taken for
@@ -252,7 +269,15 @@ extension Response {
             status: head.status,
             headers: head.headerFields,
             body: ResponseBody(contentLength: length) { writer in
-                for try await part in body { try await writer.write(part) }
+                var parts = body.makeAsyncIterator()
+                func next() async throws -> ByteBuffer? {
+                    do { return try await parts.next() } catch {
+                        bodyEnded(error)
+                        throw error
+                    }
+                }
+                while let part = try await next() { try await writer.write(part) }
+                bodyEnded(nil)
                 try await writer.finish(nil)
             }
         )

@@ -122,6 +122,7 @@ extension UpstreamError {
         case .readTimeout, .writeTimeout: self.init(.connectionReadTimeout, "\(error)")
         case .invalidURL, .emptyHost, .emptyScheme, .bodyLengthMismatch, .traceRequestWithBody:
             self.init(.requestError, "\(error)")
+        case .cancelled, .alreadyShutdown: self.init(.internalError, "the client left, or the gateway stops")
         case .remoteConnectionClosed: self.init(.connectionTerminated, "the origin closed the connection")
         default: self.init(.protocolError, "\(error)")
         }

@@ -15,17 +15,35 @@ extension RouterMethods {
     ///   - path: what they all begin with.
     @discardableResult
     public func addBulkInvalidation(of cache: Cache, access: AdminAccess, at path: RouterPath) -> Self {
-        let routes = AdminRoutes<Context>(cache: cache, access: access)
+        addBulkInvalidation(of: cache, access: access, at: path, form: .path)
+    }
+
+    /// Adds the routes as above, for a cache whose keys have this form. Where they have hosts, `paths//host/path` names
+    /// the path on that host alone, and `prefixes//host` the whole host.
+    @discardableResult
+    package func addBulkInvalidation(
+        of cache: Cache,
+        access: AdminAccess,
+        at path: RouterPath,
+        form: AdminKeyForm
+    ) -> Self {
+        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form)
         on(path.appendingPath("tags/**"), method: .delete) { request, context in
             await routes.invalidate(request, context, expecting: CacheTag.expectation) { name in
                 CacheTag(percentEncoded: name).map { [.tag($0)] }
             }
         }
         on(path.appendingPath("paths/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context, expecting: "a path") { Cover.paths("/" + $0) }
+            await routes.invalidate(request, context, expecting: "a path") { name in
+                form == .url && name.hasPrefix("/") ? Cover.paths(ofHost: name.dropFirst()) : Cover.paths("/" + name)
+            }
         }
         on(path.appendingPath("prefixes/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context, expecting: "a path") { Cover.prefixes("/" + $0) }
+            await routes.invalidate(request, context, expecting: "a path, or //host for all of a host") {
+                name in
+                guard form == .url, name.hasPrefix("/") else { return Cover.prefixes("/" + name) }
+                return Cover.host(name.dropFirst()).map { [$0] }
+            }
         }
         on(path.appendingPath("everything"), method: .delete) { request, context in
             await routes.invalidate(request, context, expecting: "nothing") { _ in [.everything] }
@@ -45,12 +63,14 @@ extension AdminRoutes {
         await guarded(request, context) {
             let name = Self.rest(of: request, below: context.endpointPath)
             guard let covers = covers(name) else {
-                return .message(.badRequest, "Nothing was invalidated: expected \(expectation) at the end of the path")
+                let message = "Nothing was invalidated: expected \(expectation) at the end of the path"
+                return AdminAnswer(.message(.badRequest, message))
             }
             switch await cache.invalidate(covers) {
-            case .acknowledged: return .message(.ok, "Invalidated")
+            case .acknowledged: return AdminAnswer(.message(.ok, "Invalidated"))
             case .pending:
-                return .message(.serviceUnavailable, "The cache cannot be reached; it will be invalidated when it can")
+                let message = "The cache cannot be reached; it will be invalidated when it can"
+                return AdminAnswer(.message(.serviceUnavailable, message))
             }
         }
     }

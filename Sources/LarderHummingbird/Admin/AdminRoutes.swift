@@ -24,16 +24,51 @@ extension RouterMethods {
         invalidation: RouterPath = "api/invalidate",
         metrics: RouterPath = "metrics/cache"
     ) -> Self {
+        addCacheAdministration(of: cache, access: access, invalidation: invalidation, metrics: metrics, form: .path)
+    }
+
+    /// Adds the routes as above, for a cache whose keys have this form.
+    @discardableResult
+    package func addCacheAdministration(
+        of cache: Cache,
+        access: AdminAccess,
+        invalidation: RouterPath,
+        metrics: RouterPath,
+        form: AdminKeyForm
+    ) -> Self {
         if case .loopback = access {
             precondition(
                 Context.self is any RemoteAddressRequestContext.Type,
                 "Loopback access needs a context that knows its peer: conform it to RemoteAddressRequestContext"
             )
         }
-        let routes = AdminRoutes<Context>(cache: cache, access: access)
+        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form)
         on(invalidation.appendingPath("**"), method: .delete, use: routes.invalidate)
         on(metrics, method: .get, use: routes.metrics)
         return self
+    }
+}
+
+/// What the keys of a cache look like.
+package enum AdminKeyForm: Sendable {
+    /// `GET:/api/posts/`: the handlers of this process do not tell hosts apart.
+    case path
+    /// `GET:http://shop.example/api/posts/`: a gateway does.
+    case url
+
+    /// Returns true if a response may be stored under a key.
+    func includes(_ key: CacheKey) -> Bool {
+        switch self {
+        case .path: true
+        case .url: ["GET:http://", "GET:https://"].contains { key.description.hasPrefix($0) }
+        }
+    }
+
+    var expectation: String {
+        switch self {
+        case .path: "a key as GET:/api/posts/"
+        case .url: "a key with its host, as GET:http://shop.example/api/posts/"
+        }
     }
 }
 
@@ -41,62 +76,79 @@ extension RouterMethods {
 struct AdminRoutes<Context: RequestContext>: Sendable {
     let cache: Cache
     let access: AdminAccess
+    var form = AdminKeyForm.path
 
     @Sendable func invalidate(_ request: Request, context: Context) async -> Response {
         await guarded(request, context) {
             guard request.uri.query == nil else {
-                return .message(.badRequest, "A ? in a key is written %3F")
+                return AdminAnswer(.message(.badRequest, "A ? in a key is written %3F"))
             }
-            // Every spelling is removed, or none but the first would be queued while the store is away.
-            var results: [RemovalResult] = []
-            for key in Self.keys(in: request, below: context.endpointPath) {
-                let result = await cache.remove(key)
-                results.append(result)
-                if result.wasStored, result.invalidation == .acknowledged { break }
+            let readings = Self.keys(in: request, below: context.endpointPath)
+                .map { $0.filter(form.includes) }.filter { !$0.isEmpty }
+            guard !readings.isEmpty else {
+                return AdminAnswer(.message(.badRequest, "Nothing was deleted: expected \(form.expectation)"))
             }
-            guard results.allSatisfy({ $0.invalidation == .acknowledged }) else {
-                return .message(.serviceUnavailable, "The cache cannot be reached; the key will be deleted when it can")
+            // Every reading is removed, or none but the first would be queued while the store is away.
+            var result = RemovalResult.nothing
+            for keys in readings {
+                let removal = await cache.remove(keys)
+                result = result.adding(removal)
+                if removal.wasStored, removal.invalidation == .acknowledged { break }
             }
-            return results.contains { $0.wasStored }
-                ? .message(.ok, "Cache key deleted") : .message(.notFound, "No such cache key")
+            return AdminAnswer(
+                result,
+                ok: "Cache key deleted",
+                notFound: "No such cache key",
+                pending: "The cache cannot be reached; the key will be deleted when it can"
+            )
         }
     }
 
     @Sendable func metrics(_ request: Request, context: Context) async -> Response {
         await guarded(request, context) {
             let total = await cache.count()
-            return .json(
-                .ok,
-                CacheMetrics(
-                    cache.statistics.snapshot(),
-                    totalCachedKeys: total,
-                    isStoreAvailable: cache.isStoreAvailable
-                )
+            let metrics = CacheMetrics(
+                cache.statistics.snapshot(),
+                totalCachedKeys: total,
+                isStoreAvailable: cache.isStoreAvailable
             )
+            return AdminAnswer(.json(.ok, metrics))
         }
     }
 
-    /// The answer to a request that may have it.
-    func guarded(_ request: Request, _ context: Context, _ answer: () async -> Response) async -> Response {
+    /// The answer to a request that may have it, with a line in the log about who asked for what.
+    func guarded(_ request: Request, _ context: Context, _ answer: () async -> AdminAnswer) async -> Response {
+        let peer = (context as? any RemoteAddressRequestContext)?.remoteAddress
+        var answered: AdminAnswer
         do throws(AdminRefusal) {
-            try access.check(request, peer: (context as? any RemoteAddressRequestContext)?.remoteAddress)
+            try access.check(request, peer: peer)
+            answered = await answer()
         } catch {
-            return .refusal(error)
+            answered = AdminAnswer(.refusal(error))
         }
-        return await answer()
+        AdminAudit.log(
+            request,
+            client: (context as? any AdminClientContext)?.client ?? peer?.ipAddress,
+            status: answered.response.status,
+            removed: answered.removed,
+            to: context.logger
+        )
+        return answered.response
     }
 
     /// The keys that the end of a path may stand for: as it is, decoded once, and as it is but for `?` and `#`, which a
-    /// path cannot hold. The router would drop a trailing slash, which belongs to the key.
-    static func keys(in request: Request, below endpoint: String?) -> [CacheKey] {
+    /// path cannot hold, each in every spelling of its URL. The router would drop a trailing slash, which belongs to
+    /// the key.
+    static func keys(in request: Request, below endpoint: String?) -> [[CacheKey]] {
         let written = rest(of: request, below: endpoint)
         let marked = written.replacing("%3F", with: "?").replacing("%3f", with: "?").replacing("%23", with: "#")
-        var keys: [CacheKey] = []
-        for case let key? in [CacheKey(written), CacheKey(percentEncoded: written), CacheKey(marked)]
-        where !keys.contains(key) {
-            keys.append(key)
+        let decoded = CacheKey(percentEncoded: written)?.description
+        var readings: [[CacheKey]] = []
+        for text in [written, decoded, marked].compactMap(\.self) {
+            let keys = CacheKey.spellings(of: text).filter { key in !readings.contains { $0.contains(key) } }
+            if !keys.isEmpty { readings.append(keys) }
         }
-        return keys
+        return readings
     }
 
     /// The end of a path that the last component of an endpoint stands for, as it was written.
@@ -114,6 +166,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
 private struct CacheMetrics: Encodable {
     let hits: Int
     let misses: Int
+    let stale: Int
     let topKeys: [Pair]
     let totalCachedKeys: Int
     /// False if the store cannot be reached, so that the number of keys is the last one known; nil if it can.
@@ -132,7 +185,7 @@ private struct CacheMetrics: Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case hits, misses
+        case hits, misses, stale
         case topKeys = "top_keys"
         case totalCachedKeys = "total_cached_keys"
         case storeAvailable = "store_available"
@@ -141,16 +194,28 @@ private struct CacheMetrics: Encodable {
     init(_ snapshot: CacheStatistics.Snapshot, totalCachedKeys: Int, isStoreAvailable: Bool) {
         self.hits = snapshot.hits
         self.misses = snapshot.misses
+        self.stale = snapshot.stale
         self.topKeys = snapshot.topKeys.map(Pair.init)
         self.totalCachedKeys = totalCachedKeys
         self.storeAvailable = isStoreAvailable ? nil : false
     }
 }
 
+/// The body of a response that says what was done.
+private struct AdminMessage: Encodable {
+    let message: String
+    /// The number of entries removed; left out if it is not counted.
+    let removed: Int?
+}
+
 extension Response {
-    /// A JSON body with one message.
-    package static func message(_ status: HTTPResponse.Status, _ message: String) -> Response {
-        json(status, ["message": message])
+    /// A JSON body with one message, and the number of entries removed if that is counted.
+    package static func message(
+        _ status: HTTPResponse.Status,
+        _ message: String,
+        removed: Int? = nil
+    ) -> Response {
+        json(status, AdminMessage(message: message, removed: removed))
     }
 
     /// The answer to a request that may not use the admin routes.

@@ -6,6 +6,8 @@ struct GatewayReading {
     let settings: GatewaySettings
     /// The name of the default origin in the file; nil where it has none.
     let originName: String?
+    /// Where each setting is given.
+    let places: [GatewaySetting: Mistake.Place]
 
     init(_ file: GatewayConfiguration.File?, _ environment: [String: String], _ options: [String: String]) {
         let read = file.map { GatewayFile($0.text, name: $0.name) } ?? GatewayFile(name: "")
@@ -21,10 +23,18 @@ struct GatewayReading {
         }
         var reader = SettingReader(sources)
         let origin = Self.defaultOrigin(&reader, read)
-        self.settings = GatewaySettings(origin: origin?.address ?? .unknown, reading: &reader)
+        let settings = GatewaySettings(origin: origin?.address ?? .unknown, reading: &reader)
+        self.settings = settings
         self.originName = origin?.name
-        self.mistakes = mistakes + reader.mistakes
-        self.warnings = (read.warnings(default: origin?.name) + Self.warnings(environment)).sorted()
+        self.places = Dictionary(
+            uniqueKeysWithValues: GatewaySetting.allCases.map { ($0, sources.place(of: $0)) }
+        )
+        self.mistakes =
+            mistakes + reader.mistakes
+            + Self.loops(settings, read, isNamed: origin?.name != nil, at: places[.origin] ?? .nowhere)
+        self.warnings =
+            (read.warnings(default: origin?.name, settings) + Self.warnings(environment)
+            + Self.warnings(settings, places)).sorted()
         self.file = read
     }
 
@@ -56,6 +66,47 @@ struct GatewayReading {
             if let address = file.origin(named: text) { return (text, address) }
             return OriginAddress(text).map { (nil, $0) }
         }
+    }
+
+    /// Origins that are the gateway itself: a request to one would come back for ever.
+    private static func loops(
+        _ settings: GatewaySettings,
+        _ file: GatewayFile,
+        isNamed: Bool,
+        at place: Mistake.Place
+    ) -> [Mistake] {
+        var origins = file.origins.map { (address: $0.address, place: $0.place) }
+        if !isNamed { origins.append((settings.origin, place)) }
+        return origins.filter { settings.listen.isReached(by: $0.address) }.map { origin in
+            let message = "\(origin.address) is where the gateway itself listens (\(settings.listen))"
+            return Mistake(at: origin.place, "`origin`: \(message): give the server behind it")
+        }
+    }
+
+    /// What settings leave open.
+    private static func warnings(
+        _ settings: GatewaySettings,
+        _ places: [GatewaySetting: Mistake.Place]
+    ) -> [Mistake] {
+        var warnings: [Mistake] = []
+        func warn(_ setting: GatewaySetting, _ message: String) {
+            warnings.append(Mistake(at: places[setting] ?? .nowhere, message))
+        }
+        if settings.hosts.isEmpty, !settings.listen.isLoopback {
+            warn(
+                .listen,
+                "requests with any `Host` are served and stored: list yours by `hosts`, so that invented ones do not fill "
+                    + "the cache"
+            )
+        }
+        if settings.trustedProxies.networks.contains(where: \.isEverything) {
+            warn(.trustedProxies, "`trusted-proxies` believes every client what it says of itself")
+        }
+        let stored = settings.storedBodyLimit(settings.bodyLimit)
+        if places[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
+            warn(.bodyLimit, "bodies above \(stored) are not stored: \(settings.whatLimitsBodies)")
+        }
+        return warnings
     }
 
     /// Variables that are nearly those of settings.

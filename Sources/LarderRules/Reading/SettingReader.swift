@@ -79,6 +79,37 @@ struct SettingReader {
         return nil
     }
 
+    /// The values of a setting that is a list, with commas between them; empty if it is not given, or wrong.
+    mutating func list<Value>(
+        _ setting: GatewaySetting,
+        expecting expectation: String,
+        _ parse: (String) -> Value?
+    ) -> [Value] {
+        guard let text = reader.string(forKey: setting.key, isSecret: setting.isSecret) else { return [] }
+        let items = text.split(separator: ",", omittingEmptySubsequences: false).map { item in
+            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }
+        guard items.count <= Self.itemLimit else {
+            add("has \(items.count) values: \(Self.itemLimit) at most", at: setting)
+            return []
+        }
+        var values: [Value] = []
+        for item in items {
+            if let value = parse(item) {
+                values.append(value)
+            } else if item.isEmpty {
+                add("is empty: leave it out, or give \(expectation)", at: setting)
+                break
+            } else {
+                add("\(Findings.quoted(item)) is wrong: expected \(expectation)", at: setting)
+            }
+        }
+        return values
+    }
+
+    /// The most values of a list.
+    private static let itemLimit = 256
+
     /// Takes the value of a setting over, where it is given and right.
     mutating func read<Value>(
         _ setting: GatewaySetting,

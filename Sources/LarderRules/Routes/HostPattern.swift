@@ -1,7 +1,7 @@
 /// Which hosts a route takes: `example.org`, or any name below one: `*.example.org`.
 ///
 /// Case, a port, and a dot at the end do not count.
-struct HostPattern: Hashable, Sendable, CustomStringConvertible {
+public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
     /// What a pattern looks like, for messages.
     static let expectation = "a host as api.example.org or \"*.example.org\", without a port"
 
@@ -10,7 +10,7 @@ struct HostPattern: Hashable, Sendable, CustomStringConvertible {
     private let bytes: [UInt8]
 
     /// Reads a pattern; nil where it is none.
-    init?(_ text: String) {
+    public init?(_ text: String) {
         isSuffix = text.hasPrefix("*.")
         let host = isSuffix ? text.dropFirst(2) : text[...]
         guard let parts = HostAndPort(host), parts.port == nil, !parts.host.hasSuffix("."), !parts.host.hasPrefix("."),
@@ -19,7 +19,9 @@ struct HostPattern: Hashable, Sendable, CustomStringConvertible {
         bytes = Array((isSuffix ? "." + parts.host : parts.host).utf8)
     }
 
-    var description: String { (isSuffix ? "*" : "") + HostAndPort.bracketed(String(decoding: bytes, as: UTF8.self)) }
+    public var description: String {
+        (isSuffix ? "*" : "") + HostAndPort.bracketed(String(decoding: bytes, as: UTF8.self))
+    }
 
     /// The part of `Host` that patterns compare.
     static func host(in field: String) -> Substring.UTF8View {
@@ -44,5 +46,14 @@ struct HostPattern: Hashable, Sendable, CustomStringConvertible {
         if self == other { return true }
         guard isSuffix else { return false }
         return other.bytes.count > bytes.count && other.bytes.suffix(bytes.count).elementsEqual(bytes)
+    }
+}
+
+extension GatewaySettings {
+    /// Returns true if requests for a host, as `Host` names it, are served.
+    public func serves(host: String) -> Bool {
+        if hosts.isEmpty { return true }
+        let host = HostPattern.host(in: host)
+        return hosts.contains { $0.matches(host) }
     }
 }

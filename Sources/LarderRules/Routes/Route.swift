@@ -41,6 +41,6 @@ public final class Route: Sendable {
 extension CachePolicy {
     /// What holds for a request that no route of the file takes.
     static func gateway(_ settings: GatewaySettings) -> CachePolicy {
-        CachePolicy.gateway.limitingBodies(to: settings.bodyLimit)
+        CachePolicy.gateway.limitingBodies(to: settings.storedBodyLimit(settings.bodyLimit))
     }
 }

@@ -108,7 +108,7 @@ extension RouteRule {
         policy.tags = tags
         policy.invalidated = invalidates
         policy.invalidatesOnError = invalidateOnError
-        if let bodyLimit { policy.bodyLimit = bodyLimit }
+        if let bodyLimit { policy.bodyLimit = settings.storedBodyLimit(bodyLimit) }
         if let tagLimit { policy.tagLimit = tagLimit }
         if let wait { policy.patience = wait }
         return policy

@@ -1,0 +1,49 @@
+import NIOConcurrencyHelpers
+
+/// A fetch under way that belongs to no request, as what may end it knows it.
+///
+/// It goes on when the request that started it leaves, for it may fill the cache. It ends early if it cannot, or if no
+/// request waits for it and one waits for its connection.
+package final class BackgroundFetch: Sendable {
+    private struct State {
+        var task: Task<Void, Never>?
+        var isAbandoned = false
+        var onLeave: (@Sendable () -> Void)?
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let isWanted: @Sendable () -> Bool
+
+    /// - Parameter isWanted: Returns true while a request waits for the fetch.
+    init(isWanted: @escaping @Sendable () -> Bool) { self.isWanted = isWanted }
+
+    /// True if the fetch ends without a result, because no request waited for one.
+    var isAbandoned: Bool { state.withLockedValue { $0.isAbandoned } }
+
+    /// True if a request waits for the fetch.
+    package var isAwaited: Bool { isWanted() }
+
+    /// Names the task of the fetch.
+    func attach(_ task: Task<Void, Never>) {
+        let isAbandoned = state.withLockedValue { state in
+            state.task = task
+            return state.isAbandoned
+        }
+        if isAbandoned { task.cancel() }
+    }
+
+    /// Sets what is done when the request that started the fetch leaves.
+    package func onLeave(_ action: @escaping @Sendable () -> Void) { state.withLockedValue { $0.onLeave = action } }
+
+    /// Notes that the request that started the fetch has left.
+    func leave() { state.withLockedValue { $0.onLeave }?() }
+
+    /// Ends the fetch.
+    package func abandon() {
+        let task = state.withLockedValue { state in
+            state.isAbandoned = true
+            return state.task
+        }
+        task?.cancel()
+    }
+}

@@ -1,0 +1,119 @@
+import AsyncHTTPClient
+import Foundation
+import HTTPCaching
+import HTTPTypes
+import Larder
+import LarderExplaining
+import LarderGateway
+import LarderRules
+import NIOCore
+import NIOHTTP1
+
+/// Asks for a URL, once.
+struct Fetching {
+    /// The longest body that is counted; of a longer one, only that it is longer.
+    static let bodyLimit = ByteCount.mebibytes(8)
+    /// How long the whole may take.
+    static let timeout = TimeAmount.seconds(30)
+
+    private let change: RequestChange
+    private let configuration: GatewayConfiguration?
+
+    /// - Parameter configuration: that of the gateway whose URLs are asked for; nil: the URLs are the servers' own.
+    init(_ change: RequestChange, _ configuration: GatewayConfiguration?) {
+        self.change = change
+        self.configuration = configuration
+    }
+
+    /// The request, the answer, and when they went over the wire.
+    func exchange(with url: String) async throws -> Exchange {
+        guard let components = URLComponents(string: url), let host = components.encodedHost, !host.isEmpty else {
+            throw Failure("\(url) is no URL", code: EX_USAGE)
+        }
+        let path = components.percentEncodedPath
+        var request = HTTPRequest(
+            method: .get,
+            scheme: components.scheme?.lowercased(),
+            authority: components.port.map { "\(host):\($0)" } ?? host,
+            path: (path.isEmpty ? "/" : path) + (components.percentEncodedQuery.map { "?\($0)" } ?? "")
+        )
+        change.apply(to: &request)
+        if !request.headerFields.contains(.accept) { request.headerFields[.accept] = "*/*" }
+        if !request.headerFields.contains(.userAgent) { request.headerFields[.userAgent] = "larder" }
+        let target = target(of: request, url)
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: try clientConfiguration)
+        let result: Result<Exchange, any Error>
+        do { result = .success(try await fetch(request, from: target, by: client)) } catch { result = .failure(error) }
+        try? await client.shutdown()
+        do { return try result.get() } catch {
+            throw Failure("\(target.url) cannot be fetched: \(UpstreamError(error))", code: EX_UNAVAILABLE)
+        }
+    }
+
+    /// The URL that is fetched for a request, and the host that it names.
+    private func target(of request: HTTPRequest, _ url: String) -> (url: String, host: String?) {
+        guard let configuration else { return (url, change.host) }
+        let origin = configuration.route(of: request).origin
+        let host = configuration.settings.hostField == .client ? request.authority : nil
+        return ("\(origin)\(request.path ?? "/")", host ?? origin.authority)
+    }
+
+    private var clientConfiguration: HTTPClient.Configuration {
+        get throws {
+            var client = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
+            client.timeout = HTTPClient.Configuration.Timeout(connect: .seconds(10), read: Self.timeout)
+            client.connectionPool.retryConnectionEstablishment = false
+            if let path = configuration?.settings.originAuthorities {
+                do { client.tlsConfiguration = try GatewayFiles.clientConfiguration(trusting: path) } catch {
+                    throw Failure("\(error)", code: EX_CONFIG)
+                }
+            }
+            return client
+        }
+    }
+
+    private func fetch(
+        _ request: HTTPRequest,
+        from target: (url: String, host: String?),
+        by client: HTTPClient
+    ) async throws -> Exchange {
+        var outgoing = HTTPClientRequest(url: target.url)
+        outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        if let host = target.host { outgoing.headers.add(name: "Host", value: host) }
+        for field in request.headerFields { outgoing.headers.add(name: field.name.rawName, value: field.value) }
+        let requestedAt = WallClock.system.now
+        let deadline = NIODeadline.now() + Self.timeout
+        let answer = try await client.execute(outgoing, deadline: deadline)
+        let respondedAt = WallClock.system.now
+        guard (100...999).contains(answer.status.code) else { throw HTTPParserError.invalidStatus }
+        var response = HTTPResponse(status: .init(code: Int(answer.status.code)))
+        for (name, value) in answer.headers {
+            guard let name = HTTPField.Name(name) else { continue }
+            response.headerFields.append(HTTPField(name: name, value: value))
+        }
+        return Exchange(
+            request: request,
+            response: response,
+            bodyLength: request.method == .head ? nil : try await length(of: answer.body),
+            requestedAt: requestedAt,
+            respondedAt: respondedAt
+        )
+    }
+
+    /// Counts a body's bytes, up to one more than the limit.
+    private func length(of body: HTTPClientResponse.Body) async throws -> Int {
+        var length = 0
+        for try await part in body {
+            length += part.readableBytes
+            if length > Self.bodyLimit.bytes { return Self.bodyLimit.bytes + 1 }
+        }
+        return length
+    }
+}
+
+extension GatewayConfiguration {
+    /// The route that a request takes.
+    func route(of request: HTTPRequest) -> Route {
+        routes.route(host: request.authority, path: request.path ?? "/")
+    }
+}

@@ -1,0 +1,89 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import Synchronization
+
+/// A connection of a client, as its handlers and its requests know it.
+final class ClientConnection: Sendable {
+    let channel: any Channel
+    private let count = Atomic<Int>(0)
+    private let source: NIOLockedValueBox<SocketAddress?>
+    private let proxied = Atomic<Bool>(false)
+
+    init(_ channel: any Channel) {
+        self.channel = channel
+        // Read at once: a connection that is closed has no address.
+        self.source = NIOLockedValueBox(channel.remoteAddress)
+    }
+
+    /// The number of requests by this connection that are not answered to the end.
+    var requests: Int { count.load(ordering: .relaxed) }
+
+    /// Notes a request.
+    func beginRequest() { count.add(1, ordering: .relaxed) }
+
+    /// Notes that requests are answered to the end, or never will be.
+    func endRequests(_ number: Int = 1) { count.subtract(number, ordering: .relaxed) }
+
+    /// The address of the client: that of the connection's peer, unless a handler in front of HTTP knows better.
+    var address: SocketAddress? { source.withLockedValue { $0 } }
+
+    /// True if the peer opened the connection for a client, whose address it gave or not.
+    var isProxied: Bool { proxied.load(ordering: .relaxed) }
+
+    /// Notes that the peer opened the connection for a client.
+    /// - Parameter address: The client's address; nil if the peer does not give it.
+    func noteProxy(for address: SocketAddress?) {
+        proxied.store(true, ordering: .relaxed)
+        if let address { source.withLockedValue { $0 = address } }
+    }
+}
+
+/// A record of whether the client that waits for a response is still there.
+///
+/// The task that answers is cancelled when the client leaves while it waits for an origin. What needs no origin is
+/// answered all the same: a client may have said that it sends no more, and reads what is written at once.
+final class ClientPresence: Sendable {
+    private struct State {
+        var task: Task<Void, Never>?
+        var isWatched = false
+        var hasLeft = false
+
+        /// The task to cancel now.
+        var cancelled: Task<Void, Never>? { isWatched && hasLeft ? task : nil }
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// True if the client has left.
+    var hasLeft: Bool { state.withLockedValue { $0.hasLeft } }
+
+    /// Names the task that answers the client's requests.
+    func attach(_ task: Task<Void, Never>) {
+        let cancelled = state.withLockedValue { state in
+            state.task = task
+            return state.cancelled
+        }
+        cancelled?.cancel()
+    }
+
+    /// Has the calling task, which answers the client, end when the client leaves, or at once if the client has left.
+    func watch() {
+        let hasLeft = state.withLockedValue { state in
+            state.isWatched = true
+            return state.hasLeft
+        }
+        if hasLeft { withUnsafeCurrentTask { $0?.cancel() } }
+    }
+
+    /// Notes that a request is answered.
+    func settle() { state.withLockedValue { $0.isWatched = false } }
+
+    /// Notes that the client has left.
+    func leave() {
+        let cancelled = state.withLockedValue { state in
+            state.hasLeft = true
+            return state.cancelled
+        }
+        cancelled?.cancel()
+    }
+}

@@ -1,0 +1,135 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+
+/// A request as it came by a connection.
+struct ClientRequest: Sendable {
+    let head: HTTPRequest
+    let body: RequestBody
+    let version: HTTPVersion
+    let connection: ClientConnection
+    let presence: ClientPresence
+}
+
+/// A request that goes no further than the connection: what the client is told, and what is known of the request.
+struct RequestRefusal: Error, Hashable, Sendable {
+    let status: HTTPResponse.Status
+    /// What is wrong, for whoever reads the response.
+    let sentence: String
+    /// The method, if one could be read.
+    var method: String?
+    /// The target, if one could be read.
+    var target: String?
+    /// The version of HTTP, if one could be read.
+    var version: String?
+
+    init(_ status: HTTPResponse.Status, _ sentence: String) {
+        self.status = status
+        self.sentence = sentence
+    }
+
+    /// Creates a refusal with 400.
+    init(_ sentence: String) { self.init(.badRequest, sentence) }
+
+    /// Returns the refusal of a request whose head was read.
+    func naming(_ head: HTTPRequest, _ version: HTTPVersion) -> RequestRefusal {
+        var named = self
+        named.method = head.method.rawValue
+        named.target = head.path
+        named.version = version.text
+        return named
+    }
+}
+
+/// A part of what a client sends, in order.
+enum ClientPart: Sendable {
+    /// The head of a request.
+    case head(HTTPRequest, HTTPVersion)
+    /// Some content.
+    case body(ByteBuffer)
+    /// The end of a request.
+    case end
+    /// A request that cannot be read, or may not be. Nothing follows over HTTP/1.1.
+    case refused(RequestRefusal)
+    /// In place of an end: the content cannot be read.
+    case broken(RequestRefusal)
+}
+
+/// The parts of a connection or a stream, as they come.
+typealias ClientParts = NIOAsyncChannel<ClientPart, HTTPResponsePart>
+
+/// The content of one request.
+struct ClientBody: AsyncSequence, Sendable {
+    // Whoever answers the request reads its content, and goes on to the next request only when it is answered: the
+    // parts are never read by two tasks at a time.
+    private nonisolated(unsafe) let parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator
+
+    init(_ parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator) { self.parts = parts }
+
+    func makeAsyncIterator() -> Iterator { Iterator(parts: parts) }
+
+    struct Iterator: AsyncIteratorProtocol {
+        fileprivate var parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator
+        private var isOver = false
+
+        fileprivate init(parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator) { self.parts = parts }
+
+        /// - Throws: If the content breaks off: what is cut off must not look whole.
+        mutating func next() async throws -> ByteBuffer? {
+            guard !isOver else { return nil }
+            switch try await parts.next() {
+            case .body(let part): return part
+            case .end:
+                isOver = true
+                return nil
+            case .broken(let refusal): throw refusal
+            case .head, .refused, nil: throw RequestRefusal("The content broke off")
+            }
+        }
+    }
+}
+
+extension HTTPVersion {
+    /// The version as the access log has it, such as `HTTP/1.1`.
+    var text: String { "HTTP/\(major).\(minor)" }
+}
+
+extension HTTPRequest {
+    /// The size of the head by the measure of HTTP/2: names and values, and 32 bytes for each (RFC 9113 §6.5.2).
+    var headSize: Int {
+        var size = (scheme?.utf8.count ?? 0) + (authority?.utf8.count ?? 0) + (path?.utf8.count ?? 0)
+        size += method.rawValue.utf8.count + 4 * 32 + ":method:scheme:authority:path".utf8.count
+        for field in headerFields { size += field.name.rawName.utf8.count + field.value.utf8.count + 32 }
+        return size
+    }
+
+    /// Returns why the head is larger than it may be; nil if it is not.
+    func excess(over limit: Int) -> RequestRefusal? {
+        if path?.utf8.count ?? 0 > limit { return .longTarget(limit) }
+        return headSize > limit || headerFields.count > HeadLimit.fields ? .largeHead(limit) : nil
+    }
+}
+
+extension RequestRefusal {
+    /// Returns the refusal of a target that is longer than a whole head may be.
+    static func longTarget(_ limit: Int) -> RequestRefusal {
+        RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")
+    }
+
+    /// Returns the refusal of a head that is larger than it may be.
+    static func largeHead(_ limit: Int) -> RequestRefusal {
+        RequestRefusal(
+            .requestHeaderFieldsTooLarge,
+            "The header fields are larger than the \(limit) bytes, or more than the \(HeadLimit.fields), that are accepted"
+        )
+    }
+}
+
+/// The limits of a request's head, beside the one that is a setting.
+enum HeadLimit {
+    /// The number of fields.
+    static let fields = 1_000
+}

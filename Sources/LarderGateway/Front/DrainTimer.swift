@@ -1,0 +1,47 @@
+import Larder
+import NIOConcurrencyHelpers
+
+/// The waits of a listener that is to stop, which can be cut short.
+final class DrainTimer: Sendable {
+    private struct State {
+        var wait: Task<Void, Never>?
+        /// The number of waits that are over before they begin.
+        var skips = 0
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let clock: WallClock
+
+    init(_ clock: WallClock) { self.clock = clock }
+
+    /// Waits for a duration, or until the wait is skipped or its task cancelled.
+    func wait(for duration: Duration) async {
+        let wait = state.withLockedValue { state -> Task<Void, Never>? in
+            guard state.skips == 0 else {
+                state.skips -= 1
+                return nil
+            }
+            let wait = Task { [clock] in
+                if duration > .zero { try? await clock.sleep(for: duration) }
+            }
+            state.wait = wait
+            return wait
+        }
+        guard let wait else { return }
+        await withTaskCancellationHandler {
+            await wait.value
+        } onCancel: {
+            wait.cancel()
+        }
+        state.withLockedValue { $0.wait = nil }
+    }
+
+    /// Ends the wait under way, or else the next one.
+    func skip() {
+        let wait = state.withLockedValue { state in
+            if state.wait == nil { state.skips += 1 }
+            return state.wait
+        }
+        wait?.cancel()
+    }
+}

@@ -1,0 +1,144 @@
+import HTTPTypes
+
+/// The requests and responses of one HTTP/1.1 connection, as far as the connection's end depends on them.
+struct HTTP1ConnectionState {
+    /// What the framing of a response depends on.
+    struct Request {
+        /// True if the connection ends after the response.
+        var closes: Bool
+        /// True if the client speaks HTTP/1.0.
+        var isOld: Bool
+        /// True if the response ends with its head.
+        var isHead: Bool
+    }
+
+    /// How a response is written.
+    struct Framing: Equatable {
+        /// True if the connection ends after it.
+        var closes: Bool
+        /// True if the client speaks HTTP/1.0.
+        var isOld: Bool
+        /// True if nothing is written behind the head.
+        var dropsBody: Bool
+    }
+
+    /// What follows an event.
+    enum Action: Equatable {
+        case none
+        /// The client has left; nothing is worth answering.
+        case leave
+        /// The output ends once everything is written, and the connection with it.
+        case endOutput
+        /// The connection ends.
+        case close
+    }
+
+    /// What becomes of bytes that are no HTTP.
+    enum Malformed: Equatable {
+        /// They are answered in their turn.
+        case refuse
+        /// The content of the request under way is broken.
+        case breakContent
+        /// The connection ends after the responses under way, or at once.
+        case ignore(Action)
+    }
+
+    /// The requests whose responses have not begun, the oldest first.
+    private var pending: [Request] = []
+    /// True if a response is being written.
+    private var isAnswering = false
+    /// True if the response that is being written is the last.
+    private var isLast = false
+    /// True if more of a request's content is to come.
+    private(set) var isInContent = false
+    /// True if no further request is read.
+    private(set) var isDone = false
+    /// True if the client sends nothing any more.
+    private(set) var isInputClosed = false
+    /// True if the client sent what is no HTTP.
+    private var isMalformed = false
+
+    /// The number of requests that are not answered to the end.
+    var unanswered: Int { pending.count + (isAnswering ? 1 : 0) }
+
+    /// True if the client sends no more, and one response is left. What was sent before was meant to be answered (as in
+    /// nginx), and so is what broke off.
+    var isAtLastResponse: Bool { isInputClosed && unanswered == 1 && !isInContent && !isMalformed }
+
+    /// True if a response is awaited, and nothing of a request.
+    var waitsForResponse: Bool { unanswered > 0 && !isInContent }
+
+    /// Notes the head of a request.
+    mutating func begin(_ request: Request) {
+        pending.append(request)
+        isInContent = true
+        if request.closes { isDone = true }
+    }
+
+    /// Notes the end of a request.
+    mutating func endRequest() { isInContent = false }
+
+    /// Notes a request that is answered without being read. Nothing is read after it.
+    mutating func refuse(isOld: Bool = false, isHead: Bool = false) {
+        pending.append(Request(closes: true, isOld: isOld, isHead: isHead))
+        isInContent = false
+        isDone = true
+    }
+
+    /// Notes that the client sent what is no HTTP.
+    mutating func malformed() -> Malformed {
+        guard isInContent || !isDone else { return .ignore(.none) }
+        isDone = true
+        isMalformed = true
+        guard isInContent else {
+            pending.append(Request(closes: true, isOld: false, isHead: false))
+            return .refuse
+        }
+        isInContent = false
+        if !pending.isEmpty {
+            pending[pending.count - 1].closes = true
+            return .breakContent
+        }
+        // What has an answer gets no second one.
+        guard isAnswering else { return .ignore(.endOutput) }
+        isLast = true
+        return .breakContent
+    }
+
+    /// Notes the head of a response, and returns how it is written; nil if there is no request for it.
+    /// - Parameters:
+    ///   - hasKnownEnd: True if the head says where the response ends.
+    ///   - isDraining: True if the connection is to end as soon as that loses no request.
+    mutating func beginResponse(hasKnownEnd: Bool, isDraining: Bool) -> Framing? {
+        guard !pending.isEmpty else { return nil }
+        let request = pending.removeFirst()
+        isAnswering = true
+        // HTTP/1.0 knows no chunks: what has no length ends with the connection.
+        isLast = request.closes || request.isOld && !hasKnownEnd && !request.isHead
+        // A request that is read already would be lost; its own response says that the connection ends.
+        if isDraining || isInputClosed, pending.isEmpty { isLast = true }
+        // "The server MUST NOT process any further requests received on that connection" (RFC 9112 §9.6).
+        if isLast { isDone = true }
+        return Framing(closes: isLast, isOld: request.isOld, dropsBody: request.isHead)
+    }
+
+    /// Notes the end of a response.
+    mutating func endResponse() -> Action {
+        guard isAnswering else { return .none }
+        isAnswering = false
+        if isLast { return .endOutput }
+        guard pending.isEmpty else { return .none }
+        return isInputClosed || isDone && !isInContent ? .endOutput : .none
+    }
+
+    /// Notes that the client sends nothing any more.
+    /// - Parameter isLeaving: True if that says that the client does not wait for responses either.
+    mutating func closeInput(isLeaving: Bool) -> Action {
+        isInputClosed = true
+        if unanswered == 0 { return .close }
+        return isLeaving && isAtLastResponse ? .leave : .none
+    }
+
+    /// Returns what follows when the listener has closed: the connection ends if it has nothing to do.
+    func endIfIdle() -> Action { unanswered == 0 ? .close : .none }
+}

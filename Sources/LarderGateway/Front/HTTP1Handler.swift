@@ -1,0 +1,244 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// Stands behind the HTTP/1.1 decoder of a connection: reads requests, frames responses, and ends the connection.
+///
+/// What is refused goes on as a part of its own, so that it is answered in its turn, after the responses to what came
+/// before it; nothing after it is read.
+final class HTTP1Handler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = ClientPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum Phase {
+        case open
+        /// The output ends when everything is written.
+        case ending
+        /// The output has ended: whatever the client still sends is read and dropped, so that nothing resets the
+        /// connection before the client has read the last response.
+        case lingering
+    }
+
+    private let client: ClientConnection
+    private let presence: ClientPresence
+    private let options: HTTPOptions
+    private let recorder: HeadRecorder
+    private var state = HTTP1ConnectionState()
+    private var phase = Phase.open
+    private let idle: IdleTimer
+    private var dropsBody = false
+
+    init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions, _ recorder: HeadRecorder) {
+        self.client = client
+        self.presence = presence
+        self.options = options
+        self.recorder = recorder
+        self.idle = IdleTimer(options.idleTimeout)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { watchIdleness(context) }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { idle.cancel() }
+
+    func channelActive(context: ChannelHandlerContext) {
+        watchIdleness(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        idle.cancel()
+        client.endRequests(state.unanswered)
+        if state.unanswered > 0 { presence.leave() }
+        context.fireChannelInactive()
+    }
+
+    // MARK: - Requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        idle.touch()
+        guard case .open = phase else { return }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            recorder.completeHead()
+            if !state.isDone { read(head, context) }
+        case .body(let part):
+            if state.isInContent { fire(.body(part), context) }
+        case .end:
+            recorder.completeMessage()
+            guard state.isInContent else { return }
+            state.endRequest()
+            fire(.end, context)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        context.fireChannelReadComplete()
+        // Nobody else asks for more once the last response is written.
+        if case .lingering = phase { context.read() }
+    }
+
+    private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        var settled = head
+        var refusal = HTTP1RequestValidator.settle(&settled)
+        var request: HTTPRequest?
+        do {
+            request = try HTTPRequest(settled, secure: false, splitCookie: false)
+        } catch {
+            refusal = refusal ?? RequestRefusal("The method is no token")
+        }
+        let isOld = head.version.minor == 0
+        if let request, refusal == nil { refusal = request.excess(over: options.headerLimit) }
+        if var refusal {
+            (refusal.method, refusal.target) = (head.method.rawValue, head.uri)
+            refusal.version = head.version.text
+            return refuse(refusal, isOld: isOld, isHead: head.method == .HEAD, context)
+        }
+        guard let request else { preconditionFailure("A request that is not refused was read") }
+        // The decoder reads nothing after a request that would upgrade the connection, which is answered as any other.
+        let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
+        state.begin(HTTP1ConnectionState.Request(closes: closes, isOld: isOld, isHead: head.method == .HEAD))
+        client.beginRequest()
+        fire(.head(request, head.version), context)
+    }
+
+    private func refuse(_ refusal: RequestRefusal, isOld: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+        state.refuse(isOld: isOld, isHead: isHead)
+        client.beginRequest()
+        fire(.refused(refusal), context)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // What comes after the decoder has failed is dropped.
+        if error is ByteToMessageDecoderError { return }
+        guard let error = error as? HTTPParserError else {
+            presence.leave()
+            context.fireErrorCaught(error)
+            return context.close(promise: nil)
+        }
+        guard case .open = phase else { return }
+        switch state.malformed() {
+        case .refuse:
+            client.beginRequest()
+            fire(.refused(recorder.refusal(because: error, limit: options.headerLimit)), context)
+        case .breakContent: fire(.broken(RequestRefusal("The content broke off, or is malformed")), context)
+        case .ignore(let action): follow(action, context)
+        }
+    }
+
+    private func fire(_ part: ClientPart, _ context: ChannelHandlerContext) {
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    // MARK: - Responses
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head): write(head, promise, context)
+        case .body(let part):
+            guard !dropsBody else { return succeed(promise) }
+            context.write(wrapOutboundOut(.body(.byteBuffer(part))), promise: promise)
+        case .end:
+            // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the
+            // client would take it for the beginning of the next response.
+            if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
+            let unanswered = state.unanswered
+            let action = state.endResponse()
+            client.endRequests(unanswered - state.unanswered)
+            if action != .none { context.flush() }
+            follow(action, context)
+            leaveIfLast()
+            watchIdleness(context)
+        }
+    }
+
+    private func write(_ response: HTTPResponse, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        guard response.status.kind != .informational else {
+            return context.write(wrapOutboundOut(.head(HTTPResponseHead(response))), promise: promise)
+        }
+        let hasKnownEnd =
+            response.status == .noContent || response.status == .notModified
+            || response.headerFields.contains(.contentLength)
+        let isDraining = options.isDraining()
+        guard let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: isDraining) else {
+            dropsBody = true
+            return succeed(promise)
+        }
+        dropsBody = framing.dropsBody
+        var head = HTTPResponseHead(response)
+        // "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates
+        // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
+        if framing.isOld { head.version = .http1_0 }
+        // "A server that does not support persistent connections MUST send the "close" connection option in every
+        // response message that does not have a 1xx (Informational) status code" (§9.3), and who ends one may as well.
+        // To HTTP/1.0 persistence has to be granted (§C.2.2).
+        if framing.closes {
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+        } else if framing.isOld {
+            head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
+        }
+        context.write(wrapOutboundOut(.head(head)), promise: promise)
+    }
+
+    private func succeed(_ promise: EventLoopPromise<Void>?) { promise?.succeed() }
+
+    // MARK: - The end of the connection
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            context.fireUserInboundEventTriggered(event)
+            guard case .open = phase else {
+                if case .lingering = phase { context.close(promise: nil) }
+                return
+            }
+            follow(state.closeInput(isLeaving: !options.allowsHalfClose), context)
+        case DrainEvent.listenerClosed: endWhenIdle(context)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    private func follow(_ action: HTTP1ConnectionState.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .none: break
+        case .leave: presence.leave()
+        case .close: context.close(promise: nil)
+        case .endOutput: endOutput(context)
+        }
+    }
+
+    /// A client that has said that it sends no more does not wait for its last response either.
+    private func leaveIfLast() { if state.isAtLastResponse, !options.allowsHalfClose { presence.leave() } }
+
+    /// Ends the output once everything is written, and the connection when the client has read it, or a while later.
+    private func endOutput(_ context: ChannelHandlerContext) {
+        guard case .open = phase else { return }
+        phase = .ending
+        let ended = context.eventLoop.makePromise(of: Void.self)
+        context.close(mode: .output, promise: ended)
+        ended.futureResult.assumeIsolated().whenComplete { result in
+            guard case .success = result, !self.state.isInputClosed else { return context.close(promise: nil) }
+            self.phase = .lingering
+            context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.lingerTime) { context.close(promise: nil) }
+            context.read()
+        }
+    }
+
+    /// Ends a connection that has nothing to do, when nothing more has come for a moment: a request may be on its way.
+    private func endWhenIdle(_ context: ChannelHandlerContext) {
+        guard state.endIfIdle() == .close, !recorder.isInHead else { return }
+        context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.graceTime) {
+            guard case .open = self.phase, self.state.endIfIdle() == .close, !self.recorder.isInHead else { return }
+            context.close(promise: nil)
+        }
+    }
+
+    private func watchIdleness(_ context: ChannelHandlerContext) {
+        idle.start(on: context) { self.state.waitsForResponse }
+    }
+}

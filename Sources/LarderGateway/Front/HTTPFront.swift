@@ -1,0 +1,156 @@
+import HTTPTypes
+import HummingbirdCore
+import Larder
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOHTTP2
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP2
+import NIOSSL
+import NIOTLS
+
+/// Answers what comes by the connections of a listener.
+protocol ClientResponder: Sendable {
+    /// Answers a request.
+    /// - Throws: If the response broke off: the connection, or the stream, ends.
+    func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws
+
+    /// Answers what is no request, or none that is read.
+    func respond(
+        to refusal: RequestRefusal,
+        by connection: ClientConnection,
+        _ writer: consuming ResponseWriter
+    )
+        async throws
+}
+
+/// Sets a new connection up to speak HTTP, and answers its requests one by one.
+struct HTTPFront: Sendable {
+    let connection: ClientConnection
+    let options: HTTPOptions
+    let responder: any ClientResponder
+    let tasks: BackgroundTasks
+    let logger: Logger
+
+    /// Speaks TLS first, and then what the client chooses. To be called on the event loop, as all of these.
+    func speakTLS(with context: NIOSSLContext) throws {
+        let pipeline = connection.channel.pipeline.syncOperations
+        try pipeline.addHandler(NIOSSLServerHandler(context: context))
+        try pipeline.addHandler(HandshakeLimit(options.idleTimeout))
+        try pipeline.addHandler(
+            ApplicationProtocolNegotiationHandler { result, channel in
+                channel.eventLoop.makeCompletedFuture {
+                    switch result {
+                    case .negotiated("h2"): try speakHTTP2()
+                    case .negotiated, .fallback: try speakHTTP1()
+                    }
+                }
+            }
+        )
+    }
+
+    /// Speaks HTTP/1.1.
+    func speakHTTP1() throws {
+        let pipeline = connection.channel.pipeline.syncOperations
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        // What is larger than it may be, and not by more than this, is read and refused.
+        limits.maxHeaderFieldSize = 2 * options.headerLimit
+        limits.maxHeaderListSize = 2 * options.headerLimit
+        limits.maxHeaderFieldCount = HeadLimit.fields
+        let recorder = HeadRecorder()
+        let presence = ClientPresence()
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(recorder)
+        try pipeline.addHandler(ByteToMessageHandler(decoder))
+        try pipeline.addHandler(HTTP1Handler(connection, presence, options, recorder))
+        let parts = try ClientParts(
+            wrappingChannelSynchronously: connection.channel,
+            configuration: ClientParts.Configuration(isOutboundHalfClosureEnabled: true)
+        )
+        presence.attach(tasks.start { await answer(parts, presence, isStream: false) })
+    }
+
+    /// Speaks HTTP/2.
+    private func speakHTTP2() throws {
+        let loop = connection.channel.eventLoop
+        let handler = HTTP2ConnectionHandler(options)
+        let manager = NIOHTTP2ServerConnectionManagementHandler(
+            eventLoop: loop,
+            configuration: NIOHTTP2ServerConnectionManagementHandler.Configuration(
+                maxIdleTime: options.idleTimeout,
+                maxAge: nil,
+                maxGraceTime: options.farewellTimeout,
+                keepalive: nil
+            )
+        )
+        var http2 = NIOHTTP2Handler.ConnectionConfiguration()
+        let limit = 2 * options.headerLimit
+        http2.initialSettings = [
+            HTTP2Setting(parameter: .maxConcurrentStreams, value: 100),
+            HTTP2Setting(parameter: .maxHeaderListSize, value: limit),
+        ]
+        // Frames of 16 KiB, the least that every client may send, and some that are not full.
+        http2.maximumSequentialContinuationFrames = max(5, limit >> 14 + 2)
+        let pipeline = connection.channel.pipeline.syncOperations
+        try pipeline.addHandler(SettingsAcknowledger())
+        _ = try pipeline.configureHTTP2Pipeline(
+            mode: .server,
+            connectionConfiguration: http2,
+            streamConfiguration: NIOHTTP2Handler.StreamConfiguration(),
+            streamDelegate: HTTP2StreamDelegate(
+                connection: NIOLoopBound(handler, eventLoop: loop),
+                manager: manager.http2StreamDelegate
+            ),
+            inboundStreamInitializer: { stream in stream.eventLoop.makeCompletedFuture { try open(stream) } }
+        )
+        try pipeline.addHandler(handler)
+        try pipeline.addHandler(manager)
+        handler.begin()
+    }
+
+    private func open(_ stream: any Channel) throws {
+        let presence = ClientPresence()
+        let pipeline = stream.pipeline.syncOperations
+        try pipeline.addHandler(ContentMark())
+        try pipeline.addHandler(HTTP2FramePayloadToHTTPServerCodec())
+        try pipeline.addHandler(HTTP2StreamHandler(connection, presence, options))
+        let parts = try ClientParts(wrappingChannelSynchronously: stream)
+        presence.attach(tasks.start { await answer(parts, presence, isStream: true) })
+    }
+
+    /// Answers one request after the other until the client sends no more.
+    private func answer(_ parts: ClientParts, _ presence: ClientPresence, isStream: Bool) async {
+        do {
+            try await parts.executeThenClose { inbound, outbound in
+                var iterator = inbound.makeAsyncIterator()
+                while let part = try await iterator.next() {
+                    let writer = ResponseWriter(outbound: outbound)
+                    switch part {
+                    case .head(let head, let version):
+                        let body =
+                            head.hasContent
+                            ? RequestBody(asyncSequence: ClientBody(iterator)) : RequestBody(buffer: ByteBuffer())
+                        let request = ClientRequest(
+                            head: head,
+                            body: body,
+                            version: version,
+                            connection: connection,
+                            presence: presence
+                        )
+                        try await responder.respond(to: request, writer)
+                    case .refused(let refusal): try await responder.respond(to: refusal, by: connection, writer)
+                    // What is left of a request that is answered.
+                    case .body, .end, .broken: continue
+                    }
+                    presence.settle()
+                }
+                // What is written goes out before the connection ends, which its handlers see to.
+                if !isStream { try await parts.channel.closeFuture.get() }
+            }
+        } catch {
+            logger.trace("A connection ended: \(error)")
+        }
+    }
+}

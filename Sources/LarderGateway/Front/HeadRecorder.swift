@@ -1,0 +1,115 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+
+/// Stands before the HTTP/1.1 decoder and keeps the beginning of a head until the head is complete, so that a request
+/// that cannot be parsed has a name in the access log.
+final class HeadRecorder: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private enum Phase {
+        /// The next byte is the first of a request.
+        case between
+        /// These bytes are the beginning of a head.
+        case inHead(ByteBuffer, count: Int)
+        /// A head is complete, and its content is not.
+        case inContent
+        /// A request has ended with this read, as far as is known.
+        case ended
+        /// Where the next request begins is not known.
+        case lost
+    }
+
+    /// The bytes that are kept.
+    private static let limit = 8_192
+    private static let emptyLine = ByteBuffer(string: "\r\n\r\n")
+    private var phase = Phase.between
+
+    /// True if a head has begun and is not complete.
+    var isInHead: Bool { if case .inHead = phase { true } else { false } }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        switch phase {
+        case .between: phase = .inHead(bytes.prefix(Self.limit), count: bytes.readableBytes)
+        case .inHead(var head, let count):
+            head.writeImmutableBuffer(bytes.prefix(Self.limit - head.readableBytes))
+            phase = .inHead(head, count: count + bytes.readableBytes)
+        case .inContent, .ended, .lost: break
+        }
+        context.fireChannelRead(data)
+        // What follows an empty line at the end of a read is the next request; anything else may have begun already.
+        if case .ended = phase { phase = bytes.suffix(4) == Self.emptyLine ? .between : .lost }
+    }
+
+    /// Notes that the decoder has read a head.
+    func completeHead() { phase = .inContent }
+
+    /// Notes that the decoder has read a request to its end.
+    func completeMessage() { phase = .ended }
+
+    /// Returns the refusal of a request whose head the decoder could not read.
+    func refusal(because error: HTTPParserError, limit: Int) -> RequestRefusal {
+        var line: RequestLine?
+        var size = 0
+        if case .inHead(let bytes, let count) = phase {
+            line = RequestLine(beginningOf: bytes)
+            size = count
+        }
+        var refusal =
+            switch error {
+            case .headerOverflow where (line?.length ?? size) > limit: RequestRefusal.longTarget(limit)
+            case .headerOverflow:
+                RequestRefusal.largeHead(limit)
+            case .invalidMethod where line?.method != nil:
+                RequestRefusal(.notImplemented, "This method is not known")
+            case .invalidVersion where line?.method != nil:
+                RequestRefusal(.badRequest, "This version of HTTP is not spoken here")
+            case .invalidEOFState: RequestRefusal(.badRequest, "The request broke off")
+            default: RequestRefusal(.badRequest, "This is no request of HTTP/1.1")
+            }
+        (refusal.method, refusal.target, refusal.version) = (line?.method, line?.target, line?.version)
+        return refusal
+    }
+}
+
+/// The first line of a request, as far as it can be read.
+private struct RequestLine {
+    var method: String?
+    var target: String?
+    var version: String?
+    /// The length in bytes; nil if the line has not come to its end.
+    var length: Int?
+
+    init(beginningOf bytes: ByteBuffer) {
+        let text = bytes.readableBytesView.drop { $0 == 0x0D || $0 == 0x0A }
+        let end = text.firstIndex(of: 0x0A)
+        length = end.map { text.distance(from: text.startIndex, to: $0) }
+        let words = text[..<(end ?? text.endIndex)].split(
+            separator: 0x20,
+            maxSplits: 2,
+            omittingEmptySubsequences: true
+        )
+        guard let first = words.first, first.startIndex == text.startIndex, words.count > 1 || end != nil else {
+            return
+        }
+        guard let method = HTTPRequest.Method(String(decoding: first, as: UTF8.self)) else { return }
+        self.method = method.rawValue
+        guard words.count > 1 else { return }
+        target = String(decoding: words[1].prefix(2_048), as: UTF8.self)
+        guard words.count > 2, end != nil else { return }
+        let version = String(decoding: words[2].prefix { $0 != 0x0D }, as: UTF8.self)
+        if version.hasPrefix("HTTP/"), version.utf8.count == 8 { self.version = version }
+    }
+}
+
+extension ByteBuffer {
+    fileprivate func prefix(_ length: Int) -> ByteBuffer {
+        getSlice(at: readerIndex, length: Swift.min(length, readableBytes)) ?? ByteBuffer()
+    }
+
+    fileprivate func suffix(_ length: Int) -> ByteBuffer? {
+        readableBytes < length ? nil : getSlice(at: writerIndex - length, length: length)
+    }
+}

@@ -1,0 +1,37 @@
+import NIOCore
+
+/// Ends a connection, or a stream, whose client says nothing for a while although the client is to speak.
+final class IdleTimer {
+    private let timeout: TimeAmount
+    private var lastActive = NIODeadline.now()
+    private var task: Scheduled<Void>?
+
+    init(_ timeout: TimeAmount) { self.timeout = timeout }
+
+    /// Notes that the client has sent something, or got a response.
+    func touch() { lastActive = .now() }
+
+    /// Stops watching.
+    func cancel() {
+        task?.cancel()
+        task = nil
+    }
+
+    /// Watches from now on.
+    /// - Parameter waits: Returns true if the client waits for the gateway; then the timer stops until it is started
+    ///   again.
+    func start(on context: ChannelHandlerContext, unless waits: @escaping () -> Bool) {
+        touch()
+        guard task == nil else { return }
+        schedule(in: timeout, context, waits)
+    }
+
+    private func schedule(in time: TimeAmount, _ context: ChannelHandlerContext, _ waits: @escaping () -> Bool) {
+        task = context.eventLoop.assumeIsolated().scheduleTask(in: time) {
+            self.task = nil
+            guard !waits() else { return }
+            let left = self.lastActive + self.timeout - .now()
+            if left <= .zero { context.close(promise: nil) } else { self.schedule(in: left, context, waits) }
+        }
+    }
+}

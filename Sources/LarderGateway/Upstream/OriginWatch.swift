@@ -1,0 +1,83 @@
+import HTTPCaching
+import Larder
+import LarderRules
+import Logging
+import Metrics
+import NIOConcurrencyHelpers
+
+/// The state of every origin, logged when it changes.
+///
+/// Stale responses hide an origin that is down from its clients, so the log and the metrics must not.
+final class OriginWatch: Sendable {
+    /// The state of each origin that has failed.
+    private let states = NIOLockedValueBox<[OriginAddress: OriginState]>([:])
+    private let clock: WallClock
+    private let logger: Logger
+    private let metrics: any MetricsFactory
+
+    init(clock: WallClock, logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory) {
+        self.clock = clock
+        self.logger = logger
+        self.metrics = metrics
+    }
+
+    /// Notes that an origin answered.
+    func answered(_ origin: OriginAddress) {
+        let now = clock.now
+        let action = states.withLockedValue { $0[origin]?.answered(at: now) }
+        guard case .logUp(let duration, let failures) = action else { return }
+        gauge(of: origin).record(1)
+        logger.notice(
+            "An origin is up again",
+            metadata: [
+                "origin": "\(origin)", "down-for": "\(duration.components.seconds)s", "failures": "\(failures)",
+            ]
+        )
+    }
+
+    /// Notes that a request to an origin failed, by the origin's fault.
+    func failed(_ origin: OriginAddress, _ error: UpstreamError) {
+        guard error.isOfOrigin else { return }
+        let now = clock.now
+        let action = states.withLockedValue { $0[origin, default: OriginState()].failed(error.failure, at: now) }
+        switch action {
+        case .nothing, .logUp: break
+        case .logDown(let unlogged):
+            gauge(of: origin).record(0)
+            logger.error("An origin is down", metadata: metadata(origin, error, unlogged))
+        case .logFailure(let unlogged):
+            logger.warning("An origin failed", metadata: metadata(origin, error, unlogged))
+        }
+    }
+
+    /// Forgets origins that no route names any more.
+    func keep(_ origins: [OriginAddress]) {
+        let origins = Set(origins)
+        states.withLockedValue { states in states = states.filter { origins.contains($0.key) } }
+    }
+
+    private func metadata(_ origin: OriginAddress, _ error: UpstreamError, _ unlogged: Int) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["origin": "\(origin)", "error": "\(error)"]
+        if unlogged > 0 { metadata["failures-not-logged"] = "\(unlogged)" }
+        return metadata
+    }
+
+    /// 1 if the origin is up, 0 if it is down; as many as the configuration has origins.
+    private func gauge(of origin: OriginAddress) -> Gauge {
+        Gauge(label: "larder_origin_available", dimensions: [("origin", "\(origin)")], factory: metrics)
+    }
+}
+
+extension UpstreamError {
+    /// What the error says about the origin as a whole.
+    var failure: OriginState.Failure {
+        switch code {
+        case .connectionRefused, .connectionTimeout, .destinationNotFound, .dnsError, .tlsProtocolError: .unreachable
+        case .connectionTerminated, .connectionReadTimeout, .responseTimeout, .protocolError, .headerSectionSize:
+            .noResponse
+        case .connectionLimitReached, .incompleteResponse, .requestError, .requestDenied, .loopDetected,
+            .internalError:
+            .other
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import HTTPCaching
+import HTTPTypes
+import LarderRules
+import NIOCore
+
+/// Who sent a request: the client, and the proxies between it and this gateway.
+struct Sender: Sendable {
+    /// The address of the other end of the connection, or the one that the PROXY protocol gives for it; nil where it
+    /// had left before it was asked for.
+    let peer: String?
+    /// What trusted proxies say about the request; nil if the peer is not one of them.
+    let chain: ForwardedChain?
+    /// The scheme of the connection.
+    let connectionScheme: String
+    /// The host that the peer named.
+    let host: String?
+
+    /// The fields that tell the client's address to origins.
+    static let addressFields = ClientAddress.fields + [.forwarded]
+
+    /// Reads what is known of a request's sender.
+    init(_ head: HTTPRequest, peer: String?, scheme: String, trusting proxies: TrustedProxies) {
+        self.peer = peer
+        self.connectionScheme = scheme
+        self.host = head.authority ?? head.headerFields[.hostField]
+        guard !proxies.isEmpty, let address = peer.flatMap({ IPAddress($0) }), proxies.contains(address) else {
+            self.chain = nil
+            return
+        }
+        let fields = head.headerFields
+        self.chain = ForwardedChain(
+            peer: address,
+            ForwardedChain.Fields(
+                forwarded: fields[values: .forwarded],
+                addresses: fields[values: .xForwardedFor],
+                schemes: fields[values: .xForwardedProto],
+                hosts: fields[values: .xForwardedHost]
+            ),
+            trusting: proxies
+        )
+    }
+
+    /// The client's address; nil if it is not known.
+    var client: String? { chain?.client.description ?? peer }
+
+    /// `http` or `https`, as the client spoke.
+    var scheme: String { chain?.scheme ?? connectionScheme }
+
+    /// The value of `X-Forwarded-For`: the addresses that are believed, and the peer's.
+    var addresses: String {
+        let peer = peer ?? "unknown"
+        guard let chain, !chain.addresses.isEmpty else { return peer }
+        return (chain.addresses.map(\.description) + [peer]).joined(separator: ", ")
+    }
+
+    /// The value of `Forwarded`, if a trusted proxy has begun one: its elements, and one for the peer.
+    var forwarded: String? {
+        guard let chain, !chain.elements.isEmpty else { return nil }
+        var element = "for=" + Self.quoted(peer ?? "unknown") + ";proto=" + connectionScheme
+        if let host { element += ";host=" + Self.quoted(host) }
+        return (chain.elements + [element]).joined(separator: ", ")
+    }
+
+    /// An address or host as a value of `Forwarded`: IPv6 in brackets, and quoted (RFC 7239 §6).
+    private static func quoted(_ text: String) -> String {
+        let isIPv6 = IPAddress(text) != nil && text.utf8.contains(UInt8(ascii: ":"))
+        let text = isIPv6 ? "[\(text)]" : text
+        let isToken = text.utf8.allSatisfy { byte in
+            (0x21...0x7E).contains(byte) && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
+        }
+        return isToken ? text : "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+    }
+}

@@ -1,0 +1,43 @@
+import AsyncHTTPClient
+import LarderRules
+import NIOCore
+import NIOSSL
+
+/// The connections to origins that are made by one set of options. They are closed once nothing uses them: the client
+/// that hands them out, or a response whose body still arrives.
+final class UpstreamConnections: Sendable {
+    let client: HTTPClient
+    let options: UpstreamClient.Options
+    /// The requests under way by these connections.
+    let load: OriginLoad
+
+    init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        configuration.httpVersion = .automatic
+        configuration.timeout = HTTPClient.Configuration.Timeout(
+            connect: TimeAmount(options.connectTimeout),
+            read: TimeAmount(options.idleTimeout),
+            write: TimeAmount(options.idleTimeout)
+        )
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.connectionsPerOrigin
+        // A refused connection is an answer; waiting for another would only hold the client.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        // Shorter than what servers commonly keep idle connections for: few requests meet a closing one then.
+        configuration.connectionPool.idleTimeout = .seconds(4)
+        if let roots = options.trustRoots {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(roots)
+            configuration.tlsConfiguration = tls
+        }
+        configuration.http1_1ConnectionDebugInitializer = { book.watch($0) }
+        configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
+        self.options = options
+        self.load = OriginLoad(limit: options.connectionsPerOrigin)
+        self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    }
+
+    // The client library ends the process where a client is left without being shut down.
+    deinit { client.shutdown { _ in } }
+}

@@ -1,0 +1,88 @@
+import Larder
+import Logging
+
+extension GatewaySetting {
+    /// True if a gateway takes a change of the setting over when its configuration is loaded again, without a restart.
+    public var isReloadable: Bool {
+        switch self {
+        case .hosts, .trustedProxies, .origin, .bodyLimit, .certificate, .privateKey, .adminToken, .adminPrefix,
+            .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
+            .hostField, .healthPath, .logLevel:
+            true
+        case .listen, .proxyProtocol, .store, .namespace, .memoryLimit, .variantLimit, .clientIdleTimeout,
+            .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
+            false
+        }
+    }
+}
+
+extension GatewaySettings {
+    /// Returns the settings that differ from others, in the order of ``GatewaySetting``.
+    public func changes(from other: GatewaySettings) -> [GatewaySetting] {
+        GatewaySetting.allCases.filter { Field.of($0).differs(self, other) }
+    }
+
+    /// Takes the value of a setting from others.
+    public mutating func take(_ setting: GatewaySetting, from other: GatewaySettings) {
+        Field.of(setting).take(&self, other)
+    }
+
+    /// What a setting is, for comparing and copying.
+    private struct Field {
+        let differs: (GatewaySettings, GatewaySettings) -> Bool
+        let take: (inout GatewaySettings, GatewaySettings) -> Void
+
+        init<Value: Equatable>(_ path: WritableKeyPath<GatewaySettings, Value>) {
+            differs = { $0[keyPath: path] != $1[keyPath: path] }
+            take = { $0[keyPath: path] = $1[keyPath: path] }
+        }
+
+        static func of(_ setting: GatewaySetting) -> Field {
+            switch setting {
+            case .listen: Field(\.listen)
+            case .hosts: Field(\.hosts)
+            case .trustedProxies: Field(\.trustedProxies)
+            case .proxyProtocol: Field(\.expectsProxyProtocol)
+            case .origin: Field(\.origin)
+            case .store: Field(\.store)
+            case .namespace: Field(\.namespace)
+            case .memoryLimit: Field(\.memoryLimit)
+            case .bodyLimit: Field(\.bodyLimit)
+            case .variantLimit: Field(\.variantLimit)
+            // Both files are one value: one alone is a mistake.
+            case .certificate: Field(\.certificatePath)
+            case .privateKey: Field(\.privateKeyPath)
+            case .adminToken: Field(\.adminToken)
+            case .adminPrefix: Field(\.adminPrefix)
+            case .accessLog: Field(\.accessLog)
+            case .connectTimeout: Field(\.connectTimeout)
+            case .responseTimeout: Field(\.responseTimeout)
+            case .idleTimeout: Field(\.idleTimeout)
+            case .clientIdleTimeout: Field(\.clientIdleTimeout)
+            case .clientConnections: Field(\.clientConnections)
+            case .connectionsPerOrigin: Field(\.connectionsPerOrigin)
+            case .originAuthorities: Field(\.originAuthorities)
+            case .hostField: Field(\.hostField)
+            case .name: Field(\.name)
+            case .healthPath: Field(\.healthPath)
+            case .logLevel: Field(\.logLevel)
+            case .drainDelay: Field(\.drainDelay)
+            case .drainTimeout: Field(\.drainTimeout)
+            case .headerLimit: Field(\.headerLimit)
+            case .halfClose: Field(\.halfClose)
+            }
+        }
+    }
+}
+
+extension GatewaySettings {
+    fileprivate var certificatePath: String? {
+        get { certificate?.certificate }
+        set { certificate = newValue.map { Certificate(certificate: $0, privateKey: privateKeyPath ?? "") } }
+    }
+
+    fileprivate var privateKeyPath: String? {
+        get { certificate?.privateKey }
+        set { certificate = newValue.map { Certificate(certificate: certificatePath ?? "", privateKey: $0) } }
+    }
+}

@@ -1,0 +1,166 @@
+import HTTPTypes
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What clients notice of a gateway that is stopped: nothing but that their connections end.
+@Suite(.timeLimit(.minutes(5))) struct DrainTests {
+    private static func serve(
+        _ origin: String,
+        _ options: [String],
+        _ test: (ProgramProcess, Int) async throws -> Void
+    ) async throws {
+        let port = try await FreePort.take()
+        let arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)", "--connect-timeout", "60s"]
+        try await ProgramProcess.run("larder", arguments + options) { gateway in
+            try await gateway.listens(on: port)
+            try await test(gateway, port)
+        }
+    }
+
+    private static func isReady(_ port: Int) async throws -> Bool {
+        try await Wire.send("GET", "/-/larder/ready", to: port).status == 200
+    }
+
+    /// Sends requests by one connection until an answer says that the connection ends.
+    /// - Returns: The number of answers.
+    private static func load(_ method: String, to port: Int, _ answered: NIOLockedValueBox<Int>) async throws -> Int {
+        try await Wire.open(to: port) { wire in
+            for count in 1... {
+                try await wire.send(method, "/\(count % 7)", body: method == "POST" ? "content" : nil)
+                let answer = try await wire.answer()
+                #expect(answer.status == 200 && answer.text == "answer")
+                answered.withLockedValue { $0 += 1 }
+                guard answer.fields[.connection] == "close" else { continue }
+                #expect(try await wire.part() == nil)
+                return count
+            }
+            return 0
+        }
+    }
+
+    @Test func `connections under load lose no request when the gateway is stopped`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", ["Cache-Control: max-age=1"], "answer")
+        } _: { origin in
+            try await Self.serve(origin.url, ["--drain-delay", "10m"]) { gateway, port in
+                let answered = NIOLockedValueBox(0)
+                try await withThrowingTaskGroup(of: Int.self) { clients in
+                    for number in 0..<52 {
+                        clients.addTask { try await Self.load(number % 4 == 0 ? "POST" : "GET", to: port, answered) }
+                    }
+                    try await eventually("there is load") { answered.withLockedValue { $0 } > 520 }
+                    #expect(try await Self.isReady(port))
+                    gateway.signal(SIGTERM)
+                    for try await count in clients { #expect(count > 0) }
+                }
+                gateway.signal(SIGTERM)
+                let status = try await gateway.status()
+                #expect(status == 0, "\(gateway.output)")
+                for line in ["Draining", "Not listening any more", "Stopped: every request is answered"] {
+                    #expect(gateway.output.contains(line), "\(gateway.output)")
+                }
+            }
+        }
+    }
+
+    @Test func `before it stops listening it serves as before, and says that it is not ready`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.target)
+        } _: { origin in
+            try await Self.serve(origin.url, ["--drain-delay", "10m"]) { gateway, port in
+                try await Wire.open(to: port) { idle in
+                    try await idle.send("GET", "/before")
+                    #expect(try await idle.answer().fields[.connection] == nil)
+                    gateway.signal(SIGTERM)
+                    try await eventually("it is not ready") { (try? await Self.isReady(port)) == false }
+                    let answer = try await Wire.send("GET", "/during", to: port)
+                    #expect(answer.status == 200 && answer.fields[.connection] == "close")
+                    #expect(try await Wire.send("GET", "/-/larder/health", to: port).status == 200)
+                    // What comes by a connection that was idle is answered as well; what came with it, too.
+                    let pipeline = ["/first", "/second"].map { "GET \($0) HTTP/1.1\r\nHost: localhost\r\n\r\n" }
+                    try await idle.send(bytes: Array(pipeline.joined().utf8))
+                    #expect(try await idle.answer().text == "/first")
+                    let last = try await idle.answer()
+                    #expect(last.text == "/second" && last.fields[.connection] == "close")
+                    #expect(try await idle.part() == nil)
+                    try await Wire.open(to: port) { silent in
+                        // A further signal ends the delay, and with it the connections that say nothing.
+                        gateway.signal(SIGTERM)
+                        let rest = try await silent.part()
+                        #expect(rest == nil)
+                    }
+                }
+                let status = try await gateway.status()
+                #expect(status == 0, "\(gateway.output)")
+            }
+        }
+    }
+
+    @Test func `each further signal ends a step sooner, and the last cuts off what is under way`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            guard try await connection.request() != nil else { return }
+            await gate.pass()
+        } _: { origin in
+            try await Self.serve(origin.url, ["--drain-delay", "10m", "--drain-timeout", "10m"]) { gateway, port in
+                try await Wire.open(to: port) { wire in
+                    try await wire.send("GET", "/")
+                    await gate.reached()
+                    gateway.signal(SIGTERM)
+                    try await eventually("it drains") { gateway.output.contains("Draining") }
+                    gateway.signal(SIGTERM)
+                    try await eventually("it stops listening") { gateway.output.contains("Not listening any more") }
+                    gateway.signal(SIGTERM)
+                    let status = try await gateway.status()
+                    #expect(status == 0 && gateway.output.contains("what was under way is cut off"))
+                    gate.open()
+                }
+            }
+        }
+    }
+
+    @Test func `by HTTP/2 the streams under way are answered, and the connection ends`() async throws {
+        let gate = Gate()
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.answering { request in
+                await gate.pass()
+                return answer("200 OK", [], request.method)
+            } _: { origin in
+                let tls = ["--certificate", certificate.certificate, "--private-key", certificate.privateKey]
+                try await Self.serve(origin.url, tls + ["--drain-delay", "10m"]) { gateway, port in
+                    let status = try await Self.expectGoodbye(gateway, port, gate)
+                    #expect(status == 0, "\(gateway.output)")
+                }
+            }
+        }
+    }
+
+    private static func expectGoodbye(_ gateway: ProgramProcess, _ port: Int, _ gate: Gate) async throws -> Int32 {
+        try await HTTP2Wire.open(to: port) { wire in
+            try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
+                for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }
+                await gate.reached(by: 4)
+                gateway.signal(SIGTERM)
+                // Who connects now is answered, too.
+                try await eventually("it is not ready") {
+                    let ready = try? await HTTP2Wire.open(to: port) { try await $0.send("GET", "/-/larder/ready") }
+                    return ready?.status == "503"
+                }
+                gate.open()
+                for try await answer in group { #expect(answer.status == "200" && answer.text == "GET") }
+            }
+            // GOAWAY ends it, although the gateway listens for ten minutes more.
+            try await wire.channel.closeFuture.get()
+        }
+        gateway.signal(SIGTERM)
+        return try await gateway.status()
+    }
+}

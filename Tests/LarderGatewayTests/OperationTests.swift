@@ -1,0 +1,155 @@
+import Foundation
+import LarderTesting
+import NIOCore
+import NIOSSL
+import Testing
+
+/// What an operator does with the program: replaces certificates, checks files, asks for explanations.
+@Suite(.timeLimit(.minutes(5))) struct OperationTests {
+    /// A directory that is gone after `body`.
+    private static func directory(_ body: (URL) async throws -> Void) async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        try await body(directory)
+    }
+
+    /// The certificate that a new connection gets.
+    private static func certificate(of port: Int) async throws -> NIOSSLCertificate? {
+        try await HTTP2Wire.open(to: port) { wire in
+            #expect(try await wire.send("GET", "/").status == "200")
+            return try await wire.channel.nioSSL_peerCertificate().get()
+        }
+    }
+
+    @Test func `new connections get a certificate that was replaced, old ones go on, and a wrong one changes nothing`()
+        async throws
+    {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "page")
+        } _: { origin in
+            try await Self.directory { try await Self.expectReplacement(in: $0, before: origin.url) }
+        }
+    }
+
+    private static func expectReplacement(in directory: URL, before origin: String) async throws {
+        let names = "DNS:localhost,IP:127.0.0.1"
+        let pairs = try ["one", "two"].map { try Certificate(for: names, in: directory, named: $0) }
+        let expected = try pairs.map { try NIOSSLCertificate.fromPEMFile($0.certificate)[0] }
+        let (file, port) = (directory.appending(path: "larder.yaml"), try await FreePort.take())
+        let (chain, key) = (directory.appending(path: "server.crt"), directory.appending(path: "server.key"))
+        func install(_ certificate: String, _ privateKey: String) throws {
+            try Data(contentsOf: URL(filePath: certificate)).write(to: chain)
+            try Data(contentsOf: URL(filePath: privateKey)).write(to: key)
+        }
+        func write(_ lines: String...) throws {
+            let all = ["origin: \(origin)", "certificate: \(chain.path)", "private-key: \(key.path)"] + lines
+            try Data(all.joined(separator: "\n").utf8).write(to: file)
+        }
+        try install(pairs[0].certificate, pairs[0].privateKey)
+        try write("listen: 127.0.0.1:\(port)")
+        try await ProgramProcess.run("larder", ["serve", "--config", file.path]) { gateway in
+            try await gateway.listens(on: port)
+            try await HTTP2Wire.open(to: port) { old in
+                #expect(try await old.send("GET", "/").status == "200")
+                #expect(try await certificate(of: port) == expected[0])
+                try install(pairs[1].certificate, pairs[1].privateKey)
+                try write("listen: 127.0.0.1:1", "memory-limit: 64MiB", "log-level: debug")
+                gateway.signal(SIGHUP)
+                try await eventually("it says what needs a restart: \(gateway.output)") {
+                    gateway.output.contains("Settings that changed need a restart")
+                }
+                let lines = gateway.output.split(separator: "\n")
+                #expect(lines.contains { $0.contains("Reloaded") && $0.contains("log-level, certificate") }, "\(lines)")
+                #expect(lines.contains { $0.contains("restart") && $0.contains("listen, memory-limit") }, "\(lines)")
+                #expect(try await certificate(of: port) == expected[1])
+                // A key of another certificate, and a file that is cut off.
+                for (certificate, privateKey) in [(pairs[1].certificate, pairs[0].privateKey), (file.path, file.path)] {
+                    let count = gateway.output.components(separatedBy: "A file cannot be used").count
+                    try install(certificate, privateKey)
+                    gateway.signal(SIGHUP)
+                    try await eventually("it says that it cannot be used: \(gateway.output)") {
+                        gateway.output.components(separatedBy: "A file cannot be used").count > count
+                    }
+                    #expect(try await Self.certificate(of: port) == expected[1])
+                }
+                #expect(try await old.send("GET", "/").status == "200")
+            }
+        }
+    }
+
+    @Test func `a check finds what stops the start`() async throws {
+        try await Self.directory { directory in
+            let pairs = try ["one", "two"].map { try Certificate(for: "DNS:localhost", in: directory, named: $0) }
+            let file = directory.appending(path: "larder.yaml")
+            let (one, two) = (pairs[0], pairs[1])
+            let rows: [([String], [String])] = [
+                (
+                    [
+                        "certificate: \(one.certificate)", "private-key: \(one.privateKey)",
+                        "access-log: \(directory.path)/a.log",
+                    ], []
+                ),
+                (["certificate: \(one.certificate)", "private-key: \(two.privateKey)"], ["3:14: `private-key`: "]),
+                (
+                    ["certificate: /no/such.crt", "private-key: \(one.privateKey)"],
+                    ["2:14: `certificate`: /no/such.crt "]
+                ),
+                (
+                    ["certificate: \(one.certificate)", "private-key: /no/such.key"],
+                    ["3:14: `private-key`: /no/such.key "]
+                ),
+                (["origin-ca: /no/such.ca"], ["2:12: `origin-ca`: /no/such.ca "]),
+                (["origin-ca: \(one.privateKey)"], ["2:12: `origin-ca`: "]),
+                (["access-log: /no/such/directory/a.log"], ["2:13: `access-log`: /no/such/directory/a.log"]),
+                (["access-log: \(directory.path)"], ["2:13: `access-log`: "]),
+                (
+                    ["origin-ca: /no/such.ca", "access-log: /no/such/a.log"],
+                    ["2:12: `origin-ca`", "3:13: `access-log`"]
+                ),
+                (["store: redis://127.0.0.1:99999"], ["store: "]),
+            ]
+            for (settings, messages) in rows {
+                try Data((["origin: http://127.0.0.1:9"] + settings).joined(separator: "\n").utf8).write(to: file)
+                try await ProgramProcess.run("larder", ["check", file.path]) { program in
+                    let status = try await program.status()
+                    #expect(status == (messages.isEmpty ? 0 : EX_CONFIG), "\(settings): \(program.output)")
+                    for message in messages { #expect(program.output.contains(message), "\(program.output)") }
+                }
+            }
+            #expect(!FileManager.default.fileExists(atPath: "\(directory.path)/a.log"))
+        }
+    }
+
+    @Test func `an explanation with a configuration asks the origin of the route`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "api")
+        } _: { api in
+            try await ScriptedOrigin.answering { _ in
+                answer("200 OK", [], "image")
+            } _: { images in
+                try await Self.directory { directory in
+                    let file = directory.appending(path: "larder.yaml")
+                    let text = """
+                        origins: {api: "\(api.url)", images: "\(images.url)"}
+                        origin: api
+                        routes: [{path: /img/**, host: shop.example, origin: images, ttl: 5m}]
+                        """
+                    try Data(text.utf8).write(to: file)
+                    for (url, origin, route) in [
+                        ("http://shop.example/img/a?b", images, "Route: shop.example/img/**, from \(images.url)"),
+                        ("https://other.example:8443/img/a", api, "Route: default, from \(api.url)"),
+                    ] {
+                        try await ProgramProcess.run("larder", ["explain", "--config", file.path, url]) { program in
+                            let status = try await program.status()
+                            #expect(status == 0 && program.output.contains(route), "\(program.output)")
+                            let request = try #require(origin.requests.last)
+                            #expect(url.hasSuffix(request.target) && url.contains("//\(request.host ?? "")/"))
+                        }
+                    }
+                    #expect(api.requests.count == 1 && images.requests.count == 1)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+import Larder
+import LarderHummingbird
+import LarderRules
+import LarderTesting
+import Testing
+
+@testable import LarderGateway
+
+/// What is removed by URL, key, path and host, and what is said about it.
+@Suite(.timeLimit(.minutes(5))) struct PurgeTests {
+    private static let token = "a-token-that-is-long-enough"
+
+    private static func serving(
+        token: String? = nil,
+        file: String? = nil,
+        log: LogRecord = LogRecord(),
+        _ test: @Sendable (RunningGateway) async throws -> Void
+    ) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], (request.host ?? "") + request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, file: file, logger: log.logger) {
+                $0.adminToken = token.flatMap { BearerToken($0) }
+            } _: { gateway in
+                try await test(gateway)
+            }
+        }
+    }
+
+    /// Asks for a path of a host.
+    private static func get(_ target: String, of host: String, _ gateway: RunningGateway) async throws -> Bool {
+        let text = "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
+        let answers = try await Exchange.send(Array(text.utf8), to: gateway.port).answers
+        return try #require(answers.first)["Cache-Status"]?.contains("; hit") == true
+    }
+
+    @Test(arguments: [
+        ("/caf%C3%A9", "/caf%c3%a9"), ("/caf%c3%a9", "/caf%C3%A9"), ("/a%7eb", "/a~b"), ("/a~b", "/a%7Eb"),
+        ("/a%2fb?x=%c3", "/a%2Fb?x=%C3"), ("/caf%C3%a9", "/caf%c3%A9"), ("/%61%2F", "/a%2f"),
+    ]) func `another spelling of the same URL is purged, by PURGE, key and URL`(
+        _ stored: String,
+        _ spelling: String
+    ) async throws {
+        try await Self.serving { gateway in
+            let key = spelling.replacing("?", with: "%3F")
+            let requests = [
+                ("PURGE", spelling), ("DELETE", "/-/larder/urls/http://localhost\(spelling)"),
+                ("DELETE", "/-/larder/invalidate/GET:http://LOCALHOST:80\(key)"),
+            ]
+            for (method, target) in requests {
+                for _ in 0..<2 { _ = try await gateway.send("GET", stored) }
+                #expect(try await gateway.send("GET", stored).isHit)
+                _ = try await gateway.send(method, target)
+                #expect(try await !gateway.send("GET", stored).isHit, "\(method) \(target)")
+            }
+        }
+    }
+
+    @Test func `an encoded slash is not a slash`() async throws {
+        try await Self.serving { gateway in
+            for _ in 0..<2 { _ = try await gateway.send("GET", "/a%2Fb") }
+            #expect(try await gateway.send("PURGE", "/a/b").status == 404)
+            #expect(try await gateway.send("GET", "/a%2Fb").isHit)
+        }
+    }
+
+    @Test func `the response says how many entries were removed`() async throws {
+        try await Self.serving { gateway in
+            _ = try await gateway.send("GET", "/a")
+            let purged = try await gateway.send("PURGE", "/a")
+            #expect(purged.status == 200 && purged.text == #"{"message":"Purged","removed":1}"#)
+            let nothing = try await gateway.send("PURGE", "/a")
+            #expect(nothing.status == 404 && nothing.text == #"{"message":"This URL is not stored","removed":0}"#)
+            let prefix = "/-/larder/"
+            _ = try await gateway.send("GET", "/a")
+            for (target, status, removed) in [
+                ("invalidate/GET:http://localhost/a", 200, 1), ("invalidate/GET:http://localhost/a", 404, 0),
+                ("invalidate/GET:https://localhost/b", 404, 0), ("urls/http://localhost/a", 404, 0),
+            ] {
+                let answer = try await gateway.send("DELETE", prefix + target)
+                #expect(
+                    answer.status == status && answer.text.contains("\"removed\":\(removed)}"),
+                    "\(target) \(answer)"
+                )
+            }
+            // What is not understood differs from what is not stored.
+            for target in [
+                "invalidate/GET:/a", "invalidate/", "invalidate/a", "invalidate/GET:http://localhost/a?b", "urls/",
+                "urls/a",
+                "urls//localhost/a", "urls/ftp://localhost/a", "urls/http:///a", "urls/http://a|b/c",
+                "urls/http:/localhost/a",
+                "paths//localhost", "paths///a", "prefixes//localhost/a", "prefixes///a", "tags/",
+            ] {
+                let answer = try await gateway.send("DELETE", prefix + target)
+                #expect([400, 404].contains(answer.status) && !answer.text.contains("removed"), "\(target) \(answer)")
+            }
+        }
+    }
+
+    @Test(arguments: [nil, Self.token]) func `a URL of one host is purged, with a token and without`(
+        _ token: String?
+    ) async throws {
+        try await Self.serving(token: token) { gateway in
+            let fields = token.map { ["Authorization: Bearer \($0)"] } ?? []
+            for (target, isOther) in [
+                ("urls/http://shop.example/a?b=c", false), ("urls/https://SHOP.example:443/a?b=c", false),
+                ("paths//shop.example/a", false), ("prefixes//shop.example", false), ("prefixes//Shop.Example/", false),
+                ("paths/a", true), ("prefixes/a", true),
+            ] {
+                for host in ["shop.example", "other.example"] {
+                    for _ in 0..<2 { _ = try await Self.get("/a?b=c", of: host, gateway) }
+                }
+                #expect(try await Self.get("/a?b=c", of: "shop.example", gateway))
+                #expect(try await gateway.send("DELETE", "/-/larder/" + target, fields).status == 200, "\(target)")
+                #expect(try await !Self.get("/a?b=c", of: "shop.example", gateway), "\(target)")
+                #expect(try await Self.get("/a?b=c", of: "other.example", gateway) != isOther, "\(target)")
+            }
+            guard let token else { return }
+            let purge = "PURGE /a?b=c HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n"
+            let authorized = purge + "Authorization: Bearer \(token)\r\n\r\n"
+            #expect(try await Exchange.send(Array(authorized.utf8), to: gateway.port).statuses == [200])
+            #expect(try await Exchange.send(Array((purge + "\r\n").utf8), to: gateway.port).statuses == [401])
+        }
+    }
+
+    @Test func `a URL is purged under its own route`() async throws {
+        let file = "routes: [{path: /**, host: shop.example, query: {ignore: [utm_*]}}]"
+        try await Self.serving(file: file) { gateway in
+            for _ in 0..<2 { _ = try await Self.get("/a?utm_x=1", of: "shop.example", gateway) }
+            let answer = try await gateway.send("DELETE", "/-/larder/urls/http://shop.example/a?utm_y=2")
+            #expect(answer.status == 200 && answer.text.contains("\"removed\":1"))
+        }
+    }
+
+    @Test func `every admin request leaves a line in the log, and one that is refused a warning`() async throws {
+        let log = LogRecord()
+        try await Self.serving(token: Self.token, log: log) { gateway in
+            let fields = ["Authorization: Bearer \(Self.token)"]
+            _ = try await gateway.send("GET", "/a")
+            _ = try await gateway.send("PURGE", "/a", fields)
+            _ = try await gateway.send("DELETE", "/-/larder/tags/posts", fields)
+            _ = try await gateway.send("DELETE", "/-/larder/invalidate/GET:http://localhost/a", fields)
+            _ = try await gateway.send("GET", "/-/larder/metrics/cache", fields)
+            _ = try await gateway.send("DELETE", "/-/larder/everything")
+            _ = try await gateway.send("PURGE", "/a")
+            _ = try await gateway.send("GET", "/-/larder/health")
+        }
+        #expect(
+            log.lines.filter { $0.contains("dmin request") } == [
+                "info Admin request client=127.0.0.1 host=localhost removed=1 request=PURGE /a status=200",
+                "info Admin request client=127.0.0.1 request=DELETE /-/larder/tags/posts status=200",
+                "info Admin request client=127.0.0.1 removed=0 request=DELETE "
+                    + "/-/larder/invalidate/GET:http://localhost/a status=404",
+                "info Admin request client=127.0.0.1 request=GET /-/larder/metrics/cache status=200",
+                "warning An admin request was refused client=127.0.0.1 request=DELETE /-/larder/everything status=401",
+                "warning An admin request was refused client=127.0.0.1 host=localhost request=PURGE /a status=401",
+            ]
+        )
+        #expect(!log.lines.joined().contains(Self.token))
+    }
+}
+
+/// Requests for hosts that are not served.
+@Suite(.timeLimit(.minutes(5))) struct HostListTests {
+    @Test func `requests for other hosts get 421, and no entry`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, options: ["hosts": "shop.example, *.example.org"]) {
+                gateway in
+                func status(_ host: String, _ start: String = "GET /") async throws -> Int? {
+                    let text = "\(start) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                    return try await Exchange.send(Array(text.utf8), to: gateway.port).statuses.first
+                }
+                for number in 0..<100 {
+                    let status = try await status("host\(number).example")
+                    #expect(status == 421)
+                }
+                for host in ["example.org", "shop.example.evil", "127.0.0.1", "evilshop.example", "[::1]"] {
+                    #expect(try await status(host) == 421, "\(host)")
+                    #expect(try await status(host, "POST /") == 421, "\(host)")
+                }
+                #expect(origin.requests.isEmpty)
+                for host in ["shop.example", "SHOP.example:8000", "shop.example.", "a.b.example.org"] {
+                    #expect(try await status(host) == 200, "\(host)")
+                }
+                #expect(origin.requests.count == 4)
+                // Load balancers ask for the health by an address.
+                #expect(try await status("10.1.2.3", "GET /-/larder/health") == 200)
+                #expect(await gateway.gateway.cache.count() == 4)
+            }
+        }
+    }
+}
+
+/// Requests that ask to be handled as ones of another method.
+@Suite(.timeLimit(.minutes(5))) struct MethodOverrideTests {
+    @Test func `a write keeps its method override, and what may be stored loses it`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.method)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) { gateway in
+                for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"] {
+                    for (method, isKept) in [
+                        ("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false),
+                        ("HEAD", false),
+                    ] {
+                        // One that bypasses the cache, too: it would change something without invalidating it.
+                        for cookie in [[], ["If-Match: \"a\""]] {
+                            let target = "/\(name)/\(method)/\(cookie.count)"
+                            let length = isKept ? ["Content-Length: 0"] : []
+                            _ = try await gateway.send(method, target, ["\(name): PATCH"] + cookie + length)
+                            let request = try #require(origin.requests.last)
+                            #expect(request.target == target)
+                            #expect((request[name] == "PATCH") == isKept, "\(method) \(name)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
