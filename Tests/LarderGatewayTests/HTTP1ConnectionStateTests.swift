@@ -19,10 +19,12 @@ import Testing
     @Test func `a connection that is to end says so in the last response to what it has read`() {
         var state = Self.state(2)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: true)?.closes == false)
-        #expect(state.endResponse() == .none && !state.isDone)
+        #expect(state.endResponse() == .none)
+        #expect(!state.isDone)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: true)?.closes == true)
         #expect(state.isDone && state.endIfIdle() == .none)
-        #expect(state.endResponse() == .endOutput && state.unanswered == 0)
+        #expect(state.endResponse() == .endOutput)
+        #expect(state.unanswered == 0)
     }
 
     @Test func `HTTP_1_0 keeps its connection for what has a length alone`() {
@@ -39,24 +41,30 @@ import Testing
         state = Self.state(1)
         #expect(state.closeInput(isLeaving: false) == .none)
         state = Self.state(2)
-        #expect(state.closeInput(isLeaving: true) == .none && !state.isAtLastResponse)
+        #expect(state.closeInput(isLeaving: true) == .none)
+        #expect(!state.isAtLastResponse)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: false)?.closes == false)
-        #expect(state.endResponse() == .none && state.isAtLastResponse)
+        #expect(state.endResponse() == .none)
+        #expect(state.isAtLastResponse)
         state = HTTP1ConnectionState()
         #expect(state.closeInput(isLeaving: true) == .close)
         state = HTTP1ConnectionState()
         state.begin(Request(closes: false, isOld: false, isHead: false))
-        #expect(state.malformed() == .breakContent && state.closeInput(isLeaving: true) == .none)
+        #expect(state.malformed() == .breakContent)
+        #expect(state.closeInput(isLeaving: true) == .none)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: false)?.closes == true)
     }
 
     @Test func `what is no HTTP is answered once, and only if its request is not answered already`() {
         var state = Self.state(1)
-        #expect(state.malformed() == .refuse && state.malformed() == .ignore(.none) && state.unanswered == 2)
+        #expect(state.malformed() == .refuse)
+        #expect(state.malformed() == .ignore(.none))
+        #expect(state.unanswered == 2)
         state = HTTP1ConnectionState()
         state.begin(Request(closes: false, isOld: false, isHead: false))
         _ = state.beginResponse(hasKnownEnd: true, isDraining: false)
-        #expect(state.endResponse() == .none && state.malformed() == .ignore(.endOutput))
+        #expect(state.endResponse() == .none)
+        #expect(state.malformed() == .ignore(.endOutput))
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: false) == nil)
     }
 }
