@@ -42,11 +42,11 @@ struct Stopping {
         let tally = Tally()
         let group = DispatchGroup()
         for _ in 0..<Self.connections {
-            let connection = try Connection(port: port)
             group.enter()
             Thread.detachNewThread {
                 defer { group.leave() }
                 do {
+                    let connection = try Connection(port: port)
                     var isLast = false
                     while !isLast {
                         isLast = try connection.get(path).head.lowercased().contains("connection: close")
