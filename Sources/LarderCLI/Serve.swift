@@ -175,6 +175,7 @@ extension GatewayConfiguration {
             return MemoryStore(
                 limit: settings.memoryLimit,
                 entryLimit: CacheEntry.limit(forBodiesOf: body),
+                logLimit: settings.invalidationLog,
                 variantLimit: settings.variantLimit
             )
         case .redis(let url):
@@ -182,6 +183,7 @@ extension GatewayConfiguration {
             options.namespace = settings.namespace
             options.timeout = settings.redisTimeout
             options.variantLimit = settings.variantLimit
+            options.logLimit = settings.invalidationLog
             options.entryLimit = CacheEntry.limit(forBodiesOf: GatewaySettings.redisBodyLimit)
             do { return try RedisStore(url, options: options, logger: logger) } catch {
                 throw Failure("store: \(error)", code: EX_CONFIG)

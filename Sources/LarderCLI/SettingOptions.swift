@@ -13,6 +13,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.redisTimeout, "time")) var redisTimeout: String?
     @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
     @Option(help: .setting(.bodyLimit, "bytes")) var bodyLimit: String?
+    @Option(help: .setting(.invalidationLog, "bytes")) var invalidationLog: String?
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
@@ -39,7 +40,7 @@ struct SettingOptions: ParsableArguments {
         let values: [GatewaySetting: String?] = [
             .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
             .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
-            .redisTimeout: redisTimeout, .memoryLimit: memoryLimit,
+            .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,

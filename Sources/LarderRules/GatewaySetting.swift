@@ -9,6 +9,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case namespace
     case redisTimeout = "redis-timeout"
     case memoryLimit = "memory-limit"
+    case invalidationLog = "invalidation-log"
     case bodyLimit = "body-limit"
     case variantLimit = "variant-limit"
     case certificate
@@ -56,6 +57,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .store: "Where responses are kept: memory, or the URL of a Redis server (memory)"
         case .namespace: "What every key in Redis begins with (larder:)"
         case .redisTimeout: "How long Redis may take for a reply; adapts to its recent replies, from 10ms to 1s (50ms)"
+        case .invalidationLog: "What the log of invalidations may take of memory, here or in Redis (16MiB)"
         case .memoryLimit: "What the cache may take of memory (256MiB)"
         case .bodyLimit: "The largest body that is kept (8MiB)"
         case .variantLimit: "The most variants (by Vary) that are stored under one key (64)"

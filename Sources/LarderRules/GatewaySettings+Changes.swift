@@ -9,7 +9,8 @@ extension GatewaySetting {
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
             .hostField, .healthPath, .logLevel:
             true
-        case .listen, .proxyProtocol, .store, .namespace, .memoryLimit, .variantLimit, .clientIdleTimeout,
+        case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .invalidationLog, .variantLimit,
+            .clientIdleTimeout,
             .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
         }
@@ -46,7 +47,9 @@ extension GatewaySettings {
             case .origin: Field(\.origin)
             case .store: Field(\.store)
             case .namespace: Field(\.namespace)
+            case .redisTimeout: Field(\.redisTimeout)
             case .memoryLimit: Field(\.memoryLimit)
+            case .invalidationLog: Field(\.invalidationLog)
             case .bodyLimit: Field(\.bodyLimit)
             case .variantLimit: Field(\.variantLimit)
             // Both files are one value: one alone is a mistake.

@@ -33,6 +33,7 @@ extension GatewaySettings {
         }
         reader.read(.redisTimeout, into: &redisTimeout, upTo: .seconds(10))
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
+        reader.read(.invalidationLog, into: &invalidationLog, from: .kibibytes(64))
         reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))
         reader.read(.variantLimit, into: &variantLimit, upTo: 1_024)
     }

@@ -80,6 +80,8 @@ public struct GatewaySettings: Sendable {
     public var redisTimeout = Duration.milliseconds(50)
     /// What the cache may take of memory.
     public var memoryLimit = ByteCount.mebibytes(256)
+    /// The memory that the invalidation log takes at most, in this process or in Redis.
+    public var invalidationLog = ByteCount.mebibytes(16)
     /// The largest body that is kept.
     public var bodyLimit = ByteCount.mebibytes(8)
     /// The number of variants stored under one key; beyond it the least recently used one is evicted.

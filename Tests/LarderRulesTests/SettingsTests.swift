@@ -34,6 +34,7 @@ import Testing
         #expect("\(settings.origin)" == "http://127.0.0.1:3000" && "\(settings.listen)" == "127.0.0.1:8000")
         #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
         #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
+        #expect(settings.invalidationLog == .mebibytes(16))
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
         #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
         #expect(settings.hosts.isEmpty && settings.trustedProxies.isEmpty && !settings.expectsProxyProtocol)
@@ -53,6 +54,7 @@ import Testing
         #expect("\(settings.origin)" == "https://api.internal:8443" && settings.namespace == "shop:")
         #expect(settings.store == .redis(url: "rediss://:secret@cache.internal:6380/1"))
         #expect(settings.memoryLimit == .mebibytes(512) && settings.bodyLimit == .kibibytes(512))
+        #expect(settings.invalidationLog == .mebibytes(4))
         #expect(
             settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
         )
@@ -96,6 +98,7 @@ import Testing
         ("store", "http://:hunter2@a", "the value is wrong"),
         ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
         ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
+        ("invalidation-log", "1KiB", "and 64KiB at least"),
         ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
         ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
         ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),

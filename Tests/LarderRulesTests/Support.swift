@@ -46,6 +46,7 @@ enum Sample {
         namespace: "shop:"
         redis-timeout: 200ms
         memory-limit: 512MiB
+        invalidation-log: 4MiB
         body-limit: 512KiB
         variant-limit: 128
         certificate: /etc/larder/tls.pem
