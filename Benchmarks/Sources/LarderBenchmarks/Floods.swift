@@ -96,8 +96,7 @@ struct Floods: Sendable {
     }
 
     /// Runs a server that caches in a Redis until `body` is through.
-    private static func serve(_ redis: RedisServer, _ body: @escaping @Sendable (Int) async throws -> Void) async throws
-    {
+    private static func serve(_ redis: RedisServer, _ body: (Int) async throws -> Void) async throws {
         var logger = Logger(label: "benchmarks")
         logger.logLevel = .critical
         let store = try RedisStore("redis://127.0.0.1:\(redis.port)", logger: logger)
