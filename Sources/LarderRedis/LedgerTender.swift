@@ -117,8 +117,8 @@ extension LedgerTender {
         return (try? LedgerReading(begun)) ?? nil
     }
 
-    /// Returns the questions to the tables that a look-up will need: those for an entry so old that, as far as is known,
-    /// the list does not tell.
+    /// Returns the questions to the tables that a look-up will need: those for an entry so old that the list does not
+    /// tell, as far as is known.
     func tableQuestions(for members: [String], since birth: Birth?) -> [TableQuestion] {
         guard let birth, let standing = standing.withLockedValue({ $0 }), standing.birth.epoch == birth.epoch else {
             return []

@@ -6,8 +6,8 @@ import RedisClient
 /// The list is read before the tables, always: a version that leaves the list in between is in its table by then, and
 /// would be missed the other way round (row L03 of the protocol's model).
 extension RedisStore {
-    /// Reads the log for any number of scopes, for the sake of these read versions. Something is valid if it is by every
-    /// reading: each one has the floor as it stood when its scopes were read.
+    /// Reads the log for any number of scopes, as far as these read versions need it. Something is valid if it is by
+    /// every reading: each one has the floor as it stood when its scopes were read.
     /// - Returns: one reading at least; nil if Redis does not tell.
     func readings(of members: [String], since births: [Birth]) async -> [LedgerReading]? {
         guard let readings = await lists(of: members) else { return nil }

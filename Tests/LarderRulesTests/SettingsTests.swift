@@ -98,7 +98,10 @@ import Testing
         ("store", "http://:hunter2@a", "the value is wrong"),
         ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
         ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
-        ("invalidation-log", "1KiB", "and 64KiB at least"),
+        (
+            "invalidation-log", "1KiB",
+            "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 64KiB at least"
+        ),
         ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
         ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
         ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
