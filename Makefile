@@ -36,10 +36,10 @@ tools: # what the tests start beside Swift
 test: tools ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip 'MemoryTests|RedisTests|RedisClientTests|HummingbirdTests|DemoTests|GatewayTests'
-	$(SWIFT) test --skip-build --filter 'LarderRedisTests|RedisClientTests' --skip MemoryTests
+	$(SWIFT) test --skip-build --filter 'LarderRedisTests|RedisClientTests' --skip 'MemoryTests|BusyProcessTests'
 	$(SWIFT) test --skip-build --filter 'LarderHummingbirdTests|LarderDemoTests' --skip MemoryTests
 	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests'
-	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests' # measure processes, so they have the machine
+	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|BusyProcessTests' # measure processes, so they have the machine
 
 test-redis: tools ## the Redis client against a real server
 	$(SWIFT) test --filter RealServerTests
@@ -55,7 +55,7 @@ test-large: tools ## bodies of 2 GiB through the gateway
 # Redis or a heartbeat does in real time, and side by side this slows them tenfold.
 test-tsan: tools ## the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel \
-	    --skip 'MemoryTests|TidyTests|HTTPCachingTests|ConversationTests|RulesTests|ExplainingTests' \
+	    --skip 'MemoryTests|BusyProcessTests|TidyTests|HTTPCachingTests|ConversationTests|RulesTests|ExplainingTests' \
 	    --skip 'RuleTests|KeyTests|KeyForgeryTests|SpellingTests'
 
 # Without debugging information, which valgrind 3.19 cannot read.

@@ -56,6 +56,9 @@ struct LedgerReading {
     /// The versions of scopes by the tables.
     private(set) var tabled: [String: UInt64] = [:]
 
+    /// The scopes that the list was asked for, in no order.
+    var members: [String] { Array(asked) }
+
     var birth: Birth { standing.birth }
     var floor: UInt64 { standing.floor }
 
@@ -97,7 +100,8 @@ struct LedgerReading {
     }
 
     /// Adds what the table said of scopes after the list was read.
-    /// - Returns: false if the table is lost, or of another epoch: a log without its table needs a new epoch.
+    /// - Returns: false if versions were moved into the table and it is lost, or of another epoch: a log without its table
+    ///   needs a new epoch.
     mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
         let values = try reply.elements()
         guard values.count == 2 + ScopeTables.rows * question.members.count else {
@@ -105,6 +109,7 @@ struct LedgerReading {
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
+        guard standing.moved[question.kind] ?? 0 > 0 else { return true }
         guard numbers[0] == birth.epoch.high, numbers[1] == birth.epoch.low else { return false }
         // Chosen for another epoch, or another size, the cells are those of other scopes.
         guard question.epoch == birth.epoch, question.tables == standing.tables else { return true }

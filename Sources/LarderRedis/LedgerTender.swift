@@ -113,8 +113,15 @@ extension LedgerTender {
             if isForeign || error.reply == nil { metrics.unreadable("log") }
             guard isForeign else { return nil }
         }
-        guard let begun = await failsafe.ask([open])?.first else { return nil }
-        return (try? LedgerReading(begun)) ?? nil
+        return await begin(reading: members)
+    }
+
+    /// Makes sure of a log, and reads the list of it.
+    /// - Returns: nil if Redis does not tell.
+    private func begin(reading members: [String]) async -> LedgerReading? {
+        guard let begun = await failsafe.ask([open])?.first, Self.isConfirmed(begun) else { return nil }
+        guard let reply = await failsafe.ask([LedgerReading.command(names.log, members)])?.first else { return nil }
+        return (try? LedgerReading(reply, of: members)) ?? nil
     }
 
     /// Returns the questions to the tables that a look-up will need: those for an entry so old that the list does not
@@ -139,8 +146,7 @@ extension LedgerTender {
         do throws(RedisError) {
             for (reply, question) in zip(replies, questions) {
                 if try reading.add(reply, to: question) { continue }
-                guard let begun = await failsafe.ask([open])?.first else { return nil }
-                return try LedgerReading(begun)
+                return await begin(reading: reading.members)
             }
             return reading
         } catch {

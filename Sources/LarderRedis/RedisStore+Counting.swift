@@ -36,7 +36,9 @@ extension RedisStore {
             var left = walk.meet(keys, next: next)[...]
             while !left.isEmpty {
                 let step = left.prefix(KeyWalk.step)
-                guard let counts = await aliveCounts(Array(step), at: now, isOneEnough: true) else { break }
+                guard let counts = await aliveCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
+                    break
+                }
                 walk.look(at: counts.count, alive: counts.count { $0 > 0 })
                 left = left.dropFirst(counts.count)
             }
@@ -50,12 +52,19 @@ extension RedisStore {
     }
 
     /// Returns how many variants of each entry are alive, of the first entries at least; nil if Redis does not say.
-    private func aliveCounts(_ entries: [String], at now: Timestamp, isOneEnough: Bool) async -> [Int64]? {
+    /// - Parameter isPatient: true to ask again if a reply is late.
+    private func aliveCounts(
+        _ entries: [String],
+        at now: Timestamp,
+        isOneEnough: Bool,
+        isPatient: Bool
+    ) async -> [Int64]? {
         let arguments: [RedisCommand.Argument] = [
             .integer(now.millisecondsSinceEpoch), .integer(Self.scopesPerStep), .integer(isOneEnough ? 1 : 0),
         ]
         let command = RedisCommand.run(Scripts.alive, keys: [names.log] + entries, arguments: arguments)
-        guard case .array(let values)? = await insist(command),
+        let reply = isPatient ? await insist(command) : await failsafe.ask([command])?.first
+        guard case .array(let values)? = reply,
             (1...entries.count).contains(values.count)
         else { return nil }
         return try? values.map { try $0.integer() }
@@ -75,6 +84,6 @@ extension RedisStore {
     /// Returns the number of variants under a key that are alive; nil if Redis does not say.
     func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
         guard let name = names.entry(key) else { return 0 }
-        return await aliveCounts([name], at: now, isOneEnough: false)?.first.map { Int(clamping: $0) }
+        return await aliveCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }
     }
 }
