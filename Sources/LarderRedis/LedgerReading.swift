@@ -100,8 +100,8 @@ struct LedgerReading {
     }
 
     /// Adds what the table said of scopes after the list was read.
-    /// - Returns: false if versions were moved into the table and it is lost, or of another epoch: a log without its table
-    ///   needs a new epoch.
+    /// - Returns: false if versions were moved into the table and it is lost, or of another epoch: a log without its
+    ///   table needs a new epoch.
     mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
         let values = try reply.elements()
         guard values.count == 2 + ScopeTables.rows * question.members.count else {

@@ -74,8 +74,8 @@ struct Outbox {
         delivered.removeFirst()
     }
 
-    /// Returns what goes out to a server that was just met: what waits, and what was delivered of late if `all` may have
-    /// been lost.
+    /// Returns what goes out to a server that was just met: what waits, and what was delivered of late if `all` may
+    /// have been lost.
     func replay(at now: ContinuousClock.Instant, all: Bool) -> [Cover] {
         guard all else { return covers }
         if let overflowedUntil, now < overflowedUntil { return [.everything] }
