@@ -38,9 +38,11 @@ public final class ProgramProcess: Sendable {
         environment: [String: String] = [:],
         _ body: (ProgramProcess) async throws -> Value
     ) async throws -> Value {
-        let program = try ProgramProcess(program, arguments, environment)
-        defer { program.end() }
-        return try await body(program)
+        try await ProcessSlots.run {
+            let program = try ProgramProcess(program, arguments, environment)
+            defer { program.end() }
+            return try await body(program)
+        }
     }
 
     /// What it wrote to its standard output and its standard error so far.

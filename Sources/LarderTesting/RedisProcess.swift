@@ -24,6 +24,14 @@ public final class RedisProcess: Sendable {
         certificateFor names: String? = nil,
         _ body: (RedisProcess) async throws -> Result
     ) async throws -> Result {
+        try await ProcessSlots.run { try await runNow(arguments, certificateFor: names, body) }
+    }
+
+    private static func runNow<Result: Sendable>(
+        _ arguments: [String],
+        certificateFor names: String?,
+        _ body: (RedisProcess) async throws -> Result
+    ) async throws -> Result {
         let directory = FileManager.default.temporaryDirectory.appending(path: "redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
