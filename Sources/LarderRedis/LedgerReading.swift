@@ -8,13 +8,15 @@ struct LogStanding: Hashable, Sendable {
     let birth: Birth
     /// Everything with a lower read version is invalid: everything was invalidated at this number.
     let floor: UInt64
-    /// The highest version that was moved from the list into the table of each kind; 0 if none was.
-    let moved: [ScopeKind: UInt64]
+    /// The highest version that was moved from the list into the table of each kind, by its place; 0 if none was.
+    private let moved: [UInt64]
+    /// The highest version that was moved into any table.
+    let highestMoved: UInt64
     let tables: ScopeTables
 
     /// The log's own members that say this, in the order of their scores in a reply.
     static let members =
-        ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map { "!moved:" + $0.rawValue } + ["~cells"]
+        ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map(\.movedMember) + ["~cells"]
 
     /// Creates the standing that the scores of ``members`` say.
     /// - Throws: the server's error, or `unexpectedReply` if the values are none of a log.
@@ -30,12 +32,18 @@ struct LogStanding: Hashable, Sendable {
         }
         birth = Birth(epoch: Birth.Epoch(high: numbers[0], low: numbers[1]), number: numbers[2])
         floor = numbers[3]
-        moved = Dictionary(uniqueKeysWithValues: zip(ScopeKind.allCases, numbers[4...]))
+        moved = Array(numbers[4..<4 + ScopeKind.allCases.count])
+        highestMoved = moved.max() ?? 0
         tables = ScopeTables(cells: Int(clamping: cells - ScopeTables.sizeBase))
     }
 
-    /// True if only the table tells whether a scope of this kind was invalidated since a read version.
-    func needsTable(_ kind: ScopeKind, since number: UInt64) -> Bool { number < moved[kind] ?? 0 }
+    /// Returns the highest version that was moved into the table of a kind; 0 if none was.
+    func moved(_ kind: ScopeKind) -> UInt64 { moved[kind.place] }
+
+    /// Returns the highest version that was moved into the table that a scope has cells in.
+    func moved(_ member: String) -> UInt64 {
+        highestMoved == 0 ? 0 : ScopeKind(member: member).map(moved) ?? 0
+    }
 }
 
 /// May something be used, as far as invalidations go?
@@ -49,15 +57,13 @@ enum Validity: Hashable {
 /// Where the invalidation log stood at one moment, and what it said of some scopes.
 struct LedgerReading {
     let standing: LogStanding
-    /// The versions of scopes by the list.
-    private let listed: [String: UInt64]
-    /// The scopes that the list was asked for.
-    private let asked: Set<String>
+    /// The versions by the list of the scopes that it was asked for; nil for one that is not in it.
+    private let listed: [String: UInt64?]
     /// The versions of scopes by the tables.
     private(set) var tabled: [String: UInt64] = [:]
 
     /// The scopes that the list was asked for, in no order.
-    var members: [String] { Array(asked) }
+    var members: [String] { Array(listed.keys) }
 
     var birth: Birth { standing.birth }
     var floor: UInt64 { standing.floor }
@@ -91,12 +97,11 @@ struct LedgerReading {
         }
         guard let standing = try LogStanding(values.prefix(LogStanding.members.count)) else { return nil }
         self.standing = standing
-        var listed: [String: UInt64] = [:]
+        var listed: [String: UInt64?] = [:]
         for (member, value) in zip(members, values.dropFirst(LogStanding.members.count)) {
-            listed[member] = try value.number()
+            listed[member] = .some(try value.number())
         }
         self.listed = listed
-        self.asked = Set(members)
     }
 
     /// Adds what the table said of scopes after the list was read.
@@ -109,7 +114,7 @@ struct LedgerReading {
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
-        guard standing.moved[question.kind] ?? 0 > 0 else { return true }
+        guard standing.moved(question.kind) > 0 else { return true }
         guard numbers[0] == birth.epoch.high, numbers[1] == birth.epoch.low else { return false }
         // Chosen for another epoch, or another size, the cells are those of other scopes.
         guard question.epoch == birth.epoch, question.tables == standing.tables else { return true }
@@ -122,28 +127,20 @@ struct LedgerReading {
 
     /// The highest number at which one of the scopes was invalidated, or a higher one if only the tables could tell.
     func newestStamp(on members: some Sequence<String>) -> UInt64 {
-        members.reduce(floor) { newest, member in
-            max(
-                newest,
-                listed[member] ?? tabled[member] ?? ScopeKind(member: member).flatMap { standing.moved[$0] } ?? 0
-            )
-        }
+        members.reduce(standing.floor) { max($0, (listed[$1] ?? nil) ?? tabled[$1] ?? standing.moved($1)) }
     }
 
     /// Returns whether something with a read version and these scopes is valid (PROTOCOL, "Valid"). Scopes that were
     /// not asked for count as not invalidated.
     func validity(_ birth: Birth, _ members: some Sequence<String>) -> Validity {
-        guard birth.epoch == self.birth.epoch, birth.number >= floor else { return .invalidated }
+        guard birth.epoch == self.birth.epoch, birth.number >= standing.floor else { return .invalidated }
         var isUnknown = false
-        for member in members where asked.contains(member) {
-            if let version = listed[member] {
+        for member in members {
+            guard let listed = listed[member] else { continue }
+            if let version = listed ?? tabled[member] {
                 if birth.number < version { return .invalidated }
-            } else if let kind = ScopeKind(member: member), standing.needsTable(kind, since: birth.number) {
-                guard let version = tabled[member] else {
-                    isUnknown = true
-                    continue
-                }
-                if birth.number < version { return .invalidated }
+            } else if birth.number < standing.moved(member) {
+                isUnknown = true
             }
         }
         return isUnknown ? .unknown : .valid
@@ -151,11 +148,9 @@ struct LedgerReading {
 
     /// Returns the scopes that only the tables can compare with a read version, and that they were not asked for.
     func unread(_ birth: Birth, _ members: some Sequence<String>) -> [String] {
-        members.filter { member in
-            guard asked.contains(member), listed[member] == nil, tabled[member] == nil,
-                let kind = ScopeKind(member: member)
-            else { return false }
-            return standing.needsTable(kind, since: birth.number)
+        guard birth.number < standing.highestMoved else { return [] }
+        return members.filter { member in
+            listed[member] == .some(nil) && tabled[member] == nil && birth.number < standing.moved(member)
         }
     }
 }

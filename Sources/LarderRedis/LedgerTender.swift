@@ -130,9 +130,7 @@ extension LedgerTender {
         guard let birth, let standing = standing.withLockedValue({ $0 }), standing.birth.epoch == birth.epoch else {
             return []
         }
-        let needed = members.filter { member in
-            ScopeKind(member: member).map { standing.needsTable($0, since: birth.number) } ?? false
-        }
+        let needed = birth.number < standing.highestMoved ? members.filter { birth.number < standing.moved($0) } : []
         return needed.isEmpty ? [] : TableQuestion.all(needed, standing)
     }
 

@@ -17,6 +17,19 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
         self = kind
     }
 
+    /// The place among the kinds, from 0: that of its table among the keys of the log, and of its `!moved` number.
+    var place: Int {
+        switch self {
+        case .key: 0
+        case .path: 1
+        case .prefix: 2
+        case .tag: 3
+        }
+    }
+
+    /// The member of the list whose score is the highest version that was moved into this kind's table.
+    var movedMember: String { "!moved:" + rawValue }
+
     /// The cells of this kind's table in sixteenths of those of the paths' table. Every anonymous write names paths.
     var share: Int {
         switch self {

@@ -15,18 +15,25 @@ import RedisClient
 ///
 /// The keys of all scripts here: the list, and the tables in the order of ``ScopeKind``.
 extension Scripts {
+    /// Returns a value for each kind as the fields of a Lua table.
+    private static func byKind(_ value: (ScopeKind) -> String) -> String {
+        ScopeKind.allCases.map { "\($0.rawValue) = \(value($0))" }.joined(separator: ", ")
+    }
+
+    /// The arguments of `ZADD` by which no version was moved into a table.
+    private static let nothingMoved = ScopeKind.allCases.map { "0, '\($0.movedMember)'" }.joined(separator: ", ")
+
     /// The members that are not scopes: five sort before them, five behind.
     ///
     /// `standing(log)`: the scores of ``LogStanding/members``. `offsets(s, kind, member)`: the cells of a scope.
     static let standing = """
-        local kinds = {k = 1, p = 2, d = 3, t = 4}
-        local shares = {k = 1, p = 16, d = 1, t = 4}
+        local kinds = {\(byKind { "\(1 + ($0.place))" })}
+        local shares = {\(byKind { "\($0.share)" })}
         local function standing(log)
-          return redis.call('ZMSCORE', log, '~epoch1', '~epoch2', '~n', '!floor',
-            '!moved:k', '!moved:p', '!moved:d', '!moved:t', '~cells')
+          return redis.call('ZMSCORE', log, \(LogStanding.members.map { "'\($0)'" }.joined(separator: ", ")))
         end
         local function width(s, kind)
-          return math.max(1, math.floor((tonumber(s[9]) - 4503599627370496) * shares[kind] / 16))
+          return math.max(1, math.floor((tonumber(s[9]) - \(ScopeTables.sizeBase)) * shares[kind] / 16))
         end
         local function offsets(s, kind, member)
           local count = width(s, kind)
@@ -34,7 +41,7 @@ extension Scripts {
           local found = {}
           for row = 0, 3 do
             local place = tonumber(digest:sub(row * 8 + 1, row * 8 + 8), 16) % count
-            found[row + 1] = 128 + 40 * (row * count + place)
+            found[row + 1] = \(ScopeTables.headerBits) + \(ScopeTables.cellBits) * (row * count + place)
           end
           return found
         end
@@ -70,7 +77,7 @@ extension Scripts {
                 if not (s[i] and s[i]:match('^%d+$') and tonumber(s[i]) < 9007199254740992) then return false end
               end
               -- A cell has 40 bits.
-              if tonumber(s[3]) >= 1099511627775 or tonumber(s[9]) <= 4503599627370496 then return false end
+              if tonumber(s[3]) >= 1099511627775 or tonumber(s[9]) <= \(ScopeTables.sizeBase) then return false end
               if run ~= '' and not redis.call('ZSCORE', log, '~run:' .. run) then return false end
               for kind, place in pairs(kinds) do
                 if tonumber(s[4 + place]) > 0 then
@@ -85,9 +92,8 @@ extension Scripts {
             local function begin(epoch1, epoch2, run, cells)
               if usable(run) then return end
               redis.call('UNLINK', log, KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-              redis.call('ZADD', log, 0, '!floor', 0, '!moved:k', 0, '!moved:p', 0, '!moved:d', 0, '!moved:t',
-                0, '~n', epoch1, '~epoch1', epoch2, '~epoch2', 4503599627370496 + cells, '~cells',
-                9007199254740991, '~run:' .. run)
+              redis.call('ZADD', log, 0, '!floor', \(nothingMoved), 0, '~n', epoch1, '~epoch1', epoch2, '~epoch2',
+                \(ScopeTables.sizeBase) + cells, '~cells', 9007199254740991, '~run:' .. run)
             end
 
             """
@@ -114,7 +120,7 @@ extension Scripts {
             local function invalidateEverything()
               redis.call('ZREMRANGEBYRANK', log, 5, -6)
               redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
-              redis.call('ZADD', log, n, '!floor', 0, '!moved:k', 0, '!moved:p', 0, '!moved:d', 0, '!moved:t')
+              redis.call('ZADD', log, n, '!floor', \(nothingMoved))
             end
 
             local function move(member, version)
