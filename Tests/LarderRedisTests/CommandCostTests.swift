@@ -46,28 +46,6 @@ import Testing
         return sum
     }
 
-    /// Keeps many keys, and stamps many covers, as many stores over a long time would.
-    private func fill(_ range: Range<Int>, _ store: RedisStore) async throws {
-        let birth = Birth(epoch: await store.birth().epoch, number: (1 << 53) - 1)
-        await withDiscardingTaskGroup { group in
-            for lane in 0..<50 {
-                group.addTask {
-                    for id in range where id % 50 == lane {
-                        let address = CacheAddress("/some/\(id)")
-                        let entry = CacheEntry.sample(
-                            "v0",
-                            at: address,
-                            born: birth,
-                            now: WallClock.system.now,
-                            freshFor: .seconds(3_600)
-                        )
-                        _ = await store.save(entry, at: WallClock.system.now)
-                    }
-                }
-            }
-        }
-    }
-
     /// A bound in microseconds would fail where the machine is busy: what counts is that a hundred times as much that
     /// is kept and stamped does not cost a hundred times as much, nor ten times.
     @Test func `what a command costs does not grow with what is kept and stamped`() async throws {
@@ -78,10 +56,10 @@ import Testing
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, limits, clock: still) { stores in
                     let store = stores[0]
-                    try await fill(0..<200, store)
+                    await store.fill(0..<200, below: "/some", number: (1 << 53) - 1)
                     for id in 0..<50 { await store.invalidate([.tag("t\(id)")]) }
                     let few = try await cost(of: store, stranger)
-                    try await fill(200..<20_000, store)
+                    await store.fill(200..<20_000, below: "/some", number: (1 << 53) - 1)
                     for first in stride(from: 0, to: 6_000, by: 100) {
                         let covers = (first..<first + 100).map { Cover.tag("t\($0)") }
                         await store.invalidate(covers)

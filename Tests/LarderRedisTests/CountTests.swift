@@ -9,36 +9,13 @@ import Testing
 
 /// How many keys are stored.
 @Suite(.timeLimit(.minutes(5))) struct CountTests {
-    /// Stores short texts from many tasks at a time.
-    private func fill(_ range: Range<Int>, _ store: RedisStore, tag: CacheTag) async throws {
-        let (birth, now) = (await store.birth(), WallClock.system.now)
-        await withDiscardingTaskGroup { group in
-            for lane in 0..<40 {
-                group.addTask {
-                    for id in range where id % 40 == lane {
-                        let address = CacheAddress("/\(id)")
-                        let entry = CacheEntry.sample(
-                            "v",
-                            at: address,
-                            born: birth,
-                            now: now,
-                            freshFor: .seconds(600),
-                            tags: [tag]
-                        )
-                        _ = await store.save(entry, at: now)
-                    }
-                }
-            }
-        }
-    }
-
     @Test func `The count is exact up to 10,000 keys, and old beyond that`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(2, on: redis, clock: ManualClock().clock) { stores in
                     let (store, peer) = (stores[0], stores[1])
-                    try await fill(0..<6_000, store, tag: "a")
-                    try await fill(6_000..<9_990, peer, tag: "b")
+                    await store.fill(0..<6_000, tags: ["a"])
+                    await peer.fill(6_000..<9_990, tags: ["b"])
                     #expect(await store.count() == 9_990)
                     await peer.invalidate([.tag("b")])
                     #expect(await store.count() == 6_000)
@@ -50,7 +27,7 @@ import Testing
                     await peer.invalidate([.tag("a")])
                     #expect(await store.count() == 0)
                     // Beyond the limit the number holds for a while.
-                    try await fill(0..<11_000, store, tag: "c")
+                    await store.fill(0..<11_000, tags: ["c"])
                     #expect(await peer.count() == 11_000)
                     await store.invalidate([.tag("c")])
                     #expect(await peer.count() == 11_000)

@@ -172,6 +172,31 @@ extension RedisStore {
         return lookup.entries.first?.text
     }
 
+    /// Stores a short text at `path/id` for each id, from many tasks at a time.
+    /// - Parameter number: the number of their read version, if it is not that of the log.
+    func fill(_ ids: Range<Int>, below path: String = "", number: UInt64? = nil, tags: [CacheTag] = []) async {
+        let (current, now) = (await birth(), WallClock.system.now)
+        let birth = Birth(epoch: current.epoch, number: number ?? current.number)
+        await withDiscardingTaskGroup { group in
+            for lane in 0..<50 {
+                group.addTask {
+                    for id in ids where id % 50 == lane {
+                        let address = CacheAddress("\(path)/\(id)")
+                        let entry = CacheEntry.sample(
+                            "v0",
+                            at: address,
+                            born: birth,
+                            now: now,
+                            freshFor: .seconds(3_600),
+                            tags: tags
+                        )
+                        _ = await self.save(entry, at: now)
+                    }
+                }
+            }
+        }
+    }
+
     /// The texts at a target, the newest first.
     func texts(at target: String) async -> [String] {
         await load(CacheAddress(target), at: WallClock.system.now).entries.map(\.text)
