@@ -120,7 +120,7 @@ extension Cache {
             flights.start(id, asking.ticket.lookup)
             return .response(try await lead(asking, id))
         }
-        // What is not stored is of no use to any other request.
+        // A response that is not stored is of no use to any other request.
         let isOfUse = !isUncacheable && !inquiry.directives.noStore
         guard asking.isSharable, !isUncacheable else {
             return .response(try await lead(asking, nil, outlivesRequest: isOfUse))

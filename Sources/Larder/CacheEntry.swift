@@ -160,7 +160,7 @@ extension CacheEntry {
     /// Returns the limit of bodies that are stored whatever fields they come with, within ``fieldLimit``, where entries
     /// are stored up to `limit`: in whole kibibytes.
     public static func bodyLimit(forEntriesUpTo limit: ByteCount) -> ByteCount {
-        // What the allocator adds is less than two pages.
+        // The allocator adds less than two pages.
         let room = limit.bytes - fieldLimit.bytes
         let body = max(0, room) / 1_024 * 1_024
         let fitting = [body, body - 4_096, body - 8_192].first {

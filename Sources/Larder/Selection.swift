@@ -78,7 +78,7 @@ enum Selection {
 }
 
 extension Inquiry {
-    /// What a store is told of the request.
+    /// The part of the request that a store may need to choose a variant.
     var query: VariantQuery {
         VariantQuery(fields: request.selectableFields) { self.mayUse($0) }
     }

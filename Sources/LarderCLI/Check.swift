@@ -23,7 +23,7 @@ struct Check: AsyncParsableCommand {
         guard check.mistakes.isEmpty else {
             throw Failure(check.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
         }
-        // What reading the text does not show: the files that it names, and the store's address.
+        // The files that the text names, and the store's address, are not checked by reading it.
         let configuration = try ConfigurationSource(path: self.file).read()
         let unusable = GatewayFiles.check(configuration)
         guard unusable.isEmpty else {

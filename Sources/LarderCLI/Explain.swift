@@ -45,7 +45,7 @@ struct Explain: AsyncParsableCommand {
         let exchange =
             isURL ? try await Fetching(change, configuration).exchange(with: source) : try read(change)
         let route = configuration?.route(of: exchange.request)
-        // What a gateway keeps without further settings.
+        // The limit of a gateway without further settings.
         let policy = route?.policy ?? .gateway.limitingBodies(to: Fetching.bodyLimit)
         let explanation = Explanation(exchange, policy: policy)
         if json {

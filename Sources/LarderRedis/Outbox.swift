@@ -38,7 +38,7 @@ struct Outbox {
     /// What waits.
     var covers: [Cover] { Array(waiting.keys) }
 
-    /// Counts an invalidation, whatever becomes of it: what this process fetches while Redis is away is judged by it.
+    /// Begins an invalidation: another turn, so that what waits by then is told from what is queued later.
     mutating func begin() {
         turn += 1
     }

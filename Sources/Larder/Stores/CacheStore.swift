@@ -89,8 +89,8 @@ public struct VariantQuery: Sendable {
 public struct Lookup: Sendable {
     /// The variants found, the newest first; none if nothing is stored, or nothing that answers the request.
     public let entries: [CacheEntry]
-    /// What the variants under the key vary by, the newest first, those included that were left out because they do not
-    /// answer the request.
+    /// The Vary rules of the variants under the key, the newest first, those included that were left out because they
+    /// do not answer the request.
     public var rules: [VaryRule] { known ?? entries.map(\.vary) }
     private let known: [VaryRule]?
     /// Where the invalidations stood: the birth of a fetch that begins now.

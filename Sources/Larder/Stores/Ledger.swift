@@ -7,33 +7,33 @@ import DequeModule
 /// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing
 /// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
 /// `limit` stamps; the lowest go first and raise the *floor*: a fetch that began before it cannot be stored or shared.
-/// What is stored by then stays valid if its store has removed everything that the dropped invalidations concern
-/// (rows N01 to N03 of the protocol's model).
-package struct Ledger: Sendable {
-    package let epoch: Birth.Epoch
+/// Stored entries stay valid if their store has removed everything that the dropped invalidations concern (rows N01 to
+/// N03 of the protocol's model).
+struct Ledger: Sendable {
+    let epoch: Birth.Epoch
     /// The number of the last invalidation.
-    package private(set) var number: UInt64 = 0
+    private(set) var number: UInt64 = 0
     /// A fetch that began before this number cannot be compared any more, and counts as overtaken.
-    package private(set) var floor: UInt64 = 0
+    private(set) var floor: UInt64 = 0
     /// The floor of what is stored: higher than 0 only if a stamp was dropped before everything that it concerns was
     /// removed.
-    package private(set) var storedFloor: UInt64 = 0
+    private(set) var storedFloor: UInt64 = 0
     private var stamps: [Cover.Fingerprint: UInt64] = [:]
     /// Stamps in the order they were left; one that was left again since is passed over.
     private var order: Deque<(cover: Cover.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
-    package init(epoch: Birth.Epoch = .new(), limit: Int) {
+    init(epoch: Birth.Epoch = .new(), limit: Int) {
         precondition(limit > 0, "A ledger needs room for one stamp")
         self.epoch = epoch
         self.limit = limit
     }
 
     /// Everything born until now.
-    package var birth: Birth { Birth(epoch: epoch, number: number) }
+    var birth: Birth { Birth(epoch: epoch, number: number) }
 
     /// The memory that a stamp takes, with the spare room of the tables that it is in.
-    package static let stampCost = 96
+    static let stampCost = 96
 
     /// The number of stamps kept.
     var count: Int { stamps.count }
@@ -41,7 +41,7 @@ package struct Ledger: Sendable {
     /// Stamps what an invalidation covers with its number.
     /// - Parameter removed: the number before which everything invalidated has been removed from the store; 0 if that
     ///   is not known.
-    package mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>, removedBefore removed: UInt64 = 0) {
+    mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>, removedBefore removed: UInt64 = 0) {
         number += 1
         for cover in covers {
             stamps[cover] = number
@@ -60,24 +60,24 @@ package struct Ledger: Sendable {
     }
 
     /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
-    package func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
+    func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
         covers.reduce(floor) { max($0, stamps[$1] ?? 0) }
     }
 
     /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
     /// a number comes after the invalidation that made it.
-    package func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
+    func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
         birth.epoch == epoch && birth.number >= newestStamp(on: covers)
     }
 
     /// The highest number at which one of the covers was invalidated, for what is stored.
-    package func newestStamp(onStored covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
+    func newestStamp(onStored covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
         covers.reduce(storedFloor) { max($0, stamps[$1] ?? 0) }
     }
 
     /// Returns true if an entry is valid that has been in the store since it was last found valid: its store removes
     /// what is invalidated, so that a dropped stamp says nothing about it.
-    package func isValid(stored birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
+    func isValid(stored birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
         birth.epoch == epoch && birth.number >= newestStamp(onStored: covers)
     }
 

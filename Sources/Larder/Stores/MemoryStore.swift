@@ -11,7 +11,7 @@ import Synchronization
 /// invalidated since the entry was last found alive: a number tells. An invalidation removes what it kills, which it
 /// finds by its scope (``ScopeIndex``), and compares nothing else: a little at once, more in the background.
 public final class MemoryStore: CacheStore {
-    /// What was invalidated, and which of it has not been removed yet.
+    /// The invalidations, and those of them whose entries have not been removed yet.
     private struct Log: Sendable {
         var ledger: Ledger
         var removals = PendingRemovals()
