@@ -31,8 +31,7 @@ final class LedgerTender: Sendable {
     let state: NIOLockedValueBox<State>
     /// What delivers in the background.
     let tasks = BackgroundTasks()
-    private let listLimit: Int
-    private let tables: ScopeTables
+    private let logSize: LogSize
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
     /// How far the log had come when it was last read.
@@ -47,16 +46,14 @@ final class LedgerTender: Sendable {
 
     init(
         names: RedisNames,
-        listLimit: Int,
-        tables: ScopeTables,
+        logSize: LogSize,
         timeout: Duration,
         failsafe: Failsafe,
         metrics: RedisMetrics,
         logger: Logger
     ) {
         self.names = names
-        self.listLimit = listLimit
-        self.tables = tables
+        self.logSize = logSize
         self.timeout = timeout
         self.failsafe = failsafe
         self.metrics = metrics
@@ -187,7 +184,7 @@ extension LedgerTender {
 
     func command(_ covers: [Cover]) -> RedisCommand {
         let entries = covers.flatMap { names.entries(of: $0) }
-        let arguments = life + [.integer(Int64(listLimit))] + covers.map { .text($0.member) }
+        let arguments = life + [.integer(Int64(logSize.listLimit))] + covers.map { .text($0.member) }
         return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
@@ -196,7 +193,7 @@ extension LedgerTender {
         let epoch = Birth.Epoch.newInRedis()
         return [
             .text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 }),
-            .integer(Int64(tables.cells)),
+            .integer(Int64(logSize.tables.cells)),
         ]
     }
 

@@ -44,12 +44,12 @@ public final class RedisStore: CacheStore {
         /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, and about 30 KiB until 100
         /// keys, paths or tags have been invalidated.
         ///
-        /// The log has the last 10,000 of them exactly. Older ones share cells of tables that are written then: an
+        /// The log has the last 10,000 of them exactly, or those that fit into 1/6 of its memory. Older ones share cells of tables that are written then: an
         /// invalidation can make a response invalid that it does not concern, the more often the smaller the log is
         /// (0.2 % after 100,000 paths with the default), and never the other way round. The first process that writes
         /// to an empty Redis decides; another one takes what it finds.
         public var logLimit = ByteCount.mebibytes(16)
-        /// The number of scopes that the log has exactly.
+        /// The number of scopes that the log has exactly, unless they would take more than 1/6 of its memory.
         package var listLimit = 10_000
         /// The connections kept open. From two on, large responses share the last one, so that no small ones wait
         /// behind them.
@@ -135,8 +135,7 @@ public final class RedisStore: CacheStore {
         )
         tender = LedgerTender(
             names: names,
-            listLimit: max(1, options.listLimit),
-            tables: ScopeTables(within: options.logLimit, listLimit: options.listLimit),
+            logSize: LogSize(within: options.logLimit, listLimit: options.listLimit),
             timeout: max(.zero, options.invalidationTimeout),
             failsafe: failsafe,
             metrics: self.metrics,

@@ -68,18 +68,6 @@ struct ScopeTables: Hashable, Sendable {
     /// Creates tables with this many cells in a row of the paths' table.
     init(cells: Int) { self.cells = max(1, min(cells, 1 << 28)) }
 
-    /// Creates tables that fit into what a list of `listLimit` scopes leaves of a limit.
-    init(within limit: ByteCount, listLimit: Int) {
-        let room = max(0, limit.bytes - min(listLimit, limit.bytes / Self.listedCost) * Self.listedCost)
-        let shares = ScopeKind.allCases.reduce(0) { $0 + $1.share }
-        // Bytes of all rows of all tables for 16 cells in a row of the paths' table.
-        let bytes = Self.rows * shares * Self.cellBits / 8
-        self.init(cells: room / bytes * 16)
-    }
-
-    /// The memory that a scope in the list takes, measured with names of 128 bytes.
-    static let listedCost = 256
-
     /// The cells in a row of the table of a kind.
     func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.share / 16) }
 
@@ -91,5 +79,28 @@ struct ScopeTables: Hashable, Sendable {
             let word = (0..<4).reduce(UInt64(0)) { word, _ in word << 8 | UInt64(digest.next() ?? 0) }
             return Self.headerBits + Self.cellBits * (row * Int(count) + Int(word % count))
         }
+    }
+}
+
+/// How the memory of the invalidation log is divided between its list and its tables.
+struct LogSize: Hashable, Sendable {
+    /// The memory that a scope in the list takes, measured with names of 128 bytes.
+    static let listedCost = 256
+    /// The part of the limit that is the list's at most: 1/6. Below it the tables would soon be full.
+    private static let part = 6
+
+    /// The number of scopes that the list has, at least 1.
+    let listLimit: Int
+    let tables: ScopeTables
+
+    /// Divides a limit.
+    /// - Parameter listLimit: The number of scopes in the list, if there is room for so many.
+    init(within limit: ByteCount, listLimit: Int) {
+        self.listLimit = max(1, min(listLimit, limit.bytes / Self.part / Self.listedCost))
+        let room = max(0, limit.bytes - self.listLimit * Self.listedCost)
+        let shares = ScopeKind.allCases.reduce(0) { $0 + $1.share }
+        // Bytes of all rows of all tables for 16 cells in a row of the paths' table.
+        let bytes = ScopeTables.rows * shares * ScopeTables.cellBits / 8
+        tables = ScopeTables(cells: room / bytes * 16)
     }
 }

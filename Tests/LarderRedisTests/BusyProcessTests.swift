@@ -37,6 +37,51 @@ import Testing
         metrics.counterTotal(label: "larder_redis_failures", dimensions: [("reason", reason)])
     }
 
+    /// Keeps event loops busy for most of the time while `body` runs.
+    private func withBusy(_ loops: some EventLoopGroup, _ body: () async throws -> Void) async throws {
+        let isOver = NIOLockedValueBox(false)
+        for loop in loops.makeIterator() {
+            loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
+                if isOver.withLockedValue({ $0 }) { return task.cancel() }
+                // Longer than the timeout.
+                let end = ContinuousClock.now + .milliseconds(55)
+                while ContinuousClock.now < end {}
+            }
+        }
+        defer { isOver.withLockedValue { $0 = true } }
+        try await body()
+    }
+
+    @Test func `A thousand look-ups at a time in a busy process count nothing against a healthy Redis`() async throws {
+        // Of its own: other tests have theirs to run.
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        try await RedisProcess.run { redis in
+            let metrics = TestMetrics()
+            let store = try RedisStore(
+                RedisConfiguration(endpoint: .host("127.0.0.1", port: redis.port)),
+                options: RedisStore.Options(),
+                metrics: metrics,
+                logger: .silent,
+                eventLoopGroup: loops
+            )
+            try await withRunning([store]) {
+                for number in 0..<10 { await store.keep("v\(number)", at: "/\(number)") }
+                try await withBusy(loops) {
+                    for _ in 0..<2 {
+                        await withDiscardingTaskGroup { group in
+                            for number in 0..<1_000 {
+                                group.addTask { _ = await store.texts(at: "/\(number % 10)") }
+                            }
+                        }
+                        #expect(store.isAvailable)
+                    }
+                }
+                #expect(failures(metrics, "breaker") == 0)
+            }
+        }
+        try await loops.shutdownGracefully()
+    }
+
     @Test func `A hung Redis is left alone soon, and asked again when it goes on`() async throws {
         try await RedisProcess.run { redis in
             try await withStore(on: redis) { store, metrics in

@@ -88,7 +88,7 @@ import Testing
                 await store.invalidate((first..<first + 100).map { .path(CachePath("/long/\(end)/\($0)")) })
             }
             let usage = try await stranger.send("MEMORY", "USAGE", "larder:3:{log}", "SAMPLES", 0).integer()
-            #expect(usage < 300 * Int64(ScopeTables.listedCost))
+            #expect(usage < 300 * Int64(LogSize.listedCost))
         }
     }
 

@@ -36,12 +36,13 @@ import Testing
 
     @Test(arguments: [1, 2_048, 65_536, 1 << 20, 1 << 24, 1 << 27], [1, 100, 10_000])
     func `List and tables stay within the limit`(_ bytes: Int, _ listLimit: Int) {
-        let tables = ScopeTables(within: .bytes(bytes), listLimit: listLimit)
-        let cells = ScopeKind.allCases.reduce(0) { $0 + 4 * tables.count($1) }
-        let listed = min(listLimit, bytes / ScopeTables.listedCost) * ScopeTables.listedCost
-        // A few cells are there however small the limit is.
-        #expect(cells * 5 + listed <= bytes + 80)
-        if bytes == 1 << 24, listLimit == 10_000 { #expect(tables.cells > 500_000) }
+        let size = LogSize(within: .bytes(bytes), listLimit: listLimit)
+        let cells = ScopeKind.allCases.reduce(0) { $0 + 4 * size.tables.count($1) }
+        // One scope and a few cells are there however small the limit is.
+        #expect(cells * 5 + size.listLimit * LogSize.listedCost <= max(bytes, 256 + 80))
+        #expect(size.listLimit <= listLimit)
+        if bytes >= 65_536 { #expect(cells * 5 >= bytes * 4 / 5) }
+        if bytes == 1 << 24, listLimit == 10_000 { #expect(size.tables.cells > 500_000 && size.listLimit == 10_000) }
     }
 
     @Test func `A reading says what it was not asked for`() throws {

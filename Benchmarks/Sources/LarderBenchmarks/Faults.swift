@@ -27,6 +27,10 @@ struct Faults: ParsableCommand {
 
     @Option(help: "The distinct URLs of each flood.")
     var flood = 100_000
+    @Option(help: "The writes to distinct paths that come as fast as they are answered.")
+    var writes = 100_000
+    @Option(help: "How long a thousand writes a second come, in seconds.")
+    var writing = 90
 
     func run() throws {
         let end = DispatchSemaphore(value: 0)
@@ -34,6 +38,7 @@ struct Faults: ParsableCommand {
             do {
                 try await measure()
                 try await Floods(urls: flood).measure()
+                try await Writes(count: writes, seconds: writing).measure()
             } catch { FileHandle.standardError.write(Data("\(error)\n".utf8)) }
             end.signal()
         }

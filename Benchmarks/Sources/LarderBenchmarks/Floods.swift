@@ -128,32 +128,3 @@ struct Floods: Sendable {
         }
     }
 }
-
-/// Requests, and how many of them were hits, counted by several threads.
-private final class Tally: @unchecked Sendable {
-    private let lock = NSLock()
-    private var asked = 0
-    private var hits = 0
-    private var ended = false
-    private var failure: (any Error)?
-
-    func add(_ isHit: Bool) {
-        lock.withLock {
-            asked += 1
-            if isHit { hits += 1 }
-        }
-    }
-
-    func fail(_ error: any Error) { lock.withLock { (failure, ended) = (error, true) } }
-
-    func end() { lock.withLock { ended = true } }
-
-    var isOver: Bool { lock.withLock { ended } }
-
-    func finish() throws -> (asked: Int, hits: Int) {
-        try lock.withLock {
-            if let failure { throw failure }
-            return (asked, hits)
-        }
-    }
-}

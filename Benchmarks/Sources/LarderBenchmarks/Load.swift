@@ -59,7 +59,16 @@ final class Connection {
 
     /// The whole answer to a GET: head and body.
     func get(_ path: String, language: String? = nil) throws -> (head: String, body: String) {
-        let (head, end) = try exchange(Self.request(path, language: language))
+        try answer(to: Self.request(path, language: language))
+    }
+
+    /// The whole answer to a POST of nothing: head and body.
+    func post(_ path: String) throws -> (head: String, body: String) {
+        try answer(to: Array("POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".utf8))
+    }
+
+    private func answer(to request: [UInt8]) throws -> (head: String, body: String) {
+        let (head, end) = try exchange(request)
         let split = head.count
         return (String(decoding: head, as: UTF8.self), String(decoding: buffer[split..<end], as: UTF8.self))
     }

@@ -50,32 +50,18 @@ struct Stopping {
                     var isLast = false
                     while !isLast {
                         isLast = try connection.get(path).head.lowercased().contains("connection: close")
-                        tally.add(answered: 1)
+                        tally.add(true)
                     }
                 } catch {
-                    tally.add(lost: 1)
+                    tally.add(false)
                 }
             }
         }
         Thread.sleep(forTimeInterval: 1)
         stop()
         group.wait()
-        return tally.counts
-    }
-}
-
-/// What became of the requests of several threads.
-private final class Tally: @unchecked Sendable {
-    private let lock = NSLock()
-    private var total = (answered: 0, lost: 0)
-
-    var counts: (answered: Int, lost: Int) { lock.withLock { total } }
-
-    func add(answered: Int = 0, lost: Int = 0) {
-        lock.withLock {
-            total.answered += answered
-            total.lost += lost
-        }
+        let (asked, answered) = try tally.finish()
+        return (answered, asked - answered)
     }
 }
 

@@ -17,7 +17,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     /// The kind of an error: what it says about the command, and about the server.
     package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Base: String {
-            case unavailable, overloaded, deadlineExceeded, cancelled, connectionLost, protocolViolation
+            case unavailable, overloaded, deadlineExceeded, processBusy, cancelled, connectionLost, protocolViolation
             case refused, unexpectedReply, invalidConfiguration
         }
 
@@ -31,6 +31,9 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         package static let overloaded = Code(base: .overloaded)
         /// The deadline passed. The server may have done what it was told, or do it yet.
         package static let deadlineExceeded = Code(base: .deadlineExceeded)
+        /// The deadline passed while this process had not read what the server sent, which says nothing of the server.
+        /// It may have done what it was told, or do it yet.
+        package static let processBusy = Code(base: .processBusy)
         /// The caller's task was cancelled. The server may have done what it was told, or do it yet.
         package static let cancelled = Code(base: .cancelled)
         /// The connection ended. The server may have done what it was told.
@@ -62,4 +65,5 @@ extension RedisError {
 
     static let cancelled = RedisError(.cancelled, "the caller was cancelled")
     static let deadlineExceeded = RedisError(.deadlineExceeded, "no reply before the deadline")
+    static let processBusy = RedisError(.processBusy, "the deadline passed before this process read the reply")
 }

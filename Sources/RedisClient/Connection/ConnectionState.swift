@@ -213,11 +213,14 @@ extension ConnectionState {
         return earlier(deathTime, deadlines.min())
     }
 
-    /// Returns true if somebody has waited for too long, even if the process does not keep up with the server.
-    func isFinal(at now: NIODeadline) -> Bool {
-        let deadlines = batches.lazy.filter { $0.waiter != nil }.compactMap { finalDeadline(of: $0) }
-        guard let end = earlier(deathTime, deadlines.min()) else { return false }
-        return end + adaptiveTimeout.bounds.longest <= now
+    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have arrived.
+    func isUnread(at now: NIODeadline) -> Bool {
+        nextExpiry.map { $0 <= now && readAt < $0 } == true
+    }
+
+    /// Returns true if something is overdue by more than callers can wait for a process that does not read.
+    func isHopeless(at now: NIODeadline) -> Bool {
+        nextExpiry.map { $0 + adaptiveTimeout.bounds.longest <= now } == true
     }
 
     /// When the connection counts as dead if the server stays silent, or nil while nothing is in flight.
@@ -231,16 +234,11 @@ extension ConnectionState {
     /// As long as the server sends, it is there: what waits behind others is given up by the adaptive timeout only once
     /// the server has sent nothing for so long, or at the timeout's upper bound.
     private func deadline(of batch: Batch) -> NIODeadline? {
-        guard batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let end = finalDeadline(of: batch)
-        else { return finalDeadline(of: batch) }
-        return min(max(flushedAt, readAt) + adaptiveTimeout.current, end)
-    }
-
-    private func finalDeadline(of batch: Batch) -> NIODeadline? {
         guard let flushedAt = batch.flushedAt else { return nil }
         return switch batch.timeout {
         case .fixed(let timeout): flushedAt + timeout
-        case .adaptive: flushedAt + adaptiveTimeout.bounds.longest
+        case .adaptive:
+            min(max(flushedAt, readAt) + adaptiveTimeout.current, flushedAt + adaptiveTimeout.bounds.longest)
         }
     }
 

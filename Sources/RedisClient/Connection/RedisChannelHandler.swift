@@ -32,7 +32,7 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     private var received = ByteBuffer()
     private var alarm: Alarm?
     private var isFlushScheduled = false
-    /// True if there was something to read when the alarm rang, and the event loop has not read it yet.
+    /// True if something was overdue and unread when the alarm rang, and the event loop has not read it yet.
     private var isBehind = false
 
     private struct Alarm {
@@ -193,23 +193,26 @@ extension RedisChannelHandler {
         alarm = try? Alarm(time: time, callback: eventLoop.assumeIsolated().scheduleCallback(at: time, handler: self))
     }
 
-    /// Gives up what is overdue, unless there is something to read: then it is this process that is slow, and what the
-    /// server said is read first. It is not waited for without end: a server may never stop sending.
+    /// Gives up what is overdue, unless the event loop has left something unread since: then it is this process that is
+    /// slow, and what the server said is read first.
+    ///
+    /// An event loop runs the tasks that other threads hand to it before it looks at its sockets again, so those who
+    /// send without pause can keep it from reading for seconds. Callers are not kept for so long: they are told that
+    /// this process is busy, which says nothing of the server, and the connection stays.
     func handleScheduledCallback(eventLoop: some EventLoop) {
         alarm = nil
         let now = eventLoop.now
-        if let next = state.nextExpiry, next <= now, !state.isFinal(at: now), isReadable {
-            isBehind = true
-            return setAlarm(noLaterThan: now + .milliseconds(1))
-        }
-        isBehind = false
+        isBehind = state.isUnread(at: now) && isReadable
+        let soon = now + .milliseconds(1)
+        if isBehind, !state.isHopeless(at: now) { return setAlarm(noLaterThan: soon) }
         let (expired, verdict) = state.expire(now: now)
-        for waiter in expired { waiter(.failure(.deadlineExceeded)) }
-        if verdict == .dead {
+        let reason: RedisError = isBehind ? .processBusy : .deadlineExceeded
+        for waiter in expired { waiter(.failure(reason)) }
+        if verdict == .dead, !isBehind {
             return close(RedisError(.connectionLost, "the server stopped answering"))
         }
         closeIfDrained()
-        if let next = state.nextExpiry { setAlarm(noLaterThan: next) }
+        if let next = state.nextExpiry { setAlarm(noLaterThan: isBehind ? max(next, soon) : next) }
     }
 
     /// True if the socket holds bytes, or an end, that the event loop has not read yet.
