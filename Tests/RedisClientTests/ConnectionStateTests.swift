@@ -5,10 +5,12 @@ import Testing
 
 /// Waiters are names, times are seconds.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionStateTests {
-    private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> Subject {
+    private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> ConnectionSubject {
         var limits = RESPLimits()
         change(&limits)
-        return Subject(ConnectionState(limits: limits, patience: .seconds(5), timeouts: .init(), now: .seconds(0)))
+        return ConnectionSubject(
+            ConnectionState(limits: limits, patience: .seconds(5), timeouts: .init(), now: .seconds(0))
+        )
     }
 
     @Test("replies go to those who asked, in the order of asking")
@@ -131,6 +133,24 @@ import Testing
         }
         #expect(state.nextExpiry == 1)
         #expect(state.expire(now: 1) == ["a", "b"])
+    }
+
+    @Test("what is overdue may be unread as long as nothing was read since, and callers wait a second for that")
+    func tellsWhatIsUnread() {
+        let state = state()
+        state.send("a", timeout: .adaptive)
+        #expect(!state.isUnread(at: 0.049) && state.isUnread(at: 0.05))
+        #expect(!state.isHopeless(at: 1.049) && state.isHopeless(at: 1.05))
+        state.read(at: 0.06)
+        #expect(!state.isUnread(at: 0.07))
+        #expect(state.isUnread(at: 0.11))
+        #expect(state.expire(now: 0.11) == ["a"])
+        // The connection's own end is due too.
+        #expect(state.nextExpiry == 5.05)
+        state.read(at: 5.04)
+        #expect(state.isUnread(at: 5.06))
+        state.read(at: 5.06)
+        #expect(!state.isUnread(at: 5.07), "a server that sends without end has its end")
     }
 
     @Test("a server that sends nothing more is not waited for")
@@ -275,7 +295,7 @@ import Testing
 /// The same queue, told by its simplest means: who is owed what.
 private struct Model {
     let seed: UInt64
-    let state = Subject(
+    let state = ConnectionSubject(
         ConnectionState(limits: RESPLimits(), patience: .seconds(1_000_000), timeouts: .init(), now: .seconds(0))
     )
     var queue: [(name: String, id: Int, missing: Int, replies: [RESPValue], deadline: Int)] = []
@@ -321,77 +341,5 @@ private struct Model {
             #expect(Set(state.expire(now: Double(now))) == overdue, "seed \(seed)")
             waiting.subtract(overdue)
         }
-    }
-}
-
-/// A state whose answers can be compared in a line. (A class: an expectation does not mutate a value.)
-private final class Subject {
-    private var state: ConnectionState<String>
-
-    init(_ state: ConnectionState<String>) {
-        self.state = state
-    }
-
-    /// The id of the batch, or nil if it was refused.
-    @discardableResult
-    func send(
-        _ name: String,
-        commands: Int = 1,
-        bytes: Int = 1,
-        timeout: ReplyTimeout = .fixed(.seconds(1_000)),
-        at now: Double? = 0
-    ) -> Int? {
-        switch state.admit(name, commands: commands, bytes: bytes, timeout: timeout) {
-        case .send(let id):
-            if let now { flush(at: now) }
-            return id
-        case .refuse: return nil
-        }
-    }
-
-    /// When the first of what is handed to the socket by this is late.
-    @discardableResult
-    func flush(at now: Double) -> Double? { state.flush(now: .seconds(now)).map(\.inSeconds) }
-
-    func read(at now: Double, isExact: Bool = true) { state.read(now: .seconds(now), isExact: isExact) }
-
-    /// What came of a reply.
-    func reply(_ text: String, bytes: Int = 1, now: Double = 0, isExact: Bool = true) -> String {
-        state.read(now: .seconds(now), isExact: isExact)
-        return switch state.receive(.status(text), bytes: bytes, now: .seconds(now), isExact: isExact) {
-        case .wait: "wait"
-        case .deliver(let name, let replies, let isLate):
-            "\(name): \(replies.map(\.told).joined(separator: " "))" + (isLate ? " (late)" : "")
-        case .close(let error): "close: \(error.code)"
-        }
-    }
-
-    /// Those whose deadline has passed, and whether the connection is dead.
-    func expire(now: Double) -> [String] {
-        let (waiters, verdict) = state.expire(now: .seconds(now))
-        return verdict == .dead ? waiters + ["dead"] : waiters
-    }
-
-    var nextExpiry: Double? {
-        state.nextExpiry.map(\.inSeconds)
-    }
-
-    func abandon(_ id: Int) -> String? { state.abandon(id) }
-    func drain() { state.drain() }
-    var isDrained: Bool { state.isDrained }
-    func close() -> [String] { state.close() }
-}
-
-extension RESPValue {
-    fileprivate var told: String {
-        if case .status(let text) = self { text } else { "?" }
-    }
-}
-
-extension NIODeadline {
-    fileprivate var inSeconds: Double { Double(uptimeNanoseconds) / 1_000_000_000 }
-
-    fileprivate static func seconds(_ seconds: Double) -> NIODeadline {
-        .uptimeNanoseconds(UInt64(seconds * 1_000_000_000))
     }
 }

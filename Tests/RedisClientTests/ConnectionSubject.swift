@@ -1,0 +1,77 @@
+import NIOCore
+
+@testable import RedisClient
+
+/// A state whose answers can be compared in a line. (A class: an expectation does not mutate a value.)
+final class ConnectionSubject {
+    private var state: ConnectionState<String>
+
+    init(_ state: ConnectionState<String>) {
+        self.state = state
+    }
+
+    /// The id of the batch, or nil if it was refused.
+    @discardableResult
+    func send(
+        _ name: String,
+        commands: Int = 1,
+        bytes: Int = 1,
+        timeout: ReplyTimeout = .fixed(.seconds(1_000)),
+        at now: Double? = 0
+    ) -> Int? {
+        switch state.admit(name, commands: commands, bytes: bytes, timeout: timeout) {
+        case .send(let id):
+            if let now { flush(at: now) }
+            return id
+        case .refuse: return nil
+        }
+    }
+
+    /// When the first of what is handed to the socket by this is late.
+    @discardableResult
+    func flush(at now: Double) -> Double? { state.flush(now: .seconds(now)).map(\.inSeconds) }
+
+    func isUnread(at now: Double) -> Bool { state.isUnread(at: .seconds(now)) }
+    func isHopeless(at now: Double) -> Bool { state.isHopeless(at: .seconds(now)) }
+    func read(at now: Double, isExact: Bool = true) { state.read(now: .seconds(now), isExact: isExact) }
+
+    /// What came of a reply.
+    func reply(_ text: String, bytes: Int = 1, now: Double = 0, isExact: Bool = true) -> String {
+        state.read(now: .seconds(now), isExact: isExact)
+        return switch state.receive(.status(text), bytes: bytes, now: .seconds(now), isExact: isExact) {
+        case .wait: "wait"
+        case .deliver(let name, let replies, let isLate):
+            "\(name): \(replies.map(\.told).joined(separator: " "))" + (isLate ? " (late)" : "")
+        case .close(let error): "close: \(error.code)"
+        }
+    }
+
+    /// Those whose deadline has passed, and whether the connection is dead.
+    func expire(now: Double) -> [String] {
+        let (waiters, verdict) = state.expire(now: .seconds(now))
+        return verdict == .dead ? waiters + ["dead"] : waiters
+    }
+
+    var nextExpiry: Double? {
+        state.nextExpiry.map(\.inSeconds)
+    }
+
+    func abandon(_ id: Int) -> String? { state.abandon(id) }
+    func drain() { state.drain() }
+    var isDrained: Bool { state.isDrained }
+    func close() -> [String] { state.close() }
+}
+
+extension RESPValue {
+    fileprivate var told: String {
+        if case .status(let text) = self { text } else { "?" }
+    }
+}
+
+extension NIODeadline {
+    fileprivate var inSeconds: Double { Double(uptimeNanoseconds) / 1_000_000_000 }
+
+    static func seconds(_ seconds: Double) -> NIODeadline {
+        .uptimeNanoseconds(UInt64(seconds * 1_000_000_000))
+    }
+}
