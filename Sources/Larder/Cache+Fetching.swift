@@ -103,6 +103,7 @@ extension Cache {
         _ permit: consuming FlightPermit?,
         like other: CacheEntry?
     ) async throws -> Asked<O.Response> {
+        asking.origin.willWait()
         let inquiry = asking.inquiry
         let isUncacheable = memory.isUncacheable(
             asking.leveledKey,

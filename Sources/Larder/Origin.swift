@@ -15,6 +15,10 @@ public protocol Origin<Response>: Sendable {
     /// barely stale: an origin in trouble need not be asked twice for it.
     func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response
 
+    /// Is told that the client's request waits for the origin from now on, or for another request's fetch, since the
+    /// store has no answer to it. By default nothing is done.
+    func willWait()
+
     /// Answers the client's own request as it came, with its content.
     func forward() async throws -> Response
 
@@ -28,6 +32,8 @@ public protocol Origin<Response>: Sendable {
 }
 
 extension Origin {
+    public func willWait() {}
+
     public func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { true }
 
     public func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response { try await fetch(request) }

@@ -15,7 +15,7 @@ final class ActiveConfiguration: Sendable {
         _ routes: RouteTable,
         _ cache: Cache,
         _ client: UpstreamClient,
-        _ isDraining: DrainFlag
+        _ drainState: DrainState
     ) {
         self.settings = settings
         self.routes = routes
@@ -25,7 +25,7 @@ final class ActiveConfiguration: Sendable {
             at: settings.adminPrefix,
             routes: routes,
             origins: { await client.probe(routes.origins, path: settings.healthPath) },
-            isReady: { !isDraining.isSet }
+            isReady: { !drainState.isDraining }
         )
     }
 }

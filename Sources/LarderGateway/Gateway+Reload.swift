@@ -27,7 +27,7 @@ extension Gateway {
         }
         for setting in taken { settings.take(setting, from: configuration.settings) }
         let failed = reloadFiles(&settings, running, &taken)
-        let next = ActiveConfiguration(settings, configuration.routes, cache, client, isDraining)
+        let next = ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         active.withLockedValue { $0 = next }
         watch.keep(configuration.routes.origins)
         logger.info(

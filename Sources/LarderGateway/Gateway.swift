@@ -34,7 +34,7 @@ public final class Gateway: Sendable {
     let logger: Logger
     /// The largest entry that the store takes, as far as is known.
     let entryLimit: ByteCount
-    let isDraining: DrainFlag
+    let drainState: DrainState
     private let listener: Listener
 
     /// A gateway, ready to be run.
@@ -58,9 +58,9 @@ public final class Gateway: Sendable {
         let watch = OriginWatch(clock: clock, logger: logger)
         let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
-        let isDraining = DrainFlag()
+        let drainState = DrainState()
         let active = NIOLockedValueBox(
-            ActiveConfiguration(settings, configuration.routes, cache, client, isDraining)
+            ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         )
         let options = Listener.Options(settings, certificate, active, logger)
         let responder = GatewayResponder(
@@ -77,7 +77,7 @@ public final class Gateway: Sendable {
         listener = Listener(
             options,
             responder: responder,
-            draining: isDraining,
+            stopping: drainState,
             on: group,
             clock: clock,
             logger: logger,
@@ -90,7 +90,7 @@ public final class Gateway: Sendable {
         self.certificate = certificate
         self.log = log
         self.logger = logger
-        self.isDraining = isDraining
+        self.drainState = drainState
         self.entryLimit = max(store.entryLimit, CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit))
         self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }

@@ -65,13 +65,20 @@ struct GatewayResponder: ClientResponder {
     ) async throws {
         var response = Response.refusal(refusal, by: name)
         if refusal.method == HTTPRequest.Method.head.rawValue { response = Response(headOnly: response.head) }
-        let visit = Visit(
+        try await write(response, to: writer, by: connection, Self.visit(refusal, by: connection))
+    }
+
+    func note(_ refusal: RequestRefusal, by connection: ClientConnection) {
+        log?.note(Self.visit(refusal, by: connection), status: refusal.status.code, bytes: 0)
+    }
+
+    private static func visit(_ refusal: RequestRefusal, by connection: ClientConnection) -> Visit {
+        Visit(
             peer: connection.address?.ipAddress,
             method: refusal.method ?? "-",
             target: refusal.target ?? "-",
             version: refusal.version ?? "-"
         )
-        try await write(response, to: writer, by: connection, visit)
     }
 
     /// The status in the access log of a request whose client left before there was a response, as nginx has it.
@@ -132,9 +139,7 @@ struct GatewayResponder: ClientResponder {
         _ sender: Sender,
         _ active: ActiveConfiguration
     ) -> Upstream {
-        // From here on the client waits for an origin.
-        client.presence.watch()
-        return Upstream(
+        Upstream(
             client: self.client,
             origin: route.origin,
             request: request,
@@ -145,7 +150,8 @@ struct GatewayResponder: ClientResponder {
                 scheme: sender.scheme,
                 authority: request.authority ?? "",
                 via: via
-            )
+            ),
+            presence: client.presence
         )
     }
 

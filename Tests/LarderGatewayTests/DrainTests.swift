@@ -2,6 +2,7 @@ import HTTPTypes
 import LarderTesting
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import Testing
 
 #if canImport(Glibc)
@@ -139,6 +140,148 @@ import Testing
                     let status = try await Self.expectGoodbye(gateway, port, gate)
                     #expect(status == 0, "\(gateway.output)")
                 }
+            }
+        }
+    }
+
+    @Test func `by HTTP/2 a stream that is opened before GOAWAY is read is answered`() async throws {
+        let gate = Gate()
+        try await Self.serveTLS({ request in
+            await gate.pass()
+            return answer("200 OK", [], request.target)
+        }) { gateway, port in
+            try await HTTP2Wire.open(to: port) { wire in
+                try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
+                    for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }
+                    await gate.reached(by: 4)
+                    try await wire.channel.setOption(.autoRead, value: false).get()
+                    gateway.signal(SIGTERM)
+                    try await eventually("it drains") { gateway.output.contains("Draining") }
+                    // The gateway's GOAWAY has time to be written, and lies unread.
+                    try await Task.sleep(for: .milliseconds(200))
+                    for number in 4..<6 { group.addTask { try await wire.send("GET", "/\(number)") } }
+                    await gate.reached(by: 6)
+                    try await wire.channel.setOption(.autoRead, value: true).get()
+                    gate.open()
+                    var texts: Set<String> = []
+                    for try await answer in group { texts.insert(answer.text) }
+                    #expect(texts.count == 6)
+                }
+                try await wire.channel.closeFuture.get()
+            }
+            // A connection that is opened now has the requests answered that come with the first one.
+            try await HTTP2Wire.open(to: port) { wire in
+                try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
+                    for number in 0..<8 { group.addTask { try await wire.send("GET", "/\(number)") } }
+                    for try await answer in group { #expect(answer.status == "200") }
+                }
+                try await wire.channel.closeFuture.get()
+            }
+            gateway.signal(SIGTERM)
+        }
+    }
+
+    @Test func `a TLS handshake that is under way when the listener closes is completed`() async throws {
+        try await Self.serveTLS({ answer("200 OK", [], $0.target) }) { gateway, port in
+            try await HTTP2Wire.open(
+                to: port,
+                connected: {
+                    try await Self.closeListener(of: gateway)
+                }
+            ) { wire in
+                #expect(try await wire.send("GET", "/late").text == "/late")
+                try await wire.channel.closeFuture.get()
+            }
+        }
+    }
+
+    /// Ends the delay of a gateway that is told to stop.
+    private static func closeListener(of gateway: ProgramProcess) async throws {
+        gateway.signal(SIGTERM)
+        try await eventually("it drains") { gateway.output.contains("Draining") }
+        gateway.signal(SIGTERM)
+        try await eventually("the listener closes") { gateway.output.contains("Not listening any more") }
+    }
+
+    private static func serveTLS(
+        _ respond: @escaping @Sendable (ScriptedOrigin.Received) async throws -> String,
+        _ test: @Sendable (ProgramProcess, Int) async throws -> Void
+    ) async throws {
+        try await Certificate.run { certificate in
+            try await ScriptedOrigin.answering(respond) { origin in
+                let tls = ["--certificate", certificate.certificate, "--private-key", certificate.privateKey]
+                try await Self.serve(origin.url, tls + ["--drain-delay", "10m", "--drain-timeout", "10m"]) {
+                    gateway,
+                    port in
+                    try await test(gateway, port)
+                    let status = try await gateway.status()
+                    #expect(status == 0 && gateway.output.contains("Stopped: every request is answered"))
+                }
+            }
+        }
+    }
+
+    @Test func `clients that connect anew for each request lose none when the listener closes`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", ["Cache-Control: max-age=1"], "answer")
+        } _: { origin in
+            try await Self.serve(origin.url, ["--drain-delay", "1s"]) { gateway, port in
+                let answered = NIOLockedValueBox(0)
+                try await withThrowingTaskGroup(of: Void.self) { clients in
+                    for _ in 0..<24 {
+                        clients.addTask {
+                            // Until no connection is accepted any more.
+                            while try await Self.getByNewConnection(port) { answered.withLockedValue { $0 += 1 } }
+                        }
+                    }
+                    try await eventually("there is load") { answered.withLockedValue { $0 } > 240 }
+                    gateway.signal(SIGTERM)
+                    try await clients.waitForAll()
+                }
+                let status = try await gateway.status()
+                #expect(status == 0 && gateway.output.contains("Stopped: every request is answered"))
+            }
+        }
+    }
+
+    /// Returns false if the connection is refused; throws if it is accepted and the request is not answered.
+    private static func getByNewConnection(_ port: Int) async throws -> Bool {
+        do {
+            return try await Wire.open(to: port) { wire in
+                do {
+                    try await wire.send("GET", "/a")
+                    return try await wire.answer().text == "answer"
+                } catch {
+                    Issue.record("a request by a connection that was accepted is lost: \(error)")
+                    return false
+                }
+            }
+        } catch let error as NIOConnectionError {
+            #expect(!error.connectionErrors.isEmpty)
+            return false
+        }
+    }
+
+    @Test func `a response that began before the gateway was told to stop ends its connection`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            guard try await connection.request() != nil else { return }
+            try await connection.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\nCache-Control: no-store\r\n\r\nhalf")
+            await gate.pass()
+            try await connection.send("half")
+        } _: { origin in
+            try await Self.serve(origin.url, ["--drain-delay", "10m", "--drain-timeout", "10m"]) { gateway, port in
+                try await Wire.open(to: port) { wire in
+                    try await wire.send("GET", "/")
+                    let head = try await wire.head()
+                    #expect(head.fields[.connection] == nil)
+                    try await Self.closeListener(of: gateway)
+                    gate.open()
+                    #expect(try await wire.body(after: head.status, head.fields) == Array("halfhalf".utf8))
+                    #expect(try await wire.part() == nil)
+                }
+                let status = try await gateway.status()
+                #expect(status == 0 && gateway.output.contains("Stopped: every request is answered"))
             }
         }
     }

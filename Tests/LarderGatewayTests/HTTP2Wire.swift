@@ -13,25 +13,33 @@ struct HTTP2Wire: Sendable {
     private let multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Parts>
 
     /// Connects, and closes the connection after `body`.
+    /// - Parameters:
+    ///   - validates: True if malformed requests fail before they are sent.
+    ///   - connected: What is done before the TLS handshake begins.
     static func open<Value: Sendable>(
         to port: Int,
+        validates: Bool = true,
+        connected: () async throws -> Void = {},
         _ body: (HTTP2Wire) async throws -> Value
     ) async throws -> Value {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.certificateVerification = .none
         tls.applicationProtocols = ["h2"]
         let context = try NIOSSLContext(configuration: tls)
-        let wire = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
-                    let multiplexer = try pipeline.configureAsyncHTTP2Pipeline(mode: .client) { stream in
-                        stream.eventLoop.makeCompletedFuture { try Parts(wrappingChannelSynchronously: stream) }
-                    }
-                    return HTTP2Wire(channel: channel, multiplexer: multiplexer)
-                }
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(host: "127.0.0.1", port: port).get()
+        try await connected()
+        let wire = try await channel.eventLoop.submit {
+            var http2 = NIOHTTP2Handler.Configuration()
+            http2.connection.headerBlockValidation = validates ? .enabled : .disabled
+            http2.connection.contentLengthValidation = validates ? .enabled : .disabled
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
+            let multiplexer = try pipeline.configureAsyncHTTP2Pipeline(mode: .client, configuration: http2) { stream in
+                stream.eventLoop.makeCompletedFuture { try Parts(wrappingChannelSynchronously: stream) }
             }
+            return HTTP2Wire(channel: channel, multiplexer: multiplexer)
+        }.get()
         do {
             let value = try await body(wire)
             try? await wire.channel.close()

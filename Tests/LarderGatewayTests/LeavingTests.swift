@@ -1,5 +1,6 @@
 import Larder
 import LarderGateway
+import LarderRedis
 import LarderRules
 import LarderTesting
 import NIOConcurrencyHelpers
@@ -147,6 +148,40 @@ import Testing
         }
     }
 
+    @Test func `streams that clients wait for count for the limit, and every other one makes room`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            guard let request = try await connection.request() else { return }
+            if request.target == "/events" {
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                try await connection.send(head + "Transfer-Encoding: chunked\r\n\r\n5\r\n:hi\n\n\r\n")
+                while try await connection.part() != nil {}
+                return
+            }
+            if request.target.hasPrefix("/held") { await gate.pass() }
+            try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], request.target))
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: { $0.connectionsPerOrigin = 4 }) { gateway in
+                let events = try await Client(to: gateway.port)
+                try await events.send("GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                try await eventually("there is an event") { events.received > 0 }
+                for number in 0..<3 {
+                    let client = try await Client(to: gateway.port)
+                    try await client.send("GET /held/\(number) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    await gate.reached(by: number + 1)
+                    try await client.leave(.reset)
+                }
+                // Three at a time, which need the connections of all three.
+                try await withThrowingTaskGroup(of: String.self) { group in
+                    for number in 0..<3 { group.addTask { try await gateway.send("GET", "/next/\(number)").text } }
+                    for try await text in group { #expect(text.hasPrefix("/next")) }
+                }
+                gate.open()
+                try await events.leave(.end)
+            }
+        }
+    }
+
     @Test func `who waits for the fetch of a client that leaves is served`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
@@ -173,6 +208,39 @@ import Testing
                     for try await text in group { #expect(text == "shared") }
                 }
                 #expect(origin.requests.map(\.target) == ["/a", "/b"])
+            }
+        }
+    }
+
+    @Test func `a client that only sends no more gets what Redis has, and what follows a response`() async throws {
+        let gate = Gate()
+        try await RedisProcess.run { redis in
+            try await ScriptedOrigin.run { connection in
+                while let request = try await connection.request() {
+                    if request.target == "/slow" { await gate.pass() }
+                    try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], request.target))
+                }
+            } _: { origin in
+                let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+                try await RunningGateway.run(before: origin.url, store: store) { gateway in
+                    try await eventually("Redis is met") { store.isAvailable }
+                    try await eventually("it is stored") { (try? await gateway.send("GET", "/stored").isHit) == true }
+                    let stored = "GET /stored HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    for _ in 0..<20 {
+                        let exchange = try await Exchange.send(Array(stored.utf8), to: gateway.port, closes: true)
+                        #expect(exchange.answers.map(\.body) == ["/stored"], "\(exchange)")
+                    }
+                    // The FIN comes while the first waits for the origin; the second needs none.
+                    async let exchange = Exchange.send(
+                        Array(("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n" + stored).utf8),
+                        to: gateway.port,
+                        closes: true
+                    )
+                    await gate.reached()
+                    gate.open()
+                    let answers = try await exchange.answers
+                    #expect(answers.map(\.body) == ["/slow", "/stored"])
+                }
             }
         }
     }

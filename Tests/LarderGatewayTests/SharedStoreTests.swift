@@ -131,7 +131,7 @@ import Testing
 
 extension RedisStore.Options {
     /// Gives Redis all the time that a busy machine may take.
-    fileprivate static var patient: RedisStore.Options {
+    static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
         options.timeoutBounds = .seconds(30) ... .seconds(30)

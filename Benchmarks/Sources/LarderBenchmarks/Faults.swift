@@ -164,6 +164,7 @@ struct Faults: ParsableCommand {
         let router = Router()
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
         router.get("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }
+        router.post("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }
         router.group("cached/:id").cached(by: cache, for: .seconds(600)).get { _, _ in
             fetches.add()
             return Response(status: .ok, body: ResponseBody(byteBuffer: body))

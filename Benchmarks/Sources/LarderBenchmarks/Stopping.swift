@@ -19,41 +19,60 @@ struct Stopping {
             .appending(path: "larder")
     }
 
+    /// What the clients do until they are told that their connection ends, or until none is accepted any more.
+    private enum Load: String, CaseIterable {
+        case get = "GET, keep-alive"
+        case post = "POST, keep-alive"
+        case anew = "GET, new connections"
+    }
+
     /// Measures SIGTERM, with a delay of a second, and SIGINT.
     /// - Parameters:
     ///   - origin: The port of a server on this machine.
     ///   - path: What it is asked for.
     func measure(origin: Int, path: String) throws {
-        print("larder gets | connections | requests | lost")
+        print("\nlarder gets | clients of \(Self.connections) connections | requests | lost")
         for (name, signal) in [("SIGTERM", SIGTERM), ("SIGINT", SIGINT)] {
-            let proxy = try RunningProxy(.larder(program, options: ["--drain-delay", "1s"]), origin: origin, core: 0)
-            defer { proxy.end() }
-            let (answered, lost) = try load(proxy.port, path) { proxy.send(signal) }
-            let columns = [
-                name.padding(toLength: 11, withPad: " ", startingAt: 0), "\(Self.connections)".padded(to: 11),
-            ]
-            print((columns + ["\(answered)".padded(to: 8), "\(lost)"]).joined(separator: " | "))
+            for load in Load.allCases {
+                let proxy = try RunningProxy(
+                    .larder(program, options: ["--drain-delay", "1s"]),
+                    origin: origin,
+                    core: 0
+                )
+                defer { proxy.end() }
+                let (answered, lost) = try put(load, on: proxy.port, path) { proxy.send(signal) }
+                let columns = [
+                    name.padding(toLength: 11, withPad: " ", startingAt: 0),
+                    load.rawValue.padding(toLength: 25, withPad: " ", startingAt: 0),
+                    "\(answered)".padded(to: 8), "\(lost)",
+                ]
+                print(columns.joined(separator: " | "))
+            }
         }
     }
 
     /// Keeps connections busy until the server ends them.
     /// - Parameter stop: Is called when they have been busy for a second.
-    private func load(_ port: Int, _ path: String, _ stop: () -> Void) throws -> (answered: Int, lost: Int) {
+    private func put(
+        _ load: Load,
+        on port: Int,
+        _ path: String,
+        _ stop: () -> Void
+    ) throws -> (answered: Int, lost: Int) {
         let tally = Tally()
         let group = DispatchGroup()
         for _ in 0..<Self.connections {
             group.enter()
             Thread.detachNewThread {
                 defer { group.leave() }
-                do {
-                    let connection = try Connection(port: port)
-                    var isLast = false
-                    while !isLast {
-                        isLast = try connection.get(path).head.lowercased().contains("connection: close")
-                        tally.add(true)
+                // A connection that is refused has no request to lose.
+                while let connection = try? Connection(port: port) {
+                    do {
+                        try Self.use(connection, load, path, tally)
+                    } catch {
+                        return tally.add(false)
                     }
-                } catch {
-                    tally.add(false)
+                    if load != .anew { return }
                 }
             }
         }
@@ -62,6 +81,15 @@ struct Stopping {
         group.wait()
         let (asked, answered) = try tally.finish()
         return (answered, asked - answered)
+    }
+
+    /// Sends one request, or as many as the connection takes.
+    private static func use(_ connection: Connection, _ load: Load, _ path: String, _ tally: Tally) throws {
+        while true {
+            let head = try (load == .post ? connection.post(path) : connection.get(path)).head
+            tally.add(true)
+            if load == .anew || head.lowercased().contains("connection: close") { return }
+        }
     }
 }
 

@@ -26,6 +26,12 @@ final class ConnectionTable: Sendable {
         return (connections.count, connections.reduce(0) { $0 + $1.requests })
     }
 
+    /// True if every connection that was accepted is set up, or closed.
+    var isSetUp: Bool {
+        let (connections, accepted) = state.withLockedValue { (Array($0.connections.values), $0.accepted) }
+        return connections.count == accepted && connections.allSatisfy(\.channel.isActive)
+    }
+
     /// Tells every connection what happens to the listener.
     func tell(_ event: DrainEvent) {
         for connection in connections { connection.channel.pipeline.fireUserInboundEventTriggered(event) }

@@ -58,6 +58,9 @@ struct HTTP1ConnectionState {
     /// True if the client sent what is no HTTP.
     private var isMalformed = false
 
+    /// True if no request has come.
+    private(set) var isNew = true
+
     /// The number of requests that are not answered to the end.
     var unanswered: Int { pending.count + (isAnswering ? 1 : 0) }
 
@@ -71,6 +74,7 @@ struct HTTP1ConnectionState {
     /// Notes the head of a request.
     mutating func begin(_ request: Request) {
         pending.append(request)
+        isNew = false
         isInContent = true
         if request.closes { isDone = true }
     }

@@ -31,6 +31,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private var phase = Phase.open
     private let idle: IdleTimer
     private var dropsBody = false
+    /// The number of responses that were written to their end.
+    private var answered = 0
 
     init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions, _ recorder: HeadRecorder) {
         self.client = client
@@ -41,14 +43,19 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        if context.channel.isActive { watchIdleness(context) }
+        if context.channel.isActive { begin(context) }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { idle.cancel() }
 
     func channelActive(context: ChannelHandlerContext) {
-        watchIdleness(context)
+        begin(context)
         context.fireChannelActive()
+    }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        watchIdleness(context)
+        if options.drain.isListenerClosed { endWhenIdle(context) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -149,11 +156,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
             if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
             let unanswered = state.unanswered
             let action = state.endResponse()
+            answered += unanswered - state.unanswered
             client.endRequests(unanswered - state.unanswered)
             if action != .none { context.flush() }
             follow(action, context)
             leaveIfLast()
             watchIdleness(context)
+            if options.drain.isListenerClosed { endWhenIdle(context) }
         }
     }
 
@@ -164,7 +173,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         let hasKnownEnd =
             response.status == .noContent || response.status == .notModified
             || response.headerFields.contains(.contentLength)
-        let isDraining = options.isDraining()
+        let isDraining = options.drain.isDraining
         guard let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: isDraining) else {
             dropsBody = true
             return succeed(promise)
@@ -206,14 +215,16 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private func follow(_ action: HTTP1ConnectionState.Action, _ context: ChannelHandlerContext) {
         switch action {
         case .none: break
-        case .leave: presence.leave()
+        case .leave: presence.leave(from: answered)
         case .close: context.close(promise: nil)
         case .endOutput: endOutput(context)
         }
     }
 
     /// A client that has said that it sends no more does not wait for its last response either.
-    private func leaveIfLast() { if state.isAtLastResponse, !options.allowsHalfClose { presence.leave() } }
+    private func leaveIfLast() {
+        if state.isAtLastResponse, !options.allowsHalfClose { presence.leave(from: answered) }
+    }
 
     /// Ends the output once everything is written, and the connection when the client has read it, or a while later.
     private func endOutput(_ context: ChannelHandlerContext) {
@@ -231,8 +242,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     /// Ends a connection that has nothing to do, when nothing more has come for a moment: a request may be on its way.
     private func endWhenIdle(_ context: ChannelHandlerContext) {
-        guard state.endIfIdle() == .close, !recorder.isInHead else { return }
-        context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.graceTime) {
+        guard case .open = phase, state.endIfIdle() == .close, !recorder.isInHead else { return }
+        let time = state.isNew ? HTTPOptions.firstRequestTime : HTTPOptions.graceTime
+        context.eventLoop.assumeIsolated().scheduleTask(in: time) {
             guard case .open = self.phase, self.state.endIfIdle() == .close, !self.recorder.isInHead else { return }
             context.close(promise: nil)
         }

@@ -1,21 +1,42 @@
+import HTTPTypes
 import NIOCore
 import NIOHTTP2
 
-/// Stands between an HTTP/2 connection and the handler that says GOAWAY: ends what does not end by itself.
+/// Stands between an HTTP/2 connection and NIO's handler of its life, and ends the connection without losing a request.
 ///
-/// The handler behind it tells a connection to end in two steps (RFC 9113 §6.8): first that no more streams are wanted,
-/// then, when the client has answered a PING, which was the last. A client need not answer.
+/// A connection ends gracefully in two steps (RFC 9113 §6.8): a GOAWAY with the highest stream ID says that no more
+/// streams are wanted, and when the client has surely read it, for it has answered a PING, another GOAWAY names the
+/// last one. NIO refuses every stream that is new to it from its first GOAWAY on, those included that the client opened
+/// before it read that. So ``ShutdownNotice`` writes the first step, unknown to NIO, and NIO begins when the client has
+/// answered.
 final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame
     typealias InboundOut = HTTP2Frame
     typealias OutboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 
+    private enum Phase: Equatable {
+        case open
+        /// The client was told that no more streams are wanted. It may not have read that.
+        case announced(HTTP2PingData)
+        /// No more streams are taken.
+        case quiescing
+    }
+
     private let options: HTTPOptions
+    private let notice: ShutdownNotice
+    private let onMalformedRequest: () -> Void
+    private var phase = Phase.open
+    private var openStreams = 0
     private var end: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
-    init(_ options: HTTPOptions) { self.options = options }
+    /// - Parameter onMalformedRequest: Is called when a client sent a request that is refused without a response.
+    init(_ options: HTTPOptions, _ notice: ShutdownNotice, onMalformedRequest: @escaping () -> Void) {
+        self.options = options
+        self.notice = notice
+        self.onMalformedRequest = onMalformedRequest
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -28,33 +49,93 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     func begin() {
         guard let context, context.channel.isActive else { return }
         context.fireChannelActive()
+        if options.drain.isListenerClosed { announceEnd() }
     }
 
     /// Notes a new stream.
     func streamCreated() {
-        // A client that connects although the gateway is to stop has this stream answered, and no more.
-        guard options.isDraining(), let context else { return }
+        openStreams += 1
+        // A client that connects although the gateway is to stop has its requests answered, and opens no further ones.
+        if options.drain.isDraining { announceEnd() }
+    }
+
+    /// Notes the end of a stream.
+    func streamClosed() { openStreams -= 1 }
+
+    // MARK: - The end of the connection
+
+    /// Asks the client for no more streams.
+    private func announceEnd() {
+        guard phase == .open, let context else { return }
+        let data = HTTP2PingData(withInteger: .random(in: .min ... .max))
+        phase = .announced(data)
+        notice.send(data)
+        context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) { self.quiesce() }
+    }
+
+    /// Takes no more streams.
+    private func quiesce() {
+        guard case .announced = phase, let context else { return }
+        phase = .quiescing
         context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
     }
 
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .ping(let data, ack: true) = unwrapInboundIn(data).payload, phase == .announced(data) { quiesce() }
+        context.fireChannelRead(data)
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if end == nil, case .goAway = unwrapOutboundIn(data).payload {
-            end = context.eventLoop.assumeIsolated().scheduleTask(in: options.farewellTimeout) {
-                context.close(promise: nil)
-            }
-        }
+        if end == nil, case .goAway = unwrapOutboundIn(data).payload { endWhenUnused() }
         context.write(data, promise: promise)
+    }
+
+    /// Closes the connection when it has no streams, some time after NIO has written GOAWAY: a client need not answer
+    /// the PING that NIO waits for.
+    private func endWhenUnused() {
+        guard let context else { return }
+        end = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) {
+            if self.openStreams > 0 { self.endWhenUnused() } else { context.close(promise: nil) }
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is DrainEvent: context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        case is DrainEvent: announceEnd()
         case ChannelEvent.inputClosed: context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    /// Ends the connection, unless the error is one of a stream, which NIO has reset: the other streams may be those of
+    /// other clients of a proxy.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error.isMalformedHTTP2Head { return onMalformedRequest() }
+        if !error.isOfHTTP2Stream { context.close(promise: nil) }
+    }
+}
+
+extension Error {
+    /// True if a request's header or trailer fields are malformed (RFC 9113 §8.1.1), for which NIO has reset the stream.
+    fileprivate var isMalformedHTTP2Head: Bool {
+        switch self {
+        case is NIOHTTP2Errors.ForbiddenHeaderField, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName,
+            is NIOHTTP2Errors.InvalidHTTP2HeaderFieldValue, is NIOHTTP2Errors.PseudoHeaderAfterRegularHeader,
+            is NIOHTTP2Errors.UnknownPseudoHeader, is NIOHTTP2Errors.UnsupportedPseudoHeader,
+            is NIOHTTP2Errors.DuplicatePseudoHeader, is NIOHTTP2Errors.InvalidPseudoHeaders,
+            is NIOHTTP2Errors.InvalidPseudoHeaderValue, is NIOHTTP2Errors.EmptyPathHeader,
+            is NIOHTTP2Errors.ContentLengthHeadersMismatch, is NIOHTTP2Errors.ContentLengthHeaderNegative,
+            is NIOHTTP2Errors.ContentLengthHeaderMalformedValue:
+            true
+        default: false
+        }
+    }
+
+    /// True if an error ends one stream, which NIO has reset, and not the connection.
+    fileprivate var isOfHTTP2Stream: Bool {
+        self is NIOHTTP2Errors.StreamError || self is NIOHTTP2Errors.ContentLengthViolated
+            || self is NIOHTTP2Errors.TrailersWithoutEndStream
+    }
 }
 
 /// Tells the handlers of an HTTP/2 connection of its streams.
@@ -67,79 +148,29 @@ struct HTTP2StreamDelegate: NIOHTTP2StreamDelegate {
         connection.value.streamCreated()
     }
 
-    func streamClosed(_ id: HTTP2StreamID, channel: any Channel) { manager.streamClosed(id, channel: channel) }
-}
-
-/// Has the settings of an HTTP/2 connection hold from its beginning.
-///
-/// NIO's decoder takes 16 KiB of header fields until the client has acknowledged the settings, and most clients send
-/// their first request before they have seen them. So the decoder is told that they are acknowledged right behind the
-/// client's own settings, and the client's acknowledgement is taken off when it comes. No setting of the gateway is
-/// narrower than what holds without it.
-final class SettingsAcknowledger: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private var frames = SettingsFrames()
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !frames.isDone else { return context.fireChannelRead(data) }
-        for part in frames.read(unwrapInboundIn(data)) { context.fireChannelRead(wrapInboundOut(part)) }
+    func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+        manager.streamClosed(id, channel: channel)
+        connection.value.streamClosed()
     }
 }
 
-/// The frames that an HTTP/2 client sends until it has acknowledged the settings (RFC 9113 §3.4, §4.1, §6.5).
-struct SettingsFrames {
-    /// A SETTINGS frame without content that has the flag ACK.
-    static let acknowledgement = ByteBuffer(bytes: [0, 0, 0, 4, 1, 0, 0, 0, 0])
-    private static let headerLength = 9
+/// Stands below NIO's HTTP/2 handler and writes the frames that ask a client for no more streams (RFC 9113 §6.8).
+final class ShutdownNotice: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    /// True if the client's acknowledgement has come.
-    private(set) var isDone = false
-    /// The bytes to the next frame: those of the preface, and of the content of a frame.
-    private var left = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8.count
-    private var isFirst = true
-    private var header = ByteBuffer()
+    private var context: ChannelHandlerContext?
 
-    /// Returns what the decoder is to read in place of some bytes.
-    mutating func read(_ bytes: ByteBuffer) -> [ByteBuffer] {
-        var (bytes, parts) = (bytes, [ByteBuffer]())
-        while bytes.readableBytes > 0 {
-            if isDone || left > 0 {
-                let length = isDone ? bytes.readableBytes : min(left, bytes.readableBytes)
-                guard let part = bytes.readSlice(length: length) else { break }
-                parts.append(part)
-                if !isDone { left -= length }
-            } else {
-                let length = min(Self.headerLength - header.readableBytes, bytes.readableBytes)
-                guard var part = bytes.readSlice(length: length) else { break }
-                header.writeBuffer(&part)
-                if header.readableBytes == Self.headerLength { parts += readHeader() }
-            }
-            if left == 0, acknowledges {
-                acknowledges = false
-                parts.append(Self.acknowledgement)
-            }
-        }
-        return parts
-    }
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    /// True if the content that is being read is that of the client's settings.
-    private var acknowledges = false
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    private mutating func readHeader() -> [ByteBuffer] {
-        defer { header = ByteBuffer() }
-        let read = header.readableBytesView
-        let start = read.startIndex
-        let length = Int(read[start]) << 16 | Int(read[start + 1]) << 8 | Int(read[start + 2])
-        let (type, flags) = (read[start + 3], read[start + 4])
-        if type == 4, flags & 1 == 1, length == 0 {
-            isDone = true
-            return []
-        }
-        acknowledges = isFirst && type == 4
-        isFirst = false
-        left = length
-        return [header]
+    /// Writes a GOAWAY that ends no stream, and a PING that the client answers when it has read it.
+    func send(_ data: HTTP2PingData) {
+        // Length, type, flags, stream; then the highest stream ID and NO_ERROR (§6.8, §6.7).
+        var frames = ByteBuffer(bytes: [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0])
+        frames.writeBytes([0, 0, 8, 6, 0, 0, 0, 0, 0])
+        frames.writeInteger(data.integer)
+        context?.writeAndFlush(wrapOutboundOut(frames), promise: nil)
     }
 }

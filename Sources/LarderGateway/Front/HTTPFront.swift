@@ -23,6 +23,9 @@ protocol ClientResponder: Sendable {
         _ writer: consuming ResponseWriter
     )
         async throws
+
+    /// Notes what is refused without a response.
+    func note(_ refusal: RequestRefusal, by connection: ClientConnection)
 }
 
 /// Sets a new connection up to speak HTTP, and answers its requests one by one.
@@ -37,7 +40,7 @@ struct HTTPFront: Sendable {
     func speakTLS(with context: NIOSSLContext) throws {
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(NIOSSLServerHandler(context: context))
-        try pipeline.addHandler(HandshakeLimit(options.idleTimeout))
+        try pipeline.addHandler(HandshakeLimit(options.idleTimeout, options.drain))
         try pipeline.addHandler(
             ApplicationProtocolNegotiationHandler { result, channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -75,13 +78,18 @@ struct HTTPFront: Sendable {
     /// Speaks HTTP/2.
     private func speakHTTP2() throws {
         let loop = connection.channel.eventLoop
-        let handler = HTTP2ConnectionHandler(options)
+        let notice = ShutdownNotice()
+        let handler = HTTP2ConnectionHandler(options, notice) { [responder, connection] in
+            var refusal = RequestRefusal("The request's header fields are malformed")
+            refusal.version = HTTPVersion.http2.text
+            responder.note(refusal, by: connection)
+        }
         let manager = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: loop,
             configuration: NIOHTTP2ServerConnectionManagementHandler.Configuration(
                 maxIdleTime: options.idleTimeout,
                 maxAge: nil,
-                maxGraceTime: options.farewellTimeout,
+                maxGraceTime: nil,
                 keepalive: nil
             )
         )
@@ -95,6 +103,7 @@ struct HTTPFront: Sendable {
         http2.maximumSequentialContinuationFrames = max(5, limit >> 14 + 2)
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(SettingsAcknowledger())
+        try pipeline.addHandler(notice)
         _ = try pipeline.configureHTTP2Pipeline(
             mode: .server,
             connectionConfiguration: http2,

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 
 /// What holds for each connection of a listener.
 struct HTTPOptions: Sendable {
@@ -6,17 +7,19 @@ struct HTTPOptions: Sendable {
     static let lingerTime = TimeAmount.seconds(2)
     /// The time that an idle connection stays open once the listener has closed: a request may be on its way.
     static let graceTime = TimeAmount.milliseconds(250)
+    /// The time that a connection without a request so far stays open once the listener has closed: one is on its way.
+    static let firstRequestTime = TimeAmount.seconds(2)
+    /// The time that an HTTP/2 client has to answer when it is told that its connection ends.
+    static let farewellTime = TimeAmount.seconds(5)
 
     /// The longest silence of a client that is to speak.
     var idleTimeout: TimeAmount
-    /// The longest time that a connection takes to end once it was told to.
-    var farewellTimeout: TimeAmount
     /// The size of a request's head, by the measure of HTTP/2. Up to twice as much is read, to be refused with 431.
     var headerLimit: Int
     /// True if a client that sends no more may still wait for its response.
     var allowsHalfClose: Bool
-    /// Returns true once the gateway is to stop.
-    var isDraining: @Sendable () -> Bool
+    /// How far the listener has come in stopping.
+    var drain: DrainState
 }
 
 /// What the handlers of a connection are told when the gateway is to stop.
@@ -25,4 +28,23 @@ enum DrainEvent: Sendable {
     case began
     /// No further connection is accepted.
     case listenerClosed
+}
+
+/// How far a listener has come in stopping, for what begins or ends meanwhile and was told of no ``DrainEvent``.
+final class DrainState: Sendable {
+    private let step = Atomic<Int>(0)
+
+    /// True once the listener is to stop.
+    var isDraining: Bool { step.load(ordering: .sequentiallyConsistent) > 0 }
+
+    /// True once no further connection is accepted.
+    var isListenerClosed: Bool { step.load(ordering: .sequentiallyConsistent) > 1 }
+
+    /// Notes an event, before anybody is told of it.
+    func note(_ event: DrainEvent) {
+        switch event {
+        case .began: step.store(1, ordering: .sequentiallyConsistent)
+        case .listenerClosed: step.store(2, ordering: .sequentiallyConsistent)
+        }
+    }
 }

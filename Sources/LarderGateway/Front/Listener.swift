@@ -6,7 +6,6 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
-import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -54,14 +53,14 @@ final class Listener: Service {
     /// The tasks that answer clients.
     private let tasks = BackgroundTasks()
     private let timer: DrainTimer
-    private let isDraining: DrainFlag
+    private let drainState: DrainState
     private let onRunning: @Sendable (any Channel) async -> Void
     private let logger: Logger
 
     init(
         _ options: Options,
         responder: any ClientResponder,
-        draining isDraining: DrainFlag,
+        stopping drainState: DrainState,
         on group: any EventLoopGroup,
         clock: WallClock,
         logger: Logger,
@@ -72,15 +71,14 @@ final class Listener: Service {
         self.group = group
         self.table = ConnectionTable(limit: options.connectionLimit)
         self.timer = DrainTimer(clock)
-        self.isDraining = isDraining
+        self.drainState = drainState
         self.onRunning = onRunning
         self.logger = logger
         self.http = HTTPOptions(
             idleTimeout: TimeAmount(options.idleTimeout),
-            farewellTimeout: TimeAmount(options.drainTimeout),
             headerLimit: options.headerLimit,
             allowsHalfClose: options.allowsHalfClose,
-            isDraining: { isDraining.isSet }
+            drain: drainState
         )
     }
 
@@ -140,7 +138,6 @@ final class Listener: Service {
     // MARK: - Stopping
 
     private func drain(_ sockets: [any Channel]) async {
-        isDraining.set()
         let load = table.load
         logger.info(
             "Draining: connections end with their next response",
@@ -149,10 +146,10 @@ final class Listener: Service {
                 "listening for": "\(options.drainDelay)",
             ]
         )
-        table.tell(.began)
+        tell(.began)
         await timer.wait(for: options.drainDelay)
         for socket in sockets { await stopListening(socket) }
-        table.tell(.listenerClosed)
+        tell(.listenerClosed)
         let rest = table.load
         logger.info(
             "Not listening any more: requests under way end",
@@ -177,9 +174,7 @@ final class Listener: Service {
     private func finishConnections() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [table] in
-                for connection in table.connections where !Task.isCancelled {
-                    await connection.closed()
-                }
+                while let connection = table.connections.first, !Task.isCancelled { await connection.closed() }
             }
             group.addTask { [timer, options] in await timer.wait(for: options.drainTimeout) }
             await group.next()
@@ -187,11 +182,17 @@ final class Listener: Service {
         }
     }
 
-    /// Closes a listening socket in a moment in which no connection waits to be accepted: those would be reset.
+    /// Tells every connection what happens to the listener, and those to come.
+    private func tell(_ event: DrainEvent) {
+        drainState.note(event)
+        table.tell(event)
+    }
+
+    /// Closes a listening socket in a moment in which no connection waits to be accepted or set up: those would be reset.
     private func stopListening(_ socket: any Channel) async {
         for _ in 0..<1_000 {
-            let isClosed = try? await socket.eventLoop.submit {
-                guard !Self.hasPendingConnection(socket) else { return false }
+            let isClosed = try? await socket.eventLoop.submit { [table] in
+                guard !Self.hasPendingConnection(socket), table.isSetUp else { return false }
                 socket.close(promise: nil)
                 return true
             }.get()
@@ -209,15 +210,6 @@ final class Listener: Service {
         }
         return isPending ?? false
     }
-}
-
-/// A flag that is set once the gateway is to stop.
-final class DrainFlag: Sendable {
-    private let flag = Atomic<Bool>(false)
-
-    var isSet: Bool { flag.load(ordering: .relaxed) }
-
-    func set() { flag.store(true, ordering: .relaxed) }
 }
 
 extension ClientConnection {

@@ -60,8 +60,6 @@ final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // There is no request under way, nor will there be one.
-        if case DrainEvent.listenerClosed = event { return context.close(promise: nil) }
         if case ChannelEvent.inputClosed = event { return context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }

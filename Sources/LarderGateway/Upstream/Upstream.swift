@@ -17,6 +17,8 @@ struct Upstream: Origin {
     /// Whether the origin finds in `Host` what the client sent, rather than its own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
+    /// Whether the client is still there.
+    let presence: ClientPresence
     /// True if the client's own request was sent.
     private let sending = SendingRecord()
 
@@ -26,7 +28,8 @@ struct Upstream: Origin {
         request: HTTPRequest,
         content: ClientContent?,
         sendsClientHost: Bool,
-        forwarded: ForwardedFields
+        forwarded: ForwardedFields,
+        presence: ClientPresence
     ) {
         self.client = client
         self.origin = origin
@@ -34,7 +37,10 @@ struct Upstream: Origin {
         self.content = content
         self.sendsClientHost = sendsClientHost
         self.forwarded = forwarded
+        self.presence = presence
     }
+
+    func willWait() { presence.watch() }
 
     func fetch(_ head: HTTPRequest) async throws -> Response {
         try await fetch(head, hasFallback: false)
@@ -47,7 +53,8 @@ struct Upstream: Origin {
     }
 
     func forward() async throws -> Response {
-        try await client.send(outgoing(request), content, to: origin, noting: sending)
+        presence.watch()
+        return try await client.send(outgoing(request), content, to: origin, noting: sending)
     }
 
     /// A connection that was refused, or a host that is not found, cannot have passed the request on.

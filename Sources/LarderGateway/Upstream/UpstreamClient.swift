@@ -92,16 +92,16 @@ final class UpstreamClient: Service {
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
         let connections = current
-        let outcome = await connections.load.count(to: origin) { [outgoing] in
-            let length = request.bodyLength
-            let first = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
-            guard case .failed(_, mayHaveMissed: true) = first, mayRepeat, content == nil, request.method.isIdempotent
-            else { return first }
-            return await attempt(outgoing, for: target, by: connections, record)
+        let slot = connections.load.enter(origin, FetchContext.fetch)
+        let length = request.bodyLength
+        var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
+        if case .failed(_, mayHaveMissed: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
+            outcome = await attempt(outgoing, for: target, by: connections, record)
         }
         do throws(UpstreamError) {
+            // Kept by the body, which holds the connection until it is read or dropped.
             let response = try outcome.response(to: request) { [watch] error in
-                _ = connections
+                withExtendedLifetime((connections, slot)) {}
                 if let error, !Task.isCancelled { watch.failed(origin, UpstreamError(error)) }
             }
             watch.answered(origin)

@@ -1,0 +1,61 @@
+import NIOConcurrencyHelpers
+
+/// A record of whether the client that waits for a response is still there.
+///
+/// The task that answers is cancelled when the client leaves while it waits for an origin. What needs no origin is
+/// answered all the same: a client may have said that it sends no more, and reads what is written at once.
+///
+/// The requests of a connection are answered one after the other, and numbered from 0.
+final class ClientPresence: Sendable {
+    private struct State {
+        var task: Task<Void, Never>?
+        /// The number of requests that the task is through with: that of the one it answers.
+        var settled = 0
+        /// True if the request waits for an origin.
+        var isWaiting = false
+        /// The first request that the client does not wait for.
+        var left: Int?
+
+        var hasLeft: Bool { left.map { $0 <= settled } ?? false }
+
+        /// The task to cancel now.
+        var cancelled: Task<Void, Never>? { isWaiting && hasLeft ? task : nil }
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    /// True if the client does not wait for the response to the request that is being answered.
+    var hasLeft: Bool { state.withLockedValue { $0.hasLeft } }
+
+    /// Names the task that answers the client's requests.
+    func attach(_ task: Task<Void, Never>) { change { $0.task = task } }
+
+    /// Has the calling task, which answers the client, end when the client leaves, or at once if the client has left.
+    func watch() {
+        let hasLeft = state.withLockedValue { state in
+            state.isWaiting = true
+            return state.hasLeft
+        }
+        if hasLeft { withUnsafeCurrentTask { $0?.cancel() } }
+    }
+
+    /// Notes that a request is answered.
+    func settle() {
+        state.withLockedValue { state in
+            state.isWaiting = false
+            state.settled += 1
+        }
+    }
+
+    /// Notes that the client has left.
+    /// - Parameter first: The first request that it does not wait for.
+    func leave(from first: Int = 0) { change { $0.left = min($0.left ?? first, first) } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let cancelled = state.withLockedValue { state in
+            body(&state)
+            return state.cancelled
+        }
+        cancelled?.cancel()
+    }
+}
