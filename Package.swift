@@ -223,6 +223,7 @@ if !coreOnly {
                 "Larder", "LarderTesting",
                 "HTTPCaching", hummingbird, httpTypes, nioCore, locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
                 asyncHTTPClient,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),
                 .product(name: "NIOHPACK", package: "swift-nio-http2"),

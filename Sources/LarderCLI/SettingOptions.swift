@@ -7,6 +7,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.listen, "host:port")) var listen: String?
     @Option(help: .setting(.hosts, "hosts")) var hosts: String?
     @Option(help: .setting(.trustedProxies, "networks")) var trustedProxies: String?
+    @Option(help: .setting(.trustedFields, "kind")) var trustedFields: String?
     @Option(help: .setting(.proxyProtocol, "on|off")) var proxyProtocol: String?
     @Option(help: .setting(.store, "url")) var store: String?
     @Option(help: .setting(.namespace, "text")) var namespace: String?
@@ -39,7 +40,7 @@ struct SettingOptions: ParsableArguments {
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
             .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
-            .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
+            .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,

@@ -56,6 +56,7 @@ public final class Gateway: Sendable {
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let watch = OriginWatch(clock: clock, logger: logger)
+        watch.keep(configuration.routes.origins)
         let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
         let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
         let drainState = DrainState()
@@ -133,16 +134,23 @@ extension Listener.Options {
 }
 
 extension UpstreamClient.Options {
+    /// Reads the options and the authorities that origins are trusted by.
     init(_ settings: GatewaySettings) throws(GatewayError) {
+        let trustRoots = try settings.originAuthorities.map { path throws(GatewayError) in
+            try GatewayFiles.authorities(path)
+        }
+        self.init(settings, trusting: trustRoots)
+    }
+
+    /// Reads the options beside authorities that are known.
+    init(_ settings: GatewaySettings, trusting trustRoots: [NIOSSLCertificate]?) {
         self.init(
             connectTimeout: settings.connectTimeout,
             responseTimeout: settings.responseTimeout,
             idleTimeout: settings.idleTimeout,
             connectionsPerOrigin: settings.connectionsPerOrigin
         )
-        trustRoots = try settings.originAuthorities.map { path throws(GatewayError) in
-            try GatewayFiles.authorities(path)
-        }
+        self.trustRoots = trustRoots
     }
 }
 

@@ -33,7 +33,8 @@ struct GatewayResponder: ClientResponder {
             request.head,
             peer: request.connection.address?.ipAddress,
             scheme: scheme,
-            trusting: active.settings.trustedProxies
+            trusting: active.settings.trustedProxies,
+            active.settings.trustedFields
         )
         let content = request.head.hasContent ? ClientContent(request.body) : nil
         switch settle(request.head, request.version, from: sender) {
@@ -103,14 +104,22 @@ struct GatewayResponder: ClientResponder {
         if head.maxForwards == 0 || head.path == "*" {
             return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
         }
-        guard active.settings.serves(host: head.authority ?? "") else {
-            return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
+        var head = head
+        // A request by HTTP/1.0 that names no host is for the origin's own name (below), whatever hosts are served.
+        if let authority = head.authority {
+            head.authority = active.settings.served(
+                authority,
+                scheme: sender.scheme,
+                listeningOn: client.connection.channel.localAddress?.port
+            )
+            guard head.authority != nil else {
+                return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
+            }
         }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
             return await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
         }
-        var head = head
         // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
         if head.authority == nil { head.authority = route.origin.authority }
         // What goes no further than this connection decides nothing about answers; above, it tells of the way here.

@@ -1,5 +1,5 @@
 /// Keeps a server that does not answer in time from slowing those who ask: after some failures in a row nobody asks it,
-/// but for one at a time who tries.
+/// but for one probe at a time, for which no request waits.
 ///
 /// A value without clock or lock. Only what says that the server cannot be reached in time is a failure; its refusals
 /// are answers. A thousand requests that wait at the same time fail at the same time, and tell no more than one of
@@ -10,7 +10,7 @@ struct Breaker {
         case closed(failures: Int, since: ContinuousClock.Instant?)
         /// Nobody may, until then.
         case open(until: ContinuousClock.Instant)
-        /// One asks, to find out.
+        /// A probe is under way.
         case probing
     }
 
@@ -32,21 +32,11 @@ struct Breaker {
         if case .closed = state { true } else { false }
     }
 
-    /// Whether nobody may ask, and the time for somebody to try has come.
-    func isDue(at now: ContinuousClock.Instant) -> Bool {
-        if case .open(let until) = state { now >= until } else { false }
-    }
-
-    /// Whether a request may go out now. Who gets a yes reports what became of it.
-    mutating func admits(at now: ContinuousClock.Instant) -> Bool {
-        switch state {
-        case .closed: return true
-        case .probing: return false
-        case .open(let until):
-            guard now >= until else { return false }
-            state = .probing
-            return true
-        }
+    /// Begins a probe if it is time for one. The caller reports what became of it.
+    mutating func probes(at now: ContinuousClock.Instant) -> Bool {
+        guard case .open(let until) = state, now >= until else { return false }
+        state = .probing
+        return true
     }
 
     /// The server answered.
@@ -55,24 +45,19 @@ struct Breaker {
         return isClosed ? .none : .closed
     }
 
-    /// The server did not answer in time, or cannot be reached.
+    /// The server did not answer a request in time, or cannot be reached.
     mutating func failed(at now: ContinuousClock.Instant) -> Change {
-        switch state {
-        case .closed(let failures, let since) where failures + 1 < threshold || now < (since ?? now) + span:
+        guard case .closed(let failures, let since) = state else { return .none }
+        if failures + 1 < threshold || now < (since ?? now) + span {
             state = .closed(failures: failures + 1, since: since ?? now)
             return .none
-        case .closed:
-            state = .open(until: now + pause)
-            return .opened
-        case .probing:
-            state = .open(until: now + pause)
-            return .none
-        case .open: return .none
         }
+        state = .open(until: now + pause)
+        return .opened
     }
 
-    /// Who asked left before it was known.
-    mutating func abandoned(at now: ContinuousClock.Instant) {
-        if state == .probing { state = .open(until: now) }
+    /// The server did not answer a probe.
+    mutating func probeFailed(at now: ContinuousClock.Instant) {
+        if state == .probing { state = .open(until: now + pause) }
     }
 }

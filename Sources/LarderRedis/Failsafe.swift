@@ -37,7 +37,7 @@ final class Failsafe: Sendable {
 
     /// Sends commands together. Nil where there is no answer in time, or none is expected: the caller goes on without.
     func ask(_ commands: [RedisCommand]) async -> [RESPValue]? {
-        guard breaker.withLockedValue({ $0.admits(at: .now) }) else {
+        guard breaker.withLockedValue({ $0.isClosed }) else {
             metrics.failed("breaker")
             return nil
         }
@@ -55,14 +55,12 @@ final class Failsafe: Sendable {
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
-            case .deadlineExceeded where commands.areLarge:
-                // Late by its size, which tells nothing of the server.
-                breaker.withLockedValue { $0.abandoned(at: .now) }
+            // Late by its size, which tells nothing of the server.
+            case .deadlineExceeded where commands.areLarge: break
             case .deadlineExceeded, .connectionLost, .protocolViolation:
                 if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
-            default:
-                // Nobody waited for an answer; or there is no connection, which is known without asking.
-                breaker.withLockedValue { $0.abandoned(at: .now) }
+            // Nobody waited for an answer; or there is no connection, which is known without asking.
+            default: break
             }
             return nil
         }
@@ -83,10 +81,16 @@ final class Failsafe: Sendable {
         }
     }
 
-    /// Tries a server that is left alone, if it is time: so that no request has to, and none is needed.
+    /// Probes a server that is left alone, if it is time. No request does: a probe may take as long as the upper bound
+    /// of the timeout, so that a server that is slower than the timeout and answers is found out about.
     func probe() async {
-        guard isConnected, breaker.withLockedValue({ $0.isDue(at: .now) }) else { return }
-        _ = await ask([.ping("larder")])
+        guard isConnected, breaker.withLockedValue({ $0.probes(at: .now) }) else { return }
+        if await client.probe() {
+            if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
+        } else {
+            metrics.failed("\(RedisError.Code.deadlineExceeded)")
+            breaker.withLockedValue { $0.probeFailed(at: .now) }
+        }
     }
 
     /// The server was met, and did as it was told.

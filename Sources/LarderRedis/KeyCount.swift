@@ -51,8 +51,10 @@ struct KeyWalk: Sendable {
     }
 }
 
-/// The last count of keys, and whether somebody has to count again.
-struct KeyCount: Sendable {
+/// The last count of keys, and whether somebody has to count again. One walk is under way at a time.
+///
+/// `Waiter` is whatever has to be told of the number: a continuation, or a name in a test.
+struct KeyCount<Waiter: Sendable>: Sendable {
     /// A number and when it was found.
     private struct Found: Sendable {
         let count: Int
@@ -61,29 +63,68 @@ struct KeyCount: Sendable {
     }
 
     /// How long a number of very many keys holds.
-    static let age = Duration.seconds(60)
+    static var age: Duration { .seconds(60) }
     /// How old the last number is when the service counts again.
-    static let pause = Duration.seconds(45)
+    static var pause: Duration { .seconds(45) }
 
     private var found: Found?
+    /// True if a walk is under way.
+    private var isWalking = false
+    /// Those who wait for its number.
+    private var waiters: [Waiter] = []
 
     /// The last number; 0 if there was none.
     var last: Int { found?.count ?? 0 }
 
-    mutating func note(_ walk: KeyWalk, at now: ContinuousClock.Instant) {
-        found = Found(count: walk.count, met: walk.met, time: now)
+    /// What somebody has to do who asks for the number.
+    enum Answer: Hashable {
+        /// Tell this number.
+        case tell(Int)
+        /// Walk, and say when the walk has ended.
+        case walk
+        /// Wait for the walk that is under way.
+        case wait
+    }
+
+    /// Returns what to do for the number, if the server has so many keys. A request does not wait for the walk of
+    /// another if there is a number that was exact enough a short while ago: that of very many keys.
+    /// - Parameter waiter: is told of the number if the answer is to wait.
+    mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> Answer {
+        if let answer = answer(of: total, at: now) { return .tell(answer) }
+        guard isWalking else {
+            isWalking = true
+            return .walk
+        }
+        if total > KeyWalk.exactLimit, let found { return .tell(found.count) }
+        waiters.append(waiter)
+        return .wait
+    }
+
+    /// Returns true if the service has to count so many keys, so that nobody has to wait for it: then it walks.
+    mutating func begin(of total: Int, at now: ContinuousClock.Instant) -> Bool {
+        guard !isWalking, isDue(of: total, at: now) else { return false }
+        isWalking = true
+        return true
+    }
+
+    /// Takes the end of a walk in; one that did not get through changes no number.
+    /// - Returns: Those who waited for the number.
+    mutating func end(_ walk: KeyWalk, at now: ContinuousClock.Instant) -> [Waiter] {
+        if walk.cursor == nil { found = Found(count: walk.count, met: walk.met, time: now) }
+        isWalking = false
+        defer { waiters = [] }
+        return waiters
     }
 
     /// Returns the number that may be told without counting, if the server has so many keys.
-    func answer(of total: Int, at now: ContinuousClock.Instant) -> Int? {
+    private func answer(of total: Int, at now: ContinuousClock.Instant) -> Int? {
         guard total > KeyWalk.exactLimit, let found, found.time + Self.age > now else { return nil }
         // The keys of others are walked past quickly.
         if total <= KeyWalk.serverLimit, found.met < KeyWalk.exactLimit { return nil }
         return found.count
     }
 
-    /// Returns true if the service has to count so many keys, so that nobody has to wait for it.
-    func isDue(of total: Int, at now: ContinuousClock.Instant) -> Bool {
+    private func isDue(of total: Int, at now: ContinuousClock.Instant) -> Bool {
         guard total > KeyWalk.exactLimit else { return false }
         return found.map { $0.time + Self.pause <= now } ?? true
     }

@@ -53,9 +53,10 @@ extension LedgerTender {
         tasks.cancelAll()
     }
 
-    /// Sends what waits, unless that is being done; returns at once.
+    /// Sends what waits, unless that is being done, or there is no connection; returns at once. Whatever waits by the
+    /// time a server is met goes out then.
     func startDelivery() {
-        guard !state.withLockedValue({ $0.isDelivering || $0.outbox.count == 0 }) else { return }
+        guard failsafe.isConnected, !state.withLockedValue({ $0.isDelivering || $0.outbox.count == 0 }) else { return }
         tasks.start { await self.deliver() }
     }
 
@@ -78,22 +79,24 @@ extension LedgerTender {
             return !state.isDelivering
         }
         guard isFirst else { return }
-        while let (covers, turn) = nextRound() {
-            if await stamp(covers, turn) != nil {
+        while let (batch, turn) = nextBatch() {
+            if await stamp(batch, turn) != nil {
                 state.withLockedValue { $0.isDelivering = false }
                 return
             }
-            confirm(through: turn)
+            confirm()
             tell()
         }
     }
 
-    /// What waits now, and the turn until which that is all; nil, and the delivery is over, if nothing does.
-    private func nextRound() -> (covers: [Cover], turn: Outbox.Turn)? {
+    /// What has waited longest, and the turn at which it goes out; nil, and the delivery is over, if nothing waits.
+    ///
+    /// Never all of it: look-ups take this lock, too.
+    private func nextBatch() -> (covers: [Cover], turn: Outbox.Turn)? {
         state.withLockedValue { state in
-            let covers = state.outbox.covers
-            state.isDelivering = !covers.isEmpty
-            return covers.isEmpty ? nil : (covers, state.outbox.turn)
+            let batch = state.outbox.next(upTo: Self.batchSize)
+            state.isDelivering = !batch.isEmpty
+            return batch.isEmpty ? nil : (batch, state.outbox.turn)
         }
     }
 
@@ -114,11 +117,11 @@ extension LedgerTender {
         return nil
     }
 
-    /// Redis has everything that was queued until `turn`: whoever waits for that is told.
-    func confirm(through turn: Outbox.Turn) {
+    /// Redis took something: whoever waits for that, and for nothing else, is told.
+    func confirm() {
         let waiters = state.withLockedValue { state in
             state.overdueSince = nil
-            return state.acknowledgements.confirm(through: turn)
+            return state.acknowledgements.confirm(through: state.outbox.settled)
         }
         for waiter in waiters { waiter.resume(returning: true) }
     }

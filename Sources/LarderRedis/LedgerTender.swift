@@ -31,18 +31,20 @@ final class LedgerTender: Sendable {
     let state: NIOLockedValueBox<State>
     /// What delivers in the background.
     let tasks = BackgroundTasks()
-    private let logSize: LogSize
+    let logSize: LogSize
     /// The life of the server that was met last; empty where it does not tell.
     private let run = NIOLockedValueBox("")
     /// How far the log had come when it was last read.
     let standing = NIOLockedValueBox<LogStanding?>(nil)
     /// The logs of other formats that were found last.
-    private let knownFormats = NIOLockedValueBox<[String]>([])
+    let knownFormats = NIOLockedValueBox<[String]>([])
+    /// True if the log was told that Redis has little memory for the invalidation log.
+    let isSizeTold = NIOLockedValueBox(false)
     /// True if the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
     /// The version of what is fetched while the log cannot be read; no log ever has its epoch.
     private let localBirth = Birth(epoch: .new(), number: 0)
-    private let logger: Logger
+    let logger: Logger
 
     init(
         names: RedisNames,
@@ -161,21 +163,30 @@ extension LedgerTender {
         }
         let life = server.runID ?? ""
         run.withLockedValue { $0 = life }
-        let (turn, waiting, replay) = state.withLockedValue { state in
+        let (turn, replay) = state.withLockedValue { state in
             // A server that tells one life from another has forgotten nothing: a log of another life is begun again.
-            (state.outbox.turn, state.outbox.covers, state.outbox.replay(at: .now, all: life.isEmpty))
+            (state.outbox.turn, state.outbox.replay(at: .now, all: life.isEmpty))
         }
-        try await warnOfOtherFormats(connection)
-        for command in [open] + Self.batches(replay).map({ command($0) }) {
-            let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
-            guard Self.isConfirmed(reply) else {
-                throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
-            }
+        let found = try await connection.pipeline(otherFormats, deadline: max(timeout, .seconds(2)))
+        noteOtherFormats(found)
+        await warnOfSize(connection)
+        try await confirmed(open, by: connection)
+        for batch in Self.batches(replay) {
+            try await confirmed(command(batch), by: connection)
+            state.withLockedValue { $0.outbox.replayed(batch, sentAt: turn, now: .now) }
         }
-        state.withLockedValue { $0.outbox.deliver(waiting, sentAt: turn, now: .now) }
-        confirm(through: turn)
+        confirm()
         tell()
         failsafe.met()
+    }
+
+    /// Sends a command to a server that is being met.
+    /// - Throws: if it does not confirm it.
+    private func confirmed(_ command: RedisCommand, by connection: RedisConnection) async throws {
+        let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
+        guard Self.isConfirmed(reply) else {
+            throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
+        }
     }
 
     private var open: RedisCommand {
@@ -197,37 +208,15 @@ extension LedgerTender {
         ]
     }
 
-    /// Tells of logs of other formats in the namespace: processes that keep them do not see the invalidations of this
-    /// one, and this one does not see theirs.
-    private func warnOfOtherFormats(_ connection: RedisConnection) async throws {
-        let logs = names.otherLogs
-        let replies = try await connection.pipeline(
-            logs.map { RedisCommand("EXISTS", .text($0)) },
-            deadline: max(timeout, .seconds(2))
-        )
-        let found = zip(logs, replies).filter { $1 == .integer(1) }.map(\.0)
-        metrics.otherFormats.record(found.count)
-        let isNews = knownFormats.withLockedValue { known in
-            defer { known = found }
-            return !found.isEmpty && known != found
-        }
-        guard isNews else { return }
-        logger.warning(
-            """
-            The namespace has an invalidation log of another format: invalidations do not cross formats. Use another \
-            namespace, or invalidate everything with both versions when the last process of the other one has ended, \
-            and delete its log
-            """,
-            metadata: ["logs": "\(found.joined(separator: ", "))", "format": "\(RedisNames.format)"]
-        )
-    }
-
     static func isConfirmed(_ reply: RESPValue) -> Bool {
         ((try? LedgerReading(reply)) ?? nil) != nil
     }
 
+    /// The most scopes of one command: Redis does nothing else while it writes them.
+    static let batchSize = 100
+
     static func batches(_ covers: [Cover]) -> [[Cover]] {
-        stride(from: 0, to: covers.count, by: 100).map { Array(covers[$0..<min($0 + 100, covers.count)]) }
+        stride(from: 0, to: covers.count, by: batchSize).map { Array(covers[$0..<min($0 + batchSize, covers.count)]) }
     }
 
     /// Brings the metrics up to date, and logs when the first invalidation stays pending, and when none waits any more.

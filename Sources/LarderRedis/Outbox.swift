@@ -9,7 +9,22 @@ struct Outbox {
     /// Names a moment in the life of an outbox.
     typealias Turn = UInt64
 
-    private var waiting: [Cover: Turn] = [:]
+    /// Since when a scope waits, and when it was queued last.
+    private struct Wait {
+        var first: Turn
+        var last: Turn
+    }
+
+    /// A scope and the turn since which it waits. If it waits since another turn by now, the place stands for nothing.
+    private typealias Place = (cover: Cover, first: Turn)
+
+    private var waiting: [Cover: Wait] = [:]
+    /// What waits, in the order of its first turns.
+    private var order: Deque<Place> = []
+    /// The scopes that were queued again while they were on their way, in the same order.
+    private var again: Deque<Place> = []
+    /// The number of places that were looked at; for tests.
+    private(set) var looked = 0
     /// The memory that what waits takes.
     private var waitingCost = 0
     private var delivered: Deque<(covers: [Cover], at: ContinuousClock.Instant)> = []
@@ -35,8 +50,47 @@ struct Outbox {
     /// The number of covers that wait.
     var count: Int { waiting.count }
 
-    /// What waits.
+    /// What waits, all of it: to be taken rarely.
     var covers: [Cover] { Array(waiting.keys) }
+
+    /// The turn until which nothing waits.
+    var settled: Turn {
+        let first = [order.first, again.first].compactMap { $0?.first }.min()
+        return first.map { $0 - 1 } ?? turn
+    }
+
+    /// Returns what has waited longest.
+    mutating func next(upTo count: Int) -> [Cover] {
+        var batch: [(place: Place, isAgain: Bool)] = []
+        while batch.count < count {
+            let isAgain = again.first?.first ?? .max < order.first?.first ?? .max
+            guard let place = isAgain ? again.popFirst() : order.popFirst() else { break }
+            looked += 1
+            if isLive(place) { batch.append((place, isAgain)) }
+        }
+        for (place, isAgain) in batch.reversed() {
+            if isAgain { again.prepend(place) } else { order.prepend(place) }
+        }
+        return batch.map(\.place.cover)
+    }
+
+    private func isLive(_ place: Place) -> Bool { waiting[place.cover]?.first == place.first }
+
+    /// Leaves out what stands for nothing: at the fronts, and everywhere once it is more than what waits.
+    private mutating func tidy() {
+        while let place = order.first, !isLive(place) {
+            looked += 1
+            order.removeFirst()
+        }
+        while let place = again.first, !isLive(place) {
+            looked += 1
+            again.removeFirst()
+        }
+        guard order.count + again.count > 2 * waiting.count + 100 else { return }
+        looked += order.count + again.count
+        order = order.filter(isLive)
+        again = again.filter(isLive)
+    }
 
     /// Begins an invalidation: another turn, so that what waits by then is told from what is queued later.
     mutating func begin() {
@@ -47,26 +101,54 @@ struct Outbox {
     @discardableResult
     mutating func add(_ covers: [Cover]) -> Turn {
         turn += 1
-        for cover in covers where waiting.updateValue(turn, forKey: cover) == nil { waitingCost += cover.waitingCost }
+        for cover in covers {
+            if waiting[cover] != nil {
+                waiting[cover]?.last = turn
+            } else {
+                waiting[cover] = Wait(first: turn, last: turn)
+                waitingCost += cover.waitingCost
+                order.append((cover, turn))
+            }
+        }
         if waiting.count > limit || waitingCost > costLimit.bytes {
-            waiting = [.everything: turn]
+            // It stands for all that has waited.
+            let first = settled + 1
+            waiting = [.everything: Wait(first: first, last: turn)]
+            (order, again) = ([(.everything, first)], [])
             waitingCost = Cover.everything.waitingCost
         }
+        tidy()
         return turn
     }
 
     /// Covers were stamped that went out at `turn`; what was added since waits on.
     mutating func deliver(_ covers: [Cover], sentAt turn: Turn, now: ContinuousClock.Instant) {
-        for cover in covers where (waiting[cover] ?? .max) <= turn {
-            waiting[cover] = nil
-            waitingCost -= cover.waitingCost
+        // Everything stands for all of them.
+        for cover in covers.contains(.everything) ? self.covers : covers {
+            guard let wait = waiting[cover], wait.first <= turn else { continue }
+            if wait.last <= turn {
+                waiting[cover] = nil
+                waitingCost -= cover.waitingCost
+            } else {
+                waiting[cover]?.first = turn + 1
+                let index = again.lastIndex { $0.first <= turn + 1 }.map { $0 + 1 } ?? 0
+                again.insert((cover, turn + 1), at: index)
+            }
         }
-        delivered.append((covers, now))
+        tidy()
+        if !covers.isEmpty { delivered.append((covers, now)) }
         deliveredCount += covers.count
         while let oldest = delivered.first, oldest.at + memory <= now { forget(oldest.covers) }
         guard deliveredCount > memoryLimit else { return }
         overflowedUntil = now + memory
         while let oldest = delivered.first, deliveredCount > memoryLimit { forget(oldest.covers) }
+    }
+
+    /// A server that was just met has taken a part of a replay that went out at `turn`.
+    mutating func replayed(_ covers: [Cover], sentAt turn: Turn, now: ContinuousClock.Instant) {
+        // What was delivered before and goes out again is remembered as it was.
+        let taken = covers.contains(.everything) ? self.covers : covers
+        deliver(taken.filter { (waiting[$0]?.first ?? .max) <= turn }, sentAt: turn, now: now)
     }
 
     private mutating func forget(_ oldest: [Cover]) {
@@ -90,7 +172,14 @@ struct Outbox {
         precondition(waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost }, "A wrong cost of what waits")
         precondition(deliveredCount == delivered.reduce(0) { $0 + $1.covers.count }, "A wrong count of the delivered")
         precondition(deliveredCount <= memoryLimit, "More is remembered than may be")
-        precondition(waiting.values.allSatisfy { $0 <= turn }, "An invalidation of the future")
+        precondition(waiting.values.allSatisfy { $0.first <= $0.last && $0.last <= turn }, "A wrong turn")
+        let live = order.filter(isLive) + again.filter(isLive)
+        precondition(live.count == waiting.count, "Something waits in no order, or twice")
+        for queue in [order, again] {
+            precondition(zip(queue, queue.dropFirst()).allSatisfy { $0.first <= $1.first }, "Turns out of order")
+        }
+        precondition(order.count + again.count <= 2 * waiting.count + 100, "More stands for nothing than may")
+        precondition(settled == (waiting.values.map(\.first).min().map { $0 - 1 } ?? turn), "A wrong settled turn")
     }
 }
 

@@ -10,20 +10,27 @@ extension RedisStore {
         guard tender.isTrusted, case .integer(let total)? = await failsafe.ask([.dbsize])?.first else {
             return keyCount.withLockedValue { $0.last }
         }
-        if let known = keyCount.withLockedValue({ $0.answer(of: Int(total), at: .now) }) { return known }
-        return await walk(Int(total), at: now)
+        return await withCheckedContinuation { waiter in
+            switch keyCount.withLockedValue({ $0.ask(of: Int(total), at: .now, waiter) }) {
+            case .tell(let number): waiter.resume(returning: number)
+            case .wait: break
+            case .walk:
+                // It goes on if the request does not: others may wait for it.
+                counting.start { waiter.resume(returning: await self.walk(Int(total), at: now)) }
+            }
+        }
     }
 
     /// Counts very many keys again if the last number is old, a little at a time.
     func countIfDue() async {
         guard case .integer(let total)? = await failsafe.ask([.dbsize])?.first,
-            keyCount.withLockedValue({ $0.isDue(of: Int(total), at: .now) })
+            keyCount.withLockedValue({ $0.begin(of: Int(total), at: .now) })
         else { return }
         _ = await walk(Int(total), at: clock.now, pausing: .milliseconds(5))
     }
 
     /// Walks through the server's keys and returns how many of ours are alive; the last number known if Redis stops
-    /// answering.
+    /// answering. To be called if ``KeyCount`` says so: it knows of one walk at a time.
     /// - Parameter pause: the pause between two pages.
     private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
         var walk = KeyWalk(total: total)
@@ -45,10 +52,12 @@ extension RedisStore {
             guard left.isEmpty else { break }
             if let pause { do { try await clock.sleep(for: pause) } catch { break } }
         }
-        return keyCount.withLockedValue { known in
-            if walk.cursor == nil { known.note(walk, at: .now) }
-            return known.last
+        let (number, waiters) = keyCount.withLockedValue { known in
+            let waiters = known.end(walk, at: .now)
+            return (known.last, waiters)
         }
+        for waiter in waiters { waiter.resume(returning: number) }
+        return number
     }
 
     /// Returns how many variants of each entry are alive, of the first entries at least; nil if Redis does not say.
@@ -60,7 +69,8 @@ extension RedisStore {
         isPatient: Bool
     ) async -> [Int64]? {
         let arguments: [RedisCommand.Argument] = [
-            .integer(now.millisecondsSinceEpoch), .integer(Self.scopesPerStep), .integer(isOneEnough ? 1 : 0),
+            .integer(now.millisecondsSinceEpoch), .integer(isOneEnough ? Self.workPerStep : Self.workPerKey),
+            .integer(isOneEnough ? 1 : 0),
         ]
         let command = RedisCommand.run(Scripts.alive, keys: [names.log] + entries, arguments: arguments)
         let reply = isPatient ? await insist(command) : await failsafe.ask([command])?.first
@@ -78,8 +88,11 @@ extension RedisStore {
         return nil
     }
 
-    /// The scopes that one step of a count compares: about a millisecond of Redis.
-    private static var scopesPerStep: Int64 { 2_000 }
+    /// The work of one step of a count, by the measure of its script: about a millisecond of Redis.
+    private static var workPerStep: Int64 { 2_000 }
+    /// The work of counting the variants of one key, of which the script may do ten times as much: 64 variants with
+    /// 1,000 tags each.
+    private static var workPerKey: Int64 { 10_000 }
 
     /// Returns the number of variants under a key that are alive; nil if Redis does not say.
     func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {

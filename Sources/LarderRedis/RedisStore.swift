@@ -44,10 +44,11 @@ public final class RedisStore: CacheStore {
         /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, and about 30 KiB until 100
         /// keys, paths or tags have been invalidated.
         ///
-        /// The log has the last 10,000 of them exactly, or those that fit into 1/6 of its memory. Older ones share cells of tables that are written then: an
-        /// invalidation can make a response invalid that it does not concern, the more often the smaller the log is
-        /// (0.2 % after 100,000 paths with the default), and never the other way round. The first process that writes
-        /// to an empty Redis decides; another one takes what it finds.
+        /// The log has the last 10,000 of them exactly, or those that fit into 1/6 of its memory. Older ones share
+        /// cells of tables that are written then: an invalidation can make a response invalid that it does not concern,
+        /// the more often the smaller the log is (0.2 % after 100,000 paths with the default), and never the other way
+        /// round. The first process that writes to an empty Redis decides; another one takes what it finds. Redis does
+        /// not evict it: give Redis a `maxmemory` of four times as much at least.
         public var logLimit = ByteCount.mebibytes(16)
         /// The number of scopes that the log has exactly, unless they would take more than 1/6 of its memory.
         package var listLimit = 10_000
@@ -72,11 +73,11 @@ public final class RedisStore: CacheStore {
     let failsafe: Failsafe
     let tender: LedgerTender
     let memo = NIOLockedValueBox(EntryMemo())
-    let keyCount = NIOLockedValueBox(KeyCount())
+    let keyCount = NIOLockedValueBox(KeyCount<CheckedContinuation<Int, Never>>())
     let metrics: RedisMetrics
     let clock: WallClock
     /// What counts keys in the background.
-    private let counting = BackgroundTasks()
+    let counting = BackgroundTasks()
 
     /// A store on the server at `url`: `redis://[[user]:password@]host[:port][/database]`, `rediss://` over TLS, or
     /// `unix:///path/to/socket`. It connects in `run()`, and again whenever it has to.
@@ -178,6 +179,8 @@ public final class RedisStore: CacheStore {
             if round.isMultiple(of: 10), isAvailable {
                 _ = await failsafe.ask([RedisCommand("TOUCH", names.logKeys.map { .text($0) })])
             }
+            // Every minute.
+            if round.isMultiple(of: 600), isAvailable { await tender.lookForOtherFormats() }
             // Every ten seconds.
             guard round.isMultiple(of: 100), tender.isTrusted, isAvailable else { continue }
             counting.start { await self.countIfDue() }

@@ -89,6 +89,8 @@ struct LogSize: Hashable, Sendable {
     /// The part of the limit that is the list's at most: 1/6. Below it the tables would soon be full.
     private static let part = 6
 
+    /// The memory of all of it.
+    let limit: ByteCount
     /// The number of scopes that the list has, at least 1.
     let listLimit: Int
     let tables: ScopeTables
@@ -96,6 +98,7 @@ struct LogSize: Hashable, Sendable {
     /// Divides a limit.
     /// - Parameter listLimit: The number of scopes in the list, if there is room for so many.
     init(within limit: ByteCount, listLimit: Int) {
+        self.limit = limit
         self.listLimit = max(1, min(listLimit, limit.bytes / Self.part / Self.listedCost))
         let room = max(0, limit.bytes - self.listLimit * Self.listedCost)
         let shares = ScopeKind.allCases.reduce(0) { $0 + $1.share }

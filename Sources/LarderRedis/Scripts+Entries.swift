@@ -179,42 +179,57 @@ extension Scripts {
             """
     )
 
-    /// Counts the variants of entries that are alive. It reads no response, and stops after so many scopes as one step
-    /// may compare.
+    /// What the script of a count charges for a scope whose version it reads from a table: four cells and a digest.
+    private static let tableCost = 8
+
+    /// Counts the variants of entries that are alive. It reads no response, and stops after so much work as one step
+    /// may have: 1 for each entry, each variant in a list and each scope, and ``tableCost`` for each scope whose
+    /// version is in a table.
     ///
-    /// Keys: log, entries…; arguments: the time now (milliseconds), the most scopes, 1 if one variant of each entry
+    /// An entry that the work does not suffice for is left for the next step, unless it is the first. That one may take
+    /// ten times as much; what is left of it by then is not counted.
+    ///
+    /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry
     /// is enough. Replies with a number for each entry, for the first at least.
     static let alive = RedisScript(
         "#!lua flags=no-writes,allow-oom\n" + standing + version + list + """
-            local log, now, budget, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+            local log, now, limit, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
             local s = standing(log)
             local epoch1, epoch2, floor = tonumber(s[1]), tonumber(s[2]), tonumber(s[4])
-            local function is_alive(entry, variant)
+            local work = 0
+            local function is_alive(entry, variant, most)
               if variant.until_ <= now or variant.number < floor then return false end
               if redis.call('HSTRLEN', entry, variant.field) ~= variant.size then return false end
               local scopes, text = {}, redis.call('HGET', entry, 's' .. variant.field:sub(2)) or ''
               for scope in text:gmatch('[^\\n]+') do scopes[#scopes + 1] = scope end
-              budget = budget - #scopes
-              for from = 1, #scopes, 1000 do
-                local stamps = redis.call('ZMSCORE', log, unpack(scopes, from, math.min(from + 999, #scopes)))
+              for from = 1, #scopes, 100 do
+                local to = math.min(from + 99, #scopes)
+                local stamps = redis.call('ZMSCORE', log, unpack(scopes, from, to))
                 for i, stamp in ipairs(stamps) do
-                  if version(s, log, scopes[from + i - 1], stamp, variant.number) > variant.number then return false end
+                  local scope = scopes[from + i - 1]
+                  local kind = not stamp and kinds[scope:sub(1, 1)]
+                  local isMoved = kind and variant.number < tonumber(s[4 + kind])
+                  work = work + (isMoved and \(tableCost) or 1)
+                  if version(s, log, scope, stamp, variant.number) > variant.number then return false end
                 end
+                if work > most then return false end
               end
               return #scopes > 0
             end
             local counts = {}
             for i = 2, #KEYS do
-              if budget <= 0 and i > 2 then break end
-              budget = budget - 1
+              if work >= limit and i > 2 then break end
+              local most = i == 2 and 10 * limit or limit
               local variants, high, low = list(KEYS[i])
+              work = work + 1 + (variants and #variants or 0)
               local count = 0
               if variants and floor and tonumber(high) == epoch1 and tonumber(low) == epoch2 then
                 for _, variant in ipairs(variants) do
-                  if is_alive(KEYS[i], variant) then count = count + 1 end
-                  if isOneEnough and count > 0 then break end
+                  if is_alive(KEYS[i], variant, most) then count = count + 1 end
+                  if isOneEnough and count > 0 or work > most then break end
                 end
               end
+              if work > most and i > 2 then break end
               counts[#counts + 1] = count
             end
             return counts

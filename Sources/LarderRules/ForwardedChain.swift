@@ -1,19 +1,32 @@
-/// What trusted proxies say about the client of a request: `Forwarded` (RFC 7239), or `X-Forwarded-For`, `-Proto` and
-/// `-Host`.
+/// What trusted proxies say about the client of a request, in the fields that they write: `X-Forwarded-For`, `-Proto`
+/// and `-Host`, or `Forwarded` (RFC 7239).
 ///
 /// A list of addresses is read from its right end, which the nearest proxy wrote: as long as an address is one of a
 /// trusted proxy, the address on its left was written by that proxy and is believed. The first address that is not
-/// trusted is the client's, and what stands on its left may be anything the client invented.
+/// trusted is the client's, and what stands on its left may be anything the client invented. If a trusted proxy wrote
+/// something that is not an address, the client is unknown, and never one of the proxies.
+///
+/// Nearly all proxies write one kind of fields and pass on what their client wrote into the other. So one kind alone is
+/// read.
 public struct ForwardedChain: Hashable, Sendable {
-    /// The client's address: the first from the right that is not a trusted proxy's.
-    public var client: IPAddress
+    /// A kind of fields.
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+        case xForwarded = "x-forwarded"
+        /// `Forwarded`.
+        case forwarded
+    }
+
+    /// The client's address: the first from the right that is not a trusted proxy's, or the peer's if it wrote nothing.
+    /// Nil if the proxies do not tell.
+    public var client: IPAddress?
     /// `http` or `https`, as the client spoke; nil if the proxies do not say.
     public var scheme: String?
     /// The host that the client named; nil if the proxies do not say.
     public var host: String?
-    /// The addresses that are believed, the client's first, without the peer; empty if the peer is the client.
+    /// The addresses that are believed, the one nearest to the client first, without the peer.
     public var addresses: [IPAddress]
-    /// The elements of `Forwarded` that are believed, as they were written; empty if there are none.
+    /// The elements of `Forwarded` that are believed, as they were written; `for=unknown` for one that cannot be read.
     public var elements: [String] = []
 
     /// Creates the chain of a request that came straight from its client.
@@ -22,82 +35,63 @@ public struct ForwardedChain: Hashable, Sendable {
         addresses = []
     }
 
-    /// The fields that are read, each with all its lines in order.
-    public struct Fields: Hashable, Sendable {
-        public var forwarded: [String]
-        public var addresses: [String]
-        public var schemes: [String]
-        public var hosts: [String]
+    /// The fields of one kind, each with all its lines in order.
+    public enum Fields: Hashable, Sendable {
+        /// `X-Forwarded-For`, `-Proto` and `-Host`.
+        case xForwarded(addresses: [String], schemes: [String], hosts: [String])
+        /// `Forwarded`.
+        case forwarded([String])
 
-        /// Creates a set of field lines.
-        public init(
-            forwarded: [String] = [],
-            addresses: [String] = [],
-            schemes: [String] = [],
-            hosts: [String] = []
-        ) {
-            (self.forwarded, self.addresses, self.schemes, self.hosts) = (forwarded, addresses, schemes, hosts)
+        fileprivate var isEmpty: Bool {
+            switch self {
+            case .xForwarded(let addresses, let schemes, let hosts):
+                addresses.isEmpty && schemes.isEmpty && hosts.isEmpty
+            case .forwarded(let lines): lines.isEmpty
+            }
         }
     }
 
-    /// Reads what a peer says.
-    ///
-    /// A proxy that writes one of the two kinds of fields passes on what its client wrote into the other. So if both
-    /// are there and disagree about client, scheme or host, nothing is believed, as if the proxy were the client.
+    /// Reads what a peer says. A trusted proxy that says nothing is the client itself, as when it asks for the health
+    /// of the gateway.
     public init(peer: IPAddress, _ fields: Fields, trusting proxies: TrustedProxies) {
         self.init(peer: peer)
-        guard proxies.contains(peer) else { return }
-        let hasOld = !(fields.addresses.isEmpty && fields.schemes.isEmpty && fields.hosts.isEmpty)
-        let old = Self.reading(fields.addresses, fields.schemes, fields.hosts, peer: peer, trusting: proxies)
-        guard !fields.forwarded.isEmpty else {
-            if hasOld { self = old }
-            return
+        guard proxies.contains(peer), !fields.isEmpty else { return }
+        // It speaks for somebody else.
+        client = nil
+        switch fields {
+        case .xForwarded(let addresses, let schemes, let hosts): read(addresses, schemes, hosts, trusting: proxies)
+        case .forwarded(let lines): read(lines, trusting: proxies)
         }
-        guard let new = Self.reading(fields.forwarded, peer: peer, trusting: proxies) else { return }
-        guard hasOld else {
-            self = new
-            return
-        }
-        guard fields.addresses.isEmpty || old.client == new.client,
-            Self.agree(old.scheme, new.scheme), Self.agree(old.host?.lowercased(), new.host?.lowercased())
-        else { return }
-        self = new
-        scheme = new.scheme ?? old.scheme
-        host = new.host ?? old.host
-        addresses = old.addresses.isEmpty ? new.addresses : old.addresses
     }
-
-    private static func agree(_ one: String?, _ other: String?) -> Bool { one == nil || other == nil || one == other }
 }
 
 // MARK: - X-Forwarded-*
 
 extension ForwardedChain {
-    private static func reading(
-        _ addresses: [String],
+    private mutating func read(
+        _ lines: [String],
         _ schemes: [String],
         _ hosts: [String],
-        peer: IPAddress,
         trusting proxies: TrustedProxies
-    ) -> ForwardedChain {
-        var chain = ForwardedChain(peer: peer)
-        let items = members(of: addresses)
+    ) {
+        let items = Self.members(of: lines)
+        // The place of what the last trusted proxy wrote.
         var place = items.endIndex
-        while place > items.startIndex, let address = ForwardedNode.address(items[place - 1]) {
+        while place > items.startIndex {
             place -= 1
-            chain.client = address
-            chain.addresses.insert(address, at: 0)
+            client = ForwardedNode.address(items[place])
+            guard let address = client else { break }
+            addresses.insert(address, at: 0)
             guard proxies.contains(address) else { break }
         }
         // Where every proxy has added a value to each field, those that belong to the client's address count; else the
         // nearest proxy's.
         func value(_ lines: [String]) -> String? {
-            let values = members(of: lines)
+            let values = Self.members(of: lines)
             return values.count == items.count && place < values.count ? values[place] : values.last
         }
-        chain.scheme = value(schemes).flatMap(scheme)
-        chain.host = value(hosts)
-        return chain
+        scheme = value(schemes).flatMap(Self.scheme)
+        host = value(hosts)
     }
 
     /// The members of comma-separated lines. More than ``limit`` are too many: the leftmost are left out.
@@ -125,25 +119,27 @@ extension ForwardedChain {
 // MARK: - Forwarded
 
 extension ForwardedChain {
-    /// Returns nil if the field is not written as RFC 7239 says.
-    private static func reading(
-        _ lines: [String],
-        peer: IPAddress,
-        trusting proxies: TrustedProxies
-    ) -> ForwardedChain? {
-        guard let elements = ForwardedElement.elements(of: lines.joined(separator: ",")) else { return nil }
-        var chain = ForwardedChain(peer: peer)
-        for element in elements.suffix(limit).reversed() {
-            // An element without an address tells nothing about who wrote what is on its left (RFC 7239 §6.3).
-            chain.scheme = element.scheme.flatMap(scheme) ?? chain.scheme
-            chain.host = element.host ?? chain.host
-            chain.elements.insert(element.text, at: 0)
-            guard let address = element.address.flatMap(ForwardedNode.address) else { break }
-            chain.client = address
-            chain.addresses.insert(address, at: 0)
-            guard proxies.contains(address) else { break }
+    private mutating func read(_ lines: [String], trusting proxies: TrustedProxies) {
+        var value = lines.joined(separator: ",").utf8[...]
+        for _ in 0..<Self.limit {
+            switch ForwardedElement.last(of: &value) {
+            case .nothing: return
+            case .malformed:
+                // A trusted proxy wrote it, or has let it pass in the place of its own.
+                client = nil
+                elements.insert("for=unknown", at: 0)
+                return
+            case .element(let element):
+                // An element without an address tells nothing about who wrote what is on its left (RFC 7239 §6.3).
+                scheme = element.scheme.flatMap(Self.scheme) ?? scheme
+                host = element.host ?? host
+                elements.insert(element.text, at: 0)
+                client = element.address.flatMap(ForwardedNode.address)
+                guard let address = client else { return }
+                addresses.insert(address, at: 0)
+                guard proxies.contains(address) else { return }
+            }
         }
-        return chain
     }
 }
 
@@ -155,19 +151,40 @@ struct ForwardedElement: Hashable {
     var scheme: String?
     var host: String?
 
-    /// Reads a field value; nil if it is not well-formed.
-    static func elements(of value: String) -> [ForwardedElement]? {
-        var reader = ForwardedReader(rest: Substring(value).utf8)
-        var elements: [ForwardedElement] = []
-        while true {
-            reader.skip { $0 == 0x20 || $0 == 0x09 || $0 == UInt8(ascii: ",") }
-            if reader.rest.isEmpty { return elements }
-            guard let element = reader.element() else { return nil }
-            elements.append(element)
-            reader.skip { $0 == 0x20 || $0 == 0x09 }
-            guard reader.rest.isEmpty || reader.rest.first == UInt8(ascii: ",") else { return nil }
-        }
+    /// What stands at the end of a field value.
+    enum End: Hashable {
+        case nothing
+        case element(ForwardedElement)
+        /// Something that is not written as RFC 7239 says.
+        case malformed
     }
+
+    /// The most commas in one element.
+    private static let commaLimit = 16
+
+    /// Takes the last element off a field value.
+    ///
+    /// What a client wrote on the left must not change how the elements of proxies are read, even if it begins a quote
+    /// and does not end it. So the shortest end of the value behind a comma that is an element is the last element: one
+    /// that begins within a quote is none, for the end of that quote has no beginning in it.
+    static func last(of value: inout Substring.UTF8View) -> End {
+        while let byte = value.last, isSpace(byte) || byte == UInt8(ascii: ",") { value.removeLast() }
+        guard !value.isEmpty else { return .nothing }
+        var start = value.endIndex
+        for _ in 0...commaLimit {
+            start = value[..<start].lastIndex(of: UInt8(ascii: ",")) ?? value.startIndex
+            var reader = ForwardedReader(rest: value[start...])
+            reader.skip { isSpace($0) || $0 == UInt8(ascii: ",") }
+            if let element = reader.element(), reader.rest.isEmpty {
+                value = value[..<start]
+                return .element(element)
+            }
+            if start == value.startIndex { break }
+        }
+        return .malformed
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 }
 
 private struct ForwardedReader {
@@ -195,6 +212,10 @@ private struct ForwardedReader {
             case "proto": element.scheme = value
             case "host": element.host = value
             default: break
+            }
+            guard let next = rest.first else { break }
+            guard next == UInt8(ascii: ";") || next == UInt8(ascii: ",") || next == 0x20 || next == 0x09 else {
+                return nil
             }
         }
         element.text = String(Substring(whole[start..<rest.startIndex]))

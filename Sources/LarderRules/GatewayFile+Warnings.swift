@@ -11,7 +11,7 @@ extension GatewayFile {
                 warnings.append(Mistake(at: rule.places[key] ?? rule.place, message))
             }
             if let host = rule.host, !settings.hosts.isEmpty,
-                !settings.hosts.contains(where: { $0.covers(host) || host.covers($0) })
+                !settings.hosts.contains(where: { $0.pattern.covers(host) || host.covers($0.pattern) })
             {
                 warn("`\(rule.name)` never matches: `\(host)` is not among the `hosts`", at: .host)
             }

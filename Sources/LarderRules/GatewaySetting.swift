@@ -3,6 +3,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case listen
     case hosts
     case trustedProxies = "trusted-proxies"
+    case trustedFields = "trusted-fields"
     case proxyProtocol = "proxy-protocol"
     case origin
     case store
@@ -49,9 +50,10 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     public var explanation: String {
         switch self {
         case .listen: "Where to listen (127.0.0.1:8000)"
-        case .hosts: "The hosts served, as example.org or *.example.org; requests for others get 421 (any host)"
+        case .hosts: "The hosts served, as example.org, *.example.org or example.org:8443; others get 421 (any host)"
         case .trustedProxies:
-            "Addresses and networks of proxies whose Forwarded and X-Forwarded-* fields are believed (none)"
+            "Addresses and networks of proxies that are believed what they say about clients (none)"
+        case .trustedFields: "The fields that these proxies write: x-forwarded, or forwarded (x-forwarded)"
         case .proxyProtocol: "on: connections from trusted proxies begin with a PROXY protocol header (off)"
         case .origin: "The server that requests are passed on to, as a URL"
         case .store: "Where responses are kept: memory, or the URL of a Redis server (memory)"

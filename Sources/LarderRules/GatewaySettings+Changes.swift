@@ -5,7 +5,8 @@ extension GatewaySetting {
     /// True if a gateway takes a change of the setting over when its configuration is loaded again, without a restart.
     public var isReloadable: Bool {
         switch self {
-        case .hosts, .trustedProxies, .origin, .bodyLimit, .certificate, .privateKey, .adminToken, .adminPrefix,
+        case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
+            .adminPrefix,
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
             .hostField, .healthPath, .logLevel:
             true
@@ -43,6 +44,7 @@ extension GatewaySettings {
             case .listen: Field(\.listen)
             case .hosts: Field(\.hosts)
             case .trustedProxies: Field(\.trustedProxies)
+            case .trustedFields: Field(\.trustedFields)
             case .proxyProtocol: Field(\.expectsProxyProtocol)
             case .origin: Field(\.origin)
             case .store: Field(\.store)

@@ -33,14 +33,14 @@ extension GatewaySettings {
         }
         reader.read(.redisTimeout, into: &redisTimeout, upTo: .seconds(10))
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
-        reader.read(.invalidationLog, into: &invalidationLog, from: .kibibytes(64))
+        reader.read(.invalidationLog, into: &invalidationLog, from: .kibibytes(64), upTo: .mebibytes(256))
         reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))
         reader.read(.variantLimit, into: &variantLimit, upTo: 1_024)
     }
 
     private mutating func readFront(_ reader: inout SettingReader) {
         reader.read(.listen, into: &listen, expecting: ListenAddress.expectation) { ListenAddress($0) }
-        hosts = reader.list(.hosts, expecting: HostPattern.expectation) { HostPattern($0) }
+        hosts = reader.list(.hosts, expecting: ServedHost.expectation) { ServedHost($0) }
         trustedProxies = TrustedProxies(
             reader.list(
                 .trustedProxies,
@@ -49,6 +49,9 @@ extension GatewaySettings {
                 IPNetwork($0)
             }
         )
+        reader.read(.trustedFields, into: &trustedFields, expecting: "`x-forwarded` or `forwarded`") { text in
+            ForwardedChain.Kind(rawValue: text)
+        }
         reader.read(.proxyProtocol, into: &expectsProxyProtocol, expecting: "`on` or `off`") { text in
             text == "on" ? true : text == "off" ? false : nil
         }

@@ -66,9 +66,11 @@ public struct GatewaySettings: Sendable {
     /// Where the gateway listens.
     public var listen = ListenAddress(host: "127.0.0.1", port: 8000)
     /// The hosts that are served; empty: any host. Requests for others get 421 (Misdirected Request) and store nothing.
-    public var hosts: [HostPattern] = []
-    /// The proxies whose `Forwarded` and `X-Forwarded-*` fields are believed.
+    public var hosts: [ServedHost] = []
+    /// The proxies that are believed what they say about clients.
     public var trustedProxies = TrustedProxies()
+    /// The fields in which trusted proxies say it. Those of the other kind are dropped.
+    public var trustedFields = ForwardedChain.Kind.xForwarded
     /// True if connections from trusted proxies begin with a header of the PROXY protocol.
     public var expectsProxyProtocol = false
     /// Where responses are kept.
@@ -80,7 +82,7 @@ public struct GatewaySettings: Sendable {
     public var redisTimeout = Duration.milliseconds(50)
     /// What the cache may take of memory.
     public var memoryLimit = ByteCount.mebibytes(256)
-    /// The memory that the invalidation log takes at most, in this process or in Redis.
+    /// The memory that the invalidation log takes at most, in this process or in Redis: from 64 KiB to 256 MiB.
     public var invalidationLog = ByteCount.mebibytes(16)
     /// The largest body that is kept.
     public var bodyLimit = ByteCount.mebibytes(8)

@@ -47,6 +47,18 @@ import Testing
         )
     }
 
+    @Test func `a version that is none is escaped`() async throws {
+        let lines = try await lines { gateway in
+            _ = try await Exchange.send(Array("GET /a HTTP/\"\u{1}\"\r\nHost: a\r\n\r\n".utf8), to: gateway.port)
+        }
+        #expect(lines.count == 1)
+        for line in lines {
+            #expect(line.contains("\"GET /a ") && line.contains("\" 400 "), "\(line)")
+            // Six quotes open or close the request, the referer and the agent; one that is sent has a backslash.
+            #expect(line.replacing("\\\"", with: "").count { $0 == "\"" } == 6 && !line.contains("\u{1}"), "\(line)")
+        }
+    }
+
     @Test func `a client cannot write a line of its own`() async throws {
         let lines = try await lines { gateway in
             _ = try await gateway.exchange("User-Agent: \" 200 1 \"-\" \"evil\u{E9}\u{9}\\n", target: "/\"\\evil")

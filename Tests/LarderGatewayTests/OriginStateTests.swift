@@ -3,6 +3,7 @@ import Larder
 import LarderRules
 import LarderTesting
 import Logging
+import MetricsTestKit
 import NIOConcurrencyHelpers
 import Testing
 
@@ -61,6 +62,30 @@ import Testing
         #expect(state.failed(.unreachable, at: Self.time(1_000)) == .logDown(unlogged: 0))
         #expect(state.answered(at: Self.time(0)) != .nothing)
         #expect(state.failed(.unreachable, at: Self.time(1)) == .logDown(unlogged: 0))
+    }
+
+    @Test func `the gauge tells of every origin that routes name, and of no other`() throws {
+        let metrics = TestMetrics()
+        let watch = OriginWatch(clock: ManualClock().clock, logger: .quiet, metrics: metrics)
+        let origins = try ["http://a", "http://b"].map { try #require(OriginAddress($0)) }
+        func value(_ origin: OriginAddress) -> Double? {
+            metrics.recorders(label: "larder_origin_available", dimensions: [("origin", "\(origin)")]).first?.lastValue
+        }
+        watch.keep(origins)
+        #expect(value(origins[0]) == 1 && value(origins[1]) == 1)
+        watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
+        #expect(value(origins[1]) == 0)
+        // What is kept stays as it is.
+        watch.keep(origins)
+        #expect(value(origins[1]) == 0)
+        watch.keep([origins[0]])
+        #expect(value(origins[0]) == 1 && value(origins[1]) == nil)
+        // The last requests to it fail.
+        watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
+        watch.answered(origins[1])
+        #expect(value(origins[1]) == nil)
+        watch.keep(origins)
+        #expect(value(origins[1]) == 1)
     }
 
     @Test func `a dead origin behind stale responses is logged once, with its error, and once more when it is back`()

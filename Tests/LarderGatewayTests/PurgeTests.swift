@@ -162,12 +162,34 @@ import Testing
 
 /// Requests for hosts that are not served.
 @Suite(.timeLimit(.minutes(5))) struct HostListTests {
+    @Test func `the port of https is the one that goes without saying there`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
+        } _: { origin in
+            let options = ["hosts": "shop.example", "trusted-proxies": "127.0.0.1, ::1"]
+            try await RunningGateway.run(before: origin.url, options: options) { gateway in
+                for (host, scheme, status) in [
+                    ("shop.example:443", "https", 200), ("shop.example.:443", "https", 200),
+                    ("shop.example:80", "https", 421), ("shop.example:443", "http", 421),
+                    ("shop.example", "https", 200),
+                ] {
+                    let fields = ["X-Forwarded-Proto: \(scheme)", "X-Forwarded-Host: \(host)"]
+                    let answer = try await gateway.send("GET", "/", fields)
+                    #expect(answer.status == status, "\(host) \(scheme)")
+                }
+                #expect(origin.requests.map(\.host) == ["shop.example"])
+            }
+        }
+    }
+
     @Test func `requests for other hosts get 421, and no entry`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
         } _: { origin in
-            try await RunningGateway.run(before: origin.url, options: ["hosts": "shop.example, *.example.org"]) {
-                gateway in
+            try await RunningGateway.run(
+                before: origin.url,
+                options: ["hosts": "shop.example, *.example.org, api.example:9000"]
+            ) { gateway in
                 func status(_ host: String, _ start: String = "GET /") async throws -> Int? {
                     let text = "\(start) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
                     return try await Exchange.send(Array(text.utf8), to: gateway.port).statuses.first
@@ -181,13 +203,27 @@ import Testing
                     #expect(try await status(host, "POST /") == 421, "\(host)")
                 }
                 #expect(origin.requests.isEmpty)
-                for host in ["shop.example", "SHOP.example:8000", "shop.example.", "a.b.example.org"] {
+                let ports = (1...99).map { "shop.example:\($0)" }.filter { $0 != "shop.example:80" }
+                for host in ports + ["shop.example.:1", "shop.example..", "shop.example:9000", "shop.example:65616"] {
+                    #expect(try await status(host) == 421, "\(host)")
+                }
+                #expect(origin.requests.isEmpty)
+                let spellings = [
+                    "SHOP.example", "shop.example:80", "shop.example.", "Shop.Example.:0080", "shop.example:",
+                ]
+                for host in ["shop.example"] + spellings { #expect(try await status(host) == 200, "\(host)") }
+                // All of them are one key.
+                #expect(origin.requests.map(\.host) == ["shop.example"])
+                for host in ["shop.example:\(gateway.port)", "api.example:9000", "a.b.example.org"] {
                     #expect(try await status(host) == 200, "\(host)")
                 }
                 #expect(origin.requests.count == 4)
                 // Load balancers ask for the health by an address.
                 #expect(try await status("10.1.2.3", "GET /-/larder/health") == 200)
                 #expect(await gateway.gateway.cache.count() == 4)
+                // A request without a host is for the origin's own name.
+                let bare = try await Exchange.send(Array("GET / HTTP/1.0\r\n\r\n".utf8), to: gateway.port)
+                #expect(bare.statuses == [200] && origin.requests.last?.host == "127.0.0.1:\(origin.port)")
             }
         }
     }

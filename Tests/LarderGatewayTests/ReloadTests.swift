@@ -108,7 +108,7 @@ import Testing
                 settings.drainDelay = .zero
                 settings.adminToken = BearerToken("another-token-altogether")
                 settings.adminPrefix = "/cache"
-                settings.hosts = ["localhost", "a.example"].compactMap { HostPattern($0) }
+                settings.hosts = ["localhost", "a.example"].compactMap { ServedHost($0) }
                 settings.hostField = .origin
                 settings.connectTimeout = .seconds(59)
                 settings.responseTimeout = .seconds(58)
@@ -140,6 +140,35 @@ import Testing
                 }
                 #expect(log.lines("need a restart").count == 2)
                 #expect(try await gateway.send("GET", "/a").text == "127.0.0.1:\(origin.port)")
+            }
+        }
+    }
+
+    @Test func `a file that cannot be read keeps nothing else from being taken over`() async throws {
+        let log = LogRecord()
+        try await ScriptedOrigin.run { connection in
+            // It never answers.
+            while try await connection.request() != nil {}
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, logger: log.logger) { gateway in
+                var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
+                settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
+                settings.drainDelay = .zero
+                settings.connectTimeout = .seconds(60)
+                settings.responseTimeout = .milliseconds(50)
+                settings.originAuthorities = "/no/such"
+                for round in 1...2 {
+                    gateway.gateway.reload(GatewayConfiguration(settings: settings))
+                    #expect(log.lines("A file cannot be used").count == round)
+                    #expect(log.lines("origin-ca: /no/such").count == round)
+                }
+                let reloads = log.lines("Reloaded")
+                #expect(reloads.first?.contains("changed=response-timeout ") == true, "\(reloads)")
+                #expect(reloads.last?.contains("changed=no settings ") == true, "\(reloads)")
+                let start = ContinuousClock.now
+                #expect(try await gateway.send("GET", "/a").status == 504)
+                // Before, it was a minute.
+                #expect(ContinuousClock.now - start < .seconds(30))
             }
         }
     }

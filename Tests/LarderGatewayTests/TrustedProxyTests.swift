@@ -13,6 +13,7 @@ import Testing
     /// A gateway that trusts these proxies, before an origin that enforces https.
     private static func serving(
         trusting proxies: String?,
+        _ kind: String? = nil,
         log: String? = nil,
         _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
     ) async throws {
@@ -23,6 +24,7 @@ import Testing
             return answer("200 OK", ["Cache-Control: max-age=60"], request["X-Forwarded-Host"] ?? "")
         } _: { origin in
             var options = proxies.map { ["trusted-proxies": $0] } ?? [:]
+            if let kind { options["trusted-fields"] = kind }
             if let log { options["access-log"] = log }
             try await RunningGateway.run(before: origin.url, options: options) { gateway in
                 try await test(gateway, origin)
@@ -35,7 +37,6 @@ import Testing
             let fields = [
                 "X-Forwarded-For: 127.0.0.1, 203.0.113.9, 10.0.0.2", "X-Forwarded-Proto: https",
                 "X-Forwarded-Host: shop.example", "X-Forwarded-Prefix: /evil", "X-Real-IP: 1.2.3.4",
-                "Forwarded: for=127.0.0.1, for=203.0.113.9;proto=https;host=shop.example, for=10.0.0.2",
             ]
             let first = try await gateway.send("GET", "/a", fields)
             #expect(first.status == 200 && first.text == "shop.example")
@@ -46,16 +47,63 @@ import Testing
             #expect(request["X-Real-IP"] == "203.0.113.9" && request["X-Forwarded-Proto"] == "https")
             #expect(request["X-Forwarded-Host"] == "shop.example" && request.host == "shop.example")
             #expect(request["X-Forwarded-Port"] == "443" && request["X-Forwarded-Prefix"] == nil)
-            let own = peer == "::1" ? "\"[::1]\"" : peer
-            #expect(
-                request["Forwarded"]
-                    == "for=203.0.113.9;proto=https;host=shop.example, for=10.0.0.2, for=\(own);proto=http;host=localhost"
-            )
+            #expect(request["Forwarded"] == nil)
             // Scheme and host are in the key.
             #expect(try await gateway.send("GET", "/a", fields).isHit)
             let plain = try await gateway.send("GET", "/a", ["X-Forwarded-For: 203.0.113.9"])
             #expect(plain.status == 301 && plain["Location"] == "https://localhost/a")
             #expect(origin.requests.last?["Forwarded"] == nil)
+        }
+    }
+
+    @Test func `a proxy that writes Forwarded is believed so, and its clients' X-Forwarded fields are dropped`()
+        async throws
+    {
+        try await Self.serving(trusting: "127.0.0.0/8, ::1, 10.0.0.0/8", "forwarded") { gateway, origin in
+            let fields = [
+                "Forwarded: for=127.0.0.1, for=203.0.113.9;proto=https;host=shop.example, for=10.0.0.2",
+                "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Proto: http", "X-Forwarded-Host: evil.example",
+            ]
+            let first = try await gateway.send("GET", "/a", fields)
+            #expect(first.status == 200 && first.text == "shop.example")
+            let request = try #require(origin.requests.first)
+            let peer = try #require(request["X-Forwarded-For"]?.split(separator: " ").last.map(String.init))
+            #expect(request["X-Forwarded-For"] == "203.0.113.9, 10.0.0.2, \(peer)")
+            let own = peer == "::1" ? "\"[::1]\"" : peer
+            #expect(
+                request["Forwarded"]
+                    == "for=203.0.113.9;proto=https;host=shop.example, for=10.0.0.2, "
+                    + "for=\(own);proto=http;host=localhost"
+            )
+            _ = try await gateway.send("GET", "/b", ["Forwarded: for=\"nonsense", "X-Forwarded-For: 127.0.0.1"])
+            let unknown = try #require(origin.requests.last)
+            #expect(unknown["X-Forwarded-For"] == "unknown, \(peer)" && unknown["X-Real-IP"] == "unknown")
+            #expect(unknown["Forwarded"] == "for=unknown, for=\(own);proto=http;host=localhost")
+        }
+    }
+
+    @Test(arguments: [
+        "for=x", "for=\"", "for=127.0.0.1;proto=http;host=evil.example", ";;=", "for=203.0.113.9;proto=ftp",
+    ])
+    func `a Forwarded that a proxy has let pass changes nothing`(_ written: String) async throws {
+        try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
+            let fields = ["Forwarded: \(written)", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"]
+            #expect(try await gateway.send("GET", "/a", fields).status == 200)
+            let request = try #require(origin.requests.first)
+            #expect(request["X-Real-IP"] == "203.0.113.9" && request["X-Forwarded-Proto"] == "https")
+            #expect(request["Forwarded"] == nil && request["X-Forwarded-Host"] == "localhost")
+        }
+    }
+
+    @Test func `a client that a trusted proxy does not name is unknown, and the scheme is believed`() async throws {
+        try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
+            for fields in [["X-Forwarded-For: unknown"], ["X-Forwarded-For: 1.2.3.4, x"], []] {
+                let answer = try await gateway.send("GET", "/\(fields.count)", fields + ["X-Forwarded-Proto: https"])
+                #expect(answer.status == 200)
+                let request = try #require(origin.requests.last)
+                #expect(request["X-Forwarded-Proto"] == "https" && request["X-Real-IP"] == "unknown")
+                #expect(request["X-Forwarded-For"]?.hasPrefix("unknown, ") == true)
+            }
         }
     }
 
@@ -101,9 +149,11 @@ import Testing
         try await Self.serving(trusting: "127.0.0.1, ::1", log: file.path) { gateway, _ in
             _ = try await gateway.send("GET", "/a", ["X-Forwarded-For: 10.0.0.9, 203.0.113.9"])
             _ = try await gateway.send("GET", "/b")
+            _ = try await gateway.send("GET", "/c", ["X-Forwarded-For: ?"])
         }
         let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map { $0.prefix { $0 != " " } }
-        #expect(lines.count == 2 && lines[0] == "203.0.113.9" && ["127.0.0.1", "::1"].contains(lines[1]))
+        #expect(lines.count == 3 && lines[0] == "203.0.113.9" && lines[2] == "-")
+        #expect(["127.0.0.1", "::1"].contains(lines[1]), "a proxy that says nothing is the client")
     }
 }
 
@@ -139,7 +189,8 @@ import Testing
             let local = ProxyProtocolTests.binary(0, 0, [])
             for (header, client) in [
                 (Array(Self.header.utf8), "203.0.113.9"), (binary, "203.0.113.9"), (local, "127.0.0.1"),
-                (Array("PROXY UNKNOWN\r\n".utf8), "127.0.0.1"),
+                (Array("PROXY UNKNOWN\r\n".utf8), "unknown"), (ProxyProtocolTests.binary(1, 0, []), "unknown"),
+                (ProxyProtocolTests.binary(1, 0x31, [UInt8](repeating: 47, count: 216)), "unknown"),
             ] {
                 let whole = try await Exchange.send(header + Array(Self.request.utf8), to: gateway.port)
                 #expect(whole.answers.map(\.body) == [client], "\(whole)")
@@ -151,11 +202,12 @@ import Testing
                 )
                 #expect(parts.answers.map(\.body) == [client], "\(parts)")
             }
-            // What the client itself says is not believed, as it is not a trusted proxy.
-            let forged =
-                Self.header + Self.request.replacing("\r\n\r\n", with: "\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
-            let answers = try await Exchange.send(Array(forged.utf8), to: gateway.port).answers
-            #expect(answers.map(\.body) == ["203.0.113.9"])
+            // What the client itself says is not believed, as it is not a trusted proxy, nor does one pass it on.
+            let forged = Self.request.replacing("\r\n\r\n", with: "\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
+            for (header, client) in [(Self.header, "203.0.113.9"), ("PROXY UNKNOWN\r\n", "unknown")] {
+                let answers = try await Exchange.send(Array((header + forged).utf8), to: gateway.port).answers
+                #expect(answers.map(\.body) == [client])
+            }
             #expect(log.lines("PROXY").isEmpty)
             // A connection without a header ends without an answer, and so does one with a wrong header.
             for text in [Self.request, "PROXY TCP4 nonsense\r\n" + Self.request] {

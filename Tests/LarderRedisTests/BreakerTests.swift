@@ -9,10 +9,11 @@ import Testing
 
     /// What happens to a breaker, by the second of the test.
     enum Event: Hashable {
-        case asks(at: Int, mayGo: Bool)
+        case asks(mayGo: Bool)
+        case probes(at: Int, mayGo: Bool)
         case succeeds(Breaker.Change)
         case fails(at: Int, Breaker.Change)
-        case abandons(at: Int)
+        case probeFails(at: Int)
     }
 
     struct Row: CustomTestStringConvertible {
@@ -37,7 +38,7 @@ import Testing
     }
 
     static let rows: [Row] = [
-        Row("it begins closed", [.asks(at: 0, mayGo: true), .asks(at: 0, mayGo: true)], none),
+        Row("it begins closed", [.asks(mayGo: true), .probes(at: 0, mayGo: false), .asks(mayGo: true)], none),
         Row("failures in a row are counted", [.fails(at: 0, .none), .fails(at: 1, .none)], row(of: 2)),
         Row("an answer ends the row", [.fails(at: 0, .none), .succeeds(.none)], none),
         Row(
@@ -48,27 +49,28 @@ import Testing
         Row("one failure too many opens it", opened, .open(until: moment(10))),
         Row(
             "while it is open nobody goes, and nothing moves its end",
-            opened + [.asks(at: 9, mayGo: false), .fails(at: 9, .none), .abandons(at: 9), .asks(at: 9, mayGo: false)],
+            opened + [.asks(mayGo: false), .probes(at: 9, mayGo: false), .fails(at: 9, .none), .probeFails(at: 9)],
             .open(until: moment(10))
         ),
         Row(
-            "after its pause one goes, and no other",
-            opened + [.asks(at: 10, mayGo: true), .asks(at: 10, mayGo: false), .asks(at: 99, mayGo: false)],
+            "after its pause one probe goes, and no request",
+            opened + [.asks(mayGo: false), .probes(at: 10, mayGo: true), .probes(at: 99, mayGo: false)]
+                + [.asks(mayGo: false)],
             .probing
         ),
         Row(
-            "where the one fails it waits again, and says nothing twice",
-            opened + [.asks(at: 12, mayGo: true), .fails(at: 13, .none), .asks(at: 22, mayGo: false)],
+            "where the probe fails it waits again",
+            opened + [.probes(at: 12, mayGo: true), .probeFails(at: 13), .probes(at: 22, mayGo: false)],
             .open(until: moment(23))
         ),
         Row(
-            "where the one is answered it closes",
-            opened + [.asks(at: 10, mayGo: true), .succeeds(.closed), .asks(at: 10, mayGo: true)],
+            "where the probe is answered it closes",
+            opened + [.probes(at: 10, mayGo: true), .succeeds(.closed), .asks(mayGo: true)],
             none
         ),
         Row(
-            "where the one leaves the next goes at once",
-            opened + [.asks(at: 10, mayGo: true), .abandons(at: 11), .asks(at: 11, mayGo: true)],
+            "a request that fails while a probe is under way says nothing",
+            opened + [.probes(at: 10, mayGo: true), .fails(at: 11, .none), .probes(at: 99, mayGo: false)],
             .probing
         ),
         Row(
@@ -101,55 +103,57 @@ import Testing
                 + [.fails(at: 2, .none), .fails(at: 3, .none), .fails(at: 3, .none)],
             row(of: 3, since: 2)
         ),
-        Row("who leaves is no failure", [.fails(at: 0, .none), .abandons(at: 1)], row(of: 1)),
     ]
 
     @Test(arguments: rows) func `a breaker`(_ row: Row) {
         var breaker = Breaker(threshold: 3, span: row.span, pause: .seconds(10))
         for (number, event) in row.events.enumerated() {
             switch event {
-            case .asks(let second, let mayGo):
-                #expect(breaker.admits(at: Self.moment(second)) == mayGo, "event \(number)")
+            case .asks(let mayGo): #expect(breaker.isClosed == mayGo, "event \(number)")
+            case .probes(let second, let mayGo):
+                let goes = breaker.probes(at: Self.moment(second))
+                #expect(goes == mayGo, "event \(number)")
             case .succeeds(let change): #expect(breaker.succeeded() == change, "event \(number)")
             case .fails(let second, let change):
                 #expect(breaker.failed(at: Self.moment(second)) == change, "event \(number)")
-            case .abandons(let second): breaker.abandoned(at: Self.moment(second))
+            case .probeFails(let second): breaker.probeFailed(at: Self.moment(second))
             }
         }
         #expect(breaker.state == row.state)
     }
 
-    @Test(arguments: 1...20) func `whatever happens, few ask a server that is away`(_ seed: Int) {
+    @Test(arguments: 1...20) func `whatever happens, one probe at a time asks a server that is away`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var breaker = Breaker(threshold: 3, span: .seconds(2), pause: .seconds(10))
-        var asking = 0
+        var (asking, isProbing) = (0, false)
         var (now, row, openedAt) = (Self.start, [ContinuousClock.Instant](), ContinuousClock.Instant?.none)
         // It says that it opened and that it closed in turns.
-        var isOpen = false
+        var isOpen: Bool { openedAt != nil }
         for _ in 0..<2_000 {
             now += .seconds(Int.random(in: 0...4, using: &random))
             switch Int.random(in: 0..<8, using: &random) {
-            case 0..<4:
-                let mayGo = breaker.admits(at: now)
-                if !isOpen { #expect(mayGo) }
-                if mayGo {
-                    if let openedAt, isOpen { #expect(now >= openedAt + .seconds(10)) }
-                    asking += 1
-                }
+            case 0..<2: if breaker.isClosed { asking += 1 }
+            case 2..<4:
+                let goes = breaker.probes(at: now)
+                #expect(goes == (openedAt.map { now >= $0 + .seconds(10) } == true && !isProbing))
+                isProbing = isProbing || goes
             case 4..<6 where asking > 0:
                 asking -= 1
-                row.append(now)
+                if !isOpen { row.append(now) }
                 let change = breaker.failed(at: now)
                 #expect((change == .opened) == (!isOpen && row.count >= 3 && now - row[0] >= .seconds(2)))
-                if change == .opened { (isOpen, openedAt) = (true, now) }
-            case 6 where asking > 0:
-                asking -= 1
+                if change == .opened { (openedAt, row) = (now, []) }
+            case 6 where asking > 0 || isProbing:
+                // The probe is answered, or a request that came before.
+                if isProbing { isProbing = false } else { asking -= 1 }
                 row = []
-                #expect(breaker.succeeded() == (isOpen ? .closed : .none))
-                (isOpen, openedAt) = (false, nil)
-            case 7 where asking > 0:
-                asking -= 1
-                breaker.abandoned(at: now)
+                let change = breaker.succeeded()
+                #expect(change == (isOpen ? .closed : .none))
+                openedAt = nil
+            case 7 where isProbing:
+                isProbing = false
+                breaker.probeFailed(at: now)
+                if isOpen { openedAt = now }
             default: break
             }
             #expect(breaker.isClosed == !isOpen)

@@ -107,8 +107,9 @@ import Testing
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, metrics in
                     #expect(await store.keep("v", at: "/a"))
-                    for _ in 0..<200 { #expect(await store.texts(at: "/a") == ["v"]) }
-                    proxy.lag = .milliseconds(300)
+                    for _ in 0..<200 { _ = await store.texts(at: "/a") }
+                    // Longer than a probe waits: a server that answers one is used.
+                    proxy.lag = .milliseconds(1_500)
                     await withDiscardingTaskGroup { group in
                         // One after the other, and many at a time: there is always a reply under way.
                         for worker in 0..<20 {
@@ -121,6 +122,34 @@ import Testing
                     #expect(failures(metrics, "late") + failures(metrics, "deadlineExceeded") >= 5)
                     proxy.lag = .zero
                     try await eventually("it is found again") { await store.texts(at: "/a") == ["v"] }
+                }
+            }
+        }
+    }
+
+    @Test func `A Redis that steadily takes longer than the timeout is used, once it has been probed`() async throws {
+        try await RedisProcess.run { redis in
+            try await LaggingProxy.run(to: redis.port) { proxy in
+                try await withStore(on: redis, port: proxy.port) { store, metrics in
+                    #expect(await store.keep("v", at: "/a"))
+                    proxy.lag = .milliseconds(120)
+                    var trips = 0
+                    var long = 0
+                    let end = ContinuousClock.now + .seconds(30)
+                    var hits = 0
+                    while hits < 20, ContinuousClock.now < end {
+                        let wasThere = store.isAvailable
+                        let wait = await ContinuousClock().measure {
+                            hits = await store.texts(at: "/a") == ["v"] ? hits + 1 : 0
+                        }
+                        if wasThere, !store.isAvailable { trips += 1 }
+                        if !wasThere, wait > .milliseconds(100) { long += 1 }
+                        await Task.yield()
+                    }
+                    #expect(hits >= 20 && (1...2).contains(trips), "\(trips) times, \(hits) hits in a row")
+                    // No request waits for a probe, but the one that comes when it is answered finds Redis back.
+                    #expect(long <= trips, "\(long) waits")
+                    #expect(failures(metrics, "late") + failures(metrics, "deadlineExceeded") < 40)
                 }
             }
         }

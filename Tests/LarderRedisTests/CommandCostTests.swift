@@ -77,4 +77,62 @@ import Testing
             }
         }
     }
+
+    /// Returns how many entries one step of a count looks at, of those at `/0`, `/1`, ….
+    private func step(over count: Int, _ stranger: Stranger) async throws -> Int {
+        let keys = ["larder:3:{log}"] + (0..<count).map { "larder:3:GET:/\($0)" }
+        let arguments: [RedisCommand.Argument] = [.integer(WallClock.system.now.millisecondsSinceEpoch), 2_000, 1]
+        return try await stranger.send(.run(Scripts.alive, keys: keys, arguments: arguments)).elements().count
+    }
+
+    @Test func `a step of a count reads few lists of many variants, though none of them is alive`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
+                    let store = stores[0]
+                    let birth = await store.birth()
+                    for id in 0..<40 {
+                        for number in 0..<64 {
+                            await store.keep("v", at: "/\(id)", born: birth, language: "l\(number)")
+                        }
+                    }
+                    let alive = try await step(over: 40, stranger)
+                    #expect((20...30).contains(alive), "\(alive)")
+                    await store.invalidate([.everything])
+                    let looked = try await step(over: 40, stranger)
+                    #expect((20...31).contains(looked), "\(looked)")
+                    #expect(await store.count() == 0)
+                }
+            }
+        }
+    }
+
+    @Test func `a step of a count reads few versions from tables, and one entry has its limit`() async throws {
+        try await RedisProcess.run { redis in
+            var limits = StoreLimits()
+            limits.stampLimit = 10
+            limits.entryLimit = .mebibytes(1)
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, limits, clock: ManualClock().clock) { stores in
+                    let store = stores[0]
+                    let tags = (0..<100).map { CacheTag("t\($0)") }
+                    for id in 0..<30 { await store.keep("v", at: "/\(id)", tags: tags) }
+                    let listed = try await step(over: 30, stranger)
+                    #expect((15...20).contains(listed), "\(listed)")
+                    for id in 0..<50 { await store.invalidate([.tag(CacheTag("other\(id)"))]) }
+                    let moved = try await step(over: 30, stranger)
+                    #expect((1...4).contains(moved), "\(moved)")
+                    #expect(await store.count() == 30)
+                    // More than ten steps' worth under one key: what is left is not counted.
+                    let many = (0..<900).map { CacheTag("m\($0)") }
+                    for language in 0..<20 {
+                        await store.keep("v", at: "/large", tags: many, language: "l\(language)")
+                    }
+                    for id in 0..<50 { await store.invalidate([.tag(CacheTag("more\(id)"))]) }
+                    let removed = await store.remove(CacheAddress("/large").key, at: WallClock.system.now).removed
+                    #expect((10..<20).contains(removed ?? 0), "\(removed ?? 0)")
+                }
+            }
+        }
+    }
 }

@@ -80,20 +80,91 @@ import Testing
         #expect(KeyWalk(total: 0).count == 0)
     }
 
+    private func walk(over names: Int, alive: Int, next: String = "0") -> KeyWalk {
+        var walk = KeyWalk(total: names)
+        let chosen = walk.meet((0..<names).map(String.init), next: next)
+        walk.look(at: chosen.count, alive: alive)
+        return walk
+    }
+
     @Test func `A number of very many keys holds for a minute, and is renewed before`() {
         let start = ContinuousClock.now
-        var known = KeyCount()
-        #expect(known.last == 0 && known.answer(of: 20_000, at: start) == nil)
-        #expect(known.isDue(of: 20_000, at: start) && !known.isDue(of: 10_000, at: start))
-        var walk = KeyWalk(total: 20_000)
-        let names = walk.meet((0..<20_000).map(String.init), next: "0")
-        walk.look(at: names.count, alive: 15_000)
-        known.note(walk, at: start)
-        #expect(known.last == 15_000)
-        #expect(known.answer(of: 20_000, at: start + .seconds(59)) == 15_000)
-        #expect(known.answer(of: 20_000, at: start + .seconds(60)) == nil)
-        #expect(known.answer(of: 10_000, at: start) == nil)
-        #expect(!known.isDue(of: 20_000, at: start + .seconds(44)))
-        #expect(known.isDue(of: 20_000, at: start + .seconds(45)))
+        var known = KeyCount<String>()
+        #expect(known.last == 0)
+        var isDue = known.begin(of: 10_000, at: start)
+        #expect(!isDue)
+        isDue = known.begin(of: 20_000, at: start)
+        #expect(isDue)
+        var waiters = known.end(walk(over: 20_000, alive: 15_000), at: start)
+        #expect(known.last == 15_000 && waiters.isEmpty)
+        var answer = known.ask(of: 20_000, at: start + .seconds(59), "a")
+        #expect(answer == .tell(15_000))
+        isDue = known.begin(of: 20_000, at: start + .seconds(44))
+        #expect(!isDue)
+        isDue = known.begin(of: 20_000, at: start + .seconds(45))
+        #expect(isDue)
+        // While it is being renewed, the old one is told, however old it is.
+        answer = known.ask(of: 20_000, at: start + .seconds(99), "b")
+        #expect(answer == .tell(15_000))
+        waiters = known.end(walk(over: 20_000, alive: 1, next: "7"), at: start + .seconds(100))
+        #expect(known.last == 15_000, "a walk that did not get through changes nothing")
+        answer = known.ask(of: 20_000, at: start + .seconds(100), "c")
+        #expect(answer == .walk)
+    }
+
+    @Test func `One walk is under way at a time, and others wait for it`() {
+        let start = ContinuousClock.now
+        var known = KeyCount<String>()
+        var answer = known.ask(of: 10, at: start, "a")
+        #expect(answer == .walk)
+        for name in ["b", "c"] {
+            answer = known.ask(of: 10, at: start, name)
+            #expect(answer == .wait)
+        }
+        var isDue = known.begin(of: 20_000, at: start)
+        #expect(!isDue)
+        var waiters = known.end(walk(over: 10, alive: 9), at: start)
+        #expect(waiters == ["b", "c"] && known.last == 9)
+        // Few keys are counted whenever somebody asks.
+        answer = known.ask(of: 10, at: start, "d")
+        #expect(answer == .walk)
+        waiters = known.end(walk(over: 10, alive: 8), at: start)
+        #expect(waiters.isEmpty && known.last == 8)
+        // The first count of very many is waited for.
+        known = KeyCount()
+        isDue = known.begin(of: 20_000, at: start)
+        #expect(isDue)
+        isDue = known.begin(of: 20_000, at: start + .seconds(3_600))
+        #expect(!isDue)
+        answer = known.ask(of: 20_000, at: start, "e")
+        #expect(answer == .wait)
+    }
+
+    @Test func `Many who ask for the number at a time walk once`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
+                    let store = stores[0]
+                    await store.fill(0..<5_000)
+                    func scans(_ count: () async -> Void) async throws -> Int {
+                        try await stranger.send("CONFIG", "RESETSTAT")
+                        await count()
+                        let text = try await stranger.send("INFO", "commandstats").text()
+                        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_scan:") }
+                        let calls = line?.split(separator: ",").first?.split(separator: "=").last
+                        return calls.flatMap { Int($0) } ?? 0
+                    }
+                    let once = try await scans { #expect(await store.count() == 5_000) }
+                    #expect(once > 1)
+                    let many = try await scans {
+                        await withDiscardingTaskGroup { group in
+                            for _ in 0..<50 { group.addTask { #expect(await store.count() == 5_000) } }
+                        }
+                    }
+                    // Who asks when a walk has ended begins another.
+                    #expect(many <= 3 * once, "\(many) steps, and \(once) for one")
+                }
+            }
+        }
     }
 }

@@ -30,7 +30,11 @@ import Testing
         }
     }
 
-    private func withBench(_ policy: String, _ body: (Bench) async throws -> Void) async throws {
+    private func withBench(
+        _ policy: String,
+        listLimit: Int? = nil,
+        _ body: (Bench) async throws -> Void
+    ) async throws {
         // What was used in the same second looks equally old to Redis: with few samples it would take any of a flood.
         let arguments = [
             "--maxmemory", "\(Self.memory)", "--maxmemory-policy", policy, "--maxmemory-samples", "64",
@@ -40,7 +44,12 @@ import Testing
             try await Stranger.meets(redis) { stranger in
                 var limits = StoreLimits()
                 limits.entryLimit = .kibibytes(256)
-                try await withStores(1, on: redis, limits, metrics: metrics) { stores in
+                var options = RedisStore.Options.patient
+                if let listLimit {
+                    limits.stampLimit = listLimit
+                    options.logLimit = .kibibytes(256)
+                }
+                try await withStores(1, on: redis, limits, options: options, metrics: metrics) { stores in
                     try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
                 }
             }
@@ -129,6 +138,35 @@ import Testing
                 return await bench.store.texts(at: "/again") == ["again"]
             }
             #expect(bench.refused >= before)
+        }
+    }
+
+    @Test(arguments: ["volatile-lru", "noeviction", "allkeys-lru"])
+    func `versions that moved into tables are kept under pressure, or everything is invalid`(
+        _ policy: String
+    ) async throws {
+        try await withBench(policy, listLimit: 100) { bench in
+            await bench.store.keep("old", at: "/old", freshFor: .seconds(600), tags: ["t0"])
+            let first = await bench.store.birth()
+            for id in 0..<500 { #expect(await bench.store.invalidate([.tag("t\(id)")]) == .acknowledged) }
+            for id in 0..<200 {
+                await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
+                #expect(await bench.store.invalidate([.path(CachePath("/written/\(id)"))]) == .acknowledged)
+                // What was invalidated long ago stays invalid, whatever Redis evicts.
+                if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
+            }
+            let tables = try await bench.stranger.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
+            let verdict = await bench.store.judge(first, covers: [.tag("t0")])
+            #expect(!verdict.isAlive)
+            if policy != "allkeys-lru" {
+                #expect(tables == 2)
+                #expect(await bench.store.birth().epoch == first.epoch)
+            }
+            // What is stored now is found.
+            if policy == "volatile-lru" {
+                #expect(await bench.store.keep("new", at: "/new", freshFor: .seconds(600), tags: ["t0"]))
+                #expect(await bench.store.texts(at: "/new") == ["new"])
+            }
         }
     }
 

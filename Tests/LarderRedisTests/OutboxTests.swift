@@ -70,6 +70,81 @@ import Testing
         #expect(outbox.covers == [.everything])
     }
 
+    @Test func `what goes out is what has waited longest, and never all of it`() {
+        var outbox = Outbox()
+        for first in stride(from: 0, to: 1_000, by: 10) { outbox.add(covers(first..<first + 10)) }
+        // One that is invalidated again has its place.
+        outbox.add(covers(0..<1))
+        #expect(outbox.settled == 0)
+        for _ in 0..<2 {
+            let batch = outbox.next(upTo: 15)
+            #expect(batch == covers(0..<15))
+        }
+        outbox.deliver(covers(0..<15), sentAt: outbox.turn, now: start)
+        outbox.validate()
+        #expect(outbox.settled == 1, "of the second turn something waits")
+        outbox.deliver(covers(15..<20), sentAt: outbox.turn, now: start)
+        #expect(outbox.settled == 2)
+        outbox.deliver(covers(20..<1_000), sentAt: outbox.turn, now: start)
+        #expect(outbox.settled == outbox.turn && outbox.count == 0)
+        outbox.validate()
+    }
+
+    @Test func `what is queued again while it is on its way keeps nothing else waiting`() {
+        var outbox = Outbox()
+        outbox.add([.tag("hot"), .tag("a")])
+        let sentAt = outbox.turn
+        outbox.add([.tag("b")])
+        outbox.add([.tag("hot")])
+        outbox.deliver([.tag("hot"), .tag("a")], sentAt: sentAt, now: start)
+        outbox.validate()
+        #expect(outbox.settled == sentAt)
+        let batch = outbox.next(upTo: 100)
+        #expect(Set(batch) == [.tag("hot"), .tag("b")])
+        // What stands for all that has waited has waited as long as they.
+        var full = Outbox(limit: 10)
+        full.add(covers(0..<5))
+        full.add(covers(5..<11))
+        #expect(full.covers == [.everything] && full.settled == 0)
+        full.validate()
+    }
+
+    @Test func `the work of a delivery does not depend on how much waits`() {
+        var outbox = Outbox()
+        outbox.add(covers(0..<100_000))
+        #expect(outbox.looked == 0)
+        // A server that confirms nothing, or that comes and goes.
+        for _ in 0..<1_000 { _ = outbox.next(upTo: 100) }
+        #expect(outbox.looked == 100_000)
+        // The same scopes, again and again.
+        for _ in 0..<10_000 { outbox.add(covers(0..<100)) }
+        #expect(outbox.looked < 2_000_000)
+        let before = outbox.looked
+        var rounds = 0
+        while outbox.count > 0 {
+            outbox.deliver(outbox.next(upTo: 100), sentAt: outbox.turn, now: start)
+            rounds += 1
+        }
+        #expect(rounds == 1_000 && outbox.looked - before < 1_000_000)
+        outbox.validate()
+    }
+
+    @Test func `a replay that a server has taken waits no more, and is remembered once`() {
+        var outbox = Outbox()
+        outbox.deliver([.tag("old")], sentAt: outbox.turn, now: start)
+        outbox.add([.tag("waiting")])
+        let sentAt = outbox.turn
+        outbox.add([.tag("later")])
+        outbox.replayed([.tag("old"), .tag("waiting")], sentAt: sentAt, now: start + .seconds(40))
+        #expect(outbox.covers == [.tag("later")])
+        #expect(Set(outbox.replay(at: start + .seconds(61), all: true)) == [.tag("waiting"), .tag("later")])
+        outbox.replayed([.everything], sentAt: sentAt, now: start + .seconds(40))
+        #expect(outbox.covers == [.tag("later")])
+        outbox.replayed([.everything], sentAt: outbox.turn, now: start + .seconds(40))
+        #expect(outbox.count == 0)
+        outbox.validate()
+    }
+
     @Test func `a replay is what waits, and what was delivered in the last minute`() {
         var outbox = Outbox()
         #expect(outbox.replay(at: start, all: true).isEmpty)
@@ -156,7 +231,8 @@ import Testing
                 outbox.add(added)
                 model.debts += added.map { ($0, outbox.turn) }
             case 3: outbox.begin()
-            case 4..<6: onTheWay.append((outbox.covers, outbox.turn))
+            case 4: onTheWay.append((outbox.covers, outbox.turn))
+            case 5: onTheWay.append((outbox.next(upTo: 3), outbox.turn))
             case 6..<8 where !onTheWay.isEmpty:
                 let batch = onTheWay.remove(at: .random(in: onTheWay.indices, using: &random))
                 outbox.deliver(batch.covers, sentAt: batch.turn, now: now)
@@ -170,6 +246,8 @@ import Testing
             }
             outbox.validate()
             let waiting = Set(outbox.covers)
+            let settled = model.debts.map(\.turn).min().map { $0 - 1 } ?? outbox.turn
+            #expect(outbox.settled <= settled, context)
             let owed = Set(model.debts.map(\.cover))
             #expect(waiting.contains(.everything) || waiting.isSuperset(of: owed), context)
             #expect(waiting.subtracting([.everything]).isSubset(of: owed) || waiting.contains(.everything), context)

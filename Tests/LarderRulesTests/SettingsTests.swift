@@ -38,6 +38,7 @@ import Testing
         #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
         #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
         #expect(settings.hosts.isEmpty && settings.trustedProxies.isEmpty && !settings.expectsProxyProtocol)
+        #expect(settings.trustedFields == .xForwarded)
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
         #expect(settings.clientConnections == 8_192)
@@ -61,7 +62,8 @@ import Testing
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
         #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
-        #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org"])
+        #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org", "api.example:8443"])
+        #expect(settings.trustedFields == .forwarded)
         #expect("\(settings.trustedProxies)" == "10.0.0.0/8, 2001:db8::/32" && settings.expectsProxyProtocol)
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
         #expect(settings.idleTimeout == .seconds(90) && settings.clientIdleTimeout == .seconds(120))
@@ -100,7 +102,7 @@ import Testing
         ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
         (
             "invalidation-log", "1KiB",
-            "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 64KiB at least"
+            "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, from 64KiB to 256MiB"
         ),
         ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
         ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
@@ -127,7 +129,11 @@ import Testing
         ("client-connections", "+5", "\"+5\" is wrong"),
         ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
         ("connections-per-origin", "65536", "\"65536\" is wrong"),
-        ("hosts", "a.example:80", "\"a.example:80\" is wrong: expected a host"), ("hosts", "a, *", "\"*\" is wrong"),
+        ("hosts", "a.example:x", "\"a.example:x\" is wrong: expected a host"), ("hosts", "a:", "\"a:\" is wrong"),
+        ("hosts", "a:65536", "\"a:65536\" is wrong"), ("hosts", ":80", "\":80\" is wrong"),
+        ("invalidation-log", "257MiB", "\"257MiB\" is wrong"), ("invalidation-log", "63KiB", "\"63KiB\" is wrong"),
+        ("trusted-fields", "x-real-ip", "\"x-real-ip\" is wrong: expected `x-forwarded` or `forwarded`"),
+        ("hosts", "a, *", "\"*\" is wrong"),
         ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is wrong"),
         ("trusted-proxies", "10.0.0.1, proxy.example", "\"proxy.example\" is wrong: expected an address or a network"),
         ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),

@@ -38,8 +38,9 @@ enum Sample {
     static let everything = """
         # A gateway in front of two servers.
         listen: "[::]:8443"
-        hosts: [shop.example, "*.example.org"]
+        hosts: [shop.example, "*.example.org", "api.example:8443"]
         trusted-proxies: [10.0.0.0/8, "2001:db8::/32"]
+        trusted-fields: forwarded
         proxy-protocol: on
         origin: api
         store: rediss://:secret@cache.internal:6380/1

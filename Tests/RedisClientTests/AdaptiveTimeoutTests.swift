@@ -37,6 +37,7 @@ import Testing
         Row("a slow reply is forgotten", [.replies(1, after: 200), .passes(seconds: 20)], 190...210),
         Row("what expires brings it back to its base", [.passes(seconds: 3_600), .expires], 50...50),
         Row("what expires brings it no higher", [.replies(1, after: 100), .expires, .expires], 400...400),
+        Row("the reply to a probe is a measure, however late it is", [.expires, .replies(1, after: 120)], 480...480),
         Row(
             "it forgets while there are replies as well",
             [.replies(1, after: 200)] + (0..<20).flatMap { _ in [.passes(seconds: 1), .replies(5, after: 1)] },

@@ -178,6 +178,30 @@ import Testing
         #expect(state.nextExpiry.map { abs($0 - 2.16) < 0.001 } == true)
     }
 
+    @Test("a probe waits up to the upper bound, and its reply is a measure for the next")
+    func learnsFromProbes() {
+        let state = state()
+        for second in [0.0, 1] {
+            state.send("a", timeout: .adaptive, at: second)
+            #expect(state.reply("1", now: second + 0.12) == "a: 1 (late)", "a server that is never in time")
+        }
+        state.send("probe", timeout: .probe, at: 2)
+        #expect(state.nextExpiry == 3)
+        #expect(state.expire(now: 2.9) == [])
+        #expect(state.reply("2", now: 2.12) == "probe: 2")
+        state.send("b", timeout: .adaptive, at: 4)
+        #expect(state.reply("3", now: 4.12) == "b: 3")
+        // What a busy process reads too late is no measure, and neither is a reply that nobody waits for any more.
+        for isExact in [false, true] {
+            state.send("probe", timeout: .probe, at: 10)
+            if isExact { #expect(state.expire(now: 11) == ["probe"]) }
+            #expect(state.reply("4", now: 11.5, isExact: isExact) == (isExact ? "wait" : "probe: 4"))
+        }
+        state.send("c", timeout: .adaptive, at: 20)
+        #expect(state.nextExpiry.map { $0 < 20.5 } == true)
+        #expect(state.expire(now: 20.6) == ["c"])
+    }
+
     @Test("a reply counts by its first bytes")
     func countsFirstBytes() {
         let state = state()

@@ -109,7 +109,7 @@ struct Visit: Sendable {
     /// `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5.0"`.
     fileprivate func line(status: Int, bytes: Int, at now: Timestamp) -> String {
         var line = (peer ?? "-") + " - - [" + Self.time(now) + "] \""
-        line += Self.escaped(method) + " " + Self.escaped(target) + " " + version + "\" \(status) "
+        line += Self.escaped(method) + " " + Self.escaped(target) + " " + Self.escaped(version) + "\" \(status) "
         line += bytes == 0 ? "-" : "\(bytes)"
         line += " \"" + (referer.map(Self.escaped) ?? "-") + "\" \"" + (agent.map(Self.escaped) ?? "-") + "\"\n"
         return line

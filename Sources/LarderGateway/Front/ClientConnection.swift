@@ -24,7 +24,8 @@ final class ClientConnection: Sendable {
     /// Notes that requests are answered to the end, or never will be.
     func endRequests(_ number: Int = 1) { count.subtract(number, ordering: .relaxed) }
 
-    /// The address of the client: that of the connection's peer, unless a handler in front of HTTP knows better.
+    /// The address of the client: that of the connection's peer, unless the peer opened the connection for a client.
+    /// Nil if the peer does not give the client's, or had left before it was asked for its own.
     var address: SocketAddress? { source.withLockedValue { $0 } }
 
     /// True if the peer opened the connection for a client, whose address it gave or not.
@@ -34,6 +35,7 @@ final class ClientConnection: Sendable {
     /// - Parameter address: The client's address; nil if the peer does not give it.
     func noteProxy(for address: SocketAddress?) {
         proxied.store(true, ordering: .relaxed)
-        if let address { source.withLockedValue { $0 = address } }
+        // The peer's own address is not the client's: what the client says by HTTP would pass for the peer's word.
+        source.withLockedValue { $0 = address }
     }
 }

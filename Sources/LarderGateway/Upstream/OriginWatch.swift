@@ -9,8 +9,14 @@ import NIOConcurrencyHelpers
 ///
 /// Stale responses hide an origin that is down from its clients, so the log and the metrics must not.
 final class OriginWatch: Sendable {
-    /// The state of each origin that has failed.
-    private let states = NIOLockedValueBox<[OriginAddress: OriginState]>([:])
+    private struct State {
+        /// The origins that routes name.
+        var origins: Set<OriginAddress> = []
+        /// The state of each of them that has failed.
+        var states: [OriginAddress: OriginState] = [:]
+    }
+
+    private let state = NIOLockedValueBox(State())
     private let clock: WallClock
     private let logger: Logger
     private let metrics: any MetricsFactory
@@ -24,7 +30,7 @@ final class OriginWatch: Sendable {
     /// Notes that an origin answered.
     func answered(_ origin: OriginAddress) {
         let now = clock.now
-        let action = states.withLockedValue { $0[origin]?.answered(at: now) }
+        let action = state.withLockedValue { $0.states[origin]?.answered(at: now) }
         guard case .logUp(let duration, let failures) = action else { return }
         gauge(of: origin).record(1)
         logger.notice(
@@ -39,7 +45,11 @@ final class OriginWatch: Sendable {
     func failed(_ origin: OriginAddress, _ error: UpstreamError) {
         guard error.isOfOrigin else { return }
         let now = clock.now
-        let action = states.withLockedValue { $0[origin, default: OriginState()].failed(error.failure, at: now) }
+        let action = state.withLockedValue { state in
+            // The last requests to one that no route names any more leave no state behind.
+            guard state.origins.contains(origin) else { return OriginState.Action.logFailure(unlogged: 0) }
+            return state.states[origin, default: OriginState()].failed(error.failure, at: now)
+        }
         switch action {
         case .nothing, .logUp: break
         case .logDown(let unlogged):
@@ -50,10 +60,16 @@ final class OriginWatch: Sendable {
         }
     }
 
-    /// Forgets origins that no route names any more.
+    /// Watches the origins that routes name, and forgets the others. An origin that was not watched counts as up.
     func keep(_ origins: [OriginAddress]) {
         let origins = Set(origins)
-        states.withLockedValue { states in states = states.filter { origins.contains($0.key) } }
+        let before = state.withLockedValue { state in
+            defer { state.origins = origins }
+            state.states = state.states.filter { origins.contains($0.key) }
+            return state.origins
+        }
+        for origin in origins.subtracting(before) { gauge(of: origin).record(1) }
+        for origin in before.subtracting(origins) { gauge(of: origin).destroy() }
     }
 
     private func metadata(_ origin: OriginAddress, _ error: UpstreamError, _ unlogged: Int) -> Logger.Metadata {

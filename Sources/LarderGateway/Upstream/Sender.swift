@@ -5,8 +5,8 @@ import NIOCore
 
 /// Who sent a request: the client, and the proxies between it and this gateway.
 struct Sender: Sendable {
-    /// The address of the other end of the connection, or the one that the PROXY protocol gives for it; nil where it
-    /// had left before it was asked for.
+    /// The address of the other end of the connection, or the one that the PROXY protocol gives for it; nil if that
+    /// gives none, or the other end had left before it was asked for.
     let peer: String?
     /// What trusted proxies say about the request; nil if the peer is not one of them.
     let chain: ForwardedChain?
@@ -19,7 +19,14 @@ struct Sender: Sendable {
     static let addressFields = ClientAddress.fields + [.forwarded]
 
     /// Reads what is known of a request's sender.
-    init(_ head: HTTPRequest, peer: String?, scheme: String, trusting proxies: TrustedProxies) {
+    /// - Parameter kind: the fields that trusted proxies write; the others say nothing.
+    init(
+        _ head: HTTPRequest,
+        peer: String?,
+        scheme: String,
+        trusting proxies: TrustedProxies,
+        _ kind: ForwardedChain.Kind = .xForwarded
+    ) {
         self.peer = peer
         self.connectionScheme = scheme
         self.host = head.authority ?? head.headerFields[.hostField]
@@ -30,27 +37,24 @@ struct Sender: Sendable {
         let fields = head.headerFields
         self.chain = ForwardedChain(
             peer: address,
-            ForwardedChain.Fields(
-                forwarded: fields[values: .forwarded],
-                addresses: fields[values: .xForwardedFor],
-                schemes: fields[values: .xForwardedProto],
-                hosts: fields[values: .xForwardedHost]
-            ),
+            fields.forwarded(kind),
             trusting: proxies
         )
     }
 
     /// The client's address; nil if it is not known.
-    var client: String? { chain?.client.description ?? peer }
+    var client: String? { chain.map { $0.client?.description } ?? peer }
 
     /// `http` or `https`, as the client spoke.
     var scheme: String { chain?.scheme ?? connectionScheme }
 
-    /// The value of `X-Forwarded-For`: the addresses that are believed, and the peer's.
+    /// The value of `X-Forwarded-For`: `unknown` if the client is, the addresses that are believed, and the peer's.
     var addresses: String {
         let peer = peer ?? "unknown"
-        guard let chain, !chain.addresses.isEmpty else { return peer }
-        return (chain.addresses.map(\.description) + [peer]).joined(separator: ", ")
+        guard let chain else { return peer }
+        // An origin takes the leftmost for the client: a proxy must not stand there.
+        let client = chain.client == nil ? ["unknown"] : []
+        return (client + chain.addresses.map(\.description) + [peer]).joined(separator: ", ")
     }
 
     /// The value of `Forwarded`, if a trusted proxy has begun one: its elements, and one for the peer.
@@ -69,5 +73,20 @@ struct Sender: Sendable {
             (0x21...0x7E).contains(byte) && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
         }
         return isToken ? text : "\"\(text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
+    }
+}
+
+extension HTTPFields {
+    /// Returns the fields of a kind.
+    fileprivate func forwarded(_ kind: ForwardedChain.Kind) -> ForwardedChain.Fields {
+        switch kind {
+        case .xForwarded:
+            .xForwarded(
+                addresses: self[values: .xForwardedFor],
+                schemes: self[values: .xForwardedProto],
+                hosts: self[values: .xForwardedHost]
+            )
+        case .forwarded: .forwarded(self[values: .forwarded])
+        }
     }
 }

@@ -69,6 +69,9 @@ final class UpstreamClient: Service {
         return true
     }
 
+    /// The options by which requests are sent now.
+    var options: Options { current.options }
+
     private var current: UpstreamConnections { connections.withLockedValue { $0 } }
 
     /// Sends a request, and returns when the head of the answer is there.

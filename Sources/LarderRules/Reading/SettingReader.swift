@@ -142,10 +142,15 @@ struct SettingReader {
     }
 
     /// Takes a number of bytes over.
-    mutating func read(_ setting: GatewaySetting, into value: inout ByteCount, from least: ByteCount) {
-        let expectation = "bytes, as 268435456, 64MiB or 1GiB, and \(least) at least"
-        read(setting, into: &value, expecting: expectation) { text in
-            ByteCount(text).flatMap { $0 >= least ? $0 : nil }
+    mutating func read(
+        _ setting: GatewaySetting,
+        into value: inout ByteCount,
+        from least: ByteCount,
+        upTo most: ByteCount? = nil
+    ) {
+        let limits = most.map { "from \(least) to \($0)" } ?? "and \(least) at least"
+        read(setting, into: &value, expecting: "bytes, as 268435456, 64MiB or 1GiB, \(limits)") { text in
+            ByteCount(text).flatMap { $0 >= least && $0 <= most ?? $0 ? $0 : nil }
         }
     }
 }

@@ -30,8 +30,8 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
             host = host.dropFirst().prefix { $0 != UInt8(ascii: "]") }
         } else {
             host = host.prefix { $0 != UInt8(ascii: ":") }
+            if host.last == Byte.dot { host.removeLast() }
         }
-        if host.last == Byte.dot { host.removeLast() }
         return host
     }
 
@@ -46,14 +46,5 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
         if self == other { return true }
         guard isSuffix else { return false }
         return other.bytes.count > bytes.count && other.bytes.suffix(bytes.count).elementsEqual(bytes)
-    }
-}
-
-extension GatewaySettings {
-    /// Returns true if requests for a host, as `Host` names it, are served.
-    public func serves(host: String) -> Bool {
-        if hosts.isEmpty { return true }
-        let host = HostPattern.host(in: host)
-        return hosts.contains { $0.matches(host) }
     }
 }

@@ -70,6 +70,19 @@ package final class RedisClient: Service, RedisCommands {
         return try await connection.pipeline(commands, timeout: timeout)
     }
 
+    /// Pings every connection, and waits for the replies up to the upper bound of the timeout of replies. How long they
+    /// take is a measure for those to come.
+    /// - Returns: true if there was a reply.
+    package func probe() async -> Bool {
+        let connections = state.withLockedValue { $0.connections }
+        return await withTaskGroup(of: Bool.self) { group in
+            for connection in connections {
+                group.addTask { (try? await connection.pipeline([.ping("larder")], timeout: .probe)) != nil }
+            }
+            return await group.reduce(false) { $0 || $1 }
+        }
+    }
+
     /// Closes the connections, and opens others: what was known of the server may not hold any more.
     package func reconnect(because error: RedisError) {
         for connection in state.withLockedValue({ $0.connections }) { connection.close(error) }
@@ -181,13 +194,13 @@ extension RedisClient {
     }
 
     /// Pings a connection every now and then: a server that is gone is noticed although nobody asks it anything, and so
-    /// is one whose answers are no longer ours.
+    /// is one whose answers are no longer ours. How long the replies take is a measure for those to come.
     private func watch(_ connection: RedisConnection) async {
         for count in 1... {
             guard (try? await clock.sleep(for: configuration.heartbeat)) != nil else { return }
             let echo = "larder \(connection.generation) \(count)"
-            let reply = try? await connection.send(.ping(echo), deadline: configuration.connectTimeout)
-            switch reply {
+            let replies = try? await connection.pipeline([.ping(echo)], timeout: .probe)
+            switch replies?.values[0] {
             // No answer in time is for the connection's patience to judge, an error for those who send commands.
             case nil, .error, .bulk(ByteBuffer(string: echo)): continue
             default: connection.close(RedisError(.protocolViolation, "the server answers what somebody else asked"))

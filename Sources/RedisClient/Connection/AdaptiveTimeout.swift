@@ -5,6 +5,8 @@ package enum ReplyTimeout: Hashable, Sendable {
     case fixed(TimeAmount)
     /// As long as ``AdaptiveTimeout`` says, and longer while the server sends, up to the timeout's upper bound.
     case adaptive
+    /// Up to the upper bound of ``AdaptiveTimeout``. The time of the reply is a measure for those that follow.
+    case probe
 }
 
 /// The time after which a reply is late, by how long the replies before it took.
@@ -21,6 +23,11 @@ package enum ReplyTimeout: Hashable, Sendable {
 /// - A late reply is no sample (§3). A server that becomes slow all of a sudden does not make itself the measure.
 /// - When a reply does not come in time, the timeout rises (§5.5), here to its base at least: one that has adapted to a
 ///   fast server is not the measure for a server that is a little slower since.
+///
+/// By these two alone a server that is slower than the base from the first reply on, or all of a sudden and from then
+/// on, would never be used: no reply of it is in time. RFC 6298 doubles the timeout until one is (§5.5). Here *probes*
+/// find out, which wait up to the upper bound while no request does. Their replies are samples. They go out now and
+/// then, and when a server that did not answer in time has been left alone for a while.
 ///
 /// The first samples are those of a server in which every reply took a quarter of the base. A value without a clock.
 package struct AdaptiveTimeout: Sendable {
@@ -60,7 +67,7 @@ package struct AdaptiveTimeout: Sendable {
         return min(max(timeout, bounds.shortest), bounds.longest)
     }
 
-    /// Learns from a reply that came in time.
+    /// Learns from a reply that came in time, or from that to a probe.
     package mutating func replied(after time: TimeAmount, at now: NIODeadline) {
         advance(to: now)
         slowest = max(slowest, Double(time.nanoseconds))

@@ -180,10 +180,12 @@ extension ConnectionState {
 
     /// Returns true if the server took too long for a batch; learns from it if not.
     private mutating func isLate(_ batch: Batch) -> Bool {
-        guard batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let reply = batch.reply, reply.isExact
+        let isProbe = batch.timeout == .probe
+        guard isProbe || batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let reply = batch.reply,
+            reply.isExact
         else { return false }
         let time = reply.at - flushedAt
-        guard time <= adaptiveTimeout.current else { return true }
+        guard isProbe || time <= adaptiveTimeout.current else { return true }
         adaptiveTimeout.replied(after: time, at: reply.at)
         return false
     }
@@ -213,7 +215,7 @@ extension ConnectionState {
         return earlier(deathTime, deadlines.min())
     }
 
-    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have arrived.
+    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have come.
     func isUnread(at now: NIODeadline) -> Bool {
         nextExpiry.map { $0 <= now && readAt < $0 } == true
     }
@@ -237,6 +239,7 @@ extension ConnectionState {
         guard let flushedAt = batch.flushedAt else { return nil }
         return switch batch.timeout {
         case .fixed(let timeout): flushedAt + timeout
+        case .probe: flushedAt + adaptiveTimeout.bounds.longest
         case .adaptive:
             min(max(flushedAt, readAt) + adaptiveTimeout.current, flushedAt + adaptiveTimeout.bounds.longest)
         }
@@ -246,6 +249,7 @@ extension ConnectionState {
         switch batch.timeout {
         case .fixed(let timeout): timeout
         case .adaptive: adaptiveTimeout.current
+        case .probe: adaptiveTimeout.bounds.longest
         }
     }
 

@@ -1,0 +1,56 @@
+import CoreMetrics
+import Larder
+import Logging
+import NIOConcurrencyHelpers
+import RedisClient
+
+/// What the log says of a server that invalidations cannot be kept on as they should.
+extension LedgerTender {
+    // MARK: Other formats
+
+    /// The questions for logs of other formats in the namespace: processes that keep them do not see the invalidations
+    /// of this one, and this one does not see theirs.
+    var otherFormats: [RedisCommand] { names.otherLogs.map { RedisCommand("EXISTS", .text($0)) } }
+
+    /// Looks for logs of other formats again: a process of another version may have started meanwhile.
+    func lookForOtherFormats() async {
+        if let replies = await failsafe.ask(otherFormats) { noteOtherFormats(replies) }
+    }
+
+    /// Takes the replies to ``otherFormats`` in: counts the logs that there are, and warns of those that are new.
+    func noteOtherFormats(_ replies: [RESPValue]) {
+        let found = zip(names.otherLogs, replies).filter { $1 == .integer(1) }.map(\.0)
+        metrics.otherFormats.record(found.count)
+        let isNews = knownFormats.withLockedValue { known in
+            defer { known = found }
+            return !found.allSatisfy(known.contains)
+        }
+        guard isNews else { return }
+        logger.warning(
+            """
+            The namespace has an invalidation log of another format: invalidations do not cross formats. End all \
+            processes of one version before those of the other start, and delete the log of the version that has ended
+            """,
+            metadata: ["logs": "\(found.joined(separator: ", "))", "format": "\(RedisNames.format)"]
+        )
+    }
+
+    // MARK: Memory
+
+    /// Warns once if the invalidation log may take more than a quarter of the server's memory. Redis does not evict the
+    /// log, so what it takes is not there for responses.
+    func warnOfSize(_ connection: RedisConnection) async {
+        guard let memory = try? await connection.info("memory", deadline: max(timeout, .seconds(2))),
+            let most = memory["maxmemory"].flatMap({ Int($0) }), most > 0, logSize.limit.bytes > most / 4
+        else { return }
+        let isNews = isSizeTold.withLockedValue { isTold in
+            defer { isTold = true }
+            return !isTold
+        }
+        guard isNews else { return }
+        logger.warning(
+            "The invalidation log may take more than a quarter of the memory of Redis: give it less, or Redis more",
+            metadata: ["invalidation-log": "\(logSize.limit)", "maxmemory": "\(ByteCount.bytes(most))"]
+        )
+    }
+}

@@ -1,0 +1,160 @@
+import HTTPCaching
+import Larder
+import LarderTesting
+import Logging
+import MetricsTestKit
+import NIOConcurrencyHelpers
+import RedisClient
+import Testing
+
+@testable import LarderRedis
+
+/// What the log and the metrics say of a server that invalidations cannot be kept on as they should.
+@Suite(.timeLimit(.minutes(5))) struct ServerWarningTests {
+    /// What a store warns of.
+    private final class Warnings: Sendable {
+        private let recorded = NIOLockedValueBox<[String]>([])
+
+        var logger: Logger { Logger(label: "test") { [recorded] _ in Handler(recorded: recorded) } }
+
+        func lines(_ part: String) -> [String] { recorded.withLockedValue { $0.filter { $0.contains(part) } } }
+
+        private struct Handler: LogHandler {
+            let recorded: NIOLockedValueBox<[String]>
+            var metadata: Logger.Metadata = [:]
+            var logLevel = Logger.Level.warning
+
+            subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+                get { metadata[key] }
+                set { metadata[key] = newValue }
+            }
+
+            func log(event: LogEvent) {
+                let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }
+                recorded.withLockedValue { $0.append("\(event.message)\(fields.joined())") }
+            }
+        }
+    }
+
+    private func withStore(
+        on redis: RedisProcess,
+        options: RedisStore.Options = .patient,
+        _ body: (RedisStore, TestMetrics, Warnings) async throws -> Void
+    ) async throws {
+        let (metrics, warnings) = (TestMetrics(), Warnings())
+        let store = try RedisStore(
+            .patient(redis.port),
+            options: options,
+            metrics: metrics,
+            logger: warnings.logger,
+            clock: ManualClock().clock
+        )
+        try await withRunning([store]) { try await body(store, metrics, warnings) }
+    }
+
+    private func formats(_ metrics: TestMetrics) -> Double? {
+        metrics.recorders(label: "larder_redis_other_formats").first?.lastValue
+    }
+
+    @Test func `A log of another format is named when Redis is met, and when one appears later`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await stranger.send("ZADD", "larder:2:{log}", 1, "~n")
+                // In another namespace it is nobody's.
+                try await stranger.send("ZADD", "other:1:{log}", 1, "~n")
+                try await withStore(on: redis) { store, metrics, warnings in
+                    #expect(formats(metrics) == 1)
+                    #expect(warnings.lines("invalidation log of another format").count == 1)
+                    #expect(warnings.lines("format=3 logs=larder:2:{log}").count == 1)
+                    // It is not warned of again.
+                    await store.tender.lookForOtherFormats()
+                    #expect(warnings.lines("invalidation log of another format").count == 1)
+                    // A process of another version starts.
+                    try await stranger.send("HSET", "larder:ledger", "epoch", 1)
+                    await store.tender.lookForOtherFormats()
+                    #expect(formats(metrics) == 2)
+                    #expect(warnings.lines("logs=larder:ledger, larder:2:{log}").count == 1)
+                    try await stranger.send("DEL", "larder:ledger", "larder:2:{log}")
+                    await store.tender.lookForOtherFormats()
+                    #expect(formats(metrics) == 0)
+                    #expect(warnings.lines("invalidation log of another format").count == 2)
+                }
+                try await withStore(on: redis) { _, metrics, warnings in
+                    #expect(formats(metrics) == 0 && warnings.lines("").isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test func `The service looks for other formats every minute`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                let (metrics, time) = (TestMetrics(), ManualClock())
+                let start = time.now
+                let store = try RedisStore(
+                    .patient(redis.port),
+                    options: .patient,
+                    metrics: metrics,
+                    logger: .silent,
+                    clock: time.clock
+                )
+                try await withRunning([store]) {
+                    try await stranger.send("ZADD", "larder:2:{log}", 1, "~n")
+                    #expect(formats(metrics) == 0)
+                    try await eventually("it is found") {
+                        time.advance(by: .milliseconds(100))
+                        return formats(metrics) == 1
+                    }
+                    #expect(time.now.duration(since: start) >= .seconds(59))
+                }
+            }
+        }
+    }
+
+    static let sizes: [(String, ByteCount, Int)] = [
+        ("0", .mebibytes(16), 0), ("64mb", .mebibytes(16), 0), ("64mb", .mebibytes(17), 1), ("16mb", .mebibytes(16), 1),
+    ]
+
+    @Test(arguments: sizes)
+    func `An invalidation log that may take a quarter of the memory is warned of once`(
+        _ memory: String,
+        _ limit: ByteCount,
+        _ count: Int
+    ) async throws {
+        try await RedisProcess.run(["--maxmemory", memory]) { redis in
+            var options = RedisStore.Options.patient
+            options.logLimit = limit
+            try await withStore(on: redis, options: options) { store, _, warnings in
+                try await eventually("every connection is up") { store.connectionCount == 2 }
+                #expect(warnings.lines("more than a quarter of the memory of Redis").count == count)
+            }
+        }
+    }
+
+    @Test func `A Redis that does not tell of its memory is used`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger in
+                try await stranger.send("ACL", "SETUSER", "default", "-info")
+                try await withStore(on: redis) { store, _, warnings in
+                    #expect(await store.keep("v", at: "/a"))
+                    #expect(warnings.lines("").isEmpty)
+                }
+            }
+        }
+    }
+
+    @Test func `Without a connection nothing is sent, however much waits`() async throws {
+        let metrics = TestMetrics()
+        var options = RedisStore.Options()
+        options.invalidationTimeout = .milliseconds(50)
+        // There is nobody at this port.
+        let store = try RedisStore("redis://127.0.0.1:1", options: options, metrics: metrics, logger: .silent)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await store.run() }
+            for id in 0..<100 { #expect(await store.invalidate([.tag(CacheTag("t\(id)"))]) == .pending) }
+            #expect(store.pendingInvalidations == 100)
+            #expect(metrics.counterTotal(label: "larder_redis_failures", dimensions: [("reason", "unavailable")]) == 0)
+            group.cancelAll()
+        }
+    }
+}
