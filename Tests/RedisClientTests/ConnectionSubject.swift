@@ -63,7 +63,7 @@ final class ConnectionSubject {
 }
 
 extension RESPValue {
-    fileprivate var told: String {
+    var told: String {
         if case .status(let text) = self { text } else { "?" }
     }
 }
