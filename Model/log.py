@@ -331,7 +331,8 @@ def put(values, place, value):
 HOLDS, BREAKS = "holds", "breaks"
 ROWS = [
     ("L01", HOLDS, "the list, then the table", RedisLog()),
-    ("L02", BREAKS, "versions that leave the list are dropped, without a floor", RedisLog(mistake="versions are dropped")),
+    ("L02", BREAKS, "versions that leave the list are dropped, without a floor",
+     RedisLog(mistake="versions are dropped")),
     ("L03", BREAKS, "the table is read before the list", RedisLog(mistake="the table is read before the list")),
     ("L04", BREAKS, "the number of what was moved is missing", RedisLog(mistake="what was moved is not noted")),
     ("L05", HOLDS, "the list or the table is evicted alone", RedisLog(others=3, lost="list table")),
