@@ -213,7 +213,8 @@ extension ConnectionState {
         return earlier(deathTime, deadlines.min())
     }
 
-    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have arrived.
+    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have
+    /// arrived.
     func isUnread(at now: NIODeadline) -> Bool {
         nextExpiry.map { $0 <= now && readAt < $0 } == true
     }
