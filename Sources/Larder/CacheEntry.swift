@@ -23,9 +23,8 @@ public final class CacheEntry: Sendable {
     public let tags: [CacheTag]
     /// The fingerprints of everything whose invalidation kills this entry.
     let covers: [Cover.Fingerprint]
-    /// The fingerprints of the paths, prefixes and tags among the covers. "Everything" and the key, which are not, stand
-    /// before them.
-    var namedCovers: ArraySlice<Cover.Fingerprint> { covers.dropFirst(2) }
+    /// The fingerprints of the key, paths, prefixes and tags among the covers. "Everything" stands before them.
+    var namedCovers: ArraySlice<Cover.Fingerprint> { covers.dropFirst() }
     /// What the entry takes of a store's limit, in bytes.
     public let cost: Int
     /// The count of uses at which the entry was last used; 0 if it was not.

@@ -8,7 +8,7 @@ struct LogStanding: Hashable, Sendable {
     let birth: Birth
     /// Everything with a lower read version is invalid: everything was invalidated at this number.
     let floor: UInt64
-    /// The highest version that was moved from the list into the table of each kind, by its place; 0 if none was.
+    /// The highest version of each kind that was moved from the list into a table, by its place; 0 if none was.
     private let moved: [UInt64]
     /// The highest version that was moved into any table.
     let highestMoved: UInt64
@@ -37,10 +37,15 @@ struct LogStanding: Hashable, Sendable {
         tables = ScopeTables(cells: Int(clamping: cells - ScopeTables.sizeBase))
     }
 
-    /// Returns the highest version that was moved into the table of a kind; 0 if none was.
+    /// Returns the highest version of a kind that was moved into its table; 0 if none was.
     func moved(_ kind: ScopeKind) -> UInt64 { moved[kind.place] }
 
-    /// Returns the highest version that was moved into the table that a scope has cells in.
+    /// Returns true if a version was moved into the table of a kind.
+    func isMade(_ table: ScopeKind) -> Bool {
+        ScopeKind.allCases.contains { $0.table == table && moved($0) > 0 }
+    }
+
+    /// Returns the highest version that was moved of scopes of a scope's kind.
     func moved(_ member: String) -> UInt64 {
         highestMoved == 0 ? 0 : ScopeKind(member: member).map(moved) ?? 0
     }
@@ -114,13 +119,15 @@ struct LedgerReading {
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
-        guard standing.moved(question.kind) > 0 else { return true }
+        guard standing.isMade(question.table) else { return true }
         guard numbers[0] == birth.epoch.high, numbers[1] == birth.epoch.low else { return false }
         // Chosen for another epoch, or another size, the cells are those of other scopes.
         guard question.epoch == birth.epoch, question.tables == standing.tables else { return true }
         for (place, member) in question.members.enumerated() {
             let first = 2 + place * ScopeTables.rows
-            tabled[member] = numbers[first..<first + ScopeTables.rows].min()
+            // No scope of its kind has a higher version than the highest that was moved, whatever the cells have from
+            // another kind.
+            tabled[member] = numbers[first..<first + ScopeTables.rows].reduce(standing.moved(member), min)
         }
         return true
     }
@@ -155,9 +162,10 @@ struct LedgerReading {
     }
 }
 
-/// Reads the cells of some scopes of one kind, for one size of tables and one epoch.
+/// Reads the cells of some scopes in one table, for one size of tables and one epoch.
 struct TableQuestion: Hashable, Sendable {
-    let kind: ScopeKind
+    /// The kind that the table is named after.
+    let table: ScopeKind
     let members: [String]
     let epoch: Birth.Epoch
     let tables: ScopeTables
@@ -167,20 +175,20 @@ struct TableQuestion: Hashable, Sendable {
 
     /// Returns questions for scopes of any kind.
     static func all(_ members: some Sequence<String>, _ standing: LogStanding) -> [TableQuestion] {
-        let byKind = Dictionary(grouping: members) { ScopeKind(member: $0) }
-        return ScopeKind.allCases.flatMap { kind -> [TableQuestion] in
-            guard let members = byKind[kind] else { return [] }
+        let byTable = Dictionary(grouping: members) { ScopeKind(member: $0)?.table }
+        return ScopeKind.tables.flatMap { table -> [TableQuestion] in
+            guard let members = byTable[table] else { return [] }
             return LedgerReading.parts(members, of: memberLimit).map { part in
-                TableQuestion(kind: kind, members: part, epoch: standing.birth.epoch, tables: standing.tables)
+                TableQuestion(table: table, members: part, epoch: standing.birth.epoch, tables: standing.tables)
             }
         }
     }
 
     /// The command that reads the table's epoch and the cells.
     func command(_ names: RedisNames) -> RedisCommand {
-        var arguments: [RedisCommand.Argument] = [.text(names.table(kind)), "GET", "u63", "0", "GET", "u63", "64"]
+        var arguments: [RedisCommand.Argument] = [.text(names.table(table)), "GET", "u63", "0", "GET", "u63", "64"]
         for member in members {
-            for offset in tables.offsets(of: member, kind, in: epoch) {
+            for offset in tables.offsets(of: member, table, in: epoch) {
                 arguments += ["GET", .text("u\(ScopeTables.cellBits)"), .integer(Int64(offset))]
             }
         }

@@ -20,7 +20,7 @@ extension LedgerTender {
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {
-            let failure = await stamp(covers, turn)
+            let failure = await stamp(covers, turn, by: start + timeout)
             guard let failure else { return .acknowledged }
             // A caller that is cancelled says nothing of the server.
             if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
@@ -101,9 +101,16 @@ extension LedgerTender {
     }
 
     /// Stamps covers, in batches that do not keep others waiting.
+    /// - Parameter end: When whoever invalidates stops waiting for all of them; nil if nobody does, and each batch has
+    ///   the timeout for itself.
     /// - Returns: why Redis did not confirm all of them; nil if it did.
-    private func stamp(_ covers: [Cover], _ turn: Outbox.Turn) async -> RedisError? {
+    private func stamp(
+        _ covers: [Cover],
+        _ turn: Outbox.Turn,
+        by end: ContinuousClock.Instant? = nil
+    ) async -> RedisError? {
         for batch in Self.batches(covers) {
+            let timeout = end.map { max(.zero, $0 - .now) } ?? timeout
             do throws(RedisError) {
                 let reply = try await failsafe.deliver([command(batch)], within: timeout).first
                 guard let reply, Self.isConfirmed(reply) else {

@@ -32,7 +32,7 @@ final class LedgerTender: Sendable {
     /// What delivers in the background.
     let tasks = BackgroundTasks()
     let logSize: LogSize
-    /// The life of the server that was met last; empty where it does not tell.
+    /// The life of the server that was met last; empty if it does not tell.
     private let run = NIOLockedValueBox("")
     /// How far the log had come when it was last read.
     let standing = NIOLockedValueBox<LogStanding?>(nil)
@@ -118,7 +118,8 @@ extension LedgerTender {
     /// Makes sure of a log, and reads the list of it.
     /// - Returns: nil if Redis does not tell.
     private func begin(reading members: [String]) async -> LedgerReading? {
-        guard let begun = await failsafe.ask([open])?.first, Self.isConfirmed(begun) else { return nil }
+        let life = run.withLockedValue { $0 }
+        guard let begun = await failsafe.ask([open(life)])?.first, Self.isConfirmed(begun) else { return nil }
         guard let reply = await failsafe.ask([LedgerReading.command(names.log, members)])?.first else { return nil }
         return (try? LedgerReading(reply, of: members)) ?? nil
     }
@@ -161,8 +162,8 @@ extension LedgerTender {
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
         }
+        // Another connection may be meeting another server at this moment.
         let life = server.runID ?? ""
-        run.withLockedValue { $0 = life }
         let (turn, replay) = state.withLockedValue { state in
             // A server that tells one life from another has forgotten nothing: a log of another life is begun again.
             (state.outbox.turn, state.outbox.replay(at: .now, all: life.isEmpty))
@@ -170,11 +171,12 @@ extension LedgerTender {
         let found = try await connection.pipeline(otherFormats, deadline: max(timeout, .seconds(2)))
         noteOtherFormats(found)
         await warnOfSize(connection)
-        try await confirmed(open, by: connection)
+        try await confirmed(open(life), by: connection)
         for batch in Self.batches(replay) {
-            try await confirmed(command(batch), by: connection)
+            try await confirmed(command(batch, life), by: connection)
             state.withLockedValue { $0.outbox.replayed(batch, sentAt: turn, now: .now) }
         }
+        run.withLockedValue { $0 = life }
         confirm()
         tell()
         failsafe.met()
@@ -189,21 +191,23 @@ extension LedgerTender {
         }
     }
 
-    private var open: RedisCommand {
-        .run(Scripts.open, keys: names.logKeys, arguments: life)
+    private func open(_ life: String) -> RedisCommand {
+        .run(Scripts.open, keys: names.logKeys, arguments: beginning(life))
     }
 
-    func command(_ covers: [Cover]) -> RedisCommand {
+    /// Returns the command that invalidates scopes on the server that was met last, or on one of another life.
+    func command(_ covers: [Cover], _ life: String? = nil) -> RedisCommand {
         let entries = covers.flatMap { names.entries(of: $0) }
-        let arguments = life + [.integer(Int64(logSize.listLimit))] + covers.map { .text($0.member) }
+        let life = life ?? run.withLockedValue { $0 }
+        let arguments = beginning(life) + [.integer(Int64(logSize.listLimit))] + covers.map { .text($0.member) }
         return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
     /// What a log that has to be begun is given: a new epoch, the life of the server, and the size of its tables.
-    private var life: [RedisCommand.Argument] {
+    private func beginning(_ life: String) -> [RedisCommand.Argument] {
         let epoch = Birth.Epoch.newInRedis()
         return [
-            .text(String(epoch.high)), .text(String(epoch.low)), .text(run.withLockedValue { $0 }),
+            .text(String(epoch.high)), .text(String(epoch.low)), .text(life),
             .integer(Int64(logSize.tables.cells)),
         ]
     }

@@ -11,7 +11,7 @@ import RedisClient
 /// |--|--|--|
 /// | `larder:3:GET:/api/posts/` | hash | the variants of a key (``VariantList``) |
 /// | `larder:3:{log}` | sorted set | what was invalidated, by the number at which it was |
-/// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d` and `t` |
+/// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d`, `t` |
 struct RedisNames: Sendable {
     /// The version of the format: goes up with every change of what is stored under these names.
     static let format: UInt8 = 3
@@ -33,10 +33,10 @@ struct RedisNames: Sendable {
     }
 
     /// The table of the invalidation log for a kind of scope: in a cluster, in the same slot as the list.
-    func table(_ kind: ScopeKind) -> String { log + ":" + kind.rawValue }
+    func table(_ kind: ScopeKind) -> String { log + ":" + kind.table.rawValue }
 
     /// The keys of the log, as its scripts take them.
-    var logKeys: [String] { [log] + ScopeKind.allCases.map(table) }
+    var logKeys: [String] { [log] + ScopeKind.tables.map(table) }
 
     /// The logs of other formats that may be in the namespace.
     var otherLogs: [String] {
@@ -68,7 +68,7 @@ extension Cover {
     var member: String {
         switch self {
         case .key(let key): Self.member(.key, key.normalized)
-        case .path(let path): Self.member(.path, path.description)
+        case .path(let path): Self.member(path.hasHost ? .hostPath : .path, path.description)
         // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
         case .prefix(let path): Self.member(.prefix, path.asPrefix.description)
         case .tag(let tag): Self.member(.tag, tag.description)

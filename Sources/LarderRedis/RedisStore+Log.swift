@@ -4,7 +4,7 @@ import RedisClient
 /// How look-ups compare what they found with the invalidation log.
 ///
 /// The list is read before the tables, always: a version that leaves the list in between is in its table by then, and
-/// would be missed the other way round (row L03 of the protocol's model).
+/// would be missed the other way round (row L03 of `Model/log.py`).
 extension RedisStore {
     /// Reads the log for any number of scopes, as far as these read versions need it. Something is valid if it is by
     /// every reading: each one has the floor as it stood when its scopes were read.

@@ -27,9 +27,9 @@ public final class RedisStore: CacheStore {
         public var timeout = Duration.milliseconds(50)
         /// The shortest and the longest that ``timeout`` becomes. A `timeout` outside widens them.
         public var timeoutBounds = Duration.milliseconds(10)...Duration.seconds(1)
-        /// How long an invalidation waits for its acknowledgement; beyond it the invalidation is pending. It is
-        /// independent of ``timeout``: a late one keeps no read from Redis. While Redis is away, invalidations wait for
-        /// it no longer than this after it went.
+        /// How long an invalidation, of however many scopes, waits for its acknowledgement; beyond it the invalidation
+        /// is pending. It is independent of ``timeout``: a late one keeps no read from Redis. While Redis is away,
+        /// invalidations wait for it no longer than this after it went.
         public var invalidationTimeout = Duration.seconds(2)
         /// The largest entry kept, with everything that goes with its body; by default a body of 1 MiB has room.
         public var entryLimit = CacheEntry.limit(forBodiesOf: .mebibytes(1))
@@ -41,14 +41,18 @@ public final class RedisStore: CacheStore {
         public var variantLimit = MemoryStore.defaultVariantLimit
         /// The number of entries of the largest size that the variants of one key take at most.
         public static let variantRoom = 8
-        /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, and about 30 KiB until 100
-        /// keys, paths or tags have been invalidated.
+        /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, 256 MiB if it is more than
+        /// that, and about 30 KiB until 100 keys, paths or tags have been invalidated.
         ///
         /// The log has the last 10,000 of them exactly, or those that fit into 1/6 of its memory. Older ones share
         /// cells of tables that are written then: an invalidation can make a response invalid that it does not concern,
-        /// the more often the smaller the log is (0.2 % after 100,000 paths with the default), and never the other way
-        /// round. The first process that writes to an empty Redis decides; another one takes what it finds. Redis does
-        /// not evict it: give Redis a `maxmemory` of four times as much at least.
+        /// the more often the smaller the log is, and never the other way round. With the default, 100,000 invalidated
+        /// paths make 0.04 % of the responses invalid that they do not concern, 300,000 paths 1.7 %.
+        ///
+        /// The largest table takes two thirds of the log and is one value: if the server's `proto-max-bulk-len` (512 MB
+        /// by default) is lower than that, it refuses invalidations when the list is full, and nothing is served from
+        /// Redis until it is raised. The first process that writes to an empty Redis decides the size; another one
+        /// takes what it finds. Redis does not evict it: give Redis a `maxmemory` of four times as much at least.
         public var logLimit = ByteCount.mebibytes(16)
         /// The number of scopes that the log has exactly, unless they would take more than 1/6 of its memory.
         package var listLimit = 10_000

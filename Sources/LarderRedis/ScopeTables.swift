@@ -3,11 +3,18 @@ import Larder
 
 /// The kinds of scopes that an invalidation names one by one.
 ///
-/// Each has a table of its own, so that what anybody may write to (paths) cannot disturb what only applications name
-/// (tags). The raw value begins the name of each scope in Redis (``Cover/member``) and ends the name of its table.
+/// Each has a table, so that what anybody may write to (paths) cannot disturb what only applications name (tags). The
+/// raw value begins the name of each scope in Redis (``Cover/member``) and ends the name of its table.
+///
+/// Paths on a host and paths without one share a table, and have versions of their own in ``movedMember``. Anonymous
+/// writes name the one kind or the other, by what the process is: a gateway's the paths on its hosts, a server's the
+/// others. A response in a gateway has both, and is disturbed by what was moved of a kind only through its scopes of
+/// that kind.
 enum ScopeKind: String, Hashable, Sendable, CaseIterable {
     case key = "k"
     case path = "p"
+    /// A path on one host: `//example.org/api/posts`.
+    case hostPath = "h"
     case prefix = "d"
     case tag = "t"
 
@@ -17,24 +24,41 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
         self = kind
     }
 
-    /// The place among the kinds, from 0: that of its table among the keys of the log, and of its `!moved` number.
+    /// The place among the kinds, from 0: that of its `!moved` number.
     var place: Int {
         switch self {
         case .key: 0
         case .path: 1
+        case .hostPath: 2
+        case .prefix: 3
+        case .tag: 4
+        }
+    }
+
+    /// The member of the list whose score is the highest version of this kind that was moved into its table.
+    var movedMember: String { "!moved:" + rawValue }
+
+    /// The kinds that tables are named after, in the order in which scripts take the tables.
+    static let tables: [ScopeKind] = [.key, .path, .prefix, .tag]
+
+    /// The kind whose table this one uses.
+    var table: ScopeKind { self == .hostPath ? .path : self }
+
+    /// The place of the kind's table among the tables, from 0.
+    var tablePlace: Int {
+        switch table {
+        case .key: 0
+        case .path, .hostPath: 1
         case .prefix: 2
         case .tag: 3
         }
     }
 
-    /// The member of the list whose score is the highest version that was moved into this kind's table.
-    var movedMember: String { "!moved:" + rawValue }
-
     /// The cells of this kind's table in sixteenths of those of the paths' table. Every anonymous write names paths.
     var share: Int {
         switch self {
-        case .path: 16
-        case .tag: 4
+        case .path, .hostPath: 16
+        case .tag: 3
         case .key, .prefix: 1
         }
     }
@@ -44,19 +68,31 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
 ///
 /// The list has the versions of the scopes that were invalidated last, exactly. A version that leaves it is written
 /// into four cells of the table of its kind, one in each of four rows, which the scope shares with others. Versions
-/// leave the list in their order, so that a cell always has the highest version moved into it. The version of a scope
-/// that is not in the list is at most the lowest of its four cells: too high at times, which costs a needless miss,
-/// and never too low. So nothing is forgotten, whatever is invalidated and however often (a counting Bloom filter's
-/// idea, with versions in place of counts; Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min
-/// Sketch", 2005). With n scopes moved, a row of m cells, a scope is disturbed with a probability of
-/// (1 - e^(-n/m))^4: 0.2 % after 100,000 paths and 3.5 % after 300,000, in tables of the default size.
+/// leave the list in their order, so that a cell always has the highest version moved into it (rows L14 and L15 of
+/// `Model/log.py`). The version of a scope that is not in the list is at most the lowest of its four cells: too high at
+/// times, which costs a needless miss, and never too low. So nothing is forgotten, whatever is invalidated and however
+/// often (a counting Bloom filter's idea, with versions in place of counts; Cormode and Muthukrishnan, "An Improved
+/// Data Stream Summary: The Count-Min Sketch", 2005).
+///
+/// With n scopes moved since an entry was stored, and m cells in a row, one scope of the entry is disturbed with a
+/// probability p of (1 - e^(-n/m))^4, and an entry with k scopes of the kinds that were moved with 1 - (1 - p)^k. With
+/// the default limit, by which the paths' table has 677,000 cells in a row, and writes that name paths of one kind:
+///
+/// | paths moved | of entries with one reading of their path | with eight |
+/// |--|--|--|
+/// | 100,000 | 0.04 % | 0.3 % |
+/// | 300,000 | 1.7 % | 12 % |
+///
+/// If paths of both kinds are moved, an entry in a gateway has twice as many scopes that count.
 ///
 /// The cells are chosen by a hash keyed with the log's epoch, so that nobody can choose scopes that share all cells
 /// with another one's.
 struct ScopeTables: Hashable, Sendable {
     static let rows = 4
-    /// The bits of a cell: the versions of an epoch end at 2^40.
-    static let cellBits = 40
+    /// The bits of a cell. An epoch ends at the last version that a cell holds: after 49 days of 1,000 invalidations a
+    /// second.
+    static let cellBits = 32
+    static let lastVersion: UInt64 = 1 << cellBits - 1
     /// The bits before the first cell: the two halves of the epoch that the table belongs to, in 64 bits each.
     static let headerBits = 128
     /// What the score of the log's member for the number of cells is above it, so that it sorts behind all scopes.
@@ -69,7 +105,7 @@ struct ScopeTables: Hashable, Sendable {
     init(cells: Int) { self.cells = max(1, min(cells, 1 << 28)) }
 
     /// The cells in a row of the table of a kind.
-    func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.share / 16) }
+    func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.table.share / 16) }
 
     /// The first bits of a scope's cells in the table of its kind.
     func offsets(of member: String, _ kind: ScopeKind, in epoch: Birth.Epoch) -> [Int] {
@@ -88,6 +124,8 @@ struct LogSize: Hashable, Sendable {
     static let listedCost = 256
     /// The part of the limit that is the list's at most: 1/6. Below it the tables would soon be full.
     private static let part = 6
+    /// The most memory that a log takes, however high its limit is. A table is one value, which Redis limits to 512 MB.
+    static let maximum = ByteCount.mebibytes(256)
 
     /// The memory of all of it.
     let limit: ByteCount
@@ -98,10 +136,11 @@ struct LogSize: Hashable, Sendable {
     /// Divides a limit.
     /// - Parameter listLimit: The number of scopes in the list, if there is room for so many.
     init(within limit: ByteCount, listLimit: Int) {
+        let limit = min(limit, Self.maximum)
         self.limit = limit
         self.listLimit = max(1, min(listLimit, limit.bytes / Self.part / Self.listedCost))
         let room = max(0, limit.bytes - self.listLimit * Self.listedCost)
-        let shares = ScopeKind.allCases.reduce(0) { $0 + $1.share }
+        let shares = ScopeKind.tables.reduce(0) { $0 + $1.share }
         // Bytes of all rows of all tables for 16 cells in a row of the paths' table.
         let bytes = ScopeTables.rows * shares * ScopeTables.cellBits / 8
         tables = ScopeTables(cells: room / bytes * 16)

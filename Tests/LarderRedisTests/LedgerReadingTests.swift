@@ -19,7 +19,7 @@ import Testing
     private static let epoch = Birth.Epoch(high: first, low: first + 1)
     private static let standing: [RESPValue] = [
         .double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3), .double(0), .double(0), .double(0), .double(0),
-        .double(0x1p52 + 1_000),
+        .double(0), .double(0x1p52 + 1_000),
     ]
 
     private static func outcome(of reply: RESPValue, members: [String] = []) -> Outcome {
@@ -74,10 +74,10 @@ import Testing
 
     static let replies: [(RESPValue, Outcome)] = [
         (.array(standing), .reading(Birth(epoch: epoch, number: 7), floor: 3)),
-        (.array([RESPValue](repeating: .null, count: 9)), .noLedger),
+        (.array([RESPValue](repeating: .null, count: 10)), .noLedger),
         (.array([.null] + standing[1...]), .noLedger),
         (.array(standing[..<2] + [.null] + standing[3...]), .noLedger),
-        (.array(standing[..<8] + [.null]), .noLedger),
+        (.array(standing[..<9] + [.null]), .noLedger),
         (.array(standing[..<8] + [.double(1_000)]), .failure(.unexpectedReply)),
         (.array([]), .failure(.unexpectedReply)),
         (.array(Array(standing[..<3])), .failure(.unexpectedReply)),

@@ -1,9 +1,10 @@
-import Larder
+import HTTPTypes
 import LarderTesting
 import NIOCore
 import RedisClient
 import Testing
 
+@testable import Larder
 @testable import LarderRedis
 
 /// The invalidation log in Redis: its list, its tables, and what becomes of entries older than the list.
@@ -64,14 +65,33 @@ import Testing
         }
     }
 
-    @Test func `A flood of writes to other paths leaves 95 percent of what is stored`() async throws {
-        // The load of 300,000 invalidated paths on a log of the default size, at a hundredth of both.
+    /// Invalidates what POSTs to a gateway do whose answers name two more paths (`Location`, `Content-Location`).
+    private func post(_ range: Range<Int>, by store: RedisStore) async {
+        let request = HTTPRequest(method: .post, scheme: "http", authority: "example.org", path: "/")
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: 33) {
+            let covers = (first..<min(first + 33, range.upperBound)).flatMap { id in
+                ["/other", "/there/other", "/here/other"].flatMap {
+                    CachePolicy.gateway.keys.covers(of: "\($0)/\(id)", for: request)
+                }
+            }
+            #expect(await store.invalidate(covers) == .acknowledged)
+        }
+    }
+
+    @Test func `A flood of POSTs to a gateway leaves 95 percent of what is stored`() async throws {
+        // 100,000 POSTs that name three paths each and a log of the default size, at a hundredth of both.
         try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, stranger async throws in
-            for id in 0..<400 { await store.keep("v0", at: "/kept/\(id)", tags: ["t"]) }
-            await invalidate(0..<3_100, by: peer)
+            let kept = (0..<500).map { "http://example.org/kept/\($0)" }
+            let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
+            for target in kept + odd { await store.keep("v0", at: target, tags: ["t"]) }
+            #expect(CacheAddress(odd[0]).covers().count { $0.member.hasPrefix("h") } == 8)
+            await post(0..<1_000, by: peer)
             var valid = 0
-            for id in 0..<400 where await peer.texts(at: "/kept/\(id)") == ["v0"] { valid += 1 }
-            #expect(valid >= 380 && valid < 400)
+            for target in kept where await peer.texts(at: target) == ["v0"] { valid += 1 }
+            #expect(valid >= 480 && valid < 500, "\(valid) of 500")
+            var left = 0
+            for target in odd where await peer.texts(at: target) == ["v0"] { left += 1 }
+            #expect(left >= 75, "\(left) of 100")
             var bytes: Int64 = 0
             for key in ["larder:3:{log}"] + ["k", "p", "d", "t"].map({ "larder:3:{log}:" + $0 }) {
                 let usage = try await stranger.send("MEMORY", "USAGE", .text(key), "SAMPLES", 0)
@@ -92,14 +112,17 @@ import Testing
         }
     }
 
-    @Test func `Everything invalid begins the list and the tables again`() async throws {
+    @Test func `Everything invalid empties the list, and leaves the tables and the epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/kept"))
             let old = await store.birth()
             await invalidate(0..<50, by: peer)
+            let moved = try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p")
             await peer.invalidate([.everything, .path("/other")])
-            #expect(try await stranger.send("ZCARD", "larder:3:{log}").integer() == 10)
-            #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 0)
+            #expect(try await stranger.send("ZCARD", "larder:3:{log}").integer() == 11)
+            // Who has read the list before may read the table yet.
+            #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
+            #expect(try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
             #expect(await store.texts(at: "/kept").isEmpty)
             #expect(await !store.keep("late", at: "/kept", born: old))
             #expect(await store.keep("v1", at: "/kept"))
@@ -169,11 +192,59 @@ import Testing
         }
     }
 
+    @Test func `A version whose table cannot be made stays in the list, and is not acknowledged`() async throws {
+        try await RedisProcess.run { redis in
+            try await Stranger.meets(redis) { stranger async throws in
+                var options = RedisStore.Options.patient
+                options.invalidationTimeout = .milliseconds(500)
+                var limits = StoreLimits()
+                limits.stampLimit = 4
+                try await withStores(1, on: redis, limits, options: options) { writers in
+                    try await withStores(1, on: redis, limits, options: options) { readers in
+                        // The path does not name the key, so that the entry is not removed at once.
+                        #expect(await readers[0].keep("v0", at: "/kept?x=1"))
+                        #expect(await writers[0].invalidate([.path("/kept")]) == .acknowledged)
+                        // The table has 10 MB.
+                        try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
+                        let others = (0..<10).map { Cover.path(CachePath("/other/\($0)")) }
+                        #expect(await writers[0].invalidate(others) == .pending)
+                        #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
+                        #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 0)
+                        try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "512mb")
+                        try await eventually("it is delivered") { writers[0].pendingInvalidations == 0 }
+                        #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
+                        #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
+                        #expect(await writers[0].texts(at: "/kept?x=1").isEmpty)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `A fill without a log is unknown, and no error of Redis`() async throws {
+        try await withTwoStores { store, _, stranger async throws in
+            await store.keep("v0", at: "/first")
+            let birth = await store.birth()
+            for damage in ["~n", "!floor", "!moved:p", "~cells", "~epoch1"] {
+                try await stranger.send("CONFIG", "RESETSTAT")
+                try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
+                let now = WallClock.system.now
+                let entry = CacheEntry.sample("v1", at: CacheAddress("/a"), born: birth, now: now)
+                #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
+                try await stranger.send("DEL", "larder:3:{log}")
+                #expect(await !store.save(entry, at: now).isKnown, "without a log")
+                let errors = try await stranger.send("INFO", "errorstats").text()
+                #expect(!errors.contains("errorstat_ERR"), "\(errors)")
+                _ = await store.birth()
+            }
+        }
+    }
+
     @Test func `The last version of an epoch begins another one`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/a"))
             let old = await store.birth()
-            try await stranger.send("ZADD", "larder:3:{log}", 1_099_511_627_775, "~n")
+            try await stranger.send("ZADD", "larder:3:{log}", 4_294_967_295, "~n")
             await peer.invalidate([.path("/b")])
             #expect(await peer.birth().epoch != old.epoch)
             #expect(await store.texts(at: "/a").isEmpty)

@@ -63,6 +63,17 @@ import Testing
         }
     }
 
+    @Test func `An invalidation of very many scopes has one deadline`() async throws {
+        try await withStore(invalidations: .milliseconds(100)) { store, _ in
+            await store.invalidate([.path("/first")])
+            // 500 commands, each of which is in time by itself.
+            let covers = (0..<50_000).map { Cover.path(CachePath(segments: ["\($0)"])) }
+            #expect(await store.invalidate(covers) == .pending)
+            try await eventually("they are delivered") { store.pendingInvalidations == 0 }
+            #expect(await store.invalidate([.path("/a")]) == .acknowledged)
+        }
+    }
+
     @Test func `Removing a key says that it is pending`() async throws {
         var options = Self.options(invalidations: .milliseconds(50))
         options.timeout = .milliseconds(50)

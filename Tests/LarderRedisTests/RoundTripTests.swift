@@ -152,6 +152,44 @@ import Testing
         }
     }
 
+    /// Between the two trips of a look-up, of a verdict and of a late tag's comparison, everything is invalidated and
+    /// the tables are written again: what was moved before the first trip is invalid all the same.
+    @Test(arguments: ["look-up", "verdict", "late tag"])
+    func `A version in a table is found by a second trip that begins after everything was invalidated`(
+        _ kind: String
+    ) async throws {
+        try await RedisProcess.run { redis in
+            try await CountingProxy.run(to: redis.port) { proxy, port in
+                var options = RedisStore.Options.patient
+                options.connections = 1
+                let (still, few) = (ManualClock().clock, Self.fewStamps)
+                try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
+                    try await withStores(1, on: redis, few) { peers async throws in
+                        let (store, peer) = (stores[0], peers[0])
+                        let birth = await peer.birth()
+                        let tags: [CacheTag] = kind == "late tag" ? ["late"] : []
+                        // The path does not name the key, so that the entry is not removed at once.
+                        #expect(await peer.keep("v0", at: "/a?x=1", tags: tags))
+                        await peer.invalidate(kind == "late tag" ? [.tag("late")] : [.path("/a")])
+                        for id in 0..<10 { await peer.invalidate([.path(CachePath("/x/\(id)")), .tag("x\(id)")]) }
+                        let gate = Gate()
+                        // The list and the table are read twice where a tag is known from the entry only.
+                        proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
+                        async let isValid =
+                            kind == "verdict"
+                            ? store.judge(birth, covers: [.path("/a")]).isAlive : !store.texts(at: "/a?x=1").isEmpty
+                        await gate.reached()
+                        await peer.invalidate([.everything])
+                        for id in 0..<10 { await peer.invalidate([.path(CachePath("/y/\(id)")), .tag("y\(id)")]) }
+                        gate.open()
+                        let wasValid = await isValid
+                        #expect(!wasValid)
+                    }
+                }
+            }
+        }
+    }
+
     private static var fewStamps: StoreLimits {
         var limits = StoreLimits()
         limits.stampLimit = 3

@@ -21,21 +21,52 @@ import Testing
         ("http://h", ["/"]), ("foo?x=://h/api/posts", ["/foo", "/api/posts"]),
         ("/api/posts#x", ["/api/posts%23x", "/api/posts"]),
     ]) func `a target has these readings, the literal one first`(_ target: String, _ paths: [String]) {
-        guard case .paths(let readings) = PathReadings(target: target) else {
-            Issue.record("too many readings")
-            return
-        }
+        let readings = PathReadings(target: target).paths
         #expect(readings.first?.description == paths.first)
         #expect(Set(readings.map(\.description)) == Set(paths))
     }
 
     @Test(arguments: [
-        ("/api/\u{212A}ey", "/api"), ("/api/v1/a b", "/api/v1"), ("/\u{301}api", "/"), ("//\u{E9}/x", "/"),
-        ("/a/b/" + String(repeating: "%2F;", count: 1_000), "/a/b"), ("/a/b/c/..;\\..%2F%252e%252e;/x%3F", "/"),
-        ("/a/b/c/d/e/f/g/..;x\\%2E%252F;y%3Fz", "/a/b/c/d/e/f"),
-    ]) func `a target with too many readings counts as what they have in common`(_ target: String, _ path: String) {
-        #expect(PathReadings(target: target) == .below(CachePath(path)))
+        "/api/\u{212A}ey", "/api/v1/a b", "/\u{301}api", "//\u{E9}/x",
+        "/a/b/" + String(repeating: "%2F;", count: 1_000),
+        "/a/b/c/..;\\..%2F%252e%252e;/x%3F", "/a/b/c/d/e/f/g/..;x\\%2E%252F;y%3Fz",
+        "/;" + String(repeating: "a", count: 2_048), "/" + String(repeating: "a", count: 8_192),
+    ]) func `a target that is too long, or has too many readings, has no key, and no reading above it`(
+        _ target: String
+    ) {
         #expect(KeyRule().key(of: .get(target), user: nil) == nil)
+        let paths = PathReadings(target: target).paths
+        #expect((1...240).contains(paths.count))
+        for host in ["h", nil] {
+            let request = HTTPRequest(method: .post, scheme: "http", authority: host, path: target)
+            let policy = host == nil ? KeyRule() : CachePolicy.gateway.keys
+            let covers = policy.covers(of: target, for: request)
+            #expect(covers.count == paths.count)
+            #expect(covers.allSatisfy { if case .path = $0 { true } else { false } })
+        }
+    }
+
+    @Test func `bytes that no target may have are read like those that are encoded`() {
+        #expect(PathReadings(target: "/caf\u{E9}/a b").paths == [CachePath("/caf%C3%A9/a%20b")])
+        #expect(PathReadings(target: "/caf\u{E9}/../a").paths.contains("/a"))
+        // Swift takes them for "K", ";" and "`".
+        #expect(PathReadings(target: "/\u{212A}eys").paths == ["/%E2%84%AAeys", "/keys"])
+        #expect(PathReadings(target: "/a/..\u{37E}x/\u{1FEF}").paths.contains("/`"))
+    }
+
+    @Test func `the longest targets are read in linear time, and none but short readings`() {
+        // What means something in every manner, as often as 64 KiB hold it.
+        let odd = "/a/..;b\\.%2F%252e%3Fc//%2e%2e;%5C"
+        let long = String(repeating: odd, count: (64 << 10) / odd.utf8.count)
+        var paths: [CachePath] = []
+        let time = ContinuousClock().measure { paths = PathReadings(target: "//h" + long + "/posts").paths }
+        #expect(paths.count > 8 && paths.count <= 240)
+        #expect(time < .seconds(20), "\(time)")
+        let slashes = String(repeating: "/", count: 64 << 10)
+        #expect(PathReadings(target: slashes + ";%3F%252e..\\").paths.contains("/"))
+        let climbing = String(repeating: "/a/..", count: 10_000) + "/posts"
+        #expect(PathReadings(target: climbing).paths.dropFirst() == ["/posts"])
+        #expect(PathReadings(target: "/posts;" + String(repeating: "a", count: 60_000)).paths.contains("/posts"))
     }
 
     @Test func `a path given by segments is never another path`() {
@@ -53,11 +84,7 @@ import Testing
             #expect(path.prefixes.contains("/products") && path != "/products", "\(id)")
             // What a client sends for this id belongs to the path.
             let target = "/products/" + id.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-            guard case .paths(let paths) = PathReadings(target: target) else {
-                Issue.record("too many readings of \(id)")
-                continue
-            }
-            #expect(paths.contains(path), "\(id)")
+            #expect(PathReadings(target: target).paths.contains(path), "\(id)")
         }
     }
 
@@ -227,16 +254,40 @@ private struct PathServer: CustomTestStringConvertible {
         }
     }
 
-    @Test func `a write with too many readings invalidates its own host and no other`() {
-        let rule = CachePolicy.gateway.keys
-        let odd = "/a/..;\\..%2F%252e%252e;/x%3F"
-        let write = HTTPRequest(method: .post, scheme: "http", authority: "a.example", path: odd)
-        let covers = Set(rule.covers(of: odd, for: write).map(\.fingerprint))
-        for (host, isInvalidated) in [("a.example", true), ("b.example", false)] {
-            let request = HTTPRequest(method: .get, scheme: "https", authority: host, path: "/p")
-            let result = rule.key(of: request, user: nil)
-            let address = CacheAddress(key: result?.key ?? CacheKey(legal: "-"), target: result?.target ?? "")
-            #expect(address.covers().contains { covers.contains($0.fingerprint) } == isInvalidated)
+    @Test(arguments: [
+        "/a/..;\\..%2F%252e%252e;/x%3F", "/;" + String(repeating: "a", count: 2_049), "/\u{E9}",
+        "//x/..;/%5C%252F%3F", "/" + String(repeating: "%2F;", count: 10_000),
+    ])
+    func `a write with many readings invalidates what it may be for, and nothing else on its host`(_ written: String) {
+        let others = ["/p", "/api/posts", "/b", "/q/a"]
+        for policy in [CachePolicy.gateway, .fresh(for: .seconds(60))] {
+            for stored in others { #expect(!isInvalidated(stored, byWriteTo: written, under: policy), "\(stored)") }
         }
+    }
+
+    /// Whatever can be stored is stored with some of the readings of its own target, and a write to that target names
+    /// them all.
+    @Test(arguments: 1...4) func `A write names every reading that a response for its target is stored with`(
+        _ seed: Int
+    ) {
+        var random = SeededRandom(seed: UInt64(seed))
+        var stored = 0
+        for _ in 0..<2_000 {
+            let target = target(using: &random)
+            for policy in [CachePolicy.gateway, .fresh(for: .seconds(60))] {
+                let request = HTTPRequest(method: .get, scheme: "http", authority: "example.org", path: target)
+                guard let result = policy.keys.key(of: request, user: nil) else { continue }
+                stored += 1
+                let address = CacheAddress(key: result.key, target: result.target ?? target)
+                let written = Set(policy.keys.covers(of: target, for: request))
+                let paths = address.covers().filter { cover in
+                    guard case .path(let path) = cover else { return false }
+                    return path.hasHost == (policy.keys.spelling == .verbatim)
+                }
+                #expect(!paths.isEmpty && written.isSuperset(of: paths), "\(target)")
+                #expect(paths.count <= PathReadings.maximumCount)
+            }
+        }
+        #expect(stored > 1_000)
     }
 }

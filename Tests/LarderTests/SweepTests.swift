@@ -289,6 +289,20 @@ import Testing
         #expect(await store.count(at: clock.now) == 199)
     }
 
+    @Test(arguments: [1, 4]) func `A key is removed in every spelling before its version is dropped`(
+        _ shards: Int
+    ) async throws {
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: shards, stampLimit: 4, clock: clock.clock)
+        let spelling = address("/a%7eb")
+        let birth = await store.load(spelling, at: clock.now).birth
+        #expect(await store.save(.sample("v0", at: spelling, born: birth, now: clock.now), at: clock.now).isAlive)
+        #expect(await store.remove(address("/a~b").key, at: clock.now).invalidation == .acknowledged)
+        for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
+        #expect(await store.load(spelling, at: clock.now).entries.isEmpty)
+        #expect(await store.count(at: clock.now) == 0 && store.size == .bytes(0))
+        store.validate()
+    }
+
     @Test func `A fetch that began before the log reaches back is not stored`() async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
         let birth = await store.load(address("/a"), at: clock.now).birth

@@ -24,8 +24,8 @@ public struct CacheAddress: Sendable {
     /// - Parameter late: the tags the handler added.
     public func covers(with late: [CacheTag] = []) -> [Cover] {
         var covers: [Cover] = [.everything, .key(key)]
-        // A target with more readings than are told one by one has no key (`KeyRule`).
-        let paths = if case .paths(let paths) = PathReadings(target: target) { paths } else { [path] }
+        // Eight at most: a target with more readings has no key (`KeyRule`).
+        let paths = PathReadings(target: target).paths
         covers += paths.map(Cover.path)
         covers += Self.prefixes(of: paths).map(Cover.prefix)
         if let authority = Self.authority(of: target) {

@@ -117,9 +117,12 @@ extension CachePath {
 
     /// The path behind the host that it is a path of: `//example.org/api/posts`, which no path without a host can be
     /// spelled like.
-    func on(_ authority: some StringProtocol) -> CachePath {
+    package func on(_ authority: some StringProtocol) -> CachePath {
         CachePath(canonical: "//" + authority + (self == .root ? "" : description))
     }
+
+    /// True if the path is one on a host.
+    package var hasHost: Bool { description.utf8.starts(with: "//".utf8) }
 }
 
 extension CachePath {

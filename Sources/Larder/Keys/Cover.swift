@@ -1,6 +1,9 @@
 /// What an invalidation covers: the responses that are dead after it.
 public enum Cover: Hashable, Sendable {
     /// The response under this key, in every spelling of its URL that means the same, with all its Vary variants.
+    ///
+    /// A key that was shortened (``CacheKey/maximumLength``) ends in the digest of the URL as it was spelled, so it
+    /// stands for that spelling alone: name the path to invalidate such a response in every spelling.
     case key(CacheKey)
     /// Every response for this path, whatever the query, the user or the fields.
     case path(CachePath)
@@ -16,10 +19,7 @@ extension Cover {
     /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of
     /// it.
     package static func paths(_ text: String) -> [Cover] {
-        switch PathReadings(target: text) {
-        case .paths(let paths): paths.map(Cover.path)
-        case .below(let path): [.prefix(path)]
-        }
+        PathReadings(target: text).paths.map(Cover.path)
     }
 
     /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that
@@ -28,10 +28,7 @@ extension Cover {
         let host = text.prefix { $0 != "/" && $0 != "?" }
         let target = text[host.endIndex...]
         guard target.hasPrefix("/"), let authority = authority(host) else { return nil }
-        return switch PathReadings(target: String(target)) {
-        case .paths(let paths): paths.map { .path($0.on(authority)) }
-        case .below: [.prefix(CachePath.root.on(authority))]
-        }
+        return PathReadings(target: String(target)).paths.map { .path($0.on(authority)) }
     }
 
     /// Returns what covers all responses of one host; nil for anything but a host.
@@ -48,10 +45,7 @@ extension Cover {
     /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading
     /// that servers may have of it.
     package static func prefixes(_ text: String) -> [Cover] {
-        switch PathReadings(target: text) {
-        case .paths(let paths): paths.map(Cover.prefix)
-        case .below(let path): [.prefix(path)]
-        }
+        PathReadings(target: text).paths.map(Cover.prefix)
     }
 }
 

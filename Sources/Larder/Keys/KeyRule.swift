@@ -61,7 +61,7 @@ extension KeyRule {
 
     /// The key of a GET for the target of `request`; nil where the target can have none: not a path, or with bytes that
     /// no path or query may hold (RFC 3986 §3.3), a raw `#` above all, which would forge the part that follows it; or
-    /// with more readings than a response can be invalidated by.
+    /// one that is too long, or has more readings than a response is stored with (``PathReadings``).
     /// - Parameter user: who the response is for, where the policy keeps users apart.
     func key(of request: HTTPRequest, user: String?) -> Result? {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/") else { return nil }
@@ -75,7 +75,7 @@ extension KeyRule {
             return end == bytes.endIndex
                 || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
         }
-        guard legal == true, PathReadings.areCountable(target) else { return nil }
+        guard legal == true, PathReadings.areStorable(target) else { return nil }
         if let user {
             builder.append(user: user)
         }
@@ -97,12 +97,8 @@ extension KeyRule {
     func covers(of target: String, for request: HTTPRequest) -> [Cover] {
         // Schemes are not told apart: a write by https that left the answers by http would be of use to nobody.
         let site = spelling == .verbatim ? Site(request) : nil
-        switch PathReadings(target: target) {
-        case .paths(let paths):
-            return paths.map { path in .path(site.map { path.on($0.authority) } ?? path) }
-        case .below(let path):
-            // Of the prefixes of a site, responses belong to the whole site only.
-            return [.prefix(site.map { CachePath.root.on($0.authority) } ?? path)]
+        return PathReadings(target: target).paths.map { path in
+            .path(site.map { path.on($0.authority) } ?? path)
         }
     }
 

@@ -11,44 +11,43 @@
 /// - take `\` for `/`, leave out what follows a `;` in a segment, end the path at an encoded `?`, `#` or NUL;
 /// - resolve dot segments as RFC 3986 says, or after they have merged slashes, or not at all;
 /// - take the first segment of `//host/path` for a host.
-package enum PathReadings: Hashable, Sendable {
-    /// Every reading, the literal one first: split at slashes, each segment decoded once.
-    case paths([CachePath])
-    /// More readings than ``maximumCount``, or a path that no HTTP request may have. All of them are this path or below
-    /// it.
-    case below(CachePath)
+///
+/// A write names all of its readings, 240 at most (5 ways to decode, 48 to split; twice as many if the target has one
+/// of three characters that no URL may have, `PathReader.replacingEquivalents`): nothing coarser, so that no
+/// request can invalidate what it does not concern. A response is stored only if its path has at most
+/// ``maximumCount`` of them, since each costs memory.
+package struct PathReadings: Hashable, Sendable {
+    /// Every reading that a response can be stored with, each once, and the literal one first: split at slashes, each
+    /// segment decoded once.
+    package let paths: [CachePath]
 
-    /// The most readings that are told one by one.
+    /// The most readings that a stored response has.
     static let maximumCount = 8
-    /// The longest path, in bytes, whose readings are told one by one if it has more than one.
+    /// The longest path, in bytes, of a stored response with more than one reading.
     static let maximumLength = 2_048
+    /// The longest path, in bytes, of a stored response. No reading has more bytes than its path, so that a write need
+    /// not name a longer one.
+    static let maximumPlainLength = 8_192
 
     /// Reads the path of a request's target.
     package init(target: String) {
         let target = Substring(target).utf8
         let path = CachePath.path(ofTarget: target)
-        self = Self(path: path)
+        let paths = Self.paths(of: path)
         // Hummingbird looks for "://" in the query too, if a target does not begin with a slash.
         guard target.first != UInt8(ascii: "/"), path.endIndex < target.endIndex,
             let authority = CachePath.afterScheme(target)
-        else { return }
-        let rest = authority.drop { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
-        let other = Self(path: rest.prefix { $0 != UInt8(ascii: "?") })
-        guard case .paths(let paths) = self, case .paths(let others) = other else {
-            self = .below(.root)
+        else {
+            self.paths = paths
             return
         }
-        self = .paths(paths + others.filter { !paths.contains($0) })
+        let rest = authority.drop { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") }
+        let known = Set(paths)
+        self.paths = paths + Self.paths(of: rest.prefix { $0 != UInt8(ascii: "?") }).filter { !known.contains($0) }
     }
 
-    private init(path: Substring.UTF8View) {
-        if Self.isPlain(path) {
-            self = .paths([CachePath(bytes: path)])
-        } else if let reader = PathReader(path), let paths = reader.readings(atMost: Self.maximumCount) {
-            self = .paths(paths)
-        } else {
-            self = .below(PathReader.commonPrefix(of: path))
-        }
+    private static func paths(of path: Substring.UTF8View) -> [CachePath] {
+        isPlain(path) ? [CachePath(bytes: path)] : PathReader(path).readings
     }
 
     /// Returns true if a path has one reading, as far as one look at each byte tells.
@@ -77,14 +76,16 @@ package enum PathReadings: Hashable, Sendable {
 }
 
 extension PathReadings {
-    /// Returns true if the readings of a target are told one by one. For most targets nothing is allocated to find out.
-    static func areCountable(_ target: String) -> Bool {
-        if isPlain(CachePath.path(ofTarget: Substring(target).utf8)) { return true }
-        return if case .paths = PathReadings(target: target) { true } else { false }
+    /// Returns true if a response may be stored with the readings of a target. For most targets nothing is allocated to
+    /// find out.
+    static func areStorable(_ target: String) -> Bool {
+        let path = CachePath.path(ofTarget: Substring(target).utf8)
+        if isPlain(path) { return path.count <= maximumPlainLength }
+        return path.count <= maximumLength && PathReader(path).hasReadings(atMost: maximumCount)
     }
 }
 
-/// Reads a path in every way that its bytes leave open.
+/// Reads a path in every way that its bytes leave open, in time linear in its length.
 private struct PathReader {
     /// A path as a server has it when it splits the path, and how often it decodes the segments after that.
     private struct Level {
@@ -102,15 +103,27 @@ private struct PathReader {
         var dots = Dots.literal
     }
 
+    /// A segment by its place in a text.
+    private struct Segment {
+        let start: Int
+        var end: Int
+        /// The end without parameters.
+        let nameEnd: Int
+        var isEmpty: Bool { start == end }
+    }
+
     private let levels: [Level]
     private let manners: [Manner]
 
-    /// Creates a reader; nil if the path is too long, or has a byte that no target may have.
-    init?(_ path: Substring.UTF8View) {
-        guard path.count <= PathReadings.maximumLength, path.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-            return nil
-        }
+    /// Creates a reader. Bytes that no target may have stand for themselves, encoded or not.
+    init(_ path: Substring.UTF8View) {
         let raw = Array(path)
+        let replaced = Self.replacingEquivalents(raw)
+        self.levels = Self.levels(of: raw) + (replaced == raw ? [] : Self.levels(of: replaced))
+        self.manners = Self.manners(for: PercentEncoding.decoded(PercentEncoding.decoded(replaced)))
+    }
+
+    private static func levels(of raw: [UInt8]) -> [Level] {
         let once = PercentEncoding.decoded(raw)
         let twice = PercentEncoding.decoded(once)
         var levels = [Level(text: raw, isDecodedLater: true)]
@@ -123,39 +136,113 @@ private struct PathReader {
             levels.append(Level(text: once, isDecodedLater: true))
             levels.append(Level(text: twice, isDecodedLater: false))
         }
-        self.levels = levels
-        self.manners = Self.manners(for: twice)
+        return levels
     }
 
-    /// Returns the different readings, the literal one first; nil if there are more than `limit`.
-    func readings(atMost limit: Int) -> [CachePath]? {
+    /// Returns a path with the three characters replaced that Unicode has for ASCII characters as well. They are equal
+    /// to these where text is compared by canonical equivalence, as Swift's strings and so Hummingbird's routes are.
+    private static func replacingEquivalents(_ raw: [UInt8]) -> [UInt8] {
+        guard raw.contains(where: { $0 >= 0x80 }) else { return raw }
+        // KELVIN SIGN, GREEK QUESTION MARK, GREEK VARIA.
+        let equivalents: [([UInt8], UInt8)] = [
+            ([0xE2, 0x84, 0xAA], UInt8(ascii: "K")), ([0xCD, 0xBE], UInt8(ascii: ";")),
+            ([0xE1, 0xBF, 0xAF], UInt8(ascii: "`")),
+        ]
+        var output: [UInt8] = []
+        var rest = raw[...]
+        while let byte = rest.first {
+            if let (text, ascii) = equivalents.first(where: { rest.starts(with: $0.0) }) {
+                output.append(ascii)
+                rest = rest.dropFirst(text.count)
+            } else {
+                output.append(byte)
+                rest = rest.dropFirst()
+            }
+        }
+        return output
+    }
+
+    /// The different readings, the literal one first. Others are left out if they have more bytes than a stored
+    /// response's have.
+    var readings: [CachePath] { readings(upTo: .max) }
+
+    /// Returns true if there are at most `limit` different readings.
+    func hasReadings(atMost limit: Int) -> Bool { readings(upTo: limit + 1).count <= limit }
+
+    private func readings(upTo count: Int) -> [CachePath] {
         var paths: [CachePath] = []
+        var seen: Set<CachePath> = []
         for level in levels {
             for manner in manners {
-                let path = Self.read(level, manner)
-                guard !paths.contains(path) else { continue }
-                guard paths.count < limit else { return nil }
+                guard let path = Self.read(level, manner, isLiteral: paths.isEmpty), seen.insert(path).inserted else {
+                    continue
+                }
                 paths.append(path)
+                if paths.count == count { return paths }
             }
         }
         return paths
     }
 
-    private static func read(_ level: Level, _ manner: Manner) -> CachePath {
-        var text = level.text[...]
-        if manner.endsEarly { text = text.prefix { !Self.endsPath($0) } }
-        var segments = text.split(omittingEmptySubsequences: false) { isSeparator($0, manner) }.map(Array.init)
+    /// Reads a level in a manner; nil if the reading is longer than any of a stored response, and not the literal one.
+    private static func read(_ level: Level, _ manner: Manner, isLiteral: Bool) -> CachePath? {
+        var segments = split(level.text, manner)
         if segments.first?.isEmpty == true { segments.removeFirst() }
         if manner.hasHost, segments.first?.isEmpty == true {
             segments = Array(segments.drop { $0.isEmpty }.dropFirst())
         }
-        if manner.dropsParameters { segments = segments.map { Array($0.prefix { $0 != UInt8(ascii: ";") }) } }
-        switch manner.dots {
-        case .literal: break
-        case .resolved: segments = CachePath.resolvingDots(segments)
-        case .resolvedAfterMerging: segments = CachePath.resolvingDots(segments.filter { !$0.isEmpty })
+        if manner.dropsParameters {
+            for place in segments.indices { segments[place].end = segments[place].nameEnd }
         }
-        return CachePath(decoded: level.isDecodedLater ? segments.map(PercentEncoding.decoded) : segments)
+        if manner.dots != .literal {
+            segments = resolvingDots(segments, of: level.text, merging: manner.dots == .resolvedAfterMerging)
+        }
+        let limit = PathReadings.maximumPlainLength
+        let length = segments.reduce(0) { $0 + $1.end - $1.start }
+        // An encoded byte has three.
+        guard isLiteral || length <= (level.isDecodedLater ? 3 * limit : limit) else { return nil }
+        let bytes = segments.lazy.filter { !$0.isEmpty }.map { segment in
+            let bytes = level.text[segment.start..<segment.end]
+            return level.isDecodedLater ? PercentEncoding.decoded(bytes) : Array(bytes)
+        }
+        let decoded = Array(bytes)
+        guard isLiteral || decoded.reduce(0, { $0 + $1.count }) <= limit else { return nil }
+        return CachePath(decoded: decoded)
+    }
+
+    /// Splits a text at its separators, without copying it.
+    private static func split(_ text: [UInt8], _ manner: Manner) -> [Segment] {
+        var segments: [Segment] = []
+        var start = 0
+        var nameEnd: Int?
+        var end = text.count
+        for (place, byte) in text.enumerated() {
+            if isSeparator(byte, manner) {
+                segments.append(Segment(start: start, end: place, nameEnd: nameEnd ?? place))
+                (start, nameEnd) = (place + 1, nil)
+            } else if byte == UInt8(ascii: ";") {
+                nameEnd = nameEnd ?? place
+            } else if manner.endsEarly, endsPath(byte) {
+                end = place
+                break
+            }
+        }
+        segments.append(Segment(start: start, end: end, nameEnd: nameEnd ?? end))
+        return segments
+    }
+
+    /// Resolves `.` and `..` as ``CachePath/resolvingDots(_:)`` does.
+    private static func resolvingDots(_ segments: [Segment], of text: [UInt8], merging: Bool) -> [Segment] {
+        var output: [Segment] = []
+        for segment in segments where !(merging && segment.isEmpty) {
+            let isDots = (1...2).contains(segment.end - segment.start) && text[segment.start] == UInt8(ascii: ".")
+            if !isDots || text[segment.end - 1] != UInt8(ascii: ".") {
+                output.append(segment)
+            } else if segment.end - segment.start == 2 {
+                _ = output.popLast()
+            }
+        }
+        return output
     }
 
     private static func isSeparator(_ byte: UInt8, _ manner: Manner) -> Bool {
@@ -219,26 +306,5 @@ private struct PathReader {
             }
         }
         return output
-    }
-
-    /// Returns a path that every reading of `path` is, or is below.
-    ///
-    /// Readings agree on the segments before the first one with a byte that is read in several ways, but for those that
-    /// a `..` behind it removes; each removes one segment at most.
-    static func commonPrefix(of path: Substring.UTF8View) -> CachePath {
-        let raw = Array(path)
-        let slash = UInt8(ascii: "/")
-        if raw.count > 1, raw[0] == slash || raw[0] == UInt8(ascii: "\\"),
-            raw[1] == slash || raw[1] == UInt8(ascii: "\\")
-        {
-            return .root
-        }
-        let plain = raw.split(separator: slash).prefix { segment in
-            segment.first != UInt8(ascii: ".")
-                && segment.allSatisfy { (0x21...0x7E).contains($0) && !"%\\;#".utf8.contains($0) }
-        }
-        let twice = PercentEncoding.decoded(PercentEncoding.decoded(raw))
-        let pairs = zip(twice, twice.dropFirst()).count { $0 == UInt8(ascii: ".") && $1 == UInt8(ascii: ".") }
-        return CachePath(decoded: plain.dropLast(pairs).map(Array.init))
     }
 }

@@ -8,7 +8,7 @@ import DequeModule
 /// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
 /// `limit` stamps; the lowest go first and raise the *floor*: a fetch that began before it cannot be stored or shared.
 /// Stored entries stay valid if their store has removed everything that the dropped invalidations concern (rows N01 to
-/// N03 of the protocol's model).
+/// N05 of `Model/log.py`).
 struct Ledger: Sendable {
     let epoch: Birth.Epoch
     /// The number of the last invalidation.

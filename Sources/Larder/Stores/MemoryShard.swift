@@ -184,16 +184,6 @@ struct MemoryShard {
         return Progress(compared: compared, isThrough: false)
     }
 
-    /// Removes what the invalidation of a key killed: its variants.
-    mutating func removeInvalidated(
-        _ key: CacheKey,
-        number: UInt64,
-        isAlive: (CacheEntry) -> Verdict,
-        dropping dropped: inout [CacheEntry]
-    ) {
-        if let place = index[key] { _ = revive(place, number: number, isAlive: isAlive, dropping: &dropped) }
-    }
-
     /// Removes everything born before a number, which is what the ledger no longer remembers, or everything; looks at
     /// about `limit` entries at a time, and goes on where it stopped.
     mutating func removeBorn(

@@ -237,7 +237,7 @@ public final class MemoryStore: CacheStore {
 
 /// What was invalidated and is not removed yet. It is never found in between: a find compares with the ledger.
 private struct Sweeping: Sendable {
-    /// The paths, prefixes and tags whose entries are to be removed.
+    /// The keys, paths, prefixes and tags whose entries are to be removed.
     var scopes: Set<Cover.Fingerprint> = []
     /// True if everything born before the last invalidation of everything is to be removed.
     var removesForgotten = false
@@ -259,9 +259,8 @@ extension MemoryStore {
         var left = Sweeping()
         for cover in covers {
             switch cover {
-            case .key(let key):
-                removeInvalidated(key)
-            case .path, .prefix, .tag:
+            // A key stands for all its spellings, each of which is stored by itself.
+            case .key, .path, .prefix, .tag:
                 let scope = cover.fingerprint
                 if !remove(&budget, { removeInvalidated(scope, in: $0, limit: $1) }) { left.scopes.insert(scope) }
             case .everything:
@@ -305,14 +304,6 @@ extension MemoryStore {
     private func finishRemovals(_ numbers: [UInt64]) {
         log.withLockedValue { log in
             for number in numbers { log.removals.finish(number) }
-        }
-    }
-
-    private func removeInvalidated(_ key: CacheKey) {
-        var dropped: [CacheEntry] = []
-        let number = number.load(ordering: .acquiring)
-        shard(of: key).state.withLockedValue { shard in
-            shard.removeInvalidated(key, number: number, isAlive: judgeStored, dropping: &dropped)
         }
     }
 

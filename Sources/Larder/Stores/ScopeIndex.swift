@@ -1,5 +1,5 @@
-/// The entries of a shard by what an invalidation names: for each scope (path, prefix, tag) a chain of the entries that
-/// belong to it, in the order in which they were stored.
+/// The entries of a shard by what an invalidation names: for each scope (key, path, prefix, tag) a chain of the entries
+/// that belong to it, in the order in which they were stored.
 ///
 /// So an invalidation finds what it concerns, and looks at nothing else. Everything that belongs to a scope when it is
 /// invalidated was stored before what is stored later, so what is dead of a chain is its beginning. An entry is known

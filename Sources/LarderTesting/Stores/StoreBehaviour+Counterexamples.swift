@@ -91,6 +91,20 @@ extension StoreBehaviour {
             try await bench.mustFind([], at: address)
             try await bench.mustBeDead(bench.entry("v0", at: address, born: birth, tags: ["late"]))
         },
+        StoreBehaviour("A key stays invalid in every spelling when its version is forgotten", limits: few) { bench in
+            let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
+            for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
+                let address = try bench.address(stored)
+                let birth = try await bench.birth()
+                try await bench.keep("v0", at: address, born: birth)
+                // Nothing looks at it until its version is forgotten.
+                await bench.peer.invalidate([.key(try bench.address(invalidated).key)])
+                try await forget(bench)
+                try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
+                try await bench.mustFind([], at: address)
+                try await bench.mustBeDead(bench.entry("v0", at: address, born: birth))
+            }
+        },
         StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
             let address = try bench.address("/row")
             let birth = try await bench.birth()
