@@ -224,8 +224,8 @@ private struct PathReader {
         return CachePath(decoded: decoded)
     }
 
-    /// Returns the number of dots of a segment that is `.` or `..` and is resolved in a manner, else 0 (RFC 3986 §5.2.4:
-    /// `..` removes the segment before it, which may be empty).
+    /// Returns the number of dots of a segment that is `.` or `..` and is resolved in a manner, else 0 (RFC 3986
+    /// §5.2.4: `..` removes the segment before it, which may be empty).
     private static func dots(_ name: (start: Int, end: Int), in text: [UInt8], _ manner: Manner) -> Int {
         let count = name.end - name.start
         guard manner.dots != .literal, count == 1 || count == 2, text[name.start] == UInt8(ascii: "."),
