@@ -105,8 +105,7 @@ private struct PathReader {
 
     /// A segment by its place in a text.
     private struct Segment {
-        let start: Int
-        var end: Int
+        let start, end: Int
         /// The end without parameters.
         let nameEnd: Int
         var isEmpty: Bool { start == end }
@@ -173,10 +172,15 @@ private struct PathReader {
         var paths: [CachePath] = []
         var seen: Set<CachePath> = []
         for level in levels {
+            // A text is split in four ways at most, by the bytes that separate segments and that end it.
+            var splits: [[Segment]?] = [nil, nil, nil, nil]
             for manner in manners {
-                guard let path = Self.read(level, manner, isLiteral: paths.isEmpty), seen.insert(path).inserted else {
-                    continue
-                }
+                let place = (manner.takesBackslashForSlash ? 2 : 0) + (manner.endsEarly ? 1 : 0)
+                let segments = splits[place] ?? Self.split(level.text, manner)
+                splits[place] = segments
+                guard let path = Self.read(level, segments, manner, isLiteral: paths.isEmpty),
+                    seen.insert(path).inserted
+                else { continue }
                 paths.append(path)
                 if paths.count == count { return paths }
             }
@@ -185,29 +189,49 @@ private struct PathReader {
     }
 
     /// Reads a level in a manner; nil if the reading is longer than any of a stored response, and not the literal one.
-    private static func read(_ level: Level, _ manner: Manner, isLiteral: Bool) -> CachePath? {
-        var segments = split(level.text, manner)
-        if segments.first?.isEmpty == true { segments.removeFirst() }
-        if manner.hasHost, segments.first?.isEmpty == true {
-            segments = Array(segments.drop { $0.isEmpty }.dropFirst())
-        }
-        if manner.dropsParameters {
-            for place in segments.indices { segments[place].end = segments[place].nameEnd }
-        }
-        if manner.dots != .literal {
-            segments = resolvingDots(segments, of: level.text, merging: manner.dots == .resolvedAfterMerging)
+    private static func read(
+        _ level: Level,
+        _ segments: [Segment],
+        _ manner: Manner,
+        isLiteral: Bool
+    ) -> CachePath? {
+        var rest = segments[...]
+        if rest.first?.isEmpty == true { rest.removeFirst() }
+        if manner.hasHost, rest.first?.isEmpty == true { rest = rest.drop { $0.isEmpty }.dropFirst() }
+        var output: [(start: Int, end: Int)] = []
+        var length = 0
+        for segment in rest {
+            let end = manner.dropsParameters ? segment.nameEnd : segment.end
+            let name = (start: segment.start, end: end)
+            switch dots(name, in: level.text, manner) {
+            case 1: break
+            case 2:
+                if let last = output.popLast() { length -= last.end - last.start }
+            default:
+                if name.start == name.end, manner.dots != .resolved { break }
+                output.append(name)
+                length += name.end - name.start
+            }
         }
         let limit = PathReadings.maximumPlainLength
-        let length = segments.reduce(0) { $0 + $1.end - $1.start }
         // An encoded byte has three.
         guard isLiteral || length <= (level.isDecodedLater ? 3 * limit : limit) else { return nil }
-        let bytes = segments.lazy.filter { !$0.isEmpty }.map { segment in
-            let bytes = level.text[segment.start..<segment.end]
+        let decoded = output.map { name in
+            let bytes = level.text[name.start..<name.end]
             return level.isDecodedLater ? PercentEncoding.decoded(bytes) : Array(bytes)
         }
-        let decoded = Array(bytes)
         guard isLiteral || decoded.reduce(0, { $0 + $1.count }) <= limit else { return nil }
         return CachePath(decoded: decoded)
+    }
+
+    /// Returns the number of dots of a segment that is `.` or `..` and is resolved in a manner, else 0 (RFC 3986
+    /// §5.2.4: `..` removes the segment before it, which may be empty).
+    private static func dots(_ name: (start: Int, end: Int), in text: [UInt8], _ manner: Manner) -> Int {
+        let count = name.end - name.start
+        guard manner.dots != .literal, count == 1 || count == 2, text[name.start] == UInt8(ascii: "."),
+            text[name.end - 1] == UInt8(ascii: ".")
+        else { return 0 }
+        return count
     }
 
     /// Splits a text at its separators, without copying it.
@@ -229,20 +253,6 @@ private struct PathReader {
         }
         segments.append(Segment(start: start, end: end, nameEnd: nameEnd ?? end))
         return segments
-    }
-
-    /// Resolves `.` and `..` as ``CachePath/resolvingDots(_:)`` does.
-    private static func resolvingDots(_ segments: [Segment], of text: [UInt8], merging: Bool) -> [Segment] {
-        var output: [Segment] = []
-        for segment in segments where !(merging && segment.isEmpty) {
-            let isDots = (1...2).contains(segment.end - segment.start) && text[segment.start] == UInt8(ascii: ".")
-            if !isDots || text[segment.end - 1] != UInt8(ascii: ".") {
-                output.append(segment)
-            } else if segment.end - segment.start == 2 {
-                _ = output.popLast()
-            }
-        }
-        return output
     }
 
     private static func isSeparator(_ byte: UInt8, _ manner: Manner) -> Bool {
