@@ -157,8 +157,9 @@ import Testing
                     try await wire.channel.setOption(.autoRead, value: false).get()
                     gateway.signal(SIGTERM)
                     try await eventually("it drains") { gateway.output.contains("Draining") }
-                    // The gateway's GOAWAY has time to be written, and lies unread.
-                    try await Task.sleep(for: .milliseconds(200))
+                    // GOAWAY is written, and lies unread: a response to another connection says that the gateway stops.
+                    let ready = try await HTTP2Wire.open(to: port) { try await $0.send("GET", "/-/larder/ready") }
+                    #expect(ready.status == "503")
                     for number in 4..<6 { group.addTask { try await wire.send("GET", "/\(number)") } }
                     await gate.reached(by: 6)
                     try await wire.channel.setOption(.autoRead, value: true).get()

@@ -55,9 +55,10 @@ final class CountingProxy: Sendable {
     }
 
     private func connect(_ client: Connection, to port: Int) async throws {
-        let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .connect(host: "127.0.0.1", port: port, channelInitializer: Self.wrap)
+        // Whatever happens, a channel of this kind has to be run.
         try await client.executeThenClose { questions, toClient in
+            let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(host: "127.0.0.1", port: port, channelInitializer: Self.wrap)
             try await server.executeThenClose { answers, toServer in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask {

@@ -22,18 +22,22 @@ final class FakeServer: Sendable {
     /// All commands that have arrived, as lines.
     let commands = Inbox<String>()
     private let channel: any Channel
+    /// A thread of its own: one that floods leaves no time to others.
+    private let group: MultiThreadedEventLoopGroup
     private let script: NIOLockedValueBox<Script>
     private let children = NIOLockedValueBox<[any Channel]>([])
 
-    private init(channel: any Channel, script: @escaping Script, port: Int) {
+    private init(channel: any Channel, group: MultiThreadedEventLoopGroup, script: @escaping Script, port: Int) {
         self.channel = channel
+        self.group = group
         self.script = NIOLockedValueBox(script)
         self.port = port
     }
 
     static func start(_ script: @escaping Script) async throws -> FakeServer {
         let server = NIOLockedValueBox<FakeServer?>(nil)
-        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -46,7 +50,7 @@ final class FakeServer: Sendable {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        let fake = FakeServer(channel: channel, script: script, port: channel.localAddress?.port ?? 0)
+        let fake = FakeServer(channel: channel, group: group, script: script, port: channel.localAddress?.port ?? 0)
         server.withLockedValue { $0 = fake }
         return fake
     }
@@ -77,6 +81,7 @@ final class FakeServer: Sendable {
     func stop() async {
         try? await channel.close()
         for child in children.withLockedValue({ $0 }) { try? await child.close() }
+        try? await group.shutdownGracefully()
     }
 
     /// What a healthy server answers, which echoes the keys of GET.

@@ -116,7 +116,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 }
 
 extension Error {
-    /// True if a request's header or trailer fields are malformed (RFC 9113 §8.1.1), for which NIO has reset the stream.
+    /// True if a request's fields are malformed (RFC 9113 §8.1.1), for which NIO has reset the stream.
     fileprivate var isMalformedHTTP2Head: Bool {
         switch self {
         case is NIOHTTP2Errors.ForbiddenHeaderField, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName,

@@ -188,7 +188,7 @@ final class Listener: Service {
         table.tell(event)
     }
 
-    /// Closes a listening socket in a moment in which no connection waits to be accepted or set up: those would be reset.
+    /// Closes a listening socket when no connection waits to be accepted or set up: those would be reset.
     private func stopListening(_ socket: any Channel) async {
         for _ in 0..<1_000 {
             let isClosed = try? await socket.eventLoop.submit { [table] in
