@@ -54,11 +54,7 @@ struct Faults: ParsableCommand {
         logger.logLevel = .critical
         let store = try RedisStore("redis://127.0.0.1:\(proxy.port)", logger: logger)
         let cache = Cache(store: store, logger: logger)
-        let ports = AsyncStream.makeStream(of: Int.self)
-        let application = Self.application(cache, logger: logger, fetches: Count()) { ports.continuation.yield($0) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.runService(gracefulShutdownSignals: []) }
-            guard let port = await ports.stream.first(where: { _ in true }) else { return }
+        try await withApplication(Self.router(cache, fetches: Count()), services: [cache], logger: logger) { port in
             print("Redis is      | route  | requests | median ms | 99 % ms | most ms | hits")
             try await measure("there", port)
             redis.send(SIGSTOP)
@@ -79,7 +75,6 @@ struct Faults: ParsableCommand {
             redis.send(SIGKILL)
             try await measure("killed", port)
             try await Task.detached { try Stopping().measure(origin: port, path: "/bare/stopping") }.value
-            group.cancelAll()
         }
     }
 
@@ -90,11 +85,7 @@ struct Faults: ParsableCommand {
         let logger = Logger(label: "benchmarks") { _ in OutageLog(outages: outages) }
         let store = try RedisStore("redis://127.0.0.1:\(redis.port)", logger: logger)
         let cache = Cache(store: store, logger: logger)
-        let ports = AsyncStream.makeStream(of: Int.self)
-        let application = Self.application(cache, logger: logger, fetches: fetches) { ports.continuation.yield($0) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.runService(gracefulShutdownSignals: []) }
-            guard let port = await ports.stream.first(where: { _ in true }) else { return }
+        try await withApplication(Self.router(cache, fetches: fetches), services: [cache], logger: logger) { port in
             try await recovered(store)
             let path = "/cached/crowd"
             try Connection(port: port).awaitHits(path)
@@ -106,7 +97,6 @@ struct Faults: ParsableCommand {
                 "\(connections) connections on a healthy Redis: \(answered) answers, \(outages.value) trips, "
                     + "\(fetches.value - stored) needless origin requests"
             )
-            group.cancelAll()
         }
     }
 
@@ -155,12 +145,7 @@ struct Faults: ParsableCommand {
         while !store.isAvailable || store.pendingInvalidations > 0 { try await Task.sleep(for: .milliseconds(100)) }
     }
 
-    private static func application(
-        _ cache: Cache,
-        logger: Logger,
-        fetches: Count,
-        onPort: @escaping @Sendable (Int) -> Void
-    ) -> some ApplicationProtocol {
+    private static func router(_ cache: Cache, fetches: Count) -> Router<BasicRequestContext> {
         let router = Router()
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
         router.get("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }
@@ -169,14 +154,7 @@ struct Faults: ParsableCommand {
             fetches.add()
             return Response(status: .ok, body: ResponseBody(byteBuffer: body))
         }
-        var application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { onPort($0.localAddress?.port ?? 0) },
-            logger: logger
-        )
-        application.addServices(cache)
-        return application
+        return router
     }
 }
 

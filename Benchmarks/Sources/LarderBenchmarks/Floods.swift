@@ -110,21 +110,9 @@ struct Floods: Sendable {
         router.group("large").cached(by: cache, for: .seconds(600)).get { _, _ in
             Response(status: .ok, headers: [.vary: "Accept-Language"], body: ResponseBody(byteBuffer: large))
         }
-        let ports = AsyncStream.makeStream(of: Int.self)
-        var application = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) },
-            logger: logger
-        )
-        application.addServices(cache)
-        let server = application
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.runService(gracefulShutdownSignals: []) }
-            guard let port = await ports.stream.first(where: { _ in true }) else { return }
+        try await withApplication(router, services: [cache], logger: logger) { port in
             while !store.isAvailable { try await Task.sleep(for: .milliseconds(20)) }
             try await body(port)
-            group.cancelAll()
         }
     }
 }

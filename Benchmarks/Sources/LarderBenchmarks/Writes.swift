@@ -127,19 +127,7 @@ struct Writes: Sendable {
         }
         var logger = Logger(label: "origin")
         logger.logLevel = .critical
-        let ports = AsyncStream.makeStream(of: Int.self)
-        let server = Application(
-            router: router,
-            configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { ports.continuation.yield($0.localAddress?.port ?? 0) },
-            logger: logger
-        )
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.runService(gracefulShutdownSignals: []) }
-            guard let port = await ports.stream.first(where: { _ in true }) else { return }
-            try await body(port)
-            group.cancelAll()
-        }
+        try await withApplication(router, logger: logger, body)
     }
 
     private static let page = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
