@@ -29,7 +29,8 @@ enum Selection {
             {
                 return .pass(.alteredBytes)
             }
-            return .ask(rules.isEmpty ? .uriMiss : .varyMiss, kept: nil)
+            // What varies by nothing would have answered the request: it was invalidated.
+            return .ask(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, kept: nil)
         }
         // Hits on one variant after the other need no mark each: only the order counts.
         if let rules, rules.count > entries.count {

@@ -11,8 +11,8 @@ struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Explain why a response is cached or not, for how long, and what is served when.",
         discussion: """
-            A URL is fetched once, past every cache: no redirect is followed, and the body is thrown away. A FILE \
-            holds what curl -i or curl -v printed, or raw HTTP; - is standard input.
+            A URL is fetched once, past every cache that honors no-cache: no redirect is followed, and the body is \
+            thrown away. A FILE holds what curl -i or curl -v printed, or raw HTTP; - is standard input.
 
             With --config the URL is one of the gateway's: its host and path decide on the route, whose origin is \
             asked and whose rules count.

@@ -1,4 +1,5 @@
 import Larder
+import Logging
 import NIOConcurrencyHelpers
 import RedisClient
 
@@ -45,9 +46,15 @@ extension LedgerTender {
 
     /// Delivers nothing any more, and lets everybody go who waits for it.
     func stop() {
-        let waiters = state.withLockedValue { state in
+        let (waiters, left) = state.withLockedValue { state in
             state.isStopped = true
-            return state.acknowledgements.removeAll()
+            return (state.acknowledgements.removeAll(), state.outbox.count)
+        }
+        if left > 0 {
+            logger.warning(
+                "Stopped with invalidations that Redis does not have: other processes may serve what they concern",
+                metadata: ["scopes": "\(left)"]
+            )
         }
         for waiter in waiters { waiter.resume(returning: false) }
         tasks.cancelAll()

@@ -296,8 +296,16 @@ extension RedisStore {
 
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
-        let removed = await aliveCount(under: key, at: now)
+        // The invalidation concerns every spelling; those that clients commonly have are counted.
+        var removed: Int? = 0
+        for key in key.spellings {
+            guard let count = removed, let more = await aliveCount(under: key, at: now) else {
+                // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
+                removed = nil
+                break
+            }
+            removed = count + more
+        }
         return RemovalResult(removed: removed, invalidation: await tender.invalidate([.key(key)]))
     }
 }

@@ -3,7 +3,7 @@ import Testing
 @testable import LarderGateway
 
 /// When an HTTP/1.1 connection ends, and what is lost with it: nothing that was read.
-@Suite(.timeLimit(.minutes(1))) struct HTTP1ConnectionStateTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTP1ConnectionStateTests {
     private typealias Request = HTTP1ConnectionState.Request
 
     /// A connection by which so many requests without content have come.

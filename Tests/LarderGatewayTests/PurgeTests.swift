@@ -1,5 +1,6 @@
 import Larder
 import LarderHummingbird
+import LarderRedis
 import LarderRules
 import LarderTesting
 import Testing
@@ -13,13 +14,14 @@ import Testing
     private static func serving(
         token: String? = nil,
         file: String? = nil,
+        store: any CacheStore = MemoryStore(limit: .mebibytes(64)),
         log: LogRecord = LogRecord(),
         _ test: @Sendable (RunningGateway) async throws -> Void
     ) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], (request.host ?? "") + request.target)
         } _: { origin in
-            try await RunningGateway.run(before: origin.url, file: file, logger: log.logger) {
+            try await RunningGateway.run(before: origin.url, store: store, file: file, logger: log.logger) {
                 $0.adminToken = token.flatMap { BearerToken($0) }
             } _: { gateway in
                 try await test(gateway)
@@ -41,18 +43,33 @@ import Testing
         _ stored: String,
         _ spelling: String
     ) async throws {
-        try await Self.serving { gateway in
-            let key = spelling.replacing("?", with: "%3F")
-            let requests = [
-                ("PURGE", spelling), ("DELETE", "/-/larder/urls/http://localhost\(spelling)"),
-                ("DELETE", "/-/larder/invalidate/GET:http://LOCALHOST:80\(key)"),
-            ]
-            for (method, target) in requests {
-                for _ in 0..<2 { _ = try await gateway.send("GET", stored) }
-                #expect(try await gateway.send("GET", stored).isHit)
-                _ = try await gateway.send(method, target)
-                #expect(try await !gateway.send("GET", stored).isHit, "\(method) \(target)")
+        try await Self.serving { gateway in try await Self.expectPurged(stored, by: spelling, gateway) }
+    }
+
+    @Test(arguments: [
+        ("/caf%C3%A9", "/caf%c3%a9"), ("/a~b", "/a%7Eb"), ("/a%2fb?x=%c3", "/a%2Fb?x=%C3"), ("/a", "/%61"),
+    ]) func `another spelling of the same URL is purged from Redis`(_ stored: String, _ spelling: String) async throws {
+        try await RedisProcess.run { redis in
+            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+            try await Self.serving(store: store) { gateway in
+                try await eventually("Redis is met") { store.isAvailable }
+                try await Self.expectPurged(stored, by: spelling, gateway)
             }
+        }
+    }
+
+    private static func expectPurged(_ stored: String, by spelling: String, _ gateway: RunningGateway) async throws {
+        let key = spelling.replacing("?", with: "%3F")
+        let requests = [
+            ("PURGE", spelling), ("DELETE", "/-/larder/urls/http://localhost\(spelling)"),
+            ("DELETE", "/-/larder/invalidate/GET:http://LOCALHOST:80\(key)"),
+        ]
+        for (method, target) in requests {
+            for _ in 0..<2 { _ = try await gateway.send("GET", stored) }
+            #expect(try await gateway.send("GET", stored).isHit)
+            let purged = try await gateway.send(method, target)
+            #expect(purged.status == 200 && purged.text.contains("\"removed\":1"), "\(method) \(target)")
+            #expect(try await !gateway.send("GET", stored).isHit, "\(method) \(target)")
         }
     }
 

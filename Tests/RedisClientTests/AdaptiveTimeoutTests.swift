@@ -4,7 +4,7 @@ import Testing
 @testable import RedisClient
 
 /// How the timeout of replies follows the replies. Times are milliseconds.
-@Suite(.timeLimit(.minutes(1))) struct AdaptiveTimeoutTests {
+@Suite(.timeLimit(.minutes(5))) struct AdaptiveTimeoutTests {
     enum Event: Hashable {
         /// So many replies took so long each.
         case replies(Int, after: Double)

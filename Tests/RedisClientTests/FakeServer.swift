@@ -166,7 +166,7 @@ func withClient<Result: Sendable>(
 
 /// Waits for something that another process or thread is about to do, and fails if it does not.
 func eventually(
-    within limit: Duration = .seconds(60),
+    within limit: Duration = .seconds(240),
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {

@@ -49,6 +49,9 @@ extension CacheKey {
     /// The key in the one spelling that invalidations compare.
     package var normalized: String { PercentEncoding.normalized(description) }
 
+    /// The keys of the common spellings of the same URL, this one first.
+    package var spellings: [CacheKey] { PercentEncoding.spellings(of: description).compactMap { CacheKey($0) } }
+
     /// Returns the keys that a text given by a person may stand for: in every common spelling of its URL, with scheme
     /// and host as keys have them.
     package static func spellings(of text: String) -> [CacheKey] {

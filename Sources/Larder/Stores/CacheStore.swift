@@ -138,8 +138,8 @@ public enum InvalidationResult: Hashable, Sendable {
 
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
-    /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants. Nil
-    /// if the store cannot tell.
+    /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants, in
+    /// every spelling of its URL, or in the common ones. Nil if the store cannot tell.
     public let removed: Int?
     /// The result of the key's invalidation.
     public let invalidation: InvalidationResult

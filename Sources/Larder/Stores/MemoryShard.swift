@@ -104,17 +104,12 @@ struct MemoryShard {
         makeRoom(for: 0, at: now, dropping: &dropped)
     }
 
-    /// Removes what is under a key, and returns how many of its variants were alive.
-    mutating func remove(
-        _ key: CacheKey,
-        at now: Timestamp,
-        isAlive: (CacheEntry) -> Verdict,
-        dropping dropped: inout [CacheEntry]
-    ) -> Int {
-        guard let place = index[key], let slot = slots[place] else { return 0 }
-        let removed = slot.entries.count { now < $0.lifetimes.keepUntil && isAlive($0).isAlive }
-        remove(place, dropping: &dropped)
-        return removed
+    /// Returns the number of the valid entries that belong to a scope, of the oldest ``batchLimit`` of them.
+    func count(of scope: Cover.Fingerprint, at now: Timestamp, isAlive: (CacheEntry) -> Verdict) -> Int {
+        scopes.entries(of: scope, upTo: Self.batchLimit).count { id, place in
+            let entry = slots[place]?.entries.first { ObjectIdentifier($0) == id }
+            return entry.map { now < $0.lifetimes.keepUntil && isAlive($0).isAlive } ?? false
+        }
     }
 
     /// Removes what is under a key.

@@ -155,11 +155,11 @@ public final class MemoryStore: CacheStore {
 
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        var dropped: [CacheEntry] = []
-        let removed = shard(of: key).state.withLockedValue { shard in
-            shard.remove(key, at: now, isAlive: judgeStored, dropping: &dropped)
+        // Another spelling of the key may be in any shard.
+        let scope = Cover.key(key).fingerprint
+        let removed = shards.reduce(0) { count, shard in
+            count + shard.state.withLockedValue { $0.count(of: scope, at: now, isAlive: judgeStored) }
         }
-        // What was saved since then dies by this.
         await invalidate([.key(key)])
         return RemovalResult(removed: removed, invalidation: .acknowledged)
     }

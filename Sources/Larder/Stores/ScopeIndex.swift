@@ -82,6 +82,17 @@ struct ScopeIndex {
         return (links[Int(place)].entry, Int(links[Int(place)].slot))
     }
 
+    /// Returns the entries that belong to a scope, the oldest first, up to a number of them.
+    func entries(of scope: Cover.Fingerprint, upTo limit: Int) -> [(entry: ObjectIdentifier, slot: Int)] {
+        var entries: [(entry: ObjectIdentifier, slot: Int)] = []
+        var place = chains[scope]?.oldest ?? -1
+        while place >= 0, entries.count < limit {
+            entries.append((links[Int(place)].entry, Int(links[Int(place)].slot)))
+            place = links[Int(place)].newer
+        }
+        return entries
+    }
+
     private mutating func place(for link: Link) -> Int32 {
         guard free >= 0 else {
             links.append(link)

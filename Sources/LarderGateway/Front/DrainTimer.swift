@@ -14,6 +14,9 @@ final class DrainTimer: Sendable {
 
     init(_ clock: WallClock) { self.clock = clock }
 
+    /// True if the next wait is over before it begins.
+    var skipsNext: Bool { state.withLockedValue { $0.skips > 0 } }
+
     /// Waits for a duration, or until the wait is skipped or its task cancelled.
     func wait(for duration: Duration) async {
         let wait = state.withLockedValue { state -> Task<Void, Never>? in

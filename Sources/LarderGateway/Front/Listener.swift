@@ -143,7 +143,7 @@ final class Listener: Service {
             "Draining: connections end with their next response",
             metadata: [
                 "connections": "\(load.connections)", "requests": "\(load.requests)",
-                "listening for": "\(options.drainDelay)",
+                "listening for": "\(timer.skipsNext ? .zero : options.drainDelay)",
             ]
         )
         tell(.began)

@@ -29,7 +29,10 @@ package struct AdminRefusal: Error, Equatable {
 
     static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
     static let nobody = AdminRefusal(status: .forbidden, message: "This route needs a token, and none is set")
-    static let loopback = AdminRefusal(status: .forbidden, message: "This route answers only on this machine")
+    static let loopback = AdminRefusal(
+        status: .forbidden,
+        message: "This route needs a token, or a request from this machine to a loopback host and through no proxy"
+    )
 }
 
 extension AdminAccess {
