@@ -35,7 +35,7 @@ package final class BackgroundFetch: Sendable {
     /// Sets what is done when the request that started the fetch leaves.
     package func onLeave(_ action: @escaping @Sendable () -> Void) { state.withLockedValue { $0.onLeave = action } }
 
-    /// Notes that the request that started the fetch has left.
+    /// Notes that the request that started the fetch waits no longer: its client has left, or has what it asked for.
     func leave() { state.withLockedValue { $0.onLeave }?() }
 
     /// Ends the fetch.

@@ -16,6 +16,8 @@ final class BodyCapture: BodySink {
         case begun
         /// The body is past the limit and will not be kept.
         case overflowed(NotStored)
+        /// The reader has left. The body is kept all the same.
+        case left
         /// The body is past the limit, and its reader has left.
         case unwanted
     }
@@ -127,13 +129,13 @@ final class BodyCapture: BodySink {
     }
 
     fileprivate func readerLeft() {
-        let (writer, isUnwanted) = state.withLockedValue { state in
+        let (writer, event) = state.withLockedValue { state -> (CheckedContinuation<Void, Never>?, Event?) in
             state.hasReader = false
-            return (state.takeWriter(), state.isOpen && !state.isWanted)
+            return (state.takeWriter(), state.isOpen ? (state.isWanted ? .left : .unwanted) : nil)
         }
         writer?.resume()
         // The origin may be quiet, and learn it from no write.
-        if isUnwanted { onEvent(.unwanted, self) }
+        if let event { onEvent(event, self) }
     }
 }
 

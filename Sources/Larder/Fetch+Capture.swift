@@ -30,6 +30,7 @@ extension Fetch {
             switch event {
             // A range is cut from the whole, if there will be one.
             case .begun: if !waitsForWhole { stream(response, from: capture) }
+            case .left: fetch?.leave()
             case .unwanted: fetch?.abandon()
             case .overflowed(let tooMuch):
                 if notStored == nil {
@@ -41,6 +42,8 @@ extension Fetch {
                 if !cutsRange { stream(response, from: capture) }
             }
         }
+        // The client has its answer, and does not wait for the body.
+        if seat?.isServed == true { fetch?.leave() }
         // Before the first part what is kept can still be served in place of a body that breaks off.
         if response.bodyLength == nil, kept == nil, !waitsForWhole { stream(response, from: capture) }
         let landing = await collect(reception, lifetimes, notStored, in: capture)
@@ -91,7 +94,7 @@ extension Fetch {
             if error == .brokenOff {
                 cache.record(.notStored(inquiry.address.key, error))
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
-                if notStored == nil { noteFailure(status: nil) }
+                if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
                 if let kept { await cache.store.discard(kept) }
                 // A range of what is too large to be stored.

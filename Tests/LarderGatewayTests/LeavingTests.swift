@@ -182,6 +182,40 @@ import Testing
         }
     }
 
+    @Test(arguments: [Leaving.reset, .end])
+    func `bodies that are stored for nobody in particular make room for the next request`(
+        _ leaving: Leaving
+    ) async throws {
+        let released = NIOLockedValueBox(0)
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.request() {
+                guard request.target.hasPrefix("/slow") else {
+                    try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], request.target))
+                    continue
+                }
+                let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n"
+                try await connection.send(head + "5\r\nbegin\r\n")
+                while try await connection.part() != nil {}
+                return released.withLockedValue { $0 += 1 }
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: { $0.connectionsPerOrigin = 4 }) { gateway in
+                for number in 0..<4 {
+                    let client = try await Client(to: gateway.port)
+                    try await client.send("GET /slow/\(number) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    try await eventually("the body begins") { client.received > 0 }
+                    try await client.leave(leaving)
+                }
+                for number in 0..<2 {
+                    #expect(try await gateway.send("GET", "/next/\(number)").text == "/next/\(number)")
+                }
+                // No more than had to.
+                try await eventually("a body has ended") { released.withLockedValue { $0 } > 0 }
+                #expect(released.withLockedValue { $0 } <= 2)
+            }
+        }
+    }
+
     @Test func `who waits for the fetch of a client that leaves is served`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in

@@ -21,6 +21,7 @@ import Testing
             switch event {
             case .begun: events.withLockedValue { $0.append("begun") }
             case .overflowed(let reason): events.withLockedValue { $0.append(reason.detail) }
+            case .left: events.withLockedValue { $0.append("left") }
             case .unwanted: events.withLockedValue { $0.append("unwanted") }
             }
         }
