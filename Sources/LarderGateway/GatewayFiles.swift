@@ -118,6 +118,8 @@ final class ServerCertificate: Sendable {
             privateKey: .privateKey(key)
         )
         configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
+        // A connection that is closed waits for the client's close_notify, and a gateway that stops waits for it.
+        configuration.shutdownTimeout = .seconds(1)
         do { return (Identity(chain: chain, key: key), try NIOSSLContext(configuration: configuration)) } catch {
             throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(error)")
         }

@@ -28,8 +28,8 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `192.0.2.1` or `2001:db8::1`; nil for anything else, such as a name, a zone or brackets.
     public init?(_ text: some StringProtocol) {
-        // The longest: eight groups, or six and a dotted address.
-        guard text.utf8.count <= 45 else { return nil }
+        // The longest: eight groups, or six and a dotted address. A NUL would end the text for inet_pton.
+        guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
         let text = String(text)
         var address4 = in_addr()
         if inet_pton(AF_INET, text, &address4) == 1 {

@@ -170,14 +170,6 @@ import Testing
                 }
                 try await wire.channel.closeFuture.get()
             }
-            // A connection that is opened now has the requests answered that come with the first one.
-            try await HTTP2Wire.open(to: port) { wire in
-                try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
-                    for number in 0..<8 { group.addTask { try await wire.send("GET", "/\(number)") } }
-                    for try await answer in group { #expect(answer.status == "200") }
-                }
-                try await wire.channel.closeFuture.get()
-            }
             gateway.signal(SIGTERM)
         }
     }

@@ -49,7 +49,9 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     func begin() {
         guard let context, context.channel.isActive else { return }
         context.fireChannelActive()
-        if options.drain.isListenerClosed { announceEnd() }
+        guard options.drain.isListenerClosed else { return }
+        // The first request of a client that has just connected is on its way.
+        context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.firstRequestTime) { self.endSoon() }
     }
 
     /// Notes a new stream.
@@ -66,11 +68,16 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
     /// Asks the client for no more streams.
     private func announceEnd() {
-        guard phase == .open, let context else { return }
+        guard phase == .open else { return }
         let data = HTTP2PingData(withInteger: .random(in: .min ... .max))
         phase = .announced(data)
         notice.send(data)
-        context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) { self.quiesce() }
+    }
+
+    /// Takes no more streams once the client has answered, or after a while: no further connection is accepted.
+    private func endSoon() {
+        announceEnd()
+        context?.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) { self.quiesce() }
     }
 
     /// Takes no more streams.
@@ -101,7 +108,8 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
-        case is DrainEvent: announceEnd()
+        case DrainEvent.began: announceEnd()
+        case DrainEvent.listenerClosed: endSoon()
         case ChannelEvent.inputClosed: context.close(promise: nil)
         default: context.fireUserInboundEventTriggered(event)
         }
