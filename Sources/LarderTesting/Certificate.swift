@@ -11,16 +11,13 @@ public struct Certificate: Sendable {
     public init(for names: String, in directory: URL, named name: String = "server") throws {
         certificate = directory.appending(path: "\(name).crt").path
         privateKey = directory.appending(path: "\(name).key").path
-        let process = Process()
-        process.executableURL = try Tool.find("openssl")
-        process.arguments = [
+        let arguments = [
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-keyout", privateKey, "-out", certificate, "-subj", "/CN=\(name)", "-addext", "subjectAltName=\(names)",
         ]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let process = try ChildProcess(Tool.find("openssl"), arguments)
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
+        guard process.exitStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
     }
 
     /// Makes one for this machine, which is gone after `body`.

@@ -1,35 +1,29 @@
 import Foundation
-import NIOConcurrencyHelpers
 
 /// A built program in a process of its own, with an environment of its own. It is ended when the test is over.
 public final class ProgramProcess: Sendable {
-    private let process: NIOLockedValueBox<Process>
-    public let pid: Int32
+    private let process: ChildProcess
     private let log: URL
     private let ended: AsyncStream<Int32>
 
     private init(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
         log = FileManager.default.temporaryDirectory.appending(path: "\(program)-\(UUID().uuidString).log")
         try Data().write(to: log)
-        let output = try FileHandle(forWritingTo: log)
         let (ended, end) = AsyncStream.makeStream(of: Int32.self)
         self.ended = ended
-        let process = Process()
-        process.executableURL = try Self.executable(program)
-        process.arguments = arguments
-        process.environment = environment
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        process.terminationHandler = { process in
-            // A signal that ended it is no status.
-            end.yield(process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus)
+        process = try ChildProcess(
+            Self.executable(program),
+            arguments,
+            environment: environment,
+            output: log.path
+        ) { status in
+            end.yield(status)
             end.finish()
         }
-        try process.run()
-        pid = process.processIdentifier
-        self.process = NIOLockedValueBox(process)
     }
+
+    /// The number of the process.
+    public var pid: Int32 { process.pid }
 
     /// Starts a program, and ends it after `body`.
     public static func run<Value: Sendable>(
@@ -74,14 +68,12 @@ public final class ProgramProcess: Sendable {
 
     /// Sends it a signal, while it runs.
     public func signal(_ signal: Int32) {
-        process.withLockedValue { process in
-            if process.isRunning { _ = kill(pid, signal) }
-        }
+        process.signal(signal)
     }
 
     private func end() {
         signal(SIGKILL)
-        process.withLockedValue { $0.waitUntilExit() }
+        process.waitUntilExit()
         try? FileManager.default.removeItem(at: log)
     }
 

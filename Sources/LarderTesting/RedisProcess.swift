@@ -9,7 +9,7 @@ public final class RedisProcess: Sendable {
     public let port: Int
     public let directory: URL
     private let arguments: [String]
-    private let process: NIOLockedValueBox<Process?>
+    private let process: NIOLockedValueBox<ChildProcess?>
 
     private init(port: Int, directory: URL, arguments: [String]) {
         self.port = port
@@ -71,15 +71,13 @@ public final class RedisProcess: Sendable {
 
     /// Starts the server (again). It may take a moment until it listens.
     public func start() throws {
-        let process = Process()
-        process.executableURL = try Tool.find("redis-server")
-        process.currentDirectoryURL = directory
         let base = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"]
         let port = arguments.contains("--tls-port") ? ["--port", "0"] : ["--port", "\(port)"]
-        process.arguments = base + port + arguments.map { $0 == "PORT" ? "\(self.port)" : $0 }
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        let process = try ChildProcess(
+            Tool.find("redis-server"),
+            base + port + arguments.map { $0 == "PORT" ? "\(self.port)" : $0 },
+            directory: directory
+        )
         self.process.withLockedValue { $0 = process }
     }
 
@@ -94,13 +92,12 @@ public final class RedisProcess: Sendable {
     /// Kills the server, as a crash would.
     public func kill() {
         guard let process = process.withLockedValue({ $0.take() }) else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
+        process.signal(SIGKILL)
         process.waitUntilExit()
     }
 
     public func signal(_ signal: Int32) {
-        guard let process = process.withLockedValue({ $0 }) else { return }
-        Foundation.kill(process.processIdentifier, signal)
+        process.withLockedValue { $0 }?.signal(signal)
     }
 }
 

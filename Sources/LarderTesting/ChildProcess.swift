@@ -1,0 +1,144 @@
+import Dispatch
+import Foundation
+import NIOConcurrencyHelpers
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A process that a test started, without standard input.
+///
+/// Foundation's `Process` lists all open descriptors to have the child close them, and crashes when there are more than
+/// a thousand, as there are in tests of many connections.
+final class ChildProcess: Sendable {
+    let pid: pid_t
+    /// How it ended: its status, negative if a signal ended it; nil while it runs.
+    private let status = NIOLockedValueBox<Int32?>(nil)
+    private let end = DispatchGroup()
+
+    /// Starts a program.
+    /// - Parameters:
+    ///   - environment: Its environment; nil: that of this process.
+    ///   - output: The file to which standard output and standard error are appended.
+    ///   - onEnd: Is told how it ended.
+    init(
+        _ program: URL,
+        _ arguments: [String],
+        environment: [String: String]? = nil,
+        directory: URL? = nil,
+        output: String = "/dev/null",
+        onEnd: @escaping @Sendable (Int32) -> Void = { _ in }
+    ) throws {
+        pid = try Self.spawn(
+            [program.path] + arguments,
+            (environment ?? ProcessInfo.processInfo.environment).map { "\($0)=\($1)" },
+            directory?.path,
+            output
+        )
+        end.enter()
+        Thread.detachNewThread { [self] in
+            let status = awaitEnd()
+            onEnd(status)
+            end.leave()
+        }
+    }
+
+    var isRunning: Bool { status.withLockedValue { $0 == nil } }
+
+    /// Sends a signal, while the process runs.
+    func signal(_ number: Int32) {
+        // Not reaped under the lock, so that the number is still its own.
+        status.withLockedValue { if $0 == nil { _ = kill(pid, number) } }
+    }
+
+    /// Waits until it has ended; blocks the thread.
+    func waitUntilExit() { end.wait() }
+
+    /// How it ended; nil while it runs.
+    var exitStatus: Int32? { status.withLockedValue { $0 } }
+
+    private func awaitEnd() -> Int32 {
+        var info = siginfo_t()
+        while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) == -1, errno == EINTR {}
+        return status.withLockedValue { status in
+            var raw: Int32 = 0
+            waitpid(pid, &raw, 0)
+            let ended = raw & 0x7F == 0 ? raw >> 8 & 0xFF : -(raw & 0x7F)
+            status = ended
+            return ended
+        }
+    }
+
+    private static func spawn(
+        _ arguments: [String],
+        _ environment: [String],
+        _ directory: String?,
+        _ output: String
+    ) throws -> pid_t {
+        #if canImport(Darwin)
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #else
+            var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        posix_spawnattr_init(&attributes)
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+        }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        #if canImport(Darwin)
+            if let directory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
+        #else
+            if let directory { try Self.addChdir(&actions, directory) }
+            try Self.addCloseFrom(&actions, 3)
+        #endif
+        // The threads of this process block signals, and may ignore some: the child does not.
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        #if canImport(Darwin)
+            let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_CLOEXEC_DEFAULT
+        #else
+            let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        #endif
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        let words = arguments.map { strdup($0) } + [nil]
+        let variables = environment.map { strdup($0) } + [nil]
+        defer { for text in words + variables { free(text) } }
+        var pid = pid_t()
+        let error = posix_spawn(&pid, arguments[0], &actions, &attributes, words, variables)
+        guard error == 0 else { throw Unusable(description: "\(arguments[0]) cannot be started: error \(error)") }
+        return pid
+    }
+
+    #if !canImport(Darwin)
+        private typealias Actions = UnsafeMutablePointer<posix_spawn_file_actions_t>
+
+        // Swift's module of the C library leaves these out; glibc has them since 2.34.
+        private static func addChdir(_ actions: Actions, _ directory: String) throws {
+            typealias Function = @convention(c) (Actions, UnsafePointer<CChar>) -> Int32
+            let function = try symbol("posix_spawn_file_actions_addchdir_np")
+            _ = unsafeBitCast(function, to: Function.self)(actions, directory)
+        }
+
+        private static func addCloseFrom(_ actions: Actions, _ first: Int32) throws {
+            typealias Function = @convention(c) (Actions, Int32) -> Int32
+            let function = try symbol("posix_spawn_file_actions_addclosefrom_np")
+            _ = unsafeBitCast(function, to: Function.self)(actions, first)
+        }
+
+        private static func symbol(_ name: String) throws -> UnsafeMutableRawPointer {
+            guard let symbol = dlsym(nil, name) else { throw Unusable(description: "The C library has no \(name)") }
+            return symbol
+        }
+    #endif
+}
