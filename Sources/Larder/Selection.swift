@@ -29,7 +29,7 @@ enum Selection {
             {
                 return .pass(.alteredBytes)
             }
-            // What varies by nothing would have answered the request: it was invalidated.
+            // A variant that varies by nothing would have answered the request: it was invalidated.
             return .ask(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, kept: nil)
         }
         // Hits on one variant after the other need no mark each: only the order counts.

@@ -76,7 +76,7 @@ extension Gateway {
             failed.append(error)
             settings.originAuthorities = running.originAuthorities
             taken.removeAll { $0 == .originAuthorities }
-            // What the file has nothing to do with is taken over all the same.
+            // Settings that have nothing to do with the file are taken over all the same.
             _ = client.reload(UpstreamClient.Options(settings, trusting: client.options.trustRoots))
         }
         if taken.contains(.accessLog), let path = AccessLog.path(settings.accessLog) {

@@ -59,7 +59,7 @@ final class Failsafe: Sendable {
             case .deadlineExceeded where commands.areLarge: break
             case .deadlineExceeded, .connectionLost, .protocolViolation:
                 if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
-            // Nobody waited for an answer; or there is no connection, which is known without asking.
+            // The caller has left, this process has not read the reply, or there is no connection.
             default: break
             }
             return nil

@@ -76,7 +76,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// The last number; 0 if there was none.
     var last: Int { found?.count ?? 0 }
 
-    /// What somebody has to do who asks for the number.
+    /// The next step of a caller who asks for the number.
     enum Answer: Hashable {
         /// Tell this number.
         case tell(Int)

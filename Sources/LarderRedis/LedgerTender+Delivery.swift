@@ -96,7 +96,8 @@ extension LedgerTender {
         }
     }
 
-    /// What has waited longest, and the turn at which it goes out; nil, and the delivery is over, if nothing waits.
+    /// Returns the scopes that have waited longest, and the turn at which they go out; nil, and the delivery is over, if
+    /// nothing waits.
     ///
     /// Never all of it: look-ups take this lock, too.
     private func nextBatch() -> (covers: [Cover], turn: Outbox.Turn)? {

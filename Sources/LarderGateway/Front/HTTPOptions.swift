@@ -18,7 +18,7 @@ struct HTTPOptions: Sendable {
     var headerLimit: Int
     /// True if a client that sends no more may still wait for its response.
     var allowsHalfClose: Bool
-    /// How far the listener has come in stopping.
+    /// The listener's progress in stopping.
     var drain: DrainState
 }
 
@@ -30,7 +30,7 @@ enum DrainEvent: Sendable {
     case listenerClosed
 }
 
-/// How far a listener has come in stopping, for what begins or ends meanwhile and was told of no ``DrainEvent``.
+/// A listener's progress in stopping, for connections that were told of no ``DrainEvent``.
 final class DrainState: Sendable {
     private let step = Atomic<Int>(0)
 

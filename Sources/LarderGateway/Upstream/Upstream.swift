@@ -17,7 +17,7 @@ struct Upstream: Origin {
     /// Whether the origin finds in `Host` what the client sent, rather than its own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
-    /// Whether the client is still there.
+    /// The record of the client's presence.
     let presence: ClientPresence
     /// True if the client's own request was sent.
     private let sending = SendingRecord()
