@@ -92,7 +92,9 @@ let package = Package(
         ),
         .target(
             name: "LarderTesting",
-            dependencies: ["Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, nioPosix, metrics],
+            dependencies: [
+                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, nioPosix, metrics, logging,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

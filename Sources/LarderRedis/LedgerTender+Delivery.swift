@@ -96,8 +96,8 @@ extension LedgerTender {
         }
     }
 
-    /// Returns the scopes that have waited longest, and the turn at which they go out; nil, and the delivery is over, if
-    /// nothing waits.
+    /// Returns the scopes that have waited longest, and the turn at which they go out; nil, and the delivery is over,
+    /// if nothing waits.
     ///
     /// Never all of it: look-ups take this lock, too.
     private func nextBatch() -> (covers: [Cover], turn: Outbox.Turn)? {

@@ -3,7 +3,6 @@ import Larder
 import LarderTesting
 import Logging
 import MetricsTestKit
-import NIOConcurrencyHelpers
 import RedisClient
 import Testing
 
@@ -11,37 +10,12 @@ import Testing
 
 /// What the log and the metrics say of a server that invalidations cannot be kept on as they should.
 @Suite(.timeLimit(.minutes(5))) struct ServerWarningTests {
-    /// What a store warns of.
-    private final class Warnings: Sendable {
-        private let recorded = NIOLockedValueBox<[String]>([])
-
-        var logger: Logger { Logger(label: "test") { [recorded] _ in Handler(recorded: recorded) } }
-
-        func lines(_ part: String) -> [String] { recorded.withLockedValue { $0.filter { $0.contains(part) } } }
-
-        private struct Handler: LogHandler {
-            let recorded: NIOLockedValueBox<[String]>
-            var metadata: Logger.Metadata = [:]
-            var logLevel = Logger.Level.warning
-
-            subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-                get { metadata[key] }
-                set { metadata[key] = newValue }
-            }
-
-            func log(event: LogEvent) {
-                let fields = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }
-                recorded.withLockedValue { $0.append("\(event.message)\(fields.joined())") }
-            }
-        }
-    }
-
     private func withStore(
         on redis: RedisProcess,
         options: RedisStore.Options = .patient,
-        _ body: (RedisStore, TestMetrics, Warnings) async throws -> Void
+        _ body: (RedisStore, TestMetrics, LogRecord) async throws -> Void
     ) async throws {
-        let (metrics, warnings) = (TestMetrics(), Warnings())
+        let (metrics, warnings) = (TestMetrics(), LogRecord(from: .warning))
         let store = try RedisStore(
             .patient(redis.port),
             options: options,
