@@ -19,6 +19,8 @@ public final class Cache: Service {
     let flights: FlightGroup
     let tasks: BackgroundTasks
     let memory: CacheMemory
+    /// The memory of bodies that are on their way.
+    package let inFlight: InFlightBudget
     private let observer: (any CacheObserver)?
     let logger: Logger
     private let serviceReminder = ServiceReminder()
@@ -52,6 +54,7 @@ public final class Cache: Service {
             tasks: tasks
         )
         self.memory = CacheMemory(limits)
+        self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
     }

@@ -15,6 +15,9 @@ public struct CacheLimits: Sendable {
     public var longestFailurePause: Duration
     /// The keys whose requests are counted exactly; beyond it the counts are upper bounds.
     public var topKeys: Int
+    /// The memory of bodies that are on their way and not stored yet; a response beyond it is passed on as it comes and
+    /// not stored.
+    public var bodiesInFlight: ByteCount
 
     /// Limits for a server of any usual size.
     public init(
@@ -24,7 +27,8 @@ public struct CacheLimits: Sendable {
         refusalSpan: Duration = .seconds(30),
         failurePause: Duration = .milliseconds(500),
         longestFailurePause: Duration = .seconds(10),
-        topKeys: Int = 1_024
+        topKeys: Int = 1_024,
+        bodiesInFlight: ByteCount = .mebibytes(64)
     ) {
         self.flights = max(0, flights)
         self.passengers = max(0, passengers)
@@ -33,5 +37,6 @@ public struct CacheLimits: Sendable {
         self.failurePause = failurePause
         self.longestFailurePause = longestFailurePause
         self.topKeys = max(1, topKeys)
+        self.bodiesInFlight = bodiesInFlight
     }
 }

@@ -13,6 +13,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.namespace, "text")) var namespace: String?
     @Option(help: .setting(.redisTimeout, "time")) var redisTimeout: String?
     @Option(help: .setting(.memoryLimit, "bytes")) var memoryLimit: String?
+    @Option(help: .setting(.inFlightLimit, "bytes")) var inFlightLimit: String?
     @Option(help: .setting(.bodyLimit, "bytes")) var bodyLimit: String?
     @Option(help: .setting(.invalidationLog, "bytes")) var invalidationLog: String?
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
@@ -42,7 +43,7 @@ struct SettingOptions: ParsableArguments {
             .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
             .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
-            .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
+            .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit, .certificate: certificate, .privateKey: privateKey,
             .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,

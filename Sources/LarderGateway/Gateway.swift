@@ -58,7 +58,13 @@ public final class Gateway: Sendable {
         let watch = OriginWatch(clock: clock, logger: logger)
         watch.keep(configuration.routes.origins)
         let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
-        let cache = Cache(store: store, name: settings.name, logger: logger, clock: clock)
+        let cache = Cache(
+            store: store,
+            name: settings.name,
+            limits: CacheLimits(bodiesInFlight: settings.bodiesInFlight),
+            logger: logger,
+            clock: clock
+        )
         let drainState = DrainState()
         let active = NIOLockedValueBox(
             ActiveConfiguration(settings, configuration.routes, cache, client, drainState)

@@ -10,6 +10,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case namespace
     case redisTimeout = "redis-timeout"
     case memoryLimit = "memory-limit"
+    case inFlightLimit = "in-flight-limit"
     case invalidationLog = "invalidation-log"
     case bodyLimit = "body-limit"
     case variantLimit = "variant-limit"
@@ -61,6 +62,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .redisTimeout: "How long Redis may take for a reply; adapts to its recent replies, from 10ms to 1s (50ms)"
         case .invalidationLog: "What the log of invalidations may take of memory, here or in Redis (16MiB)"
         case .memoryLimit: "What the cache may take of memory (256MiB)"
+        case .inFlightLimit: "What bodies on their way may take beside it (a quarter of memory-limit, at least 64MiB)"
         case .bodyLimit: "The largest body that is kept (8MiB)"
         case .variantLimit: "The most variants (by Vary) that are stored under one key (64)"
         case .certificate: "The PEM file with the certificate to serve TLS and HTTP/2 with"

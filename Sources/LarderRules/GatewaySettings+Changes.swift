@@ -10,7 +10,8 @@ extension GatewaySetting {
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
             .hostField, .healthPath, .logLevel:
             true
-        case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .invalidationLog, .variantLimit,
+        case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit, .invalidationLog,
+            .variantLimit,
             .clientIdleTimeout,
             .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
@@ -51,6 +52,7 @@ extension GatewaySettings {
             case .namespace: Field(\.namespace)
             case .redisTimeout: Field(\.redisTimeout)
             case .memoryLimit: Field(\.memoryLimit)
+            case .inFlightLimit: Field(\.inFlightLimit)
             case .invalidationLog: Field(\.invalidationLog)
             case .bodyLimit: Field(\.bodyLimit)
             case .variantLimit: Field(\.variantLimit)

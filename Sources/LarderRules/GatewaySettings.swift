@@ -82,6 +82,9 @@ public struct GatewaySettings: Sendable {
     public var redisTimeout = Duration.milliseconds(50)
     /// What the cache may take of memory.
     public var memoryLimit = ByteCount.mebibytes(256)
+    /// What bodies that are on their way may take of memory beside that; a response beyond it is passed on as it comes
+    /// and not stored. Nil: a quarter of ``memoryLimit``, and 64 MiB at least.
+    public var inFlightLimit: ByteCount?
     /// The memory that the invalidation log takes at most, in this process or in Redis: from 64 KiB to 256 MiB.
     public var invalidationLog = ByteCount.mebibytes(16)
     /// The largest body that is kept.
@@ -138,6 +141,11 @@ public struct GatewaySettings: Sendable {
 extension GatewaySettings {
     /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
     public static let redisBodyLimit = ByteCount.mebibytes(1)
+
+    /// The memory of bodies that are on their way.
+    public var bodiesInFlight: ByteCount {
+        inFlightLimit ?? max(.mebibytes(64), .bytes(memoryLimit.bytes / 4))
+    }
 
     /// Returns the limit of bodies that are really stored where `limit` is asked for.
     public func storedBodyLimit(_ limit: ByteCount) -> ByteCount {

@@ -1,0 +1,41 @@
+import Synchronization
+
+/// A limit on the memory of bodies that are on their way and in no store, shared by all that hold such bytes.
+///
+/// What finds no room is handled as a body that is not stored is: it goes on at the pace of its reader.
+package final class InFlightBudget: Sendable {
+    /// The most bytes that are taken at a time.
+    package let limit: Int
+    private let taken = Atomic<Int>(0)
+
+    package init(limit: ByteCount) { self.limit = limit.bytes }
+
+    /// The bytes that are taken now.
+    package var used: Int { taken.load(ordering: .relaxed) }
+
+    /// Takes bytes, unless they are more than what is left.
+    /// - Returns: True if they were taken.
+    package func take(_ bytes: Int) -> Bool {
+        guard bytes > 0 else { return true }
+        var current = used
+        while bytes <= limit, current <= limit - bytes {
+            let (exchanged, original) = taken.compareExchange(
+                expected: current,
+                desired: current + bytes,
+                ordering: .relaxed
+            )
+            if exchanged { return true }
+            current = original
+        }
+        return false
+    }
+
+    /// Takes bytes that are held already, whether or not they are more than what is left.
+    package func charge(_ bytes: Int) { taken.add(bytes, ordering: .relaxed) }
+
+    /// Gives back what was taken.
+    package func give(_ bytes: Int) {
+        let (_, rest) = taken.subtract(bytes, ordering: .relaxed)
+        assert(rest >= 0, "More was given back than was taken")
+    }
+}

@@ -1,0 +1,51 @@
+import Larder
+import Testing
+
+@Suite("The memory of bodies on their way", .timeLimit(.minutes(5)))
+struct InFlightBudgetTests {
+    @Test("What fits is taken, what does not is not, and what is given back can be taken again")
+    func limit() {
+        let budget = InFlightBudget(limit: .bytes(100))
+        let first = budget.take(60)
+        let second = budget.take(41)
+        let third = budget.take(40)
+        let nothing = budget.take(0)
+        #expect([first, second, third, nothing] == [true, false, true, true])
+        #expect(budget.used == 100)
+        budget.give(60)
+        let again = budget.take(60)
+        #expect(again)
+    }
+
+    @Test("What is held already is charged beyond the limit, and keeps others out")
+    func charge() {
+        let budget = InFlightBudget(limit: .bytes(100))
+        budget.charge(150)
+        let refused = budget.take(1)
+        budget.give(60)
+        let taken = budget.take(10)
+        #expect(!refused)
+        #expect(taken)
+        #expect(budget.used == 100)
+    }
+
+    @Test("Tasks that take and give side by side leave nothing taken, and never exceed the limit")
+    func concurrent() async {
+        let budget = InFlightBudget(limit: .bytes(100))
+        let most = await withTaskGroup(of: Int.self) { group in
+            for size in 1...16 {
+                group.addTask {
+                    var most = 0
+                    for _ in 0..<1_000 where budget.take(size) {
+                        most = max(most, budget.used)
+                        budget.give(size)
+                    }
+                    return most
+                }
+            }
+            return await group.reduce(0, max)
+        }
+        #expect(most <= 100)
+        #expect(budget.used == 0)
+    }
+}
