@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 
-.PHONY: help run run-gateway test test-core test-redis test-large test-tsan bench bench-gateway bench-faults
+.PHONY: help run run-gateway test test-core test-redis test-large test-tsan attack bench bench-gateway bench-faults
 .PHONY: bench-tools tools format
 
 help: ## what there is
@@ -39,8 +39,8 @@ test: tools ## run every test but those of test-tsan
 	$(SWIFT) test --skip-build --filter RedisClientTests
 	$(SWIFT) test --skip-build --filter LarderRedisTests --skip 'MemoryTests|BusyProcessTests'
 	$(SWIFT) test --skip-build --filter 'LarderHummingbirdTests|LarderDemoTests' --skip MemoryTests
-	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests'
-	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests' # measure processes, so they have the machine
+	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests|ProcessMemory'
+	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory' # measure processes, so they have the machine
 	$(SWIFT) test --skip-build --filter BusyProcessTests # tell a slow Redis from a busy process
 
 test-redis: tools ## the Redis client against a real server
@@ -52,6 +52,11 @@ test-core: tools ## the tests that need no Hummingbird, in seconds
 test-large: tools ## bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
+
+attack: tools ## the attacks of docs/threats.md at full size, in minutes
+	$(SWIFT) build --build-tests
+	LARDER_ATTACK=1 $(SWIFT) test --skip-build --filter AttackTests --skip ProcessMemory
+	LARDER_ATTACK=1 $(SWIFT) test --skip-build --filter ProcessMemoryAttackTests
 
 # Tables of rules and texts are left out: in them nothing runs beside anything. One test at a time: some wait for what
 # Redis or a heartbeat does in real time, and side by side this slows them tenfold.

@@ -170,7 +170,11 @@ if !coreOnly {
     package.targets += [
         .target(
             name: "LarderHummingbird",
-            dependencies: ["Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, logging],
+            dependencies: [
+                "Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -224,7 +228,7 @@ if !coreOnly {
                 "LarderGateway", "LarderHummingbird", "LarderCLI", "LarderRules", "LarderRedis", "RedisClient",
                 "Larder", "LarderTesting",
                 "HTTPCaching", hummingbird, httpTypes, nioCore, locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
-                asyncHTTPClient,
+                asyncHTTPClient, hummingbirdTesting,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdHTTP2", package: "hummingbird"),

@@ -83,6 +83,8 @@ public enum PassReason: String, Sendable, CaseIterable {
     /// A value that tells responses apart holds U+FFFD: a library has altered bytes that were not UTF-8, and other
     /// values would look the same.
     case alteredBytes = "altered-bytes"
+    /// The response is in Redis, and the memory for bodies on their way is used up.
+    case noRoom = "no-room"
     /// The request was made by a fetch for the same key.
     case nested
     /// The request has conditions or a range, and nothing was kept lately of what the server answers here: they are

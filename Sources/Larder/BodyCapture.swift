@@ -1,4 +1,3 @@
-import DequeModule
 import HTTPCaching
 import NIOConcurrencyHelpers
 public import NIOCore
@@ -30,18 +29,24 @@ final class BodyCapture: BodySink {
     ///   - length: the length that the head declared, in bytes.
     ///   - limit: the most bytes kept.
     ///   - deadline: when a body that still comes in is kept no longer.
+    ///   - budget: the memory that bodies on their way have; a body beyond it is not kept.
     ///   - onEvent: is told what happens while the origin writes, by the origin's task.
     init(
         length: Int?,
         limit: Int,
         deadline: Timestamp,
+        budget: InFlightBudget,
         clock: WallClock,
         onEvent: @escaping @Sendable (Event, BodyCapture) -> Void
     ) {
-        self.state = NIOLockedValueBox(CaptureState(length: length, limit: limit, deadline: deadline))
+        self.state = NIOLockedValueBox(
+            CaptureState(length: length, limit: limit, deadline: deadline, budget: budget)
+        )
         self.clock = clock
         self.onEvent = onEvent
     }
+
+    deinit { state.withLockedValue { $0.removeAll() } }
 
     func write(_ part: ByteBuffer) async throws {
         guard part.readableBytes > 0 else { return }
@@ -85,11 +90,11 @@ final class BodyCapture: BodySink {
     func whole() throws(NotStored) -> ByteBuffer {
         let (parts, reason) = state.withLockedValue { ($0.whole(), $0.reason) }
         guard let parts else { throw reason }
-        guard parts.count != 1 else { return parts[0] }
-        var body = ByteBufferAllocator().buffer(capacity: parts.reduce(0) { $0 + $1.readableBytes })
-        for part in parts { body.writeImmutableBuffer(part) }
-        return body
+        return ByteBuffer(joining: parts)
     }
+
+    /// Has the reader read the rest from the response that the whole body has become.
+    func replaceParts(by entry: CacheEntry) { state.withLockedValue { $0.replaceParts(by: entry) } }
 
     /// The body has landed, or never will: its reader may have the end.
     func release() {
@@ -130,7 +135,7 @@ final class BodyCapture: BodySink {
 
     fileprivate func readerLeft() {
         let (writer, event) = state.withLockedValue { state -> (CheckedContinuation<Void, Never>?, Event?) in
-            state.hasReader = false
+            state.dropReader()
             return (state.takeWriter(), state.isOpen ? (state.isWanted ? .left : .unwanted) : nil)
         }
         writer?.resume()
@@ -160,159 +165,4 @@ enum BodyError: Error, Hashable {
     case unfinished
     /// Nobody reads any more.
     case abandoned
-}
-
-/// The parts of a body on their way from an origin to a store and to a reader.
-private struct CaptureState {
-    enum Read {
-        case part(ByteBuffer)
-        case end
-        case failed(any Error)
-        case nothingYet
-    }
-
-    struct Written {
-        var events: [BodyCapture.Event] = []
-        var mustWait = false
-        var error: BodyError?
-    }
-
-    private enum Ending {
-        case open
-        case complete
-        case failed(any Error)
-    }
-
-    /// The bytes that may wait for the reader once nothing is kept.
-    private static let window = 256 * 1024
-
-    var hasReader = false
-    var isReleased = false
-    /// Why the body is not kept, where it is not.
-    private(set) var reason = NotStored.brokenOff
-    private var parts: Deque<ByteBuffer> = []
-    /// How many of `parts` the reader has had; while everything is kept they stay.
-    private var readCount = 0
-    /// The bytes that the reader has not had.
-    private var unread = 0
-    private var total = 0
-    private(set) var isKept = true
-    private var hasBegun = false
-    private var ending = Ending.open
-    private var waitingReader: CheckedContinuation<Void, Never>?
-    private var waitingWriter: CheckedContinuation<Void, Never>?
-    private let length: Int?
-    private let limit: Int
-    private let deadline: Timestamp
-
-    init(length: Int?, limit: Int, deadline: Timestamp) {
-        self.length = length
-        self.limit = limit
-        self.deadline = deadline
-    }
-
-    /// True if the origin has not come to an end.
-    var isOpen: Bool { if case .open = ending { true } else { false } }
-
-    /// Whether the origin should go on: for the store, or for the reader.
-    var isWanted: Bool { isKept || hasReader }
-
-    mutating func write(_ part: ByteBuffer, at now: Timestamp) -> Written {
-        var written = Written()
-        guard case .open = ending else {
-            written.error = .abandoned
-            return written
-        }
-        total += part.readableBytes
-        if let length, total > length {
-            fail(BodyError.wrongLength)
-            written.error = .wrongLength
-            return written
-        }
-        parts.append(part)
-        unread += part.readableBytes
-        if !hasBegun, total != length {
-            hasBegun = true
-            written.events.append(.begun)
-        }
-        if isKept, total > limit || now >= deadline {
-            isKept = false
-            reason = total > limit ? .tooLarge : .tooSlow
-            parts.removeFirst(readCount)
-            readCount = 0
-            written.events.append(.overflowed(reason))
-        }
-        written.mustWait = !isKept
-        return written
-    }
-
-    mutating func finish() -> BodyError? {
-        guard case .open = ending else { return nil }
-        guard length == nil || total == length else {
-            fail(BodyError.wrongLength)
-            return .wrongLength
-        }
-        ending = .complete
-        return nil
-    }
-
-    mutating func fail(_ error: any Error) {
-        guard case .open = ending else { return }
-        ending = .failed(error)
-    }
-
-    /// Every part, where the body is complete and was kept.
-    func whole() -> Deque<ByteBuffer>? {
-        guard case .complete = ending, isKept else { return nil }
-        return parts.isEmpty ? [ByteBuffer()] : parts
-    }
-
-    /// What the reader would get now.
-    private var readable: Read {
-        // The last part of a body whose length the client knows is its end: it waits for the landing.
-        let holdsLast = isKept && !isReleased && total == length
-        if readCount < parts.count - (holdsLast ? 1 : 0) { return .part(parts[readCount]) }
-        switch ending {
-        case .failed(let error): return .failed(error)
-        case .complete where isReleased || !isKept: return .end
-        case .complete, .open: return .nothingYet
-        }
-    }
-
-    mutating func read() -> Read {
-        let readable = readable
-        if case .part(let part) = readable {
-            unread -= part.readableBytes
-            if isKept { readCount += 1 } else { parts.removeFirst() }
-        }
-        return readable
-    }
-
-    /// Whether the reader need not wait after all.
-    mutating func waitToRead(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
-        guard case .nothingYet = readable, !isCancelled, waitingReader == nil else { return true }
-        waitingReader = continuation
-        return false
-    }
-
-    /// Whether the writer need not wait after all.
-    mutating func waitToWrite(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
-        guard hasReader, unread > Self.window, !isCancelled, waitingWriter == nil else { return true }
-        waitingWriter = continuation
-        return false
-    }
-
-    mutating func takeReader() -> CheckedContinuation<Void, Never>? {
-        defer { waitingReader = nil }
-        return waitingReader
-    }
-
-    mutating func takeWriter() -> CheckedContinuation<Void, Never>? {
-        defer { waitingWriter = nil }
-        return waitingWriter
-    }
-
-    mutating func takeWriterIfRoom() -> CheckedContinuation<Void, Never>? {
-        unread <= Self.window / 2 ? takeWriter() : nil
-    }
 }

@@ -146,6 +146,10 @@ extension Cache {
             let ticket = Ticket(lookup: lookup, landing: landing)
             let asking: Asking<O>
             switch Selection.choose(lookup.entries, of: lookup.rules, for: inquiry, at: now) {
+            case .serve(let entry) where !entry.take(from: inFlight),
+                .serveStale(let entry, _) where !entry.take(from: inFlight):
+                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: .uriMiss) }
+                return try await pass(because: .noRoom, under: inquiry.policy, to: origin)
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))
@@ -159,6 +163,7 @@ extension Cache {
             case .pass(let reason): return try await pass(because: reason, under: inquiry.policy, to: origin)
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
+                kept?.charge(to: inFlight)
                 asking = Asking(
                     inquiry: inquiry,
                     origin: origin,

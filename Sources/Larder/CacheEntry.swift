@@ -29,6 +29,8 @@ public final class CacheEntry: Sendable {
     public let cost: Int
     /// The count of uses at which the entry was last used; 0 if it was not.
     private let lastUse: UseMark
+    /// The part of a budget that the entry takes while no store of this process holds it.
+    private let charge = EntryCharge()
 
     /// An entry.
     /// - Parameters:
@@ -87,6 +89,7 @@ public final class CacheEntry: Sendable {
         self.cost = Self.cost(
             of: head,
             body: self.body,
+            variant: variant,
             selectingFields: selectingFields,
             address: address,
             tags: tags,
@@ -94,6 +97,8 @@ public final class CacheEntry: Sendable {
         )
         self.lastUse = lastUse
     }
+
+    deinit { charge.end(cost) }
 
     /// The fields that the response varies by.
     public var vary: VaryRule { variant.vary }
@@ -103,6 +108,32 @@ public final class CacheEntry: Sendable {
         let fields = vary == .nothing ? request.headerFields : request.selectableFields
         return variant.matches(fields, stored: selectingFields)
     }
+}
+
+// MARK: - Memory beside the store
+
+extension CacheEntry {
+    /// Has the entry take of a budget what it costs, for as long as something uses it and no store of this process
+    /// holds it.
+    func charge(to budget: InFlightBudget) {
+        _ = charge.begin(cost, in: budget) { budget, cost in
+            budget.charge(cost)
+            return true
+        }
+    }
+
+    /// Does the same if the budget has room for it.
+    /// - Returns: False if it has none.
+    @discardableResult
+    func take(from budget: InFlightBudget) -> Bool {
+        charge.begin(cost, in: budget) { $0.take($1) }
+    }
+
+    /// Notes that a store of this process holds the entry, and counts its memory.
+    func noteStored() { charge.setStored(true, cost) }
+
+    /// Notes that the store does not hold the entry any more.
+    func noteRemoved() { charge.setStored(false, cost) }
 }
 
 // MARK: - Variants of a key
@@ -173,12 +204,15 @@ extension CacheEntry {
     static let overhead = 768
     /// What a field takes beyond its name and value.
     static let fieldOverhead = 112
+    /// What the name of a field that a response varies by takes beyond its text.
+    static let nameOverhead = 32
     /// What a cover takes: its fingerprint, and its link in the store's chains.
     static let coverOverhead = 8 + ScopeIndex.linkCost
 
     private static func cost(
         of head: HTTPResponse,
         body: ByteBuffer,
+        variant: VariantRule,
         selectingFields: SelectingFields,
         address: CacheAddress,
         tags: [CacheTag],
@@ -188,6 +222,11 @@ extension CacheEntry {
         let key = address.key.description.utf8.count
         cost += key + max(key, address.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count
+        // A text of its own if it is not the same.
+        if !selectingFields.preferredCodings.isEmpty { cost += selectingFields.fieldLines.utf8.count }
+        if case .fields(let names) = variant.vary {
+            cost += names.reduce(0) { $0 + nameOverhead + 2 * $1.rawName.utf8.count }
+        }
         for field in head.headerFields {
             cost += fieldOverhead + 2 * field.name.rawName.utf8.count + field.value.utf8.count
         }

@@ -25,6 +25,7 @@ extension Fetch {
             length: response.bodyLength,
             limit: inquiry.policy.bodyLimit.bytes,
             deadline: reception.at.advanced(by: inquiry.policy.captureTime),
+            budget: cache.inFlight,
             clock: cache.clock
         ) { event, capture in
             switch event {
@@ -35,9 +36,10 @@ extension Fetch {
             case .overflowed(let tooMuch):
                 if notStored == nil {
                     cache.record(.notStored(inquiry.address.key, tooMuch))
-                    rememberUncacheable()
+                    if tooMuch.isLasting { rememberUncacheable() }
                 }
-                release(notStored == nil ? .unsharable : .refusedToLeader)
+                // A lack of memory says nothing of the next response.
+                release(notStored == nil && tooMuch.isLasting ? .unsharable : .refusedToLeader)
                 // A range is for the origin to answer; without a reader the capture ends.
                 if !cutsRange { stream(response, from: capture) }
             }
@@ -89,14 +91,14 @@ extension Fetch {
             if !capture.isPastLimit, seat?.isServed == false { return await failed(error) }
         }
         do {
-            return await store(try capture.whole(), reception, lifetimes, notStored)
+            return await store(try capture.whole(), of: capture, reception, lifetimes, notStored)
         } catch {
             if error == .brokenOff {
                 cache.record(.notStored(inquiry.address.key, error))
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
-                if let kept { await cache.store.discard(kept) }
+                if error.isLasting, let kept { await cache.store.discard(kept) }
                 // A range of what is too large to be stored.
                 if seat?.isServed == false { return landingAlone(await passed(response, because: error), .unsharable) }
             }
@@ -107,6 +109,7 @@ extension Fetch {
     /// The body came in whole.
     private func store(
         _ body: ByteBuffer,
+        of capture: BodyCapture,
         _ reception: Reception,
         _ lifetimes: Lifetimes,
         _ notStored: NotStored?
@@ -120,6 +123,7 @@ extension Fetch {
             tags: reception.tags.tags,
             receivedAt: reception.at
         )
+        capture.replaceParts(by: entry)
         let (verdict, reason) = await notStored == nil ? keep(entry) : (verdict(on: entry), notStored)
         return landing(
             of: entry,

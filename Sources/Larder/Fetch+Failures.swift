@@ -21,7 +21,10 @@ extension Fetch {
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
         let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
         let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
-        return Landing(result: .shared(arrival)) { [seat] in seat?.give(.failure(failure)) }
+        let mayBeItsOwn = origin.mayBeDueToRequest(error)
+        return Landing(result: mayBeItsOwn ? .failed(arrival) : .shared(arrival)) { [seat] in
+            seat?.give(.failure(failure))
+        }
     }
 
     /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
@@ -79,6 +82,10 @@ extension HTTPResponse.Status {
     var isDueToRequest: Bool {
         kind == .clientError && ![404, 405, 410, 451].contains(code)
     }
+
+    /// True if the status is a failure of the server that the request may have caused: not one that says that the
+    /// server is overloaded, down or slow.
+    var mayBeFailureDueToRequest: Bool { kind == .serverError && ![503, 504].contains(code) }
 }
 
 // MARK: - What is not stored

@@ -172,7 +172,8 @@ extension Fetch {
             answeredAt: moment
         )
         let answer = answer(from: entry, source, received: received)
-        return Landing(result: .shared(arrival)) { [seat] in seat?.give(.success(answer), source.kind) }
+        let result = source.mayBeDueToRequest ? FlightResult.failed(arrival) : .shared(arrival)
+        return Landing(result: result) { [seat] in seat?.give(.success(answer), source.kind) }
     }
 
     /// The leader gets what nobody else may have.
@@ -211,7 +212,7 @@ extension Fetch {
         receivedAt: Timestamp,
         confirmed: CacheEntry? = nil
     ) -> CacheEntry {
-        CacheEntry(
+        let entry = CacheEntry(
             request: inquiry.request,
             head: Serving.storedHead(
                 head,
@@ -227,6 +228,8 @@ extension Fetch {
             tags: tags,
             confirmed: confirmed
         )
+        entry.charge(to: cache.inFlight)
+        return entry
     }
 
     /// The tags that the origin gives a response.
@@ -239,14 +242,21 @@ extension Fetch {
         await cache.store.judge(entry.birth, covers: entry.address.covers(with: entry.tags))
     }
 
+    /// The limit that keeps an entry from being stored; nil if none does.
+    private func obstacle(to entry: CacheEntry) -> NotStored? {
+        if entry.cost > cache.store.entryLimit.bytes { return .tooLarge }
+        let limit = inquiry.policy.keys.lengthLimit.bytes
+        return entry.selectingFields.text.utf8.count > limit ? .selectingFieldsTooLong : nil
+    }
+
     /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
     func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStored?) {
         let key = entry.address.key
         let verdict: Verdict
         let notStored: NotStored?
-        if entry.cost > cache.store.entryLimit.bytes {
+        if let obstacle = obstacle(to: entry) {
             verdict = await self.verdict(on: entry)
-            notStored = .tooLarge
+            notStored = obstacle
         } else {
             verdict = await cache.store.save(entry, at: cache.clock.now)
             notStored = !verdict.isKnown ? .unavailable : verdict.isAlive ? nil : .overtaken

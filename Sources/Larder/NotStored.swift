@@ -10,6 +10,10 @@ public enum NotStored: Error, Hashable, Sendable {
     case tooManyTags
     /// The handler named a tag that is too long or not UTF-8, by which the response could never be invalidated.
     case tagNotAccepted
+    /// The request's values of the fields that the response is selected by are longer than the limit.
+    case selectingFieldsTooLong
+    /// The memory for bodies on their way is used up.
+    case noRoom
     /// The body was still coming in when the time for capturing it was over: a stream without an end.
     case tooSlow
     /// The body broke off, or was not of the length its head declared.
@@ -28,6 +32,8 @@ public enum NotStored: Error, Hashable, Sendable {
         case .tooLarge: "too-large"
         case .tooManyTags: "too-many-tags"
         case .tagNotAccepted: "tag-not-accepted"
+        case .selectingFieldsTooLong: "selecting-fields-too-long"
+        case .noRoom: "no-room"
         case .tooSlow: "too-slow"
         case .brokenOff: "broken-off"
         case .originFailed: "origin-failed"
@@ -42,7 +48,7 @@ public enum NotStored: Error, Hashable, Sendable {
         switch self {
         case .refused(let refusal): refusal.isLasting
         case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
-        case .brokenOff, .originFailed, .overtaken, .unavailable: false
+        case .brokenOff, .originFailed, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong: false
         }
     }
 }
@@ -52,7 +58,7 @@ extension NotStored {
     var isDueToRequest: Bool {
         switch self {
         case .refused(.method), .refused(.requestNoStore), .refused(.authorization), .refused(.unacceptedCoding),
-            .refused(.requestAlteredBytes):
+            .refused(.requestAlteredBytes), .selectingFieldsTooLong:
             true
         default: false
         }

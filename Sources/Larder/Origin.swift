@@ -25,6 +25,11 @@ public protocol Origin<Response>: Sendable {
     /// The status that a thrown error stands for, where it stands for one.
     func status(of error: any Error) -> HTTPResponse.Status?
 
+    /// Returns whether a failure of the origin may be due to the request that was sent, such as a field that makes it
+    /// close the connection. Another request that waits for the same response is sent then before the failure is shared
+    /// with all of them. By default this holds unless the error stands for a 503 or 504.
+    func mayBeDueToRequest(_ error: any Error) -> Bool
+
     /// Returns whether the request that ``forward()`` failed on with this error may have reached the origin, so that
     /// the origin may have acted on it. True by default; false for a server only if nothing was sent to it: there was
     /// no connection.
@@ -33,6 +38,10 @@ public protocol Origin<Response>: Sendable {
 
 extension Origin {
     public func willWait() {}
+
+    public func mayBeDueToRequest(_ error: any Error) -> Bool {
+        status(of: error).map(\.mayBeFailureDueToRequest) ?? true
+    }
 
     public func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { true }
 

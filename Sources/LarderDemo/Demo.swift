@@ -23,6 +23,7 @@ public func buildApplication(
     )
     var application = Application(
         router: router,
+        server: .validatedHTTP1(),
         configuration: ApplicationConfiguration(address: .hostname(configuration.host, port: configuration.port)),
         onServerRunning: onServerRunning,
         logger: logger

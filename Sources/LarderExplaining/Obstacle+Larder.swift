@@ -22,6 +22,16 @@ extension Obstacle {
                     + "\(policy.bodyLimit), so that it passes through.",
                 "Send less, or raise the limit for bodies."
             )
+        case .selectingFieldsTooLong:
+            (
+                "The fields that the response varies by have more than \(policy.keys.lengthLimit) in this request.",
+                "Vary by fields with short values."
+            )
+        case .noRoom:
+            (
+                "The memory for bodies on their way is used up, so that the body passes through.",
+                "Nothing from the origin: raise the limit of bodies in flight, or send less at a time."
+            )
         case .tooManyTags:
             (
                 "The response has more than \(policy.tagLimit) tags.",
@@ -107,7 +117,7 @@ extension Obstacle {
             )
         case .target:
             (
-                "The target is no path that a key can be made of, or one that servers may read in many ways.",
+                "The target is no path that a key can be made of, too long, or one that servers may read in many ways.",
                 "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\", and without "
                     + "dot segments among encoded slashes, backslashes or \";\"."
             )
@@ -115,6 +125,11 @@ extension Obstacle {
             (
                 "A value that tells responses apart holds U+FFFD: bytes that are not UTF-8 do not pass unchanged.",
                 "The client has to send the field in ASCII or UTF-8."
+            )
+        case .noRoom:
+            (
+                "The response is in Redis, and the memory for bodies on their way is used up.",
+                "Raise the limit of bodies in flight, or send less at a time."
             )
         case .nested:
             ("The request was made by a fetch for the same key, which must not wait for itself.", "Nothing.")

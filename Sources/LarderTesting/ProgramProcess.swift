@@ -71,6 +71,18 @@ public final class ProgramProcess: Sendable {
         process.signal(signal)
     }
 
+    #if os(Linux)
+        /// Returns a line of `/proc/PID/status`, such as `VmRSS`, in bytes.
+        public func memory(_ name: String) throws -> Int {
+            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+            guard let line, let number = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+                throw Unusable(description: "the process has no \(name)")
+            }
+            return number << 10
+        }
+    #endif
+
     private func end() {
         signal(SIGKILL)
         process.waitUntilExit()

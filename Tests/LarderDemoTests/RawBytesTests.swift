@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [600, 8_000, 40_000]) func `a long target is kept under a key with a hash`(
+    @Test(arguments: [600, 8_000]) func `a long target is kept under a key with a hash`(
         _ length: Int
     ) async throws {
         try await withPort { port in
@@ -67,6 +67,20 @@ import Testing
             let keys = metrics.topKeys.map(\.key)
             #expect(keys.allSatisfy { $0.hasPrefix("GET:/api/posts/?xxx") && $0.contains("x#sha256=") })
             try await expectRightAnswers(from: port)
+        }
+    }
+
+    @Test(arguments: [8_193, 40_000]) func `a target of more than 8 KiB is answered and not stored`(
+        _ length: Int
+    ) async throws {
+        try await withPort { port in
+            let target = "/api/posts/?" + String(repeating: "x", count: length - 12)
+            for _ in 0..<2 {
+                let answer = try await Wire.send("GET", target, to: port)
+                #expect(answer.status == 200 && answer.text == SpecificationTests.posts)
+                #expect(answer.cacheStatus.contains("detail=target"))
+            }
+            #expect(try await Wire.metrics(of: port).totalCachedKeys == 0)
         }
     }
 

@@ -117,20 +117,13 @@
             }
             try await ProgramProcess.run("larder", arguments) { gateway in
                 try await gateway.listens(on: port)
-                let before = try memory(of: gateway, "VmRSS")
+                let before = try gateway.memory("VmRSS")
                 let start = ContinuousClock.now
                 try await test(port, gateway)
-                let grown = try memory(of: gateway, "VmHWM") - before
+                let grown = try gateway.memory("VmHWM") - before
                 #expect(grown < growth, "grew by \(grown >> 10) KiB")
                 if isLarge { print("\(before >> 10) KiB, grew by \(grown >> 10) KiB, \(ContinuousClock.now - start)") }
             }
-        }
-
-        /// A line of `/proc/PID/status`, in bytes.
-        private static func memory(of program: ProgramProcess, _ name: String) throws -> Int {
-            let status = try String(contentsOfFile: "/proc/\(program.pid)/status", encoding: .utf8)
-            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name + ":") })
-            return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) << 10
         }
 
         /// Waits until nothing has been sent for a while, since nobody reads.

@@ -47,6 +47,7 @@ enum Sample {
         namespace: "shop:"
         redis-timeout: 200ms
         memory-limit: 512MiB
+        in-flight-limit: 80MiB
         invalidation-log: 4MiB
         body-limit: 512KiB
         variant-limit: 128

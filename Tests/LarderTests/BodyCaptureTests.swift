@@ -10,12 +10,14 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct BodyCaptureTests {
     private let clock = ManualClock()
     private let events = NIOLockedValueBox<[String]>([])
+    private let budget = InFlightBudget(limit: .kibibytes(96))
 
     private func capture(length: Int? = nil, limit: Int = 10, within time: Duration = .seconds(60)) -> BodyCapture {
         BodyCapture(
             length: length,
             limit: limit,
             deadline: clock.now.advanced(by: time),
+            budget: budget,
             clock: clock.clock
         ) { [events] event, _ in
             switch event {
@@ -172,5 +174,99 @@ import Testing
         try await write("abcdefghijk", to: capture)
         reader = nil
         await #expect(throws: BodyError.abandoned) { try await write("l", to: capture) }
+    }
+
+    // MARK: - Memory
+
+    /// A body of 40 KiB in parts of 10 KiB.
+    private func writeFour(to capture: BodyCapture) async throws {
+        for _ in 0..<4 { try await capture.write(ByteBuffer(repeating: 0x61, count: 10 << 10)) }
+    }
+
+    @Test func `Beyond the budget a body is not stored, and the origin waits for the reader`() async throws {
+        let first = capture(limit: 1 << 20)
+        try await writeFour(to: first)
+        #expect(budget.used > 40 << 10)
+        let second = capture(limit: 1 << 20)
+        let reader = second.reader()
+        let task = Task { try await writeFour(to: second) }
+        for _ in 0..<4 { #expect(try await reader.next()?.readableBytes == 10 << 10) }
+        try await task.value
+        try await second.finish()
+        #expect(second.isPastLimit && told() == ["begun", "begun", "no-room"])
+        #expect(throws: NotStored.noRoom) { try second.whole() }
+        #expect(try await next(reader) == "end")
+    }
+
+    @Test func `Without room one part at a time is on its way`() async throws {
+        budget.charge(budget.limit)
+        let capture = capture(limit: 1 << 20)
+        let reader = capture.reader()
+        let written = NIOLockedValueBox(0)
+        let task = Task {
+            for _ in 0..<4 {
+                try await capture.write(ByteBuffer(repeating: 0x61, count: 10 << 10))
+                written.withLockedValue { $0 += 1 }
+            }
+        }
+        for part in 0..<4 {
+            #expect(try await reader.next()?.readableBytes == 10 << 10)
+            try await eventually("the next part comes") { written.withLockedValue { $0 } >= part }
+            #expect(written.withLockedValue { $0 } <= part + 1)
+        }
+        try await task.value
+        #expect(budget.used == budget.limit)
+    }
+
+    @Test func `What a body took of the budget is given back, whether it is stored, broken off or left`() async throws {
+        do {
+            let stored = capture(limit: 1 << 20)
+            try await writeFour(to: stored)
+            try await stored.finish()
+            #expect(try stored.whole().readableBytes == 40 << 10)
+            let broken = capture(limit: 1 << 20)
+            try await write("abc", to: broken)
+            broken.fail(TestFailure("gone"))
+            let left = capture(limit: 10)
+            var reader: BodyReader? = left.reader()
+            #expect(try await next(try #require(reader)) == "nothing yet")
+            try await write("abcdefghijk", to: left)
+            reader = nil
+            #expect(budget.used > 40 << 10)
+        }
+        #expect(budget.used == 0)
+    }
+
+    @Test func `A part in a much larger allocation is charged for what it keeps`() async throws {
+        let capture = capture(limit: 1 << 20)
+        for _ in 0..<16 {
+            var read = ByteBufferAllocator().buffer(capacity: 64 << 10)
+            read.writeString("abc")
+            try await capture.write(read)
+        }
+        #expect(!capture.isPastLimit)
+        #expect(budget.used < 16 * 256)
+    }
+
+    @Test func `The reader of a stored body reads the rest of it from the stored response`() async throws {
+        var captured: BodyCapture? = capture(limit: 1 << 20)
+        let reader = try #require(captured?.reader())
+        try await writeFour(to: try #require(captured))
+        #expect(try await reader.next()?.readableBytes == 10 << 10)
+        try await captured?.finish()
+        let body = try #require(try captured?.whole())
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let birth = Birth(epoch: .new(), number: 0)
+        let text = String(buffer: body)
+        var entry: CacheEntry? = CacheEntry.sample(text, at: address, born: birth, now: clock.now)
+        let cost = try #require(entry?.cost)
+        entry?.charge(to: budget)
+        captured?.replaceParts(by: try #require(entry))
+        captured?.release()
+        #expect(budget.used == cost)
+        (captured, entry) = (nil, nil)
+        #expect(try await reader.next()?.readableBytes == 30 << 10)
+        #expect(budget.used == cost)
+        #expect(try await next(reader) == "end")
     }
 }

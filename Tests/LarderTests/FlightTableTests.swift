@@ -34,6 +34,11 @@ import Testing
         )
     }
 
+    /// The same as a failure that may be due to the leader's request.
+    private static func failed(_ result: FlightResult) -> FlightResult {
+        if case .shared(let arrival) = result { .failed(arrival) } else { result }
+    }
+
     /// What waiters are told, in words.
     private static func words(_ told: FlightTable<Int>.Told) -> [Int: String] {
         Dictionary(
@@ -84,6 +89,49 @@ import Testing
         let told = table.land(FlightID(value: 1), Self.shared(0, isAlive: false, seen: 2), at: start)
         #expect(Self.words(told) == [1: "arrived"])
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(2), at: start)) == [2: "arrived"])
+        table.validate()
+    }
+
+    @Test func `a failure that may be due to the leader's request is told once the newest waiter has met it as well`() {
+        let table = table()
+        for waiter in 0..<4 { join(table, waiter) }
+        let failure = Self.failed(Self.shared(0))
+        #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [3: "lead 2"])
+        table.start(FlightID(value: 2), Self.ticket().lookup)
+        #expect(join(table, 4) == "wait")
+        let told = Self.words(table.land(FlightID(value: 2), failure, at: start))
+        #expect(told == [1: "arrived", 2: "arrived", 4: "arrived"])
+        table.validate()
+    }
+
+    @Test func `a success after a failure answers everybody, and a later failure is not told at once either`() {
+        let table = table()
+        for waiter in 0..<3 { join(table, waiter) }
+        let failure = Self.failed(Self.shared(0))
+        #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [2: "lead 2"])
+        table.start(FlightID(value: 2), Self.ticket().lookup)
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [1: "arrived"])
+        #expect(join(table, 5) == "lead 3")
+        #expect(join(table, 6) == "wait")
+        #expect(Self.words(table.land(FlightID(value: 3), failure, at: start)) == [6: "lead 4"])
+        table.start(FlightID(value: 4), Self.ticket().lookup)
+        #expect(table.land(FlightID(value: 4), failure, at: start).isEmpty)
+        table.validate()
+    }
+
+    @Test func `after a failure the waiters wait for another flight that is under way`() {
+        let table = table()
+        join(table, 0)
+        join(table, 1)
+        #expect(
+            Self.words(table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout))
+                == [1: "lead 2"]
+        )
+        #expect(join(table, 2, after: 6) == "wait")
+        let failure = Self.failed(Self.shared(0))
+        #expect(table.land(FlightID(value: 1), failure, at: start).isEmpty)
+        table.start(FlightID(value: 2), Self.ticket().lookup)
+        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [2: "arrived"])
         table.validate()
     }
 
@@ -418,11 +466,9 @@ import Testing
             default:
                 guard let (id, read) = underWay.randomElement(using: &random) else { break }
                 let seen = UInt64.random(in: read...version, using: &random)
-                let results: [FlightResult] = [
-                    Self.shared(read, isAlive: .random(using: &random), seen: seen), .unsharable, .refusedToLeader,
-                    .abandoned,
-                ]
-                let result = results[Int.random(in: 0..<4, using: &random)]
+                let shared = Self.shared(read, isAlive: .random(using: &random), seen: seen)
+                let results: [FlightResult] = [shared, .unsharable, .refusedToLeader, .abandoned, Self.failed(shared)]
+                let result = results[Int.random(in: 0..<5, using: &random)]
                 underWay[id] = nil
                 tell(table.land(id, result, at: now), result, of: id)
             }

@@ -131,7 +131,7 @@ import Testing
             try? await eventually("four wait") { bench.cache.passengerCount == 4 }
             gate.open()
         }
-        #expect(origin.fetches.count == 1)
+        #expect(origin.fetches.count == 2)
     }
 
     @Test(arguments: ["no-cache", "no-cache, max-age=60", "max-age=0, must-revalidate"])

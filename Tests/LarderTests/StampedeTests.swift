@@ -83,7 +83,8 @@ import Testing
         try await eventually("49 wait") { bench.cache.passengerCount == 49 }
         gate.open()
         #expect(await crowd.value.allSatisfy { $0.contains("down") })
-        #expect(origin.fetches.count == 1)
+        // What may be due to the first request is known of all once a second one has met it.
+        #expect(origin.fetches.count == (way == "thrown without status" ? 2 : 1))
         #expect(await bench.cache.count() == 0)
     }
 

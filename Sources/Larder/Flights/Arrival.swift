@@ -1,4 +1,5 @@
 import HTTPCaching
+import HTTPTypes
 
 /// What a flight brought, and how far it may be trusted.
 struct Arrival: Sendable {
@@ -66,5 +67,13 @@ struct Arrival: Sendable {
         case .entry(_, .fetched(_, nil)), .entry(_, .validated(_, nil)): true
         case .entry, .failure: false
         }
+    }
+}
+
+extension Arrival.Source {
+    /// True if it is a failure that is not stored, and that the request which was sent may have caused.
+    var mayBeDueToRequest: Bool {
+        guard case .fetched(let status, .some) = self else { return false }
+        return HTTPResponse.Status(code: status).mayBeFailureDueToRequest
     }
 }

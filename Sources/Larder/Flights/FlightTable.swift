@@ -34,6 +34,8 @@ struct FlightID: Hashable, Comparable, Sendable {
 enum FlightResult: Sendable {
     /// Something that others may have, if PROTOCOL.md's rule for flights allows it.
     case shared(Arrival)
+    /// A failure that may be due to the request that led: it is shared only if the next flight fails as well.
+    case failed(Arrival)
     /// Others may never have what this key brings: they need not wait for one another.
     case unsharable
     /// Others may not have it because of the request that led: each asks for itself, a few at a time.
@@ -56,6 +58,8 @@ enum FlightResult: Sendable {
 /// - A look-up that did not reach the log knows of no write of other processes. Its flight answers nobody who arrived
 ///   after the origin was asked, and its request waits for the next flight (PROTOCOL.md, C02). So there is still one
 ///   flight for a key at a time while the log cannot be read.
+/// - A failure that may be due to the leader's request is not told at once: the waiter that arrived last, which is the
+///   least likely to be from the same client, leads the next flight, and the others wait for it.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
     /// What a request does that found no response.
@@ -120,6 +124,8 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var startedAt: Timestamp
         /// How many waiters ask for themselves next.
         var step = 1
+        /// True if the last flight failed, maybe because of its leader's request.
+        var hasFailed = false
     }
 
     private var flights: [FlightID: Flight] = [:]
@@ -310,10 +316,15 @@ extension FlightTable {
     private mutating func tell(of id: FlightID, _ key: FlightKey, _ result: FlightResult, at now: Timestamp) -> Told {
         var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
         switch result {
-        case .shared(let arrival):
+        case .failed where queues[key]?.hasFailed == false:
+            queues[key]?.hasFailed = true
+            guard queues[key]?.flights.isEmpty == true else { return told }
+            return told + choose(1, key, at: now, newestFirst: true)
+        case .shared(let arrival), .failed(let arrival):
             guard let start = flights[id]?.start else { preconditionFailure("A result of a flight that never asked") }
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(arrival.mayServe) == true }
             told += answered.map { ($0, .arrived(arrival)) }
+            queues[key]?.hasFailed = false
         case .unsharable:
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }
         case .refusedToLeader: break
@@ -335,9 +346,15 @@ extension FlightTable {
         return told
     }
 
-    /// Has the waiters that wait longest lead a flight each.
-    private mutating func choose(_ count: Int, _ key: FlightKey, at now: Timestamp) -> Told {
-        let waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
+    /// Has the waiters that wait longest, or the newest, lead a flight each.
+    private mutating func choose(
+        _ count: Int,
+        _ key: FlightKey,
+        at now: Timestamp,
+        newestFirst: Bool = false
+    ) -> Told {
+        var waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
+        if newestFirst { waiting.reverse() }
         var told: Told = []
         for id in waiting.prefix(count) where flights.count < flightLimit {
             guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, at: now)

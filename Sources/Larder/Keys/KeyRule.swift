@@ -35,6 +35,10 @@ public struct KeyRule: Sendable {
     public var ignoredParameters: [NamePattern] = []
     /// The request fields that the responses are kept apart by, in the key's order.
     public var fields: [HTTPField.Name]
+    /// The longest target of a stored response, and the longest text of the fields that it is selected by (`Vary`):
+    /// 8 KiB. Requests with a longer target bypass the cache; a response that is selected by longer fields is not
+    /// stored.
+    public var lengthLimit = ByteCount.kibibytes(8)
 
     /// A rule for keys.
     public init(
@@ -64,7 +68,9 @@ extension KeyRule {
     /// one that is too long, or has more readings than a response is stored with (``PathReadings``).
     /// - Parameter user: who the response is for, where the policy keeps users apart.
     func key(of request: HTTPRequest, user: String?) -> Result? {
-        guard var target = request.path, target.utf8.first == UInt8(ascii: "/") else { return nil }
+        guard var target = request.path, target.utf8.first == UInt8(ascii: "/"),
+            target.utf8.count <= lengthLimit.bytes
+        else { return nil }
         let site = spelling == .verbatim ? Site(request) : nil
         if spelling == .verbatim, site == nil { return nil }
         var builder = KeyBuilder(capacity: target.utf8.count + 8 + (site?.description.utf8.count ?? 0))

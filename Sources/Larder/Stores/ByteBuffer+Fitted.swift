@@ -13,6 +13,18 @@ extension ByteBuffer {
         return ByteBuffer(takingOwnershipOf: memory, allocator: .exact)
     }
 
+    /// Creates a buffer of the bytes of several, one after the other, in an allocation of exactly their size. One alone
+    /// stays as it is.
+    init(joining parts: [ByteBuffer]) {
+        if parts.count == 1 {
+            self = parts[0]
+            return
+        }
+        let size = parts.reduce(0) { $0 + $1.readableBytes }
+        self = size == 0 ? ByteBuffer() : ByteBufferAllocator.exact.buffer(capacity: size)
+        for part in parts { writeImmutableBuffer(part) }
+    }
+
     /// What the allocator takes for a buffer of this capacity: its own header, and whole pages where it maps them.
     static func allocated(_ capacity: Int) -> Int {
         guard capacity > 0 else { return 0 }

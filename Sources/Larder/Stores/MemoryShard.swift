@@ -210,13 +210,15 @@ struct MemoryShard {
         sweep.number = min(sweep.number, number)
     }
 
-    /// Brings the chains up to date with the entries of a slot.
+    /// Brings the chains, and what entries take of budgets, up to date with the entries of a slot.
     private mutating func relink(_ old: [CacheEntry], to new: [CacheEntry], at place: Int) {
         for entry in old where !new.contains(where: { $0 === entry }) {
             scopes.remove(ObjectIdentifier(entry), at: place)
+            entry.noteRemoved()
         }
         for entry in new where !old.contains(where: { $0 === entry }) {
             scopes.add(ObjectIdentifier(entry), at: place, scopes: entry.namedCovers)
+            entry.noteStored()
         }
     }
 

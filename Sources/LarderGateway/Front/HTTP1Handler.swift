@@ -1,4 +1,5 @@
 import HTTPTypes
+import LarderHummingbird
 import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
@@ -92,7 +93,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         var settled = head
-        var refusal = HTTP1RequestValidator.settle(&settled)
+        var refusal = HTTP1RequestValidator.settle(&settled).map { RequestRefusal($0) }
         var request: HTTPRequest?
         do {
             request = try HTTPRequest(settled, secure: false, splitCookie: false)

@@ -60,6 +60,8 @@ struct Upstream: Origin {
     /// A connection that was refused, or a host that is not found, cannot have passed the request on.
     func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { sending.wasSent }
 
+    func mayBeDueToRequest(_ error: any Error) -> Bool { (error as? UpstreamError)?.mayBeDueToRequest ?? false }
+
     /// An origin that cannot be reached stands for no status: what is kept may be served then (RFC 9111 §4.2.4). What
     /// is wrong with the request itself does.
     func status(of error: any Error) -> HTTPResponse.Status? {

@@ -73,6 +73,14 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
+    /// True if the origin may have failed because of what was sent to it.
+    var mayBeDueToRequest: Bool {
+        switch code {
+        case .connectionTerminated, .protocolError, .incompleteResponse, .headerSectionSize: true
+        default: false
+        }
+    }
+
     /// Whether the origin is to blame, rather than the request.
     var isOfOrigin: Bool {
         switch code {

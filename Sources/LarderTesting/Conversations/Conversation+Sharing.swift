@@ -269,13 +269,13 @@ extension Conversation {
         Conversation(
             "crowd-shares-a-failure",
             "9110 §15.6.3",
-            .get().byCrowd(of: 4).closed().asked().gets(502)
+            .get().byCrowd(of: 4).closed().asked(times: 2).gets(502)
         ),
         Conversation(
             "crowd-is-told-504",
             "9111 §5.2.2.2",
             .get().answered(200, "Cache-Control: max-age=10, must-revalidate", tagA).asked(),
-            .get().after(15).byCrowd(of: 4).closed().asked(with: "If-None-Match: \"a\"").gets(504)
+            .get().after(15).byCrowd(of: 4).closed().asked(times: 2, with: "If-None-Match: \"a\"").gets(504)
         ),
         Conversation(
             "crowd-gets-stale",

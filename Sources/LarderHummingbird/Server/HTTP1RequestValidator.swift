@@ -1,34 +1,32 @@
-import HTTPTypes
-import NIOCore
-import NIOHTTP1
+package import NIOHTTP1
 
 /// Checks on the head of an HTTP/1.1 request: what has more than one reading goes no further (RFC 9112 §11.2).
 ///
 /// A gateway that reads a message otherwise than the origin behind it lets a client smuggle a request past it.
-enum HTTP1RequestValidator {
+package enum HTTP1RequestValidator {
     /// Brings a head to the one form that all that follows relies on: a path as target, one `Host`, one framing.
-    /// - Returns: Why the head is refused; nil if it is not.
-    static func settle(_ head: inout HTTPRequestHead) -> RequestRefusal? {
-        guard head.version.major == 1 else { return RequestRefusal("This version of HTTP is not spoken here") }
+    /// - Returns: The reason to refuse the head, in a sentence for the client; nil if there is none.
+    package static func settle(_ head: inout HTTPRequestHead) -> String? {
+        guard head.version.major == 1 else { return "This version of HTTP is not spoken here" }
         return settleTarget(&head) ?? settleFraming(&head)
     }
 
-    private static func settleTarget(_ head: inout HTTPRequestHead) -> RequestRefusal? {
+    private static func settleTarget(_ head: inout HTTPRequestHead) -> String? {
         let hosts = head.headers["Host"]
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host
         // header field and to any request message that contains more than one Host header field line or a Host header
         // field with an invalid field value." (RFC 9112 §3.2)
         // One by HTTP/1.0 may have none.
         guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
-            return RequestRefusal("A request needs one Host field")
+            return "A request needs one Host field"
         }
-        if let host = hosts.first, !isHost(host) { return RequestRefusal("The Host field is no host") }
+        if let host = hosts.first, !isHost(host) { return "The Host field is no host" }
         // "When a client wishes to request OPTIONS for the server as a whole […] the client MUST send only "*""
         // (§3.2.4).
         let isForServer = head.method == .OPTIONS && head.uri == "*"
         if head.uri.utf8.first != UInt8(ascii: "/"), !isForServer {
-            guard let target = AbsoluteTarget(head.uri) else { return RequestRefusal("The target is no path") }
-            guard isHost(target.authority) else { return RequestRefusal("The target's host is no host") }
+            guard let target = AbsoluteTarget(head.uri) else { return "The target is no path" }
+            guard isHost(target.authority) else { return "The target's host is no host" }
             // "When an origin server receives a request with an absolute-form of request-target, the origin server MUST
             // ignore the received Host header field (if any) and instead use the host information of the
             // request-target." (§3.2.2)
@@ -43,7 +41,7 @@ enum HTTP1RequestValidator {
         return nil
     }
 
-    private static func settleFraming(_ head: inout HTTPRequestHead) -> RequestRefusal? {
+    private static func settleFraming(_ head: inout HTTPRequestHead) -> String? {
         let (lengths, encodings) = (head.headers["Content-Length"], head.headers["Transfer-Encoding"])
         if !encodings.isEmpty {
             // "A server MAY reject a request that contains both Content-Length and Transfer-Encoding", and "a server
@@ -51,7 +49,7 @@ enum HTTP1RequestValidator {
             // HTTP/1.0 knows none of them (RFC 9112 §6.1). There is one that everybody understands alike.
             guard lengths.isEmpty, encodings.count == 1, encodings[0].lowercased() == "chunked",
                 head.version.minor > 0
-            else { return RequestRefusal("Where the content ends can be read in more than one way") }
+            else { return "Where the content ends can be read in more than one way" }
             return nil
         }
         guard let length = lengths.first else {
@@ -64,12 +62,12 @@ enum HTTP1RequestValidator {
         }
         guard lengths.count == 1, !length.isEmpty, length.utf8.count <= 18,
             length.utf8.allSatisfy(isDigit)
-        else { return RequestRefusal("The Content-Length is no length") }
+        else { return "The Content-Length is no length" }
         return nil
     }
 
     /// Whether a text may be a host with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
-    static func isHost(_ text: String) -> Bool {
+    package static func isHost(_ text: String) -> Bool {
         guard text.utf8.count <= 1_024 else { return false }
         var rest = text.utf8[...]
         if rest.first == UInt8(ascii: "[") {

@@ -1,0 +1,220 @@
+import DequeModule
+import HTTPCaching
+import NIOCore
+
+/// The parts of a body on their way from an origin to a store and to a reader.
+struct CaptureState {
+    enum Read {
+        case part(ByteBuffer)
+        case end
+        case failed(any Error)
+        case nothingYet
+    }
+
+    /// Some bytes, and what they take of the budget; nothing if it had no room for them.
+    private struct Part {
+        let bytes: ByteBuffer
+        let charge: Int
+    }
+
+    struct Written {
+        var events: [BodyCapture.Event] = []
+        var mustWait = false
+        var error: BodyError?
+    }
+
+    private enum Ending {
+        case open
+        case complete
+        case failed(any Error)
+    }
+
+    /// The bytes that may wait for the reader once nothing is kept; without room in the budget one part may.
+    private static let window = 256 * 1024
+    /// The memory that a part takes beyond its bytes.
+    private static let partOverhead = 128
+
+    var hasReader = false
+    var isReleased = false
+    /// Why the body is not kept, where it is not.
+    private(set) var reason = NotStored.brokenOff
+    private var parts: Deque<Part> = []
+    /// How many of `parts` the reader has had; while everything is kept they stay.
+    private var readCount = 0
+    /// The bytes that the reader has not had.
+    private var unread = 0
+    /// The parts among them that the budget had no room for.
+    private var unchargedCount = 0
+    private var total = 0
+    private(set) var isKept = true
+    private var hasBegun = false
+    private var ending = Ending.open
+    private var waitingReader: CheckedContinuation<Void, Never>?
+    private var waitingWriter: CheckedContinuation<Void, Never>?
+    private let length: Int?
+    private let limit: Int
+    private let deadline: Timestamp
+    private let budget: InFlightBudget
+    /// The stored response whose body the parts are of.
+    private var entry: CacheEntry?
+
+    init(length: Int?, limit: Int, deadline: Timestamp, budget: InFlightBudget) {
+        self.length = length
+        self.limit = limit
+        self.deadline = deadline
+        self.budget = budget
+    }
+
+    /// True if the origin has not come to an end.
+    var isOpen: Bool { if case .open = ending { true } else { false } }
+
+    /// Whether the origin should go on: for the store, or for the reader.
+    var isWanted: Bool { isKept || hasReader }
+
+    mutating func write(_ part: ByteBuffer, at now: Timestamp) -> Written {
+        var written = Written()
+        guard case .open = ending else {
+            written.error = .abandoned
+            return written
+        }
+        total += part.readableBytes
+        if let length, total > length {
+            fail(BodyError.wrongLength)
+            written.error = .wrongLength
+            return written
+        }
+        let hasRoom = append(part)
+        if !hasBegun, total != length {
+            hasBegun = true
+            written.events.append(.begun)
+        }
+        if isKept, total > limit || now >= deadline || !hasRoom {
+            isKept = false
+            reason = total > limit ? .tooLarge : now >= deadline ? .tooSlow : .noRoom
+            for _ in 0..<readCount { removeFirst() }
+            readCount = 0
+            written.events.append(.overflowed(reason))
+        }
+        written.mustWait = !isKept
+        return written
+    }
+
+    /// Appends a part, in an allocation that is not much larger than it.
+    /// - Returns: False if the budget has no room for it.
+    private mutating func append(_ part: ByteBuffer) -> Bool {
+        let bytes = part.storageCapacity > 2 * part.readableBytes ? part.fitted : part
+        let charge = ByteBuffer.allocated(bytes.storageCapacity) + Self.partOverhead
+        let hasRoom = budget.take(charge)
+        parts.append(Part(bytes: bytes, charge: hasRoom ? charge : 0))
+        unread += bytes.readableBytes
+        if !hasRoom { unchargedCount += 1 }
+        return hasRoom
+    }
+
+    private mutating func removeFirst() {
+        let part = parts.removeFirst()
+        budget.give(part.charge)
+    }
+
+    /// Drops what is left, and gives back what it took of the budget.
+    mutating func removeAll() {
+        budget.give(parts.reduce(0) { $0 + $1.charge })
+        parts.removeAll()
+        (readCount, unread, unchargedCount, entry) = (0, 0, 0, nil)
+    }
+
+    mutating func finish() -> BodyError? {
+        guard case .open = ending else { return nil }
+        guard length == nil || total == length else {
+            fail(BodyError.wrongLength)
+            return .wrongLength
+        }
+        ending = .complete
+        return nil
+    }
+
+    mutating func fail(_ error: any Error) {
+        guard case .open = ending else { return }
+        ending = .failed(error)
+    }
+
+    /// Every part, where the body is complete and was kept.
+    func whole() -> [ByteBuffer]? {
+        guard case .complete = ending, isKept else { return nil }
+        return parts.map(\.bytes)
+    }
+
+    /// Notes that the body has no reader any more.
+    mutating func dropReader() {
+        hasReader = false
+        if !isKept || isReleased { removeAll() }
+    }
+
+    /// Has the reader read the rest of a whole body from the response that it has become, whose memory is charged by
+    /// itself.
+    mutating func replaceParts(by entry: CacheEntry) {
+        guard case .complete = ending, isKept else { return }
+        let rest = unread
+        removeAll()
+        guard hasReader, rest > 0, let bytes = entry.body.getSlice(at: entry.body.writerIndex - rest, length: rest)
+        else { return }
+        self.entry = entry
+        unread = rest
+        parts = [Part(bytes: bytes, charge: 0)]
+    }
+
+    /// What the reader would get now.
+    private var readable: Read {
+        // The last part of a body whose length the client knows is its end: it waits for the landing.
+        let holdsLast = isKept && !isReleased && total == length
+        if readCount < parts.count - (holdsLast ? 1 : 0) { return .part(parts[readCount].bytes) }
+        switch ending {
+        case .failed(let error): return .failed(error)
+        case .complete where isReleased || !isKept: return .end
+        case .complete, .open: return .nothingYet
+        }
+    }
+
+    mutating func read() -> Read {
+        let readable = readable
+        if case .part(let part) = readable {
+            unread -= part.readableBytes
+            if isKept {
+                readCount += 1
+            } else {
+                if parts[0].charge == 0 { unchargedCount -= 1 }
+                removeFirst()
+            }
+        }
+        return readable
+    }
+
+    /// Whether the reader need not wait after all.
+    mutating func waitToRead(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
+        guard case .nothingYet = readable, !isCancelled, waitingReader == nil else { return true }
+        waitingReader = continuation
+        return false
+    }
+
+    /// Whether the writer need not wait after all.
+    mutating func waitToWrite(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
+        let isFull = unread > Self.window || unchargedCount > 0
+        guard hasReader, isFull, !isCancelled, waitingWriter == nil else { return true }
+        waitingWriter = continuation
+        return false
+    }
+
+    mutating func takeReader() -> CheckedContinuation<Void, Never>? {
+        defer { waitingReader = nil }
+        return waitingReader
+    }
+
+    mutating func takeWriter() -> CheckedContinuation<Void, Never>? {
+        defer { waitingWriter = nil }
+        return waitingWriter
+    }
+
+    mutating func takeWriterIfRoom() -> CheckedContinuation<Void, Never>? {
+        unread <= Self.window / 2 && unchargedCount == 0 ? takeWriter() : nil
+    }
+}

@@ -1,0 +1,41 @@
+import Synchronization
+
+/// The memory that a response takes of a budget while it is used and in no store: from the origin to the store, from
+/// Redis to the client, and from its removal to the end of the last answer that is made of it.
+struct EntryCharge: ~Copyable, Sendable {
+    struct State {
+        var budget: InFlightBudget?
+        var isStored = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Charges an entry to a budget, unless it is charged already, or stored.
+    /// - Parameter take: takes the bytes, and returns false if it cannot.
+    func begin(_ cost: Int, in budget: InFlightBudget, by take: (InFlightBudget, Int) -> Bool) -> Bool {
+        state.withLock { state in
+            if state.budget == nil {
+                guard state.isStored || take(budget, cost) else { return false }
+                state.budget = budget
+            }
+            return true
+        }
+    }
+
+    /// Moves the charge to a store, or back.
+    func setStored(_ isStored: Bool, _ cost: Int) {
+        state.withLock { state in
+            guard state.isStored != isStored else { return }
+            state.isStored = isStored
+            if isStored { state.budget?.give(cost) } else { state.budget?.charge(cost) }
+        }
+    }
+
+    /// Gives back what is charged: the entry is no more.
+    func end(_ cost: Int) {
+        state.withLock { state in
+            if !state.isStored { state.budget?.give(cost) }
+            state.budget = nil
+        }
+    }
+}

@@ -1,0 +1,196 @@
+#if os(Linux)
+    import Foundation
+    import HTTPTypes
+    import Hummingbird
+    import HummingbirdTesting
+    import LarderTesting
+    import NIOConcurrencyHelpers
+    import NIOCore
+    import Testing
+
+    /// The memory of a gateway's process under requests that are made to escape its limits.
+    ///
+    /// README, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + 32 KiB for each connection, beyond
+    /// what the process takes before the first request. `make attack` runs them at full size.
+    @Suite(.serialized, .timeLimit(.minutes(30))) struct ProcessMemoryAttackTests {
+        private static let isFull = ProcessInfo.processInfo.environment["LARDER_ATTACK"] == "1"
+        private static let memoryLimit = 16 << 20
+        private static let inFlightLimit = 64 << 20
+
+        private static func bound(connections: Int) -> Int {
+            memoryLimit * 5 / 4 + inFlightLimit + 64 << 20 + connections * 32 << 10
+        }
+
+        /// Requests that fill the store, one after the other on some connections.
+        struct Flood: CustomTestStringConvertible {
+            let testDescription: String
+            let count: Int
+            var status = 200
+            /// The target and the fields of each request.
+            let request: @Sendable (Int) -> (target: String, fields: [String])
+        }
+
+        private static func filler(_ length: Int, _ place: Int) -> String {
+            String(repeating: "abcdefghijklmnop", count: length / 16) + String(place)
+        }
+
+        static let floods: [Flood] = [
+            Flood(testDescription: "short targets", count: isFull ? 200_000 : 10_000) { ("/bytes/10?\($0)", []) },
+            Flood(testDescription: "targets of 8 KB", count: 8_000) { ("/bytes/10?" + filler(8_000, $0), []) },
+            Flood(testDescription: "targets of 60 KB", count: isFull ? 8_000 : 1_500) {
+                ("/bytes/10?" + filler(60_000, $0), [])
+            },
+            Flood(testDescription: "targets of 70 KB", count: isFull ? 8_000 : 300, status: 414) {
+                ("/bytes/10?" + filler(70_000, $0), [])
+            },
+            Flood(testDescription: "selecting fields of 8 KB", count: isFull ? 8_000 : 3_000) {
+                ("/vary/10", ["Accept-Encoding: gzip, x" + filler(8_000, $0)])
+            },
+            Flood(testDescription: "selecting fields of 60 KB", count: isFull ? 8_000 : 1_000) {
+                ("/vary/10?\($0)", ["Accept-Encoding: gzip, x" + filler(60_000, $0)])
+            },
+            Flood(testDescription: "bodies of 1 MiB", count: isFull ? 2_000 : 200) { ("/bytes/1048576?\($0)", []) },
+            Flood(testDescription: "deep paths", count: isFull ? 20_000 : 2_000) {
+                ("/bytes/10/" + String(repeating: "a/", count: 900) + "\($0)", [])
+            },
+        ]
+
+        @Test(arguments: floods) func `what is stored takes no more than the limit`(_ flood: Flood) async throws {
+            try await Self.withGateway(connections: 8) { port, _ in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for place in 0..<8 {
+                        group.addTask {
+                            for number in stride(from: place, to: flood.count, by: 8) {
+                                let (target, fields) = flood.request(number)
+                                // A refused request ends its connection.
+                                let answer = try await Wire.send("GET", target, fields, to: port)
+                                #expect(answer.status == flood.status)
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+        }
+
+        @Test func `bodies on their way take no more than their budget`() async throws {
+            let count = Self.isFull ? 200 : 40
+            try await Self.withGateway(connections: count) { port, _ in
+                try await Self.hold(count, to: port) {
+                    ("/slow/8388607?\($0)", [])
+                } until: { wires in
+                    for wire in wires { _ = try await wire.head() }
+                }
+            }
+        }
+
+        @Test func `stored responses that clients do not read are charged after their eviction`() async throws {
+            let count = Self.isFull ? 400 : 100
+            try await Self.withGateway(connections: count) { port, _ in
+                for number in 0..<count {
+                    // Each is stored, and read to its end by a first client.
+                    _ = try await Wire.send("GET", "/bytes/2097152?\(number)", to: port)
+                }
+                try await Self.hold(count, to: port) {
+                    ("/bytes/2097152?\($0)", [])
+                } until: { wires in
+                    for wire in wires { _ = try await wire.head() }
+                }
+            }
+        }
+
+        @Test func `waiting requests with large heads take no more than their share`() async throws {
+            let count = Self.isFull ? 2_000 : 500
+            try await Self.withGateway(connections: count) { port, gateway in
+                try await Self.hold(count, to: port) { _ in
+                    ("/gate", (0..<30).map { "X-Field-\($0): " + Self.filler(1_900, $0) })
+                } until: { _ in
+                    // All of them are read by then.
+                    var (last, since) = (0, ContinuousClock.now)
+                    try await eventually("the process grows no more", within: .seconds(60)) {
+                        let now = (try? gateway.memory("VmRSS")) ?? 0
+                        if now > last { (last, since) = (now, .now) }
+                        return ContinuousClock.now - since > .seconds(1)
+                    }
+                }
+            }
+        }
+    }
+
+    extension ProcessMemoryAttackTests {
+        /// Opens as many connections, each with a request, and keeps them until `condition` returns.
+        private static func hold(
+            _ count: Int,
+            to port: Int,
+            _ request: @escaping @Sendable (Int) -> (target: String, fields: [String]),
+            until condition: @escaping @Sendable ([Wire]) async throws -> Void
+        ) async throws {
+            func open(_ wires: [Wire]) async throws {
+                guard wires.count < count else { return try await condition(wires) }
+                try await Wire.open(to: port) { wire in
+                    let (target, fields) = request(wires.count)
+                    try await wire.send("GET", target, fields)
+                    try await open(wires + [wire])
+                }
+            }
+            try await open([])
+        }
+
+        /// An origin whose bodies have the size that their paths say.
+        private static func origin(_ gate: Gate) -> Application<RouterResponder<BasicRequestContext>> {
+            let router = Router()
+            let part = ByteBuffer(repeating: 0x61, count: 64 << 10)
+            @Sendable func response(_ request: Request, _ vary: Bool, slowly: Bool = false) -> Response {
+                let size = request.uri.path.split(separator: "/").dropFirst().first.flatMap { Int($0) } ?? 0
+                var fields: HTTPFields = [.cacheControl: "max-age=600"]
+                if vary { fields[.vary] = "Accept-Encoding" }
+                let body = ResponseBody(contentLength: size) { writer in
+                    var rest = size
+                    while rest > 0 {
+                        // The last part of a slow body comes after all others have been asked for.
+                        if slowly, rest <= part.readableBytes { await gate.pass() }
+                        guard let next = part.getSlice(at: 0, length: min(rest, part.readableBytes)) else { return }
+                        try await writer.write(next)
+                        rest -= next.readableBytes
+                    }
+                    try await writer.finish(nil)
+                }
+                return Response(status: .ok, headers: fields, body: body)
+            }
+            router.get("bytes/**") { request, _ in response(request, false) }
+            router.get("vary/**") { request, _ in response(request, true) }
+            router.get("slow/**") { request, _ in response(request, false, slowly: true) }
+            router.get("gate") { _, _ in
+                await gate.pass()
+                return "open"
+            }
+            return Application(router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)))
+        }
+
+        /// Runs a gateway in a process of its own, and sees by how much it grows.
+        private static func withGateway(
+            connections: Int,
+            _ test: @escaping @Sendable (Int, ProgramProcess) async throws -> Void
+        ) async throws {
+            let gate = Gate()
+            try await origin(gate).test(.live) { client in
+                let port = try await FreePort.take()
+                let arguments = [
+                    "serve", "--origin", "http://127.0.0.1:\(try #require(client.port))",
+                    "--listen", "127.0.0.1:\(port)", "--memory-limit", "\(memoryLimit)",
+                    "--connect-timeout", "60s", "--response-timeout", "60s",
+                ]
+                try await ProgramProcess.run("larder", arguments) { gateway in
+                    try await gateway.listens(on: port)
+                    let before = try gateway.memory("VmRSS")
+                    try await test(port, gateway)
+                    let grown = try gateway.memory("VmHWM") - before
+                    let bound = bound(connections: connections)
+                    #expect(grown < bound, "grew by \(grown >> 20) MiB of \(bound >> 20) MiB")
+                    if isFull { print("grew by \(grown >> 20) MiB of \(bound >> 20) MiB") }
+                    gate.open()
+                }
+            }
+        }
+    }
+#endif

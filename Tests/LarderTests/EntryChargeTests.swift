@@ -1,0 +1,57 @@
+import HTTPCaching
+import LarderTesting
+import Testing
+
+@testable import Larder
+
+/// What stored responses take of the budget for bodies on their way.
+@Suite(.timeLimit(.minutes(5))) struct EntryChargeTests {
+    private let clock = ManualClock()
+    private let budget = InFlightBudget(limit: .kibibytes(64))
+
+    private func entry(_ path: String, bytes: Int = 10_000, born birth: Birth) -> CacheEntry {
+        let address = CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+        return .sample(String(repeating: "x", count: bytes), at: address, born: birth, now: clock.now)
+    }
+
+    @Test func `A response is charged until a store has it, and again from its removal to its last use`() async {
+        let store = MemoryStore(limit: .mebibytes(1), shardCount: 1)
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let birth = await store.load(address, at: clock.now).birth
+        var entry: CacheEntry? = entry("/a", born: birth)
+        let cost = entry?.cost ?? 0
+        entry?.charge(to: budget)
+        entry?.charge(to: budget)
+        #expect(budget.used == cost)
+        if let entry { _ = await store.save(entry, at: clock.now) }
+        #expect(budget.used == 0)
+        await store.invalidate([.key(address.key)])
+        await store.idle()
+        #expect(budget.used == cost)
+        entry = nil
+        #expect(budget.used == 0)
+    }
+
+    @Test func `A response that is evicted while nothing uses it is charged to nothing`() async {
+        let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(32), shardCount: 1)
+        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let birth = await store.load(address, at: clock.now).birth
+        for place in 0..<50 {
+            let entry = entry("/\(place)", born: birth)
+            entry.charge(to: budget)
+            _ = await store.save(entry, at: clock.now)
+        }
+        #expect(await store.count(at: clock.now) < 10)
+        #expect(budget.used == 0)
+    }
+
+    @Test func `A response of another process is used only if the budget has room for it`() {
+        let birth = Birth(epoch: .new(), number: 0)
+        let first = entry("/a", bytes: 40_000, born: birth)
+        let taken = first.take(from: budget)
+        let again = first.take(from: budget)
+        let second = entry("/b", bytes: 40_000, born: birth).take(from: budget)
+        #expect(taken && again && !second)
+        #expect(budget.used == first.cost)
+    }
+}

@@ -1,0 +1,96 @@
+import HTTPTypes
+import Larder
+import LarderTesting
+import NIOCore
+import Testing
+
+/// A request that makes the origin fail, and others that wait for its fetch.
+@Suite(.timeLimit(.minutes(5))) struct LeaderFailureTests {
+    /// A field that any client can send.
+    private static let attack = HTTPField.Name.referer
+
+    /// The statuses that eight requests get that wait for one with the field, and the number of fetches.
+    private func statuses(
+        waiting count: Int = 8,
+        attackers: Int = 1,
+        _ answer: @escaping @Sendable (HTTPRequest) throws -> TestResponse
+    ) async throws -> (statuses: [String: Int], fetches: Int) {
+        let bench = Bench()
+        let gate = Gate()
+        let isFirst = Row("yes")
+        let origin = TestOrigin { request in
+            let waits = isFirst.text == "yes"
+            isFirst.text = "no"
+            if waits { await gate.pass() }
+            return try answer(request)
+        }
+        return try await withThrowingTaskGroup(of: String.self) { group in
+            for place in 0..<attackers {
+                group.addTask {
+                    let fields: HTTPFields = [Self.attack: "1"]
+                    do {
+                        let response = try await bench.get("/posts", fields, under: .gateway, from: origin)
+                        return "\(response.head.status.code)"
+                    } catch { return "\(error)" }
+                }
+                if place == 0 { await gate.reached() }
+                try await eventually("it waits") { bench.cache.passengerCount == place }
+            }
+            for _ in 0..<count {
+                group.addTask {
+                    do { return "\(try await bench.get(under: .gateway, from: origin).head.status.code)" } catch {
+                        return "\(error)"
+                    }
+                }
+            }
+            try await eventually("they wait") { bench.cache.passengerCount == count + attackers - 1 }
+            gate.open()
+            var statuses: [String: Int] = [:]
+            for try await status in group { statuses[status, default: 0] += 1 }
+            await bench.cache.idle()
+            return (statuses, origin.fetches.count)
+        }
+    }
+
+    private static func isAttack(_ request: HTTPRequest) -> Bool { request.headerFields.contains(attack) }
+
+    @Test func `an error that the leader's own field causes reaches the leader alone`() async throws {
+        let result = try await statuses { request in
+            if Self.isAttack(request) { throw TestFailure("closed") }
+            return TestResponse("v", [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["200": 8, "\(TestFailure("closed"))": 1])
+        #expect(result.fetches == 2)
+    }
+
+    @Test func `a 500 that the leader's own field causes reaches the leader alone`() async throws {
+        let result = try await statuses { request in
+            Self.isAttack(request)
+                ? TestResponse("no", status: .internalServerError, [:])
+                : TestResponse("v", [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["200": 8, "500": 1])
+        #expect(result.fetches == 2)
+    }
+
+    @Test func `two requests that cause it, the leader and the first that waits, fail alone`() async throws {
+        let result = try await statuses(attackers: 2) { request in
+            Self.isAttack(request)
+                ? TestResponse("no", status: .internalServerError, [:])
+                : TestResponse("v", [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["200": 9, "500": 1])
+    }
+
+    @Test func `an origin that fails for every request is asked twice, and everybody learns of it`() async throws {
+        let result = try await statuses { _ in TestResponse("no", status: .internalServerError, [:]) }
+        #expect(result.statuses == ["500": 9])
+        #expect(result.fetches == 2)
+    }
+
+    @Test func `an origin that says that it is overloaded is asked once`() async throws {
+        let result = try await statuses { _ in TestResponse("no", status: .serviceUnavailable, [:]) }
+        #expect(result.statuses == ["503": 9])
+        #expect(result.fetches == 1)
+    }
+}
