@@ -8,6 +8,7 @@ package final class BackgroundFetch: Sendable {
     private struct State {
         var task: Task<Void, Never>?
         var isAbandoned = false
+        var isOver = false
         var onLeave: (@Sendable () -> Void)?
     }
 
@@ -26,14 +27,26 @@ package final class BackgroundFetch: Sendable {
     /// Names the task of the fetch.
     func attach(_ task: Task<Void, Never>) {
         let isAbandoned = state.withLockedValue { state in
-            state.task = task
+            if !state.isOver { state.task = task }
             return state.isAbandoned
         }
         if isAbandoned { task.cancel() }
     }
 
-    /// Sets what is done when the request that started the fetch leaves.
-    package func onLeave(_ action: @escaping @Sendable () -> Void) { state.withLockedValue { $0.onLeave = action } }
+    /// Sets what is done when the request that started the fetch leaves. The action is dropped when the fetch is over:
+    /// it may refer to the fetch.
+    package func onLeave(_ action: @escaping @Sendable () -> Void) {
+        state.withLockedValue { if !$0.isOver { $0.onLeave = action } }
+    }
+
+    /// Notes that the fetch is over. A task keeps its stack for as long as anything refers to it.
+    func end() {
+        let dropped = state.withLockedValue { state in
+            defer { (state.task, state.onLeave, state.isOver) = (nil, nil, true) }
+            return (state.task, state.onLeave)
+        }
+        withExtendedLifetime(dropped) {}
+    }
 
     /// Notes that the request that started the fetch waits no longer: its client has left, or has what it asked for.
     func leave() { state.withLockedValue { $0.onLeave }?() }

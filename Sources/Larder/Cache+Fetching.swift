@@ -256,6 +256,7 @@ extension Cache {
             return !seat.isServed || flight.map(flights.isAwaited) == true
         }
         let task = tasks.start { [flights] in
+            defer { handle.end() }
             await FetchContext.$fetch.withValue(handle) {
                 let permit = flights.permit(for: flight)
                 let landing = await fetch.run(releasing: permit.release)

@@ -1,0 +1,45 @@
+import LarderTesting
+import NIOConcurrencyHelpers
+import Testing
+
+@testable import Larder
+
+/// A fetch as what may end it knows it.
+@Suite(.timeLimit(.minutes(5))) struct BackgroundFetchTests {
+    private final class Reference: Sendable {
+        private let value = NIOLockedValueBox<WeakFetch>(WeakFetch())
+        var isAlive: Bool { value.withLockedValue { $0.fetch != nil } }
+        func set(_ fetch: BackgroundFetch?) { value.withLockedValue { $0.fetch = fetch } }
+    }
+
+    private struct WeakFetch { weak var fetch: BackgroundFetch? }
+
+    @Test(arguments: [true, false]) func `Nothing of a fetch is left once it is over, whatever refers to it`(
+        _ isStored: Bool
+    ) async throws {
+        let bench = Bench()
+        let reference = Reference()
+        let origin = TestOrigin { _ in
+            let fetch = FetchContext.fetch
+            reference.set(fetch)
+            fetch?.onLeave { fetch?.abandon() }
+            return TestResponse("v", [.cacheControl: isStored ? "max-age=60" : "no-store"])
+        }
+        _ = try await bench.get(under: .gateway, from: origin)
+        await bench.cache.idle()
+        try await eventually("the fetch is gone") { !reference.isAlive }
+    }
+
+    @Test func `A fetch that is over refers to nothing that is set later`() async {
+        let bench = Bench()
+        let reference = Reference()
+        do {
+            let fetch = BackgroundFetch { false }
+            reference.set(fetch)
+            fetch.end()
+            fetch.onLeave { fetch.abandon() }
+            fetch.attach(bench.cache.tasks.start {})
+        }
+        #expect(!reference.isAlive)
+    }
+}
