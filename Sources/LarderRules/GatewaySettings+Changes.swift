@@ -13,7 +13,7 @@ extension GatewaySetting {
         case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit, .invalidationLog,
             .variantLimit,
             .clientIdleTimeout,
-            .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
+            .clientConnections, .connectionsPerAddress, .clientRate, .spoolLimit, .spoolSpace, .spoolDirectory, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
         }
     }
@@ -67,6 +67,11 @@ extension GatewaySettings {
             case .idleTimeout: Field(\.idleTimeout)
             case .clientIdleTimeout: Field(\.clientIdleTimeout)
             case .clientConnections: Field(\.clientConnections)
+            case .connectionsPerAddress: Field(\.connectionsPerAddress)
+            case .clientRate: Field(\.clientRate)
+            case .spoolLimit: Field(\.spoolLimit)
+            case .spoolSpace: Field(\.spoolSpace)
+            case .spoolDirectory: Field(\.spoolDirectory)
             case .connectionsPerOrigin: Field(\.connectionsPerOrigin)
             case .originAuthorities: Field(\.originAuthorities)
             case .hostField: Field(\.hostField)

@@ -1,3 +1,5 @@
+import Larder
+import LarderRules
 import LarderTesting
 import NIOCore
 import Testing
@@ -89,7 +91,9 @@ import Testing
                 if request.method == "POST" { try await connection.content(of: request) { _ in } }
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url) {
+                $0.spoolLimit = .bytes(0)
+            } _: { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("POST", "/early", ["Content-Length: 6"])
                     try await wire.send(bytes: Array("abc".utf8))
