@@ -130,7 +130,10 @@ extension Listener.Options {
         drainDelay = settings.drainDelay
         drainTimeout = settings.drainTimeout
         idleTimeout = settings.clientIdleTimeout
-        rate = ClientRate(settings.clientRate.bytes, over: TimeAmount(settings.clientRateTime))
+        rate = {
+            let settings = active.withLockedValue { $0.settings }
+            return ClientRate(settings.clientRate.bytes, over: TimeAmount(settings.clientRateTime))
+        }
         headerLimit = settings.headerLimit.bytes
         allowsHalfClose = settings.halfClose == .allow
         if let certificate { tls = { certificate.context } }

@@ -83,7 +83,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .connectionsPerAddress: "The most connections from one address, or one IPv6 /64; off: any number (off)"
         case .clientRate: "The bytes a second that a client sends and reads at least, while some wait; off: any (1KiB)"
         case .connectionsPerOrigin: "The most connections to one origin (256)"
-        case .spoolLimit: "What is stored of a message for a slow client, so that it holds no connection to the origin (16MiB)"
+        case .spoolLimit: "What waits of a message for a slow client, without a connection to the origin (16MiB)"
         case .spoolSpace: "What temporary files may take for that (1GiB)"
         case .spoolDirectory: "The folder of these files (TMPDIR, or /tmp)"
         case .originAuthorities: "The PEM file with the authorities that TLS origins are trusted by"

@@ -8,12 +8,13 @@ extension GatewaySetting {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
             .adminPrefix,
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
-            .hostField, .healthPath, .logLevel:
+            .clientRate, .hostField, .healthPath, .logLevel:
             true
         case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit, .invalidationLog,
             .variantLimit,
             .clientIdleTimeout,
-            .clientConnections, .connectionsPerAddress, .clientRate, .spoolLimit, .spoolSpace, .spoolDirectory, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
+            .clientConnections, .connectionsPerAddress, .spoolLimit, .spoolSpace, .spoolDirectory,
+            .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
         }
     }

@@ -86,14 +86,16 @@ extension GatewaySettings {
         }
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
-        let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") { text in
+        let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") {
+            text in
             if text == "off" { return 0 }
             guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
             return Int(text).flatMap { (1...999_999).contains($0) ? $0 : nil }
         }
         connectionsPerAddress = perAddress == 0 ? nil : perAddress
         let rates = ByteCount.bytes(0)...ByteCount.gibibytes(1)
-        reader.read(.clientRate, into: &clientRate, expecting: "`off`, or bytes a second, as 1KiB, up to 1GiB") { text in
+        reader.read(.clientRate, into: &clientRate, expecting: "`off`, or bytes a second, as 1KiB, up to 1GiB") {
+            text in
             if text == "off" { return .bytes(0) }
             return ByteCount(text).flatMap { rates.contains($0) ? $0 : nil }
         }

@@ -76,7 +76,8 @@ import Testing
                 Self.configure(&$0)
                 $0.spoolLimit = .bytes(2)
             } _: { gateway in
-                let text = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n"
+                let head = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                let text = head + "3\r\nabc\r\n3\r\ndef\r\n"
                 let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
                 #expect(exchange.isEnded && exchange.statuses == [408])
                 try await eventually("the origin knows") { ends.withLockedValue { $0 } == ["cut off"] }

@@ -10,12 +10,16 @@ import Testing
 /// Connections that keep other clients out.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionAttackTests {
     /// A connection that a test opens and leaves as it is.
-    private static func connect(_ port: Int, from address: String? = nil, sending text: String = "") async throws
-        -> any Channel
+    private static func connect(
+        _ port: Int,
+        from address: String? = nil,
+        sending text: String = ""
+    )
+        async throws -> any Channel
     {
-        let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        let channel = try await bootstrap
-            .bind(to: SocketAddress(ipAddress: address ?? "127.0.0.1", port: 0))
+        let source = try SocketAddress(ipAddress: address ?? "127.0.0.1", port: 0)
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(to: source)
             .connect(host: "127.0.0.1", port: port).get()
         if !text.isEmpty { try? await channel.writeAndFlush(ByteBuffer(string: text)) }
         return channel

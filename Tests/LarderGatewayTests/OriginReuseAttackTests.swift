@@ -55,7 +55,8 @@ import Testing
                 try await Wire.open(to: gateway.port) { wire in
                     for number in 1...3 {
                         try await wire.send(method, "/\(number)", [framing])
-                        try await wire.send(bytes: Array((framing.hasPrefix("C") ? "abc" : "3\r\nabc\r\n0\r\n\r\n").utf8))
+                        let content = framing.hasPrefix("C") ? "abc" : "3\r\nabc\r\n0\r\n\r\n"
+                        try await wire.send(bytes: Array(content.utf8))
                         #expect(try await wire.answer(hasBody: method != "HEAD").status == 200)
                         #expect(origin.connections == number)
                     }

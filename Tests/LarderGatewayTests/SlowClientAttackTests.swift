@@ -16,7 +16,7 @@ import Testing
     /// Settings under which eight requests take every connection to the origin.
     static func configure(_ settings: inout GatewaySettings) {
         settings.connectionsPerOrigin = 8
-        settings.connectTimeout = .seconds(20)
+        settings.connectTimeout = .seconds(60)
         settings.bodyLimit = .kibibytes(64)
     }
 

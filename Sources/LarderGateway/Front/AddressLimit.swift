@@ -58,7 +58,10 @@ final class AddressLimit: Sendable {
         if let unlogged {
             var metadata: Logger.Metadata = ["address": "\(address)", "limit": "\(limit)"]
             if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
-            logger.warning("A client has as many connections as it may have, and a further one is closed", metadata: metadata)
+            logger.warning(
+                "A client has as many connections as it may have, and a further one is closed",
+                metadata: metadata
+            )
         }
         guard isAdmitted else { return false }
         channel.closeFuture.whenComplete { _ in

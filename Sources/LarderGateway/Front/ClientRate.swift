@@ -2,7 +2,8 @@ import NIOCore
 
 /// The least rate at which a client sends what it is to send, and reads what was written for it.
 ///
-/// Only time counts in which bytes are pending on the client's side. A client that nothing is expected of is never slow.
+/// Only time counts in which bytes are pending on the client's side. A client that nothing is expected of is never
+/// slow.
 struct ClientRate: Hashable, Sendable {
     /// In bytes a second.
     let rate: Int

@@ -4,8 +4,9 @@ import Synchronization
 
 /// The connections of a listener, and whether there may be more.
 ///
-/// At the limit a further connection takes the place of the one that has been idle for longest, so that idle connections
-/// keep no client out. One with a request under way is never closed for that; if all have one, the further one waits.
+/// At the limit a further connection takes the place of the one that has been idle for longest, so that idle
+/// connections keep no client out. One with a request under way is never closed for that; if all have one, the further
+/// one waits.
 final class ConnectionTable: Sendable {
     /// A connection, and since when it was idle when it was looked.
     private typealias Candidate = (connection: ClientConnection, since: UInt64)
@@ -77,8 +78,8 @@ final class ConnectionTable: Sendable {
         channel.closeFuture.whenComplete { _ in self.state.withLockedValue { $0.accepted -= 1 } }
     }
 
-    /// Admits an accepted connection, until it is closed. If there is no room, an idle one is closed, and `resume` is called
-    /// when it is worth another try.
+    /// Admits an accepted connection, until it is closed. If there is no room, an idle one is closed, and `resume` is
+    /// called when it is worth another try.
     /// - Returns: True if the connection was admitted.
     func admit(_ channel: any Channel, orElse resume: @escaping @Sendable () -> Void) -> Bool {
         let isAdmitted = state.withLockedValue { state in

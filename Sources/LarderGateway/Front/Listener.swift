@@ -36,8 +36,8 @@ final class Listener: Service {
         var drainTimeout = Duration.seconds(30)
         /// The longest silence of a client that is to speak.
         var idleTimeout = Duration.seconds(75)
-        /// The least rate of a client; nil if there is none.
-        var rate: ClientRate?
+        /// Returns the least rate of the client of a new connection; nil if there is none.
+        var rate: @Sendable () -> ClientRate? = { nil }
         /// The size of a request's head.
         var headerLimit = 64 << 10
         /// True if a client that sends no more may still wait for its response.
@@ -80,7 +80,6 @@ final class Listener: Service {
         self.logger = logger
         self.http = HTTPOptions(
             idleTimeout: TimeAmount(options.idleTimeout),
-            rate: options.rate,
             headerLimit: options.headerLimit,
             allowsHalfClose: options.allowsHalfClose,
             drain: drainState
@@ -134,7 +133,9 @@ final class Listener: Service {
         let connection = ClientConnection(channel) { [table] in table.noteIdle() }
         table.add(connection)
         let pipeline = channel.pipeline.syncOperations
-        if let rate = options.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }
+        var http = http
+        http.rate = options.rate()
+        if let rate = http.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }
         for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
         let front = HTTPFront(connection: connection, options: http, responder: responder, tasks: tasks, logger: logger)
         guard let tls = options.tls else { return try front.speakHTTP1() }

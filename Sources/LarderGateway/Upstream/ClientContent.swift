@@ -4,8 +4,8 @@ import NIOCore
 
 /// A client's content on its way to an origin, part by part.
 ///
-/// An origin is asked when all of it is there, or as much as a spool takes (``collect(in:)``): a client that sends slowly
-/// does not hold a connection to the origin. What is left then follows as the client sends it.
+/// An origin is asked when all of it is there, or as much as a spool takes (``collect(in:)``): a client that sends
+/// slowly does not hold a connection to the origin. What is left then follows as the client sends it.
 ///
 /// The client library reads it in a task of its own, which may still wait for a part when the origin has answered
 /// already: with a 413, say. The server then skips what is left, to come to the next request of the connection, and two

@@ -157,8 +157,8 @@ private struct ContentUse {
         guard isThere else { return }
         // "Although request message framing is independent of the method used, content received in a GET request has no
         // generally defined semantics […], and might lead some implementations to reject the request and close the
-        // connection because of its potential as a request smuggling attack" (RFC 9110 §9.3.1; the same in §9.3.2, §9.3.5
-        // and §9.3.7). The same may be true of methods that are not known here.
+        // connection because of its potential as a request smuggling attack" (RFC 9110 §9.3.1; the same in §9.3.2,
+        // §9.3.5 and §9.3.7). The same may be true of methods that are not known here.
         isExpected = [.POST, .PUT, .PATCH].contains(head.method)
     }
 

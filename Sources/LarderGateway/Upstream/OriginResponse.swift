@@ -51,8 +51,8 @@ extension Response {
 
 /// The body of an origin's answer on its way to a reader.
 ///
-/// What the reader does not take at once is read ahead into a spool: the connection to the origin is free when the origin
-/// has sent everything, however slow the reader is. A reader that keeps up has each part as it comes.
+/// What the reader does not take at once is read ahead into a spool: the connection to the origin is free when the
+/// origin has sent everything, however slow the reader is. A reader that keeps up has each part as it comes.
 private struct OriginBody: Sendable {
     let parts: HTTPClientResponse.Body
     let length: Int?
