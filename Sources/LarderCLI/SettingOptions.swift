@@ -27,6 +27,11 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.clientIdleTimeout, "time")) var clientIdleTimeout: String?
     @Option(help: .setting(.clientConnections, "count")) var clientConnections: String?
     @Option(help: .setting(.connectionsPerOrigin, "count")) var connectionsPerOrigin: String?
+    @Option(help: .setting(.connectionsPerAddress, "count")) var clientConnectionsPerAddress: String?
+    @Option(help: .setting(.clientRate, "bytes")) var clientRate: String?
+    @Option(help: .setting(.spoolLimit, "bytes")) var spoolLimit: String?
+    @Option(help: .setting(.spoolSpace, "bytes")) var spoolSpace: String?
+    @Option(help: .setting(.spoolDirectory, "folder")) var spoolDirectory: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
     @Option(help: .setting(.hostField, "whose")) var hostField: String?
     @Option(help: .setting(.name, "name")) var name: String?
@@ -48,6 +53,8 @@ struct SettingOptions: ParsableArguments {
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
+            .connectionsPerAddress: clientConnectionsPerAddress, .clientRate: clientRate,
+            .spoolLimit: spoolLimit, .spoolSpace: spoolSpace, .spoolDirectory: spoolDirectory,
             .originAuthorities: originCa, .hostField: hostField,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
             .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,

@@ -57,13 +57,20 @@ public final class Gateway: Sendable {
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let watch = OriginWatch(clock: clock, logger: logger)
         watch.keep(configuration.routes.origins)
-        let client = UpstreamClient(try .init(settings), clock: clock, watch: watch, on: group)
+        let upstream = try UpstreamClient.Options(settings)
         let cache = Cache(
             store: store,
             name: settings.name,
             limits: CacheLimits(bodiesInFlight: settings.bodiesInFlight),
             logger: logger,
             clock: clock
+        )
+        let client = UpstreamClient(
+            upstream,
+            clock: clock,
+            watch: watch,
+            spoolingTo: SpoolSpace(.init(settings), memory: cache.inFlight, logger: logger),
+            on: group
         )
         let drainState = DrainState()
         let active = NIOLockedValueBox(
@@ -123,19 +130,35 @@ extension Listener.Options {
         drainDelay = settings.drainDelay
         drainTimeout = settings.drainTimeout
         idleTimeout = settings.clientIdleTimeout
+        rate = {
+            let settings = active.withLockedValue { $0.settings }
+            return ClientRate(settings.clientRate.bytes, over: TimeAmount(settings.clientRateTime))
+        }
         headerLimit = settings.headerLimit.bytes
         allowsHalfClose = settings.halfClose == .allow
         if let certificate { tls = { certificate.context } }
+        let isProxy: @Sendable (IPAddress) -> Bool = { peer in
+            active.withLockedValue { $0.settings.trustedProxies }.contains(peer)
+        }
+        addressLimit = settings.connectionsPerAddress.map { AddressLimit(limit: $0, logger: logger, isProxy: isProxy) }
         guard settings.expectsProxyProtocol else { return }
         let limit = min(settings.clientIdleTimeout, .seconds(10))
-        firstHandlers = { connection in
-            let proxies = active.withLockedValue { $0.settings.trustedProxies }
+        firstHandlers = { [addressLimit] connection in
             // What anybody else says about itself is not read: it is no HTTP.
-            guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), proxies.contains(peer) else {
-                return []
-            }
-            return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), logger)]
+            guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), isProxy(peer) else { return [] }
+            return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), addressLimit, logger)]
         }
+    }
+}
+
+extension SpoolSpace.Limits {
+    /// What the settings give to spools.
+    fileprivate init(_ settings: GatewaySettings) {
+        self.init(
+            message: settings.spoolLimit.bytes,
+            disk: settings.spoolSpace.bytes,
+            directory: settings.spoolDirectory ?? Self.temporaryDirectory
+        )
     }
 }
 

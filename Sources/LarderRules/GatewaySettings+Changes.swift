@@ -8,12 +8,13 @@ extension GatewaySetting {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
             .adminPrefix,
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
-            .hostField, .healthPath, .logLevel:
+            .clientRate, .hostField, .healthPath, .logLevel:
             true
         case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit, .invalidationLog,
             .variantLimit,
             .clientIdleTimeout,
-            .clientConnections, .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
+            .clientConnections, .connectionsPerAddress, .spoolLimit, .spoolSpace, .spoolDirectory,
+            .name, .drainDelay, .drainTimeout, .headerLimit, .halfClose:
             false
         }
     }
@@ -67,6 +68,11 @@ extension GatewaySettings {
             case .idleTimeout: Field(\.idleTimeout)
             case .clientIdleTimeout: Field(\.clientIdleTimeout)
             case .clientConnections: Field(\.clientConnections)
+            case .connectionsPerAddress: Field(\.connectionsPerAddress)
+            case .clientRate: Field(\.clientRate)
+            case .spoolLimit: Field(\.spoolLimit)
+            case .spoolSpace: Field(\.spoolSpace)
+            case .spoolDirectory: Field(\.spoolDirectory)
             case .connectionsPerOrigin: Field(\.connectionsPerOrigin)
             case .originAuthorities: Field(\.originAuthorities)
             case .hostField: Field(\.hostField)

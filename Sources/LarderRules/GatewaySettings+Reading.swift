@@ -86,6 +86,19 @@ extension GatewaySettings {
         }
         reader.read(.clientIdleTimeout, into: &clientIdleTimeout)
         reader.read(.clientConnections, into: &clientConnections, upTo: 999_999)
+        let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") {
+            text in
+            if text == "off" { return 0 }
+            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            return Int(text).flatMap { (1...999_999).contains($0) ? $0 : nil }
+        }
+        connectionsPerAddress = perAddress == 0 ? nil : perAddress
+        let rates = ByteCount.bytes(0)...ByteCount.gibibytes(1)
+        reader.read(.clientRate, into: &clientRate, expecting: "`off`, or bytes a second, as 1KiB, up to 1GiB") {
+            text in
+            if text == "off" { return .bytes(0) }
+            return ByteCount(text).flatMap { rates.contains($0) ? $0 : nil }
+        }
         reader.read(.drainDelay, into: &drainDelay, from: .zero)
         reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
         let sizes = ByteCount.kibibytes(1)...ByteCount.mebibytes(1)
@@ -100,6 +113,9 @@ extension GatewaySettings {
         reader.read(.responseTimeout, into: &responseTimeout)
         reader.read(.idleTimeout, into: &idleTimeout)
         reader.read(.connectionsPerOrigin, into: &connectionsPerOrigin, upTo: 65_535)
+        reader.read(.spoolLimit, into: &spoolLimit, from: .bytes(0), upTo: .gibibytes(1))
+        reader.read(.spoolSpace, into: &spoolSpace, from: .bytes(0))
+        spoolDirectory = reader.value(.spoolDirectory, expecting: "the path of a folder", Text.path)
         originAuthorities = reader.value(.originAuthorities, expecting: "the path of a PEM file", Text.path)
         reader.read(.hostField, into: &hostField, expecting: "`client` or `origin`") { HostField(rawValue: $0) }
         reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in

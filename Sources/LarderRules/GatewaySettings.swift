@@ -107,11 +107,25 @@ public struct GatewaySettings: Sendable {
     public var idleTimeout = Duration.seconds(60)
     /// How long a client's connection may stay without a request.
     public var clientIdleTimeout = Duration.seconds(75)
-    /// The most connections of clients at a time, but for some three that may be accepted together. Who comes beyond
-    /// them waits to be accepted.
+    /// The most connections of clients at a time. A further one takes the place of the one that has been idle for
+    /// longest, and waits if none is idle.
     public var clientConnections = 8_192
+    /// The most connections from one address at a time, or from one IPv6 network of 64 bits; nil: any number.
+    public var connectionsPerAddress: Int?
+    /// The bytes a second that a client has to send of a request, and to read of a response, while some of them wait;
+    /// none: any number.
+    public var clientRate = ByteCount.kibibytes(1)
+    /// The time over which that is measured.
+    package var clientRateTime = Duration.seconds(10)
     /// The most connections to one origin at a time.
     public var connectionsPerOrigin = 256
+    /// The bytes of a request's content, or a response's body, that wait for a slow client without a connection to the
+    /// origin. None: they are passed on as they come.
+    public var spoolLimit = ByteCount.mebibytes(16)
+    /// The bytes that temporary files may take for that.
+    public var spoolSpace = ByteCount.gibibytes(1)
+    /// The folder of these files; nil: the one that `TMPDIR` names, or `/tmp`.
+    public var spoolDirectory: String?
     /// The path of a PEM file with the authorities that TLS origins are trusted by; nil: those of the system.
     public var originAuthorities: String?
     /// What the origin is told as `Host`.

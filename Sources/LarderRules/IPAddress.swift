@@ -51,6 +51,10 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// True for an IPv4 address, mapped or not.
     public var isIPv4: Bool { bits >> 32 == 0xFFFF }
 
+    /// The address that stands for all that one client may use: an IPv4 address itself, or the first of the IPv6
+    /// network of 64 bits, which is the least that a site is given (RFC 6177, RFC 7421).
+    public var clientNetwork: IPAddress { isIPv4 ? self : IPAddress(bits: bits & ~UInt128(UInt64.max)) }
+
     /// True for an address of this machine alone: `127.0.0.0/8` or `::1`.
     public var isLoopback: Bool { bits == 1 || isIPv4 && UInt8(truncatingIfNeeded: bits >> 24) == 127 }
 

@@ -45,29 +45,4 @@ import Testing
             }
         }
     }
-
-    @Test func `clients above the limit of connections wait, and are served when another one leaves`() async throws {
-        try await ScriptedOrigin.answering({ _ in answer() }) { origin in
-            try await RunningGateway.run(before: origin.url, configure: { $0.clientConnections = 2 }) { gateway in
-                try await Wire.open(to: gateway.port) { second in
-                    try await second.send("GET", "/second")
-                    #expect(try await second.answer().status == 200)
-                    let third = try await Wire.open(to: gateway.port) { first in
-                        try await first.send("GET", "/first")
-                        #expect(try await first.answer().status == 200)
-                        let third = Task { try await Wire.send("GET", "/third", to: gateway.port) }
-                        // Often enough for the third to come in between, were it not for the limit.
-                        for _ in 0..<200 {
-                            try await second.send("GET", "/second")
-                            #expect(try await second.answer().status == 200)
-                        }
-                        #expect(origin.requests.allSatisfy { $0.target != "/third" })
-                        return third
-                    }
-                    // The first has left.
-                    #expect(try await third.value.status == 200)
-                }
-            }
-        }
-    }
 }

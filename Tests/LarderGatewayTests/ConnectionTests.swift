@@ -90,7 +90,7 @@ import Testing
                 isLeft.withLockedValue { $0 = true }
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url, options: ["spool-limit": "0"]) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     let isChunked = framing.hasPrefix("Transfer")
                     let head = "POST /early HTTP/1.1\r\nHost: localhost\r\n\(framing)\r\n\r\n"
@@ -114,7 +114,7 @@ import Testing
             guard let request = try await connection.head() else { return }
             if request.method == "GET" { try await connection.send(answer("200 OK", [], "well")) }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url, options: ["spool-limit": "0"]) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send(
                         bytes: Array("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n12".utf8)

@@ -22,11 +22,12 @@ import Testing
     /// A gateway with a certificate before an origin that does what a script says.
     private static func run(
         before script: @escaping ScriptedOrigin.Script,
+        options: [String: String] = [:],
         _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
     ) async throws {
         try await Certificate.run { certificate in
             try await ScriptedOrigin.run(script) { origin in
-                try await RunningGateway.run(before: origin.url) {
+                try await RunningGateway.run(before: origin.url, options: options) {
                     $0.certificate = .init(certificate)
                 } _: { gateway in
                     try await test(gateway, origin)
@@ -224,10 +225,13 @@ import Testing
     }
 
     @Test func `an origin may answer a stream before it has the whole`() async throws {
-        try await Self.run(before: { connection in
-            guard let request = try await connection.head() else { return }
-            try await connection.send(answer("413 Content Too Large", ["Connection: close"], request.method))
-        }) { gateway, _ in
+        try await Self.run(
+            before: { connection in
+                guard let request = try await connection.head() else { return }
+                try await connection.send(answer("413 Content Too Large", ["Connection: close"], request.method))
+            },
+            options: ["spool-limit": "0"]
+        ) { gateway, _ in
             try await HTTP2Wire.open(to: gateway.port) { wire in
                 for _ in 0..<20 {
                     try await wire.stream { stream in

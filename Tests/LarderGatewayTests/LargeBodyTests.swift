@@ -111,7 +111,7 @@
         ) async throws {
             let port = try await FreePort.take()
             var arguments = ["serve", "--origin", origin, "--listen", "127.0.0.1:\(port)"]
-            arguments += ["--connect-timeout", "60s"]
+            arguments += ["--connect-timeout", "60s", "--client-rate", "off"]
             if let certificate {
                 arguments += ["--certificate", certificate.certificate, "--private-key", certificate.privateKey]
             }

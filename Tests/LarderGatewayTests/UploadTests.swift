@@ -1,4 +1,5 @@
 import HTTPTypes
+import Larder
 import LarderRules
 import LarderTesting
 import NIOConcurrencyHelpers
@@ -16,7 +17,7 @@ import Testing
                 try await connection.send(answer("200 OK", [], request.method))
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url, options: ["spool-limit": "0"]) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     for _ in 0..<20 {
                         try await wire.send("POST", "/a", ["Content-Length: 10"])
@@ -45,7 +46,7 @@ import Testing
                 ends.withLockedValue { $0.append("broken off") }
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url, options: ["spool-limit": "0"]) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("POST", "/a", framing)
                     try await wire.send(bytes: Array(framing[0].hasPrefix("C") ? "12345".utf8 : "5\r\n12345\r\n".utf8))
@@ -65,6 +66,7 @@ import Testing
         } _: { origin in
             try await RunningGateway.run(before: origin.url, clock: clock.clock) {
                 $0.responseTimeout = .seconds(30)
+                $0.spoolLimit = .bytes(0)
             } _: { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("POST", "/a", ["Content-Length: 10"])

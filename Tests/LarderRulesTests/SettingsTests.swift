@@ -41,7 +41,10 @@ import Testing
         #expect(settings.trustedFields == .xForwarded)
         #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
         #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
-        #expect(settings.clientConnections == 8_192)
+        #expect(settings.clientConnections == 8_192 && settings.connectionsPerAddress == nil)
+        #expect(settings.clientRate == .kibibytes(1))
+        #expect(settings.spoolLimit == .mebibytes(16) && settings.spoolSpace == .gibibytes(1))
+        #expect(settings.spoolDirectory == nil)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
@@ -67,7 +70,10 @@ import Testing
         #expect("\(settings.trustedProxies)" == "10.0.0.0/8, 2001:db8::/32" && settings.expectsProxyProtocol)
         #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
         #expect(settings.idleTimeout == .seconds(90) && settings.clientIdleTimeout == .seconds(120))
-        #expect(settings.clientConnections == 100)
+        #expect(settings.clientConnections == 100 && settings.connectionsPerAddress == 16)
+        #expect(settings.clientRate == .kibibytes(2))
+        #expect(settings.spoolLimit == .mebibytes(4) && settings.spoolSpace == .mebibytes(100))
+        #expect(settings.spoolDirectory == "/var/spool/larder")
         #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
@@ -127,6 +133,11 @@ import Testing
         ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
         ("client-connections", "1000000", "\"1000000\" is wrong"),
         ("client-connections", "+5", "\"+5\" is wrong"),
+        ("client-connections-per-address", "0", "expected `off`, or a number from 1 to 999999"),
+        ("client-connections-per-address", "-1", "\"-1\" is wrong"),
+        ("client-rate", "fast", "expected `off`, or bytes a second, as 1KiB, up to 1GiB"),
+        ("client-rate", "2GiB", "\"2GiB\" is wrong"), ("spool-limit", "2GiB", "\"2GiB\" is wrong"),
+        ("spool-space", "-1", "\"-1\" is wrong"), ("spool-directory", "a\u{1}", "expected the path of a folder"),
         ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
         ("connections-per-origin", "65536", "\"65536\" is wrong"),
         ("hosts", "a.example:x", "\"a.example:x\" is wrong: expected a host"), ("hosts", "a:", "\"a:\" is wrong"),

@@ -60,7 +60,13 @@ enum Sample {
         response-timeout: 10s
         idle-timeout: 90s
         client-idle-timeout: 2m
+        in-flight-limit: 100MiB
         client-connections: 100
+        client-connections-per-address: 16
+        client-rate: 2KiB
+        spool-limit: 4MiB
+        spool-space: 100MiB
+        spool-directory: /var/spool/larder
         connections-per-origin: 64
         origin-ca: /etc/larder/ca.pem
         host-field: origin

@@ -8,9 +8,14 @@ final class ClientConnection: Sendable {
     private let count = Atomic<Int>(0)
     private let source: NIOLockedValueBox<SocketAddress?>
     private let proxied = Atomic<Bool>(false)
+    /// The time since which no request is under way, in nanoseconds; 0 if one is.
+    private let idle = Atomic<UInt64>(NIODeadline.now().uptimeNanoseconds)
+    private let onIdle: @Sendable () -> Void
 
-    init(_ channel: any Channel) {
+    /// - Parameter onIdle: Is called when the last request that was under way is over.
+    init(_ channel: any Channel, onIdle: @escaping @Sendable () -> Void = {}) {
         self.channel = channel
+        self.onIdle = onIdle
         // Read at once: a connection that is closed has no address.
         self.source = NIOLockedValueBox(channel.remoteAddress)
     }
@@ -18,11 +23,24 @@ final class ClientConnection: Sendable {
     /// The number of requests by this connection that are not answered to the end.
     var requests: Int { count.load(ordering: .relaxed) }
 
+    /// The time since which no request is under way, in nanoseconds of the system's uptime: since the last response, or
+    /// since the connection was opened. Nil if a request is under way.
+    var idleSince: UInt64? {
+        let since = idle.load(ordering: .sequentiallyConsistent)
+        return since == 0 ? nil : since
+    }
+
     /// Notes a request.
-    func beginRequest() { count.add(1, ordering: .relaxed) }
+    func beginRequest() {
+        if count.add(1, ordering: .relaxed).oldValue == 0 { idle.store(0, ordering: .sequentiallyConsistent) }
+    }
 
     /// Notes that requests are answered to the end, or never will be.
-    func endRequests(_ number: Int = 1) { count.subtract(number, ordering: .relaxed) }
+    func endRequests(_ number: Int = 1) {
+        guard number > 0, count.subtract(number, ordering: .relaxed).newValue == 0 else { return }
+        idle.store(NIODeadline.now().uptimeNanoseconds, ordering: .sequentiallyConsistent)
+        onIdle()
+    }
 
     /// The address of the client: that of the connection's peer, unless the peer opened the connection for a client.
     /// Nil if the peer does not give the client's, or had left before it was asked for its own.

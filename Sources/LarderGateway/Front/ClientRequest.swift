@@ -114,6 +114,9 @@ extension HTTPRequest {
 }
 
 extension RequestRefusal {
+    /// The refusal of a request whose client sends the rest of it too slowly.
+    static let slowRequest = RequestRefusal(.requestTimeout, "The request did not come in time")
+
     /// Returns the refusal of a target that is longer than a whole head may be.
     static func longTarget(_ limit: Int) -> RequestRefusal {
         RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")

@@ -1,20 +1,38 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import Synchronization
 
 /// The connections of a listener, and whether there may be more.
+///
+/// At the limit a further connection takes the place of the one that has been idle for longest, so that idle
+/// connections keep no client out. One with a request under way is never closed for that; if all have one, the further
+/// one waits.
 final class ConnectionTable: Sendable {
+    /// A connection, and since when it was idle when it was looked.
+    private typealias Candidate = (connection: ClientConnection, since: UInt64)
+
     private struct State {
         var connections: [ObjectIdentifier: ClientConnection] = [:]
         /// The number of connections that were accepted, those included that are not set up.
         var accepted = 0
-        /// What accepts further connections, of the listening sockets that have stopped to.
+        /// The number of those that were admitted.
+        var admitted = 0
+        /// What admits further connections, of the listening sockets that have stopped to.
         var waiting: [@Sendable () -> Void] = []
+        /// The connections that are being closed to make room.
+        var closing: Set<ObjectIdentifier> = []
+        /// Some of the connections that have been idle for longest, those last.
+        var candidates: [Candidate] = []
     }
 
+    /// The number of idle connections that are found by one look at all of them.
+    private static let candidatesPerLook = 64
+
     private let state = NIOLockedValueBox(State())
+    private let isFull = Atomic<Bool>(false)
     private let limit: Int
 
-    /// - Parameter limit: The number of connections beyond which no more are accepted.
+    /// - Parameter limit: The number of connections beyond which no more are admitted.
     init(limit: Int) { self.limit = limit }
 
     /// The connections that are set up.
@@ -46,59 +64,135 @@ final class ConnectionTable: Sendable {
     func add(_ connection: ClientConnection) {
         let id = ObjectIdentifier(connection)
         state.withLockedValue { $0.connections[id] = connection }
-        connection.channel.closeFuture.whenComplete { _ in self.state.withLockedValue { $0.connections[id] = nil } }
+        connection.channel.closeFuture.whenComplete { _ in
+            self.state.withLockedValue { state in
+                state.connections[id] = nil
+                state.closing.remove(id)
+            }
+        }
     }
 
     /// Notes an accepted connection, until it is closed.
-    func accept(_ channel: any Channel) {
+    func noteAccepted(_ channel: any Channel) {
         state.withLockedValue { $0.accepted += 1 }
+        channel.closeFuture.whenComplete { _ in self.state.withLockedValue { $0.accepted -= 1 } }
+    }
+
+    /// Admits an accepted connection, until it is closed. If there is no room, an idle one is closed, and `resume` is
+    /// called when it is worth another try.
+    /// - Returns: True if the connection was admitted.
+    func admit(_ channel: any Channel, orElse resume: @escaping @Sendable () -> Void) -> Bool {
+        let isAdmitted = state.withLockedValue { state in
+            guard state.admitted < limit else {
+                state.waiting.append(resume)
+                isFull.store(true, ordering: .sequentiallyConsistent)
+                return false
+            }
+            state.admitted += 1
+            return true
+        }
+        guard isAdmitted else {
+            makeRoom()
+            return false
+        }
         channel.closeFuture.whenComplete { _ in
             let waiting = self.state.withLockedValue { state in
-                state.accepted -= 1
-                guard state.accepted < self.limit else { return [@Sendable () -> Void]() }
+                state.admitted -= 1
                 defer { state.waiting = [] }
+                self.isFull.store(false, ordering: .sequentiallyConsistent)
                 return state.waiting
             }
             for resume in waiting { resume() }
         }
+        return true
     }
 
-    /// Returns true if another connection may be accepted; if none may, `resume` is called when one may.
-    func mayAccept(orElse resume: @escaping @Sendable () -> Void) -> Bool {
-        state.withLockedValue { state in
-            guard state.accepted >= limit else { return true }
-            state.waiting.append(resume)
-            return false
+    // MARK: - Idle connections
+
+    /// Notes that a connection has become idle, whose place another one may be waiting for.
+    func noteIdle() {
+        if isFull.load(ordering: .sequentiallyConsistent) { makeRoom() }
+    }
+
+    /// Closes the connection that has been idle for longest, unless as many are being closed as others wait.
+    private func makeRoom() {
+        guard let connection = state.withLockedValue({ $0.closing.count < $0.waiting.count ? next(&$0) : nil }) else {
+            return
         }
+        connection.channel.eventLoop.execute {
+            guard connection.idleSince == nil else { return connection.channel.close(promise: nil) }
+            // A request has come meanwhile.
+            self.state.withLockedValue { _ = $0.closing.remove(ObjectIdentifier(connection)) }
+            self.makeRoom()
+        }
+    }
+
+    private func next(_ state: inout State) -> ClientConnection? {
+        for isSecondLook in [false, true] {
+            while let candidate = state.candidates.popLast() {
+                let id = ObjectIdentifier(candidate.connection)
+                guard candidate.connection.idleSince == candidate.since, state.connections[id] != nil,
+                    state.closing.insert(id).inserted
+                else { continue }
+                return candidate.connection
+            }
+            guard !isSecondLook else { break }
+            let idle = state.connections.values.compactMap { connection -> Candidate? in
+                guard !state.closing.contains(ObjectIdentifier(connection)) else { return nil }
+                return connection.idleSince.map { (connection, $0) }
+            }
+            state.candidates = idle.sorted { $0.since < $1.since }.prefix(Self.candidatesPerLook).reversed()
+        }
+        return nil
     }
 }
 
-/// Stands on a listening socket: counts what it accepts, and stops at the limit.
+/// Stands on a listening socket: admits what it accepts, and stops at the limit.
 final class AcceptLimit: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
     private let table: ConnectionTable
-    private var isWaiting = false
+    private let addresses: AddressLimit?
+    /// The connections that wait to be admitted: some may be accepted together.
+    private var held = CircularBuffer<any Channel>()
+    private var isReadHeld = false
 
-    init(_ table: ConnectionTable) { self.table = table }
+    init(_ table: ConnectionTable, _ addresses: AddressLimit?) { (self.table, self.addresses) = (table, addresses) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        table.accept(unwrapInboundIn(data))
-        context.fireChannelRead(data)
+        let channel = unwrapInboundIn(data)
+        if let addresses, !addresses.admitsPeer(of: channel) { return channel.close(promise: nil) }
+        table.noteAccepted(channel)
+        held.append(channel)
+        if held.count == 1 { admit(context) }
+    }
+
+    private func admit(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        while let channel = held.first {
+            let isAdmitted = table.admit(channel) {
+                loop.execute { bound.value.handler.admit(bound.value.context) }
+            }
+            guard isAdmitted else { return }
+            held.removeFirst()
+            context.fireChannelRead(wrapInboundOut(channel))
+        }
+        if isReadHeld {
+            isReadHeld = false
+            context.read()
+        }
     }
 
     func read(context: ChannelHandlerContext) {
-        guard !isWaiting else { return }
-        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        let loop = context.eventLoop
-        let mayAccept = table.mayAccept {
-            loop.execute {
-                bound.value.handler.isWaiting = false
-                bound.value.context.read()
-            }
-        }
-        if mayAccept { context.read() } else { isWaiting = true }
+        if held.isEmpty { context.read() } else { isReadHeld = true }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        for channel in held { channel.close(promise: nil) }
+        held.removeAll()
+        context.fireChannelInactive()
     }
 }

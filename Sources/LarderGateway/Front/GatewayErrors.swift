@@ -8,6 +8,8 @@ extension Response {
     static func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil, by name: String) -> Response {
         var response = Response.message(status ?? error.status, error.sentence)
         response.headers[.proxyStatus] = "\(name); error=\(error.type)"
+        // Connections become free all the time.
+        if error.code == .connectionLimitReached { response.headers[.retryAfter] = "5" }
         if error.code == .requestDenied { response.headers[.allow] = UpstreamError.allowedMethods }
         return response
     }
@@ -27,6 +29,7 @@ extension UpstreamError {
     /// What went wrong, for whoever reads the answer.
     fileprivate var sentence: String {
         if status == .misdirectedRequest { return "This host is not served here" }
+        if status == .requestTimeout { return "The request did not come in time" }
         return switch code {
         case .connectionRefused: "The origin refuses connections"
         case .connectionTimeout: "The origin cannot be reached in time"

@@ -31,6 +31,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private var state = HTTP1ConnectionState()
     private var phase = Phase.open
     private let idle: IdleTimer
+    private let pace: RateTimer
+    /// True if bytes of the client are wanted.
+    private var isReading = false
     private var dropsBody = false
     /// The number of responses that were written to their end.
     private var answered = 0
@@ -41,13 +44,17 @@ final class HTTP1Handler: ChannelDuplexHandler {
         self.options = options
         self.recorder = recorder
         self.idle = IdleTimer(options.idleTimeout)
+        self.pace = RateTimer(options.rate)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { begin(context) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { idle.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        idle.cancel()
+        pace.cancel()
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         begin(context)
@@ -61,6 +68,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         idle.cancel()
+        pace.cancel()
         client.endRequests(state.unanswered)
         if state.unanswered > 0 { presence.leave() }
         context.fireChannelInactive()
@@ -86,9 +94,36 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        watchPace(context)
         context.fireChannelReadComplete()
         // Nobody else asks for more once the last response is written.
         if case .lingering = phase { context.read() }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        isReading = true
+        context.read()
+    }
+
+    /// Has a client that does not send the rest of a request fast enough get 408.
+    private func watchPace(_ context: ChannelHandlerContext) {
+        guard isInRequest else { return }
+        pace.start(on: context.eventLoop, moved: recorder.received) {
+            guard self.isInRequest else { return .nothingPending }
+            let moved = self.recorder.received
+            return self.isReading ? .pending(moved: moved) : .held(moved: moved)
+        } onSlow: {
+            self.breakOff(self.recorder.slowRefusal, context)
+            // Parts are passed on with the end of a read.
+            context.fireChannelReadComplete()
+        }
+    }
+
+    /// True if a request has begun, and more of it is to come.
+    private var isInRequest: Bool {
+        guard case .open = phase else { return false }
+        return state.isInContent || recorder.isInHead && !state.isDone
     }
 
     private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -130,11 +165,21 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return context.close(promise: nil)
         }
         guard case .open = phase else { return }
+        breakOff(
+            state.isInContent
+                ? RequestRefusal("The content broke off, or is malformed")
+                : recorder.refusal(because: error, limit: options.headerLimit),
+            context
+        )
+    }
+
+    /// Reads no more, and refuses the request that was being read.
+    private func breakOff(_ refusal: RequestRefusal, _ context: ChannelHandlerContext) {
         switch state.malformed() {
         case .refuse:
             client.beginRequest()
-            fire(.refused(recorder.refusal(because: error, limit: options.headerLimit)), context)
-        case .breakContent: fire(.broken(RequestRefusal("The content broke off, or is malformed")), context)
+            fire(.refused(refusal), context)
+        case .breakContent: fire(.broken(refusal), context)
         case .ignore(let action): follow(action, context)
         }
     }

@@ -18,25 +18,49 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         case read
     }
 
+    /// The bytes of content that are written at a time, those of a frame.
+    private static let piece = 16 << 10
+
     private let client: ClientConnection
     private let presence: ClientPresence
     private let options: HTTPOptions
     private let idle: IdleTimer
     private var phase = Phase.waiting
     private var isUnanswered = false
+    private let pace: RateTimer
+    private let readers: RateTimer
+    /// True if content of the client is wanted.
+    private var isReading = false
+    /// All bytes of content that have come.
+    private var received = 0
+    /// All bytes of the response that were written, and that have left.
+    private var (written, sent) = (0, 0)
 
     init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions) {
         self.client = client
         self.presence = presence
         self.options = options
         self.idle = IdleTimer(options.idleTimeout)
+        self.pace = RateTimer(options.rate)
+        // A piece counts when all of it has left.
+        self.readers = RateTimer(
+            options.rate.flatMap { rate in
+                ClientRate(rate.rate, over: rate.time + .milliseconds(Int64(Self.piece * 1_000 / rate.rate)))
+            }
+        )
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { watchIdleness(context) }
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { idle.cancel() }
+    func handlerRemoved(context: ChannelHandlerContext) { cancelTimers() }
+
+    private func cancelTimers() {
+        idle.cancel()
+        pace.cancel()
+        readers.cancel()
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         watchIdleness(context)
@@ -44,7 +68,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        idle.cancel()
+        cancelTimers()
         endResponse(isLeaving: true)
         context.fireChannelInactive()
     }
@@ -61,11 +85,38 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
                 phase = .reading
                 fire(.head(head, .http2), context)
             }
-        case (.body(let part), .reading): fire(.body(part), context)
+        case (.body(let part), .reading):
+            received += part.readableBytes
+            fire(.body(part), context)
         case (.end, .reading):
             phase = .read
             fire(.end, context)
         case (.head, _), (.body, _), (.end, _): break
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
+        watchPace(context)
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        isReading = true
+        context.read()
+    }
+
+    /// Has a client that does not send the rest of a request fast enough get 408.
+    private func watchPace(_ context: ChannelHandlerContext) {
+        guard case .reading = phase else { return }
+        pace.start(on: context.eventLoop, moved: received) {
+            guard case .reading = self.phase else { return .nothingPending }
+            return self.isReading ? .pending(moved: self.received) : .held(moved: self.received)
+        } onSlow: {
+            self.phase = .read
+            self.fire(.broken(.slowRequest), context)
+            // Parts are passed on with the end of a read.
+            context.fireChannelReadComplete()
         }
     }
 
@@ -96,8 +147,39 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = unwrapOutboundIn(data) { endResponse(isLeaving: false) }
-        context.write(data, promise: promise)
+        switch unwrapOutboundIn(data) {
+        case .body(let part) where options.rate != nil: write(part, promise, context)
+        case .end:
+            endResponse(isLeaving: false)
+            context.write(data, promise: promise)
+        case .head, .body: context.write(data, promise: promise)
+        }
+    }
+
+    /// Writes content in pieces, so that it shows how much of it leaves.
+    private func write(_ part: ByteBuffer, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        written += part.readableBytes
+        var rest = part
+        repeat {
+            guard let piece = rest.readSlice(length: min(rest.readableBytes, Self.piece)) else { break }
+            let left = context.eventLoop.makePromise(of: Void.self)
+            if rest.readableBytes == 0 { left.futureResult.cascade(to: promise) }
+            left.futureResult.assumeIsolated().whenSuccess { self.sent += piece.readableBytes }
+            context.write(wrapOutboundOut(.body(piece)), promise: left)
+        } while rest.readableBytes > 0
+        watchReader(context)
+    }
+
+    /// Resets a stream whose client does not let what is written leave, by the windows that it opens. Time in which the
+    /// connection as a whole is full does not count: its streams share it, and ``SlowReaderHandler`` watches it.
+    private func watchReader(_ context: ChannelHandlerContext) {
+        readers.start(on: context.eventLoop, moved: sent) {
+            guard self.written > self.sent else { return .nothingPending }
+            let isFull = self.client.channel.bufferedBytes > 0
+            return isFull ? .held(moved: self.sent) : .pending(moved: self.sent)
+        } onSlow: {
+            context.close(promise: nil)
+        }
     }
 
     private func endResponse(isLeaving: Bool) {

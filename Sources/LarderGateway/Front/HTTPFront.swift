@@ -40,7 +40,7 @@ struct HTTPFront: Sendable {
     func speakTLS(with context: NIOSSLContext) throws {
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(NIOSSLServerHandler(context: context))
-        try pipeline.addHandler(HandshakeLimit(options.idleTimeout, options.drain))
+        try pipeline.addHandler(HandshakeLimit(min(options.idleTimeout, HTTPOptions.handshakeTime), options.drain))
         try pipeline.addHandler(
             ApplicationProtocolNegotiationHandler { result, channel in
                 channel.eventLoop.makeCompletedFuture {

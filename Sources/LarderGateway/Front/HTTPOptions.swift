@@ -12,8 +12,13 @@ struct HTTPOptions: Sendable {
     /// The time that an HTTP/2 client has to answer when it is told that its connection ends.
     static let farewellTime = TimeAmount.seconds(5)
 
+    /// The longest time that a TLS handshake may take.
+    static let handshakeTime = TimeAmount.seconds(20)
+
     /// The longest silence of a client that is to speak.
     var idleTimeout: TimeAmount
+    /// The least rate of a client; nil if there is none.
+    var rate: ClientRate?
     /// The size of a request's head, by the measure of HTTP/2. Up to twice as much is read, to be refused with 431.
     var headerLimit: Int
     /// True if a client that sends no more may still wait for its response.

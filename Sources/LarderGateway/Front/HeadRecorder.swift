@@ -25,12 +25,15 @@ final class HeadRecorder: ChannelInboundHandler {
     private static let limit = 8_192
     private static let emptyLine = ByteBuffer(string: "\r\n\r\n")
     private var phase = Phase.between
+    /// All bytes that the client has sent.
+    private(set) var received = 0
 
     /// True if a head has begun and is not complete.
     var isInHead: Bool { if case .inHead = phase { true } else { false } }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
+        received += bytes.readableBytes
         switch phase {
         case .between: phase = .inHead(bytes.prefix(Self.limit), count: bytes.readableBytes)
         case .inHead(var head, let count):
@@ -57,7 +60,7 @@ final class HeadRecorder: ChannelInboundHandler {
             line = RequestLine(beginningOf: bytes)
             size = count
         }
-        var refusal =
+        let refusal =
             switch error {
             case .headerOverflow where (line?.length ?? size) > limit: RequestRefusal.longTarget(limit)
             case .headerOverflow:
@@ -69,8 +72,13 @@ final class HeadRecorder: ChannelInboundHandler {
             case .invalidEOFState: RequestRefusal(.badRequest, "The request broke off")
             default: RequestRefusal(.badRequest, "This is no request of HTTP/1.1")
             }
-        (refusal.method, refusal.target, refusal.version) = (line?.method, line?.target, line?.version)
-        return refusal
+        return refusal.naming(line)
+    }
+
+    /// The refusal of a request that does not come fast enough.
+    var slowRefusal: RequestRefusal {
+        guard case .inHead(let bytes, _) = phase else { return .slowRequest }
+        return RequestRefusal.slowRequest.naming(RequestLine(beginningOf: bytes))
     }
 }
 
@@ -101,6 +109,15 @@ private struct RequestLine {
         guard words.count > 2, end != nil else { return }
         let version = String(decoding: words[2].prefix { $0 != 0x0D }, as: UTF8.self)
         if version.hasPrefix("HTTP/"), version.utf8.count == 8 { self.version = version }
+    }
+}
+
+extension RequestRefusal {
+    /// Returns the refusal of a request whose first line may have been read.
+    fileprivate func naming(_ line: RequestLine?) -> RequestRefusal {
+        var named = self
+        (named.method, named.target, named.version) = (line?.method, line?.target, line?.version)
+        return named
     }
 }
 

@@ -26,14 +26,18 @@ final class Listener: Service {
     struct Options: Sendable {
         /// Where it listens.
         var addresses: [ListenAddress]
-        /// The number of connections beyond which no more are accepted.
+        /// The number of connections beyond which a further one takes the place of an idle one.
         var connectionLimit = 8_192
+        /// The limit of connections from one address; nil if there is none.
+        var addressLimit: AddressLimit?
         /// The time between the beginning of the end and the end of listening.
         var drainDelay = Duration.seconds(5)
         /// The time that requests have to end after that.
         var drainTimeout = Duration.seconds(30)
         /// The longest silence of a client that is to speak.
         var idleTimeout = Duration.seconds(75)
+        /// Returns the least rate of the client of a new connection; nil if there is none.
+        var rate: @Sendable () -> ClientRate? = { nil }
         /// The size of a request's head.
         var headerLimit = 64 << 10
         /// True if a client that sends no more may still wait for its response.
@@ -114,9 +118,9 @@ final class Listener: Service {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { [table] channel in
+            .serverChannelInitializer { [table, options] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptLimit(table))
+                    try channel.pipeline.syncOperations.addHandler(AcceptLimit(table, options.addressLimit))
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -126,9 +130,12 @@ final class Listener: Service {
     }
 
     private func open(_ channel: any Channel) throws {
-        let connection = ClientConnection(channel)
+        let connection = ClientConnection(channel) { [table] in table.noteIdle() }
         table.add(connection)
         let pipeline = channel.pipeline.syncOperations
+        var http = http
+        http.rate = options.rate()
+        if let rate = http.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }
         for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
         let front = HTTPFront(connection: connection, options: http, responder: responder, tasks: tasks, logger: logger)
         guard let tls = options.tls else { return try front.speakHTTP1() }

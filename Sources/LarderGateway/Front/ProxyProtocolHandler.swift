@@ -10,14 +10,19 @@ final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let connection: ClientConnection
     private let limit: TimeAmount
+    private let addresses: AddressLimit?
     private let logger: Logger
     private var received = ByteBuffer()
     private var isDone = false
     private var end: Scheduled<Void>?
 
-    init(_ connection: ClientConnection, limit: TimeAmount, _ logger: Logger) {
+    /// - Parameters:
+    ///   - limit: The longest time that the header may take.
+    ///   - addresses: The limit of connections from one address, that of the client.
+    init(_ connection: ClientConnection, limit: TimeAmount, _ addresses: AddressLimit?, _ logger: Logger) {
         self.connection = connection
         self.limit = limit
+        self.addresses = addresses
         self.logger = logger
     }
 
@@ -50,6 +55,9 @@ final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler
                         try? SocketAddress(ipAddress: address.description, port: header.port ?? 0)
                     }
                 )
+                if let addresses, let client = header.client, !addresses.admits(context.channel, from: client) {
+                    return context.close(promise: nil)
+                }
             }
             received.moveReaderIndex(forwardBy: length)
             let rest = received

@@ -100,7 +100,7 @@ final class AttemptBook: Sendable {
     func watch(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            let messages = MessageWatch(book: self)
+            let messages = MessageWatch(book: self, isOnConnection: true)
             let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
             // Bytes pass before the decoder reads them: an answer has begun with the first of them.
             try pipeline.addHandler(ByteWatch(messages: messages), position: .before(encoder))
@@ -115,7 +115,7 @@ final class AttemptBook: Sendable {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP2FramePayloadToHTTP1ClientCodec.self)
-            try pipeline.addHandler(MessageWatch(book: self), position: .after(codec))
+            try pipeline.addHandler(MessageWatch(book: self, isOnConnection: false), position: .after(codec))
         }
     }
 }

@@ -4,6 +4,9 @@ import NIOCore
 
 /// A client's content on its way to an origin, part by part.
 ///
+/// An origin is asked when all of it is there, or as much as a spool takes (``collect(in:)``): a client that sends
+/// slowly does not hold a connection to the origin. What is left then follows as the client sends it.
+///
 /// The client library reads it in a task of its own, which may still wait for a part when the origin has answered
 /// already: with a 413, say. The server then skips what is left, to come to the next request of the connection, and two
 /// that wait for one part would end the process. So whoever answers the request ends this first (``end()``).
@@ -19,12 +22,43 @@ final class ClientContent: AsyncSequence, Sendable {
         case ended
     }
 
-    private let body: RequestBody
+    /// What was read before the origin was asked, and what is left to be read.
+    private struct Source {
+        var spool: Spool?
+        /// The part that found no room in the spool.
+        var excess: ByteBuffer?
+        var rest: RequestBody.AsyncIterator?
+    }
+
+    // Read and changed by one task at a time: the one between ``begin()`` and ``settle()``.
+    private nonisolated(unsafe) var source: Source
     private let state = NIOLockedValueBox(State.open)
 
-    init(_ body: RequestBody) { self.body = body }
+    init(_ body: RequestBody) { source = Source(rest: body.makeAsyncIterator()) }
 
-    func makeAsyncIterator() -> Iterator { Iterator(parts: body.makeAsyncIterator(), content: self) }
+    func makeAsyncIterator() -> Iterator { Iterator(content: self) }
+
+    /// Reads the content, to its end or until a spool has no room for more of it.
+    /// - Throws: If the content breaks off.
+    func collect(in space: SpoolSpace) async throws(UpstreamError) {
+        guard space.limits.message > 0 else { return }
+        do {
+            try await read { source in
+                let spool = Spool(space)
+                source.spool = spool
+                defer { spool.finish() }
+                while let part = try await source.rest?.next() {
+                    guard await spool.offer(part) else {
+                        source.excess = part
+                        return
+                    }
+                }
+                source.rest = nil
+            }
+        } catch {
+            throw UpstreamError(error)
+        }
+    }
 
     /// Sends nothing on any more, and returns once nobody reads.
     func end() async {
@@ -43,20 +77,32 @@ final class ClientContent: AsyncSequence, Sendable {
 
     /// The parts, of which the last is followed by the end only where the client sent one.
     struct Iterator: AsyncIteratorProtocol {
-        fileprivate var parts: RequestBody.AsyncIterator
         fileprivate let content: ClientContent
 
         /// - Throws: `UpstreamError`, so that the origin gets no end: what is cut off must not look whole.
         mutating func next() async throws -> ByteBuffer? {
-            try content.begin()
-            do {
-                let part = try await parts.next()
-                try content.settle()
-                return part
-            } catch {
-                try content.settle()
-                throw UpstreamError(.requestError, "the content broke off: \(error)")
+            try await content.read { source in
+                if let part = try await source.spool?.next() { return part }
+                source.spool = nil
+                defer { source.excess = nil }
+                if let part = source.excess { return part }
+                return try await source.rest?.next()
             }
+        }
+    }
+
+    private func read<Value>(_ body: (inout Source) async throws -> Value) async throws -> Value {
+        try begin()
+        do {
+            let value = try await body(&source)
+            try settle()
+            return value
+        } catch {
+            try settle()
+            if error is CancellationError { throw error }
+            if error is IOError { throw UpstreamError(.internalError, "\(error)") }
+            let status = (error as? RequestRefusal)?.status
+            throw UpstreamError(.requestError, "the content broke off: \(error)", status: status)
         }
     }
 

@@ -36,6 +36,10 @@ final class ByteWatch: ChannelInboundHandler {
 }
 
 /// Takes the mark off a request as it leaves, and sees that its answer is all that comes back.
+///
+/// A server that ignores a request's content (a "CL.0" fault) takes it for the next request, and answers it when some
+/// other request is under way. So a connection whose content the server may not have read is not used again
+/// (``ContentUse``).
 final class MessageWatch: ChannelDuplexHandler {
     typealias OutboundIn = HTTPClientRequestPart
     typealias OutboundOut = HTTPClientRequestPart
@@ -53,19 +57,28 @@ final class MessageWatch: ChannelDuplexHandler {
     private var held: [HTTPClientResponsePart] = []
     private var isForHead = false
     private var hasExcess = false
+    private var content = ContentUse()
+    /// True if what ends is a connection, rather than a stream that carries one request in any case.
+    private let isOnConnection: Bool
 
-    init(book: AttemptBook) { self.book = book }
+    init(book: AttemptBook, isOnConnection: Bool) { (self.book, self.isOnConnection) = (book, isOnConnection) }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .head(var head) = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        guard case .head(var head) = unwrapOutboundIn(data) else {
+            if case .end = unwrapOutboundIn(data) { content.isSent = true }
+            return context.write(data, promise: promise)
+        }
         attempt = book.unmark(&head)
         attempt?.send(isReused: hasCarried, on: context.eventLoop)
         hasCarried = true
         isAwaited = true
         isForHead = head.method == .HEAD
+        if isOnConnection { content = ContentUse(of: head) }
+        // "[…] the sender is going to close the connection": a server that heeds it reads no further request.
+        if !content.isExpected { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
     }
 
@@ -116,8 +129,43 @@ final class MessageWatch: ChannelDuplexHandler {
     }
 
     private func pass(_ part: HTTPClientResponsePart, _ context: ChannelHandlerContext) {
+        var part = part
+        if case .head(var head) = part, head.status.code >= 200, !content.mayReuse(after: head.status) {
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+            part = .head(head)
+        }
         // The connection may carry the next request before this call returns.
         if case .end = part { isAwaited = false }
         context.fireChannelRead(wrapInboundOut(part))
+    }
+}
+
+/// A request's content, and what is known of its use by the server.
+private struct ContentUse {
+    /// True if the server has to read content: it has none, or its method gives it a meaning.
+    private(set) var isExpected = true
+    /// True if all of it has left.
+    var isSent = false
+    private var isThere = false
+
+    init() {}
+
+    init(of head: HTTPRequestHead) {
+        isThere =
+            head.headers.contains(name: "Transfer-Encoding")
+            || head.headers["Content-Length"].contains { $0 != "0" }
+        guard isThere else { return }
+        // "Although request message framing is independent of the method used, content received in a GET request has no
+        // generally defined semantics […], and might lead some implementations to reject the request and close the
+        // connection because of its potential as a request smuggling attack" (RFC 9110 §9.3.1; the same in §9.3.2,
+        // §9.3.5 and §9.3.7). The same may be true of methods that are not known here.
+        isExpected = [.POST, .PUT, .PATCH].contains(head.method)
+    }
+
+    /// Returns true if the connection can carry another request after a response with a status.
+    func mayReuse(after status: HTTPResponseStatus) -> Bool {
+        guard isThere else { return true }
+        // What answers with a redirect or an error, or before it has everything, may have looked at the head alone.
+        return isExpected && isSent && (200..<300).contains(status.code)
     }
 }

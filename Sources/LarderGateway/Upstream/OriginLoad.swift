@@ -1,11 +1,17 @@
 import Larder
 import LarderRules
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 
-/// The requests that take a connection of each origin, so that one that nobody waits for makes room for one that
-/// somebody does.
+/// The requests that take a connection of each origin, so that some are left whatever clients do.
+///
+/// - A fetch that no request waits for ends when a request waits for its connection.
+/// - Requests with content get three quarters of the connections, since their clients determine how long they take.
+/// - A response that waits for a client that reads slowly, so that a spool is full of it, ends when a request waits for
+///   its connection.
 final class OriginLoad: Sendable {
-    /// A request that takes a connection, from before it is sent until its response is read or dropped.
+    /// A request that takes a connection, from before it is sent until its response has come or is dropped.
     final class Slot: Sendable {
         fileprivate let id: UInt64
         private let origin: OriginAddress
@@ -15,7 +21,13 @@ final class OriginLoad: Sendable {
             (self.id, self.origin, self.load) = (id, origin, load)
         }
 
-        deinit { load.leave(id, origin) }
+        deinit { end() }
+
+        /// Notes that the response has come, and that the request takes a connection no longer.
+        func end() { load.leave(id, origin) }
+
+        /// Notes that the response cannot come as long as its client does not read: a spool is full of it.
+        func noteWaiting(for spool: Spool) { load.noteWaiting(id, for: spool, origin) }
     }
 
     private struct Requests {
@@ -24,10 +36,22 @@ final class OriginLoad: Sendable {
         var left: [(id: UInt64, fetch: BackgroundFetch)] = []
         /// The requests that were ended to make room, and are not over yet.
         var abandoned: Set<UInt64> = []
+        /// The requests with content.
+        var withContent: Set<UInt64> = []
+        /// The requests with content that wait for their turn, the oldest first, and what wakes them.
+        var queue: [(id: UInt64, wake: AsyncStream<Never>.Continuation)] = []
+        /// The responses that wait for their clients.
+        var waiting: [UInt64: SlowReader] = [:]
+        /// True if it will be looked again for a response to end.
+        var isLookedAgain = false
+
+        var isOver: Bool { all.isEmpty && queue.isEmpty }
 
         mutating func remove(_ id: UInt64) {
             all.remove(id)
             abandoned.remove(id)
+            withContent.remove(id)
+            waiting[id] = nil
             left.removeAll { $0.id == id }
         }
     }
@@ -35,13 +59,33 @@ final class OriginLoad: Sendable {
     private struct State {
         var origins: [OriginAddress: Requests] = [:]
         var last: UInt64 = 0
+
+        /// Counts a request with content.
+        mutating func admit(_ id: UInt64, _ origin: OriginAddress) {
+            origins[origin, default: Requests()].all.insert(id)
+            origins[origin, default: Requests()].withContent.insert(id)
+        }
+
+        /// Counts the request with content whose turn it is, and returns what wakes it.
+        mutating func admitNext(_ origin: OriginAddress, _ limit: Int) -> AsyncStream<Never>.Continuation? {
+            guard let requests = origins[origin], requests.withContent.count < limit, let next = requests.queue.first
+            else { return nil }
+            origins[origin]?.queue.removeFirst()
+            admit(next.id, origin)
+            return next.wake
+        }
     }
 
     private let state = NIOLockedValueBox(State())
     private let limit: Int
+    /// The number of requests with content that an origin takes at a time.
+    private let contentLimit: Int
 
     /// - Parameter limit: The number of requests that an origin takes at a time; others wait.
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        contentLimit = max(1, limit * 3 / 4)
+    }
 
     /// Counts a request for as long as its slot is kept.
     /// - Parameter fetch: The fetch that the request belongs to; nil if it ends with its client.
@@ -59,11 +103,49 @@ final class OriginLoad: Sendable {
         return Slot(id, origin, self)
     }
 
-    private func leave(_ id: UInt64, _ origin: OriginAddress) {
-        state.withLockedValue { state in
-            state.origins[origin]?.remove(id)
-            if state.origins[origin]?.all.isEmpty == true { state.origins[origin] = nil }
+    /// Counts a request with content for as long as its slot is kept, when it is its turn.
+    /// - Parameter limit: How long it waits for that at most.
+    /// - Throws: `connectionLimitReached` if its turn does not come in time.
+    func enterWithContent(
+        _ origin: OriginAddress,
+        within limit: Duration,
+        by clock: WallClock
+    ) async throws(UpstreamError) -> Slot {
+        let (turn, wake) = AsyncStream.makeStream(of: Never.self)
+        let (id, isIn) = state.withLockedValue { state in
+            state.last &+= 1
+            let isIn = state.origins[origin]?.withContent.count ?? 0 < contentLimit
+            if isIn { state.admit(state.last, origin) } else { state.origins[origin]?.queue.append((state.last, wake)) }
+            return (state.last, isIn)
         }
+        if !isIn {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await _ in turn {} }
+                group.addTask { try? await clock.sleep(for: limit) }
+                await group.next()
+                group.cancelAll()
+            }
+            let isIn = state.withLockedValue { state in
+                state.origins[origin]?.queue.removeAll { $0.id == id }
+                return state.origins[origin]?.withContent.contains(id) == true
+            }
+            guard isIn else {
+                if Task.isCancelled { throw UpstreamError(CancellationError()) }
+                throw UpstreamError(.connectionLimitReached, "requests with content take their part of the connections")
+            }
+        }
+        makeRoom(at: origin)
+        return Slot(id, origin, self)
+    }
+
+    private func leave(_ id: UInt64, _ origin: OriginAddress) {
+        let next = state.withLockedValue { state in
+            state.origins[origin]?.remove(id)
+            let next = state.admitNext(origin, contentLimit)
+            if state.origins[origin]?.isOver == true { state.origins[origin] = nil }
+            return next
+        }
+        next?.finish()
     }
 
     private func noteLeft(_ fetch: BackgroundFetch, _ id: UInt64, _ origin: OriginAddress) {
@@ -76,7 +158,8 @@ final class OriginLoad: Sendable {
         makeRoom(at: origin)
     }
 
-    /// Ends as many fetches that no request waits for as there are more requests than the origin takes.
+    /// Ends as many fetches that no request waits for, and responses that wait for their clients, as there are more
+    /// requests than the origin takes.
     private func makeRoom(at origin: OriginAddress) {
         let (excess, left) = state.withLockedValue { state in
             guard let requests = state.origins[origin] else { return (0, [(id: UInt64, fetch: BackgroundFetch)]()) }
@@ -90,6 +173,78 @@ final class OriginLoad: Sendable {
                 return state.origins[origin]?.abandoned.insert(id).inserted == true
             }
             if isUnderWay { fetch.abandon() }
+        }
+        endSlowReaders(at: origin)
+    }
+}
+
+// MARK: - Responses that wait for their clients
+
+/// A response that waits for its client.
+struct SlowReader {
+    /// The bytes per second below which a client may lose its response to a request that waits for a connection.
+    static let rate = 64 << 10
+    /// The least time over which that is measured.
+    static let time = TimeAmount.seconds(2)
+
+    let spool: Spool
+    private var since: NIODeadline
+    private var taken: Int
+
+    init(_ spool: Spool, at now: NIODeadline) {
+        self.spool = spool
+        since = now
+        taken = spool.taken
+    }
+
+    /// Returns how many bytes per second the client takes, if they are few; else it is measured again from now on.
+    mutating func slowRate(at now: NIODeadline) -> Double? {
+        let time = now - since
+        guard time >= Self.time else { return nil }
+        let rate = Double(spool.taken - taken) / (Double(time.nanoseconds) / 1e9)
+        if rate < Double(Self.rate) { return rate }
+        self = SlowReader(spool, at: now)
+        return nil
+    }
+}
+
+extension OriginLoad {
+    fileprivate func noteWaiting(_ id: UInt64, for spool: Spool, _ origin: OriginAddress) {
+        let now = NIODeadline.now()
+        let isNew = state.withLockedValue { state in
+            guard state.origins[origin]?.all.contains(id) == true else { return false }
+            guard state.origins[origin]?.waiting[id] == nil else { return false }
+            state.origins[origin]?.waiting[id] = SlowReader(spool, at: now)
+            return true
+        }
+        if isNew { makeRoom(at: origin) }
+    }
+
+    /// Ends as many responses as there are more requests than the origin takes, the slowest first.
+    private func endSlowReaders(at origin: OriginAddress) {
+        let now = NIODeadline.now()
+        let (slow, looksAgain) = state.withLockedValue { state -> ([Spool], Bool) in
+            guard let requests = state.origins[origin] else { return ([], false) }
+            let excess = requests.all.count - requests.abandoned.count - limit
+            let waiting = requests.waiting.keys.filter { !requests.abandoned.contains($0) }
+            guard excess > 0, !waiting.isEmpty else { return ([], false) }
+            let rates = waiting.compactMap { id -> (id: UInt64, rate: Double, spool: Spool)? in
+                let rate = state.origins[origin]?.waiting[id]?.slowRate(at: now)
+                return rate.flatMap { rate in requests.waiting[id].map { (id, rate, $0.spool) } }
+            }
+            let slow = rates.sorted { $0.rate < $1.rate }.prefix(excess)
+            for (id, _, _) in slow { state.origins[origin]?.abandoned.insert(id) }
+            let looksAgain = slow.count < excess && !requests.isLookedAgain
+            if looksAgain { state.origins[origin]?.isLookedAgain = true }
+            return (slow.map(\.2), looksAgain)
+        }
+        for spool in slow {
+            spool.abort(UpstreamError(.connectionLimitReached, "the client reads slowly, and others wait"))
+        }
+        guard looksAgain else { return }
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .seconds(1)) { [weak self] in
+            self?.state.withLockedValue { $0.origins[origin]?.isLookedAgain = false }
+            self?.makeRoom(at: origin)
         }
     }
 }

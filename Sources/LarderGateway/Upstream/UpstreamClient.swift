@@ -40,11 +40,20 @@ final class UpstreamClient: Service {
     private let book = AttemptBook()
     private let group: any EventLoopGroup
     private let watch: OriginWatch
+    private let spools: SpoolSpace
 
-    init(_ options: Options, clock: WallClock, watch: OriginWatch, on group: any EventLoopGroup) {
+    /// - Parameter spools: What waits for slow clients and origins is stored in it.
+    init(
+        _ options: Options,
+        clock: WallClock,
+        watch: OriginWatch,
+        spoolingTo spools: SpoolSpace,
+        on group: any EventLoopGroup
+    ) {
         self.connections = NIOLockedValueBox(UpstreamConnections(options, book: book, on: group))
         self.clock = clock
         self.watch = watch
+        self.spools = spools
         self.group = group
     }
 
@@ -94,17 +103,21 @@ final class UpstreamClient: Service {
         var outgoing = HTTPClientRequest(url: origin.description)
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
         outgoing.headers = HTTPHeaders(request)
+        try await content?.collect(in: spools)
         let connections = current
-        let slot = connections.load.enter(origin, FetchContext.fetch)
+        let slot =
+            content == nil
+            ? connections.load.enter(origin, FetchContext.fetch)
+            : try await connections.load.enterWithContent(origin, within: connections.options.connectTimeout, by: clock)
         let length = request.bodyLength
         var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
         if case .failed(_, mayHaveMissed: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
             outcome = await attempt(outgoing, for: target, by: connections, record)
         }
         do throws(UpstreamError) {
-            // Kept by the body, which holds the connection until it is read or dropped.
-            let response = try outcome.response(to: request) { [watch] error in
-                withExtendedLifetime((connections, slot)) {}
+            // Kept by the body, which holds the connection until it has come or is dropped.
+            let response = try outcome.response(to: request, slot, spools) { [watch] error in
+                withExtendedLifetime(connections) {}
                 if let error, !Task.isCancelled { watch.failed(origin, UpstreamError(error)) }
             }
             watch.answered(origin)
@@ -176,10 +189,12 @@ final class UpstreamClient: Service {
         /// - Parameter bodyEnded: is called when the body has come to its end, or broke off with an error.
         func response(
             to request: HTTPRequest,
+            _ slot: OriginLoad.Slot,
+            _ spools: SpoolSpace,
             _ bodyEnded: @escaping @Sendable ((any Error)?) -> Void
         ) throws(UpstreamError) -> Response {
             switch self {
-            case .answered(let response): return try Response(response, to: request, bodyEnded)
+            case .answered(let response): return try Response(response, to: request, slot, spools, bodyEnded)
             case .failed(let error, _): throw error
             }
         }
@@ -238,51 +253,5 @@ extension HTTPHeaders {
         for field in request.headerFields where field.name != .contentLength {
             add(name: field.name.rawName, value: field.value)
         }
-    }
-}
-
-extension Response {
-    /// An origin's answer, its body still on the way.
-    fileprivate init(
-        _ response: HTTPClientResponse,
-        to request: HTTPRequest,
-        _ bodyEnded: @escaping @Sendable ((any Error)?) -> Void
-    ) throws(UpstreamError) {
-        let code = Int(response.status.code)
-        guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
-        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for
-        // content.
-        let codings = response.headers["Transfer-Encoding"]
-        guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
-            throw UpstreamError(.protocolError, "transfer coding")
-        }
-        var head = HTTPResponse(status: HTTPResponse.Status(code: code, reasonPhrase: response.status.reasonPhrase))
-        head.headerFields.reserveCapacity(response.headers.count)
-        for (name, value) in response.headers {
-            guard let name = HTTPField.Name(name) else { continue }
-            head.headerFields.append(HTTPField(name: name, value: value))
-        }
-        guard request.method != .head, code != 204, code != 304 else {
-            self.init(headOnly: head)
-            return
-        }
-        let length = head.headerFields[.contentLength].flatMap { Int($0) }
-        let body = response.body
-        self.init(
-            status: head.status,
-            headers: head.headerFields,
-            body: ResponseBody(contentLength: length) { writer in
-                var parts = body.makeAsyncIterator()
-                func next() async throws -> ByteBuffer? {
-                    do { return try await parts.next() } catch {
-                        bodyEnded(error)
-                        throw error
-                    }
-                }
-                while let part = try await next() { try await writer.write(part) }
-                bodyEnded(nil)
-                try await writer.finish(nil)
-            }
-        )
     }
 }

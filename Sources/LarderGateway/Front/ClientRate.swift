@@ -1,0 +1,156 @@
+import NIOCore
+
+/// The least rate at which a client sends what it is to send, and reads what was written for it.
+///
+/// Only time counts in which bytes are pending on the client's side. A client that nothing is expected of is never
+/// slow.
+struct ClientRate: Hashable, Sendable {
+    /// In bytes a second.
+    let rate: Int
+    /// The time over which it is measured.
+    let time: TimeAmount
+
+    /// Creates a rate; nil if it is none at all.
+    init?(_ rate: Int, over time: TimeAmount = .seconds(10)) {
+        guard rate > 0, time > .zero else { return nil }
+        (self.rate, self.time) = (rate, time)
+    }
+}
+
+/// The time that a client has left before it counts as slow. Time in which bytes are pending takes it, and bytes that
+/// move give it back.
+struct RateAllowance {
+    private let rate: ClientRate
+    private var left: TimeAmount
+    /// All bytes that had moved when it was looked last.
+    private var moved: Int
+
+    /// Begins with all of the time.
+    init(_ rate: ClientRate, moved: Int) {
+        self.rate = rate
+        self.moved = moved
+        left = rate.time
+    }
+
+    /// Takes the time since it was looked last.
+    /// - Parameters:
+    ///   - isPending: True if the client is waited for.
+    ///   - moved: All bytes that have moved.
+    /// - Returns: True if the client is slow.
+    mutating func isUsedUp(after time: TimeAmount, isPending: Bool, moved: Int) -> Bool {
+        let bytes = min(moved - self.moved, 1 << 30)
+        self.moved = moved
+        let earned = TimeAmount.nanoseconds(Int64(Double(bytes) / Double(rate.rate) * 1e9))
+        left = min(rate.time, left + earned - (isPending ? time : .zero))
+        return left <= .zero
+    }
+}
+
+/// Looks again and again, as long as bytes are pending, whether a client is slow.
+final class RateTimer {
+    /// What a look finds.
+    enum Finding {
+        /// Nothing is pending, until the timer is started again.
+        case nothingPending
+        /// Something is pending, and other things are waited for: the time does not count.
+        case held(moved: Int)
+        /// Bytes are pending on the client's side.
+        case pending(moved: Int)
+    }
+
+    private let rate: ClientRate?
+    private var task: Scheduled<Void>?
+
+    init(_ rate: ClientRate?) { self.rate = rate }
+
+    /// True if the timer looks.
+    var isRunning: Bool { task != nil }
+
+    /// Stops looking.
+    func cancel() {
+        task?.cancel()
+        task = nil
+    }
+
+    /// Begins to look, unless the timer does already.
+    /// - Parameters:
+    ///   - moved: All bytes that have moved so far.
+    ///   - look: Returns what is pending.
+    ///   - onSlow: Is called once if the client is slow.
+    func start(
+        on loop: any EventLoop,
+        moved: Int,
+        _ look: @escaping () -> Finding,
+        onSlow: @escaping () -> Void
+    ) {
+        guard let rate, task == nil else { return }
+        schedule(on: loop, RateAllowance(rate, moved: moved), rate, look, onSlow)
+    }
+
+    private func schedule(
+        on loop: any EventLoop,
+        _ allowance: RateAllowance,
+        _ rate: ClientRate,
+        _ look: @escaping () -> Finding,
+        _ onSlow: @escaping () -> Void
+    ) {
+        let since = loop.now
+        task = loop.assumeIsolated().scheduleTask(in: .nanoseconds(rate.time.nanoseconds / 10)) {
+            self.task = nil
+            var allowance = allowance
+            let time = loop.now - since
+            let isSlow: Bool
+            switch look() {
+            case .nothingPending: return
+            case .held(let moved): isSlow = allowance.isUsedUp(after: time, isPending: false, moved: moved)
+            case .pending(let moved): isSlow = allowance.isUsedUp(after: time, isPending: true, moved: moved)
+            }
+            if isSlow { onSlow() } else { self.schedule(on: loop, allowance, rate, look, onSlow) }
+        }
+    }
+}
+
+/// Stands next to the socket, and ends a connection whose client does not read what is written for it.
+final class SlowReaderHandler: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let timer: RateTimer
+    /// All bytes that were written.
+    private var written = 0
+    private let buffered: (ChannelHandlerContext) -> Int
+
+    /// - Parameter buffered: Returns the bytes that were written and that the socket has not taken.
+    init(_ rate: ClientRate, buffered: @escaping (ChannelHandlerContext) -> Int = bufferedBytes) {
+        timer = RateTimer(rate)
+        self.buffered = buffered
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        written += unwrapOutboundIn(data).readableBytes
+        context.write(data, promise: promise)
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        guard !timer.isRunning else { return }
+        let left = buffered(context)
+        guard left > 0 else { return }
+        timer.start(on: context.eventLoop, moved: written - left) {
+            let left = self.buffered(context)
+            return left > 0 ? .pending(moved: self.written - left) : .nothingPending
+        } onSlow: {
+            context.close(promise: nil)
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { timer.cancel() }
+}
+
+/// Returns the bytes that were written to a connection and that its socket has not taken.
+func bufferedBytes(_ context: ChannelHandlerContext) -> Int { context.channel.bufferedBytes }
+
+extension Channel {
+    /// The bytes that were written and that the socket has not taken. To be read on the event loop.
+    var bufferedBytes: Int { (try? syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
+}

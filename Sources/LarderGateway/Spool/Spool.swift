@@ -1,0 +1,140 @@
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// The bytes of one message that its sender has sent and its receiver has not taken: the first of them in memory, what
+/// finds no room there in a temporary file, up to a limit. So a slow receiver does not hold up the sender, whose
+/// connection is free when it has sent everything.
+///
+/// One task appends, and one task reads.
+final class Spool: Sendable {
+    private let state: NIOLockedValueBox<SpoolState>
+    private let space: SpoolSpace
+
+    init(_ space: SpoolSpace) {
+        self.space = space
+        state = NIOLockedValueBox(SpoolState(space))
+    }
+
+    deinit { state.withLockedValue { $0.giveBack() } }
+
+    /// The bytes that were read.
+    var taken: Int { state.withLockedValue { $0.taken } }
+
+    // MARK: - Writing
+
+    /// Appends a part if there is room for it, which there is for any part if nothing else waits.
+    /// - Returns: True if it was appended.
+    func offer(_ part: ByteBuffer) async -> Bool {
+        guard part.readableBytes > 0 else { return true }
+        let (place, reader) = state.withLockedValue { state in (state.place(part), state.takeReader()) }
+        reader?.resume()
+        switch place {
+        case .appended: return true
+        case .noRoom: return false
+        case .file(let file, let position): return await write(part, to: file, at: position)
+        }
+    }
+
+    private func write(_ part: ByteBuffer, to file: SpoolFile?, at position: Int) async -> Bool {
+        do {
+            let file = try await NIOThreadPool.singleton.runIfActive { [limits = space.limits] in
+                let file = try file ?? SpoolFile(in: limits.directory, size: limits.message)
+                try file.write(part, at: position)
+                return file
+            }
+            let reader = state.withLockedValue { state in
+                state.noteWritten(part.readableBytes, to: file)
+                return state.takeReader()
+            }
+            reader?.resume()
+            return true
+        } catch is CancellationError {
+            return false
+        } catch {
+            space.noteFailure(error)
+            state.withLockedValue { $0.isFileUnusable = true }
+            return false
+        }
+    }
+
+    /// Appends a part, and waits for room if there is none.
+    /// - Parameter onWait: Is called when the writer begins to wait.
+    /// - Throws: What the spool was aborted with, or `CancellationError`.
+    func append(_ part: ByteBuffer, onWait: () -> Void = {}) async throws {
+        while !(await offer(part)) {
+            onWait()
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let resumes = state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
+                    if resumes { continuation.resume() }
+                }
+            } onCancel: {
+                state.withLockedValue { $0.takeWriter() }?.resume()
+            }
+            try Task.checkCancellation()
+            if let error = state.withLockedValue({ $0.abortion }) { throw error }
+        }
+    }
+
+    /// Notes that nothing more comes.
+    func finish() { end { $0.end(.success(())) } }
+
+    /// Notes that nothing more comes, and why. The reader is told so after all that came before.
+    func fail(_ error: any Error) { end { $0.end(.failure(error)) } }
+
+    /// Ends both sides at once.
+    func abort(_ error: any Error) { end { $0.abortion = $0.abortion ?? error } }
+
+    private func end(_ change: (inout SpoolState) -> Void) {
+        let (reader, writer) = state.withLockedValue { state in
+            change(&state)
+            return (state.takeReader(), state.takeWriter())
+        }
+        reader?.resume()
+        writer?.resume()
+    }
+
+    // MARK: - Reading
+
+    /// Returns the next part; nil after the last.
+    /// - Throws: What the spool failed with, or was aborted with, or `CancellationError`.
+    func next() async throws -> ByteBuffer? {
+        while true {
+            let (reading, writer) = state.withLockedValue { state in (state.read(), state.takeWriter()) }
+            writer?.resume()
+            switch reading {
+            case .part(let part): return part
+            case .block(let file, let position, let length): return try await read(length, of: file, at: position)
+            case .end(let result):
+                try result.get()
+                return nil
+            case .nothing: break
+            }
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let resumes = state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
+                    if resumes { continuation.resume() }
+                }
+            } onCancel: {
+                state.withLockedValue { $0.takeReader() }?.resume()
+            }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func read(_ length: Int, of file: SpoolFile, at position: Int) async throws -> ByteBuffer {
+        do {
+            let part = try await NIOThreadPool.singleton.runIfActive { try file.read(length, at: position) }
+            let writer = state.withLockedValue { state in
+                state.noteRead(length)
+                return state.takeWriter()
+            }
+            writer?.resume()
+            return part
+        } catch let error as IOError {
+            space.noteFailure(error)
+            throw error
+        }
+    }
+}

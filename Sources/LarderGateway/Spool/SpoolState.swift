@@ -1,0 +1,136 @@
+import NIOCore
+
+/// What a ``Spool`` holds, and who waits for it.
+struct SpoolState {
+    typealias Continuation = CheckedContinuation<Void, Never>
+
+    /// What becomes of a part.
+    enum Place {
+        case appended
+        /// It is to be written to the file, which is to be opened if there is none.
+        case file(SpoolFile?, position: Int)
+        case noRoom
+    }
+
+    /// What is read next.
+    enum Reading {
+        case part(ByteBuffer)
+        case block(SpoolFile, position: Int, length: Int)
+        case end(Result<Void, any Error>)
+        case nothing
+    }
+
+    /// The bytes that are read from a file at a time.
+    private static let block = 64 << 10
+
+    /// The bytes that were read.
+    private(set) var taken = 0
+    /// True if nothing more is written to a file.
+    var isFileUnusable = false
+    /// What ends both sides at once.
+    var abortion: (any Error)?
+    private let space: SpoolSpace
+    private var parts = CircularBuffer<ByteBuffer>()
+    /// The bytes of `parts`.
+    private var inMemory = 0
+    private var file: SpoolFile?
+    /// The room on the disk that the file takes.
+    private var fileSize = 0
+    /// The position in the file of the first byte that was not read.
+    private var first = 0
+    /// The position after the last byte that was written.
+    private var end = 0
+    private var ending: Result<Void, any Error>?
+    private var reader: Continuation?
+    private var writer: Continuation?
+
+    init(_ space: SpoolSpace) { self.space = space }
+
+    private var inFile: Int { end - first }
+    private var isEmpty: Bool { parts.isEmpty && inFile == 0 }
+
+    /// Gives back the room that is taken.
+    mutating func giveBack() {
+        space.giveMemory(inMemory)
+        space.giveDisk(fileSize)
+        (inMemory, fileSize) = (0, 0)
+    }
+
+    // MARK: - Writing
+
+    mutating func place(_ part: ByteBuffer) -> Place {
+        guard abortion == nil else { return .noRoom }
+        let length = part.readableBytes
+        if isEmpty {
+            // It is held already, and its reader is to have it at once.
+            space.chargeMemory(length)
+        } else {
+            guard inMemory + inFile + length <= space.limits.message else { return .noRoom }
+            // Behind what is in the file, everything goes there.
+            let fits = inFile == 0 && inMemory + length <= SpoolSpace.memoryPerMessage
+            guard fits, space.takeMemory(length) else { return placeInFile(length) }
+        }
+        parts.append(part)
+        inMemory += length
+        return .appended
+    }
+
+    private mutating func placeInFile(_ length: Int) -> Place {
+        guard !isFileUnusable else { return .noRoom }
+        if inFile == 0 { (first, end) = (0, 0) }
+        let size = min(space.limits.message, max(fileSize, end + length))
+        guard space.takeDisk(size - fileSize) else { return .noRoom }
+        fileSize = size
+        return .file(file, position: end)
+    }
+
+    mutating func noteWritten(_ length: Int, to file: SpoolFile) {
+        self.file = file
+        end += length
+    }
+
+    mutating func end(_ result: Result<Void, any Error>) { ending = ending ?? result }
+
+    /// Returns true if the writer need not wait after all.
+    mutating func waitToWrite(_ continuation: Continuation, isCancelled: Bool) -> Bool {
+        guard !isEmpty, abortion == nil, !isCancelled, writer == nil else { return true }
+        writer = continuation
+        return false
+    }
+
+    mutating func takeWriter() -> Continuation? {
+        defer { writer = nil }
+        return writer
+    }
+
+    // MARK: - Reading
+
+    mutating func read() -> Reading {
+        if let abortion { return .end(.failure(abortion)) }
+        if let part = parts.popFirst() {
+            inMemory -= part.readableBytes
+            taken += part.readableBytes
+            space.giveMemory(part.readableBytes)
+            return .part(part)
+        }
+        if inFile > 0, let file { return .block(file, position: first, length: min(Self.block, inFile)) }
+        return ending.map(Reading.end) ?? .nothing
+    }
+
+    mutating func noteRead(_ length: Int) {
+        first += length
+        taken += length
+    }
+
+    /// Returns true if the reader need not wait after all.
+    mutating func waitToRead(_ continuation: Continuation, isCancelled: Bool) -> Bool {
+        guard isEmpty, ending == nil, abortion == nil, !isCancelled, reader == nil else { return true }
+        reader = continuation
+        return false
+    }
+
+    mutating func takeReader() -> Continuation? {
+        defer { reader = nil }
+        return reader
+    }
+}

@@ -1,0 +1,247 @@
+import Larder
+import LarderRules
+import LarderTesting
+import NIOConcurrencyHelpers
+import NIOCore
+import Testing
+
+@testable import LarderGateway
+
+/// Clients that are slow on purpose, and as many as there are connections to the origin.
+@Suite(.timeLimit(.minutes(5))) struct SlowClientAttackTests {
+    private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
+    private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
+    static let attackers = 12
+
+    /// Settings under which eight requests take every connection to the origin.
+    static func configure(_ settings: inout GatewaySettings) {
+        settings.connectionsPerOrigin = 8
+        settings.connectTimeout = .seconds(60)
+        settings.bodyLimit = .kibibytes(64)
+    }
+
+    /// Expects misses to be answered.
+    static func expectMisses(_ gateway: RunningGateway) async throws {
+        for number in 0..<8 {
+            let response = try await gateway.send("GET", "/miss/\(number)")
+            #expect(response.status == 200 && response.text == "/miss/\(number)")
+        }
+    }
+
+    /// Opens connections, and keeps them while `body` runs.
+    static func attack(
+        _ gateway: RunningGateway,
+        _ attackers: Int = attackers,
+        with attack: @escaping @Sendable (Wire) async throws -> Void,
+        _ body: () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let begun = Gate()
+            for _ in 0..<attackers {
+                group.addTask {
+                    try? await Wire.open(to: gateway.port) { wire in
+                        try await attack(wire)
+                        await begun.pass()
+                    }
+                }
+            }
+            await begun.reached(by: attackers)
+            let result: Result<Void, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            begun.open()
+            try await group.waitForAll()
+            try result.get()
+        }
+    }
+
+    @Test(arguments: ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+    func `content that does not come holds no connection to the origin`(_ framing: String) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
+                try await Self.attack(gateway) { wire in
+                    try await wire.send("POST", "/slow", [framing])
+                    try await wire.send(bytes: Array((framing.hasPrefix("C") ? "a" : "1\r\na\r\n").utf8))
+                } _: {
+                    try await Self.expectMisses(gateway)
+                    #expect(origin.requests.allSatisfy { $0.method == "GET" })
+                }
+            }
+        }
+    }
+
+    @Test func `content that has come to its end goes to the origin as it is`() async throws {
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.head() {
+                var count = 0
+                try await connection.content(of: request) { count += $0.readableBytes }
+                try await connection.send(answer("200 OK", [], "\(count)"))
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                $0.spoolLimit = .mebibytes(1)
+            } _: { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    // In memory, in a file, and beyond what is stored of a message.
+                    for parts in [0, 1, 3, 12, 15, 16, 17, 100] {
+                        try await wire.send("POST", "/", ["Content-Length: \(parts << 16)"])
+                        for _ in 0..<parts { try await wire.send(Self.part) }
+                        #expect(try await wire.answer().text == "\(parts << 16)")
+                        try await wire.send("POST", "/", ["Transfer-Encoding: chunked"])
+                        for _ in 0..<parts { try await wire.send(Self.chunk) }
+                        try await wire.send(bytes: Array("0\r\n\r\n".utf8))
+                        #expect(try await wire.answer().text == "\(parts << 16)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ["Cache-Control: max-age=60", "Cache-Control: no-store"], ["GET", "POST"])
+    func `a body that is not read holds no connection to the origin`(_ field: String, _ method: String) async throws {
+        let sent = NIOLockedValueBox(0)
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.request() {
+                guard request.target == "/large" else {
+                    try await connection.send(answer("200 OK", [], request.target))
+                    continue
+                }
+                try await connection.send("HTTP/1.1 200 OK\r\n\(field)\r\nContent-Length: \(128 << 16)\r\n\r\n")
+                for _ in 0..<128 { try await connection.send(Self.part) }
+                sent.withLockedValue { $0 += 1 }
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
+                try await Self.attack(gateway) { wire in
+                    try await wire.send(method, "/large", body: method == "POST" ? "a" : nil)
+                } _: {
+                    try await eventually("the origin has sent everything") {
+                        sent.withLockedValue { $0 } >= Self.attackers
+                    }
+                    try await Self.expectMisses(gateway)
+                }
+            }
+        }
+    }
+
+    @Test func `a body that came through a file is whole`() async throws {
+        try await ScriptedOrigin.run { connection in
+            while try await connection.head() != nil {
+                try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                for number in 0..<200 {
+                    let part = String(repeating: "\(number % 10)", count: 65_521)
+                    try await connection.send("\(String(part.utf8.count, radix: 16))\r\n\(part)\r\n")
+                }
+                try await connection.send("0\r\n\r\n")
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
+                try await Wire.open(to: gateway.port) { wire in
+                    try await wire.send("GET", "/")
+                    try await eventually("the origin has it") { origin.requests.count == 1 }
+                    try await Self.expectMissesOfOthers(gateway)
+                    let body = try await wire.answer().body
+                    var place = 0
+                    for number in 0..<200 {
+                        let digit = UInt8(ascii: "0") + UInt8(number % 10)
+                        #expect(body[place..<min(body.count, place + 65_521)].allSatisfy { $0 == digit })
+                        place += 65_521
+                    }
+                    #expect(body.count == place)
+                }
+            }
+        }
+    }
+
+    private static func expectMissesOfOthers(_ gateway: RunningGateway) async throws {
+        for number in 0..<3 { #expect(try await gateway.send("GET", "/other/\(number)").status == 200) }
+    }
+
+    /// Bodies that no spool has room for.
+    @Test func `a body without end that is not read gives way to a request that waits`() async throws {
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.head() {
+                guard request.target.hasPrefix("/endless") else {
+                    try await connection.send(answer("200 OK", [], request.target))
+                    continue
+                }
+                try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                while true { try await connection.send(Self.chunk) }
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                Self.configure(&$0)
+                $0.spoolLimit = .kibibytes(512)
+            } _: { gateway in
+                try await Self.attack(gateway) { wire in
+                    try await wire.send("GET", "/endless/\(UInt64.random(in: 0 ... .max))")
+                    _ = try await wire.head()
+                } _: {
+                    try await Self.expectMisses(gateway)
+                }
+            }
+        }
+    }
+
+    @Test func `uploads that an origin reads slowly leave connections to other requests`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.head() {
+                if request.method == "POST" {
+                    await gate.pass()
+                    try await connection.content(of: request) { _ in }
+                }
+                try await connection.send(answer("200 OK", [], request.target))
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                Self.configure(&$0)
+                $0.spoolLimit = .kibibytes(512)
+                $0.connectTimeout = .seconds(60)
+            } _: { gateway in
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for _ in 0..<Self.attackers {
+                        group.addTask {
+                            try await Wire.open(to: gateway.port) { wire in
+                                try await wire.send("POST", "/large", ["Content-Length: \(256 << 16)"])
+                                for _ in 0..<256 { try await wire.send(Self.part) }
+                                return try await wire.answer().status
+                            }
+                        }
+                    }
+                    await gate.reached(by: 6)
+                    try await Self.expectMisses(gateway)
+                    #expect(origin.requests.count { $0.method == "POST" } == 6)
+                    gate.open()
+                    for try await status in group { #expect(status == 200) }
+                }
+            }
+        }
+    }
+
+    @Test func `a request with content beyond its part of the connections gets 503 in time`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.answering { request in
+            if request.method == "POST" { await gate.pass() }
+            return answer("200 OK", [], request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                Self.configure(&$0)
+                $0.connectTimeout = .milliseconds(500)
+            } _: { gateway in
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for _ in 0..<6 { group.addTask { try await gateway.send("POST", "/", body: "a").status } }
+                    await gate.reached(by: 6)
+                    let late = try await gateway.send("POST", "/", body: "a")
+                    #expect(late.status == 503 && late["Retry-After"] == "5")
+                    #expect(late["Proxy-Status"] == "Larder; error=connection_limit_reached")
+                    try await Self.expectMisses(gateway)
+                    gate.open()
+                    for try await status in group { #expect(status == 200) }
+                    #expect(try await gateway.send("POST", "/", body: "a").status == 200)
+                }
+            }
+        }
+    }
+}
