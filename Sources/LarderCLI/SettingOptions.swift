@@ -19,6 +19,8 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
+    @Option(help: .setting(.adminAccess, "who")) var adminAccess: String?
+    @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
     @Option(help: .setting(.accessLog, "file")) var accessLog: String?
     @Option(help: .setting(.connectTimeout, "time")) var connectTimeout: String?
@@ -29,6 +31,8 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.connectionsPerOrigin, "count")) var connectionsPerOrigin: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
     @Option(help: .setting(.hostField, "whose")) var hostField: String?
+    @Option(help: .setting(.underscoreFields, "drop|keep")) var underscoreFields: String?
+    @Option(help: .setting(.dropFields, "fields")) var dropFields: String?
     @Option(help: .setting(.name, "name")) var name: String?
     @Option(help: .setting(.healthPath, "path")) var healthPath: String?
     @Option(help: .setting(.logLevel, "level")) var logLevel: String?
@@ -44,11 +48,13 @@ struct SettingOptions: ParsableArguments {
             .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit,
-            .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
+            .certificate: certificate, .privateKey: privateKey, .adminAccess: adminAccess,
+            .adminListen: adminListen, .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
-            .originAuthorities: originCa, .hostField: hostField,
+            .originAuthorities: originCa, .hostField: hostField, .underscoreFields: underscoreFields,
+            .dropFields: dropFields,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
             .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,
         ]

@@ -5,12 +5,15 @@ import Synchronization
 /// A connection of a client, as its handlers and its requests know it.
 final class ClientConnection: Sendable {
     let channel: any Channel
+    /// True if the client came to the address that is for the admin routes alone.
+    let isAdministrative: Bool
     private let count = Atomic<Int>(0)
     private let source: NIOLockedValueBox<SocketAddress?>
     private let proxied = Atomic<Bool>(false)
 
-    init(_ channel: any Channel) {
+    init(_ channel: any Channel, isAdministrative: Bool = false) {
         self.channel = channel
+        self.isAdministrative = isAdministrative
         // Read at once: a connection that is closed has no address.
         self.source = NIOLockedValueBox(channel.remoteAddress)
     }

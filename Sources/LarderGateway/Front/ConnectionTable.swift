@@ -73,16 +73,20 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// Stands on a listening socket: counts what it accepts, and stops at the limit.
+/// Stands on a listening socket: counts what it accepts, and stops at the limit, unless it has none.
 final class AcceptLimit: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
     private let table: ConnectionTable
+    private let isLimited: Bool
     private var isWaiting = false
 
-    init(_ table: ConnectionTable) { self.table = table }
+    init(_ table: ConnectionTable, isLimited: Bool = true) {
+        self.table = table
+        self.isLimited = isLimited
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         table.accept(unwrapInboundIn(data))
@@ -90,6 +94,7 @@ final class AcceptLimit: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
+        guard isLimited else { return context.read() }
         guard !isWaiting else { return }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         let loop = context.eventLoop
