@@ -31,6 +31,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.connectionsPerOrigin, "count")) var connectionsPerOrigin: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
     @Option(help: .setting(.hostField, "whose")) var hostField: String?
+    @Option(help: .setting(.paths, "as-is|reject")) var paths: String?
     @Option(help: .setting(.underscoreFields, "drop|keep")) var underscoreFields: String?
     @Option(help: .setting(.dropFields, "fields")) var dropFields: String?
     @Option(help: .setting(.name, "name")) var name: String?
@@ -53,7 +54,8 @@ struct SettingOptions: ParsableArguments {
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
-            .originAuthorities: originCa, .hostField: hostField, .underscoreFields: underscoreFields,
+            .originAuthorities: originCa, .hostField: hostField, .paths: paths,
+            .underscoreFields: underscoreFields,
             .dropFields: dropFields,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
             .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,

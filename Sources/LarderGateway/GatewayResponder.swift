@@ -125,6 +125,9 @@ struct GatewayResponder: ClientResponder {
         if head.method == .purge {
             return await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
         }
+        guard active.settings.accepts(head.path ?? "/") else {
+            return .failure(UpstreamError(.requestError, "path"), by: name)
+        }
         // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
         if head.authority == nil {
             head.authority = route.origin.authority

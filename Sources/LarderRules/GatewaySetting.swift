@@ -29,6 +29,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case connectionsPerOrigin = "connections-per-origin"
     case originAuthorities = "origin-ca"
     case hostField = "host-field"
+    case paths
     case underscoreFields = "underscore-fields"
     case dropFields = "drop-fields"
     case name
@@ -86,6 +87,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .connectionsPerOrigin: "The most connections to one origin (256)"
         case .originAuthorities: "The PEM file with the authorities that TLS origins are trusted by"
         case .hostField: "What origins are told as Host: client, what the client sent; origin, their own (client)"
+        case .paths: "Paths that servers may read in more than one way: as-is, or reject with a 400 (as-is)"
         case .underscoreFields:
             "Request fields whose names have _ or another such character: drop, or keep and pass on (drop)"
         case .dropFields:

@@ -8,7 +8,7 @@ extension GatewaySetting {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
             .adminAccess, .adminPrefix,
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
-            .hostField, .underscoreFields, .dropFields, .healthPath, .logLevel:
+            .hostField, .paths, .underscoreFields, .dropFields, .healthPath, .logLevel:
             true
         case .listen, .adminListen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit,
             .invalidationLog,
@@ -73,6 +73,7 @@ extension GatewaySettings {
             case .connectionsPerOrigin: Field(\.connectionsPerOrigin)
             case .originAuthorities: Field(\.originAuthorities)
             case .hostField: Field(\.hostField)
+            case .paths: Field(\.paths)
             case .underscoreFields: Field(\.underscoreFields)
             case .dropFields: Field(\.dropFields)
             case .name: Field(\.name)

@@ -126,6 +126,7 @@ extension GatewaySettings {
         reader.read(.connectionsPerOrigin, into: &connectionsPerOrigin, upTo: 65_535)
         originAuthorities = reader.value(.originAuthorities, expecting: "the path of a PEM file", Text.path)
         reader.read(.hostField, into: &hostField, expecting: "`client` or `origin`") { HostField(rawValue: $0) }
+        reader.read(.paths, into: &paths, expecting: "`as-is` or `reject`") { Paths(rawValue: $0) }
         reader.read(.underscoreFields, into: &underscoreFields, expecting: "`drop` or `keep`") {
             UnderscoreFields(rawValue: $0)
         }

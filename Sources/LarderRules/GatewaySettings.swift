@@ -53,6 +53,16 @@ public struct GatewaySettings: Sendable {
         case origin
     }
 
+    /// What becomes of requests whose path servers may read in more than one way: with an encoded slash, a dot segment,
+    /// parameters, a backslash, a control character.
+    public enum Paths: String, Hashable, Sendable, CaseIterable {
+        /// They are passed on as they are. A response is stored if every reading of the path falls to a route with the
+        /// same policy.
+        case asIs = "as-is"
+        /// They get 400 (Bad Request).
+        case reject
+    }
+
     /// What becomes of request fields that servers may take for others: `Accept_Language` for `Accept-Language`.
     public enum UnderscoreFields: String, Hashable, Sendable, CaseIterable {
         /// They are dropped.
@@ -137,6 +147,8 @@ public struct GatewaySettings: Sendable {
     public var originAuthorities: String?
     /// What the origin is told as `Host`.
     public var hostField = HostField.client
+    /// What becomes of requests whose path servers may read in more than one way.
+    public var paths = Paths.asIs
     /// The request fields whose names have anything but letters, digits and hyphens.
     public var underscoreFields = UnderscoreFields.drop
     /// The request fields that are dropped, beside those that no client decides.
@@ -166,6 +178,9 @@ public struct GatewaySettings: Sendable {
 extension GatewaySettings {
     /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
     public static let redisBodyLimit = ByteCount.mebibytes(1)
+
+    /// Returns true if requests for a target are served, as far as its path tells.
+    package func accepts(_ target: String) -> Bool { paths == .asIs || PathReading.isUnambiguous(target) }
 
     /// The memory of bodies that are on their way.
     public var bodiesInFlight: ByteCount {

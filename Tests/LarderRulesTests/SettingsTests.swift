@@ -47,7 +47,10 @@ import Testing
         #expect(settings.adminAccess == .token && settings.adminListen == nil)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
         #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
-        #expect(settings.halfClose == .leave && settings.underscoreFields == .drop && settings.dropFields.isEmpty)
+        #expect(
+            settings.halfClose == .leave && settings.paths == .asIs && settings.underscoreFields == .drop
+                && settings.dropFields.isEmpty
+        )
     }
 
     @Test func `everything that can be said is taken`() throws {
@@ -74,7 +77,7 @@ import Testing
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
         #expect(settings.drainDelay == .seconds(10) && settings.headerLimit == .kibibytes(32))
-        #expect(settings.halfClose == .allow && settings.underscoreFields == .keep)
+        #expect(settings.halfClose == .allow && settings.paths == .reject && settings.underscoreFields == .keep)
         #expect(settings.dropFields.map(\.description) == ["x-tenant-debug", "x-internal-*"])
     }
 
@@ -151,6 +154,7 @@ import Testing
         ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),
         ("proxy-protocol", "on", "needs `trusted-proxies` beside it"),
         ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
+        ("paths", "normalise", "\"normalise\" is wrong: expected `as-is` or `reject`"),
         ("underscore-fields", "pass", "\"pass\" is wrong: expected `drop` or `keep`"),
         ("drop-fields", "X-A, *", "\"*\" is wrong: expected the name of a field"),
         ("drop-fields", "X-*-A", "\"X-*-A\" is wrong"), ("drop-fields", "Content-*", "\"Content-*\" is wrong"),

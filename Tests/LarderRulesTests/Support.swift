@@ -66,6 +66,7 @@ enum Sample {
         connections-per-origin: 64
         origin-ca: /etc/larder/ca.pem
         host-field: origin
+        paths: reject
         underscore-fields: keep
         drop-fields: [X-Tenant-Debug, X-Internal-*]
         name: Shop
