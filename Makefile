@@ -10,12 +10,14 @@ help: ## what there is
 
 run: ## build the release product and serve the example API on 127.0.0.1:8080
 	$(SWIFT) build -c release --product larder-demo
-	exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
+	LARDER_ADMIN_ACCESS="$${LARDER_ADMIN_ACCESS-loopback}" \
+	    exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
 
 run-gateway: ## the example API on port 9000, and the gateway in front of it on http://127.0.0.1:8000
 	$(SWIFT) build -c release --product larder-demo
 	$(SWIFT) build -c release --product larder
 	@bin="$$($(SWIFT) build -c release --show-bin-path)"; \
+	export LARDER_ADMIN_ACCESS="$${LARDER_ADMIN_ACCESS-loopback}"; \
 	PORT=9000 "$$bin/larder-demo" & demo=$$!; \
 	sleep 1; kill -0 $$demo 2>/dev/null || exit 69; \
 	"$$bin/larder" serve --config Examples/larder.yaml & gateway=$$!; \

@@ -8,12 +8,17 @@ enum CookieNames {
     /// Returns if the request has a cookie that one of the patterns names, for any reader of cookies.
     ///
     /// RFC 6265 separates cookies by semicolons. Readers of its predecessors take commas and spaces too (RFC 2109
-    /// §4.3.4), and many drop the white space around a name. Each piece that any of them takes for a cookie counts.
+    /// §4.3.4), while others read a space in a name. Each piece that any of them takes for a cookie counts, in each
+    /// spelling of its name (``NameReader``).
     static func contain(_ patterns: [NamePattern], in fields: HTTPFields) -> Bool {
-        fields.contains { field in
-            guard field.name == .cookie else { return false }
-            return field.value.utf8.split { separators.contains($0) }.contains { matches($0, patterns) }
+        var reader = NameReader(patterns, endsAtDot: false)
+        for field in fields where field.name == .cookie {
+            for cookie in field.value.utf8.split(separator: UInt8(ascii: ";")) {
+                if reader.reads(cookie) { return true }
+                for piece in cookie.split(whereSeparator: isSeparator) where reader.reads(piece) { return true }
+            }
         }
+        return false
     }
 
     /// Removes the cookies that no pattern names. The bytes of the others stay as they came, and so do the fields that
@@ -41,5 +46,6 @@ enum CookieNames {
     }
 
     private static let (space, tab) = (UInt8(ascii: " "), UInt8(ascii: "\t"))
-    private static let separators: Set<UInt8> = [UInt8(ascii: ";"), UInt8(ascii: ","), space, tab]
+
+    private static func isSeparator(_ byte: UInt8) -> Bool { byte <= space || byte == UInt8(ascii: ",") }
 }

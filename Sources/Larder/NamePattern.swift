@@ -1,13 +1,16 @@
 /// The name of a cookie or of a query parameter, or what such names begin with: `session`, `utm_*`.
 ///
-/// Case matters. Names are compared with their percent-encoding undone, as servers read them: no spelling of a name
-/// escapes its pattern.
+/// If the parameters or cookies that a pattern means are left out of a request, case matters, and names are compared
+/// with their percent-encoding undone. If they make a request bypass the cache, every spelling counts that some server
+/// may read as the name: `Session.ID`, `session_id[]` and `%73ession_id` for `session_id` (`NameReader`).
 public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     /// The longest pattern in bytes.
     public static let maximumLength = 256
 
     private let name: [UInt8]
-    private let isPrefix: Bool
+    let isPrefix: Bool
+    /// The name as ``NameReader`` compares it.
+    let folded: [UInt8]
 
     /// A pattern; nil where the text is empty, too long, or has anything but visible ASCII, or a `*` but at its end, or
     /// one of `=`, `&`, `;`, which end a name.
@@ -18,6 +21,8 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
         else { return nil }
         self.isPrefix = bytes.last == UInt8(ascii: "*")
         self.name = isPrefix ? bytes.dropLast() : bytes
+        let brackets = Array("[]".utf8)
+        self.folded = (name.suffix(2) == brackets[...] ? name.dropLast(2) : name[...]).map(Self.folded)
     }
 
     public var description: String { String(decoding: name, as: UTF8.self) + (isPrefix ? "*" : "") }

@@ -38,20 +38,30 @@ public struct PassRule: Hashable, Sendable {
     }
 
     private func hasParameter(_ target: String?) -> Bool {
-        guard !parameters.isEmpty, let target, let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) else {
-            return false
-        }
+        guard !parameters.isEmpty, let target, let query = Self.query(of: target) else { return false }
+        var reader = NameReader(parameters, endsAtDot: true)
         // Some servers end a parameter at a semicolon. To go past the cache where they do not is only slower.
-        let pairs = target.utf8[mark...].dropFirst().split { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: ";") }
-        return pairs.contains { Self.begins($0, withNameOf: parameters) }
+        for pair in query.split(whereSeparator: { "&;?".utf8.contains($0) }) where reader.reads(pair) { return true }
+        return false
+    }
+
+    /// Returns what follows the first `?` of a target, or an encoded one, where some servers begin the query, too.
+    private static func query(of target: String) -> Substring.UTF8View? {
+        var rest = target.utf8[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "?") { return rest }
+            guard let (decoded, after) = PercentEncoding.decode(byte, before: rest) else { continue }
+            if decoded == UInt8(ascii: "?") { return after }
+            // `%25` and what it may be in a second layer.
+            guard decoded == UInt8(ascii: "%") else { continue }
+            if let (inner, end) = PercentEncoding.decode(decoded, before: after), inner == UInt8(ascii: "?") {
+                return end
+            }
+        }
+        return nil
     }
 
     private func hasCookie(_ request: HTTPFields) -> Bool {
         !cookies.isEmpty && CookieNames.contain(cookies, in: request)
-    }
-
-    private static func begins(_ pair: Substring.UTF8View, withNameOf patterns: [NamePattern]) -> Bool {
-        let name = pair.prefix { $0 != UInt8(ascii: "=") }
-        return patterns.contains { $0.matches(name) }
     }
 }

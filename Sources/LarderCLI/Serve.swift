@@ -54,6 +54,7 @@ struct Serve: AsyncParsableCommand {
                 "routes": "\(configuration.routes.routes.count - 1) and the default",
             ]
         )
+        if let advice = gateway.adviceOnAccess { logger.notice("\(advice)") }
         takeDescriptors(for: configuration, logger)
         let reloading = Reloading(source: source, gateway: gateway, level: level, logger: logger)
         let group = ServiceGroup(

@@ -19,6 +19,8 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
+    @Option(help: .setting(.adminAccess, "who")) var adminAccess: String?
+    @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
     @Option(help: .setting(.accessLog, "file")) var accessLog: String?
     @Option(help: .setting(.connectTimeout, "time")) var connectTimeout: String?
@@ -34,6 +36,9 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.spoolDirectory, "folder")) var spoolDirectory: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
     @Option(help: .setting(.hostField, "whose")) var hostField: String?
+    @Option(help: .setting(.paths, "as-is|reject")) var paths: String?
+    @Option(help: .setting(.underscoreFields, "drop|keep")) var underscoreFields: String?
+    @Option(help: .setting(.dropFields, "fields")) var dropFields: String?
     @Option(help: .setting(.name, "name")) var name: String?
     @Option(help: .setting(.healthPath, "path")) var healthPath: String?
     @Option(help: .setting(.logLevel, "level")) var logLevel: String?
@@ -49,13 +54,15 @@ struct SettingOptions: ParsableArguments {
             .trustedFields: trustedFields, .proxyProtocol: proxyProtocol, .store: store, .namespace: namespace,
             .redisTimeout: redisTimeout, .memoryLimit: memoryLimit, .invalidationLog: invalidationLog,
             .inFlightLimit: inFlightLimit, .bodyLimit: bodyLimit, .variantLimit: variantLimit,
-            .certificate: certificate, .privateKey: privateKey, .adminPrefix: adminPrefix,
+            .certificate: certificate, .privateKey: privateKey, .adminAccess: adminAccess,
+            .adminListen: adminListen, .adminPrefix: adminPrefix,
             .accessLog: accessLog, .connectTimeout: connectTimeout, .responseTimeout: responseTimeout,
             .idleTimeout: idleTimeout, .clientIdleTimeout: clientIdleTimeout,
             .clientConnections: clientConnections, .connectionsPerOrigin: connectionsPerOrigin,
             .connectionsPerAddress: clientConnectionsPerAddress, .clientRate: clientRate,
             .spoolLimit: spoolLimit, .spoolSpace: spoolSpace, .spoolDirectory: spoolDirectory,
-            .originAuthorities: originCa, .hostField: hostField,
+            .originAuthorities: originCa, .hostField: hostField, .paths: paths,
+            .underscoreFields: underscoreFields, .dropFields: dropFields,
             .name: name, .healthPath: healthPath, .logLevel: logLevel, .drainDelay: drainDelay,
             .drainTimeout: drainTimeout, .headerLimit: headerLimit, .halfClose: halfClose,
         ]

@@ -19,7 +19,7 @@ public func buildApplication(
     let router = buildRouter(
         cache: cache,
         repository: repository,
-        access: configuration.adminToken.map(AdminAccess.token) ?? .loopback
+        access: configuration.access
     )
     var application = Application(
         router: router,

@@ -7,7 +7,9 @@ public import Logging
 ///
 /// - `HOST` (default `127.0.0.1`): the address to listen on.
 /// - `PORT` (default `8080`): the port, 1 to 65535; 0 takes a free one.
-/// - `LARDER_ADMIN_TOKEN`: the bearer token of the admin routes; without it they answer on this machine only.
+/// - `LARDER_ADMIN_TOKEN`: the bearer token of the admin routes, which they need.
+/// - `LARDER_ADMIN_ACCESS` (default `token`): `loopback` has them answer clients on this machine without a token, for
+///   development.
 /// - `REDIS_URL`: the Redis server that keeps the responses, such as `redis://127.0.0.1:6379`; without it the memory of
 ///   this process does.
 /// - `LARDER_NAMESPACE` (default `larder:`): what every key in Redis begins with.
@@ -17,6 +19,7 @@ public struct DemoConfiguration: Sendable {
     public var host: String
     public var port: Int
     public var adminToken: BearerToken?
+    public var adminAccess: AdminAccessSetting
     public var redisURL: String?
     public var namespace: String
     public var memoryLimit: ByteCount
@@ -27,6 +30,7 @@ public struct DemoConfiguration: Sendable {
         host: String = "127.0.0.1",
         port: Int = 8080,
         adminToken: BearerToken? = nil,
+        adminAccess: AdminAccessSetting = .token,
         redisURL: String? = nil,
         namespace: String = "larder:",
         memoryLimit: ByteCount = .mebibytes(256),
@@ -35,13 +39,15 @@ public struct DemoConfiguration: Sendable {
         self.host = host
         self.port = port
         self.adminToken = adminToken
+        self.adminAccess = adminAccess
         self.redisURL = redisURL
         self.namespace = namespace
         self.memoryLimit = memoryLimit
         self.logLevel = logLevel
-        guard adminToken != nil || AdminAccess.isLoopback(host: host) else {
+        guard adminToken != nil || adminAccess == .token || AdminAccess.isLoopback(host: host) else {
             throw ConfigurationError(
-                "HOST=\(host) is reachable from other machines: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
+                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach, and they reach "
+                    + "HOST=\(host): set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
             )
         }
     }
@@ -60,6 +66,9 @@ public struct DemoConfiguration: Sendable {
                 expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/",
                 isSecret: true
             ) { BearerToken($0) },
+            adminAccess: Self.value("larder.admin.access", in: reader, expecting: "`token` or `loopback`") {
+                AdminAccessSetting(rawValue: $0)
+            } ?? .token,
             redisURL: Self.value(
                 "redis.url",
                 in: reader,
@@ -104,6 +113,27 @@ public struct DemoConfiguration: Sendable {
             throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is wrong: expected \(expectation)")
         }
         return value
+    }
+}
+
+extension DemoConfiguration {
+    /// The access to the admin routes.
+    public enum AdminAccessSetting: String, Hashable, Sendable, CaseIterable {
+        /// They need the token, and without one they answer no client.
+        case token
+        /// Without a token they answer clients on this machine, and all that a proxy on it passes on: for development.
+        case loopback
+    }
+
+    /// The clients that may use the admin routes.
+    var access: AdminAccess {
+        .standard(token: adminToken, trustsLoopback: adminAccess == .loopback, host: host)
+    }
+
+    /// One line for the person who starts the program, if the admin routes answer no client; nil if they answer some.
+    public var adviceOnAccess: String? {
+        guard case .nobody = access else { return nil }
+        return "The admin routes answer nobody: set LARDER_ADMIN_TOKEN, or for development LARDER_ADMIN_ACCESS=loopback"
     }
 }
 

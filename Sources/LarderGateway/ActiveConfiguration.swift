@@ -8,7 +8,12 @@ import LarderRules
 final class ActiveConfiguration: Sendable {
     let settings: GatewaySettings
     let routes: RouteTable
+    /// The gateway's own routes on the address for everybody.
     let administration: Administration
+    /// Those on the address that is for them alone; nil if there is none.
+    let adminListener: Administration?
+    /// The clients that may use the admin routes, wherever they are.
+    let adminAccess: AdminAccess
 
     init(
         _ settings: GatewaySettings,
@@ -19,14 +24,37 @@ final class ActiveConfiguration: Sendable {
     ) {
         self.settings = settings
         self.routes = routes
-        self.administration = Administration(
-            of: cache,
-            access: .standard(token: settings.adminToken, host: settings.listen.host),
-            at: settings.adminPrefix,
-            routes: routes,
-            origins: { await client.probe(routes.origins, path: settings.healthPath) },
-            isReady: { !drainState.isDraining }
+        func administration(_ access: AdminAccess, isForHealthAlone: Bool = false) -> Administration {
+            Administration(
+                of: cache,
+                access: access,
+                at: settings.adminPrefix,
+                isForHealthAlone: isForHealthAlone,
+                routes: routes,
+                origins: { await client.probe(routes.origins, path: settings.healthPath) },
+                isReady: { !drainState.isDraining }
+            )
+        }
+        let access = AdminAccess.standard(
+            token: settings.adminToken,
+            trustsLoopback: settings.adminAccess == .loopback && settings.listen.isLoopback,
+            host: settings.listen.host
         )
+        self.administration = administration(access, isForHealthAlone: settings.adminListen != nil)
+        guard let address = settings.adminListen else {
+            self.adminListener = nil
+            self.adminAccess = access
+            return
+        }
+        // Without a token this machine may, where nobody else can: the address is for nothing that a proxy passes on.
+        let own = settings.adminToken.map(AdminAccess.token) ?? (address.isLoopback ? .loopback : .nobody)
+        self.adminListener = administration(own)
+        self.adminAccess = own
+    }
+
+    /// Returns the gateway's own routes as a connection may have them.
+    func administration(for connection: ClientConnection) -> Administration {
+        connection.isAdministrative ? adminListener ?? administration : administration
     }
 }
 

@@ -17,10 +17,13 @@ struct Administration: Sendable {
     private let cache: Cache
     private let responder: any HTTPResponder<AdminContext>
 
+    /// Creates the routes.
+    /// - Parameter isForHealthAlone: True if the others are on another address.
     init(
         of cache: Cache,
         access: AdminAccess,
         at prefix: String,
+        isForHealthAlone: Bool,
         routes: RouteTable,
         origins: @escaping @Sendable () async -> [OriginHealth],
         isReady: @escaping @Sendable () -> Bool
@@ -29,6 +32,27 @@ struct Administration: Sendable {
         self.access = access
         self.cache = cache
         let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)
+        let path = RouterPath(prefix)
+        // Load balancers ask this, and it tells nothing.
+        router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
+        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
+        router.get(path.appendingPath("ready")) { _, _ in
+            isReady()
+                ? Response.json(.ok, ["status": "ready"])
+                : .json(.serviceUnavailable, ["status": "draining"])
+        }
+        if !isForHealthAlone { Self.addRoutes(to: router, of: cache, access, at: prefix, routes, origins) }
+        self.responder = router.buildResponder()
+    }
+
+    private static func addRoutes(
+        to router: Router<AdminContext>,
+        of cache: Cache,
+        _ access: AdminAccess,
+        at prefix: String,
+        _ routes: RouteTable,
+        _ origins: @escaping @Sendable () async -> [OriginHealth]
+    ) {
         let path = RouterPath(prefix)
         router.addCacheAdministration(
             of: cache,
@@ -39,27 +63,21 @@ struct Administration: Sendable {
         )
         router.addBulkInvalidation(of: cache, access: access, at: path, form: .url)
         router.on(path.appendingPath("urls/**"), method: .delete) { request, context in
-            await Self.audited(request, context, access) {
-                await Self.purgeURL(below: prefix, request, from: cache, routes)
+            await audited(request, context, access) {
+                await purgeURL(below: prefix, request, from: cache, routes)
             }
         }
-        // Load balancers ask this, and it tells nothing.
-        router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
-        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
-        router.get(path.appendingPath("ready")) { _, _ in
-            isReady()
-                ? Response.json(.ok, ["status": "ready"])
-                : .json(.serviceUnavailable, ["status": "draining"])
-        }
         router.get(path.appendingPath("health/origins")) { request, context in
-            await Self.audited(request, context, access) {
+            await audited(request, context, access) {
                 let origins = await origins()
                 let status = origins.allSatisfy(\.isReachable) ? HTTPResponse.Status.ok : .serviceUnavailable
                 return AdminAnswer(.json(status, ["origins": origins]))
             }
         }
-        self.responder = router.buildResponder()
     }
+
+    /// The response to a request for a route that does not exist.
+    static var noSuchRoute: Response { .message(.notFound, "There is no such route") }
 
     /// Whether a request is about the gateway, and goes to no origin.
     func isAbout(_ head: HTTPRequest) -> Bool {
@@ -73,7 +91,7 @@ struct Administration: Sendable {
         do {
             let response = try await responder.respond(to: request, context: context)
             guard response.status == .notFound, response.body.contentLength == 0 else { return response }
-            return .message(.notFound, "There is no such route")
+            return Self.noSuchRoute
         } catch {
             return .message((error as? any HTTPResponseError)?.status ?? .internalServerError, "There is no such route")
         }
@@ -88,7 +106,7 @@ struct Administration: Sendable {
 
     private static func purge(_ head: HTTPRequest, under policy: CachePolicy, from cache: Cache) async -> AdminAnswer {
         var (head, result) = (head, RemovalResult.nothing)
-        head.authority = head.keyAuthority ?? head.authority
+        head.authority = head.keyAuthority
         for scheme in ["http", "https"] {
             head.scheme = scheme
             result = result.adding(await cache.remove(head, under: policy))

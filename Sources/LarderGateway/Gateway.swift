@@ -109,6 +109,13 @@ public final class Gateway: Sendable {
         self.services = [log as (any Service)?, client, cache, listener].compactMap(\.self)
     }
 
+    /// One line for the person who starts the gateway, if its admin routes answer no client; nil if they answer some.
+    public var adviceOnAccess: String? {
+        guard case .nobody = active.withLockedValue({ $0.adminAccess }) else { return nil }
+        return "The admin routes answer nobody: set \(GatewaySetting.adminToken.variable) or "
+            + "\(GatewaySetting.adminListen.variable), or for development \(GatewaySetting.adminAccess.variable)=loopback"
+    }
+
     /// Ends the step of stopping that is under way: the delay in which clients are served as before, then the time in
     /// which requests under way end. Called before the gateway is told to stop, it leaves the delay out.
     public func hurry() { listener.hurry() }
@@ -126,6 +133,7 @@ extension Listener.Options {
         _ logger: Logger
     ) {
         self.init(addresses: [settings.listen])
+        adminAddress = settings.adminListen
         connectionLimit = settings.clientConnections
         drainDelay = settings.drainDelay
         drainTimeout = settings.drainTimeout

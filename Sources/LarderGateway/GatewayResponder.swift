@@ -92,15 +92,17 @@ struct GatewayResponder: ClientResponder {
         from sender: Sender,
         _ active: ActiveConfiguration
     ) async -> Response {
-        let administration = active.administration
+        let administration = active.administration(for: client.connection)
         let source = AdminContextSource(client.connection, sender, logger)
         // Load balancers ask for the health of the gateway by its address, whatever hosts it serves.
         if administration.isAbout(head) {
             return await administration.answer(Request(head: head, body: client.body), source)
         }
-        // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary MUST
-        // respond as the final recipient." (RFC 9110 §7.6.2) And what is asked of the server as a whole is asked of the
-        // gateway (§9.3.7).
+        // Nothing else is served where the admin routes are alone.
+        if client.connection.isAdministrative, head.method != .purge { return Administration.noSuchRoute }
+        // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary
+        // MUST respond as the final recipient." (RFC 9110 §7.6.2) And what is asked of the server as a whole is asked
+        // of the gateway (§9.3.7).
         if head.maxForwards == 0 || head.path == "*" {
             return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
         }
@@ -116,18 +118,29 @@ struct GatewayResponder: ClientResponder {
                 return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
             }
         }
+        // What is in the key is what the origin sees: one that answers spellings of a host differently would have the
+        // answer to one of them stored for all.
+        guard head.settleAuthority() else { return .failure(UpstreamError(.requestError, "host"), by: name) }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
             return await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
         }
+        guard active.settings.accepts(head.path ?? "/") else {
+            return .failure(UpstreamError(.requestError, "path"), by: name)
+        }
         // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
-        if head.authority == nil { head.authority = route.origin.authority }
+        if head.authority == nil {
+            head.authority = route.origin.authority
+            guard head.settleAuthority() else { return .failure(UpstreamError(.requestError, "host"), by: name) }
+        }
         // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
         HopByHop.stripNamed(&head.headerFields)
+        DroppedFields.remove(from: &head.headerFields, active.settings)
+        let mustBypass = DroppedFields.mustBypass(head.headerFields, under: route.policy, active.settings)
         do {
             return try await cache.respond(
                 to: head,
-                under: route.policy,
+                under: mustBypass ? route.policy.passing(.everything) : route.policy,
                 from: upstream(head, content, client, route, sender, active)
             )
         } catch  where client.presence.hasLeft {
@@ -250,6 +263,14 @@ extension HTTPRequest {
             return nil
         }
         return left
+    }
+
+    /// Brings the authority to the spelling that keys have, if there is one.
+    /// - Returns: False if no key can have it.
+    fileprivate mutating func settleAuthority() -> Bool {
+        guard authority != nil else { return true }
+        authority = keyAuthority
+        return authority != nil
     }
 
     fileprivate var expectsContinue: Bool { headerFields.contains(.expect) && hasContent }

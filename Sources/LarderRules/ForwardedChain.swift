@@ -28,6 +28,9 @@ public struct ForwardedChain: Hashable, Sendable {
     public var addresses: [IPAddress]
     /// The elements of `Forwarded` that are believed, as they were written; `for=unknown` for one that cannot be read.
     public var elements: [String] = []
+    /// The same elements as an origin may see them: the scheme in its one spelling, and without hosts, which clients
+    /// choose and spell. The host that is in the key belongs to the first of them.
+    public var passedElements: [String] = []
 
     /// Creates the chain of a request that came straight from its client.
     public init(peer: IPAddress) {
@@ -128,12 +131,14 @@ extension ForwardedChain {
                 // A trusted proxy wrote it, or has let it pass in the place of its own.
                 client = nil
                 elements.insert("for=unknown", at: 0)
+                passedElements.insert("for=unknown", at: 0)
                 return
             case .element(let element):
                 // An element without an address tells nothing about who wrote what is on its left (RFC 7239 §6.3).
                 scheme = element.scheme.flatMap(Self.scheme) ?? scheme
                 host = element.host ?? host
                 elements.insert(element.text, at: 0)
+                passedElements.insert(element.passed.isEmpty ? "for=unknown" : element.passed, at: 0)
                 client = element.address.flatMap(ForwardedNode.address)
                 guard let address = client else { return }
                 addresses.insert(address, at: 0)
@@ -147,6 +152,8 @@ extension ForwardedChain {
 struct ForwardedElement: Hashable {
     /// The element as it was written.
     var text: String
+    /// The parameters that an origin may see: not the host, and the scheme only if it is one.
+    var passed = ""
     var address: String?
     var scheme: String?
     var host: String?
@@ -203,6 +210,7 @@ private struct ForwardedReader {
                 rest.removeFirst()
                 continue
             }
+            let parameter = rest
             guard let name = token()?.lowercased(), rest.popFirst() == UInt8(ascii: "="),
                 let value = rest.first == UInt8(ascii: "\"") ? quoted() : token(),
                 names.insert(name).inserted
@@ -213,6 +221,10 @@ private struct ForwardedReader {
             case "host": element.host = value
             default: break
             }
+            let text = String(Substring(parameter[..<rest.startIndex]))
+            if let passed = Self.passed(name, value, text) {
+                element.passed += (element.passed.isEmpty ? "" : ";") + passed
+            }
             guard let next = rest.first else { break }
             guard next == UInt8(ascii: ";") || next == UInt8(ascii: ",") || next == 0x20 || next == 0x09 else {
                 return nil
@@ -220,6 +232,15 @@ private struct ForwardedReader {
         }
         element.text = String(Substring(whole[start..<rest.startIndex]))
         return element.text.isEmpty ? nil : element
+    }
+
+    /// Returns a parameter as an origin may see it; nil if it may not.
+    private static func passed(_ name: String, _ value: String, _ text: String) -> String? {
+        switch name {
+        case "host": nil
+        case "proto": ["http", "https"].contains(value.lowercased()) ? "proto=" + value.lowercased() : nil
+        default: text
+        }
     }
 
     private mutating func token() -> String? {

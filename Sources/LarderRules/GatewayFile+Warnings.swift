@@ -71,7 +71,8 @@ extension GatewayFile {
             let rule = rules[index]
             let other = rules[..<index].first { other in
                 guard let path = rule.path, let otherPath = other.path else { return false }
-                return rule.host == other.host && path != otherPath && path.isLooselyEqual(to: otherPath)
+                return rule.host == other.host && path != otherPath && path.isLike(otherPath)
+                    && (rule.treatment != other.treatment || rule.origin != other.origin)
             }
             return other.map { other in
                 let message = "`\(rule.name)` differs from `\(other.name)` only in what servers may not tell apart: "

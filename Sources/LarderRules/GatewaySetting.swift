@@ -17,6 +17,8 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case certificate
     case privateKey = "private-key"
     case adminToken = "admin-token"
+    case adminAccess = "admin-access"
+    case adminListen = "admin-listen"
     case adminPrefix = "admin-prefix"
     case accessLog = "access-log"
     case connectTimeout = "connect-timeout"
@@ -32,6 +34,9 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case spoolDirectory = "spool-directory"
     case originAuthorities = "origin-ca"
     case hostField = "host-field"
+    case paths
+    case underscoreFields = "underscore-fields"
+    case dropFields = "drop-fields"
     case name
     case healthPath = "health-path"
     case logLevel = "log-level"
@@ -50,7 +55,7 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     public var isSecret: Bool { self == .adminToken }
 
     /// True if the file may give a list, and the environment and the command line values with commas between them.
-    public var isList: Bool { self == .hosts || self == .trustedProxies }
+    public var isList: Bool { self == .hosts || self == .trustedProxies || self == .dropFields }
 
     /// What it means, in a line for `--help`.
     public var explanation: String {
@@ -72,7 +77,11 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .variantLimit: "The most variants (by Vary) that are stored under one key (64)"
         case .certificate: "The PEM file with the certificate to serve TLS and HTTP/2 with"
         case .privateKey: "The PEM file with its private key"
-        case .adminToken: "The bearer token of the admin routes; without it they answer on this machine only"
+        case .adminToken: "The bearer token that the admin routes need"
+        case .adminAccess:
+            "token, or loopback: without a token the admin routes answer clients on this machine, for development (token)"
+        case .adminListen:
+            "A second address, for the admin routes alone: host:port, or unix:///path/to/socket (they are on listen)"
         case .adminPrefix: "What the paths of the admin routes begin with (/-/larder)"
         case .accessLog: "Where a line for each request goes: a file, or - for standard output"
         case .connectTimeout: "How long a connection to an origin may take (5s)"
@@ -88,6 +97,11 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .spoolDirectory: "The folder of these files (TMPDIR, or /tmp)"
         case .originAuthorities: "The PEM file with the authorities that TLS origins are trusted by"
         case .hostField: "What origins are told as Host: client, what the client sent; origin, their own (client)"
+        case .paths: "Paths that servers may read in more than one way: as-is, or reject with a 400 (as-is)"
+        case .underscoreFields:
+            "Request fields whose names have _ or another such character: drop, or keep and pass on (drop)"
+        case .dropFields:
+            "Request fields that are dropped, as X-Tenant-Debug or X-Internal-*, beside those that only proxies write (none)"
         case .name: "What the gateway calls itself in Cache-Status and Via (Larder)"
         case .healthPath: "The path that an origin's health is asked at (/)"
         case .logLevel: "The least urgent messages that are logged (info)"

@@ -6,11 +6,12 @@ extension GatewaySetting {
     public var isReloadable: Bool {
         switch self {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
-            .adminPrefix,
+            .adminAccess, .adminPrefix,
             .accessLog, .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
-            .clientRate, .hostField, .healthPath, .logLevel:
+            .clientRate, .hostField, .paths, .underscoreFields, .dropFields, .healthPath, .logLevel:
             true
-        case .listen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit, .invalidationLog,
+        case .listen, .adminListen, .proxyProtocol, .store, .namespace, .redisTimeout, .memoryLimit, .inFlightLimit,
+            .invalidationLog,
             .variantLimit,
             .clientIdleTimeout,
             .clientConnections, .connectionsPerAddress, .spoolLimit, .spoolSpace, .spoolDirectory,
@@ -61,6 +62,8 @@ extension GatewaySettings {
             case .certificate: Field(\.certificatePath)
             case .privateKey: Field(\.privateKeyPath)
             case .adminToken: Field(\.adminToken)
+            case .adminAccess: Field(\.adminAccess)
+            case .adminListen: Field(\.adminListen)
             case .adminPrefix: Field(\.adminPrefix)
             case .accessLog: Field(\.accessLog)
             case .connectTimeout: Field(\.connectTimeout)
@@ -76,6 +79,9 @@ extension GatewaySettings {
             case .connectionsPerOrigin: Field(\.connectionsPerOrigin)
             case .originAuthorities: Field(\.originAuthorities)
             case .hostField: Field(\.hostField)
+            case .paths: Field(\.paths)
+            case .underscoreFields: Field(\.underscoreFields)
+            case .dropFields: Field(\.dropFields)
             case .name: Field(\.name)
             case .healthPath: Field(\.healthPath)
             case .logLevel: Field(\.logLevel)

@@ -76,6 +76,7 @@ extension GatewaySettings {
             .adminToken,
             expecting: "at least \(BearerToken.minimumLength) letters, digits, or -._~+/"
         ) { BearerToken($0) }
+        readAdministration(&reader)
         reader.read(
             .adminPrefix,
             into: &adminPrefix,
@@ -108,6 +109,29 @@ extension GatewaySettings {
         reader.read(.halfClose, into: &halfClose, expecting: "`leave` or `allow`") { HalfClose(rawValue: $0) }
     }
 
+    private mutating func readAdministration(_ reader: inout SettingReader) {
+        reader.read(.adminAccess, into: &adminAccess, expecting: "`token` or `loopback`") { AdminAccess(rawValue: $0) }
+        adminListen = reader.value(.adminListen, expecting: AdminAddress.expectation) { AdminAddress($0) }
+        if case .address(let address) = adminListen, address == listen, address.port != 0 {
+            reader.add("is where the gateway itself listens: give another port, or leave it out", at: .adminListen)
+        }
+        guard reader.isAbsent(.adminToken) else { return }
+        if adminAccess == .loopback, !listen.isLoopback {
+            reader.add(
+                "`loopback` is for a gateway that other machines cannot reach, and they reach \(listen): set "
+                    + GatewaySetting.adminToken.variable,
+                at: .adminAccess
+            )
+        }
+        if let adminListen, !adminListen.isLoopback {
+            reader.add(
+                "other machines reach \(adminListen): set \(GatewaySetting.adminToken.variable), or give a loopback "
+                    + "address",
+                at: .adminListen
+            )
+        }
+    }
+
     private mutating func readOrigins(_ reader: inout SettingReader) {
         reader.read(.connectTimeout, into: &connectTimeout)
         reader.read(.responseTimeout, into: &responseTimeout)
@@ -118,6 +142,11 @@ extension GatewaySettings {
         spoolDirectory = reader.value(.spoolDirectory, expecting: "the path of a folder", Text.path)
         originAuthorities = reader.value(.originAuthorities, expecting: "the path of a PEM file", Text.path)
         reader.read(.hostField, into: &hostField, expecting: "`client` or `origin`") { HostField(rawValue: $0) }
+        reader.read(.paths, into: &paths, expecting: "`as-is` or `reject`") { Paths(rawValue: $0) }
+        reader.read(.underscoreFields, into: &underscoreFields, expecting: "`drop` or `keep`") {
+            UnderscoreFields(rawValue: $0)
+        }
+        dropFields = reader.list(.dropFields, expecting: FieldPattern.expectation) { FieldPattern($0) }
         reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in
             let isTarget = text.utf8.allSatisfy { Text.isVisible($0) && $0 != Byte.hash }
             return text.utf8.first == Byte.slash && isTarget ? text : nil

@@ -53,6 +53,33 @@ public struct GatewaySettings: Sendable {
         case origin
     }
 
+    /// What becomes of requests whose path servers may read in more than one way: with an encoded slash, a dot segment,
+    /// parameters, a backslash, a control character.
+    public enum Paths: String, Hashable, Sendable, CaseIterable {
+        /// They are passed on as they are. A response is stored if every reading of the path falls to a route with the
+        /// same policy.
+        case asIs = "as-is"
+        /// They get 400 (Bad Request).
+        case reject
+    }
+
+    /// What becomes of request fields that servers may take for others: `Accept_Language` for `Accept-Language`.
+    public enum UnderscoreFields: String, Hashable, Sendable, CaseIterable {
+        /// They are dropped.
+        case drop
+        /// They are passed on. A request bypasses the cache if one may be taken for a field that a rule names, and a
+        /// response is not stored if it varies by such a field.
+        case keep
+    }
+
+    /// The clients that the admin routes answer if there is no token.
+    public enum AdminAccess: String, Hashable, Sendable, CaseIterable {
+        /// None: the routes need a token.
+        case token
+        /// Those on this machine, and so all that a proxy on this machine passes on: for development.
+        case loopback
+    }
+
     /// A client's end of sending before it has its response.
     public enum HalfClose: String, Hashable, Sendable, CaseIterable {
         /// The client has left, as if it had reset the connection.
@@ -93,8 +120,12 @@ public struct GatewaySettings: Sendable {
     public var variantLimit = MemoryStore.defaultVariantLimit
     /// What TLS, and HTTP/2 with it, is served with; nil: HTTP in the clear.
     public var certificate: Certificate?
-    /// The bearer token of the admin routes; without it they answer on this machine only.
+    /// The bearer token that the admin routes need; without it they answer by ``adminAccess`` and ``adminListen``.
     public var adminToken: BearerToken?
+    /// The clients that the admin routes answer without a token.
+    public var adminAccess = AdminAccess.token
+    /// The second address, on which alone the admin routes answer; nil: they answer where the gateway listens.
+    public var adminListen: AdminAddress?
     /// What the paths of the admin routes begin with.
     public var adminPrefix = "/-/larder"
     /// Where a line for each request goes.
@@ -130,6 +161,12 @@ public struct GatewaySettings: Sendable {
     public var originAuthorities: String?
     /// What the origin is told as `Host`.
     public var hostField = HostField.client
+    /// What becomes of requests whose path servers may read in more than one way.
+    public var paths = Paths.asIs
+    /// The request fields whose names have anything but letters, digits and hyphens.
+    public var underscoreFields = UnderscoreFields.drop
+    /// The request fields that are dropped, beside those that no client decides.
+    public var dropFields: [FieldPattern] = []
     /// What the gateway calls itself in `Cache-Status` and `Via`.
     public var name = "Larder"
     /// The path that an origin's health is asked at.
@@ -155,6 +192,9 @@ public struct GatewaySettings: Sendable {
 extension GatewaySettings {
     /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
     public static let redisBodyLimit = ByteCount.mebibytes(1)
+
+    /// Returns true if requests for a target are served, as far as its path tells.
+    package func accepts(_ target: String) -> Bool { paths == .asIs || PathReading.isUnambiguous(target) }
 
     /// The memory of bodies that are on their way.
     public var bodiesInFlight: ByteCount {

@@ -88,8 +88,15 @@ import Testing
             (["LARDER_MEMORY_LIMIT": "lots"], "LARDER_MEMORY_LIMIT=lots is wrong"),
             (["LARDER_MEMORY_LIMIT": "1KiB"], "LARDER_MEMORY_LIMIT=1KiB is wrong"),
             (["LOG_LEVEL": "loud"], "LOG_LEVEL=loud is wrong"),
-            (["HOST": "0.0.0.0"], "HOST=0.0.0.0 is reachable from other machines"),
-            (["HOST": "127.0.0.example"], "HOST=127.0.0.example is reachable from other machines"),
+            (["LARDER_ADMIN_ACCESS": "all"], "LARDER_ADMIN_ACCESS=all is wrong: expected `token` or `loopback`"),
+            (
+                ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "0.0.0.0"],
+                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+            ),
+            (
+                ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "127.0.0.example"],
+                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+            ),
         ] as [([String: String], String)]
     )
     func `a wrong configuration is one clear line`(_ variables: [String: String], _ start: String) {
@@ -113,5 +120,6 @@ import Testing
         )
         #expect(configuration.host == "0.0.0.0" && configuration.port == 0 && configuration.adminToken != nil)
         #expect(configuration.memoryLimit == .mebibytes(4) && configuration.logLevel == .debug)
+        #expect(configuration.adminAccess == .token)
     }
 }

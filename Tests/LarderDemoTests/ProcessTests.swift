@@ -8,7 +8,8 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ProcessTests {
     @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
         let port = try await FreePort.take()
-        try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)"]) { demo in
+        let environment = ["PORT": "\(port)", "LARDER_ADMIN_ACCESS": "loopback"]
+        try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             try await demo.listens(on: port)
             let posts = [
                 try await Wire.send("GET", "/api/posts/", to: port),
@@ -54,9 +55,9 @@ import Testing
         (["PORT": "65536"], "larder-demo: PORT=65536 is wrong: expected a port from 0 to 65535"),
         (["HOST": ""], "larder-demo: HOST is empty: leave it out, or give a host name or an address"),
         (
-            ["HOST": "0.0.0.0"],
-            "larder-demo: HOST=0.0.0.0 is reachable from other machines: "
-                + "set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
+            ["HOST": "0.0.0.0", "LARDER_ADMIN_ACCESS": "loopback"],
+            "larder-demo: LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach, and they reach "
+                + "HOST=0.0.0.0: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
         ),
     ]) func `a wrong environment is one line and the status of a wrong configuration`(
         _ environment: [String: String],

@@ -122,7 +122,9 @@ import Testing
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(channel.localAddress?.port)
         try await channel.close()
-        let environment = ["PORT": "\(port)", "REDIS_URL": "redis://127.0.0.1:\(redis.port)"]
+        let environment = [
+            "PORT": "\(port)", "REDIS_URL": "redis://127.0.0.1:\(redis.port)", "LARDER_ADMIN_ACCESS": "loopback",
+        ]
         try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             try await demo.listens(on: port)
             try await test(demo, port)

@@ -55,7 +55,11 @@ func serve(
     token: String? = nil,
     _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void
 ) async throws {
-    let configuration = try DemoConfiguration(port: 0, adminToken: token.flatMap { BearerToken($0) })
+    let configuration = try DemoConfiguration(
+        port: 0,
+        adminToken: token.flatMap { BearerToken($0) },
+        adminAccess: .loopback
+    )
     let application = buildApplication(configuration, cache: cache, repository: repository, logger: .silent)
     try await application.test(.live) { try await test($0) }
 }

@@ -47,16 +47,21 @@ import Testing
     @Test(arguments: [
         ("127.0.0.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false),
         ("192.0.2.1", false), ("example.org", false),
-    ]) func `without a token nobody may, but where nobody else can reach the gateway`(
+    ]) func `without a token loopback clients may if they are trusted and no other can reach the server`(
         _ host: String,
         _ mayLoopback: Bool
     ) {
-        switch AdminAccess.standard(token: nil, host: host) {
+        switch AdminAccess.standard(token: nil, trustsLoopback: true, host: host) {
         case .loopback: #expect(mayLoopback)
         case .nobody: #expect(!mayLoopback)
         case .token: Issue.record("there is no token")
         }
-        guard case .token = AdminAccess.standard(token: BearerToken("a-token-that-is-long-enough"), host: host) else {
+        guard case .nobody = AdminAccess.standard(token: nil, trustsLoopback: false, host: host) else {
+            Issue.record("nobody may by default")
+            return
+        }
+        let token = BearerToken("a-token-that-is-long-enough")
+        guard case .token = AdminAccess.standard(token: token, trustsLoopback: true, host: host) else {
             Issue.record("the token counts")
             return
         }

@@ -253,7 +253,7 @@ import Testing
             answer("200 OK", ["Cache-Control: max-age=60"], request.method)
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
-                for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "x_http_method_override"] {
+                for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
                     for (method, isKept) in [
                         ("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false),
                         ("HEAD", false),

@@ -106,6 +106,7 @@ import Testing
                 var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
                 settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
                 settings.drainDelay = .zero
+                settings.adminAccess = .loopback
                 settings.adminToken = BearerToken("another-token-altogether")
                 settings.adminPrefix = "/cache"
                 settings.hosts = ["localhost", "a.example"].compactMap { ServedHost($0) }
@@ -154,6 +155,7 @@ import Testing
                 var settings = GatewaySettings(origin: try #require(OriginAddress(origin.url)))
                 settings.listen = ListenAddress(host: "127.0.0.1", port: 0)
                 settings.drainDelay = .zero
+                settings.adminAccess = .loopback
                 settings.connectTimeout = .seconds(60)
                 settings.responseTimeout = .milliseconds(50)
                 settings.originAuthorities = "/no/such"

@@ -13,11 +13,15 @@ import Testing
 struct RunningGateway: Sendable {
     let gateway: Gateway
     let port: Int
+    /// The port of `admin-listen`; nil if there is none, or a Unix socket.
+    let adminPort: Int?
     private let group: ServiceGroup
 
     /// Runs a gateway on a free port while `test` runs, and sees that it ends.
     /// - Parameters:
     ///   - file: a configuration file, in YAML.
+    ///   - adminAccess: the clients that the admin routes answer without a token; nil for what the file and the options
+    ///     say.
     ///   - configure: changes settings beyond what the file and the options say.
     static func run<Value: Sendable>(
         before origin: String,
@@ -27,6 +31,7 @@ struct RunningGateway: Sendable {
         clock: WallClock = .system,
         routes: RouteTable? = nil,
         logger: Logger = .quiet,
+        adminAccess: GatewaySettings.AdminAccess? = .loopback,
         configure: (inout GatewaySettings) -> Void = { _ in },
         _ test: @Sendable (RunningGateway) async throws -> Value
     ) async throws -> Value {
@@ -43,11 +48,19 @@ struct RunningGateway: Sendable {
         configuration.settings.responseTimeout = .seconds(60)
         configuration.settings.clientRate = .bytes(0)
         configuration.settings.drainDelay = .zero
+        if let adminAccess { configuration.settings.adminAccess = adminAccess }
         configure(&configuration.settings)
         if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
-        let (ports, announce) = AsyncStream.makeStream(of: Int.self)
+        let (ports, announce) = AsyncStream.makeStream(of: (Int, Int?).self)
+        let listening = NIOLockedValueBox<[any Channel]>([])
+        let count = configuration.settings.adminListen == nil ? 1 : 2
         let gateway = try Gateway(configuration, store: store, logger: logger, clock: clock) { channel in
-            announce.yield(channel.localAddress?.port ?? 0)
+            let all = listening.withLockedValue { channels in
+                channels.append(channel)
+                return channels
+            }
+            guard all.count == count else { return }
+            announce.yield((all[0].localAddress?.port ?? 0, count == 1 ? nil : all[1].localAddress?.port))
             announce.finish()
         }
         let group = ServiceGroup(
@@ -61,13 +74,13 @@ struct RunningGateway: Sendable {
                 defer { announce.finish() }
                 try await group.run()
             }
-            guard let port = await ports.first(where: { _ in true }) else {
+            guard let (port, adminPort) = await ports.first(where: { _ in true }) else {
                 try await tasks.waitForAll()
                 throw Timeout(description: "The gateway ended before it listened")
             }
             let value: Value
             do {
-                value = try await test(RunningGateway(gateway: gateway, port: port, group: group))
+                value = try await test(RunningGateway(gateway: gateway, port: port, adminPort: adminPort, group: group))
             } catch {
                 await group.triggerGracefulShutdown()
                 throw error

@@ -171,7 +171,7 @@ import Testing
         Case("origin: http://o\nroutes:\n  - path: /users/{id}", "3:11: `path`: \"/users/{id}\" has a placeholder"),
         Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: no route has the origin `b`"),
         Case(
-            "origin: http://o\nroutes: [{path: /A/**}, {path: /a/b}, {path: /a/**}]",
+            "origin: http://o\nroutes: [{path: /A/**}, {path: /a/b}, {path: /a/**, ttl: 1s}]",
             "2:40: `/a/**` differs from `/A/**` only"
         ),
     ]

@@ -5,8 +5,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct PatternTests {
     static func matches(_ pattern: String, _ path: String) throws -> Bool {
-        let bytes = PathReading.bytes(of: path, loosely: false)
-        return try bytes.withUnsafeBufferPointer { try PathPattern(pattern).matches($0, loosely: false) }
+        let bytes = PathReading.bytes(of: path)
+        return try bytes.withUnsafeBufferPointer { try PathPattern(pattern).matches($0, ignoringCase: false) }
     }
 
     @Test(arguments: [
@@ -67,14 +67,14 @@ import Testing
             let pattern = Naive.pattern(&random)
             let path = Naive.path(&random)
             let compiled = try PathPattern(pattern)
-            for loosely in [false, true] {
-                let bytes = PathReading.bytes(of: path, loosely: loosely)
-                let isTaken = bytes.withUnsafeBufferPointer { compiled.matches($0, loosely: loosely) }
+            for ignoresCase in [false, true] {
+                let bytes = PathReading.bytes(of: path).map { ignoresCase ? Byte.lowercased($0) : $0 }
+                let isTaken = bytes.withUnsafeBufferPointer { compiled.matches($0, ignoringCase: ignoresCase) }
                 let expected = Naive.matches(
-                    Naive.segments(pattern, loosely, isPattern: true),
-                    Naive.segments(path, loosely)
+                    Naive.segments(pattern, ignoresCase, isPattern: true),
+                    Naive.segments(path, ignoresCase)
                 )
-                #expect(isTaken == expected, "\(pattern) \(path) \(loosely)")
+                #expect(isTaken == expected, "\(pattern) \(path) \(ignoresCase)")
             }
         }
     }
@@ -87,9 +87,9 @@ import Testing
             let (left, right) = (try PathPattern(one), try PathPattern(other))
             let samples = (0..<40).map { _ in Naive.path(&random) } + Naive.members(of: other)
             let misses = samples.contains { path in
-                let bytes = PathReading.bytes(of: path, loosely: false)
+                let bytes = PathReading.bytes(of: path)
                 return bytes.withUnsafeBufferPointer {
-                    right.matches($0, loosely: false) && !left.matches($0, loosely: false)
+                    right.matches($0, ignoringCase: false) && !left.matches($0, ignoringCase: false)
                 }
             }
             // The members of a pattern tell it apart from every other one.
@@ -142,31 +142,12 @@ private enum Naive {
         return bytes
     }
 
-    static func segments(_ text: String, _ loosely: Bool, isPattern: Bool = false) -> [[UInt8]] {
-        let raw = text.prefix { $0 != "?" }.split(separator: "/").map(String.init)
-        guard loosely else {
-            return raw.map { segment in
-                isPattern && ["*", "**"].contains(segment)
-                    ? Array(segment.utf8) + [0]
-                    : decoded(segment).flatMap { $0 == UInt8(ascii: "/") ? Array("%2F".utf8) : [$0] }
-            }
+    static func segments(_ text: String, _ ignoresCase: Bool, isPattern: Bool = false) -> [[UInt8]] {
+        text.prefix { $0 != "?" }.split(separator: "/").map(String.init).map { segment in
+            if isPattern, ["*", "**"].contains(segment) { return Array(segment.utf8) + [0] }
+            let bytes = decoded(segment).flatMap { $0 == UInt8(ascii: "/") ? Array("%2F".utf8) : [$0] }
+            return bytes.map { ignoresCase && (65...90).contains($0) ? $0 + 32 : $0 }
         }
-        guard !isPattern else {
-            return raw.flatMap { segment in
-                ["*", "**"].contains(segment) ? [Array(segment.utf8) + [0]] : Self.segments("/" + segment, true)
-            }
-        }
-        var segments: [[UInt8]] = []
-        let whole = decoded(String(text.prefix { $0 != "?" })).prefix { $0 != 0 && $0 != UInt8(ascii: "?") }
-        for part in whole.split(whereSeparator: { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }) {
-            let name = String(decoding: part.prefix { $0 != UInt8(ascii: ";") }, as: UTF8.self).lowercasedASCII
-            switch name {
-            case "", ".": break
-            case "..": _ = segments.popLast()
-            default: segments.append(Array(name.utf8))
-            }
-        }
-        return segments
     }
 
     static func matches(_ pattern: [[UInt8]], _ path: [[UInt8]]) -> Bool {
@@ -175,11 +156,5 @@ private enum Naive {
         guard let segment = path.first else { return false }
         guard first == Array("*".utf8) + [0] || first == segment else { return false }
         return matches(Array(pattern.dropFirst()), Array(path.dropFirst()))
-    }
-}
-
-extension String {
-    fileprivate var lowercasedASCII: String {
-        String(decoding: utf8.map { (65...90).contains($0) ? $0 + 32 : $0 }, as: UTF8.self)
     }
 }

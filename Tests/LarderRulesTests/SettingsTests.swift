@@ -47,9 +47,13 @@ import Testing
         #expect(settings.spoolDirectory == nil)
         #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
         #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
+        #expect(settings.adminAccess == .token && settings.adminListen == nil)
         #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
         #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
-        #expect(settings.halfClose == .leave)
+        #expect(
+            settings.halfClose == .leave && settings.paths == .asIs && settings.underscoreFields == .drop
+                && settings.dropFields.isEmpty
+        )
     }
 
     @Test func `everything that can be said is taken`() throws {
@@ -63,6 +67,7 @@ import Testing
             settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
         )
         #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
+        #expect(settings.adminAccess == .loopback && settings.adminListen == AdminAddress("unix:///run/larder.sock"))
         #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
         #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
         #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org", "api.example:8443"])
@@ -78,7 +83,8 @@ import Testing
         #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
         #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
         #expect(settings.drainDelay == .seconds(10) && settings.headerLimit == .kibibytes(32))
-        #expect(settings.halfClose == .allow)
+        #expect(settings.halfClose == .allow && settings.paths == .reject && settings.underscoreFields == .keep)
+        #expect(settings.dropFields.map(\.description) == ["x-tenant-debug", "x-internal-*"])
     }
 
     @Test(arguments: GatewaySetting.allCases)
@@ -113,6 +119,15 @@ import Testing
         ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
         ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
         ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
+        ("admin-access", "everyone", "\"everyone\" is wrong: expected `token` or `loopback`"),
+        ("admin-listen", "8001", "\"8001\" is wrong: expected host:port, as 127.0.0.1:8001, or unix:///path/to/socket"),
+        ("admin-listen", "unix://socket", "\"unix://socket\" is wrong"),
+        ("admin-listen", "unix:///run/", "\"unix:///run/\" is wrong"),
+        (
+            "admin-listen", "0.0.0.0:8001",
+            "other machines reach 0.0.0.0:8001: set LARDER_ADMIN_TOKEN, or give a loopback address"
+        ),
+        ("admin-listen", "127.0.0.1:8000", "is where the gateway itself listens"),
         ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
         ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),
         ("admin-prefix", "/a/*", "\"/a/*\" is wrong"), ("admin-prefix", "/a?b", "\"/a?b\" is wrong"),
@@ -150,6 +165,11 @@ import Testing
         ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),
         ("proxy-protocol", "on", "needs `trusted-proxies` beside it"),
         ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
+        ("paths", "normalise", "\"normalise\" is wrong: expected `as-is` or `reject`"),
+        ("underscore-fields", "pass", "\"pass\" is wrong: expected `drop` or `keep`"),
+        ("drop-fields", "X-A, *", "\"*\" is wrong: expected the name of a field"),
+        ("drop-fields", "X-*-A", "\"X-*-A\" is wrong"), ("drop-fields", "Content-*", "\"Content-*\" is wrong"),
+        ("drop-fields", "Host", "\"Host\" is wrong"), ("drop-fields", "X A", "\"X A\" is wrong"),
         ("name", "two words", "\"two words\" is wrong: expected a token"),
         ("health-path", "health", "\"health\" is wrong"),
         ("log-level", "loud", "\"loud\" is wrong: expected one of trace,"),
@@ -187,6 +207,22 @@ import Testing
         let origin = try #require(OriginAddress(url))
         #expect(origin.scheme == scheme && origin.host == host && origin.port == port)
         #expect(origin.authority == authority && OriginAddress(origin.description) == origin)
+    }
+
+    @Test func `loopback clients are not trusted where other machines can connect, unless there is a token`() throws {
+        var environment = [
+            "LARDER_ORIGIN": "http://o", "LARDER_ADMIN_ACCESS": "loopback", "LARDER_LISTEN": "0.0.0.0:8000",
+        ]
+        #expect(
+            Self.mistakes(environment)
+                == "LARDER_ADMIN_ACCESS: `loopback` is for a gateway that other machines cannot reach, and they reach "
+                + "0.0.0.0:8000: set LARDER_ADMIN_TOKEN"
+        )
+        environment["LARDER_ADMIN_TOKEN"] = "0123456789abcdef"
+        environment["LARDER_ADMIN_LISTEN"] = "0.0.0.0:8001"
+        #expect(try Self.read(environment).adminListen?.isLoopback == false)
+        environment = ["LARDER_ORIGIN": "http://127.0.0.1:8001", "LARDER_ADMIN_LISTEN": "127.0.0.1:8001"]
+        #expect(Self.mistakes(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
     }
 
     @Test func `an origin may be named in the file, and the only one is the default`() throws {

@@ -54,6 +54,8 @@ enum Sample {
         certificate: /etc/larder/tls.pem
         private-key: /etc/larder/tls.key
         admin-token: 0123456789abcdef
+        admin-access: loopback
+        admin-listen: unix:///run/larder.sock
         admin-prefix: /_cache
         access-log: "-"
         connect-timeout: 500ms
@@ -70,6 +72,9 @@ enum Sample {
         connections-per-origin: 64
         origin-ca: /etc/larder/ca.pem
         host-field: origin
+        paths: reject
+        underscore-fields: keep
+        drop-fields: [X-Tenant-Debug, X-Internal-*]
         name: Shop
         health-path: /health?deep=1
         log-level: debug

@@ -1,3 +1,4 @@
+import HTTPTypes
 import LarderTesting
 import NIOConcurrencyHelpers
 import Testing

@@ -15,7 +15,7 @@ import Testing
 
     @Test(arguments: [
         ("/p", "", true), ("/p", "theme=dark", true), ("/p", "theme=session", true), ("/p", "sessions=1", true),
-        ("/p", "Session=1", true), ("/p", "session=1", false), ("/p", "a=b; session=1", false),
+        ("/p", "Session=1", false), ("/p", "session=1", false), ("/p", "a=b; session=1", false),
         ("/p", "a=b;\tsession", false), ("/p", "session", false), ("/p", "sess%69on=1", false), ("/p", "wp_=1", false),
         ("/p", "a=b;wp_1=2", false), ("/p", "wp=1", true), ("/p?preview", "", false), ("/p?preview=", "", false),
         ("/p?a=b&preview=no", "", false), ("/p?a=b;preview=1", "", false), ("/p?pr%65view=1", "", false),

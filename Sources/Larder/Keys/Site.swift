@@ -3,7 +3,8 @@ package import HTTPTypes
 /// Scheme, host and port of a request in one spelling: `https://example.org`.
 struct Site: Hashable, Sendable, CustomStringConvertible {
     let scheme: String
-    /// Host and port: lower case, without the port that goes without saying.
+    /// Host and port: lower case, without a dot at the end of the host, without the port that goes without saying, and
+    /// without zeros before another one.
     let authority: String
 
     var description: String { scheme + "://" + authority }
@@ -18,14 +19,42 @@ struct Site: Hashable, Sendable, CustomStringConvertible {
     /// The site of a scheme and an authority; nil as above.
     init?(scheme: String, authority: String) {
         let scheme = scheme.lowercased()
-        guard scheme == "http" || scheme == "https", authority.utf8.allSatisfy(Self.isLegal) else { return nil }
-        var host = authority.lowercased()[...]
-        let standard = scheme == "https" ? ":443" : ":80"
-        if host.hasSuffix(standard) { host.removeLast(standard.utf8.count) }
-        if host.utf8.last == UInt8(ascii: ":") { host.removeLast() }
-        guard !host.isEmpty else { return nil }
+        guard scheme == "http" || scheme == "https",
+            let authority = Self.normalized(authority, standardPort: scheme == "https" ? 443 : 80)
+        else { return nil }
         self.scheme = scheme
-        self.authority = String(host)
+        self.authority = authority
+    }
+
+    /// Returns an authority in its one spelling, which is its own; nil if it is none.
+    private static func normalized(_ authority: String, standardPort: Int) -> String? {
+        // Most need no second look.
+        let bytes = authority.utf8
+        if bytes.allSatisfy(isPlain), let last = bytes.last, last != UInt8(ascii: ".") { return authority }
+        guard bytes.allSatisfy(isLegal) else { return nil }
+        var host = authority.lowercased()[...]
+        var port: Int?
+        if let colon = host.utf8.lastIndex(of: UInt8(ascii: ":")), host.utf8.last != UInt8(ascii: "]") {
+            let digits = host[colon...].utf8.dropFirst()
+            guard digits.count <= 5, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            port = Int(Substring(digits))
+            host = host[..<colon]
+        }
+        // A name with another colon is none, and nor is an address in half of its brackets.
+        let isAddress = host.utf8.first == UInt8(ascii: "[") && host.utf8.last == UInt8(ascii: "]")
+        guard isAddress || !host.utf8.contains(where: { ":[]".utf8.contains($0) }) else { return nil }
+        if host.hasSuffix("."), !host.hasSuffix("..") { host.removeLast() }
+        guard !host.isEmpty else { return nil }
+        return port.flatMap { $0 == standardPort ? nil : "\(host):\($0)" } ?? String(host)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
+            UInt8(ascii: "."):
+            true
+        default: false
+        }
     }
 
     /// Returns the text of a key with its scheme and host in their one spelling; unchanged if it has none.
@@ -45,7 +74,8 @@ struct Site: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension HTTPRequest {
-    /// The host and port that the request names, as keys have them: in lower case, without the port that goes without
-    /// saying; nil if it names none.
+    /// The host and port that the request names, as keys have them: in lower case, without a dot at the end and without
+    /// the port that goes without saying; nil if it names none. An origin that stores by such keys must be told this
+    /// spelling and no other: what it answers to another one would be stored for all.
     package var keyAuthority: String? { Site(self)?.authority }
 }

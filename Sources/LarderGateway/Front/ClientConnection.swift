@@ -5,6 +5,8 @@ import Synchronization
 /// A connection of a client, as its handlers and its requests know it.
 final class ClientConnection: Sendable {
     let channel: any Channel
+    /// True if the client came to the address that is for the admin routes alone.
+    let isAdministrative: Bool
     private let count = Atomic<Int>(0)
     private let source: NIOLockedValueBox<SocketAddress?>
     private let proxied = Atomic<Bool>(false)
@@ -13,8 +15,9 @@ final class ClientConnection: Sendable {
     private let onIdle: @Sendable () -> Void
 
     /// - Parameter onIdle: Is called when the last request that was under way is over.
-    init(_ channel: any Channel, onIdle: @escaping @Sendable () -> Void = {}) {
+    init(_ channel: any Channel, isAdministrative: Bool = false, onIdle: @escaping @Sendable () -> Void = {}) {
         self.channel = channel
+        self.isAdministrative = isAdministrative
         self.onIdle = onIdle
         // Read at once: a connection that is closed has no address.
         self.source = NIOLockedValueBox(channel.remoteAddress)
@@ -24,10 +27,10 @@ final class ClientConnection: Sendable {
     var requests: Int { count.load(ordering: .relaxed) }
 
     /// The time since which no request is under way, in nanoseconds of the system's uptime: since the last response, or
-    /// since the connection was opened. Nil if a request is under way.
+    /// since the connection was opened. Nil if a request is under way, or if the connection takes no place of others.
     var idleSince: UInt64? {
         let since = idle.load(ordering: .sequentiallyConsistent)
-        return since == 0 ? nil : since
+        return since == 0 || isAdministrative ? nil : since
     }
 
     /// Notes a request.

@@ -147,24 +147,29 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// Stands on a listening socket: admits what it accepts, and stops at the limit.
+/// Stands on a listening socket: admits what it accepts, and stops at the limit, unless it has none.
 final class AcceptLimit: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
     private let table: ConnectionTable
+    private let isLimited: Bool
     private let addresses: AddressLimit?
     /// The connections that wait to be admitted: some may be accepted together.
     private var held = CircularBuffer<any Channel>()
     private var isReadHeld = false
 
-    init(_ table: ConnectionTable, _ addresses: AddressLimit?) { (self.table, self.addresses) = (table, addresses) }
+    /// - Parameter isLimited: False if what is accepted here takes no place of the others.
+    init(_ table: ConnectionTable, _ addresses: AddressLimit?, isLimited: Bool = true) {
+        (self.table, self.addresses, self.isLimited) = (table, addresses, isLimited)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let channel = unwrapInboundIn(data)
         if let addresses, !addresses.admitsPeer(of: channel) { return channel.close(promise: nil) }
         table.noteAccepted(channel)
+        guard isLimited else { return context.fireChannelRead(data) }
         held.append(channel)
         if held.count == 1 { admit(context) }
     }

@@ -26,6 +26,8 @@ final class Listener: Service {
     struct Options: Sendable {
         /// Where it listens.
         var addresses: [ListenAddress]
+        /// Where it listens for the admin routes alone; nil if they are on the other addresses.
+        var adminAddress: AdminAddress?
         /// The number of connections beyond which a further one takes the place of an idle one.
         var connectionLimit = 8_192
         /// The limit of connections from one address; nil if there is none.
@@ -107,6 +109,7 @@ final class Listener: Service {
                 let bound = socket.localAddress?.port ?? address.port
                 logger.info("Listening", metadata: ["address": "\(ListenAddress(host: address.host, port: bound))"])
             }
+            if let address = options.adminAddress { sockets.append(try await listenForAdmins(at: address)) }
             return sockets
         } catch {
             for socket in sockets { try? await socket.close() }
@@ -114,31 +117,54 @@ final class Listener: Service {
         }
     }
 
-    private func bootstrap() -> ServerBootstrap {
+    private func listenForAdmins(at address: AdminAddress) async throws -> any Channel {
+        let bootstrap = bootstrap(isAdministrative: true)
+        let socket: any Channel
+        switch address {
+        case .address(let address): socket = try await bootstrap.bind(host: address.host, port: address.port).get()
+        case .socket(let path):
+            socket = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            // For the user who runs the gateway, whatever the umask is.
+            chmod(path, 0o600)
+        }
+        logger.info("Listening for admin requests", metadata: ["address": "\(address)"])
+        return socket
+    }
+
+    private func bootstrap(isAdministrative: Bool = false) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4_096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [table, options] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptLimit(table, options.addressLimit))
+                    let limit = AcceptLimit(
+                        table,
+                        isAdministrative ? nil : options.addressLimit,
+                        isLimited: !isAdministrative
+                    )
+                    try channel.pipeline.syncOperations.addHandler(limit)
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.open(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.open(channel, isAdministrative) }
             }
     }
 
-    private func open(_ channel: any Channel) throws {
-        let connection = ClientConnection(channel) { [table] in table.noteIdle() }
+    private func open(_ channel: any Channel, _ isAdministrative: Bool) throws {
+        let connection = ClientConnection(channel, isAdministrative: isAdministrative) { [table] in table.noteIdle() }
         table.add(connection)
         let pipeline = channel.pipeline.syncOperations
         var http = http
         http.rate = options.rate()
         if let rate = http.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }
-        for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
+        if !isAdministrative {
+            for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
+        }
         let front = HTTPFront(connection: connection, options: http, responder: responder, tasks: tasks, logger: logger)
-        guard let tls = options.tls else { return try front.speakHTTP1() }
+        // Nothing leaves this machine on the way to a loopback address.
+        let isInTheClear = isAdministrative && options.adminAddress?.isLoopback == true
+        guard let tls = options.tls, !isInTheClear else { return try front.speakHTTP1() }
         try front.speakTLS(with: tls())
     }
 

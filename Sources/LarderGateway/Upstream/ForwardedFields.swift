@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import Larder
 import LarderRules
 
 /// What a request says of the way it came, as an origin is told it.
@@ -16,37 +17,22 @@ struct ForwardedFields: Sendable {
     var sender: Sender
     /// `http` or `https`, as the client spoke.
     var scheme: String
-    /// The host that the client named, with its port.
+    /// The host that the client named, with its port, as the key has it.
     var authority: String
     /// What this gateway calls itself in `Via`.
     var via: String
-
-    /// The fields that no client decides, beside all that begin with `X-Forwarded`: written by the gateway, or taken
-    /// off.
-    static let names: Set<String> = [
-        "forwarded", "proxy", "client-ip", "proxy-client-ip", "wl-proxy-client-ip",
-        "x-real-ip", "x-client-ip", "x-remote-ip", "x-remote-addr", "x-originating-ip", "x-cluster-client-ip",
-        "true-client-ip", "cf-connecting-ip", "cf-connecting-ipv6", "fastly-client-ip", "x-azure-clientip",
-        "x-host", "x-original-host", "x-http-host-override", "x-original-url", "x-rewrite-url", "x-original-uri",
-        "x-url-scheme", "x-scheme", "front-end-https", "x-wap-profile", "x-accel-internal", "x-sendfile-type",
-        "x-envoy-external-address", "x-envoy-original-path",
-        "x-middleware-subrequest",
-    ]
 
     /// The fields by which a request asks to be handled as one of another method. They belong to a POST, which changes
     /// something either way. A GET or HEAD with one would fill the store with the response to another method, or change
     /// something without invalidating it.
     static let methodOverrides: Set<String> = ["x-http-method-override", "x-http-method", "x-method-override"]
 
-    /// Whether no client decides what a field of a request with this method says.
+    /// Returns true if no client decides what a field of a request with this method says: the gateway writes it, or
+    /// takes it off (``ProxyFields``).
     static func owns(_ name: HTTPField.Name, in method: HTTPRequest.Method = .get) -> Bool {
         let canonical = name.canonicalName
-        // Behind CGI, and what is made after its likeness, `X_Real_IP` is the same as `X-Real-IP`.
-        let read =
-            canonical.utf8.contains(UInt8(ascii: "_"))
-            ? String(canonical.map { $0 == "_" ? "-" : $0 }) : canonical
-        if methodOverrides.contains(read) { return method == .get || method == .head }
-        return read.hasPrefix("x-forwarded") || names.contains(read)
+        if methodOverrides.contains(ProxyFields.hyphenated(canonical)) { return method == .get || method == .head }
+        return ProxyFields.contain(canonical)
     }
 
     /// Writes them into a request on its way to an origin.
@@ -60,7 +46,7 @@ struct ForwardedFields: Sendable {
         // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
         fields[.xForwardedFor] = sender.addresses
         fields[.xRealIP] = sender.client ?? "unknown"
-        if let forwarded = sender.forwarded { fields[.forwarded] = forwarded }
+        if let forwarded = sender.forwarded(authority) { fields[.forwarded] = forwarded }
         fields[.xForwardedHost] = authority
         fields[.xForwardedProto] = scheme
         fields[.xForwardedPort] = port

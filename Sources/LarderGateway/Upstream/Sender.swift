@@ -12,9 +12,6 @@ struct Sender: Sendable {
     let chain: ForwardedChain?
     /// The scheme of the connection.
     let connectionScheme: String
-    /// The host that the peer named.
-    let host: String?
-
     /// The fields that tell the client's address to origins.
     static let addressFields = ClientAddress.fields + [.forwarded]
 
@@ -29,7 +26,6 @@ struct Sender: Sendable {
     ) {
         self.peer = peer
         self.connectionScheme = scheme
-        self.host = head.authority ?? head.headerFields[.hostField]
         guard !proxies.isEmpty, let address = peer.flatMap({ IPAddress($0) }), proxies.contains(address) else {
             self.chain = nil
             return
@@ -57,12 +53,18 @@ struct Sender: Sendable {
         return (client + chain.addresses.map(\.description) + [peer]).joined(separator: ", ")
     }
 
-    /// The value of `Forwarded`, if a trusted proxy has begun one: its elements, and one for the peer.
-    var forwarded: String? {
-        guard let chain, !chain.elements.isEmpty else { return nil }
-        var element = "for=" + Self.quoted(peer ?? "unknown") + ";proto=" + connectionScheme
-        if let host { element += ";host=" + Self.quoted(host) }
-        return (chain.elements + [element]).joined(separator: ", ")
+    /// Returns the value of `Forwarded`, if a trusted proxy has begun one: its elements, and one for the peer.
+    ///
+    /// One host stands in it, in the spelling of the key, and with the element of whoever named it. Another, or another
+    /// spelling, would come from a client and have no part in the key.
+    /// - Parameter authority: The host that the client named, as the key has it.
+    func forwarded(_ authority: String) -> String? {
+        guard let chain, !chain.passedElements.isEmpty else { return nil }
+        var elements = chain.passedElements
+        let host = ";host=" + Self.quoted(authority)
+        if chain.host != nil { elements[0] += host }
+        let own = "for=" + Self.quoted(peer ?? "unknown") + ";proto=" + connectionScheme
+        return (elements + [chain.host == nil ? own + host : own]).joined(separator: ", ")
     }
 
     /// An address or host as a value of `Forwarded`: IPv6 in brackets, and quoted (RFC 7239 §6).

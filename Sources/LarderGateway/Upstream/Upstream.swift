@@ -49,6 +49,7 @@ struct Upstream: Origin {
     func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> Response {
         var response = try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
         ForwardedFields.confine(&response.headers)
+        DroppedFields.confine(&response.headers, of: head.headerFields)
         return response
     }
 
@@ -75,8 +76,8 @@ struct Upstream: Origin {
         HopByHop.strip(&outgoing.headerFields)
         // The gateway has answered it: whoever waits for the origin's 100 waits for ever, since those end here.
         outgoing.headerFields[.expect] = nil
-        // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value that
-        // is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
+        // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value
+        // that is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
         if let left = head.maxForwards { outgoing.headerFields[.maxForwards] = String(max(left, 1) - 1) }
         forwarded.write(to: &outgoing)
         if !sendsClientHost { outgoing.authority = origin.authority }

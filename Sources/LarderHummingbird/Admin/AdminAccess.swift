@@ -1,24 +1,34 @@
+import HTTPCaching
 package import HTTPTypes
 package import Hummingbird
 public import Larder
 package import NIOCore
 
-/// Who may use the admin routes, the metrics among them: keys tell about users.
+/// The clients that may use the admin routes, the metrics among them: keys tell about users.
+///
+/// Whatever it is, a request that a browser sends for a page of another site is refused.
 public enum AdminAccess: Sendable {
-    /// Who sends this bearer token.
+    /// Clients that send this bearer token.
     case token(BearerToken)
-    /// Who asks from this machine, by a loopback name, and through no proxy. For development: bind the server to a
-    /// loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
+    /// Clients on this machine that name a loopback host. For development only.
+    ///
+    /// - Warning: Everything on this machine that can open a connection counts as a client on it, and so does
+    ///   everything that a proxy on this machine passes on: nginx with `proxy_pass http://127.0.0.1:8080` sends `Host:
+    ///   127.0.0.1:8080` and no field that tells of a proxy, so that anybody on the internet could empty the cache. Do
+    ///   not use it behind a proxy, a tunnel, a container's port or a load balancer on the same machine. Bind the
+    ///   server to a loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
     case loopback
-    /// Nobody: who can reach the server from elsewhere must not be taken for somebody on this machine.
+    /// No client.
     case nobody
 }
 
 extension AdminAccess {
-    /// Who may use the admin routes of a server that listens on `host`: who has the token; without one, who asks from
-    /// this machine, where nobody else can.
-    public static func standard(token: BearerToken?, host: String) -> AdminAccess {
-        token.map(AdminAccess.token) ?? (isLoopback(host: host) ? .loopback : .nobody)
+    /// Returns the access to the admin routes of a server that listens on `host`: the token if there is one, whatever
+    /// else is set. Without one the routes answer no client, unless loopback clients are trusted and no other can reach
+    /// the server.
+    /// - Parameter trustsLoopback: True if ``loopback`` is wanted, whose danger is described there.
+    public static func standard(token: BearerToken?, trustsLoopback: Bool, host: String) -> AdminAccess {
+        token.map(AdminAccess.token) ?? (trustsLoopback && isLoopback(host: host) ? .loopback : .nobody)
     }
 }
 
@@ -29,6 +39,10 @@ package struct AdminRefusal: Error, Equatable {
 
     static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
     static let nobody = AdminRefusal(status: .forbidden, message: "This route needs a token, and none is set")
+    static let otherSite = AdminRefusal(
+        status: .forbidden,
+        message: "This route does not answer requests that a browser sends for a page of another site"
+    )
     static let loopback = AdminRefusal(
         status: .forbidden,
         message: "This route needs a token, or a request from this machine to a loopback host and through no proxy"
@@ -36,16 +50,10 @@ package struct AdminRefusal: Error, Equatable {
 }
 
 extension AdminAccess {
-    /// What a proxy adds: a request with one of these comes from elsewhere, whatever its last hop.
-    private static let proxyFields: Set<String> = [
-        "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
-        "x-forwarded-server", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip",
-        "fastly-client-ip",
-    ]
-
     /// Lets a request pass, or says why not.
     /// - Parameter peer: where it came from, where that is known.
     package func check(_ request: Request, peer: SocketAddress?) throws(AdminRefusal) {
+        guard Self.isOfOwnSite(request.head) else { throw .otherSite }
         switch self {
         case .token(let token):
             guard token.isSent(in: request.headers) else { throw .token }
@@ -53,9 +61,29 @@ extension AdminAccess {
         case .loopback:
             // A page in a browser on this machine reaches loopback too, under the name of its own site; hence `Host`.
             guard let peer, Self.isLoopback(peer), let authority = request.head.authority, Self.isLoopback(authority),
-                !request.headers.contains(where: { Self.proxyFields.contains($0.name.canonicalName) })
+                !request.headers.contains(where: { ProxyFields.tellOfProxy($0.name.canonicalName) })
             else { throw .loopback }
         }
+    }
+
+    /// Returns true unless a browser says that it sends the request for a page of another site, or for none that it
+    /// would name (`null`).
+    private static func isOfOwnSite(_ head: HTTPRequest) -> Bool {
+        // Another port of the same host is the same site to a browser, and may be anybody's page.
+        let sites = head.headerFields[values: .secFetchSite]
+        guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { return false }
+        return head.headerFields[values: .origin].allSatisfy { isOrigin($0, of: head) }
+    }
+
+    /// Returns true if the page of an `Origin` field is one of the server that a request is for. That server may speak
+    /// in the clear to a proxy that speaks TLS to browsers.
+    private static func isOrigin(_ origin: String, of head: HTTPRequest) -> Bool {
+        guard let mark = origin.firstRange(of: "://") else { return false }
+        let scheme = origin[..<mark.lowerBound].lowercased()
+        let authority = String(origin[mark.upperBound...])
+        let page = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: "/")
+        guard let host = page.keyAuthority, host == head.keyAuthority else { return false }
+        return scheme == "https" || scheme == head.scheme ?? "http"
     }
 
     private static func isLoopback(_ address: SocketAddress) -> Bool {
@@ -95,4 +123,9 @@ extension AdminAccess {
         guard let address = try? SocketAddress(ipAddress: text, port: 0).ipAddress else { return false }
         return address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
     }
+}
+
+extension HTTPField.Name {
+    /// `Sec-Fetch-Site` (Fetch Metadata Request Headers §2.4).
+    fileprivate static let secFetchSite = constant("Sec-Fetch-Site")
 }

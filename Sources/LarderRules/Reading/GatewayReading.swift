@@ -77,9 +77,13 @@ struct GatewayReading {
     ) -> [Mistake] {
         var origins = file.origins.map { (address: $0.address, place: $0.place) }
         if !isNamed { origins.append((settings.origin, place)) }
-        return origins.filter { settings.listen.isReached(by: $0.address) }.map { origin in
-            let message = "\(origin.address) is where the gateway itself listens (\(settings.listen))"
-            return Mistake(at: origin.place, "`origin`: \(message): give the server behind it")
+        var own = [settings.listen]
+        if case .address(let address) = settings.adminListen { own.append(address) }
+        return origins.compactMap { origin in
+            own.first { $0.isReached(by: origin.address) }.map { address in
+                let message = "\(origin.address) is where the gateway itself listens (\(address))"
+                return Mistake(at: origin.place, "`origin`: \(message): give the server behind it")
+            }
         }
     }
 

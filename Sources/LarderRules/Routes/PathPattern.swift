@@ -10,7 +10,8 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
     /// The pattern as it was written.
     let description: String
     private let strict: Compiled
-    private let loose: Compiled
+    /// The same in lower case.
+    private let folded: Compiled
 
     /// A pattern in the spelling of a reading: a segment that is one NUL byte stands for any.
     private struct Compiled: Hashable, Sendable {
@@ -37,15 +38,18 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
     /// The pattern of all paths.
     static let everything: PathPattern = {
         let all = Compiled(bytes: [], takesMore: true)
-        return PathPattern(description: "/**", strict: all, loose: all)
+        return PathPattern(description: "/**", strict: all, folded: all)
     }()
+
+    /// Whether it has letters in upper case.
+    var hasCase: Bool { strict != folded }
 
     /// Whether it takes one path alone.
     var isLiteral: Bool { !strict.takesMore && !strict.bytes.contains(Compiled.any) }
 
-    /// Whether the pattern takes a path in the reading that is told.
-    func matches(_ path: UnsafeBufferPointer<UInt8>, loosely: Bool) -> Bool {
-        loosely ? loose.matches(path) : strict.matches(path)
+    /// Whether the pattern takes a path, or, ignoring case, one in lower case.
+    func matches(_ path: UnsafeBufferPointer<UInt8>, ignoringCase: Bool) -> Bool {
+        ignoringCase ? folded.matches(path) : strict.matches(path)
     }
 
     /// Whether every path that `other` takes is taken by this one as well.
@@ -54,8 +58,22 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         (strict.takesMore || !other.strict.takesMore) && other.strict.bytes.withUnsafeBufferPointer(strict.matches)
     }
 
-    /// Whether the two take paths that differ in nothing but case, or in what lenient servers do not tell apart.
-    func isLooselyEqual(to other: PathPattern) -> Bool { loose == other.loose }
+    /// Whether some servers take a path of the one for a path of the other, as they ignore case, decode a slash, or
+    /// leave parameters out.
+    func isLike(_ other: PathPattern) -> Bool {
+        guard folded.takesMore == other.folded.takesMore else { return false }
+        func readings(_ pattern: PathPattern) -> Set<[UInt8]> {
+            // What stands for any segment is one in every reading.
+            let text = pattern.folded.bytes.flatMap { $0 == Compiled.any ? Array("*".utf8) : [$0] }
+            var all: Set<[UInt8]> = []
+            _ = PathReadingClosure.areAll(of: text) { reading in
+                all.insert(Array(reading))
+                return true
+            }
+            return all
+        }
+        return !readings(self).isDisjoint(with: readings(other))
+    }
 }
 
 extension PathPattern {
@@ -69,7 +87,7 @@ extension PathPattern {
         guard !text.utf8.contains(Byte.question), !text.utf8.contains(Byte.hash) else {
             throw Flaw("has a `?` or `#`: a pattern is for the path alone")
         }
-        var (strict, loose) = (Compiled(), Compiled())
+        var strict = Compiled()
         var segments = text.utf8.dropFirst().split(separator: Byte.slash, omittingEmptySubsequences: false)
         if segments.last?.isEmpty == true { segments.removeLast() }
         for (place, segment) in segments.enumerated() {
@@ -77,17 +95,17 @@ extension PathPattern {
             case "": throw Flaw("has an empty segment: two slashes count as one")
             case "**":
                 guard place == segments.count - 1 else { throw Flaw("has `**` before its end, where alone it may be") }
-                (strict.takesMore, loose.takesMore) = (true, true)
+                strict.takesMore = true
             case "*":
                 strict.bytes += [Byte.slash, Compiled.any]
-                loose.bytes += [Byte.slash, Compiled.any]
             case let literal:
                 try Self.check(literal)
-                strict.bytes += PathReading.bytes(of: literal, loosely: false)
-                loose.bytes += PathReading.bytes(of: literal, loosely: true)
+                strict.bytes += PathReading.bytes(of: literal)
             }
         }
-        self.init(description: text, strict: strict, loose: loose)
+        var folded = strict
+        folded.bytes = strict.bytes.map(Byte.lowercased)
+        self.init(description: text, strict: strict, folded: folded)
     }
 
     private static func check(_ literal: String) throws(Flaw) {
@@ -99,9 +117,9 @@ extension PathPattern {
             bytes.indices.allSatisfy { bytes[$0] != Byte.percent || Byte.decoded(bytes, at: $0 + 1) != nil }
         }
         guard isEncoded else { throw Flaw("has a `%` without two hexadecimal digits after it") }
-        let strict = PathReading.bytes(of: literal, loosely: false)
+        let strict = PathReading.bytes(of: literal)
         guard !strict.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw Flaw("has a control character") }
-        // Its loose reading would lead up from the segment before it, or be no segment.
+        // Some reading of it would lead up from the segment before it, or be no segment.
         let parts = String(decoding: strict, as: UTF8.self).replacing("%2F", with: "/").split {
             $0 == "/" || $0 == "\\"
         }

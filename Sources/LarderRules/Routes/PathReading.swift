@@ -1,18 +1,18 @@
 /// A path as routes compare it: `/api/posts`, each segment behind a slash, percent-encoding undone.
 ///
-/// In both readings empty segments and a slash at the end do not count, and a query is no part of it: no spelling of a
-/// path that names the same segments escapes its route.
+/// Empty segments and a slash at the end do not count, and a query is no part of it: no spelling of a path that names
+/// the same segments escapes its route. What else servers may take the path for is ``PathReadingClosure``'s.
 enum PathReading {
     /// Reads a path as it stands: an encoded slash does not separate segments (RFC 3986 §2.2) and stays `%2F`, dot
     /// segments are segments as any.
     /// - Parameter output: has room for a byte more than the path.
-    /// - Returns: how many bytes it takes, and whether servers may read the path otherwise: then the loose reading has
-    ///   to be looked at.
-    static func strict(
+    /// - Returns: how many bytes it takes, and whether every server reads the path so, but for case.
+    static func read(
         _ path: UnsafeBufferPointer<UInt8>,
         into output: UnsafeMutableBufferPointer<UInt8>
     ) -> (count: Int, isPlain: Bool) {
-        var (count, place, isPlain, isBetween) = (0, 0, true, true)
+        var (count, place, isBetween) = (0, 0, true)
+        var isPlain = path.count < 2 || path[1] != Byte.slash
         func put(_ byte: UInt8) {
             output[count] = byte
             count += 1
@@ -36,67 +36,63 @@ enum PathReading {
                 isPlain = false
             case let value:
                 put(value)
-                isPlain = isPlain && !Byte.isRead(value, inTwoWaysAtStart: isBetween)
+                isPlain = isPlain && !Byte.isReadInTwoWays(value, isFirst: isBetween, isEncoded: decoded != nil)
             }
             isBetween = false
         }
         return (count, isPlain)
     }
 
-    /// Reads a path as the most lenient server would: an encoded slash and a backslash separate segments, dot segments
-    /// lead up (RFC 3986 §5.2.4), what follows a `;` in a segment is left out, what follows an encoded `?`, `#` or NUL
-    /// is no path, and letters are lower case.
-    /// - Parameter output: has room for a byte more than the path.
-    /// - Returns: how many bytes it takes.
-    static func loose(
-        _ path: UnsafeBufferPointer<UInt8>,
-        into output: UnsafeMutableBufferPointer<UInt8>
-    ) -> Int {
-        var (count, place, start, isBetween, isParameter) = (0, 0, 0, true, false)
-        func endSegment() {
-            let length = count - start
-            if length == 2, output[start + 1] == Byte.dot {
-                count = start
-            } else if length == 3, output[start + 1] == Byte.dot, output[start + 2] == Byte.dot {
-                count = start
-                while count > 0 {
-                    count -= 1
-                    if output[count] == Byte.slash { break }
-                }
-            }
-            (start, isBetween, isParameter) = (count, true, false)
-        }
-        while place < path.count {
-            var byte = path[place]
-            place += 1
-            if byte == Byte.percent, let decoded = Byte.decoded(path, at: place) {
-                byte = decoded
-                place += 2
-            }
-            switch byte {
-            case Byte.question, Byte.hash, 0: place = path.count
-            case Byte.slash, Byte.backslash: endSegment()
-            case Byte.semicolon: isParameter = true
-            default:
-                if isParameter { break }
-                if isBetween {
-                    output[count] = Byte.slash
-                    count += 1
-                }
-                isBetween = false
-                output[count] = Byte.lowercased(byte)
-                count += 1
-            }
-        }
-        endSegment()
-        return count
-    }
-
     /// The reading of a text, for what is compiled.
-    static func bytes(of text: some StringProtocol, loosely: Bool) -> [UInt8] {
+    static func bytes(of text: some StringProtocol) -> [UInt8] {
         Array(text.utf8).withUnsafeBufferPointer { path in
             [UInt8](unsafeUninitializedCapacity: path.count + 1) { output, count in
-                count = loosely ? loose(path, into: output) : strict(path, into: output).count
+                count = read(path, into: output).count
+            }
+        }
+    }
+}
+
+extension PathReading {
+    /// The longest path, in bytes, that is looked at in every way. The responses for longer ones are not stored.
+    private static let maximumLength = 2_048
+
+    /// Returns true if each path that a server may take the path of a target for is accepted, in lower case; false if
+    /// there are too many.
+    static func areAll(
+        of target: UnsafeBufferPointer<UInt8>,
+        _ isAccepted: (UnsafeBufferPointer<UInt8>) -> Bool
+    ) -> Bool {
+        let path = target.prefix { $0 != Byte.question }
+        return path.count <= maximumLength && PathReadingClosure.areAll(of: path, isAccepted)
+    }
+
+    /// Returns true if every server takes the path of a target for the same, case aside: it has no empty and no dot
+    /// segment, no parameters, no backslash, no control character, encoded or not, and nothing encoded that would
+    /// separate segments, end the path or be encoded again; and no byte that a URL cannot have.
+    package static func isUnambiguous(_ target: String) -> Bool {
+        var target = target
+        return target.withUTF8 { bytes in
+            let path = bytes.prefix { $0 != Byte.question }
+            guard path.allSatisfy({ (0x21...0x7E).contains($0) && $0 != Byte.hash }) else { return false }
+            var (place, previous) = (path.startIndex, UInt8(0))
+            while place < path.endIndex {
+                let byte = path[place]
+                place += 1
+                if byte == Byte.slash, previous == Byte.slash { return false }
+                previous = byte
+                guard byte == Byte.percent else { continue }
+                guard let decoded = Byte.decoded(bytes, at: place), decoded >= 0x20, decoded != 0x7F else {
+                    return false
+                }
+            }
+            var first: [UInt8]?
+            return areAll(of: bytes) { reading in
+                guard let first else {
+                    first = Array(reading)
+                    return true
+                }
+                return first.elementsEqual(reading)
             }
         }
     }
@@ -112,12 +108,13 @@ enum Byte {
     static let semicolon = UInt8(ascii: ";")
     static let dot = UInt8(ascii: ".")
 
-    /// Whether a byte of a segment means something else to a lenient server, or may: a dot at the start may be a dot
-    /// segment.
-    static func isRead(_ byte: UInt8, inTwoWaysAtStart isFirst: Bool) -> Bool {
+    /// Returns true if a byte of a segment means something else to some servers, or may: a dot at the start may be a
+    /// dot segment, and what was encoded may be decoded again.
+    static func isReadInTwoWays(_ byte: UInt8, isFirst: Bool, isEncoded: Bool) -> Bool {
         switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), backslash, semicolon, question, hash, 0: true
-        case dot: isFirst
+        case backslash, semicolon, question, hash, 0: true
+        case percent: isEncoded
+        case dot: isFirst || isEncoded
         default: false
         }
     }

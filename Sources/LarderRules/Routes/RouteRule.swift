@@ -3,7 +3,7 @@ import HTTPTypes
 import Larder
 
 /// A route as the file writes it.
-struct RouteRule {
+struct RouteRule: Hashable {
     /// What a request with cookies gets.
     enum Cookies: String, CaseIterable {
         /// What everybody gets, by what the response says: a gateway's rule. Cookies are sent to the origin, which says
@@ -41,7 +41,7 @@ struct RouteRule {
     static let highestTagLimit = 10_000
 
     /// Where the route begins.
-    let place: Mistake.Place
+    private(set) var place: Mistake.Place
     /// What was given, and where.
     var places: [Key: Mistake.Place] = [:]
     var path: PathPattern?
@@ -76,6 +76,13 @@ struct RouteRule {
 
     /// The name in logs: host and path.
     var name: String { (host?.description ?? "") + (path?.description ?? "") }
+
+    /// What becomes of the requests of the route, whichever they are and wherever the file says it.
+    var treatment: RouteRule {
+        var rule = self
+        (rule.place, rule.places, rule.path, rule.host, rule.origin) = (.nowhere, [:], nil, nil, nil)
+        return rule
+    }
 
     /// Whether every request that `other` takes is taken by this route.
     func covers(_ other: RouteRule) -> Bool {

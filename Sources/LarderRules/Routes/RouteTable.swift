@@ -4,12 +4,13 @@ public import Larder
 ///
 /// Nothing is allocated to find it.
 ///
-/// ## Paths with two meanings
+/// ## Paths with more than one meaning
 /// Servers do not agree on what a path means: some undo `%2F`, resolve dot segments, drop `;parameters` or ignore case,
-/// and some do not. A rule that says `/account/**` is never cached is of no use where `/Account/me` or
-/// `/static/..%2Faccount/me` gets the same page past it. So a path is read twice: strictly, as it stands, and loosely,
-/// as the most lenient server would (``PathReading``). The strict reading says where the request goes; where the loose
-/// one falls to another route, nothing is cached.
+/// and some do not, in one order or another. A rule that says `/account/**` is never cached is of no use where
+/// `/Account/me` or `/static/x%3f/..%2f..%2faccount%2fme` gets the same page past it ("web cache deception"). So the
+/// path as it stands says where a request goes (``PathReading``); and if one of the paths that servers may take it for
+/// (``PathReadingClosure``) falls to a route that treats its requests otherwise, or there are too many of them, nothing
+/// is cached.
 public struct RouteTable: Sendable {
     /// The default stands last.
     private let rows: [Row]
@@ -20,7 +21,17 @@ public struct RouteTable: Sendable {
         let path: PathPattern
         let route: Route
         let uncached: Route
+        /// The same for routes that treat their requests alike.
+        let group: Int
+
+        init(_ host: HostPattern?, _ path: PathPattern, _ route: Route, group: Int) {
+            (self.host, self.path, self.route, self.group) = (host, path, route, group)
+            uncached = route.uncached
+        }
     }
+
+    /// Whether a pattern has letters in upper case, which some servers take for others.
+    private let hasCase: Bool
 
     /// A table with the default route only.
     public init(_ settings: GatewaySettings) {
@@ -35,6 +46,13 @@ public struct RouteTable: Sendable {
         _ settings: GatewaySettings
     ) {
         let addresses = Dictionary(origins.map { ($0.name, $0.address) }) { first, _ in first }
+        var groups: [Treatment: Int] = [:]
+        func group(_ rule: RouteRule, _ origin: OriginAddress) -> Int {
+            let treatment = Treatment(rule: rule.treatment, origin: origin)
+            let group = groups[treatment] ?? groups.count
+            groups[treatment] = group
+            return group
+        }
         let rows = rules.map { rule in
             let route = Route(
                 name: rule.name,
@@ -43,16 +61,28 @@ public struct RouteTable: Sendable {
                 policy: rule.policy(settings),
                 isCached: rule.isCached
             )
-            return (host: rule.host, path: rule.path ?? .everything, route: route)
+            return Row(rule.host, rule.path ?? .everything, route, group: group(rule, route.origin))
         }
         let fallback = Route(name: "default", origin: settings.origin, originName: name, policy: .gateway(settings))
-        self.init(rows, default: fallback)
+        let group = group(RouteRule(place: .nowhere), fallback.origin)
+        self.init(rows + [Row(nil, .everything, fallback, group: group)])
     }
 
     /// A table of routes, and of one for what they leave.
     init(_ rows: [(host: HostPattern?, path: PathPattern, route: Route)], default fallback: Route) {
         let all = rows + [(host: nil, path: .everything, route: fallback)]
-        self.rows = all.map { Row(host: $0.host, path: $0.path, route: $0.route, uncached: $0.route.uncached) }
+        self.init(all.enumerated().map { Row($1.host, $1.path, $1.route, group: $0) })
+    }
+
+    private init(_ rows: [Row]) {
+        self.rows = rows
+        self.hasCase = rows.contains { $0.path.hasCase }
+    }
+
+    /// What becomes of requests.
+    private struct Treatment: Hashable {
+        let rule: RouteRule
+        let origin: OriginAddress
     }
 
     /// The routes in the order they are tried, the default last.
@@ -78,22 +108,30 @@ public struct RouteTable: Sendable {
         var path = path
         return path.withUTF8 { bytes in
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count + 1) { output in
-                let (count, isPlain) = PathReading.strict(bytes, into: output)
-                let row = row(host, UnsafeBufferPointer(rebasing: output[..<count]), loosely: false)
-                if isPlain { return rows[row].route }
-                let end = PathReading.loose(bytes, into: output)
-                let other = self.row(host, UnsafeBufferPointer(rebasing: output[..<end]), loosely: true)
-                return row == other ? rows[row].route : rows[row].uncached
+                let (count, isPlain) = PathReading.read(bytes, into: output)
+                let reading = UnsafeMutableBufferPointer(rebasing: output[..<count])
+                let row = rows[row(host, UnsafeBufferPointer(reading), ignoringCase: false)]
+                func isAlike(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
+                    rows[self.row(host, path, ignoringCase: true)].group == row.group
+                }
+                guard isPlain else { return PathReading.areAll(of: bytes, isAlike) ? row.route : row.uncached }
+                var isFolded = false
+                for place in reading.indices {
+                    let byte = Byte.lowercased(reading[place])
+                    if byte != reading[place] { (reading[place], isFolded) = (byte, true) }
+                }
+                guard isFolded || hasCase else { return row.route }
+                return isAlike(UnsafeBufferPointer(reading)) ? row.route : row.uncached
             }
         }
     }
 
-    private func row(_ host: Substring.UTF8View?, _ path: UnsafeBufferPointer<UInt8>, loosely: Bool) -> Int {
+    private func row(_ host: Substring.UTF8View?, _ path: UnsafeBufferPointer<UInt8>, ignoringCase: Bool) -> Int {
         let row = rows.firstIndex { row in
             if let pattern = row.host {
                 guard let host, pattern.matches(host) else { return false }
             }
-            return row.path.matches(path, loosely: loosely)
+            return row.path.matches(path, ignoringCase: ignoringCase)
         }
         // The last one is for everything.
         return row ?? rows.count - 1

@@ -1,0 +1,99 @@
+/// Finds the names in a query or in `Cookie` that some server may read as one that a rule names.
+///
+/// A rule that has a request bypass the cache must see every spelling of its names, or a client chooses one that the
+/// cache does not see and the server does. Servers are known to
+/// - undo percent-encoding, some twice, and take `+` for a space;
+/// - leave out white space, control characters and quotes around a name, and a `=` before it (Werkzeug before 2.2.3);
+/// - end a name at NUL (PHP before 7.4.11), at a bracket (`preview[]`: PHP, Rack, qs) and, in a query, at a dot (qs
+///   with `allowDots`), and leave out brackets before it (Rack);
+/// - read a space, a dot and a bracket as `_` (PHP);
+/// - ignore case (ASP.NET).
+///
+/// To read a name where there is none costs a request to the origin, to miss one may store for all what was meant for
+/// one client. So each of these counts, in any order.
+struct NameReader {
+    private let patterns: [NamePattern]
+    private let endsAtDot: Bool
+    /// The name under consideration: its memory serves for the next one, so that a long query allocates nothing.
+    private var name: [UInt8] = []
+
+    /// - Parameter endsAtDot: True if a server may end a name at a dot.
+    init(_ patterns: [NamePattern], endsAtDot: Bool) {
+        self.patterns = patterns
+        self.endsAtDot = endsAtDot
+    }
+
+    /// Returns true if what stands before the `=` of a piece, or all of it, may be read as a name that a pattern means.
+    mutating func reads(_ piece: some Collection<UInt8>) -> Bool {
+        let rest = piece.drop { $0 == UInt8(ascii: "=") || Self.isAround($0) }
+        name.removeAll(keepingCapacity: true)
+        name.append(contentsOf: rest.prefix { $0 != UInt8(ascii: "=") })
+        if isMeant { return true }
+        for _ in 0..<2 {
+            guard decode() else { return false }
+            if isMeant { return true }
+        }
+        return false
+    }
+
+    private var isMeant: Bool {
+        var rest = name.prefix { $0 != 0 }.drop(while: Self.isAround)
+        while let last = rest.last, Self.isAround(last) { rest.removeLast() }
+        if isMeant(rest) { return true }
+        let inner = rest.drop { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") }
+        return inner.count < rest.count && isMeant(inner)
+    }
+
+    private func isMeant(_ name: ArraySlice<UInt8>) -> Bool {
+        patterns.contains { $0.isRead(in: name, endsAtDot: endsAtDot) }
+    }
+
+    /// Undoes one layer of encoding.
+    /// - Returns: False if there is none.
+    private mutating func decode() -> Bool {
+        var (place, count) = (0, 0)
+        while place < name.count {
+            var byte = name[place]
+            place += 1
+            if let (decoded, _) = PercentEncoding.decode(byte, before: name[place...]) {
+                byte = decoded
+                place += 2
+            } else if byte == UInt8(ascii: "+") {
+                byte = UInt8(ascii: " ")
+            }
+            name[count] = byte
+            count += 1
+        }
+        let isChanged = count < name.count || name.contains(UInt8(ascii: " "))
+        name.removeLast(name.count - count)
+        return isChanged
+    }
+
+    /// Returns true for a byte that a server may leave out at either end of a name: white space in any encoding, for
+    /// which every byte beyond ASCII counts, control characters, and quotes.
+    private static func isAround(_ byte: UInt8) -> Bool {
+        byte <= 0x20 || byte >= 0x7F || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'")
+    }
+}
+
+extension NamePattern {
+    /// Returns true if a server may read a name as one that is meant, brackets and dots and case aside.
+    fileprivate func isRead(in name: ArraySlice<UInt8>, endsAtDot: Bool) -> Bool {
+        guard name.count >= folded.count, zip(name, folded).allSatisfy({ Self.folded($0) == $1 }) else { return false }
+        guard name.count > folded.count, !isPrefix else { return true }
+        switch name[name.startIndex + folded.count] {
+        case UInt8(ascii: "["), UInt8(ascii: "]"): return true
+        case UInt8(ascii: "."): return endsAtDot
+        default: return false
+        }
+    }
+
+    /// Returns the byte that stands for all that servers may read as one.
+    static func folded(_ byte: UInt8) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
+        case UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: " "): UInt8(ascii: "_")
+        default: byte
+        }
+    }
+}
