@@ -156,6 +156,9 @@ extension GatewaySettings {
     /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
     public static let redisBodyLimit = ByteCount.mebibytes(1)
 
+    /// The number of temporary files at a time.
+    public static let spoolFiles = 1_024
+
     /// The memory of bodies that are on their way.
     public var bodiesInFlight: ByteCount {
         inFlightLimit ?? max(.mebibytes(64), .bytes(memoryLimit.bytes / 4))
