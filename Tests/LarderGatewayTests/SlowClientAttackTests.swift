@@ -220,6 +220,28 @@ import Testing
         }
     }
 
+    @Test func `a slow upload that no spool has room for gives way to one that waits`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                Self.configure(&$0)
+                $0.spoolLimit = .bytes(0)
+            } _: { gateway in
+                try await Self.attack(gateway, 6) { wire in
+                    try await wire.send("POST", "/slow", ["Content-Length: 1000"])
+                    try await wire.send(bytes: Array("abc".utf8))
+                } _: {
+                    try await eventually("they take their part") { origin.requests.count == 6 }
+                    for number in 0..<3 {
+                        let response = try await gateway.send("POST", "/whole/\(number)", body: "abc")
+                        #expect(response.status == 200 && response.text == "/whole/\(number)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test func `a request with content beyond its part of the connections gets 503 in time`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.answering { request in
