@@ -41,7 +41,7 @@ struct RunningGateway: Sendable {
         // A busy machine may take its time.
         configuration.settings.connectTimeout = .seconds(60)
         configuration.settings.responseTimeout = .seconds(60)
-        configuration.settings.clientRate = .bytes(0)
+        configuration.settings.clientRateTime = .seconds(120)
         configuration.settings.drainDelay = .zero
         configure(&configuration.settings)
         if file == nil { configuration.routes = routes ?? RouteTable(configuration.settings) }
