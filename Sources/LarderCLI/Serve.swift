@@ -98,9 +98,10 @@ private func stop(
 /// Takes as many descriptors as the system gives, and says where they are fewer than the connections there may be.
 private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: Logger) {
     let settings = configuration.settings
-    // Some more for files, Redis, and what the libraries keep.
+    // Some more for logs, Redis, and what the libraries keep.
     let needed =
-        settings.clientConnections + settings.connectionsPerOrigin * configuration.routes.origins.count + 64
+        settings.clientConnections + settings.connectionsPerOrigin * configuration.routes.origins.count
+        + GatewaySettings.spoolFiles + 64
     guard let limit = DescriptorLimit.raise(), limit < needed else { return }
     logger.warning(
         "The system lets the gateway have fewer connections than the settings do (ulimit -n)",

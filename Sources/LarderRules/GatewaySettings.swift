@@ -196,6 +196,9 @@ extension GatewaySettings {
     /// Returns true if requests for a target are served, as far as its path tells.
     package func accepts(_ target: String) -> Bool { paths == .asIs || PathReading.isUnambiguous(target) }
 
+    /// The number of temporary files at a time.
+    public static let spoolFiles = 1_024
+
     /// The memory of bodies that are on their way.
     public var bodiesInFlight: ByteCount {
         inFlightLimit ?? max(.mebibytes(64), .bytes(memoryLimit.bytes / 4))

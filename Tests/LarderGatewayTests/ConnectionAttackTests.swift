@@ -186,6 +186,7 @@ import Testing
         try await ScriptedOrigin.answering({ answer("200 OK", [], $0.target) }) { origin in
             try await RunningGateway.run(before: origin.url, logger: record.logger) {
                 $0.connectionsPerAddress = 3
+                $0.clientIdleTimeout = .seconds(600)
             } _: { gateway in
                 var open: [any Channel] = []
                 for _ in 0..<3 { open.append(try await Self.connect(gateway.port, from: "127.0.0.2")) }

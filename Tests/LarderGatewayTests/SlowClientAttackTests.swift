@@ -8,7 +8,7 @@ import Testing
 @testable import LarderGateway
 
 /// Clients that are slow on purpose, and as many as there are connections to the origin.
-@Suite(.timeLimit(.minutes(5))) struct SlowClientAttackTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SlowClientAttackTests {
     private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
     static let attackers = 12
@@ -17,6 +17,8 @@ import Testing
     static func configure(_ settings: inout GatewaySettings) {
         settings.connectionsPerOrigin = 8
         settings.connectTimeout = .seconds(60)
+        settings.responseTimeout = .seconds(600)
+        settings.idleTimeout = .seconds(600)
         settings.bodyLimit = .kibibytes(64)
     }
 
@@ -98,7 +100,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Cache-Control: max-age=60", "Cache-Control: no-store"], ["GET", "POST"])
+    @Test(arguments: [("Cache-Control: max-age=60", "GET"), ("Cache-Control: no-store", "POST")])
     func `a body that is not read holds no connection to the origin`(_ field: String, _ method: String) async throws {
         let sent = NIOLockedValueBox(0)
         try await ScriptedOrigin.run { connection in
@@ -204,8 +206,8 @@ import Testing
                     for _ in 0..<Self.attackers {
                         group.addTask {
                             try await Wire.open(to: gateway.port) { wire in
-                                try await wire.send("POST", "/large", ["Content-Length: \(256 << 16)"])
-                                for _ in 0..<256 { try await wire.send(Self.part) }
+                                try await wire.send("POST", "/large", ["Content-Length: \(160 << 16)"])
+                                for _ in 0..<160 { try await wire.send(Self.part) }
                                 return try await wire.answer().status
                             }
                         }
@@ -215,6 +217,28 @@ import Testing
                     #expect(origin.requests.count { $0.method == "POST" } == 6)
                     gate.open()
                     for try await status in group { #expect(status == 200) }
+                }
+            }
+        }
+    }
+
+    @Test func `a slow upload that no spool has room for gives way to one that waits`() async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.target)
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url) {
+                Self.configure(&$0)
+                $0.spoolLimit = .bytes(0)
+            } _: { gateway in
+                try await Self.attack(gateway, 6) { wire in
+                    try await wire.send("POST", "/slow", ["Content-Length: 1000"])
+                    try await wire.send(bytes: Array("abc".utf8))
+                } _: {
+                    try await eventually("they take their part") { origin.requests.count == 6 }
+                    for number in 0..<3 {
+                        let response = try await gateway.send("POST", "/whole/\(number)", body: "abc")
+                        #expect(response.status == 200 && response.text == "/whole/\(number)")
+                    }
                 }
             }
         }

@@ -145,6 +145,17 @@ import Testing
         for spool in spools { #expect(try await spool.next() == Self.part(0, 50_000)) }
     }
 
+    @Test func `there are no more files than there may be`() async throws {
+        var limits = SpoolSpace.Limits(message: 1 << 20, disk: 8 << 20)
+        limits.files = 2
+        let space = SpoolSpace(limits, memory: InFlightBudget(limit: .bytes(0)), logger: record.logger)
+        var spools = (0..<3).map { _ in Spool(space) }
+        for spool in spools { #expect(await spool.offer(Self.part(0, 10))) }
+        for (place, spool) in spools.enumerated() { #expect(await spool.offer(Self.part(0, 10)) == (place < 2)) }
+        spools.removeFirst()
+        #expect(await spools[1].offer(Self.part(0, 10)))
+    }
+
     @Test func `the reader of a message that broke off has what came before`() async throws {
         let spool = Spool(space())
         #expect(await spool.offer(Self.part(1, 10)))

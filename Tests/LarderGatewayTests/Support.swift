@@ -46,7 +46,7 @@ struct RunningGateway: Sendable {
         // A busy machine may take its time.
         configuration.settings.connectTimeout = .seconds(60)
         configuration.settings.responseTimeout = .seconds(60)
-        configuration.settings.clientRate = .bytes(0)
+        configuration.settings.clientRateTime = .seconds(120)
         configuration.settings.drainDelay = .zero
         if let adminAccess { configuration.settings.adminAccess = adminAccess }
         configure(&configuration.settings)

@@ -62,7 +62,6 @@ enum Sample {
         response-timeout: 10s
         idle-timeout: 90s
         client-idle-timeout: 2m
-        in-flight-limit: 100MiB
         client-connections: 100
         client-connections-per-address: 16
         client-rate: 2KiB

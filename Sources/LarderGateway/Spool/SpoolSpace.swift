@@ -1,4 +1,5 @@
 import Larder
+import LarderRules
 import Logging
 import Synchronization
 
@@ -18,6 +19,8 @@ final class SpoolSpace: Sendable {
         var message = 16 << 20
         /// The bytes of all temporary files.
         var disk = 1 << 30
+        /// The number of temporary files: their descriptors must not be missing for connections.
+        var files = GatewaySettings.spoolFiles
         /// The folder of the files.
         var directory = temporaryDirectory
 
@@ -34,6 +37,7 @@ final class SpoolSpace: Sendable {
     let limits: Limits
     private let memory: InFlightBudget
     private let disk: InFlightBudget
+    private let files: InFlightBudget
     private let hasFailed = Atomic<Bool>(false)
     private let logger: Logger
 
@@ -42,6 +46,7 @@ final class SpoolSpace: Sendable {
         self.limits = limits
         self.memory = memory
         self.disk = InFlightBudget(limit: .bytes(limits.disk))
+        self.files = InFlightBudget(limit: .bytes(limits.files))
         self.logger = logger
     }
 
@@ -56,6 +61,12 @@ final class SpoolSpace: Sendable {
 
     /// Gives memory back.
     func giveMemory(_ bytes: Int) { memory.give(bytes) }
+
+    /// Takes a file, unless there are as many as there may be.
+    func takeFile() -> Bool { files.take(1) }
+
+    /// Gives a file back.
+    func giveFile() { files.give(1) }
 
     /// Takes room on the disk, unless it is more than what is left.
     func takeDisk(_ bytes: Int) -> Bool { disk.take(bytes) }

@@ -34,6 +34,8 @@ struct SpoolState {
     /// The bytes of `parts`.
     private var inMemory = 0
     private var file: SpoolFile?
+    /// True if a file is counted.
+    private var hasFile = false
     /// The room on the disk that the file takes.
     private var fileSize = 0
     /// The position in the file of the first byte that was not read.
@@ -53,7 +55,8 @@ struct SpoolState {
     mutating func giveBack() {
         space.giveMemory(inMemory)
         space.giveDisk(fileSize)
-        (inMemory, fileSize) = (0, 0)
+        if hasFile { space.giveFile() }
+        (inMemory, fileSize, hasFile) = (0, 0, false)
     }
 
     // MARK: - Writing
@@ -76,7 +79,8 @@ struct SpoolState {
     }
 
     private mutating func placeInFile(_ length: Int) -> Place {
-        guard !isFileUnusable else { return .noRoom }
+        guard !isFileUnusable, hasFile || space.takeFile() else { return .noRoom }
+        hasFile = true
         if inFile == 0 { (first, end) = (0, 0) }
         let size = min(space.limits.message, max(fileSize, end + length))
         guard space.takeDisk(size - fileSize) else { return .noRoom }

@@ -28,11 +28,14 @@ final class ClientContent: AsyncSequence, Sendable {
         /// The part that found no room in the spool.
         var excess: ByteBuffer?
         var rest: RequestBody.AsyncIterator?
+        /// Is called before content is read that no spool has room for.
+        var onStream: (@Sendable () -> Void)?
     }
 
     // Read and changed by one task at a time: the one between ``begin()`` and ``settle()``.
     private nonisolated(unsafe) var source: Source
     private let state = NIOLockedValueBox(State.open)
+    private let streamed = NIOLockedValueBox((bytes: 0, isAwaited: false))
 
     init(_ body: RequestBody) { source = Source(rest: body.makeAsyncIterator()) }
 
@@ -86,10 +89,22 @@ final class ClientContent: AsyncSequence, Sendable {
                 source.spool = nil
                 defer { source.excess = nil }
                 if let part = source.excess { return part }
-                return try await source.rest?.next()
+                source.onStream?()
+                source.onStream = nil
+                content.streamed.withLockedValue { $0.isAwaited = true }
+                defer { content.streamed.withLockedValue { $0.isAwaited = false } }
+                let part = try await source.rest?.next()
+                content.streamed.withLockedValue { $0.bytes += part?.readableBytes ?? 0 }
+                return part
             }
         }
     }
+
+    /// The bytes that went on as they came, without a spool; nil if the client is not waited for.
+    var streamedBytes: Int? { streamed.withLockedValue { $0.isAwaited ? $0.bytes : nil } }
+
+    /// Sets what is done before content is read that no spool has room for. To be called before it is sent.
+    func onStream(_ action: @escaping @Sendable () -> Void) { source.onStream = action }
 
     private func read<Value>(_ body: (inout Source) async throws -> Value) async throws -> Value {
         try begin()

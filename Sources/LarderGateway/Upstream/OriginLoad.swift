@@ -8,8 +8,8 @@ import NIOPosix
 ///
 /// - A fetch that no request waits for ends when a request waits for its connection.
 /// - Requests with content get three quarters of the connections, since their clients determine how long they take.
-/// - A response that waits for a client that reads slowly, so that a spool is full of it, ends when a request waits for
-///   its connection.
+/// - A response or content that waits for a slow client, when a spool has no room for more of it, ends when a request
+///   waits for its connection.
 final class OriginLoad: Sendable {
     /// A request that takes a connection, from before it is sent until its response has come or is dropped.
     final class Slot: Sendable {
@@ -26,8 +26,8 @@ final class OriginLoad: Sendable {
         /// Notes that the response has come, and that the request takes a connection no longer.
         func end() { load.leave(id, origin) }
 
-        /// Notes that the response cannot come as long as its client does not read: a spool is full of it.
-        func noteWaiting(for spool: Spool) { load.noteWaiting(id, for: spool, origin) }
+        /// Notes that the connection is taken for as long as the client takes.
+        func noteWaiting(for client: SlowClient) { load.noteWaiting(id, for: client, origin) }
     }
 
     private struct Requests {
@@ -40,9 +40,9 @@ final class OriginLoad: Sendable {
         var withContent: Set<UInt64> = []
         /// The requests with content that wait for their turn, the oldest first, and what wakes them.
         var queue: [(id: UInt64, wake: AsyncStream<Never>.Continuation)] = []
-        /// The responses that wait for their clients.
-        var waiting: [UInt64: SlowReader] = [:]
-        /// True if it will be looked again for a response to end.
+        /// The requests that take their connections for as long as their clients take.
+        var waiting: [UInt64: SlowClient] = [:]
+        /// True if it will be looked again for one to end.
         var isLookedAgain = false
 
         var isOver: Bool { all.isEmpty && queue.isEmpty }
@@ -119,6 +119,7 @@ final class OriginLoad: Sendable {
             return (state.last, isIn)
         }
         if !isIn {
+            endSlowClients(at: origin)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { for await _ in turn {} }
                 group.addTask { try? await clock.sleep(for: limit) }
@@ -158,15 +159,14 @@ final class OriginLoad: Sendable {
         makeRoom(at: origin)
     }
 
-    /// Ends as many fetches that no request waits for, and responses that wait for their clients, as there are more
+    /// Ends as many fetches that no request waits for, and requests that wait for their clients, as there are more
     /// requests than the origin takes.
     private func makeRoom(at origin: OriginAddress) {
         let (excess, left) = state.withLockedValue { state in
             guard let requests = state.origins[origin] else { return (0, [(id: UInt64, fetch: BackgroundFetch)]()) }
             return (requests.all.count - requests.abandoned.count - limit, requests.left)
         }
-        guard excess > 0 else { return }
-        for (id, fetch) in left.lazy.filter({ !$0.fetch.isAwaited }).prefix(excess) {
+        for (id, fetch) in left.lazy.filter({ !$0.fetch.isAwaited }).prefix(max(0, excess)) {
             let isUnderWay = state.withLockedValue { state in
                 guard state.origins[origin]?.all.contains(id) == true else { return false }
                 state.origins[origin]?.left.removeAll { $0.id == id }
@@ -174,72 +174,89 @@ final class OriginLoad: Sendable {
             }
             if isUnderWay { fetch.abandon() }
         }
-        endSlowReaders(at: origin)
+        endSlowClients(at: origin)
     }
 }
 
-// MARK: - Responses that wait for their clients
+// MARK: - Requests that wait for their clients
 
-/// A response that waits for its client.
-struct SlowReader {
-    /// The bytes per second below which a client may lose its response to a request that waits for a connection.
+/// A client on whose pace it depends how long a request takes its connection.
+struct SlowClient {
+    /// The bytes per second below which a client may lose its connection to the origin to a request that waits.
     static let rate = 64 << 10
     /// The least time over which that is measured.
     static let time = TimeAmount.seconds(2)
 
-    let spool: Spool
+    /// Returns all bytes that the client has sent or read; nil if something else is waited for.
+    private let moved: @Sendable () -> Int?
+    /// Ends the request.
+    let end: @Sendable (UpstreamError) -> Void
     private var since: NIODeadline
-    private var taken: Int
+    private var before: Int?
 
-    init(_ spool: Spool, at now: NIODeadline) {
-        self.spool = spool
+    init(
+        at now: NIODeadline = .now(),
+        moved: @escaping @Sendable () -> Int?,
+        end: @escaping @Sendable (UpstreamError) -> Void
+    ) {
+        (self.moved, self.end) = (moved, end)
         since = now
-        taken = spool.taken
+        before = moved()
     }
 
-    /// Returns how many bytes per second the client takes, if they are few; else it is measured again from now on.
+    /// Returns how many bytes per second the client moves, if they are few; else it is measured again from now on.
     mutating func slowRate(at now: NIODeadline) -> Double? {
         let time = now - since
         guard time >= Self.time else { return nil }
-        let rate = Double(spool.taken - taken) / (Double(time.nanoseconds) / 1e9)
-        if rate < Double(Self.rate) { return rate }
-        self = SlowReader(spool, at: now)
+        let moved = moved()
+        if let moved, let before {
+            let rate = Double(moved - before) / (Double(time.nanoseconds) / 1e9)
+            if rate < Double(Self.rate) { return rate }
+        }
+        (since, before) = (now, moved)
         return nil
     }
 }
 
 extension OriginLoad {
-    fileprivate func noteWaiting(_ id: UInt64, for spool: Spool, _ origin: OriginAddress) {
-        let now = NIODeadline.now()
+    fileprivate func noteWaiting(_ id: UInt64, for client: SlowClient, _ origin: OriginAddress) {
         let isNew = state.withLockedValue { state in
-            guard state.origins[origin]?.all.contains(id) == true else { return false }
-            guard state.origins[origin]?.waiting[id] == nil else { return false }
-            state.origins[origin]?.waiting[id] = SlowReader(spool, at: now)
+            guard state.origins[origin]?.all.contains(id) == true, state.origins[origin]?.waiting[id] == nil else {
+                return false
+            }
+            state.origins[origin]?.waiting[id] = client
             return true
         }
         if isNew { makeRoom(at: origin) }
     }
 
-    /// Ends as many responses as there are more requests than the origin takes, the slowest first.
-    private func endSlowReaders(at origin: OriginAddress) {
+    /// Ends as many requests that wait for their clients as others wait, the slowest first.
+    private func endSlowClients(at origin: OriginAddress) {
         let now = NIODeadline.now()
-        let (slow, looksAgain) = state.withLockedValue { state -> ([Spool], Bool) in
+        let (slow, looksAgain) = state.withLockedValue { state -> ([SlowClient], Bool) in
             guard let requests = state.origins[origin] else { return ([], false) }
-            let excess = requests.all.count - requests.abandoned.count - limit
+            var excess = requests.all.count - requests.abandoned.count - limit
+            var late = requests.queue.count - requests.abandoned.intersection(requests.withContent).count
             let waiting = requests.waiting.keys.filter { !requests.abandoned.contains($0) }
-            guard excess > 0, !waiting.isEmpty else { return ([], false) }
-            let rates = waiting.compactMap { id -> (id: UInt64, rate: Double, spool: Spool)? in
-                let rate = state.origins[origin]?.waiting[id]?.slowRate(at: now)
-                return rate.flatMap { rate in requests.waiting[id].map { (id, rate, $0.spool) } }
+            guard excess > 0 || late > 0, !waiting.isEmpty else { return ([], false) }
+            let rates = waiting.compactMap { id -> (id: UInt64, rate: Double)? in
+                (state.origins[origin]?.waiting[id]?.slowRate(at: now)).map { (id, $0) }
             }
-            let slow = rates.sorted { $0.rate < $1.rate }.prefix(excess)
-            for (id, _, _) in slow { state.origins[origin]?.abandoned.insert(id) }
-            let looksAgain = slow.count < excess && !requests.isLookedAgain
+            var slow: [SlowClient] = []
+            for (id, _) in rates.sorted(by: { $0.rate < $1.rate }) {
+                let hasContent = requests.withContent.contains(id)
+                guard excess > 0 || late > 0 && hasContent else { continue }
+                excess -= 1
+                if hasContent { late -= 1 }
+                state.origins[origin]?.abandoned.insert(id)
+                if let client = requests.waiting[id] { slow.append(client) }
+            }
+            let looksAgain = (excess > 0 || late > 0) && !requests.isLookedAgain
             if looksAgain { state.origins[origin]?.isLookedAgain = true }
-            return (slow.map(\.2), looksAgain)
+            return (slow, looksAgain)
         }
-        for spool in slow {
-            spool.abort(UpstreamError(.connectionLimitReached, "the client reads slowly, and others wait"))
+        for client in slow {
+            client.end(UpstreamError(.connectionLimitReached, "the client is slow, and others wait"))
         }
         guard looksAgain else { return }
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .seconds(1)) { [weak self] in

@@ -89,7 +89,9 @@ private struct OriginBody: Sendable {
                 do {
                     var part: ByteBuffer? = first
                     while let next = part {
-                        try await spool.append(next) { slot.noteWaiting(for: spool) }
+                        try await spool.append(next) {
+                            slot.noteWaiting(for: SlowClient(moved: { spool.taken }, end: { spool.abort($0) }))
+                        }
                         part = try await source.next()
                     }
                     spool.finish()

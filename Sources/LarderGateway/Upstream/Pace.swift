@@ -44,6 +44,7 @@ extension ResponseBody {
 struct PacedContent: AsyncSequence, Sendable {
     let content: ClientContent
     let attempt: Attempt
+    let slot: OriginLoad.Slot
 
     func makeAsyncIterator() -> Iterator { Iterator(parts: content.makeAsyncIterator(), attempt: attempt) }
 

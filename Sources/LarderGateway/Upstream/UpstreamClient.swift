@@ -110,7 +110,7 @@ final class UpstreamClient: Service {
             ? connections.load.enter(origin, FetchContext.fetch)
             : try await connections.load.enterWithContent(origin, within: connections.options.connectTimeout, by: clock)
         let length = request.bodyLength
-        var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length) })
+        var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length, slot) })
         if case .failed(_, mayHaveMissed: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
             outcome = await attempt(outgoing, for: target, by: connections, record)
         }
@@ -123,6 +123,8 @@ final class UpstreamClient: Service {
             watch.answered(origin)
             return response
         } catch {
+            // The client library may hold the content, and the slot with it, until its client sends more.
+            slot.end()
             // Nothing is known about an origin from a client that left before it answered.
             if !Task.isCancelled { watch.failed(origin, error) }
             throw error
@@ -156,12 +158,20 @@ final class UpstreamClient: Service {
     ) async throws -> HTTPClientResponse {
         var request = request
         request.body = .stream(content, length: length)
+        let (ends, end) = AsyncStream.makeStream(of: UpstreamError.self)
+        content.content.onStream { [slot = content.slot, content = content.content] in
+            slot.noteWaiting(for: SlowClient(moved: { content.streamedBytes }, end: { end.yield($0) }))
+        }
         return try await withThrowingTaskGroup { [request] group in
             group.addTask { try await connections.client.execute(request, deadline: .distantFuture) }
             group.addTask {
                 await content.attempt.finished()
                 try await self.clock.sleep(for: connections.options.responseTimeout)
                 throw UpstreamError.responseTimeout
+            }
+            group.addTask {
+                for await error in ends { throw error }
+                throw CancellationError()
             }
             defer { group.cancelAll() }
             guard let response = try await group.next() else { throw UpstreamError.responseTimeout }
@@ -205,14 +215,14 @@ final class UpstreamClient: Service {
         for target: String,
         by connections: UpstreamConnections,
         _ record: SendingRecord?,
-        _ content: (ClientContent, HTTPClientRequest.Body.Length)? = nil
+        _ content: (ClientContent, HTTPClientRequest.Body.Length, OriginLoad.Slot)? = nil
     ) async -> Outcome {
         await book.attempt(for: target) { attempt, mark in
             defer { record?.note(attempt) }
             let request = marked(request, mark)
             do {
-                if let (content, length) = content {
-                    let content = PacedContent(content: content, attempt: attempt)
+                if let (content, length, slot) = content {
+                    let content = PacedContent(content: content, attempt: attempt, slot: slot)
                     return .answered(try await execute(request, by: connections, content, length))
                 }
                 // The deadline ends with the head: a body may take as long as it keeps coming.
