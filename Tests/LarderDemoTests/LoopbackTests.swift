@@ -22,9 +22,10 @@ import Testing
         try await withPort { port in
             _ = try await Wire.send("GET", "/api/posts/", to: port)
             let answer = try await Self.metrics(hosts, of: port)
-            #expect(answer.status == 403 && !answer.text.contains("GET:"))
+            // One that names no host, or two, is none that the API reads.
+            #expect([400, 403].contains(answer.status) && !answer.text.contains("GET:"))
             let delete = try await Self.send("DELETE /api/invalidate/GET:/api/posts/", hosts, to: port)
-            #expect(delete.status == 403)
+            #expect(delete.status == answer.status)
             let kept = try await Wire.send("GET", "/api/posts/", to: port)
             #expect(kept.isHit)
         }

@@ -6,7 +6,7 @@ import Testing
 /// Targets in other forms than path and query (RFC 9112 §3.2), and in spellings that a router may read otherwise.
 @Suite(.timeLimit(.minutes(5))) struct TargetFormTests {
     @Test(arguments: [
-        "http://localhost/api/users/1", "HTTP://localhost:8080/api/users/1", "http://a:b@elsewhere//api//users/1/",
+        "http://localhost/api/users/1", "HTTP://localhost:8080/api/users/1", "http://elsewhere//api//users/1/",
         "http://localhost/api/users/1?x=http://y/z", "https://localhost/api/users/1?",
         "/api/users/1?x", "//api/users/1",
     ]) func `a write invalidates what it changed, whatever the form of its target`(_ target: String) async throws {
