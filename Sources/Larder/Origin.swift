@@ -58,6 +58,11 @@ public protocol OriginResponse: Sendable {
     /// A response with a whole body.
     init(head: HTTPResponse, body: ByteBuffer)
 
+    /// Keeps the stored response that the body is of for as long as the body is in memory: so long it counts as memory
+    /// of bodies on their way, also after its removal from the store. By default nothing is done, and what is being
+    /// sent of removed responses is counted nowhere.
+    mutating func hold(_ entry: CacheEntry)
+
     /// A response to HEAD: the fields of the whole response, and no body.
     init(headOnly head: HTTPResponse)
 
@@ -66,6 +71,11 @@ public protocol OriginResponse: Sendable {
 
     /// Writes the body to `sink`, and finishes it where the body is complete.
     func pourBody(into sink: some BodySink) async throws
+}
+
+extension OriginResponse {
+    @inlinable
+    public mutating func hold(_ entry: CacheEntry) {}
 }
 
 /// Takes the parts of a body.

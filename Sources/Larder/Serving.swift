@@ -51,7 +51,7 @@ struct Serving: Sendable {
         } else {
             status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
         }
-        return Answer(head: head, body: body)
+        return Answer(head: head, body: body, entry: body == nil ? nil : entry)
     }
 
     /// The origin's own head as a client gets it: with this cache's word, and without what only caches read. From a
@@ -119,6 +119,8 @@ struct Answer: Sendable {
     @usableFromInline let head: HTTPResponse
     /// The whole body; nil where the answer is a head alone.
     @usableFromInline let body: ByteBuffer?
+    /// The stored response that the body is of.
+    @usableFromInline let entry: CacheEntry?
 }
 
 extension OriginResponse {
@@ -127,6 +129,7 @@ extension OriginResponse {
     init(_ answer: Answer) {
         if let body = answer.body {
             self.init(head: answer.head, body: body)
+            if let entry = answer.entry { hold(entry) }
         } else {
             self.init(headOnly: answer.head)
         }

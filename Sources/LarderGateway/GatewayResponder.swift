@@ -27,7 +27,7 @@ struct GatewayResponder: ClientResponder {
     let logger: Logger
 
     func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws {
-        var response: Response
+        var response: GatewayResponse
         let active = active.withLockedValue { $0 }
         let sender = Sender(
             request.head,
@@ -37,21 +37,27 @@ struct GatewayResponder: ClientResponder {
             active.settings.trustedFields
         )
         let content = request.head.hasContent ? ClientContent(request.body) : nil
+        // As it came, and as it is passed on.
+        let memory = 2 * request.head.headSize
+        let hasMemory = request.connection.takeHead(memory, from: cache.inFlight)
+        defer { if hasMemory { request.connection.giveHead(memory, to: cache.inFlight) } }
         switch settle(request.head, request.version, from: sender) {
-        case .failure(let error): response = .failure(error, by: name)
+        case .failure(let error): response = failure(error)
+        case .success where !hasMemory: response = GatewayResponse(.outOfMemory)
         case .success(let head):
             // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
             response = await answer(head, content, request, from: sender, active)
         }
-        if request.head.method == .head { response = Response(headOnly: response.head) }
+        if request.head.method == .head { response = GatewayResponse(headOnly: response.head) }
         let visit = visit(request, from: sender)
         do {
             if request.presence.hasLeft, Task.isCancelled {
                 log?.note(visit, status: Self.clientLeft, bytes: 0)
                 throw CancellationError()
             }
-            try await write(response, to: writer, by: request.connection, visit)
+            request.presence.hold(response.holder)
+            try await write(response.response, to: writer, by: request.connection, visit)
         } catch {
             await content?.end()
             throw error
@@ -91,20 +97,22 @@ struct GatewayResponder: ClientResponder {
         _ client: ClientRequest,
         from sender: Sender,
         _ active: ActiveConfiguration
-    ) async -> Response {
+    ) async -> GatewayResponse {
         let administration = active.administration(for: client.connection)
         let source = AdminContextSource(client.connection, sender, logger)
         // Load balancers ask for the health of the gateway by its address, whatever hosts it serves.
         if administration.isAbout(head) {
-            return await administration.answer(Request(head: head, body: client.body), source)
+            return GatewayResponse(await administration.answer(Request(head: head, body: client.body), source))
         }
         // Nothing else is served where the admin routes are alone.
-        if client.connection.isAdministrative, head.method != .purge { return Administration.noSuchRoute }
+        if client.connection.isAdministrative, head.method != .purge {
+            return GatewayResponse(Administration.noSuchRoute)
+        }
         // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary
         // MUST respond as the final recipient." (RFC 9110 §7.6.2) And what is asked of the server as a whole is asked
         // of the gateway (§9.3.7).
         if head.maxForwards == 0 || head.path == "*" {
-            return Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods])
+            return GatewayResponse(Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods]))
         }
         var head = head
         // A request by HTTP/1.0 that names no host is for the origin's own name (below), whatever hosts are served.
@@ -115,23 +123,25 @@ struct GatewayResponder: ClientResponder {
                 listeningOn: client.connection.channel.localAddress?.port
             )
             guard head.authority != nil else {
-                return .failure(UpstreamError(.requestError, "host", status: .misdirectedRequest), by: name)
+                return failure(UpstreamError(.requestError, "host", status: .misdirectedRequest))
             }
         }
         // What is in the key is what the origin sees: one that answers spellings of a host differently would have the
         // answer to one of them stored for all.
-        guard head.settleAuthority() else { return .failure(UpstreamError(.requestError, "host"), by: name) }
+        guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
-            return await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
+            return GatewayResponse(
+                await administration.purge(Request(head: head, body: client.body), under: route.policy, source)
+            )
         }
         guard active.settings.accepts(head.path ?? "/") else {
-            return .failure(UpstreamError(.requestError, "path"), by: name)
+            return failure(UpstreamError(.requestError, "path"))
         }
         // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
         if head.authority == nil {
             head.authority = route.origin.authority
-            guard head.settleAuthority() else { return .failure(UpstreamError(.requestError, "host"), by: name) }
+            guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
         }
         // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
         HopByHop.stripNamed(&head.headerFields)
@@ -145,12 +155,16 @@ struct GatewayResponder: ClientResponder {
             )
         } catch  where client.presence.hasLeft {
             // What the origin was asked for in vain says nothing of the origin.
-            return .failure(UpstreamError(CancellationError()), by: name)
+            return failure(UpstreamError(CancellationError()))
         } catch let error as DisconnectedError {
-            return .failure(UpstreamError(error.underlying), status: .gatewayTimeout, by: name)
+            return failure(UpstreamError(error.underlying), status: .gatewayTimeout)
         } catch {
-            return .failure(UpstreamError(error), by: name)
+            return failure(UpstreamError(error))
         }
+    }
+
+    private func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil) -> GatewayResponse {
+        GatewayResponse(.failure(error, status: status, by: name))
     }
 
     private func upstream(

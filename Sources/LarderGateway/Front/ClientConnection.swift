@@ -1,3 +1,4 @@
+import Larder
 import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
@@ -13,6 +14,11 @@ final class ClientConnection: Sendable {
     /// The time since which no request is under way, in nanoseconds; 0 if one is.
     private let idle = Atomic<UInt64>(NIODeadline.now().uptimeNanoseconds)
     private let onIdle: @Sendable () -> Void
+    /// The memory of the heads of requests under way, and the part of it that a budget is charged with.
+    private let heads = NIOLockedValueBox((total: 0, charged: 0))
+
+    /// The memory that the heads of a connection's requests take without a charge, in bytes.
+    private static let headShare = 16 << 10
 
     /// - Parameter onIdle: Is called when the last request that was under way is over.
     init(_ channel: any Channel, isAdministrative: Bool = false, onIdle: @escaping @Sendable () -> Void = {}) {
@@ -43,6 +49,28 @@ final class ClientConnection: Sendable {
         guard number > 0, count.subtract(number, ordering: .relaxed).newValue == 0 else { return }
         idle.store(NIODeadline.now().uptimeNanoseconds, ordering: .sequentiallyConsistent)
         onIdle()
+    }
+
+    /// Takes the memory of a request's head. What is more than the connection's share is charged to a budget.
+    /// - Returns: False if the budget has no room for it.
+    func takeHead(_ bytes: Int, from budget: InFlightBudget) -> Bool {
+        heads.withLockedValue { heads in
+            let excess = max(0, heads.total + bytes - Self.headShare)
+            guard excess <= heads.charged || budget.take(excess - heads.charged) else { return false }
+            heads = (heads.total + bytes, max(heads.charged, excess))
+            return true
+        }
+    }
+
+    /// Gives back the memory of a request's head.
+    func giveHead(_ bytes: Int, to budget: InFlightBudget) {
+        heads.withLockedValue { heads in
+            heads.total -= bytes
+            let excess = max(0, heads.total - Self.headShare)
+            guard excess < heads.charged else { return }
+            budget.give(heads.charged - excess)
+            heads.charged = excess
+        }
     }
 
     /// The address of the client: that of the connection's peer, unless the peer opened the connection for a client.

@@ -1,4 +1,6 @@
+import DequeModule
 import NIOConcurrencyHelpers
+import NIOCore
 
 /// A record of whether the client that waits for a response is still there.
 ///
@@ -17,6 +19,9 @@ final class ClientPresence: Sendable {
         var left: Int?
 
         var hasLeft: Bool { left.map { $0 <= settled } ?? false }
+
+        /// What keeps the memory of the responses that are being written, in their order.
+        var holders: Deque<(any Sendable)?> = []
 
         /// The task to cancel now.
         var cancelled: Task<Void, Never>? { isWaiting && hasLeft ? task : nil }
@@ -45,6 +50,21 @@ final class ClientPresence: Sendable {
             state.isWaiting = false
             state.settled += 1
         }
+    }
+
+    /// Keeps what holds the memory of the next response until ``takeHolder()`` is called for it.
+    func hold(_ holder: (any Sendable)?) { state.withLockedValue { $0.holders.append(holder) } }
+
+    /// Returns what holds the memory of the response whose end is being written; nil if nothing does.
+    func takeHolder() -> (any Sendable)? { state.withLockedValue { $0.holders.popFirst() ?? nil } }
+
+    /// Returns a promise for the end of a response, which keeps what holds the memory of the response until its last
+    /// byte has left.
+    func holding(_ promise: EventLoopPromise<Void>?, on loop: any EventLoop) -> EventLoopPromise<Void>? {
+        guard let holder = takeHolder() else { return promise }
+        let sent = promise ?? loop.makePromise()
+        sent.futureResult.whenComplete { _ in withExtendedLifetime(holder) {} }
+        return sent
     }
 
     /// Notes that the client has left.

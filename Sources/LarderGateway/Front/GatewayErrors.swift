@@ -3,6 +3,13 @@ import Hummingbird
 import LarderHummingbird
 
 extension Response {
+    /// The answer to a request whose head is too large for the memory that is left.
+    static var outOfMemory: Response {
+        var response = Response.message(.serviceUnavailable, "There is no memory for this request: try again")
+        response.headers[.retryAfter] = "5"
+        return response
+    }
+
     /// What a client gets in place of an origin's answer: the status, a sentence, and the cause in `Proxy-Status`
     /// (RFC 9209), which names the gateway and not the origin.
     static func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil, by name: String) -> Response {

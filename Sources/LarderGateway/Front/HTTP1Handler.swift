@@ -199,6 +199,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         case .end:
             // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the
             // client would take it for the beginning of the next response.
+            let promise = presence.holding(promise, on: context.eventLoop)
             if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
             let unanswered = state.unanswered
             let action = state.endResponse()

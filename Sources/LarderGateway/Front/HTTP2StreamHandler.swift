@@ -151,7 +151,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         case .body(let part) where options.rate != nil: write(part, promise, context)
         case .end:
             endResponse(isLeaving: false)
-            context.write(data, promise: promise)
+            context.write(data, promise: presence.holding(promise, on: context.eventLoop))
         case .head, .body: context.write(data, promise: promise)
         }
     }

@@ -42,20 +42,20 @@ struct Upstream: Origin {
 
     func willWait() { presence.watch() }
 
-    func fetch(_ head: HTTPRequest) async throws -> Response {
+    func fetch(_ head: HTTPRequest) async throws -> GatewayResponse {
         try await fetch(head, hasFallback: false)
     }
 
-    func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> Response {
+    func fetch(_ head: HTTPRequest, hasFallback: Bool) async throws -> GatewayResponse {
         var response = try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
         ForwardedFields.confine(&response.headers)
         DroppedFields.confine(&response.headers, of: head.headerFields)
         return response
     }
 
-    func forward() async throws -> Response {
+    func forward() async throws -> GatewayResponse {
         presence.watch()
-        return try await client.send(outgoing(request), content, to: origin, noting: sending)
+        return GatewayResponse(try await client.send(outgoing(request), content, to: origin, noting: sending))
     }
 
     /// A connection that was refused, or a host that is not found, cannot have passed the request on.
