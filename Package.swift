@@ -171,7 +171,7 @@ if !coreOnly {
         .target(
             name: "LarderHummingbird",
             dependencies: [
-                "Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, nioHTTP1, logging,
+                "Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, nioHTTP1, locks, logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
             ],

@@ -14,6 +14,7 @@ struct Administration: Sendable {
     /// The path below which these routes are, such as `/-/larder`.
     let prefix: String
     private let access: AdminAccess
+    private let audit = AdminAudit()
     private let cache: Cache
     private let responder: any HTTPResponder<AdminContext>
 
@@ -41,7 +42,7 @@ struct Administration: Sendable {
                 ? Response.json(.ok, ["status": "ready"])
                 : .json(.serviceUnavailable, ["status": "draining"])
         }
-        if !isForHealthAlone { Self.addRoutes(to: router, of: cache, access, at: prefix, routes, origins) }
+        if !isForHealthAlone { Self.addRoutes(to: router, of: cache, access, audit, at: prefix, routes, origins) }
         self.responder = router.buildResponder()
     }
 
@@ -49,6 +50,7 @@ struct Administration: Sendable {
         to router: Router<AdminContext>,
         of cache: Cache,
         _ access: AdminAccess,
+        _ audit: AdminAudit,
         at prefix: String,
         _ routes: RouteTable,
         _ origins: @escaping @Sendable () async -> [OriginHealth]
@@ -59,16 +61,17 @@ struct Administration: Sendable {
             access: access,
             invalidation: path.appendingPath("invalidate"),
             metrics: path.appendingPath("metrics/cache"),
-            form: .url
+            form: .url,
+            audit: audit
         )
-        router.addBulkInvalidation(of: cache, access: access, at: path, form: .url)
+        router.addBulkInvalidation(of: cache, access: access, at: path, form: .url, audit: audit)
         router.on(path.appendingPath("urls/**"), method: .delete) { request, context in
-            await audited(request, context, access) {
+            await audited(request, context, access, audit) {
                 await purgeURL(below: prefix, request, from: cache, routes)
             }
         }
         router.get(path.appendingPath("health/origins")) { request, context in
-            await audited(request, context, access) {
+            await audited(request, context, access, audit) {
                 let origins = await origins()
                 let status = origins.allSatisfy(\.isReachable) ? HTTPResponse.Status.ok : .serviceUnavailable
                 return AdminAnswer(.json(status, ["origins": origins]))
@@ -99,7 +102,7 @@ struct Administration: Sendable {
 
     /// Removes the response to a GET for this URL, with its variants, whether it is stored by `http` or `https`.
     func purge(_ request: Request, under policy: CachePolicy, _ source: AdminContextSource) async -> Response {
-        await Self.audited(request, AdminContext(source: source), access) {
+        await Self.audited(request, AdminContext(source: source), access, audit) {
             await Self.purge(request.head, under: policy, from: cache)
         }
     }
@@ -149,6 +152,7 @@ struct Administration: Sendable {
         _ request: Request,
         _ context: AdminContext,
         _ access: AdminAccess,
+        _ audit: AdminAudit,
         _ answer: () async -> AdminAnswer
     ) async -> Response {
         var answered: AdminAnswer
@@ -158,7 +162,7 @@ struct Administration: Sendable {
         } catch {
             answered = AdminAnswer(.refusal(error))
         }
-        AdminAudit.log(
+        audit.log(
             request,
             client: context.client,
             status: answered.response.status,

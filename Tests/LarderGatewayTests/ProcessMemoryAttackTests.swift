@@ -10,7 +10,7 @@
 
     /// The memory of a gateway's process under requests that are made to escape its limits.
     ///
-    /// README, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + 32 KiB for each connection, beyond
+    /// docs/threats.md, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + 32 KiB for each connection, beyond
     /// what the process takes before the first request. `make attack` runs them at full size.
     @Suite(.serialized, .timeLimit(.minutes(30))) struct ProcessMemoryAttackTests {
         private static let isFull = ProcessInfo.processInfo.environment["LARDER_ATTACK"] == "1"

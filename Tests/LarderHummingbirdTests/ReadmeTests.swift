@@ -35,6 +35,11 @@ import Testing
 
 private struct Person { let id: String }
 
+private func validatedApplication(_ router: Router<BasicRequestContext>) -> some ApplicationProtocol {
+    let application = Application(router: router, server: .validatedHTTP1())
+    return application
+}
+
 private struct Users {
     @Sendable func show(_ request: Request, _ context: BasicRequestContext) -> String { "" }
     @Sendable func update(_ request: Request, _ context: BasicRequestContext) -> String { "" }

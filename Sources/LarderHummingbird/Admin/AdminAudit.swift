@@ -2,6 +2,7 @@ package import HTTPTypes
 package import Hummingbird
 package import Larder
 package import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 
 /// A context of an admin request that knows more about the client than the address of its connection: behind a proxy
@@ -11,29 +12,65 @@ package protocol AdminClientContext: RequestContext {
     var client: String? { get }
 }
 
-/// The log line of an admin request: who sent it, what it asked for, and what it got.
-package enum AdminAudit {
+/// The log lines of admin requests: who sent them, what they asked for, and what they got.
+///
+/// Refused requests are logged at a limited rate: anybody can send them.
+package final class AdminAudit: Sendable {
+    private struct State {
+        var periodBegan: ContinuousClock.Instant?
+        var lines = 0
+        var unlogged = 0
+    }
+
+    /// The lines for refused requests within a period.
+    static let limit = 20
+    /// The length of a period.
+    static let period = Duration.seconds(10)
+
+    private let state = NIOLockedValueBox(State())
+
+    /// Creates an audit without requests.
+    package init() {}
+
     /// Logs a request with its response; one that was refused as a warning.
-    package static func log(
+    package func log(
         _ request: Request,
         client: String?,
         status: HTTPResponse.Status,
         removed: Int? = nil,
         to logger: Logger
     ) {
+        let isRefused = status == .unauthorized || status == .forbidden
+        guard let unlogged = isRefused ? countRefusal(at: .now) : 0 else { return }
         var metadata: Logger.Metadata = [
             "client": "\(client ?? "unknown")",
-            "request": "\(request.method.rawValue) \(printable(request.head.path ?? ""))",
+            "request": "\(request.method.rawValue) \(Self.printable(request.head.path ?? ""))",
             "status": "\(status.code)",
         ]
-        if request.method.rawValue == "PURGE" { metadata["host"] = "\(printable(request.head.authority ?? ""))" }
+        if request.method.rawValue == "PURGE" { metadata["host"] = "\(Self.printable(request.head.authority ?? ""))" }
         if let removed { metadata["removed"] = "\(removed)" }
-        let isRefused = status == .unauthorized || status == .forbidden
+        if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
         logger.log(
             level: isRefused ? .warning : .info,
             isRefused ? "An admin request was refused" : "Admin request",
             metadata: metadata
         )
+    }
+
+    /// Counts a refused request.
+    /// - Returns: The number of those before it that were not logged; nil if this one is not to be logged.
+    func countRefusal(at now: ContinuousClock.Instant) -> Int? {
+        state.withLockedValue { state in
+            let isNewPeriod = state.periodBegan.map { now - $0 >= Self.period } ?? true
+            if isNewPeriod { (state.periodBegan, state.lines) = (now, 0) }
+            guard state.lines < Self.limit else {
+                state.unlogged += 1
+                return nil
+            }
+            state.lines += 1
+            defer { state.unlogged = 0 }
+            return state.unlogged
+        }
     }
 
     /// Returns a target as it can stand in a line of a log: at most 1,024 bytes of visible ASCII, the rest encoded.

@@ -25,9 +25,10 @@ extension RouterMethods {
         of cache: Cache,
         access: AdminAccess,
         at path: RouterPath,
-        form: AdminKeyForm
+        form: AdminKeyForm,
+        audit: AdminAudit = AdminAudit()
     ) -> Self {
-        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form)
+        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form, audit: audit)
         on(path.appendingPath("tags/**"), method: .delete) { request, context in
             await routes.invalidate(request, context, expecting: CacheTag.expectation) { name in
                 CacheTag(percentEncoded: name).map { [.tag($0)] }

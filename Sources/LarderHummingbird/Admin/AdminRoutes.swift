@@ -34,7 +34,8 @@ extension RouterMethods {
         access: AdminAccess,
         invalidation: RouterPath,
         metrics: RouterPath,
-        form: AdminKeyForm
+        form: AdminKeyForm,
+        audit: AdminAudit = AdminAudit()
     ) -> Self {
         if case .loopback = access {
             precondition(
@@ -42,7 +43,7 @@ extension RouterMethods {
                 "Loopback access needs a context that knows its peer: conform it to RemoteAddressRequestContext"
             )
         }
-        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form)
+        let routes = AdminRoutes<Context>(cache: cache, access: access, form: form, audit: audit)
         on(invalidation.appendingPath("**"), method: .delete, use: routes.invalidate)
         on(metrics, method: .get, use: routes.metrics)
         return self
@@ -77,6 +78,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     let cache: Cache
     let access: AdminAccess
     var form = AdminKeyForm.path
+    let audit: AdminAudit
 
     @Sendable func invalidate(_ request: Request, context: Context) async -> Response {
         await guarded(request, context) {
@@ -126,7 +128,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         } catch {
             answered = AdminAnswer(.refusal(error))
         }
-        AdminAudit.log(
+        audit.log(
             request,
             client: (context as? any AdminClientContext)?.client ?? peer?.ipAddress,
             status: answered.response.status,
