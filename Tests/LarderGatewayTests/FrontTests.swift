@@ -156,18 +156,21 @@ import Testing
 
     @Test func `a stream that is broken off is not whole for the origin, and the next is served`() async throws {
         let ends = NIOLockedValueBox<[String]>([])
-        try await Self.run(before: { connection in
-            while let request = try await connection.head() {
-                guard request.method == "POST" else { return try await connection.send(answer()) }
-                do {
-                    try await connection.content(of: request) { _ in }
-                    ends.withLockedValue { $0.append("whole") }
-                } catch {
-                    ends.withLockedValue { $0.append("broken off") }
-                    throw error
+        try await Self.run(
+            before: { connection in
+                while let request = try await connection.head() {
+                    guard request.method == "POST" else { return try await connection.send(answer()) }
+                    do {
+                        try await connection.content(of: request) { _ in }
+                        ends.withLockedValue { $0.append("whole") }
+                    } catch {
+                        ends.withLockedValue { $0.append("broken off") }
+                        throw error
+                    }
                 }
-            }
-        }) { gateway, origin in
+            },
+            options: ["spool-limit": "0"]
+        ) { gateway, origin in
             try await HTTP2Wire.open(to: gateway.port) { wire in
                 try await wire.stream { stream in
                     try await stream.send("POST", "/a", ends: false)
