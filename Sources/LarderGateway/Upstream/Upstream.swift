@@ -50,7 +50,7 @@ struct Upstream: Origin {
         var response = try await client.send(outgoing(head), nil, to: origin, mayRepeat: !hasFallback)
         ForwardedFields.confine(&response.headers)
         DroppedFields.confine(&response.headers, of: head.headerFields)
-        return response
+        return GatewayResponse(response)
     }
 
     func forward() async throws -> GatewayResponse {
