@@ -41,8 +41,10 @@ test: tools ## run every test but those of test-tsan
 	$(SWIFT) test --skip-build --filter RedisClientTests
 	$(SWIFT) test --skip-build --filter LarderRedisTests --skip 'MemoryTests|BusyProcessTests'
 	$(SWIFT) test --skip-build --filter 'LarderHummingbirdTests|LarderDemoTests' --skip MemoryTests
-	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests|ProcessMemory'
-	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory' # measure processes, so they have the machine
+	$(SWIFT) test --skip-build --filter LarderGatewayTests --skip 'LargeBodyTests|MemoryTests|AttackTests'
+	$(SWIFT) test --skip-build --filter 'LarderGatewayTests.*AttackTests' --skip ProcessMemory
+	# These measure processes, so they have the machine to themselves.
+	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory'
 	$(SWIFT) test --skip-build --filter BusyProcessTests # tell a slow Redis from a busy process
 
 test-redis: tools ## the Redis client against a real server

@@ -148,7 +148,7 @@ extension Cache {
             switch Selection.choose(lookup.entries, of: lookup.rules, for: inquiry, at: now) {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
-                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: .uriMiss) }
+                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: .miss) }
                 return try await pass(because: .noRoom, under: inquiry.policy, to: origin)
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))

@@ -37,5 +37,7 @@ package final class InFlightBudget: Sendable {
     package func give(_ bytes: Int) {
         let (_, rest) = taken.subtract(bytes, ordering: .relaxed)
         assert(rest >= 0, "More was given back than was taken")
+        // The limit holds whatever has been miscounted.
+        if rest < 0 { taken.subtract(rest, ordering: .relaxed) }
     }
 }

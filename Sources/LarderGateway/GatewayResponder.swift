@@ -16,6 +16,8 @@ struct GatewayResponder: ClientResponder {
     let cache: Cache
     let clock: WallClock
     let client: UpstreamClient
+    /// The memory of the heads of requests that wait, beyond the share of each connection.
+    let heads = InFlightBudget(limit: .mebibytes(32))
     /// What a reload replaces: read once for each request, which ends as it began.
     let active: NIOLockedValueBox<ActiveConfiguration>
     let log: AccessLog?
@@ -37,17 +39,19 @@ struct GatewayResponder: ClientResponder {
             active.settings.trustedFields
         )
         let content = request.head.hasContent ? ClientContent(request.body) : nil
-        // As it came, and as it is passed on.
-        let memory = 2 * request.head.headSize
-        let hasMemory = request.connection.takeHead(memory, from: cache.inFlight)
-        defer { if hasMemory { request.connection.giveHead(memory, to: cache.inFlight) } }
         switch settle(request.head, request.version, from: sender) {
         case .failure(let error): response = failure(error)
-        case .success where !hasMemory: response = GatewayResponse(.outOfMemory)
         case .success(let head):
             // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            response = await answer(head, content, request, from: sender, active)
+            // As it came, and as it is passed on.
+            let memory = 2 * head.headSize
+            if request.connection.takeHead(memory, from: heads) {
+                response = await answer(head, content, request, from: sender, active)
+                request.connection.giveHead(memory, to: heads)
+            } else {
+                response = GatewayResponse(.outOfMemory)
+            }
         }
         if request.head.method == .head { response = GatewayResponse(headOnly: response.head) }
         let visit = visit(request, from: sender)
@@ -202,7 +206,9 @@ struct GatewayResponder: ClientResponder {
         // (Redirection), and 4xx (Client Error) responses", and "a recipient with a clock that receives a response
         // message without a Date header field MUST […] append a corresponding Date header field" (RFC 9110 §6.6.1).
         if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(clock.now) }
-        let body = response.body.paced(on: connection.channel.eventLoop)
+        // TLS takes memory of its own for all that it is given at a time.
+        let whole = scheme == "https" ? response.body.inPieces : response.body
+        let body = whole.paced(on: connection.channel.eventLoop)
         guard let log else { return try await writer.write(response: head, body: body) }
         let count = ByteCounter()
         defer { log.note(visit, status: head.status.code, bytes: count.bytes) }

@@ -56,6 +56,49 @@ import Testing
         }
     }
 
+    @Test(arguments: [1_000, 600 << 10]) func `content that no origin takes is given back`(_ size: Int) async throws {
+        try await ScriptedOrigin.answering { request in
+            answer("200 OK", [], request.target)
+        } _: { origin in
+            try await origin.refuse()
+            try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
+                let content = String(repeating: "x", count: size)
+                for _ in 0..<6 {
+                    let response = try await gateway.send("POST", "/refused", body: content)
+                    #expect(response.status == 502)
+                }
+                try await eventually("all memory is given back") { gateway.gateway.cache.inFlight.used == 0 }
+                try await eventually("all temporary files are") { gateway.gateway.client.spools.usedDisk == 0 }
+            }
+        }
+    }
+
+    @Test func `content of clients that leave, and of those answered early, is given back`() async throws {
+        let gate = Gate()
+        try await ScriptedOrigin.run { connection in
+            while let request = try await connection.head() {
+                guard request.target == "/early" else { return await gate.pass() }
+                try await connection.send(answer("413 Content Too Large", ["Connection: close"], ""))
+                return
+            }
+        } _: { origin in
+            try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
+                defer { gate.open() }
+                let content = String(repeating: "x", count: 600 << 10)
+                for _ in 0..<4 { _ = try? await gateway.send("POST", "/early", body: content) }
+                for _ in 0..<4 {
+                    try await Wire.open(to: gateway.port) { wire in
+                        let count = origin.requests.count
+                        try await wire.send("POST", "/left", body: content)
+                        try await eventually("the origin is asked") { origin.requests.count > count }
+                    }
+                }
+                try await eventually("all memory is given back") { gateway.gateway.cache.inFlight.used == 0 }
+                try await eventually("all temporary files are") { gateway.gateway.client.spools.usedDisk == 0 }
+            }
+        }
+    }
+
     @Test(arguments: ["Content-Length: 1000", "Transfer-Encoding: chunked"])
     func `content that does not come holds no connection to the origin`(_ framing: String) async throws {
         try await ScriptedOrigin.answering { request in

@@ -1,3 +1,7 @@
+import HTTPTypes
+import Hummingbird
+import LarderTesting
+import NIOCore
 import Testing
 
 @testable import LarderHummingbird
@@ -13,5 +17,16 @@ import Testing
         #expect(first == Array(repeating: 0, count: AdminAudit.limit))
         #expect(beyond.allSatisfy { $0 == nil })
         #expect(next == [1_000, 0])
+    }
+
+    @Test func `A thousand refused requests leave no more lines than the limit, and answered ones a line each`() {
+        let record = LogRecord()
+        let audit = AdminAudit()
+        let head = HTTPRequest(method: .delete, scheme: "http", authority: "localhost", path: "/api/invalidate/a")
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
+        for _ in 0..<1_000 { audit.log(request, client: nil, status: .unauthorized, to: record.logger) }
+        #expect(record.lines("An admin request was refused").count <= 2 * AdminAudit.limit)
+        for _ in 0..<100 { audit.log(request, client: nil, status: .ok, to: record.logger) }
+        #expect(record.lines("Admin request").count == 100)
     }
 }

@@ -55,7 +55,7 @@ import Testing
     }
 
     private func table() -> SharedTable {
-        SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, landingLimit: 8))
+        SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, landingLimit: 8, pick: { $0 - 1 }))
     }
 
     /// Has a waiter join; what it does in words.
@@ -92,7 +92,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a failure that may be due to the leader's request is told once the newest waiter has met it as well`() {
+    @Test func `a failure that may be due to the leader's request is told once another waiter has met it as well`() {
         let table = table()
         for waiter in 0..<4 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))

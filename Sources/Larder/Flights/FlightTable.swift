@@ -58,8 +58,8 @@ enum FlightResult: Sendable {
 /// - A look-up that did not reach the log knows of no write of other processes. Its flight answers nobody who arrived
 ///   after the origin was asked, and its request waits for the next flight (PROTOCOL.md, C02). So there is still one
 ///   flight for a key at a time while the log cannot be read.
-/// - A failure that may be due to the leader's request is not told at once: the waiter that arrived last, which is the
-///   least likely to be from the same client, leads the next flight, and the others wait for it.
+/// - A failure that may be due to the leader's request is not told at once: one waiter, picked at random, leads the next
+///   flight, and the others wait for it.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
     /// What a request does that found no response.
@@ -138,8 +138,16 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var landings: [FlightKey?]
     private let flightLimit: Int
     private let waiterLimit: Int
+    /// Picks one of so many waiters to lead after a failure.
+    private let pick: @Sendable (Int) -> Int
 
-    init(flightLimit: Int, waiterLimit: Int, landingLimit: Int = 256) {
+    init(
+        flightLimit: Int,
+        waiterLimit: Int,
+        landingLimit: Int = 256,
+        pick: @escaping @Sendable (Int) -> Int = { .random(in: 0..<$0) }
+    ) {
+        self.pick = pick
         self.landings = Array(repeating: nil, count: landingLimit)
         self.flightLimit = flightLimit
         self.waiterLimit = waiterLimit
@@ -270,22 +278,32 @@ extension FlightTable {
     /// Tells the waiters what is known before the flight is over: that they may not have what it brings. The flight
     /// goes on, and answers nobody.
     mutating func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
-        guard let key = flights[id]?.key, queues[key]?.flights.remove(id) != nil else { return [] }
-        let told = tell(of: id, key, result, at: now)
+        guard let flight = flights[id] else { return [] }
+        return release(id, flight, result, at: now)
+    }
+
+    private mutating func release(
+        _ id: FlightID,
+        _ flight: Flight,
+        _ result: FlightResult,
+        at now: Timestamp
+    ) -> Told {
+        let key = flight.key
+        guard queues[key]?.flights.remove(id) != nil else { return [] }
+        let told = tell(of: id, flight, result, at: now)
         if let queue = queues[key], queue.flights.isEmpty, queue.waiters.isEmpty { queues[key] = nil }
         return told
     }
 
     /// Ends a flight.
     mutating func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
-        guard let key = flights[id]?.key else { return [] }
+        // Its place is free for the flight of a waiter that is chosen now.
+        guard let flight = flights.removeValue(forKey: id) else { return [] }
         if case .shared(let arrival) = result, arrival.isStored {
             lastLanding += 1
-            landings[Int(lastLanding % UInt64(landings.count))] = key
+            landings[Int(lastLanding % UInt64(landings.count))] = flight.key
         }
-        let told = release(id, result, at: now)
-        flights[id] = nil
-        return told
+        return release(id, flight, result, at: now)
     }
 
     /// Chooses a waiter to lead another flight, if the coalescing timeout has passed since the newest one started.
@@ -313,15 +331,16 @@ extension FlightTable {
         return queue.waiters.values.contains { $0.ownFlight != id }
     }
 
-    private mutating func tell(of id: FlightID, _ key: FlightKey, _ result: FlightResult, at now: Timestamp) -> Told {
+    private mutating func tell(of id: FlightID, _ flight: Flight, _ result: FlightResult, at now: Timestamp) -> Told {
+        let key = flight.key
         var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
         switch result {
         case .failed where queues[key]?.hasFailed == false:
             queues[key]?.hasFailed = true
             guard queues[key]?.flights.isEmpty == true else { return told }
-            return told + choose(1, key, at: now, newestFirst: true)
+            return told + choose(1, key, at: now, from: pick)
         case .shared(let arrival), .failed(let arrival):
-            guard let start = flights[id]?.start else { preconditionFailure("A result of a flight that never asked") }
+            guard let start = flight.start else { preconditionFailure("A result of a flight that never asked") }
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(arrival.mayServe) == true }
             told += answered.map { ($0, .arrived(arrival)) }
             queues[key]?.hasFailed = false
@@ -346,15 +365,17 @@ extension FlightTable {
         return told
     }
 
-    /// Has the waiters that wait longest, or the newest, lead a flight each.
+    /// Has the waiters that wait longest lead a flight each.
+    /// - Parameter pick: Returns the place of the first one to choose, among so many; by default the one that waits
+    ///   longest.
     private mutating func choose(
         _ count: Int,
         _ key: FlightKey,
         at now: Timestamp,
-        newestFirst: Bool = false
+        from pick: (Int) -> Int = { _ in 0 }
     ) -> Told {
         var waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
-        if newestFirst { waiting.reverse() }
+        if !waiting.isEmpty { waiting.swapAt(0, pick(waiting.count)) }
         var told: Told = []
         for id in waiting.prefix(count) where flights.count < flightLimit {
             guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, at: now)

@@ -39,6 +39,14 @@ final class ClientConnection: Sendable {
         return since == 0 || isAdministrative ? nil : since
     }
 
+    /// Closes the connection without waiting for the client. To be called on the event loop.
+    func closeTransport() {
+        guard let handler = try? channel.pipeline.syncOperations.handler(type: TransportHandler.self) else {
+            return channel.close(promise: nil)
+        }
+        handler.close()
+    }
+
     /// Notes a request.
     func beginRequest() {
         if count.add(1, ordering: .relaxed).oldValue == 0 { idle.store(0, ordering: .sequentiallyConsistent) }

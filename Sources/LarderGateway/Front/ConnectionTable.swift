@@ -120,7 +120,7 @@ final class ConnectionTable: Sendable {
             return
         }
         connection.channel.eventLoop.execute {
-            guard connection.idleSince == nil else { return connection.channel.close(promise: nil) }
+            guard connection.idleSince == nil else { return connection.closeTransport() }
             // A request has come meanwhile.
             self.state.withLockedValue { _ = $0.closing.remove(ObjectIdentifier(connection)) }
             self.makeRoom()

@@ -123,9 +123,10 @@ final class Listener: Service {
         switch address {
         case .address(let address): socket = try await bootstrap.bind(host: address.host, port: address.port).get()
         case .socket(let path):
+            // For the user who runs the gateway, from the moment that it is there.
+            let mask = umask(0o177)
+            defer { umask(mask) }
             socket = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-            // For the user who runs the gateway, whatever the umask is.
-            chmod(path, 0o600)
         }
         logger.info("Listening for admin requests", metadata: ["address": "\(address)"])
         return socket
@@ -155,6 +156,7 @@ final class Listener: Service {
         let connection = ClientConnection(channel, isAdministrative: isAdministrative) { [table] in table.noteIdle() }
         table.add(connection)
         let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(TransportHandler())
         var http = http
         http.rate = options.rate()
         if let rate = http.rate { try pipeline.addHandler(SlowReaderHandler(rate)) }

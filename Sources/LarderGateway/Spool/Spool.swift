@@ -18,8 +18,8 @@ final class Spool: Sendable {
 
     deinit { state.withLockedValue { $0.giveBack() } }
 
-    /// The bytes that were read.
-    var taken: Int { state.withLockedValue { $0.taken } }
+    /// The bytes that were read; nil if the reader waits for more.
+    var takenWhileFilled: Int? { state.withLockedValue { $0.isEmpty ? nil : $0.taken } }
 
     // MARK: - Writing
 

@@ -49,7 +49,7 @@ struct SpoolState {
     init(_ space: SpoolSpace) { self.space = space }
 
     private var inFile: Int { end - first }
-    private var isEmpty: Bool { parts.isEmpty && inFile == 0 }
+    var isEmpty: Bool { parts.isEmpty && inFile == 0 }
 
     /// Gives back the room that is taken.
     mutating func giveBack() {
@@ -79,12 +79,15 @@ struct SpoolState {
     }
 
     private mutating func placeInFile(_ length: Int) -> Place {
-        guard !isFileUnusable, hasFile || space.takeFile() else { return .noRoom }
-        hasFile = true
+        guard !isFileUnusable else { return .noRoom }
         if inFile == 0 { (first, end) = (0, 0) }
         let size = min(space.limits.message, max(fileSize, end + length))
         guard space.takeDisk(size - fileSize) else { return .noRoom }
-        fileSize = size
+        guard hasFile || space.takeFile() else {
+            space.giveDisk(size - fileSize)
+            return .noRoom
+        }
+        (fileSize, hasFile) = (size, true)
         return .file(file, position: end)
     }
 

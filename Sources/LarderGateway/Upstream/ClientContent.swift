@@ -63,7 +63,7 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    /// Sends nothing on any more, and returns once nobody reads.
+    /// Sends nothing on any more, drops what was not sent, and returns once nobody reads.
     func end() async {
         await withCheckedContinuation { continuation in
             let isRead = state.withLockedValue { state in
@@ -74,7 +74,9 @@ final class ClientContent: AsyncSequence, Sendable {
                 state = .ending(continuation)
                 return true
             }
-            if !isRead { continuation.resume() }
+            guard !isRead else { return }
+            source = Source()
+            continuation.resume()
         }
     }
 
@@ -138,6 +140,8 @@ final class ClientContent: AsyncSequence, Sendable {
             return continuation
         }
         guard let waiting else { return }
+        // What was spooled is given back, though the client library may hold the content for a while.
+        source = Source()
         waiting.resume()
         throw UpstreamError(.requestError, "the request is answered")
     }

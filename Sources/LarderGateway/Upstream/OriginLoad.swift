@@ -256,7 +256,7 @@ extension OriginLoad {
             return (slow, looksAgain)
         }
         for client in slow {
-            client.end(UpstreamError(.connectionLimitReached, "the client is slow, and others wait"))
+            client.end(.slowClient)
         }
         guard looksAgain else { return }
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .seconds(1)) { [weak self] in

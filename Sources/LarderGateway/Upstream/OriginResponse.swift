@@ -30,6 +30,7 @@ extension Response {
             head.headerFields.append(HTTPField(name: name, value: value))
         }
         guard request.method != .head, code != 204, code != 304 else {
+            slot.end()
             self.init(headOnly: head)
             return
         }
@@ -90,7 +91,8 @@ private struct OriginBody: Sendable {
                     var part: ByteBuffer? = first
                     while let next = part {
                         try await spool.append(next) {
-                            slot.noteWaiting(for: SlowClient(moved: { spool.taken }, end: { spool.abort($0) }))
+                            let client = SlowClient(moved: { spool.takenWhileFilled }, end: { spool.abort($0) })
+                            slot.noteWaiting(for: client)
                         }
                         part = try await source.next()
                     }

@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import NIOConcurrencyHelpers
 import NIOCore
@@ -67,4 +68,30 @@ struct PacedContent: AsyncSequence, Sendable {
             return part
         }
     }
+}
+
+extension ResponseBody {
+    /// The body in pieces of 64 KiB at most, each of which is written when the connection has room for it.
+    var inPieces: ResponseBody {
+        guard contentLength ?? .max > PieceWriter.piece else { return self }
+        return ResponseBody(contentLength: contentLength) { writer in
+            try await write(PieceWriter(writer: writer))
+        }
+    }
+}
+
+/// Writes large parts in pieces.
+private struct PieceWriter: ResponseBodyWriter {
+    static let piece = 64 << 10
+
+    var writer: any ResponseBodyWriter
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        var rest = buffer
+        while let piece = rest.readSlice(length: min(rest.readableBytes, Self.piece)), piece.readableBytes > 0 {
+            try await writer.write(piece)
+        }
+    }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws { try await writer.finish(trailingHeaders) }
 }

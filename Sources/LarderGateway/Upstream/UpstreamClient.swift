@@ -40,7 +40,7 @@ final class UpstreamClient: Service {
     private let book = AttemptBook()
     private let group: any EventLoopGroup
     private let watch: OriginWatch
-    private let spools: SpoolSpace
+    let spools: SpoolSpace
 
     /// - Parameter spools: What waits for slow clients and origins is stored in it.
     init(
@@ -118,7 +118,10 @@ final class UpstreamClient: Service {
             // Kept by the body, which holds the connection until it has come or is dropped.
             let response = try outcome.response(to: request, slot, spools) { [watch] error in
                 withExtendedLifetime(connections) {}
-                if let error, !Task.isCancelled { watch.failed(origin, UpstreamError(error)) }
+                guard let error = error.map({ UpstreamError($0) }), !Task.isCancelled, error != .slowClient else {
+                    return
+                }
+                watch.failed(origin, error)
             }
             watch.answered(origin)
             return response
@@ -126,7 +129,7 @@ final class UpstreamClient: Service {
             // The client library may hold the content, and the slot with it, until its client sends more.
             slot.end()
             // Nothing is known about an origin from a client that left before it answered.
-            if !Task.isCancelled { watch.failed(origin, error) }
+            if !Task.isCancelled, error != .slowClient { watch.failed(origin, error) }
             throw error
         }
     }
@@ -159,8 +162,10 @@ final class UpstreamClient: Service {
         var request = request
         request.body = .stream(content, length: length)
         let (ends, end) = AsyncStream.makeStream(of: UpstreamError.self)
-        content.content.onStream { [slot = content.slot, content = content.content] in
-            slot.noteWaiting(for: SlowClient(moved: { content.streamedBytes }, end: { end.yield($0) }))
+        // The content keeps the action, which must not keep the content.
+        content.content.onStream { [slot = content.slot, weak content = content.content] in
+            let moved: @Sendable () -> Int? = { [weak content] in content?.streamedBytes ?? nil }
+            slot.noteWaiting(for: SlowClient(moved: moved, end: { end.yield($0) }))
         }
         return try await withThrowingTaskGroup { [request] group in
             group.addTask { try await connections.client.execute(request, deadline: .distantFuture) }

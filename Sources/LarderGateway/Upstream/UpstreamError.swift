@@ -49,6 +49,8 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     public static let connectionTimeout = UpstreamError(.connectionTimeout, "no connection in time")
     /// The origin took longer than the time for it to begin its answer.
     public static let responseTimeout = UpstreamError(.responseTimeout, "no answer in time")
+    /// The client is slow, and other requests wait for the connection.
+    static let slowClient = UpstreamError(.connectionLimitReached, "the client is slow, and others wait")
     /// The target is one that servers read otherwise, or not at all.
     public static let illegalTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
 

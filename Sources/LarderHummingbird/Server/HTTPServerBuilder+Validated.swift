@@ -4,7 +4,7 @@ import NIOHTTPTypesHTTP1
 
 extension HTTPServerBuilder {
     /// Returns a builder of a server for HTTP/1.1 that rejects ambiguous requests with 400 and ends their connections:
-    /// no `Host` or two of them, two lengths, a transfer coding beside a length, by HTTP/1.0 or other than `chunked`, a
+    /// no `Host` (unless by HTTP/1.0) or two of them, two lengths, a transfer coding beside a length, by HTTP/1.0 or other than `chunked`, a
     /// target that is no path (RFC 9112 §3.2, §6.1, §11.2).
     ///
     /// Hummingbird's own server takes such requests, and a proxy in front of it may read them in another way: a client
@@ -13,6 +13,7 @@ extension HTTPServerBuilder {
     /// ```swift
     /// let application = Application(router: router, server: .validatedHTTP1())
     /// ```
+    /// It can stand within `.tls(…)`. Servers that upgrade connections to WebSocket or to HTTP/2 are not covered.
     /// - Parameter configuration: The configuration of the server for HTTP/1.1.
     public static func validatedHTTP1(configuration: HTTP1Channel.Configuration = .init()) -> HTTPServerBuilder {
         var validated = configuration
