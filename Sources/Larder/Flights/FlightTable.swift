@@ -1,35 +1,5 @@
 import HTTPCaching
 
-/// What tells two fetches apart.
-struct FlightKey: Hashable, Sendable {
-    /// The key that the response would be stored under.
-    let key: CacheKey
-    /// The selecting fields of the variant, as far as the stored variants tell.
-    let selecting: SelectingFields
-    /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
-    /// for has flights of its own, since it would wait for itself otherwise.
-    var level = 0
-    /// True if the requests demand a response newer than they are: they share fetches that start after they arrived.
-    var isDemand = false
-    /// True if the origin is asked for a head alone.
-    var isForHead = false
-}
-
-/// What a request knows when it joins.
-struct Ticket: Sendable {
-    /// What it found.
-    let lookup: Lookup
-    /// The last landing before it looked; the highest number if it is not to look again for a landing.
-    let landing: UInt64
-}
-
-/// Identifies a flight for as long as the process lives. Later flights have higher numbers.
-struct FlightID: Hashable, Comparable, Sendable {
-    let value: UInt64
-
-    static func < (left: FlightID, right: FlightID) -> Bool { left.value < right.value }
-}
-
 /// What a flight came to, as far as those who wait for its key are concerned.
 enum FlightResult: Sendable {
     /// Something that others may have, if PROTOCOL.md's rule for flights allows it.
@@ -58,8 +28,8 @@ enum FlightResult: Sendable {
 /// - A look-up that did not reach the log knows of no write of other processes. Its flight answers nobody who arrived
 ///   after the origin was asked, and its request waits for the next flight (PROTOCOL.md, C02). So there is still one
 ///   flight for a key at a time while the log cannot be read.
-/// - A failure that may be due to the leader's request is not told at once: one waiter, picked at random, leads the next
-///   flight, and the others wait for it.
+/// - A failure that may be due to the leader's request is not told at once: one waiter, picked at random, leads the
+///   next flight, and the others wait for it.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
     /// What a request does that found no response.

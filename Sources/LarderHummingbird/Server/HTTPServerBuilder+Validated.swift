@@ -4,8 +4,8 @@ import NIOHTTPTypesHTTP1
 
 extension HTTPServerBuilder {
     /// Returns a builder of a server for HTTP/1.1 that rejects ambiguous requests with 400 and ends their connections:
-    /// no `Host` (unless by HTTP/1.0) or two of them, two lengths, a transfer coding beside a length, by HTTP/1.0 or other than `chunked`, a
-    /// target that is no path (RFC 9112 §3.2, §6.1, §11.2).
+    /// no `Host` (unless by HTTP/1.0) or two of them, two lengths, a transfer coding beside a length, by HTTP/1.0 or
+    /// other than `chunked`, a target that is no path (RFC 9112 §3.2, §6.1, §11.2).
     ///
     /// Hummingbird's own server takes such requests, and a proxy in front of it may read them in another way: a client
     /// can then smuggle a request past the proxy, or have a response stored for another host. Use this for any server
