@@ -33,8 +33,9 @@ extension GatewaySettings {
         }
         reader.read(.redisTimeout, into: &redisTimeout, upTo: .seconds(10))
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
-        inFlightLimit = reader.value(.inFlightLimit, expecting: "bytes, as 64MiB, and 1MiB at least") { text in
-            ByteCount(text).flatMap { $0 >= .mebibytes(1) ? $0 : nil }
+        inFlightLimit = reader.value(.inFlightLimit, expecting: "bytes, as 64MiB, and 2MiB at least") { text in
+            // The largest response from Redis has to fit.
+            ByteCount(text).flatMap { $0 >= .mebibytes(2) ? $0 : nil }
         }
         reader.read(.invalidationLog, into: &invalidationLog, from: .kibibytes(64), upTo: .mebibytes(256))
         reader.read(.bodyLimit, into: &bodyLimit, from: .bytes(0))

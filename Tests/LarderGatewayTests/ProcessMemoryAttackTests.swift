@@ -6,6 +6,8 @@
     import LarderTesting
     import NIOConcurrencyHelpers
     import NIOCore
+    import NIOPosix
+    import NIOSSL
     import Testing
 
     /// The memory of a gateway's process under requests that are made to escape its limits.
@@ -102,6 +104,22 @@
             }
         }
 
+        @Test func `a stored response that many clients over TLS do not read takes its memory once`() async throws {
+            let count = Self.isFull ? 200 : 60
+            try await Certificate.run { certificate in
+                try await Self.withGateway(connections: count, certificate) { port, gateway in
+                    let target = "/bytes/7000000"
+                    try await HTTP2Wire.open(to: port) { wire async throws in
+                        #expect(try await wire.send("GET", target).text.utf8.count == 7_000_000)
+                    }
+                    var clients: [any Channel] = []
+                    for _ in 0..<count { clients.append(try await Self.connectWithoutReading(to: port, target)) }
+                    try await Self.growsNoMore(gateway)
+                    for client in clients { try? await client.close() }
+                }
+            }
+        }
+
         @Test func `waiting requests with large heads take no more than their share`() async throws {
             let count = Self.isFull ? 2_000 : 1_000
             try await Self.withGateway(connections: count) { port, gateway in
@@ -109,18 +127,42 @@
                     ("/gate", (0..<30).map { "X-Field-\($0): " + Self.filler(1_900, $0) })
                 } until: { _ in
                     // All of them are read by then.
-                    var (last, since) = (0, ContinuousClock.now)
-                    try await eventually("the process grows no more", within: .seconds(60)) {
-                        let now = (try? gateway.memory("VmRSS")) ?? 0
-                        if now > last { (last, since) = (now, .now) }
-                        return ContinuousClock.now - since > .seconds(1)
-                    }
+                    try await Self.growsNoMore(gateway)
                 }
             }
         }
     }
 
     extension ProcessMemoryAttackTests {
+        /// Waits until a process has not grown for a second.
+        private static func growsNoMore(_ gateway: ProgramProcess) async throws {
+            var (last, since) = (0, ContinuousClock.now)
+            try await eventually("the process grows no more", within: .seconds(60)) {
+                let now = (try? gateway.memory("VmRSS")) ?? 0
+                if now > last { (last, since) = (now, .now) }
+                return ContinuousClock.now - since > .seconds(1)
+            }
+        }
+
+        /// Sends a request over TLS, and reads no more than the beginning of the response.
+        private static func connectWithoutReading(to port: Int, _ target: String) async throws -> any Channel {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.certificateVerification = .none
+            let context = try NIOSSLContext(configuration: tls)
+            let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: "localhost"))
+                        try pipeline.addHandler(UnreadingHandler())
+                    }
+                }
+                .connect(host: "127.0.0.1", port: port).get()
+            let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            try await channel.writeAndFlush(ByteBuffer(string: request))
+            return channel
+        }
+
         /// Opens as many connections, each with a request, and keeps them until `condition` returns.
         private static func hold(
             _ count: Int,
@@ -173,17 +215,21 @@
         /// Runs a gateway in a process of its own, and sees by how much it grows.
         private static func withGateway(
             connections: Int,
+            _ certificate: Certificate? = nil,
             _ test: @escaping @Sendable (Int, ProgramProcess) async throws -> Void
         ) async throws {
             let gate = Gate()
             try await origin(gate).test(.live) { client in
                 let port = try await FreePort.take()
-                let arguments = [
+                var arguments = [
                     "serve", "--origin", "http://127.0.0.1:\(try #require(client.port))",
                     "--listen", "127.0.0.1:\(port)", "--memory-limit", "\(memoryLimit)",
                     "--in-flight-limit", "\(inFlightLimit)", "--header-limit", "128KiB",
                     "--connect-timeout", "60s", "--response-timeout", "60s",
                 ]
+                if let certificate {
+                    arguments += ["--certificate", certificate.certificate, "--private-key", certificate.privateKey]
+                }
                 try await ProgramProcess.run("larder", arguments) { gateway in
                     try await gateway.listens(on: port)
                     let before = try gateway.memory("VmRSS")
@@ -195,6 +241,15 @@
                     gate.open()
                 }
             }
+        }
+    }
+
+    /// Stops to read at the first bytes.
+    private final class UnreadingHandler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
         }
     }
 #endif

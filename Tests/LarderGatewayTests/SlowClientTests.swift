@@ -104,7 +104,7 @@ import Testing
                 try await connection.send("half")
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url) { gateway in
+            try await RunningGateway.run(before: origin.url, file: Self.patient) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("GET", "/a")
                     #expect(try await wire.head().status == 200)
