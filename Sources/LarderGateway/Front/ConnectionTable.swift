@@ -1,5 +1,6 @@
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import Synchronization
 
 /// The connections of a listener, and whether there may be more.
@@ -23,7 +24,12 @@ final class ConnectionTable: Sendable {
         var closing: Set<ObjectIdentifier> = []
         /// Some of the connections that have been idle for longest, those last.
         var candidates: [Candidate] = []
+        /// True if it will be looked again for an idle connection.
+        var isLookedAgain = false
     }
+
+    /// The time that a connection has for a request before it may be closed for another one: it may be on its way.
+    private static let graceTime = TimeAmount.milliseconds(500)
 
     /// The number of idle connections that are found by one look at all of them.
     private static let candidatesPerLook = 64
@@ -65,10 +71,13 @@ final class ConnectionTable: Sendable {
         let id = ObjectIdentifier(connection)
         state.withLockedValue { $0.connections[id] = connection }
         connection.channel.closeFuture.whenComplete { _ in
-            self.state.withLockedValue { state in
+            let isAwaited = self.state.withLockedValue { state in
                 state.connections[id] = nil
                 state.closing.remove(id)
+                return !state.waiting.isEmpty
             }
+            // What waits may have looked while this one still counted as closing.
+            if isAwaited { self.makeRoom() }
         }
     }
 
@@ -116,9 +125,20 @@ final class ConnectionTable: Sendable {
 
     /// Closes the connection that has been idle for longest, unless as many are being closed as others wait.
     private func makeRoom() {
-        guard let connection = state.withLockedValue({ $0.closing.count < $0.waiting.count ? next(&$0) : nil }) else {
-            return
+        let (found, looksAgain) = state.withLockedValue { state -> (ClientConnection?, Bool) in
+            guard state.closing.count < state.waiting.count else { return (nil, false) }
+            let connection = next(&state)
+            let looksAgain = connection == nil && !state.isLookedAgain
+            if looksAgain { state.isLookedAgain = true }
+            return (connection, looksAgain)
         }
+        if looksAgain {
+            MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.graceTime) { [weak self] in
+                self?.state.withLockedValue { $0.isLookedAgain = false }
+                self?.makeRoom()
+            }
+        }
+        guard let connection = found else { return }
         connection.channel.eventLoop.execute {
             guard connection.idleSince == nil else { return connection.closeTransport() }
             // A request has come meanwhile.
@@ -137,9 +157,12 @@ final class ConnectionTable: Sendable {
                 return candidate.connection
             }
             guard !isSecondLook else { break }
+            let now = NIODeadline.now().uptimeNanoseconds
             let idle = state.connections.values.compactMap { connection -> Candidate? in
-                guard !state.closing.contains(ObjectIdentifier(connection)) else { return nil }
-                return connection.idleSince.map { (connection, $0) }
+                guard !state.closing.contains(ObjectIdentifier(connection)), let since = connection.idleSince,
+                    since + UInt64(Self.graceTime.nanoseconds) <= now
+                else { return nil }
+                return (connection, since)
             }
             state.candidates = idle.sorted { $0.since < $1.since }.prefix(Self.candidatesPerLook).reversed()
         }
