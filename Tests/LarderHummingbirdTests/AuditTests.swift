@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Larder
 import LarderTesting
 import NIOCore
 import Testing
@@ -9,11 +10,11 @@ import Testing
 /// The rate at which refused admin requests are logged.
 @Suite(.timeLimit(.minutes(5))) struct AuditTests {
     @Test func `Refused requests beyond a number are counted, and the count is logged with the next line`() {
-        let audit = AdminAudit()
+        var refusals = LogLimit(AdminAudit.limit)
         let start = ContinuousClock.now
-        let first = (0..<AdminAudit.limit).map { _ in audit.countRefusal(at: start) }
-        let beyond = (0..<1_000).map { _ in audit.countRefusal(at: start + AdminAudit.period - .nanoseconds(1)) }
-        let next = (0..<2).map { _ in audit.countRefusal(at: start + AdminAudit.period) }
+        let first = (0..<AdminAudit.limit).map { _ in refusals.count(at: start) }
+        let beyond = (0..<1_000).map { _ in refusals.count(at: start + LogLimit.period - .nanoseconds(1)) }
+        let next = (0..<2).map { _ in refusals.count(at: start + LogLimit.period) }
         #expect(first == Array(repeating: 0, count: AdminAudit.limit))
         #expect(beyond.allSatisfy { $0 == nil })
         #expect(next == [1_000, 0])

@@ -1,3 +1,4 @@
+import Larder
 import LarderRules
 import Logging
 import NIOConcurrencyHelpers
@@ -8,13 +9,8 @@ import NIOCore
 final class AddressLimit: Sendable {
     private struct State {
         var connections: [IPAddress: Int] = [:]
-        var loggedAt: NIODeadline?
-        /// The connections that were refused since then.
-        var unlogged = 0
+        var refusals = LogLimit(1)
     }
-
-    /// The least time between two lines of the log.
-    private static let logInterval = TimeAmount.seconds(10)
 
     private let state = NIOLockedValueBox(State())
     private let limit: Int
@@ -47,13 +43,7 @@ final class AddressLimit: Sendable {
                 state.connections[network] = count + 1
                 return (true, nil)
             }
-            let now = NIODeadline.now()
-            if let loggedAt = state.loggedAt, now - loggedAt < Self.logInterval {
-                state.unlogged += 1
-                return (false, nil)
-            }
-            defer { (state.loggedAt, state.unlogged) = (now, 0) }
-            return (false, state.unlogged)
+            return (false, state.refusals.count())
         }
         if let unlogged {
             var metadata: Logger.Metadata = ["address": "\(address)", "limit": "\(limit)"]

@@ -16,18 +16,10 @@ package protocol AdminClientContext: RequestContext {
 ///
 /// Refused requests are logged at a limited rate: anybody can send them.
 package final class AdminAudit: Sendable {
-    private struct State {
-        var periodBegan: ContinuousClock.Instant?
-        var lines = 0
-        var unlogged = 0
-    }
-
     /// The lines for refused requests within a period.
     static let limit = 20
-    /// The length of a period.
-    static let period = Duration.seconds(10)
 
-    private let state = NIOLockedValueBox(State())
+    private let refusals = NIOLockedValueBox(LogLimit(AdminAudit.limit))
 
     /// Creates an audit without requests.
     package init() {}
@@ -41,7 +33,7 @@ package final class AdminAudit: Sendable {
         to logger: Logger
     ) {
         let isRefused = status == .unauthorized || status == .forbidden
-        guard let unlogged = isRefused ? countRefusal(at: .now) : 0 else { return }
+        guard let unlogged = isRefused ? refusals.withLockedValue({ $0.count() }) : 0 else { return }
         var metadata: Logger.Metadata = [
             "client": "\(client ?? "unknown")",
             "request": "\(request.method.rawValue) \(Self.printable(request.head.path ?? ""))",
@@ -55,22 +47,6 @@ package final class AdminAudit: Sendable {
             isRefused ? "An admin request was refused" : "Admin request",
             metadata: metadata
         )
-    }
-
-    /// Counts a refused request.
-    /// - Returns: The number of those before it that were not logged; nil if this one is not to be logged.
-    func countRefusal(at now: ContinuousClock.Instant) -> Int? {
-        state.withLockedValue { state in
-            let isNewPeriod = state.periodBegan.map { now - $0 >= Self.period } ?? true
-            if isNewPeriod { (state.periodBegan, state.lines) = (now, 0) }
-            guard state.lines < Self.limit else {
-                state.unlogged += 1
-                return nil
-            }
-            state.lines += 1
-            defer { state.unlogged = 0 }
-            return state.unlogged
-        }
     }
 
     /// Returns a target as it can stand in a line of a log: at most 1,024 bytes of visible ASCII, the rest encoded.
