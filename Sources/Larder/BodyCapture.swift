@@ -56,13 +56,10 @@ final class BodyCapture: BodySink {
         for event in written.events { onEvent(event, self) }
         if let error = written.error { throw error }
         guard written.mustWait else { return }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let resumes = state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
-                if resumes { continuation.resume() }
-            }
+        await wait { continuation in
+            state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
         } onCancel: {
-            state.withLockedValue { $0.takeWriter() }?.resume()
+            state.withLockedValue { $0.takeWriter() }
         }
         try Task.checkCancellation()
         guard state.withLockedValue({ $0.isWanted }) else { throw BodyError.abandoned }
@@ -121,13 +118,10 @@ final class BodyCapture: BodySink {
             case .failed(let error): throw error
             case .nothingYet: break
             }
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    let resumes = state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
-                    if resumes { continuation.resume() }
-                }
+            await wait { continuation in
+                state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
             } onCancel: {
-                state.withLockedValue { $0.takeReader() }?.resume()
+                state.withLockedValue { $0.takeReader() }
             }
             try Task.checkCancellation()
         }

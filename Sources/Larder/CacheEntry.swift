@@ -204,7 +204,7 @@ extension CacheEntry {
     static let overhead = 768
     /// What a field takes beyond its name and value.
     static let fieldOverhead = 112
-    /// What the name of a field that a response varies by takes beyond its text.
+    /// The memory that the name of a field which a response varies by takes beyond its text.
     static let nameOverhead = 32
     /// What a cover takes: its fingerprint, and its link in the store's chains.
     static let coverOverhead = 8 + ScopeIndex.linkCost

@@ -39,7 +39,7 @@ struct CaptureState {
     /// Why the body is not kept, where it is not.
     private(set) var reason = NotStored.brokenOff
     private var parts: Deque<Part> = []
-    /// How many of `parts` the reader has had; while everything is kept they stay.
+    /// The number of `parts` that the reader has had; while everything is kept they stay.
     private var readCount = 0
     /// The bytes that the reader has not had.
     private var unread = 0
@@ -68,7 +68,7 @@ struct CaptureState {
     /// True if the origin has not come to an end.
     var isOpen: Bool { if case .open = ending { true } else { false } }
 
-    /// Whether the origin should go on: for the store, or for the reader.
+    /// True if the origin should go on: for the store, or for the reader.
     var isWanted: Bool { isKept || hasReader }
 
     mutating func write(_ part: ByteBuffer, at now: Timestamp) -> Written {
@@ -163,7 +163,7 @@ struct CaptureState {
         parts = [Part(bytes: bytes, charge: 0)]
     }
 
-    /// What the reader would get now.
+    /// The part, or the end, that the reader would get now.
     private var readable: Read {
         // The last part of a body whose length the client knows is its end: it waits for the landing.
         let holdsLast = isKept && !isReleased && total == length
@@ -189,14 +189,14 @@ struct CaptureState {
         return readable
     }
 
-    /// Whether the reader need not wait after all.
+    /// Returns true if the reader need not wait after all.
     mutating func waitToRead(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
         guard case .nothingYet = readable, !isCancelled, waitingReader == nil else { return true }
         waitingReader = continuation
         return false
     }
 
-    /// Whether the writer need not wait after all.
+    /// Returns true if the writer need not wait after all.
     mutating func waitToWrite(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
         let isFull = unread > Self.window || unchargedCount > 0
         guard hasReader, isFull, !isCancelled, waitingWriter == nil else { return true }

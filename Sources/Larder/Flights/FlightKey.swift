@@ -1,6 +1,6 @@
 import HTTPCaching
 
-/// What tells two fetches apart.
+/// The properties that tell two fetches apart.
 struct FlightKey: Hashable, Sendable {
     /// The key that the response would be stored under.
     let key: CacheKey
@@ -15,9 +15,9 @@ struct FlightKey: Hashable, Sendable {
     var isForHead = false
 }
 
-/// What a request knows when it joins.
+/// The knowledge of a request that joins.
 struct Ticket: Sendable {
-    /// What it found.
+    /// The result of its look-up.
     let lookup: Lookup
     /// The last landing before it looked; the highest number if it is not to look again for a landing.
     let landing: UInt64

@@ -1,3 +1,4 @@
+import Larder
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
@@ -64,13 +65,10 @@ final class Spool: Sendable {
     func append(_ part: ByteBuffer, onWait: () -> Void = {}) async throws {
         while !(await offer(part)) {
             onWait()
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    let resumes = state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
-                    if resumes { continuation.resume() }
-                }
+            await wait { continuation in
+                state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
             } onCancel: {
-                state.withLockedValue { $0.takeWriter() }?.resume()
+                state.withLockedValue { $0.takeWriter() }
             }
             try Task.checkCancellation()
             if let error = state.withLockedValue({ $0.abortion }) { throw error }
@@ -111,13 +109,10 @@ final class Spool: Sendable {
                 return nil
             case .nothing: break
             }
-            await withTaskCancellationHandler {
-                await withCheckedContinuation { continuation in
-                    let resumes = state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
-                    if resumes { continuation.resume() }
-                }
+            await wait { continuation in
+                state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
             } onCancel: {
-                state.withLockedValue { $0.takeReader() }?.resume()
+                state.withLockedValue { $0.takeReader() }
             }
             try Task.checkCancellation()
         }
