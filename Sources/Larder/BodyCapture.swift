@@ -90,6 +90,8 @@ final class BodyCapture: BodySink {
         return ByteBuffer(joining: parts)
     }
 
+    fileprivate var entry: CacheEntry? { state.withLockedValue { $0.entry } }
+
     /// Has the reader read the rest from the response that the whole body has become.
     func replaceParts(by entry: CacheEntry) { state.withLockedValue { $0.replaceParts(by: entry) } }
 
@@ -145,6 +147,9 @@ public final class BodyReader: Sendable {
     fileprivate init(of capture: BodyCapture) { self.capture = capture }
 
     deinit { capture.readerLeft() }
+
+    /// The stored response whose body is read; nil while the body still comes in, or is not stored.
+    package var entry: CacheEntry? { capture.entry }
 
     /// The next part; nil after the last.
     /// - Throws: what the origin broke off with, or `CancellationError`.

@@ -113,6 +113,9 @@ public final class CacheEntry: Sendable {
 // MARK: - Memory beside the store
 
 extension CacheEntry {
+    /// True if the entry takes its cost of a budget now.
+    package var isInFlight: Bool { charge.isTaken }
+
     /// Has the entry take of a budget what it costs, for as long as something uses it and no store of this process
     /// holds it.
     func charge(to budget: InFlightBudget) {

@@ -56,7 +56,7 @@ struct CaptureState {
     private let deadline: Timestamp
     private let budget: InFlightBudget
     /// The stored response whose body the parts are of.
-    private var entry: CacheEntry?
+    private(set) var entry: CacheEntry?
 
     init(length: Int?, limit: Int, deadline: Timestamp, budget: InFlightBudget) {
         self.length = length

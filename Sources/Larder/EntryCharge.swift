@@ -22,6 +22,9 @@ struct EntryCharge: ~Copyable, Sendable {
         }
     }
 
+    /// True if the entry takes memory of a budget.
+    var isTaken: Bool { state.withLock { $0.budget != nil && !$0.isStored } }
+
     /// Moves the charge to a store, or back.
     func setStored(_ isStored: Bool, _ cost: Int) {
         state.withLock { state in

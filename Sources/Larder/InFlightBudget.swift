@@ -7,11 +7,20 @@ package final class InFlightBudget: Sendable {
     /// The most bytes that are taken at a time.
     package let limit: Int
     private let taken = Atomic<Int>(0)
+    private let tightAction = Mutex<(@Sendable () -> Void)?>(nil)
 
     package init(limit: ByteCount) { self.limit = limit.bytes }
 
     /// The bytes that are taken now.
     package var used: Int { taken.load(ordering: .relaxed) }
+
+    /// Sets what is called whenever bytes are wanted and more than three quarters of the limit are taken. It is called
+    /// with locks held, so it must return at once.
+    package func onTight(_ action: @escaping @Sendable () -> Void) { tightAction.withLock { $0 = action } }
+
+    private func noteTightness(_ used: Int) {
+        if used > limit - limit / 4 { tightAction.withLock { $0 }?() }
+    }
 
     /// Takes bytes, unless they are more than what is left.
     /// - Returns: True if they were taken.
@@ -24,14 +33,18 @@ package final class InFlightBudget: Sendable {
                 desired: current + bytes,
                 ordering: .relaxed
             )
-            if exchanged { return true }
+            if exchanged {
+                noteTightness(current + bytes)
+                return true
+            }
             current = original
         }
+        noteTightness(current + bytes)
         return false
     }
 
     /// Takes bytes that are held already, whether or not they are more than what is left.
-    package func charge(_ bytes: Int) { taken.add(bytes, ordering: .relaxed) }
+    package func charge(_ bytes: Int) { noteTightness(taken.add(bytes, ordering: .relaxed).newValue) }
 
     /// Gives back what was taken.
     package func give(_ bytes: Int) {

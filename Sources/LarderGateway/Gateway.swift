@@ -81,6 +81,7 @@ public final class Gateway: Sendable {
             cache: cache,
             clock: clock,
             client: client,
+            readers: SlowReaders(cache.inFlight, grace: TimeAmount(settings.clientRateTime), logger: logger),
             active: active,
             log: log,
             scheme: settings.certificate == nil ? "http" : "https",

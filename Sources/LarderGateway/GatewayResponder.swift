@@ -18,6 +18,7 @@ struct GatewayResponder: ClientResponder {
     let client: UpstreamClient
     /// The memory of the heads of requests that wait, beyond the share of each connection.
     let heads = InFlightBudget(limit: .mebibytes(32))
+    let readers: SlowReaders
     /// What a reload replaces: read once for each request, which ends as it began.
     let active: NIOLockedValueBox<ActiveConfiguration>
     let log: AccessLog?
@@ -60,7 +61,7 @@ struct GatewayResponder: ClientResponder {
                 log?.note(visit, status: Self.clientLeft, bytes: 0)
                 throw CancellationError()
             }
-            request.presence.hold(response.holder)
+            request.presence.hold(response.holder(in: readers, end: request.end))
             try await write(response.response, to: writer, by: request.connection, visit)
         } catch {
             await content?.end()

@@ -83,6 +83,10 @@ import Testing
             + ["a%252fb", "c;d", "..", "e%253bf", "g%5ch", "%2e%2e", "i%3fj", "..;k", "l"].joined(separator: "/")
         #expect(!table.route(host: nil, path: many).isCached)
         #expect(!table.route(host: nil, path: "/static/;" + String(repeating: "a", count: 2_048)).isCached)
+        // Few readings of some length, and more of them than there is time for.
+        let long = "/static/" + String(repeating: "a", count: 1_800)
+        #expect(table.route(host: nil, path: long + "/a%2fb").isCached)
+        #expect(!table.route(host: nil, path: long + "/a%252fb;c/%5c").isCached)
         let deep = "/static" + String(repeating: "/a%2fb;c", count: 8_000)
         #expect(!table.route(host: nil, path: deep).isCached)
         #expect(table.route(host: nil, path: "/static/" + String(repeating: "a", count: 4_000)).isCached)

@@ -12,6 +12,19 @@ struct ClientRequest: Sendable {
     let version: HTTPVersion
     let connection: ClientConnection
     let presence: ClientPresence
+    /// The channel of the request: the connection's own, or that of an HTTP/2 stream.
+    let channel: any Channel
+
+    /// Ends the connection or the stream at once. It retains neither the request nor what its response holds.
+    var end: @Sendable () -> Void {
+        { [channel, connection] in
+            if channel === connection.channel {
+                channel.eventLoop.execute { connection.closeTransport() }
+            } else {
+                channel.close(promise: nil)
+            }
+        }
+    }
 }
 
 /// A request that goes no further than the connection: what the client is told, and what is known of the request.

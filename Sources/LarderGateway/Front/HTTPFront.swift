@@ -146,7 +146,8 @@ struct HTTPFront: Sendable {
                             body: body,
                             version: version,
                             connection: connection,
-                            presence: presence
+                            presence: presence,
+                            channel: parts.channel
                         )
                         try await responder.respond(to: request, writer)
                     case .refused(let refusal): try await responder.respond(to: refusal, by: connection, writer)

@@ -6,7 +6,8 @@ import Larder
 /// for a slash, leaves parameters out, ends a path at a `?` that was encoded, takes the first segment of `//a/b` for a
 /// host. Two servers in a row do all of it twice. So the readings of a path are what can be reached from it by any
 /// number of these steps (``Step``) in any order. Each step but one makes the path shorter, and that one leaves fewer
-/// backslashes: the steps come to an end. If they lead to more than ``limit`` paths, the answer is no.
+/// backslashes: the steps come to an end. If they lead to more than ``limit`` paths, or to paths that are longer than
+/// ``byteLimit`` in sum, the answer is no.
 ///
 /// The readings that invalidations compare (`PathReadings`) are fewer: they name the orders that servers are known to
 /// have, since each costs every stored response memory. Here each costs a comparison, and one that is missing costs
@@ -15,7 +16,11 @@ struct PathReadingClosure {
     /// The most paths that are looked at.
     static let limit = 64
 
+    /// The most bytes that the paths have in sum, beyond the one that was asked for: a bound on the time that it takes.
+    static let byteLimit = 16 << 10
+
     private var paths: [[UInt8]]
+    private var byteCount = 0
     private var known: Set<[UInt8]>
 
     private init(_ path: some Collection<UInt8>) {
@@ -40,7 +45,8 @@ struct PathReadingClosure {
             guard reading.withUnsafeBufferPointer(isAccepted) else { return false }
             for step in Step.allCases {
                 guard let other = step.apply(to: path), closure.known.insert(other).inserted else { continue }
-                guard closure.paths.count < limit else { return false }
+                closure.byteCount += other.count
+                guard closure.paths.count < limit, closure.byteCount <= byteLimit else { return false }
                 closure.paths.append(other)
             }
         }

@@ -1,0 +1,107 @@
+import Larder
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
+
+/// The responses that are being sent and may take memory beside the store.
+///
+/// A stored response that was removed while it is sent, or that came from Redis, takes its memory until its last client
+/// has read it. Slow clients could use up all of the memory this way, and nothing more would be stored: so when three
+/// quarters are taken, those give way that have been sent for longest.
+final class SlowReaders: Sendable {
+    /// The response is large enough to be worth an entry here, in bytes.
+    static let leastBody = 16 << 10
+
+    /// The shortest time between two looks for slow clients.
+    private static let interval = TimeAmount.milliseconds(100)
+
+    private struct Sending {
+        let since: NIODeadline
+        /// Returns the stored response that the client reads.
+        let entry: @Sendable () -> CacheEntry?
+        let end: @Sendable () -> Void
+    }
+
+    private struct State {
+        var next: UInt64 = 0
+        var sending: [UInt64: Sending] = [:]
+        var isLooking = false
+        var log = LogLimit(1)
+    }
+
+    /// Keeps a response in the table until it is sent.
+    final class Holder: Sendable {
+        private let id: UInt64
+        private let readers: SlowReaders
+
+        fileprivate init(_ id: UInt64, _ readers: SlowReaders) { (self.id, self.readers) = (id, readers) }
+
+        deinit { readers.remove(id) }
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let budget: InFlightBudget
+    private let grace: TimeAmount
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - budget: The memory that the responses take.
+    ///   - grace: The time that every client has to read a response.
+    init(_ budget: InFlightBudget, grace: TimeAmount, logger: Logger) {
+        (self.budget, self.grace, self.logger) = (budget, grace, logger)
+        budget.onTight { [weak self] in self?.look() }
+    }
+
+    /// Adds a response until the holder is released.
+    /// - Parameters:
+    ///   - entry: Returns the stored response that the client reads, if it does.
+    ///   - end: Ends the response. It must not retain the holder.
+    func add(_ entry: @escaping @Sendable () -> CacheEntry?, end: @escaping @Sendable () -> Void) -> Holder {
+        let sending = Sending(since: .now(), entry: entry, end: end)
+        let id = state.withLockedValue { state in
+            state.next += 1
+            state.sending[state.next] = sending
+            return state.next
+        }
+        return Holder(id, self)
+    }
+
+    private func remove(_ id: UInt64) {
+        // Released outside of the lock: an entry may end with it.
+        _ = state.withLockedValue { $0.sending.removeValue(forKey: id) }
+    }
+
+    /// Has the slowest clients give way in a moment. Many calls in a short time count once.
+    private func look() {
+        let isFirst = state.withLockedValue { state in
+            defer { state.isLooking = true }
+            return !state.isLooking
+        }
+        guard isFirst else { return }
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.interval) { [weak self] in self?.giveWay() }
+    }
+
+    private func giveWay() {
+        let sending = state.withLockedValue { state in
+            state.isLooking = false
+            return Array(state.sending.values)
+        }
+        let excess = budget.used - budget.limit / 2
+        let now = NIODeadline.now()
+        var (freed, count) = (0, 0)
+        var seen: Set<ObjectIdentifier> = []
+        for response in sending.sorted(by: { $0.since < $1.since }) where response.since + grace <= now {
+            guard freed < excess else { break }
+            guard let entry = response.entry(), entry.isInFlight else { continue }
+            if seen.insert(ObjectIdentifier(entry)).inserted { freed += entry.cost }
+            response.end()
+            count += 1
+        }
+        guard count > 0, let unlogged = state.withLockedValue({ $0.log.count() }) else { return }
+        logger.warning(
+            "Slow clients were disconnected: the responses that they read take too much of in-flight-limit",
+            metadata: ["responses": "\(count)", "unlogged": "\(unlogged)"]
+        )
+    }
+}
