@@ -20,7 +20,7 @@ run-gateway: ## the example API on port 9000, and the gateway in front of it on 
 	export LARDER_ADMIN_ACCESS="$${LARDER_ADMIN_ACCESS-loopback}"; \
 	PORT=9000 "$$bin/larder-demo" & demo=$$!; \
 	sleep 1; kill -0 $$demo 2>/dev/null || exit 69; \
-	"$$bin/larder" serve --config Examples/larder.yaml & gateway=$$!; \
+	"$$bin/larder" serve --config Examples/Gateway/larder.yaml & gateway=$$!; \
 	trap 'kill $$gateway $$demo 2>/dev/null' INT TERM; \
 	wait $$gateway; code=$$?; trap - INT TERM; \
 	kill $$gateway $$demo 2>/dev/null; wait; exit $$code

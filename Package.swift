@@ -11,14 +11,21 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
-let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let locks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
-let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
-let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let structuredFields: Target.Dependency = .product(
+    name: "RawStructuredFieldValues",
+    package: "swift-http-structured-headers"
+)
 
 let package = Package(
     name: "larder",
@@ -29,7 +36,6 @@ let package = Package(
         .library(name: "LarderRedis", targets: ["LarderRedis"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-structured-headers.git", from: "1.7.0"),
@@ -38,121 +44,94 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
-        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
-        .target(
-            name: "HTTPCaching",
-            dependencies: [
-                httpTypes,
-                .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
-            ],
-            swiftSettings: settings
-        ),
+        .target(name: "HTTPCaching", dependencies: [httpTypes, structuredFields]),
         .target(
             name: "Larder",
             dependencies: [
-                "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", crypto, deque, httpTypes, lifecycle, locks, logging, metrics, nioCore,
+            ]
         ),
         .target(
             name: "RedisClient",
-            dependencies: [
-                nioCore, locks, nioPosix, nioSSL, logging, lifecycle,
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "DequeModule", package: "swift-collections"),
-            ],
-            swiftSettings: settings
+            dependencies: [crypto, deque, lifecycle, locks, logging, nioCore, nioPosix, nioSSL]
         ),
         .target(
             name: "LarderRedis",
             dependencies: [
-                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "DequeModule", package: "swift-collections"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", "RedisClient", coreMetrics, crypto, deque, httpTypes, lifecycle, locks,
+                logging, metrics, nioCore,
+            ]
         ),
+        .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
         .target(
-            name: "LarderRules",
+            name: "LarderTestSupport",
             dependencies: [
-                "Larder", "HTTPCaching", httpTypes, logging,
-                .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "Yams", package: "Yams"),
+                "HTTPCaching", "Larder", "RedisClient", httpTypes, locks, logging, nioCore, nioPosix,
             ],
-            swiftSettings: settings
+            path: "Tests/Support"
         ),
         .target(
-            name: "LarderExplaining",
-            dependencies: ["Larder", "HTTPCaching", httpTypes],
-            swiftSettings: settings
-        ),
-        .target(
-            name: "LarderTesting",
-            dependencies: [
-                "Larder", "RedisClient", "HTTPCaching", httpTypes, nioCore, locks, nioPosix, metrics, logging,
-            ],
-            swiftSettings: settings
+            name: "ConformanceTables",
+            dependencies: ["HTTPCaching", "Larder", "LarderTestSupport", httpTypes, locks],
+            path: "Tests/Conformance"
         ),
         .testTarget(
             name: "HTTPCachingTests",
-            dependencies: [
-                "HTTPCaching", "LarderTesting", httpTypes,
-                .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
-            ],
-            swiftSettings: settings
+            dependencies: ["ConformanceTables", "HTTPCaching", "LarderTestSupport", httpTypes, structuredFields]
         ),
         .testTarget(
             name: "LarderTests",
             dependencies: [
-                "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, locks, logging, lifecycle, metrics,
-            ],
-            swiftSettings: settings
+                "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", httpTypes, locks, logging, nioCore,
+            ]
         ),
         .testTarget(
             name: "LarderRedisTests",
             dependencies: [
-                "LarderRedis", "RedisClient", "Larder", "LarderTesting", "HTTPCaching", httpTypes, nioCore, locks,
-                nioPosix,
-                logging, metrics,
+                "HTTPCaching", "Larder", "LarderRedis", "LarderTestSupport", "RedisClient",
+                coreMetrics, httpTypes, locks, logging, nioCore, nioPosix,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
-            ],
-            swiftSettings: settings
+            ]
         ),
         .testTarget(
-            name: "LarderRulesTests",
+            name: "LarderExplainTests",
             dependencies: [
-                "LarderRules", "Larder", "LarderTesting", "HTTPCaching", httpTypes, logging,
-                .product(name: "Configuration", package: "swift-configuration"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", "LarderExplain", "LarderTestSupport", httpTypes,
+            ]
         ),
-        .testTarget(
-            name: "LarderExplainingTests",
-            dependencies: ["LarderExplaining", "Larder", "LarderTesting", "HTTPCaching", httpTypes],
-            swiftSettings: settings
-        ),
-        .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "RedisClient", "LarderTesting", nioCore, locks, nioPosix, nioSSL, logging, lifecycle,
+                "LarderTestSupport", "RedisClient", lifecycle, locks, logging, nioCore, nioPosix,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
-            ],
-            swiftSettings: settings
+            ]
         ),
+        .testTarget(name: "TidyTests", dependencies: ["LarderTestSupport"]),
     ]
 )
 
 if !coreOnly {
-    let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
-    let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+    let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
     let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+    let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+    let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+    let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+    let hummingbirdHTTP2: Target.Dependency = .product(name: "HummingbirdHTTP2", package: "hummingbird")
+    let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
+    let metricsTestKit: Target.Dependency = .product(name: "MetricsTestKit", package: "swift-metrics")
+    let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
     let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+    let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
+    let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    let nioHTTPTypesHTTP1: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+    let nioHTTPTypesHTTP2: Target.Dependency = .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras")
+    let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+    let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+    let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
     package.products += [
         .library(name: "LarderHummingbird", targets: ["LarderHummingbird"]),
@@ -162,101 +141,74 @@ if !coreOnly {
     ]
     package.dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
     ]
     package.targets += [
         .target(
             name: "LarderHummingbird",
             dependencies: [
-                "Larder", "HTTPCaching", hummingbird, httpTypes, nioCore, nioHTTP1, locks, logging,
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
-            ],
-            swiftSettings: settings
-        ),
-        .target(
-            name: "LarderDemo",
-            dependencies: [
-                "Larder", "LarderHummingbird", "LarderRedis", hummingbird, httpTypes, nioCore, locks, logging,
-                .product(name: "Configuration", package: "swift-configuration"),
-            ],
-            swiftSettings: settings
-        ),
-        .executableTarget(
-            name: "LarderDemoMain",
-            dependencies: [
-                "LarderDemo", "Larder", hummingbird, logging, nioCore,
-                .product(name: "Configuration", package: "swift-configuration"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", httpTypes, hummingbird, hummingbirdCore, locks, logging, nioCore, nioHTTP1,
+                nioHTTPTypesHTTP1,
+            ]
         ),
         .target(
             name: "LarderGateway",
             dependencies: [
-                "Larder", "LarderHummingbird", "LarderRedis", "LarderRules", "HTTPCaching", hummingbird, httpTypes,
-                nioCore,
-                locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle, metrics, asyncHTTPClient,
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-                .product(name: "NIOTLS", package: "swift-nio"),
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras"),
-                .product(name: "NIOHPACK", package: "swift-nio-http2"),
-                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", "LarderHummingbird", asyncHTTPClient, configuration, deque, httpTypes,
+                hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics, nioCore, nioHPACK, nioHTTP1,
+                nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS, yams,
+            ]
         ),
         .executableTarget(
             name: "LarderCLI",
             dependencies: [
-                "LarderGateway", "LarderRules", "LarderExplaining", "Larder", "HTTPCaching", httpTypes, nioCore,
-                logging,
-                locks, lifecycle, nioHTTP1, asyncHTTPClient,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", argumentParser,
+                asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore, nioHTTP1, unixSignals,
+            ]
         ),
-        .testTarget(
-            name: "LarderGatewayTests",
+        .target(
+            name: "LarderDemo",
             dependencies: [
-                "LarderGateway", "LarderHummingbird", "LarderCLI", "LarderRules", "LarderRedis", "RedisClient",
-                "Larder", "LarderTesting",
-                "HTTPCaching", hummingbird, httpTypes, nioCore, locks, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
-                asyncHTTPClient, hummingbirdTesting,
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HummingbirdHTTP2", package: "hummingbird"),
-                .product(name: "NIOHPACK", package: "swift-nio-http2"),
-                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                "Larder", "LarderHummingbird", "LarderRedis", configuration, httpTypes, hummingbird, locks, logging,
+                nioCore,
             ],
-            swiftSettings: settings
+            path: "Examples/Demo/App"
+        ),
+        .executableTarget(
+            name: "LarderDemoMain",
+            dependencies: ["Larder", "LarderDemo", configuration, hummingbird, logging, nioCore],
+            path: "Examples/Demo/Main"
         ),
         .testTarget(
             name: "LarderHummingbirdTests",
             dependencies: [
-                "LarderHummingbird", "LarderRedis", "Larder", "LarderTesting", "HTTPCaching", hummingbird,
-                hummingbirdTesting,
-                httpTypes, nioCore, locks, logging,
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
-            ],
-            swiftSettings: settings
+                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport",
+                httpTypes, hummingbird, hummingbirdTesting, locks, metricsTestKit, nioCore,
+            ]
+        ),
+        .testTarget(
+            name: "LarderGatewayTests",
+            dependencies: [
+                "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
+                "LarderRedis", "LarderTestSupport", "RedisClient", asyncHTTPClient, httpTypes,
+                hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
+                metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
+            ]
         ),
         .testTarget(
             name: "LarderDemoTests",
             dependencies: [
-                "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "RedisClient", "Larder",
-                "LarderTesting", hummingbird, hummingbirdTesting, httpTypes, nioCore, locks, nioPosix, logging,
-                .product(name: "MetricsTestKit", package: "swift-metrics"),
-                .product(name: "Configuration", package: "swift-configuration"),
-            ],
-            swiftSettings: settings
+                "Larder", "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "LarderTestSupport",
+                "RedisClient", configuration, httpTypes, hummingbird, hummingbirdTesting, locks, logging,
+                metricsTestKit, nioCore, nioPosix,
+            ]
         ),
     ]
 }
+
+for target in package.targets { target.swiftSettings = settings }

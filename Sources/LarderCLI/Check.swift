@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import LarderGateway
-import LarderRules
 
 /// `larder check`: what is wrong in a configuration file, and what it means.
 struct Check: AsyncParsableCommand {

@@ -3,8 +3,8 @@ import Foundation
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderExplaining
-import LarderRules
+import LarderExplain
+import LarderGateway
 
 /// `larder explain`: why a response is cached or not, and what is served of it when.
 struct Explain: AsyncParsableCommand {

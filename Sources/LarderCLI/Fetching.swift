@@ -3,9 +3,8 @@ import Foundation
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderExplaining
+import LarderExplain
 import LarderGateway
-import LarderRules
 import NIOCore
 import NIOHTTP1
 

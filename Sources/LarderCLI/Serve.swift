@@ -3,7 +3,6 @@ import Foundation
 import Larder
 import LarderGateway
 import LarderRedis
-import LarderRules
 import Logging
 import NIOCore
 import ServiceLifecycle

@@ -1,5 +1,5 @@
 import ArgumentParser
-import LarderRules
+import LarderGateway
 
 /// The settings that the command line can give, by their names in the configuration file.
 struct SettingOptions: ParsableArguments {

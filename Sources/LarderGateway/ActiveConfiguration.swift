@@ -1,7 +1,6 @@
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderRules
 
 /// What requests are judged by until the configuration is loaded again. A reference, so that a request takes all of it
 /// by one read.

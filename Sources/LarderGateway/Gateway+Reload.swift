@@ -1,5 +1,4 @@
 import Larder
-public import LarderRules
 import Logging
 import NIOConcurrencyHelpers
 

@@ -2,7 +2,6 @@ import HTTPTypes
 import Hummingbird
 public import Larder
 import LarderHummingbird
-public import LarderRules
 public import Logging
 import NIOConcurrencyHelpers
 public import NIOCore

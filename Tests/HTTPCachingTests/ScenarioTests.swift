@@ -1,6 +1,7 @@
+import ConformanceTables
 import HTTPCaching
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 extension Scenario {

@@ -1,6 +1,7 @@
+import ConformanceTables
 import HTTPCaching
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// The moment the tests play at: Sun, 06 Nov 1994 08:49:37 GMT.

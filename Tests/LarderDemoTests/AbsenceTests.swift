@@ -3,7 +3,7 @@ import HTTPTypes
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient

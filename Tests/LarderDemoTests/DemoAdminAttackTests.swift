@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Attempts to use the admin routes of the example API without being an admin.

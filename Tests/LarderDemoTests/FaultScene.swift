@@ -2,7 +2,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers

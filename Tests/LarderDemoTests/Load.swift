@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 
 /// Clients that read and write the example API's users for as long as a test lasts, each on connections of its own, and

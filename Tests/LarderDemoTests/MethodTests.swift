@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct MethodTests {

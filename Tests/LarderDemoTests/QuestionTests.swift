@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient

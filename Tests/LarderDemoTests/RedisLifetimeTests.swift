@@ -4,7 +4,7 @@ import HummingbirdTesting
 import Larder
 import LarderHummingbird
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import RedisClient
 import Testing
 

@@ -1,6 +1,6 @@
 import Foundation
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import Logging
 import RedisClient
 import Testing

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// The user's specification, row by row, over a live server: from memory, and from Redis.

@@ -5,7 +5,7 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Targets in other forms than path and query (RFC 9112 §3.2), and in spellings that a router may read otherwise.

@@ -3,7 +3,7 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import Logging
 import RedisClient
 import Testing

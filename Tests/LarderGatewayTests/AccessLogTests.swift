@@ -1,5 +1,5 @@
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import Testing
 
 #if canImport(FoundationEssentials)

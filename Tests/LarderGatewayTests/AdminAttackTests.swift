@@ -1,8 +1,7 @@
 import Foundation
 import Larder
 import LarderGateway
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import NIOPosix
 import Testing

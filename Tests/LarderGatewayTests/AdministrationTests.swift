@@ -1,7 +1,7 @@
 import Larder
+import LarderGateway
 import LarderHummingbird
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What the gateway answers itself, and to whom.

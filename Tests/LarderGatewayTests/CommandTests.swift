@@ -1,5 +1,5 @@
 import Foundation
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix

@@ -1,12 +1,12 @@
+import ConformanceTables
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderGateway
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 
-@testable import LarderRules
+@testable import LarderGateway
 
 /// The conversations of the tables, held over sockets: a client, the gateway, and an origin whose every byte is written
 /// out. The engine alone holds the same ones in its own tests.

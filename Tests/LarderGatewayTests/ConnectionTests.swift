@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import Testing
 

@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import LarderGateway

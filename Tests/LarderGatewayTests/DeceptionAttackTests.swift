@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Attempts to have the page of a logged-in victim stored for all.

@@ -1,5 +1,5 @@
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import Testing
 
 /// What the gateway invalidates after a write that its origin did not confirm.

@@ -1,6 +1,6 @@
 import HTTPTypes
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import Testing
 
 /// Attempts to have stored for all what the origin answers to a field that the cache does not know.

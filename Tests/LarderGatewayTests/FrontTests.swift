@@ -1,7 +1,7 @@
 import AsyncHTTPClient
 import HTTPTypes
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHPACK

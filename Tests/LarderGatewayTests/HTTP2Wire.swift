@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import NIOHPACK
 import NIOHTTP2

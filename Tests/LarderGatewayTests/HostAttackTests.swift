@@ -1,7 +1,6 @@
 import Larder
 import LarderGateway
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Attempts to have stored for a host what the origin answers to another spelling of it.

@@ -1,7 +1,7 @@
 #if os(Linux)
     import Foundation
     import HTTPTypes
-    import LarderTesting
+    import LarderTestSupport
     import NIOConcurrencyHelpers
     import NIOCore
     import NIOHPACK

@@ -1,8 +1,7 @@
 import Larder
 import LarderGateway
 import LarderRedis
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix

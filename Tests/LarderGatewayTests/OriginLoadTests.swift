@@ -1,5 +1,4 @@
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import Testing
 

@@ -1,7 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers

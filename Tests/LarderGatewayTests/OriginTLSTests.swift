@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import NIOCore
 import Testing
 

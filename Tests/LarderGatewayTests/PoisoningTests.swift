@@ -1,7 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import LarderGateway

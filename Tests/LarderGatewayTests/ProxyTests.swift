@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What passes through, and how.

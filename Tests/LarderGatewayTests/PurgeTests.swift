@@ -1,8 +1,7 @@
 import Larder
 import LarderHummingbird
 import LarderRedis
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import LarderGateway

@@ -1,7 +1,6 @@
 import Larder
 import LarderGateway
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import Testing

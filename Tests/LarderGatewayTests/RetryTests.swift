@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Which requests are sent twice: those without content that change nothing more by it, when the origin closed their

@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix

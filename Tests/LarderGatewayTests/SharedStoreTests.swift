@@ -1,7 +1,7 @@
 import Foundation
 import Larder
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
 import Testing

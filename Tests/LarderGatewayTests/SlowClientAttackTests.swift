@@ -1,6 +1,5 @@
 import Larder
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing

@@ -1,6 +1,6 @@
 import Larder
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import NIOCore
 import NIOHPACK
 import Testing

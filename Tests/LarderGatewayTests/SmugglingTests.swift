@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What one client may do with bytes that two servers could read otherwise: they are refused, or passed on in one

@@ -1,8 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderGateway
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

@@ -1,7 +1,7 @@
 import Hummingbird
 import HummingbirdCore
 import HummingbirdHTTP2
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

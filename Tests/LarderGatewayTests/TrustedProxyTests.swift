@@ -1,6 +1,5 @@
 import Foundation
-import LarderRules
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import NIOPosix
 import NIOSSL

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
-import LarderRules
-import LarderTesting
+import LarderGateway
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing

@@ -1,4 +1,4 @@
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What anonymous writes leave of what is stored, with a log of invalidations that is far too small for all of them.

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

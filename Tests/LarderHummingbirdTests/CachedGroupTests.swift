@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import LarderHummingbird

@@ -4,7 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What a handler of a cached route sees of the credentials of its client.

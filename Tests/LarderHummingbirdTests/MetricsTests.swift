@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import Testing

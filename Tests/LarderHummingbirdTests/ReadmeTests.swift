@@ -3,17 +3,16 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderRedis
+import LarderTestSupport
 import Testing
 
 /// The Swift of the README compiles: every line of it stands in this file.
 @Suite(.timeLimit(.minutes(5))) struct ReadmeTests {
     @Test func `every line of Swift in the README is compiled here`() throws {
-        let tests = URL(filePath: #filePath)
-        let root = tests.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let compiled = Set(try Self.lines(of: tests))
+        let compiled = Set(Self.lines(of: try String(contentsOfFile: #filePath, encoding: .utf8)))
         var isSwift = false
         var count = 0
-        for line in try Self.lines(of: root.appending(path: "README.md")) {
+        for line in Self.lines(of: try PackageFolder.text(of: "README.md")) {
             if line.hasPrefix("```") {
                 isSwift = line == "```swift"
             } else if isSwift, !line.isEmpty {
@@ -24,9 +23,9 @@ import Testing
         #expect(count > 10)
     }
 
-    /// The lines of a file without their indentation and comments.
-    private static func lines(of file: URL) throws -> [String] {
-        try String(contentsOf: file, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false).map {
+    /// The lines of a text without their indentation and comments.
+    private static func lines(of text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map {
             let code = $0.range(of: "  //").map { $0.lowerBound } ?? $0.endIndex
             return $0[..<code].trimmingCharacters(in: .whitespaces)
         }

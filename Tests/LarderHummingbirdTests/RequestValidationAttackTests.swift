@@ -2,7 +2,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

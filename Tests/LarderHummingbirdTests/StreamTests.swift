@@ -1,7 +1,7 @@
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

@@ -1,7 +1,7 @@
 import Hummingbird
 import HummingbirdTesting
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Synchronization
 import Testing
 

@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Targets that the parser of HTTP/1.1 refuses or mends, and other versions of HTTP may hand on.

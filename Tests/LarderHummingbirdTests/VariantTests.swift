@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

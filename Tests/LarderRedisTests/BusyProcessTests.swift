@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers

@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import RedisClient
 import Testing

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderRedis
-import LarderTesting
+import LarderTestSupport
 import RedisClient
 import Testing
 

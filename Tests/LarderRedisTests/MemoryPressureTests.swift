@@ -1,5 +1,5 @@
 import Larder
-import LarderTesting
+import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient

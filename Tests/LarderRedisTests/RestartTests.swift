@@ -1,5 +1,5 @@
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient

@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Logging
 import MetricsTestKit
 import RedisClient

@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// A store on a real Redis keeps the rules of all stores; the second handle is what another process would have.

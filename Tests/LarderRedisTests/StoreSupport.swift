@@ -1,7 +1,7 @@
 import CoreMetrics
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient

@@ -1,5 +1,5 @@
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import LarderRedis

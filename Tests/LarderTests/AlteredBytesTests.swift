@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Bytes that are not UTF-8 reach the cache as U+FFFD, whichever they were.

@@ -1,5 +1,5 @@
 import HTTPCaching
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing

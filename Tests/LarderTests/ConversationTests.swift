@@ -1,7 +1,8 @@
+import ConformanceTables
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

@@ -1,5 +1,5 @@
 import HTTPCaching
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import Larder

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// HEAD where a server is asked (RFC 9111 §4.3.5).

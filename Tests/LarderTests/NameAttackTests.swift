@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 @testable import Larder

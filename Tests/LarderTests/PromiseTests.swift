@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import Testing

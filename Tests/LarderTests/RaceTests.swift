@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// The counterexamples of the protocol of births and stamps, driven step by step (the ids are the model checker's).

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What RFC 9111 and its neighbours say a shared cache does, on the engine as a gateway runs it: a response is fetched,

@@ -1,5 +1,5 @@
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// The memory store keeps the rules of all stores, with one lock and with several.

@@ -1,6 +1,6 @@
 import HTTPCaching
 import HTTPTypes
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

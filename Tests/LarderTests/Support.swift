@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import NIOConcurrencyHelpers
 
 /// A cache on a memory store, a clock moved by hand, and a log of what the cache did.

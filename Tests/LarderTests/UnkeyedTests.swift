@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// What a handler sees of a request, and the key does not have: it must not reach those who did not send it.

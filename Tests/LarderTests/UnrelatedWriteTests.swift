@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Writes to something else keep no requests from sharing a fetch.

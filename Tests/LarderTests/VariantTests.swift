@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTesting
+import LarderTestSupport
 import Testing
 
 /// Variants of a key on decorated routes, where the origin is a handler of the process.

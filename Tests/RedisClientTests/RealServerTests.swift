@@ -1,5 +1,5 @@
 import Foundation
-import LarderTesting
+import LarderTestSupport
 import NIOCore
 import Testing
 

@@ -6,7 +6,6 @@ import Larder
 import LarderGateway
 import LarderHummingbird
 import LarderRedis
-import LarderRules
 import Logging
 import NIOCore
 import NIOPosix

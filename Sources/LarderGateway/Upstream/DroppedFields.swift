@@ -1,7 +1,6 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderRules
 
 /// The request fields that go no further than the gateway, before a key is made or a rule looks at them.
 ///

@@ -1,7 +1,6 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderRules
 
 /// What a request says of the way it came, as an origin is told it.
 ///

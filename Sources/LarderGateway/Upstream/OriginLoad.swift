@@ -1,5 +1,4 @@
 import Larder
-import LarderRules
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix

@@ -1,6 +1,5 @@
 import HTTPCaching
 import Larder
-import LarderRules
 import Logging
 import Metrics
 import NIOConcurrencyHelpers

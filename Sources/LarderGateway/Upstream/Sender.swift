@@ -1,6 +1,5 @@
 import HTTPCaching
 import HTTPTypes
-import LarderRules
 import NIOCore
 
 /// Who sent a request: the client, and the proxies between it and this gateway.

@@ -3,7 +3,6 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderRules
 import NIOCore
 
 /// An origin server, as one request of a client asks it.

@@ -3,7 +3,6 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderRules
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

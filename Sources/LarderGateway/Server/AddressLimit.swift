@@ -1,0 +1,64 @@
+import Larder
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// The number of connections that each client address may have at a time. The addresses of an IPv6 network of 64 bits
+/// count as one, since a client has all of them.
+final class AddressLimit: Sendable {
+    private struct State {
+        var connections: [IPAddress: Int] = [:]
+        var refusals = LogLimit(1)
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let limit: Int
+    private let isProxy: @Sendable (IPAddress) -> Bool
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - limit: The number of connections.
+    ///   - isProxy: Returns true if the connections from an address are those of many clients.
+    init(limit: Int, logger: Logger, isProxy: @escaping @Sendable (IPAddress) -> Bool) {
+        (self.limit, self.logger, self.isProxy) = (limit, logger, isProxy)
+    }
+
+    /// Counts a connection that its client opened, until it is closed.
+    /// - Returns: False if the client has as many as it may have.
+    func admitsPeer(of channel: any Channel) -> Bool {
+        guard let address = channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }), !isProxy(address) else {
+            return true
+        }
+        return admits(channel, from: address)
+    }
+
+    /// Counts a connection that comes from an address, until it is closed.
+    /// - Returns: False if the client has as many as it may have.
+    func admits(_ channel: any Channel, from address: IPAddress) -> Bool {
+        let network = address.clientNetwork
+        let (isAdmitted, unlogged) = state.withLockedValue { state -> (Bool, Int?) in
+            let count = state.connections[network] ?? 0
+            guard count >= limit else {
+                state.connections[network] = count + 1
+                return (true, nil)
+            }
+            return (false, state.refusals.count())
+        }
+        if let unlogged {
+            var metadata: Logger.Metadata = ["address": "\(address)", "limit": "\(limit)"]
+            if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
+            logger.warning(
+                "A client has as many connections as it may have, and a further one is closed",
+                metadata: metadata
+            )
+        }
+        guard isAdmitted else { return false }
+        channel.closeFuture.whenComplete { _ in
+            self.state.withLockedValue { state in
+                let count = (state.connections[network] ?? 1) - 1
+                state.connections[network] = count > 0 ? count : nil
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,208 @@
+import Foundation
+import HTTPCaching
+import HTTPTypes
+import Larder
+import Testing
+
+@testable import LarderExplain
+
+@Suite(.timeLimit(.minutes(5))) struct ExplanationTests {
+    @Test(arguments: Golden.all) func `an exchange is explained word for word`(_ golden: Golden) throws {
+        let exchange = try MessageFile(golden.file.utf8).exchange(now: start)
+        let explanation = Explanation(exchange, policy: golden.isRoute ? .fresh(for: .seconds(90)) : .gateway)
+        let text = explanation.lines.joined(separator: "\n")
+        #expect(text == golden.text, "\(text)")
+    }
+
+    /// For each reason, a file whose first obstacle it is, and the same after its remedy.
+    static let refusals: [(Refusal, String, remedied: String)] = [
+        (.method, file(request: "HEAD / HTTP/1.1"), file()),
+        (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
+        (.status, file(status: 101), file()),
+        (.partial, file(status: 416), file()),
+        (.notUnderstood, file(status: 299, "Cache-Control: must-understand, max-age=9"), file()),
+        (.noStore, file("Cache-Control: no-store"), file("Cache-Control: no-cache\nETag: \"a\"")),
+        (.private, file("Cache-Control: private"), file("Cache-Control: private=\"a\", max-age=9")),
+        (
+            .authorization, file(request: "GET / HTTP/1.1\nAuthorization: x"),
+            file(request: "GET / HTTP/1.1\nAuthorization: x", "Cache-Control: public, max-age=9")
+        ),
+        (
+            .setCookie, file("ETag: \"a\"\nSet-Cookie: a"),
+            file("Cache-Control: private=\"set-cookie\", max-age=9\nSet-Cookie: a")
+        ),
+        (.varyStar, file("Cache-Control: max-age=9\nVary: *"), file("Cache-Control: max-age=9\nVary: Accept")),
+        (.notPublic, file("Cache-Control: max-age=9"), file("Cache-Control: public, max-age=9")),
+        (.noCache, file("Cache-Control: no-cache"), file("Cache-Control: no-cache\nETag: \"a\"")),
+        (.noFreshness, file("X: 1"), file("X: 1\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT")),
+        (
+            .unacceptedCoding,
+            file(request: "GET / HTTP/1.1\nAccept-Encoding: br", "Cache-Control: max-age=9\nContent-Encoding: gzip"),
+            file(request: "GET / HTTP/1.1\nAccept-Encoding: br")
+        ),
+        (
+            .alteredBytes, file("Cache-Control: max-age=9\nX: caf\u{FFFD}"),
+            file("Cache-Control: max-age=9\nX: caf\u{E9}")
+        ),
+        (
+            .requestAlteredBytes,
+            file(request: "GET / HTTP/1.1\nFoo: \u{FFFD}", "Cache-Control: max-age=9\nVary: Foo"),
+            file(request: "GET / HTTP/1.1\nFoo: \u{E9}", "Cache-Control: max-age=9\nVary: Foo")
+        ),
+        (.eventStream, file("Content-Type: text/event-stream\nCache-Control: max-age=9"), file()),
+    ]
+
+    private static func file(
+        request: String = "GET / HTTP/1.1",
+        status: Int = 200,
+        _ fields: String = "Cache-Control: max-age=9"
+    ) -> String {
+        "\(request)\nHost: example.org\n\nHTTP/1.1 \(status)\n\(fields)\n\n"
+    }
+
+    @Test func `every refusal has a sentence of its own, and its remedy helps`() throws {
+        var sentences: Set<String> = []
+        for (refusal, before, after) in Self.refusals {
+            var rules = CachingRules.gateway
+            rules.requiresExplicitPermission = refusal == .notPublic
+            let refused = Explanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
+            guard case .notStored(let obstacles) = refused.verdict else {
+                Issue.record("stored in spite of \(refusal)")
+                continue
+            }
+            #expect(obstacles.first?.reason == .notStored(.refused(refusal)))
+            for text in obstacles.flatMap({ [$0.sentence, $0.remedy] }) {
+                #expect(text.hasSuffix(".") && text.first?.isUppercase == true, "\(text)")
+            }
+            sentences.insert(obstacles.first?.sentence ?? "")
+            let allowed = Explanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
+            #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
+        }
+        #expect(sentences.count == Refusal.allCases.count)
+    }
+
+    @Test(
+        arguments: [
+            (
+                file("Cache-Control: max-age=90\nContent-Encoding: gzip"),
+                "It has a Content-Encoding, so it varies by Accept-Encoding though Vary does not say so."
+            ),
+            (
+                file(request: "GET / HTTP/1.1\nAccept-Encoding: identity", "Cache-Control: max-age=90"),
+                "requests that accept one are not answered from it until one of them gets the same."
+            ),
+            (file(status: 503, "Cache-Control: max-age=90"), "Fresh for 10 s, by max-age"),
+            (file(status: 503, "Cache-Control: max-age=90"), "fresh for 10 s at most, by the rules (error-ttl)."),
+            (file(status: 503, "Cache-Control: max-age=90"), "errors are not served stale."),
+        ]
+    ) func `What the cache adds to the word of the response is explained`(_ file: String, _ sentence: String) throws {
+        let explanation = Explanation(try MessageFile(file.utf8).exchange(now: start), policy: .gateway)
+        let text = explanation.lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
+        #expect(text.contains(sentence), "\(text)")
+    }
+
+    @Test func `every reason of the cache itself has a sentence of its own`() throws {
+        let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
+        let notStored: [NotStored] = [
+            .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
+        ]
+        let obstacles =
+            PassReason.allCases.map { Obstacle($0) } + notStored.map { Obstacle($0, exchange, .gateway) }
+        #expect(Set(obstacles.map(\.sentence)).count == obstacles.count)
+        #expect(obstacles.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
+    }
+
+    @Test func `a body or tags beyond their limits are in the way`() throws {
+        var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\n\n".utf8).exchange(now: start)
+        exchange.bodyLength = 1 << 20
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+        exchange.bodyLength = (1 << 20) + 1
+        #expect(Explanation(exchange).headline == "Not stored: too-large")
+        exchange.response.headerFields[.surrogateKey] = (0...CachePolicy.gateway.tagLimit).map { "t\($0)" }
+            .joined(separator: " ")
+        #expect(Explanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
+    }
+
+    @Test func `a tag that is not accepted is in the way`() throws {
+        var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
+            now: start
+        )
+        #expect(Explanation(exchange).headline == "Not stored: tag-not-accepted")
+        #expect(Explanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
+        exchange.response.headerFields[HTTPField.Name("Cache-Tag")!] = "a, new arrivals"
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+    }
+
+    @Test func `what a policy withholds and forces is said`() throws {
+        var policy = CachePolicy.gateway
+        policy.rules.forcedLifetime = .seconds(30)
+        policy.withheldFields = [.authorization]
+        policy.tags = ["posts"]
+        let file = "GET / HTTP/1.1\nHost: h\nAuthorization: x\n\nHTTP/1.1 200\nAge: 5\nCache-Control: max-age=9\n\n"
+        let exchange = try MessageFile(file.utf8).exchange(now: start)
+        let explanation = Explanation(exchange, policy: policy)
+        #expect(explanation.headline == "Stored: fresh for 30 s; it was 5 s old when it came")
+        let notes = explanation.notes.map(\.text)
+        #expect(notes.contains("Authorization is withheld from the origin by the policy."))
+        #expect(notes.contains("Fresh for 30 s from its arrival, by the rules, whatever the response says."))
+        #expect(notes.contains("By the policy it can be invalidated by \"posts\"."))
+        #expect(notes.contains("max-age does not count beside it (RFC 9111 §4.2.1)."))
+        let passed = Explanation(exchange, policy: policy.passing(.everything))
+        #expect(passed.headline.hasPrefix("Not stored: rule"))
+    }
+
+    @Test func `what Connection names has no say in the answer`() throws {
+        let file = "GET / HTTP/1.1\nHost: h\nConnection: Authorization\nAuthorization: x\n\nHTTP/1.1 200\n"
+        let exchange = try MessageFile((file + "Cache-Control: max-age=9\n\n").utf8).exchange(now: start)
+        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+    }
+
+    /// Every directive that the cache reads is one that there are words for.
+    @Test(
+        arguments: [
+            "public", "private", "private=\"a\"", "no-store", "no-cache", "no-cache=\"a\"", "must-revalidate",
+            "proxy-revalidate", "must-understand", "max-age=1", "s-maxage=1", "stale-while-revalidate=1",
+            "stale-if-error=1", "immutable", "no-transform", "max-age=x", "s-maxage", "PRIVATE=,",
+        ]
+    ) func `a directive that is read is not called ignored`(_ directive: String) throws {
+        let file = "HTTP/1.1 200\nCache-Control: \(directive)\n\n"
+        let sentences = DirectiveReading(try MessageFile(file.utf8).exchange(now: start), .gateway).sentences
+        #expect(sentences.count == 1 && !sentences[0].contains("ignored"), "\(sentences)")
+    }
+
+    @Test func `what a terminal would act on is not printed`() throws {
+        var file = Array("HTTP/1.1 200\nCache-Control: \"x\u{202E}\u{9B}".utf8)
+        file += Array("\", ab\nExpires: \u{200B}soon\nVary: A\n\n".utf8)
+        let text = Explanation(try MessageFile(file).exchange(now: start)).lines.joined(separator: "\n")
+        #expect(!text.unicodeScalars.contains { $0.properties.isDefaultIgnorableCodePoint || $0 == "\u{9B}" })
+    }
+
+    @Test func `the record keeps its names`() throws {
+        let file = "HTTP/1.1 200\nCache-Control: max-age=60, stale-if-error=30\nETag: \"a\"\nAge: 10\n\n"
+        var rules = CachingRules.gateway
+        rules.keep = .zero
+        rules.servesStaleOnUnreachable = false
+        var record = Explanation(try MessageFile(file.utf8).exchange(now: start), rules: rules).record
+        record.notes.removeAll()
+        record.timeLine = record.timeLine.map { row in
+            var row = row
+            row.answers.removeAll { $0.request != "max-stale" }
+            return row
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let json = String(decoding: try encoder.encode(record), as: UTF8.self)
+        #expect(json == Self.json, "\(json)")
+    }
+
+    private static let json = """
+        {"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
+        "keepUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
+        "obstacles":[],"status":200,"stored":true,\
+        "timeLine":[\
+        {"answers":[{"failing":"fresh","outcome":"fresh","request":"max-stale","unreachable":"fresh"}],"ends":["fresh"],"fromAge":10,"toAge":60},\
+        {"answers":[{"failing":"stale","outcome":"stale","reason":"max-stale","request":"max-stale","unreachable":"stale"}],"ends":["stale-if-error","stale-if-unreachable","keep"],"fromAge":60,"toAge":90},\
+        {"answers":[{"failing":"error","outcome":"gone","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}],\
+        "verdict":"Stored: fresh for 50 s; it was 10 s old when it came"}
+        """
+}

@@ -1,0 +1,20 @@
+import HTTPCaching
+import LarderExplain
+import LarderTestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct FuzzTests {
+    @Test func `mutated files are read or refused, and explained`() {
+        var random = seeded(for: "mutated files")
+        let files = (MessageFileTests.rows.map(\.file) + Golden.all.map(\.file)).map { Array($0.utf8) }
+        var read = 0
+        for _ in 0..<2_000 {
+            let bytes = random.mutated(random.pick(files))
+            guard let file = try? MessageFile(bytes) else { continue }
+            read += 1
+            let explanation = Explanation(file.exchange(now: start))
+            #expect(!explanation.lines.isEmpty && !explanation.record.verdict.isEmpty)
+        }
+        #expect(read > 300)
+    }
+}

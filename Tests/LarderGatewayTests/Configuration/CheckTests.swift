@@ -1,0 +1,125 @@
+import Larder
+import Testing
+
+@testable import LarderGateway
+
+@Suite(.timeLimit(.minutes(5))) struct CheckTests {
+    @Test func `a check tells in words what each route does`() {
+        let check = GatewayCheck.run(Sample.everything)
+        #expect(check.mistakes.isEmpty && check.warnings.isEmpty)
+        let expected = """
+            https://[::]:8443 passes requests on to https://api.internal:8443, or where a route says so.
+            Responses are kept in Redis, up to 128 variants under one key. With a status of 5xx they are fresh for \
+            10s at most, or as a route says. The first route that matches counts.
+
+            requests for           go to   and what comes back is
+            /account/**            api     never kept
+                                           a write that succeeds invalidates the tag accounts, /me, /profiles/**
+            /api/posts/*/comments  api     fresh as long as it says, or for 30s where it says nothing
+                                           served stale for 5m more while a new one is fetched
+                                           served stale for 1d more where the origin fails
+                                           served stale after 200ms if the origin is slow
+                                           kept apart by Accept-Language
+                                           past the cache for requests with a cookie
+                                           the same whatever Cache-Control a client sends
+                                           past the cache for requests with the cookie session or wordpress_logged_in_*
+                                           past the cache for requests with the parameter preview
+                                           past the cache for requests with the field X-Debug
+                                           kept up to 512KiB
+                                           cached by Shop-Cache-Control, CDN-Cache-Control before Cache-Control
+                                           tagged posts, comments
+                                           tagged by the fields Cache-Tag
+                                           waited for 2s where another request fetches it
+            *.img.example.org/**   images  fresh for 2h whatever it says, but no-store, private or no-cache
+                                           fresh for 1m at most with a status of 5xx
+                                           the same whatever the parameters utm_*, fbclid
+                                           fetched without cookies, and the same for everybody
+                                           kept up to 1MiB
+                                           not kept with more than 2000 tags of its own
+                                           a write that fails with a 5xx invalidates as well
+            everything else        api     fresh as long as it says, or a guess from Last-Modified
+                                           kept up to 512KiB
+
+            """
+        #expect(check.summary == expected)
+    }
+
+    @Test func `a check of what is wrong has no table, and tells no secrets`() {
+        let text = Sample.everything.replacing("ttl: 30s", with: "ttl: 30")
+        let check = GatewayCheck.run(text)
+        #expect(check.lines.count == 1 && check.summary.isEmpty)
+        #expect(!GatewayCheck.run(Sample.everything).summary.contains("secret"))
+    }
+
+    @Test(arguments: [
+        ("memory-limit: 32MiB\nbody-limit: 1GiB", "32508KiB", "2:13"),
+        ("memory-limit: 1MiB\nbody-limit: 8MiB", "764KiB", "2:13"),
+        ("memory-limit: 1MiB", "764KiB", nil), ("body-limit: 64MiB", "64MiB", nil),
+        ("store: redis://a\nbody-limit: 8MiB", "1MiB", "2:13"), ("store: redis://a", "1MiB", nil),
+        ("routes: [{path: /a, body-limit: 300MiB}]", "8MiB", "1:21"), ("body-limit: 0", "0", nil),
+    ]) func `a check says up to which size bodies are really stored`(
+        _ settings: String,
+        _ limit: String,
+        _ place: String?
+    ) throws {
+        let text = settings + "\norigin: http://o"
+        let check = GatewayCheck.run(text)
+        #expect(check.summary.contains("kept up to \(limit)\n"), "\(check.summary)")
+        #expect(
+            check.hints.map { String($0.prefix { $0 != " " }) } == (place.map { ["\($0):"] } ?? []),
+            "\(check.hints)"
+        )
+        // The policies that requests are judged by say the same, and a store that is made for them takes such a body.
+        let configuration = try GatewayConfiguration(file: .init(name: "larder.yaml", text: text), environment: [:])
+        let policy = configuration.routes.route(host: nil, path: "/").policy
+        #expect("\(policy.bodyLimit)" == limit)
+        guard configuration.settings.store == .memory else { return }
+        let store = MemoryStore(
+            limit: configuration.settings.memoryLimit,
+            entryLimit: CacheEntry.limit(forBodiesOf: configuration.routes.bodyLimit)
+        )
+        #expect(CacheEntry.limit(forBodiesOf: policy.bodyLimit) <= store.entryLimit)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:8000", []), ("[::1]:8000", []), ("localhost:8000", []), ("0.0.0.0:8000", ["1:9"]),
+        ("192.0.2.1:80", ["1:9"]), ("gateway.example:80", ["1:9"]),
+    ]) func `a check recommends a list of hosts where others can connect`(_ listen: String, _ places: [String]) {
+        let text = "listen: \"\(listen)\"\norigin: http://o:3000\n"
+        #expect(GatewayCheck.run(text).hints.map { String($0.prefix(3)) } == places)
+        #expect(GatewayCheck.run(text + "hosts: shop.example").hints.isEmpty)
+    }
+
+    @Test func `a check warns of a route for a host that is not served, and of trusting everyone`() {
+        let routes = "origin: http://o\nroutes: [{path: /a, host: a.example}, {path: /b, host: \"*.b.example\"}]\n"
+        #expect(GatewayCheck.run(routes + "hosts: [a.example, x.b.example]").hints.isEmpty)
+        #expect(GatewayCheck.run(routes + "hosts: a.example").hints.count == 1)
+        for network in ["0.0.0.0/0", "::/0"] {
+            #expect(GatewayCheck.run("origin: http://o\ntrusted-proxies: \(network)").hints.count == 1)
+        }
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"), ("127.0.0.1:8000", "https://localhost:8000"),
+        ("127.0.0.1:8000", "http://0.0.0.0:8000"), ("127.0.0.1:8000", "http://127.1:8000"),
+        ("127.0.0.1:8000", "http://0x7f000001:8000"), ("127.0.0.1:8000", "http://[::ffff:127.0.0.1]:8000"),
+        ("[::1]:8000", "http://[0:0:0:0:0:0:0:1]:8000"), ("localhost:8000", "http://127.0.0.1:8000"),
+        ("0.0.0.0:80", "http://127.0.0.5"), ("[::]:443", "https://127.0.0.1"), ("[::]:80", "http://[::1]/"),
+        ("gateway.example:80", "http://GATEWAY.example."),
+    ]) func `an origin that is the gateway itself is rejected`(_ listen: String, _ origin: String) {
+        let text = "listen: \"\(listen)\"\norigin: \(origin)\nhosts: a.example\n"
+        let check = GatewayCheck.run(text)
+        #expect(check.lines.count == 1 && check.lines[0].hasPrefix("2:9: `origin`: "), "\(check.lines)")
+        let named =
+            "listen: \"\(listen)\"\norigins: {a: http://o, b: \(origin)}\norigin: a\nroutes: [{path: /, origin: b}]"
+        #expect(GatewayCheck.run(named).lines.count == 1)
+        // Another port is another server.
+        let other = listen.replacing(/:[0-9]+$/, with: ":1")
+        #expect(GatewayCheck.run("listen: \"\(other)\"\norigin: \(origin)\nhosts: a.example\n").lines.isEmpty)
+    }
+
+    @Test(arguments: ["http://127.0.0.2:8000", "http://[::1]:8000", "http://o:8000", "http://127.0.0.1:8001"])
+    func `an origin on another address is none of the gateway's`(_ origin: String) {
+        #expect(GatewayCheck.run("listen: 127.0.0.1:8000\norigin: \"\(origin)\"").lines.isEmpty)
+    }
+}

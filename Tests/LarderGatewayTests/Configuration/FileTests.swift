@@ -1,0 +1,206 @@
+import HTTPCaching
+import Larder
+import LarderTestSupport
+import Testing
+
+@testable import LarderGateway
+
+@Suite(.timeLimit(.minutes(5))) struct FileTests {
+    /// A file, and what is wrong with it.
+    struct Case: CustomTestStringConvertible {
+        let text: String
+        let mistakes: [String]
+
+        init(_ text: String, _ mistakes: String...) { (self.text, self.mistakes) = (text, mistakes) }
+
+        var testDescription: String { text }
+    }
+
+    static func route(_ lines: String) -> String { "origin: http://o\nroutes:\n  - path: /a\n    \(lines)\n" }
+
+    static let wrong: [Case] = [
+        Case("orign: http://o", "1:1: unknown key `orign`: did you mean `origin`?", "`origin`: is missing"),
+        Case(
+            "origin: http://o\ncolour: red",
+            "2:1: unknown key `colour`: the top of the file has `origins`, `routes`,"
+        ),
+        Case("origin: [a]", "1:9: `origin` is a list: expected one value", "`origin`: is missing"),
+        Case("origin: http://o\nname:", "2:6: `name`: is empty: leave it out, or give a token"),
+        Case("- a", "1:1: the file is a list: expected keys with values", "`origin`: is missing"),
+        Case("hello", "1:1: the file is the text \"hello\": expected keys", "`origin`: is missing"),
+        Case("", "`origin`: is missing"), Case("# nothing\n", "`origin`: is missing"),
+        Case(route("tll: 5s"), "4:5: unknown key `tll`: did you mean `ttl`?"),
+        Case(route("error-ttl: 5"), "4:16: `error-ttl`: \"5\" is wrong: it has no unit: did you mean `5s`?"),
+        Case(route("force_ttl: 5s"), "4:5: unknown key `force_ttl`: did you mean `force-ttl`?"),
+        Case(route("colour: red"), "4:5: unknown key `colour`: a route has `path`, `host`, `origin`,"),
+        Case(route("ttl: 5"), "4:10: `ttl`: \"5\" is wrong: it has no unit: did you mean `5s`?"),
+        Case(route("ttl: soon"), "4:10: `ttl`: \"soon\" is wrong: expected a number and a unit"),
+        Case(route("ttl: [5s]"), "4:10: `ttl` is a list: expected a number and a unit"),
+        Case(route("ttl:"), "4:9: `ttl` is empty: leave it out, or give a number and a unit"),
+        Case(route("cache: no"), "4:12: `cache`: \"no\" is wrong: expected `on` or `off`"),
+        Case(
+            route("cookies: igonre"),
+            "4:14: `cookies`: \"igonre\" is wrong: expected `forward` or `ignore` or `bypass` or `drop`"
+        ),
+        Case(route("credentials: {cookie: a}"), "4:19: unknown key `cookie`: did you mean `cookies`?"),
+        Case(route("credentials: {cookies: [a, 'b=c']}"), "4:32: `credentials: cookies`: \"b=c\" is wrong"),
+        Case(route("credentials: {fields: ['a b']}"), "4:28: `credentials: fields`: \"a b\" is wrong"),
+        Case(route("host: example.org:80"), "4:11: `host`: \"example.org:80\" is wrong: expected a host"),
+        Case(route("vary: [Accept, 'a b']"), "4:20: `vary`: \"a b\" is wrong: expected the name of a field"),
+        Case(route("vary: x-real-ip"), "4:11: `vary`: `x-real-ip` is the client's address: answers by it cannot be"),
+        Case(route("vary: Cookie"), "4:11: `vary`: `Cookie` is a secret, and keys are shown"),
+        Case(route("bypass: {cookie: a}"), "4:14: unknown key `cookie`: did you mean `cookies`?"),
+        Case(route("bypass: {cookies: [a, 'b=c']}"), "4:27: `bypass: cookies`: \"b=c\" is wrong: expected names"),
+        Case(route("bypass: session"), "4:13: `bypass` is the text \"session\": expected keys with values"),
+        Case(route("query: {ignore: ['*a']}"), "4:22: `query: ignore`: \"*a\" is wrong"),
+        Case(route("tags: ['%FF']"), "4:12: `tags`: \"%FF\" is wrong: expected a tag of 1 to 256 bytes of UTF-8"),
+        Case(route("tags: {a: b}"), "4:11: `tags` is a mapping: expected a tag of 1 to 256 bytes"),
+        Case(route("invalidates: '%FF'"), "4:18: `invalidates`: \"%FF\" is wrong: expected a tag, a path"),
+        Case(route("tag-limit: many"), "4:16: `tag-limit`: \"many\" is wrong: expected a number from 0 to 10000"),
+        Case(route("tag-limit: 10001"), "4:16: `tag-limit`: \"10001\" is wrong: expected a number from 0 to 10000"),
+        Case(route("invalidates: [/a/*/b]"), "4:19: `invalidates`: \"/a/*/b\" is wrong: expected a tag, a path"),
+        Case(route("body-limit: 1MB"), "4:17: `body-limit`: \"1MB\" is wrong: expected bytes"),
+        Case(route("allow-set-cookie: on"), "4:23: `allow-set-cookie`: \"on\" is wrong: expected `true` or `false`"),
+        Case(
+            route("invalidate-on-error: 5xx"),
+            "4:26: `invalidate-on-error`: \"5xx\" is wrong: expected `true` or `false`"
+        ),
+        Case(
+            route("origin: api"),
+            "4:13: `origin`: no origin `api`: name it under `origins:`".replacing("4:13", with: "4:5")
+        ),
+        Case(
+            "origin: http://o\norigins: {api: 'http://a', img: ftp}\nroutes:\n- {path: /x, origin: apj}\n- {path: /y, origin: img}",
+            "2:33: `img`: \"ftp\" is wrong: expected a URL",
+            "4:14: `origin`: no origin `apj`: did you mean `api`?"
+        ),
+        Case(
+            "origin: http://o\nroutes: {path: /a}",
+            "2:9: `routes` is a mapping: expected a list, each with `- path:`"
+        ),
+        Case("origin: http://o\nroutes: [/a]", "2:10: a route is the text \"/a\": expected keys with values"),
+        Case("origin: http://o\nroutes: [{}]", "2:10: the route is empty: it needs a `path`"),
+        Case("origin: http://o\nroutes:\n  - ttl: 5s", "3:5: the route has no `path`"),
+        Case("origin: http://o\nroutes:\n  - path: /a/**/b", "3:11: `path`: \"/a/**/b\" has `**` before its end"),
+        // Routes that never match.
+        Case(
+            "origin: http://o\nroutes:\n  - path: /api/**\n  - path: /other\n  - path: /api/*/x\n",
+            "5:5: the route `/api/*/x` never matches: `/api/**` in line 3 takes all of its requests"
+        ),
+        Case(
+            "origin: http://o\nroutes:\n  - {path: /a, host: '*.b.c'}\n  - {path: /a/, host: x.b.c}\n  - {path: /a}\n  - path: /%61",
+            "4:6: the route `x.b.c/a/` never matches: `*.b.c/a` in line 3",
+            "6:5: the route `/%61` never matches: `/a` in line 5"
+        ),
+        // Several at once.
+        Case(
+            route("ttl: 5\n    wait: x\n    tags: ''") + "  - path: b\nlisten: x\n",
+            "4:10: `ttl`:",
+            "5:11: `wait`:",
+            "6:11: `tags` is empty",
+            "7:11: `path`: \"b\" does not begin with `/`",
+            "8:9: `listen`: \"x\" is wrong"
+        ),
+        // Repeated keys do not hide what else is wrong.
+        Case(
+            route("ttl: 5s\n    tll: 1\n    ttl: 6s") + "origin: http://p\n",
+            "5:5: unknown key `tll`",
+            "6:5: `ttl` is given twice: the first time in line 4",
+            "7:1: `origin` is given twice: the first time in line 1"
+        ),
+        Case("origin: http://o\nroutes: [{path: /a, path: /b}]", "2:11: `path` is given twice"),
+        // No YAML.
+        Case(
+            "origin: http://o\n\tname: x",
+            "2:1: not YAML: found a tab character that violates indentation; a tab cannot"
+        ),
+        Case(
+            route("host: *.example.org"),
+            "4:12: not YAML: did not find expected alphabetic or numeric character; a text that begins with `*` or"
+        ),
+        Case(
+            route("host: *example"),
+            "4:11: not YAML: found undefined alias; a text that begins with `*` needs"
+        ),
+        Case(
+            "origin: http://o\nname: a: b",
+            "2:8: not YAML: mapping values are not allowed in this context; a text"
+        ),
+        Case(
+            "origin: \"http://o\nname: x",
+            "2:8: not YAML: found unexpected end of stream; a quote"
+        ),
+        Case(
+            "origin: http://o\n---\norigin: http://p\n",
+            "2:1: not YAML: but found another document"
+        ),
+        Case(
+            "origin: http://o\nname: a\u{1}b\n",
+            "2:8: not YAML: control characters are not allowed"
+        ),
+        Case("? [a, b]\n: c\norigin: http://o", "1:3: a key is plain text: this is a list"),
+        Case(
+            route("client-directives: maybe"),
+            "4:24: `client-directives`: \"maybe\" is wrong: expected `honor` or `coalesce` or `ignore`"
+        ),
+    ]
+
+    @Test(arguments: wrong) func `every mistake is told with its place, and in words`(_ example: Case) {
+        let lines = GatewayCheck.run(example.text).lines
+        #expect(lines.count == example.mistakes.count, "\(lines)")
+        for (line, expected) in zip(lines, example.mistakes) { #expect(line.hasPrefix(expected)) }
+    }
+
+    static let doubtful: [Case] = [
+        Case(route("force-ttl: 1h"), "4:5: `force-ttl` keeps answers to requests with cookies for everybody"),
+        Case(route("force-ttl: 1h\n    cookies: drop")), Case(route("force-ttl: 1h\n    cookies: bypass")),
+        Case(route("force-ttl: 1h\n    bypass: {cookies: session}")),
+        Case(route("force-ttl: 1h\n    credentials: {cookies: session}")),
+        Case(
+            route("force-ttl: 1h\n    cookies: drop\n    ttl: 1m\n    allow-set-cookie: true"),
+            "6:5: `ttl` counts where a response says nothing",
+            "7:5: with `force-ttl` a cookie that is set"
+        ),
+        Case(route("allow-set-cookie: true"), "4:5: a cookie that is set for one client"),
+        Case(route("cache: off\n    ttl: 5s"), "5:5: `ttl` has no effect where `cache` is off"),
+        Case(route("cache: off\n    error-ttl: 5s"), "5:5: `error-ttl` has no effect where `cache` is off"),
+        Case(route("cache: off\n    invalidates: x")),
+        Case(route("stale-after: 1s"), "4:5: `stale-after` counts for responses that say `stale-if-error`"),
+        Case(route("stale-after: 1s\n    stale-if-error: 1h")),
+        Case("origin: http://o\nroutes:\n  - path: /users/:id", "3:11: `path`: \"/users/:id\" has a placeholder"),
+        Case("origin: http://o\nroutes:\n  - path: /users/{id}", "3:11: `path`: \"/users/{id}\" has a placeholder"),
+        Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: no route has the origin `b`"),
+        Case(
+            "origin: http://o\nroutes: [{path: /A/**}, {path: /a/b}, {path: /a/**, ttl: 1s}]",
+            "2:40: `/a/**` differs from `/A/**` only"
+        ),
+    ]
+
+    @Test(arguments: doubtful) func `what may be meant otherwise is warned of`(_ example: Case) {
+        let check = GatewayCheck.run(example.text)
+        #expect(check.mistakes.isEmpty && check.hints.count == example.mistakes.count, "\(check)")
+        for (line, expected) in zip(check.hints, example.mistakes) { #expect(line.hasPrefix(expected)) }
+    }
+
+    @Test func `what is merged into a route counts where the route says nothing itself`() throws {
+        let table = try RouteTable(
+            """
+            x-one: &one {ttl: 1m, wait: 1s}
+            x-two: &two {<<: *one, wait: 2s}
+            routes:
+              - {path: /a, <<: *two}
+              - {path: /b, <<: [*one, *two], ttl: 5s}
+            """
+        )
+        let (a, b) = (table.route(host: nil, path: "/a").policy, table.route(host: nil, path: "/b").policy)
+        #expect(a.rules.defaultLifetime == .seconds(60) && a.patience == .seconds(2))
+        #expect(b.rules.defaultLifetime == .seconds(5) && b.patience == .seconds(1))
+    }
+
+    @Test(arguments: [
+        ("lsten", "listen"), ("memory_limit", "memory-limit"), ("memroy-limit", "memory-limit"), ("xyzzy", nil),
+    ])
+    func `a name is guessed where it is near`(_ written: String, _ meant: String?) {
+        #expect(Guess.name(like: written, among: GatewaySetting.allCases.map(\.rawValue)) == meant)
+    }
+}

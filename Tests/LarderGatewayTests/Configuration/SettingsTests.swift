@@ -1,0 +1,275 @@
+import HTTPTypes
+import Larder
+import Logging
+import Testing
+
+@testable import LarderGateway
+
+@Suite(.timeLimit(.minutes(5))) struct SettingsTests {
+    static func read(
+        _ environment: [String: String],
+        _ options: [String: String] = [:],
+        file: String? = nil
+    ) throws(ConfigurationMistakes) -> GatewaySettings {
+        let file = file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) }
+        return try GatewayConfiguration(file: file, environment: environment, options: options).settings
+    }
+
+    /// What is wrong, one mistake a line.
+    static func mistakes(
+        _ environment: [String: String],
+        _ options: [String: String] = [:],
+        file: String? = nil
+    ) -> String {
+        do {
+            _ = try read(environment, options, file: file)
+            return ""
+        } catch {
+            return error.description
+        }
+    }
+
+    @Test func `an origin is all that must be given`() throws {
+        let settings = try Self.read(["LARDER_ORIGIN": "http://127.0.0.1:3000"])
+        #expect("\(settings.origin)" == "http://127.0.0.1:3000" && "\(settings.listen)" == "127.0.0.1:8000")
+        #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
+        #expect(settings.memoryLimit == .mebibytes(256) && settings.bodyLimit == .mebibytes(8))
+        #expect(settings.invalidationLog == .mebibytes(16))
+        #expect(settings.certificate == nil && settings.adminToken == nil && settings.accessLog == .off)
+        #expect(settings.variantLimit == 64 && settings.redisTimeout == .milliseconds(50))
+        #expect(settings.hosts.isEmpty && settings.trustedProxies.isEmpty && !settings.expectsProxyProtocol)
+        #expect(settings.trustedFields == .xForwarded)
+        #expect(settings.connectTimeout == .seconds(5) && settings.responseTimeout == .seconds(30))
+        #expect(settings.idleTimeout == .seconds(60) && settings.clientIdleTimeout == .seconds(75))
+        #expect(settings.clientConnections == 8_192 && settings.connectionsPerAddress == nil)
+        #expect(settings.clientRate == .kibibytes(1))
+        #expect(settings.spoolLimit == .mebibytes(16) && settings.spoolSpace == .gibibytes(1))
+        #expect(settings.spoolDirectory == nil)
+        #expect(settings.connectionsPerOrigin == 256 && settings.hostField == .client && settings.healthPath == "/")
+        #expect(settings.adminPrefix == "/-/larder" && settings.logLevel == .info)
+        #expect(settings.adminAccess == .token && settings.adminListen == nil)
+        #expect(settings.originAuthorities == nil && settings.drainTimeout == .seconds(30))
+        #expect(settings.drainDelay == .seconds(5) && settings.headerLimit == .kibibytes(64))
+        #expect(
+            settings.halfClose == .leave && settings.paths == .asIs && settings.underscoreFields == .drop
+                && settings.dropFields.isEmpty
+        )
+    }
+
+    @Test func `everything that can be said is taken`() throws {
+        let settings = try Self.read([:], file: Sample.everything)
+        #expect(settings.listen == ListenAddress(host: "::", port: 8443))
+        #expect("\(settings.origin)" == "https://api.internal:8443" && settings.namespace == "shop:")
+        #expect(settings.store == .redis(url: "rediss://:secret@cache.internal:6380/1"))
+        #expect(settings.memoryLimit == .mebibytes(512) && settings.bodyLimit == .kibibytes(512))
+        #expect(settings.invalidationLog == .mebibytes(4))
+        #expect(
+            settings.certificate == .init(certificate: "/etc/larder/tls.pem", privateKey: "/etc/larder/tls.key")
+        )
+        #expect(settings.adminToken?.isSent(in: [.authorization: "Bearer 0123456789abcdef"]) == true)
+        #expect(settings.adminAccess == .loopback && settings.adminListen == AdminAddress("unix:///run/larder.sock"))
+        #expect(settings.adminPrefix == "/_cache" && settings.accessLog == .standardOutput)
+        #expect(settings.variantLimit == 128 && settings.redisTimeout == .milliseconds(200))
+        #expect(settings.hosts.map(\.description) == ["shop.example", "*.example.org", "api.example:8443"])
+        #expect(settings.trustedFields == .forwarded)
+        #expect("\(settings.trustedProxies)" == "10.0.0.0/8, 2001:db8::/32" && settings.expectsProxyProtocol)
+        #expect(settings.connectTimeout == .milliseconds(500) && settings.responseTimeout == .seconds(10))
+        #expect(settings.idleTimeout == .seconds(90) && settings.clientIdleTimeout == .seconds(120))
+        #expect(settings.clientConnections == 100 && settings.connectionsPerAddress == 16)
+        #expect(settings.clientRate == .kibibytes(2))
+        #expect(settings.spoolLimit == .mebibytes(4) && settings.spoolSpace == .mebibytes(100))
+        #expect(settings.spoolDirectory == "/var/spool/larder")
+        #expect(settings.connectionsPerOrigin == 64 && settings.originAuthorities == "/etc/larder/ca.pem")
+        #expect(settings.hostField == .origin && settings.name == "Shop" && settings.healthPath == "/health?deep=1")
+        #expect(settings.logLevel == .debug && settings.drainTimeout == .zero)
+        #expect(settings.drainDelay == .seconds(10) && settings.headerLimit == .kibibytes(32))
+        #expect(settings.halfClose == .allow && settings.paths == .reject && settings.underscoreFields == .keep)
+        #expect(settings.dropFields.map(\.description) == ["x-tenant-debug", "x-internal-*"])
+    }
+
+    @Test(arguments: GatewaySetting.allCases)
+    func `the command line beats the environment, and that the file`(_ setting: GatewaySetting) {
+        // A wrong value tells where it was read.
+        let wrong = "\u{1}"
+        let file = setting == .origin ? "" : "origin: http://o\n\(setting.rawValue): \"\"\n"
+        if setting != .origin {
+            #expect(Self.mistakes([:], file: file).contains("`\(setting.rawValue)`: is empty"))
+        }
+        let byVariable = Self.mistakes([setting.variable: wrong], file: file)
+        #expect(byVariable.hasPrefix("\(setting.variable): ") && !byVariable.contains("\n"))
+        let byOption = Self.mistakes([setting.variable: wrong], [setting.rawValue: wrong], file: file)
+        #expect(byOption.hasPrefix("\(setting.option): ") && !byOption.contains("\n"))
+    }
+
+    @Test(arguments: [
+        ("listen", "localhost", "\"localhost\" is wrong: expected host:port, as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "", "is empty: leave it out, or give host:port, as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "::1:80", "\"::1:80\" is wrong"), ("listen", "[::1]", "\"[::1]\" is wrong"),
+        ("listen", "a:65536", "\"a:65536\" is wrong"), ("listen", "a:+1", "\"a:+1\" is wrong"),
+        ("listen", ":80", "\":80\" is wrong"), ("listen", "a b:80", "\"a b:80\" is wrong"),
+        ("store", "memroy", "\"memroy\" is wrong: expected `memory`, or an address as redis://"),
+        ("store", "redis://", "\"redis://\" is wrong"), ("store", "http://a", "\"http://a\" is wrong"),
+        ("store", "http://:hunter2@a", "the value is wrong"),
+        ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
+        ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
+        (
+            "invalidation-log", "1KiB",
+            "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, from 64KiB to 256MiB"
+        ),
+        ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
+        ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
+        ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
+        ("admin-access", "everyone", "\"everyone\" is wrong: expected `token` or `loopback`"),
+        ("admin-listen", "8001", "\"8001\" is wrong: expected host:port, as 127.0.0.1:8001, or unix:///path/to/socket"),
+        ("admin-listen", "unix://socket", "\"unix://socket\" is wrong"),
+        ("admin-listen", "unix:///run/", "\"unix:///run/\" is wrong"),
+        (
+            "admin-listen", "0.0.0.0:8001",
+            "other machines reach 0.0.0.0:8001: set LARDER_ADMIN_TOKEN, or give a loopback address"
+        ),
+        ("admin-listen", "127.0.0.1:8000", "is where the gateway itself listens"),
+        ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
+        ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),
+        ("admin-prefix", "/a/*", "\"/a/*\" is wrong"), ("admin-prefix", "/a?b", "\"/a?b\" is wrong"),
+        (
+            "connect-timeout", "5",
+            "\"5\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 1d"
+        ),
+        (
+            "redis-timeout", "11s",
+            "\"11s\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 10s"
+        ),
+        ("redis-timeout", "0s", "\"0s\" is wrong"), ("redis-timeout", "50", "\"50\" is wrong"),
+        ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
+        ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
+        ("drain-delay", "soon", "\"soon\" is wrong"), ("header-limit", "512", "\"512\" is wrong"),
+        ("header-limit", "2MiB", "\"2MiB\" is wrong"), ("half-close", "maybe", "\"maybe\" is wrong"),
+        ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
+        ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
+        ("client-connections", "1000000", "\"1000000\" is wrong"),
+        ("client-connections", "+5", "\"+5\" is wrong"),
+        ("client-connections-per-address", "0", "\"0\" is wrong: expected `off`, or a number from 1 to 999999"),
+        ("client-connections-per-address", "-1", "\"-1\" is wrong"),
+        ("client-rate", "fast", "\"fast\" is wrong: expected `off`, or bytes a second, as 1KiB, up to 1GiB"),
+        ("client-rate", "2GiB", "\"2GiB\" is wrong"), ("spool-limit", "2GiB", "\"2GiB\" is wrong"),
+        ("spool-space", "-1", "\"-1\" is wrong"),
+        ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
+        ("connections-per-origin", "65536", "\"65536\" is wrong"),
+        ("hosts", "a.example:x", "\"a.example:x\" is wrong: expected a host"), ("hosts", "a:", "\"a:\" is wrong"),
+        ("hosts", "a:65536", "\"a:65536\" is wrong"), ("hosts", ":80", "\":80\" is wrong"),
+        ("invalidation-log", "257MiB", "\"257MiB\" is wrong"), ("invalidation-log", "63KiB", "\"63KiB\" is wrong"),
+        ("trusted-fields", "x-real-ip", "\"x-real-ip\" is wrong: expected `x-forwarded` or `forwarded`"),
+        ("hosts", "a, *", "\"*\" is wrong"),
+        ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is wrong"),
+        ("trusted-proxies", "10.0.0.1, proxy.example", "\"proxy.example\" is wrong: expected an address or a network"),
+        ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),
+        ("proxy-protocol", "on", "needs `trusted-proxies` beside it"),
+        ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
+        ("paths", "normalise", "\"normalise\" is wrong: expected `as-is` or `reject`"),
+        ("underscore-fields", "pass", "\"pass\" is wrong: expected `drop` or `keep`"),
+        ("drop-fields", "X-A, *", "\"*\" is wrong: expected the name of a field"),
+        ("drop-fields", "X-*-A", "\"X-*-A\" is wrong"), ("drop-fields", "Content-*", "\"Content-*\" is wrong"),
+        ("drop-fields", "Host", "\"Host\" is wrong"), ("drop-fields", "X A", "\"X A\" is wrong"),
+        ("name", "two words", "\"two words\" is wrong: expected a token"),
+        ("health-path", "health", "\"health\" is wrong"),
+        ("log-level", "loud", "\"loud\" is wrong: expected one of trace,"),
+        ("origin", "127.0.0.1:3000", "\"127.0.0.1:3000\" is wrong: expected a URL as http://127.0.0.1:3000"),
+        ("origin", "http://u:hunter2@a", "the value is wrong"), ("origin", "http://a/b", "\"http://a/b\" is wrong"),
+        ("origin", "http://a?b", "\"http://a?b\" is wrong"), ("origin", "http://a:0", "\"http://a:0\" is wrong"),
+        ("origin", "ftp://a", "\"ftp://a\" is wrong"), ("origin", "http://", "\"http://\" is wrong"),
+        ("certificate", "/c", "needs `private-key` beside it"), ("private-key", "/k", "needs `certificate` beside it"),
+    ]) func `a wrong setting is one clear line, without secrets`(
+        _ name: String,
+        _ value: String,
+        _ expected: String
+    ) throws {
+        let setting = try #require(GatewaySetting(rawValue: name))
+        var environment = ["LARDER_ORIGIN": "http://o"]
+        environment[setting.variable] = value
+        let text = Self.mistakes(environment)
+        #expect(text.hasPrefix("\(setting.variable): \(expected)"))
+        #expect(!text.contains("\n") && !text.contains("hunter2") && !text.contains("short"))
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:3000", "http", "127.0.0.1", 3000, "127.0.0.1:3000"),
+        ("http://Example.ORG", "http", "example.org", 80, "example.org"),
+        ("https://example.org:443/", "https", "example.org", 443, "example.org"),
+        ("http://[::1]:80", "http", "::1", 80, "[::1]"),
+        ("https://api_1.svc:8443", "https", "api_1.svc", 8443, "api_1.svc:8443"),
+    ]) func `an origin is a URL without a path`(
+        _ url: String,
+        _ scheme: String,
+        _ host: String,
+        _ port: Int,
+        _ authority: String
+    ) throws {
+        let origin = try #require(OriginAddress(url))
+        #expect(origin.scheme == scheme && origin.host == host && origin.port == port)
+        #expect(origin.authority == authority && OriginAddress(origin.description) == origin)
+    }
+
+    @Test func `loopback clients are not trusted where other machines can connect, unless there is a token`() throws {
+        var environment = [
+            "LARDER_ORIGIN": "http://o", "LARDER_ADMIN_ACCESS": "loopback", "LARDER_LISTEN": "0.0.0.0:8000",
+        ]
+        #expect(
+            Self.mistakes(environment)
+                == "LARDER_ADMIN_ACCESS: `loopback` is for a gateway that other machines cannot reach, and they reach "
+                + "0.0.0.0:8000: set LARDER_ADMIN_TOKEN"
+        )
+        environment["LARDER_ADMIN_TOKEN"] = "0123456789abcdef"
+        environment["LARDER_ADMIN_LISTEN"] = "0.0.0.0:8001"
+        #expect(try Self.read(environment).adminListen?.isLoopback == false)
+        environment = ["LARDER_ORIGIN": "http://127.0.0.1:8001", "LARDER_ADMIN_LISTEN": "127.0.0.1:8001"]
+        #expect(Self.mistakes(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
+    }
+
+    @Test func `an origin may be named in the file, and the only one is the default`() throws {
+        let origins = "origins: {a: 'http://a', b: 'http://b'}\n"
+        #expect(try Self.read([:], file: origins + "origin: b").origin.host == "b")
+        #expect(try Self.read([:], ["origin": "a"], file: origins).origin.host == "a")
+        #expect(try Self.read([:], ["origin": "http://c"], file: origins).origin.host == "c")
+        #expect(try Self.read([:], file: "origins: {a: 'http://a'}").origin.host == "a")
+        #expect(
+            Self.mistakes([:], file: origins)
+                == "`origin`: is missing: name the one of `origins` that gets what no route takes"
+        )
+        #expect(Self.mistakes([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
+        #expect(Self.mistakes([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
+    }
+
+    @Test func `all that is wrong is told at once, the file first`() {
+        let text = Self.mistakes(
+            ["LARDER_NAME": "two words"],
+            ["listen": "x", "colour": "blue"],
+            file: "origin: http://o\nname: ok\nlog-level: loud\nbody-limt: 1\n"
+        )
+        let lines = text.split(separator: "\n").map { $0.prefix { $0 != " " } }
+        #expect(lines == ["larder.yaml:3:12:", "larder.yaml:4:1:", "LARDER_NAME:", "--colour:", "--listen:"])
+    }
+
+    @Test func `a variable that nearly is a setting's is warned of, and no other`() throws {
+        let variables = ["LARDER_ORIGIN": "http://o", "LARDER_LISTN": "x", "LARDER_SERVICE_HOST": "x", "HOME": "/"]
+        let configuration = try GatewayConfiguration(environment: variables)
+        #expect(
+            configuration.warnings.map(\.description) == ["LARDER_LISTN: is no setting: did you mean LARDER_LISTEN?"]
+        )
+        #expect(configuration.routes.routes.map(\.name) == ["default"])
+    }
+
+    @Test(arguments: [
+        ("0s", 0), ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000),
+        ("90s", 90_000), ("3650d", 315_360_000_000), ("007s", 7_000),
+    ]) func `a duration is a number and a unit`(_ text: String, _ milliseconds: Int64) throws {
+        let duration = try #require(DurationText.parse(text))
+        #expect(duration == .milliseconds(milliseconds))
+        #expect(DurationText.parse(DurationText.describe(duration)) == duration)
+    }
+
+    @Test(arguments: [
+        "", "s", "1", "1 s", "1S", "-1s", "+1s", "1.5s", "1s ", "1sec", "3651d", "9223372036854775808s", "１s", "1w",
+    ]) func `this is no duration`(_ text: String) {
+        #expect(DurationText.parse(text) == nil)
+    }
+}
