@@ -1,5 +1,4 @@
 import AsyncHTTPClient
-import LarderRules
 import NIOCore
 import NIOSSL
 
@@ -10,6 +9,9 @@ final class UpstreamConnections: Sendable {
     let options: UpstreamClient.Options
     /// The requests under way by these connections.
     let load: OriginLoad
+
+    /// Reads are of 16 KiB at most: each connection whose response waits for a slow client holds a few of them.
+    private static let readAllocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 16 << 10)
 
     init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
@@ -31,7 +33,9 @@ final class UpstreamConnections: Sendable {
             tls.trustRoots = .certificates(roots)
             configuration.tlsConfiguration = tls
         }
-        configuration.http1_1ConnectionDebugInitializer = { book.watch($0) }
+        configuration.http1_1ConnectionDebugInitializer = { channel in
+            channel.setOption(.recvAllocator, value: Self.readAllocator).flatMap { book.watch(channel) }
+        }
         configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
         self.options = options
         self.load = OriginLoad(limit: options.connectionsPerOrigin)
