@@ -130,7 +130,16 @@ struct ConfigurationSource: Sendable {
     /// A file, as text.
     static func file(_ path: String) throws -> GatewayConfiguration.File {
         do {
-            return GatewayConfiguration.File(name: path, text: try String(contentsOfFile: path, encoding: .utf8))
+            let file = try FileHandle(forReadingFrom: URL(filePath: path))
+            defer { try? file.close() }
+            // A byte more than a file may have shows that it is too large.
+            let bytes = try file.read(upToCount: GatewayConfiguration.File.lengthLimit + 1) ?? Data()
+            let isWhole = bytes.count <= GatewayConfiguration.File.lengthLimit
+            guard let text = isWhole ? String(validating: bytes, as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
+            else { throw Failure("\(path) cannot be read: it is not UTF-8", code: EX_NOINPUT) }
+            return GatewayConfiguration.File(name: path, text: text)
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure("\(path) cannot be read: \(error.localizedDescription)", code: EX_NOINPUT)
         }

@@ -107,10 +107,11 @@ extension NoteTaker {
     /// The effect of the limit for errors.
     private func errorTexts(_ lifetimes: Lifetimes) -> [String] {
         let limit = rules.errorLifetimeLimit
-        guard exchange.response.status.kind == .serverError,
+        guard exchange.response.status.isErrorOfLimitedFreshness,
             lifetimes.freshUntil.duration(since: lifetimes.born) >= limit
         else { return [] }
-        return ["A response with a status of 5xx is fresh for \(limit.inWords) at most, by the rules (error-ttl)."]
+        let status = exchange.response.status.code
+        return ["An error with the status \(status) is fresh for \(limit.inWords) at most, by the rules (error-ttl)."]
     }
 
     private var hasDate: Bool {

@@ -137,9 +137,9 @@ extension Obstacle {
         let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
         let hasValidator = Revalidation.hasValidator(exchange.response.headerFields)
         let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born)
-        if exchange.response.status.kind == .serverError, rules.errorLifetimeLimit <= .zero {
+        if exchange.response.status.isErrorOfLimitedFreshness, rules.errorLifetimeLimit <= .zero {
             return (
-                "The rules store no response with a status of 5xx (error-ttl is 0 s).",
+                "The rules store no error with the status \(exchange.response.status.code) (error-ttl is 0 s).",
                 "Raise error-ttl, if errors are to be shared for a while."
             )
         }

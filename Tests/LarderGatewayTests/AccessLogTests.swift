@@ -2,6 +2,14 @@ import LarderGateway
 import LarderTestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -84,6 +92,26 @@ import Testing
                 $0.accessLog = .file("/nowhere/at/all/access.log")
             } _: { _ in
             }
+        }
+    }
+
+    @Test func `a pipe that no process reads holds nothing up`() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID()).pipe").path
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        await #expect(throws: (any Error).self) {
+            try await RunningGateway.run(before: "http://127.0.0.1:1") {
+                $0.accessLog = .file(path)
+            } _: { _ in
+            }
+        }
+        let reader = open(path, O_RDONLY | O_NONBLOCK)
+        defer { close(reader) }
+        try await RunningGateway.run(before: "http://127.0.0.1:1") {
+            $0.accessLog = .file(path)
+        } _: { gateway in
+            // More than the pipe holds, and nothing reads it.
+            for _ in 0..<40 { _ = try await gateway.send("GET", "/" + String(repeating: "a", count: 4_000)) }
         }
     }
 }

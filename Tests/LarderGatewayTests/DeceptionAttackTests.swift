@@ -12,7 +12,8 @@ import Testing
     @Test(arguments: [
         "/static/x%3f/..%2f..%2faccount%2fme", "/static/x%23/..%2f..%2faccount%2fme",
         "/static/a%5cb/..%2f..%2faccount%2fme", "//static/account/me", "/static/a%2fb/../../account/me",
-        "/static/%00/../../account/me", "/static/%252e%252e%252faccount", "/account;x/../static/me",
+        "/static/%00/../../account/me", "/static/%252e%252e%252faccount", "/account;x/../static/me", "/account.css",
+        "/account%0a.css",
     ]) func `The page that the origin has for a victim's path is not stored`(_ path: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request["Cookie"] ?? "nobody")

@@ -78,6 +78,18 @@ import Testing
         }
     }
 
+    @Test func `a file that is larger than a configuration may be is not read whole`() async throws {
+        try await Self.directory { directory in
+            let file = directory.appending(path: "larder.yaml")
+            try Data("origin: http://127.0.0.1:9\n".utf8).write(to: file)
+            try #require(truncate(file.path, 1 << 40) == 0)
+            try await ProgramProcess.run("larder", ["check", file.path]) { program in
+                let status = try await program.status()
+                #expect(status == EX_CONFIG && program.output.contains("larger than 1 MiB"), "\(program.output)")
+            }
+        }
+    }
+
     @Test func `a check finds what stops the start`() async throws {
         try await Self.directory { directory in
             let pairs = try ["one", "two"].map { try Certificate(for: "DNS:localhost", in: directory, named: $0) }

@@ -19,8 +19,8 @@
         private static let memoryLimit = 8 << 20
         private static let inFlightLimit = 4 << 20
 
-        /// The memory that a connection may take, in bytes: one that is idle or waits, one that a body is written to, and
-        /// one that a body is written to over TLS.
+        /// The memory that a connection may take, in bytes: one that is idle or waits, one with a body, and
+        /// one with a body over TLS.
         enum ConnectionMemory: Int {
             case waiting = 32_768
             case writing = 163_840

@@ -35,6 +35,8 @@ public enum HopByHop {
     ) -> HTTPFields {
         var fields = response
         self.strip(&fields)
+        // A Connection that names Vary must not take the variants for one.
+        fields[values: .vary] = response[values: .vary]
         let withheld = directives.withheldFields
         fields.removeAll { $0.name == .age || self.isNeverStored($0.name) || withheld.contains($0.name) }
         // "A recipient with a clock that receives a response message without a Date header field MUST record the time

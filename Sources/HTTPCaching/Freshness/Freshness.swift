@@ -33,12 +33,12 @@ package struct Freshness {
 
     package var lifetimes: Lifetimes {
         let (declared, source) = self.freshnessLifetime
-        let isServerError = self.response.status.kind == .serverError
-        let lifetime = isServerError ? min(declared, self.rules.errorLifetimeLimit) : declared
+        let isLimited = self.response.status.isErrorOfLimitedFreshness
+        let lifetime = isLimited ? min(declared, self.rules.errorLifetimeLimit) : declared
         let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
         // The age that a response arrives with is its own word, too.
         let freshUntil = (self.forcedLifetime == nil ? born : self.respondedAt).advanced(by: lifetime)
-        if isServerError { return self.lifetimes(ofErrorBorn: born, freshUntil: freshUntil, source) }
+        if isLimited { return self.lifetimes(ofErrorBorn: born, freshUntil: freshUntil, source) }
         let forbidsStale = self.directives.forbidsStale
         // What the response itself declares, and the defaults of the rules.
         let forbidsDeclared =
@@ -65,7 +65,7 @@ package struct Freshness {
         )
     }
 
-    /// The lifetimes of a response with a status of 5xx: once stale it is of no use to anyone.
+    /// The lifetimes of an error whose freshness is limited: once stale it is of no use to anyone.
     private func lifetimes(ofErrorBorn born: Timestamp, freshUntil: Timestamp, _ source: Lifetimes.Source) -> Lifetimes
     {
         Lifetimes(

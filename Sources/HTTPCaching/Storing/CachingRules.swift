@@ -22,10 +22,12 @@ public struct CachingRules: Hashable, Sendable {
     public var heuristics = false
     /// The greatest lifetime that is guessed.
     public var heuristicLimit = Duration.seconds(86_400)
-    /// The longest freshness lifetime of a response with a status of 5xx, whatever the response and these rules say.
-    /// It is not served stale either, and zero keeps such responses from being stored.
+    /// The longest freshness lifetime of a response with a status of 5xx, or of 4xx but for 404, 405, 410, 414 and 451,
+    /// whatever the response and these rules say. It is not served stale either, and zero keeps such responses from
+    /// being stored.
     ///
-    /// An origin that sends its directives with every response sends them with its errors, too.
+    /// An origin that sends its directives with every response sends them with its errors, too; and a field of one
+    /// request may have caused the error that all others would get.
     public var errorLifetimeLimit = Duration.seconds(10)
     /// How long a response may be served stale while it is refreshed, where it does not say.
     public var staleWhileRevalidate = Duration.zero

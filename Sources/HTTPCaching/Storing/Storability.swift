@@ -171,6 +171,16 @@ public enum Storability: Hashable, Sendable {
     }
 }
 
+extension HTTPResponse.Status {
+    /// True if another request for the same target may well get another status: a client error, but for those that
+    /// speak of the resource (404, 405, 410, 451) or of the target (414).
+    package var isDueToRequest: Bool { self.kind == .clientError && ![404, 405, 410, 414, 451].contains(self.code) }
+
+    /// True if the rules limit the freshness of a response: it is an error of the server, or one that is due to the
+    /// request.
+    package var isErrorOfLimitedFreshness: Bool { self.kind == .serverError || self.isDueToRequest }
+}
+
 /// What is known of status codes (RFC 9110 §15).
 enum Status {
     /// Whether the caching requirements of a status code are known: those of RFC 9110 are.

@@ -36,10 +36,11 @@ extension Fetch {
             case .overflowed(let tooMuch):
                 if notStored == nil {
                     cache.record(.notStored(inquiry.address.key, tooMuch))
-                    if tooMuch.isLasting { rememberUncacheable() }
+                    // A lack of memory says nothing of the next response.
+                    release(noteUncacheable(because: tooMuch))
+                } else {
+                    release(.refusedToLeader)
                 }
-                // A lack of memory says nothing of the next response.
-                release(notStored == nil && tooMuch.isLasting ? .unsharable : .refusedToLeader)
                 // A range is for the origin to answer; without a reader the capture ends.
                 if !cutsRange { stream(response, from: capture) }
             }
@@ -98,7 +99,7 @@ extension Fetch {
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
-                if error.isLasting, let kept { await cache.store.discard(kept) }
+                if error.isLasting { await discardKept() }
                 // A range of what is too large to be stored.
                 if seat?.isServed == false { return landingAlone(await passed(response, because: error), .unsharable) }
             }

@@ -62,27 +62,26 @@ extension Fetch {
         cache.record(.refreshFailed(inquiry.address.key))
     }
 
+    /// True if the origin was asked past a fresh response, by the client's own directives. What it answers says little
+    /// of what others get: the client can have it answer by a cookie, or by a field that makes it fail.
+    var isPastFreshResponse: Bool { kept.map { $0.lifetimes.freshUntil > cache.clock.now } ?? false }
+
     /// Removes what the origin has replaced by a response that is not stored: it must not come back when the origin
     /// fails.
     ///
     /// A client error that is due to the request says nothing of what others get. And while what is kept is fresh, no
-    /// client error takes it from the others: the client asked past it by its own directives.
-    func discardKept(replacedBy status: HTTPResponse.Status) async {
+    /// client error takes it from the others.
+    /// - Parameter status: The status of the response that is not stored; nil if it says nothing of the request.
+    func discardKept(replacedBy status: HTTPResponse.Status? = nil) async {
         guard let kept else { return }
-        if status.kind == .clientError {
-            guard !status.isDueToRequest, kept.lifetimes.freshUntil <= cache.clock.now else { return }
+        if let status, status.kind == .clientError {
+            guard !status.isDueToRequest, !isPastFreshResponse else { return }
         }
         await cache.store.discard(kept)
     }
 }
 
 extension HTTPResponse.Status {
-    /// True if another request for the same target may well get another status: a client error, but for those that
-    /// speak of the resource (404, 405, 410, 451).
-    var isDueToRequest: Bool {
-        kind == .clientError && ![404, 405, 410, 451].contains(code)
-    }
-
     /// True if the status is a failure of the server that the request may have caused: not one that says that the
     /// server is overloaded, down or slow.
     var mayBeFailureDueToRequest: Bool { kind == .serverError && ![503, 504].contains(code) }
@@ -140,17 +139,20 @@ extension Fetch {
         pauseRefreshes(after: head.status)
         if head.status.kind != .serverError, !notStored.isDueToRequest {
             await discardKept(replacedBy: head.status)
-            if notStored.isLasting, !head.status.isDueToRequest {
-                rememberUncacheable()
-                result = .unsharable
-            }
+            if !head.status.isDueToRequest { result = noteUncacheable(because: notStored) }
         }
         release(result)
         return landingAlone(await passed(reception.response, because: notStored), result)
     }
 
-    func rememberUncacheable() {
+    /// Remembers that responses for the key are not stored, if the reason says so. Past a fresh response it does not:
+    /// one client's request would have all others ask the origin, each by itself.
+    /// - Returns: What those who wait are told.
+    @discardableResult
+    func noteUncacheable(because notStored: NotStored) -> FlightResult {
+        guard notStored.isLasting, !notStored.isDueToRequest, !isPastFreshResponse else { return .refusedToLeader }
         cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
+        return .unsharable
     }
 
     /// The leader has the origin's response as it would be without the cache: as it came, or the origin's own answer to

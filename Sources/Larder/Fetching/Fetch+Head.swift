@@ -45,10 +45,7 @@ extension Fetch {
         case .store(let lifetimes) where lifetimes.mayAnswerOthers: break
         case .refuse where isSharableFailure(reception): break
         case .refuse(let refusal) where head.status.kind != .serverError && !head.status.isDueToRequest:
-            let notStored = NotStored.refused(refusal)
-            guard notStored.isLasting, !notStored.isDueToRequest else { return .refusedToLeader }
-            rememberUncacheable()
-            return .unsharable
+            return noteUncacheable(because: .refused(refusal))
         default: return .refusedToLeader
         }
         var fields = HopByHop.storedFields(

@@ -70,7 +70,7 @@ extension Fetch {
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
             if let obstacle = tags.obstacle(limit: inquiry.policy.tagLimit) {
-                return await withdraw(kept, entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
+                return await withdraw(entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
             let entry = entry(lifetimes)
@@ -79,24 +79,20 @@ extension Fetch {
             return landing(of: entry, source, verdict, answeredAt: reception.at, received: update)
         case .refuse(let refusal):
             let answer = entry(Lifetimes(expiredAt: reception.at))
-            return await withdraw(kept, answer, .refused(refusal), by: reception, release)
+            return await withdraw(answer, .refused(refusal), by: reception, release)
         }
     }
 
     /// The update forbids what the response allowed: this request still has its answer, and nobody after it.
     private func withdraw(
-        _ kept: CacheEntry,
         _ updated: CacheEntry,
         _ notStored: NotStored,
         by reception: Reception,
         _ release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         cache.record(.notStored(inquiry.address.key, notStored))
-        if !notStored.isDueToRequest {
-            rememberUncacheable()
-            await cache.store.discard(kept)
-        }
-        let result: FlightResult = notStored.isDueToRequest ? .refusedToLeader : .unsharable
+        let result = noteUncacheable(because: notStored)
+        if !notStored.isDueToRequest { await discardKept() }
         release(result)
         let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
         let answer = answer(from: updated, source, received: reception.head.headerFields)

@@ -51,7 +51,7 @@ struct Fetch<O: Origin>: Sendable {
         case .refuse(let refusal): return await refuse(reception, because: .refused(refusal), releasing: release)
         case .store where reception.response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(reception, because: .tooLarge, releasing: release)
-        case .store where status.kind == .serverError && isOfMoreUse:
+        case .store where isOfMoreUse(than: status):
             return await refuse(reception, because: .originFailed, releasing: release)
         case .store(let lifetimes):
             if let obstacle = reception.tags.obstacle(limit: inquiry.policy.tagLimit) {
@@ -62,10 +62,17 @@ struct Fetch<O: Origin>: Sendable {
         }
     }
 
-    /// True if what is kept is of more use to others than an error of the server: it is fresh, or may be served after
-    /// one. A request past it that meets an error does not take it from them.
-    private var isOfMoreUse: Bool {
+    /// True if the origin answered with an error, and what is kept is of more use to others: a request past it that
+    /// meets an error does not take it from them.
+    ///
+    /// Beside an error of the server that is what is fresh, or may be served after one; beside a client error what is
+    /// fresh, and if the error is due to the request, all that is no such error itself.
+    private func isOfMoreUse(than status: HTTPResponse.Status) -> Bool {
         guard let kept else { return false }
+        if status.kind == .clientError {
+            return isPastFreshResponse || status.isDueToRequest && !kept.head.status.isDueToRequest
+        }
+        guard status.kind == .serverError else { return false }
         return Reuse.mayServeOnError(
             lifetimes: kept.lifetimes,
             request: .none,
@@ -264,8 +271,8 @@ extension Fetch {
         if let notStored {
             cache.record(.notStored(key, notStored))
             if notStored.isLasting {
-                rememberUncacheable()
-                if let kept { await cache.store.discard(kept) }
+                noteUncacheable(because: notStored)
+                await discardKept()
             }
         } else {
             // What answered this request before must not come back in front of what does now.

@@ -18,7 +18,7 @@ public enum NotStored: Error, Hashable, Sendable {
     case tooSlow
     /// The body broke off, or was not of the length its head declared.
     case brokenOff
-    /// It is an error of the server, and what is stored is of more use.
+    /// It is an error, and what is stored is of more use.
     case originFailed
     /// Something that covers it was invalidated while it was fetched.
     case overtaken

@@ -284,8 +284,9 @@ extension CachePolicy {
         with { $0.tagLimit = limit }
     }
 
-    /// Lets a response with a status of 5xx be fresh for this long at most, whatever it says of itself; 10 seconds by
-    /// default, and zero stores none. It counts where the policy stores such statuses at all.
+    /// Lets a response with a status of 5xx, or of 4xx but for 404, 405, 410, 414 and 451, be fresh for this long at
+    /// most, whatever it says of itself; 10 seconds by default, and zero stores none. It counts where the policy stores
+    /// such statuses at all.
     public func limitingErrors(to lifetime: Duration) -> CachePolicy {
         with { $0.rules.errorLifetimeLimit = lifetime }
     }

@@ -5,6 +5,9 @@ public struct GatewayConfiguration: Sendable {
         public var name: String
         public var text: String
 
+        /// The longest file that is read, in bytes.
+        public static let lengthLimit = YAMLText.sizeLimit
+
         /// A file that has been read.
         public init(name: String, text: String) {
             self.name = name

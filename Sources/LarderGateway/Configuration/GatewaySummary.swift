@@ -12,7 +12,8 @@ struct GatewaySummary: CustomStringConvertible {
         let lead = """
             \(scheme)://\(settings.listen) passes requests on to \(settings.origin), or where a route says so.
             Responses are kept in \(settings.store == .memory ? "memory, up to \(settings.memoryLimit)" : "Redis"), \
-            up to \(settings.variantLimit) variants under one key. With a status of 5xx they are fresh for \
+            up to \(settings.variantLimit) variants under one key. Errors (5xx, and 4xx but \
+            404, 405, 410, 414 and 451) are fresh for \
             \(DurationText.describe(CachingRules().errorLifetimeLimit)) at most, or as a route says. \
             The first route that matches counts.
             """
@@ -70,7 +71,7 @@ extension RouteRule {
     }
 
     private var errors: [String] {
-        errorTTL.map { ["fresh for \(Self.text($0)) at most with a status of 5xx"] } ?? []
+        errorTTL.map { ["fresh for \(Self.text($0)) at most if they are errors"] } ?? []
     }
 
     private var staleness: [String] {

@@ -59,17 +59,33 @@ extension PathReading {
 
     /// Returns true if each path that a server may take the path of a target for is accepted, in lower case; false if
     /// there are too many.
+    /// - Parameter dropsExtensions: True if a path without its file extension is another reading of it.
     static func areAll(
         of target: UnsafeBufferPointer<UInt8>,
+        dropsExtensions: Bool = false,
         _ isAccepted: (UnsafeBufferPointer<UInt8>) -> Bool
     ) -> Bool {
         let path = target.prefix { $0 != Byte.question }
-        return path.count <= maximumLength && PathReadingClosure.areAll(of: path, isAccepted)
+        guard path.count <= maximumLength else { return false }
+        return PathReadingClosure.areAll(of: path, dropsExtensions: dropsExtensions, isAccepted)
     }
 
-    /// Returns true if every server takes the path of a target for the same, case aside: it has no empty and no dot
-    /// segment, no parameters, no backslash, no control character, encoded or not, and nothing encoded that would
-    /// separate segments, end the path or be encoded again; and no byte that a URL cannot have.
+    /// Returns the paths that servers may take a reading for that leave out file extensions: `/a.tar` and `/a` for
+    /// `/a.tar.gz`.
+    static func withoutExtensions(_ reading: UnsafeBufferPointer<UInt8>) -> [UnsafeBufferPointer<UInt8>] {
+        let last = reading.lastIndex(of: Byte.slash) ?? 0
+        var readings: [UnsafeBufferPointer<UInt8>] = []
+        var end = reading.endIndex
+        while let dot = reading[last..<end].lastIndex(of: Byte.dot), dot > last + 1 {
+            readings.append(UnsafeBufferPointer(rebasing: reading[..<dot]))
+            end = dot
+        }
+        return readings
+    }
+
+    /// Returns true if every server takes the path of a target for the same, case and file extensions aside: it has no
+    /// empty and no dot segment, no parameters, no backslash, no control character, encoded or not, and nothing encoded
+    /// that would separate segments, end the path or be encoded again; and no byte that a URL cannot have.
     package static func isUnambiguous(_ target: String) -> Bool {
         var target = target
         return target.withUTF8 { bytes in
@@ -112,7 +128,7 @@ enum Byte {
     /// dot segment, and what was encoded may be decoded again.
     static func isReadInTwoWays(_ byte: UInt8, isFirst: Bool, isEncoded: Bool) -> Bool {
         switch byte {
-        case backslash, semicolon, question, hash, 0: true
+        case backslash, semicolon, question, hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
         case percent: isEncoded
         case dot: isFirst || isEncoded
         default: false

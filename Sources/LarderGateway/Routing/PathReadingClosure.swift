@@ -3,11 +3,11 @@ import Larder
 /// The paths that servers may take a path for, whatever they do to it and in whatever order.
 ///
 /// A server undoes percent-encoding never, once or twice, before or after it resolves dot segments, takes a backslash
-/// for a slash, leaves parameters out, ends a path at a `?` that was encoded, takes the first segment of `//a/b` for a
-/// host. Two servers in a row do all of it twice. So the readings of a path are what can be reached from it by any
-/// number of these steps (``Step``) in any order. Each step but one makes the path shorter, and that one leaves fewer
-/// backslashes: the steps come to an end. If they lead to more than ``limit`` paths, or to paths that are longer than
-/// ``byteLimit`` in sum, the answer is no.
+/// for a slash, leaves parameters and file extensions out, ends a path at a `?` that was encoded, takes the first
+/// segment of `//a/b` for a host. Two servers in a row do all of it twice. So the readings of a path are what can be
+/// reached from it by any number of these steps (``Step``) in any order. Each step but one makes the path shorter, and
+/// that one leaves fewer backslashes: the steps come to an end. If they lead to more than ``limit`` paths, or to paths
+/// that are longer than ``byteLimit`` in sum, the answer is no.
 ///
 /// The readings that invalidations compare (`PathReadings`) are fewer: they name the orders that servers are known to
 /// have, since each costs every stored response memory. Here each costs a comparison, and one that is missing costs
@@ -30,9 +30,12 @@ struct PathReadingClosure {
 
     /// Returns true if each reading of a path is accepted: segments behind slashes, in lower case, percent-encoding
     /// undone but for a slash in a segment (`%2f`).
-    /// - Parameter path: The path of a target, without its query.
+    /// - Parameters:
+    ///   - path: The path of a target, without its query.
+    ///   - dropsExtensions: True if a path without its file extension is another reading of it.
     static func areAll(
         of path: some Collection<UInt8>,
+        dropsExtensions: Bool = false,
         _ isAccepted: (UnsafeBufferPointer<UInt8>) -> Bool
     ) -> Bool {
         var closure = PathReadingClosure(path)
@@ -43,7 +46,7 @@ struct PathReadingClosure {
             next += 1
             read(path, into: &reading)
             guard reading.withUnsafeBufferPointer(isAccepted) else { return false }
-            for step in Step.allCases {
+            for step in Step.allCases where dropsExtensions || step != .dropExtension {
                 guard let other = step.apply(to: path), closure.known.insert(other).inserted else { continue }
                 closure.byteCount += other.count
                 guard closure.paths.count < limit, closure.byteCount <= byteLimit else { return false }
@@ -77,8 +80,10 @@ private enum Step: CaseIterable {
     case dropParameters
     /// It ends the path at a `;`.
     case endAtSemicolon
-    /// It ends the path at a `?`, a `#` or a NUL, which were encoded.
+    /// It ends the path at a `?`, a `#`, a NUL or the end of a line, which were encoded.
     case endAtDelimiter
+    /// It takes what follows the last dot for the format of the response: `/account.json` is `/account`.
+    case dropExtension
     /// It takes what follows two slashes for a host (RFC 3986 §4.2).
     case dropHost
     /// It takes several slashes for one.
@@ -100,7 +105,13 @@ private enum Step: CaseIterable {
             return Self.joined(Self.segments(of: path).map { $0.prefix { $0 != Byte.semicolon } })
         case .endAtSemicolon: return Self.shorter(Array(path.prefix { $0 != Byte.semicolon }), than: path)
         case .endAtDelimiter:
-            return Self.shorter(Array(path.prefix { $0 != Byte.question && $0 != Byte.hash && $0 != 0 }), than: path)
+            return Self.shorter(Array(path.prefix { !Self.isDelimiter($0) }), than: path)
+        case .dropExtension:
+            let last = path.lastIndex(of: Byte.slash).map { $0 + 1 } ?? path.startIndex
+            guard let dot = path[last...].lastIndex(of: Byte.dot), dot > last, !Self.isDots(path[last...]) else {
+                return nil
+            }
+            return Array(path[..<dot])
         case .dropHost:
             guard path.starts(with: [Byte.slash, Byte.slash]) else { return nil }
             return Array(path.drop { $0 == Byte.slash }.drop { $0 != Byte.slash })
@@ -129,6 +140,13 @@ private enum Step: CaseIterable {
 
     private static func joined(_ segments: [ArraySlice<UInt8>]) -> [UInt8] {
         [Byte.slash] + segments.joined(separator: [Byte.slash])
+    }
+
+    private static func isDelimiter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case Byte.question, Byte.hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
+        default: false
+        }
     }
 
     private static func isDots(_ segment: ArraySlice<UInt8>) -> Bool {

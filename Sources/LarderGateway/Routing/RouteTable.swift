@@ -10,7 +10,8 @@ public import Larder
 /// `/Account/me` or `/static/x%3f/..%2f..%2faccount%2fme` gets the same page past it ("web cache deception"). So the
 /// path as it stands says where a request goes (``PathReading``); and if one of the paths that servers may take it for
 /// (``PathReadingClosure``) falls to a route that treats its requests otherwise, or there are too many of them, nothing
-/// is cached.
+/// is cached. Some servers take `/account.css` for `/account`, too. So many rules are for one file (`/robots.txt`) that
+/// this counts only where nothing is cached for the path without its extension.
 public struct RouteTable: Sendable {
     /// The default stands last.
     private let rows: [Row]
@@ -114,15 +115,39 @@ public struct RouteTable: Sendable {
                 func isAlike(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
                     rows[self.row(host, path, ignoringCase: true)].group == row.group
                 }
-                guard isPlain else { return PathReading.areAll(of: bytes, isAlike) ? row.route : row.uncached }
+                guard isPlain else {
+                    return PathReading.areAll(of: bytes, dropsExtensions: true, isAlike) ? row.route : row.uncached
+                }
                 var isFolded = false
                 for place in reading.indices {
                     let byte = Byte.lowercased(reading[place])
                     if byte != reading[place] { (reading[place], isFolded) = (byte, true) }
                 }
-                guard isFolded || hasCase else { return row.route }
-                return isAlike(UnsafeBufferPointer(reading)) ? row.route : row.uncached
+                let folded = UnsafeBufferPointer(reading)
+                if isFolded || hasCase, !isAlike(folded) { return row.uncached }
+                // A pattern that names a file means it, whatever is said of the path without its extension.
+                if row.path.isLiteral { return row.route }
+                let mayBeUncached = PathReading.withoutExtensions(folded).contains { path in
+                    !rows[self.row(host, path, ignoringCase: true)].route.isCached
+                }
+                return mayBeUncached ? row.uncached : row.route
             }
+        }
+    }
+
+    /// Returns what a write to a path invalidates beside its own path: all that is named by the routes which a server
+    /// may take the path for, or by every route if there are too many readings.
+    func invalidated(byWriteTo path: String, host: String?) -> [Cover] {
+        let host = host.map(HostPattern.host)
+        var path = path
+        return path.withUTF8 { bytes in
+            var named: Set<Int> = []
+            let areFew = PathReading.areAll(of: bytes) { reading in
+                named.insert(self.row(host, reading, ignoringCase: true))
+                return true
+            }
+            let rows = areFew ? named.sorted().map { self.rows[$0] } : self.rows
+            return rows.flatMap(\.route.policy.invalidated)
         }
     }
 

@@ -154,8 +154,6 @@ final class LogFile: Sendable {
         let descriptor = systemOpen(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0)
         if descriptor >= 0 { return Self.close(descriptor) }
         let reason = errno
-        // A pipe that nothing reads yet is as good as a file.
-        if reason == ENXIO { return }
         guard reason == ENOENT else { throw IOError(errnoCode: reason, reason: path) }
         let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         guard access(directory, W_OK | X_OK) == 0 else { throw IOError(errnoCode: errno, reason: path) }
@@ -192,7 +190,8 @@ final class LogFile: Sendable {
 
     private static func open(_ path: String) throws -> CInt {
         guard path != "-" else { return STDOUT_FILENO }
-        let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        // Neither the opening of a pipe that no process reads nor a write to one that is full may hold up the gateway.
+        let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: path) }
         return descriptor
     }

@@ -47,7 +47,7 @@ public enum GatewayFiles {
 
     /// Returns the TLS of a client that trusts the authorities in a file.
     package static func clientConfiguration(trusting path: String) throws(GatewayError) -> TLSConfiguration {
-        var configuration = TLSConfiguration.makeClientConfiguration()
+        var configuration = TLSConfiguration.modernClient
         configuration.trustRoots = .certificates(try authorities(path))
         return configuration
     }
@@ -117,10 +117,20 @@ final class ServerCertificate: Sendable {
             privateKey: .privateKey(key)
         )
         configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
+        configuration.minimumTLSVersion = .tlsv12
         // A connection that is closed waits for the client's close_notify, and a gateway that stops waits for it.
         configuration.shutdownTimeout = .seconds(1)
         do { return (Identity(chain: chain, key: key), try NIOSSLContext(configuration: configuration)) } catch {
             throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(error)")
         }
+    }
+}
+
+extension TLSConfiguration {
+    /// TLS of a client without the versions that are out of use: "TLS 1.0 MUST NOT be used", nor TLS 1.1 (RFC 8996).
+    static var modernClient: TLSConfiguration {
+        var configuration = makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        return configuration
     }
 }

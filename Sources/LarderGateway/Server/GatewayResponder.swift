@@ -151,10 +151,15 @@ struct GatewayResponder: ClientResponder {
         HopByHop.stripNamed(&head.headerFields)
         DroppedFields.remove(from: &head.headerFields, active.settings)
         let mustBypass = DroppedFields.mustBypass(head.headerFields, under: route.policy, active.settings)
+        var policy = mustBypass ? route.policy.passing(.everything) : route.policy
+        if Invalidation.isUnsafe(head.method) {
+            let named = active.routes.invalidated(byWriteTo: head.path ?? "/", host: head.authority)
+            policy.invalidated += named.filter { !policy.invalidated.contains($0) }
+        }
         do {
             return try await cache.respond(
                 to: head,
-                under: mustBypass ? route.policy.passing(.everything) : route.policy,
+                under: policy,
                 from: upstream(head, content, client, route, sender, active)
             )
         } catch  where client.presence.hasLeft {

@@ -28,11 +28,9 @@ final class UpstreamConnections: Sendable {
         configuration.connectionPool.retryConnectionEstablishment = false
         // Shorter than what servers commonly keep idle connections for: few requests meet a closing one then.
         configuration.connectionPool.idleTimeout = .seconds(4)
-        if let roots = options.trustRoots {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .certificates(roots)
-            configuration.tlsConfiguration = tls
-        }
+        var tls = TLSConfiguration.modernClient
+        if let roots = options.trustRoots { tls.trustRoots = .certificates(roots) }
+        configuration.tlsConfiguration = tls
         configuration.http1_1ConnectionDebugInitializer = { channel in
             channel.setOption(.recvAllocator, value: Self.readAllocator).flatMap { book.watch(channel) }
         }

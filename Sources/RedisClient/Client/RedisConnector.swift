@@ -78,6 +78,8 @@ struct RedisConnector: Sendable {
 extension NIOSSLContext {
     fileprivate convenience init(_ tls: RedisConfiguration.TLS) throws(RedisError) {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        // "TLS 1.0 MUST NOT be used", nor TLS 1.1 (RFC 8996).
+        configuration.minimumTLSVersion = .tlsv12
         configuration.certificateVerification = .fullVerification
         if let file = tls.trustRoots { configuration.trustRoots = .file(file) }
         do {

@@ -10,7 +10,44 @@ extension Conversation {
     // MARK: Who shares what
 
     static let sharing: [Conversation] =
-        ["public, max-age=60", "must-revalidate, max-age=60", "s-maxage=60"].map { directives in
+        [400, 403, 404, 410, 413, 414, 421, 429, 431, 500, 503].map { status in
+            Conversation(
+                "past-a-fresh-response-\(status)",
+                "errors",
+                .get().answered(200, fresh).asked(),
+                .get("/a", "Cache-Control: no-cache", "X-Large: 1").answered(status, fresh).asked(with: "X-Large: 1"),
+                .get().gets(from: 1)
+            )
+        }
+        + [400, 403, 431].map { status in
+            Conversation(
+                "past-a-stale-response-\(status)",
+                "errors",
+                .get().answered(200, fresh, tagA).asked(),
+                .get("/a", "X-Large: 1").after(61).answered(status, fresh).asked(with: "X-Large: 1"),
+                .get().answered(200, fresh).asked()
+            )
+        }
+        + ["Cache-Control: private", "Set-Cookie: a=1", "Vary: *"].map { field in
+            Conversation(
+                "past-a-fresh-response-\(field)",
+                "9111 §4",
+                .get().answered(200, fresh).asked(),
+                .get("/a", "Cache-Control: no-cache", "Cookie: vip").answered(200, fresh, field).asked(),
+                // They do not ask one by one.
+                .get().byCrowd(of: 4).answered(200, fresh).asked()
+            )
+        }
+        + [
+            Conversation(
+                "connection-names-vary",
+                "9110 §7.6.1",
+                .get("/a", "X-Lang: de").answered(200, fresh, "Vary: X-Lang", "Connection: vary").asked(),
+                .get("/a", "X-Lang: en").answered(200, fresh, "Vary: X-Lang", "Connection: vary").asked(),
+                .get("/a", "X-Lang: de").gets(from: 1)
+            )
+        ]
+        + ["public, max-age=60", "must-revalidate, max-age=60", "s-maxage=60"].map { directives in
             Conversation(
                 "authorization-and \(directives)",
                 "9111 §3.5",

@@ -78,7 +78,7 @@ extension Scenario {
                 "guess-\(status)",
                 "9110 §15.1",
                 "Last-Modified: {-1000}",
-                after: status < 500 ? 99 : 9,
+                after: isLimited(status) ? 9 : 99,
                 .hit,
                 status: status
             )
@@ -97,7 +97,7 @@ extension Scenario {
                 "guess-public-\(status)",
                 "9111 §5.2.2.9",
                 cc + "public\nLast-Modified: {-1000}",
-                after: status < 500 ? 99 : 9,
+                after: isLimited(status) ? 9 : 99,
                 .hit,
                 status: status
             )
@@ -166,7 +166,7 @@ extension Scenario {
                 "explicit-\(status)",
                 "9111 §3",
                 cc + "max-age=60",
-                after: status < 500 ? 59 : 9,
+                after: isLimited(status) ? 9 : 59,
                 .hit,
                 status: status
             )
@@ -182,7 +182,7 @@ extension Scenario {
                 "understood-\(status)",
                 "9111 §5.2.2.3",
                 cc + "max-age=60, must-understand, no-store",
-                after: status < 500 ? 59 : 9,
+                after: isLimited(status) ? 9 : 59,
                 .hit,
                 status: status
             )
@@ -196,4 +196,9 @@ extension Scenario {
                 status: status
             )
         }
+
+    /// Returns true if the freshness of an error is limited, since a field of one request may have caused it.
+    private static func isLimited(_ status: Int) -> Bool {
+        status >= 400 && ![404, 405, 410, 414, 451].contains(status)
+    }
 }

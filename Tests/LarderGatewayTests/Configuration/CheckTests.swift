@@ -9,7 +9,8 @@ import Testing
         #expect(check.mistakes.isEmpty && check.warnings.isEmpty)
         let expected = """
             https://[::]:8443 passes requests on to https://api.internal:8443, or where a route says so.
-            Responses are kept in Redis, up to 128 variants under one key. With a status of 5xx they are fresh for \
+            Responses are kept in Redis, up to 128 variants under one key. Errors (5xx, and 4xx but 404, 405, \
+            410, 414 and 451) are fresh for \
             10s at most, or as a route says. The first route that matches counts.
 
             requests for           go to   and what comes back is
@@ -31,7 +32,7 @@ import Testing
                                            tagged by the fields Cache-Tag
                                            waited for 2s where another request fetches it
             *.img.example.org/**   images  fresh for 2h whatever it says, but no-store, private or no-cache
-                                           fresh for 1m at most with a status of 5xx
+                                           fresh for 1m at most if they are errors
                                            the same whatever the parameters utm_*, fbclid
                                            fetched without cookies, and the same for everybody
                                            kept up to 1MiB

@@ -1,3 +1,4 @@
+import Larder
 import LarderTestSupport
 import Testing
 
@@ -49,6 +50,43 @@ import Testing
         "/static/what%3F", "/static/a%5cb", "/x;jsessionid=1", "/search/100%25/x", "/static/..css", "/a/%E2%82%AC",
     ]) func `What every server takes for paths of the same policy is stored`(_ path: String) throws {
         #expect(try RouteTable(Self.routes).route(host: "a.example", path: path).isCached)
+    }
+
+    @Test(arguments: [
+        "/account.css", "/account.json", "/ACCOUNT.CSS", "/account%0a.css", "/account%0Dx", "/account.a.b",
+    ])
+    func `A page that is never stored is not stored under another name for it`(_ path: String) throws {
+        for pattern in ["/account", "/account/**"] {
+            let table = try RouteTable("routes: [{path: \(pattern), cache: off}, {path: /**, ttl: 60s}]")
+            #expect(!table.route(host: nil, path: path).isCached)
+            for other in ["/accounts.css", "/a/account.css", "/.account", "/accountx.json"] {
+                #expect(table.route(host: nil, path: other).isCached, "\(other)")
+            }
+        }
+    }
+
+    @Test func `A rule for a file is for it, whatever is said of the path without its extension`() throws {
+        let routes = "[{path: /robots.txt, ttl: 1d}, {path: /static/**, ttl: 1h}, {path: /**, cache: off}]"
+        let table = try RouteTable("routes: \(routes)")
+        #expect(table.route(host: nil, path: "/robots.txt").isCached)
+        #expect(table.route(host: nil, path: "/static/app.min.js").isCached)
+        #expect(!table.route(host: nil, path: "/other.txt").isCached)
+    }
+
+    @Test func `A write invalidates what the routes name that a server may take its path for`() throws {
+        let routes = """
+            [{path: /inv/**, invalidates: [/feed/**]}, {path: /static/**, ttl: 60s, invalidates: [/list]},
+            {path: /**, ttl: 1s}]
+            """
+        let table = try RouteTable("routes: \(routes)")
+        for path in ["/inv/x", "//inv/x", "/INV/x", "/a/../inv/x", "/inv%2fx", "/./inv/x", "/inv;y/x"] {
+            #expect(table.invalidated(byWriteTo: path, host: nil) == [.prefix(CachePath("/feed"))], "\(path)")
+        }
+        let both = table.invalidated(byWriteTo: "/static/..%2finv/x", host: nil)
+        #expect(both.count == 2)
+        #expect(table.invalidated(byWriteTo: "/other", host: nil).isEmpty)
+        let many = "/;" + String(repeating: "a", count: 3_000)
+        #expect(table.invalidated(byWriteTo: many, host: nil).count == 2)
     }
 
     @Test func `A rule in upper case holds for a server that ignores case`() throws {
