@@ -122,7 +122,7 @@ extension Cache {
         serviceReminder.check(at: clock.now, logger)
         return switch admission {
         case .lookUp(let inquiry): try await answer(inquiry, from: origin)
-        case .pass(let reason): try await pass(because: reason, under: policy, to: origin)
+        case .bypass(let reason): try await bypass(because: reason, under: policy, to: origin)
         case .write: try await write(request, under: policy, to: origin)
         }
     }
@@ -134,7 +134,7 @@ extension Cache {
     private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
         let level = FetchContext.level(of: inquiry.address.key, in: self)
         guard level < FetchContext.maximumLevel else {
-            return try await pass(because: .nested, under: inquiry.policy, to: origin)
+            return try await bypass(because: .nested, under: inquiry.policy, to: origin)
         }
         var permit: FlightPermit?
         var hint: CacheEntry?
@@ -149,7 +149,7 @@ extension Cache {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: .miss) }
-                return try await pass(because: .noRoom, under: inquiry.policy, to: origin)
+                return try await bypass(because: .noRoom, under: inquiry.policy, to: origin)
             case .serve(let entry):
                 record(.hit(inquiry.address.key, .fresh))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))
@@ -160,7 +160,7 @@ extension Cache {
                 }
                 record(.hit(inquiry.address.key, .stale))
                 return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
-            case .pass(let reason): return try await pass(because: reason, under: inquiry.policy, to: origin)
+            case .bypass(let reason): return try await bypass(because: reason, under: inquiry.policy, to: origin)
             case .ask(let reason, let kept):
                 if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
                 kept?.charge(to: inFlight)
@@ -188,12 +188,12 @@ extension Cache {
 // MARK: - Past the store
 
 extension Cache {
-    func pass<O: Origin>(
-        because reason: PassReason,
+    func bypass<O: Origin>(
+        because reason: BypassReason,
         under policy: CachePolicy,
         to origin: O
     ) async throws -> O.Response {
-        record(.passed(reason))
+        record(.bypassed(reason))
         var response = try await origin.forward()
         let outcome = CacheStatus.Outcome.forwarded(
             reason == .method ? .method : .bypass,

@@ -98,7 +98,7 @@ public struct Explanation: Sendable {
         var obstacles: [Obstacle] = []
         switch admitted {
         case .write: return .notStored([Obstacle(writing: exchange, under: policy)])
-        case .pass(let reason): obstacles.append(Obstacle(reason))
+        case .bypass(let reason): obstacles.append(Obstacle(reason))
         case .lookUp: break
         }
         let search = ObstacleSearch(exchange, rules: policy.rules)

@@ -69,18 +69,18 @@ extension Obstacle {
     }
 
     /// A request that passes the cache by, in words.
-    init(_ reason: PassReason) {
+    init(_ reason: BypassReason) {
         let words = Self.words(for: reason)
         self.init(reason: .passedBy(reason), sentence: words.sentence, remedy: words.remedy)
     }
 
-    private static func words(for reason: PassReason) -> Words {
+    private static func words(for reason: BypassReason) -> Words {
         switch reason {
         case .asked: ("The request asks to pass the cache by, and may.", "Leave the parameter out.")
         case .rule:
             (
                 "The rule of the route lets this request pass the cache by.",
-                "Take the request out of the route's pass rule."
+                "Take the request out of the route's bypass rule."
             )
         case .method:
             ("The method is safe, and neither GET nor HEAD: this cache has no answer to it.", "Use GET.")

@@ -7,7 +7,7 @@ public struct Obstacle: Hashable, Sendable {
     /// The reason by its type.
     public enum Reason: Hashable, Sendable {
         /// The request passes the cache by, so that nothing is looked up or stored.
-        case passedBy(PassReason)
+        case passedBy(BypassReason)
         /// The request changes something, and invalidates.
         case write
         /// The response is not kept.

@@ -44,7 +44,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         var policy = route.policy
         if method == nil { policy.forwardsHead = true }
         // A handler for HEAD may answer otherwise than the one for GET, and its answer has no body to store.
-        if method == .head { policy.passing = .everything(because: .head) }
+        if method == .head { policy.bypassRule = .everything(because: .head) }
         self.cache = route.cache
         self.user = route.user
         self.responder = responder
@@ -55,7 +55,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         // (RFC 9111 §3.5). It must not hold for a request with credentials and no user.
         userPolicy.rules.allowsAuthorization = true
         self.userPolicy = userPolicy
-        self.unknownUserPolicy = policy.passing(.everything)
+        self.unknownUserPolicy = policy.bypassing(.everything)
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {

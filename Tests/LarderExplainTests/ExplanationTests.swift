@@ -107,7 +107,7 @@ import Testing
             .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
         ]
         let obstacles =
-            PassReason.allCases.map { Obstacle($0) } + notStored.map { Obstacle($0, exchange, .gateway) }
+            BypassReason.allCases.map { Obstacle($0) } + notStored.map { Obstacle($0, exchange, .gateway) }
         #expect(Set(obstacles.map(\.sentence)).count == obstacles.count)
         #expect(obstacles.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
     }
@@ -147,7 +147,7 @@ import Testing
         #expect(notes.contains("Fresh for 30 s from its arrival, by the rules, whatever the response says."))
         #expect(notes.contains("By the policy it can be invalidated by \"posts\"."))
         #expect(notes.contains("max-age does not count beside it (RFC 9111 §4.2.1)."))
-        let passed = Explanation(exchange, policy: policy.passing(.everything))
+        let passed = Explanation(exchange, policy: policy.bypassing(.everything))
         #expect(passed.headline.hasPrefix("Not stored: rule"))
     }
 

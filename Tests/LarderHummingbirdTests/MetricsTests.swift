@@ -55,8 +55,8 @@ import Testing
             ("larder_stale", [], 1),
             ("larder_misses", [("kind", "led")], 3), ("larder_misses", [("kind", "only-if-cached")], 1),
             ("larder_misses", [("kind", "collapsed")], 0), ("larder_misses", [("kind", "stale-on-error")], 0),
-            ("larder_passes", [("reason", "nocache")], 3), ("larder_passes", [("reason", "cookie")], 1),
-            ("larder_passes", [("reason", "method")], 0), ("larder_stored", [], 2),
+            ("larder_bypasses", [("reason", "nocache")], 3), ("larder_bypasses", [("reason", "cookie")], 1),
+            ("larder_bypasses", [("reason", "method")], 0), ("larder_stored", [], 2),
             ("larder_not_stored", [("reason", "no-store")], 2), ("larder_invalidations", [], 2),
             ("larder_refresh_failures", [], 0), ("larder_pending_invalidations", [], 0),
         ]

@@ -30,11 +30,11 @@ import Testing
     @Test(arguments: cookies) func `A cookie is seen in every spelling that a server reads as the one named`(
         _ cookie: String
     ) async throws {
-        let rule = PassRule(cookies: ["session_id"])
+        let rule = BypassRule(cookies: ["session_id"])
         #expect(rule.reason(for: Self.request("/p", [cookie])) == .rule)
         #expect(rule.reason(for: Self.request("/p", ["a=b", cookie, "c=d"])) == .rule)
-        #expect(PassRule(cookies: ["sess*"]).reason(for: Self.request("/p", [cookie])) == .rule)
-        #expect(PassRule(cookies: ["a1", "session.id"]).reason(for: Self.request("/p", [cookie])) == .rule)
+        #expect(BypassRule(cookies: ["sess*"]).reason(for: Self.request("/p", [cookie])) == .rule)
+        #expect(BypassRule(cookies: ["a1", "session.id"]).reason(for: Self.request("/p", [cookie])) == .rule)
         // A policy that names credential cookies withholds the others: with one of these, nothing is shared.
         let bench = Bench()
         let origin = TestOrigin { request in
@@ -49,7 +49,7 @@ import Testing
     @Test(arguments: others) func `Another cookie is not taken for it, and is withheld from what is shared`(
         _ cookie: String
     ) async throws {
-        #expect(PassRule(cookies: ["session_id"]).reason(for: Self.request("/p", [cookie])) == nil)
+        #expect(BypassRule(cookies: ["session_id"]).reason(for: Self.request("/p", [cookie])) == nil)
         let bench = Bench()
         let origin = TestOrigin { request in
             TestResponse(request.headerFields[.cookie] ?? "none", [.cacheControl: "public, max-age=60"])
@@ -67,16 +67,16 @@ import Testing
         "/p?is%20preview", "/p%3Fis_preview=1", "/p%3fa&is_preview", "/p%253Fis_preview=1", "/p%3fa?is_preview=1",
         "/p?%22is_preview%22=1", "/p?is%255fpreview",
     ]) func `A parameter is seen in every spelling that a server reads as the one named`(_ target: String) {
-        #expect(PassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == .rule)
-        #expect(PassRule(parameters: ["is_p*"]).reason(for: Self.request(target)) == .rule)
-        #expect(PassRule(parameters: ["is_preview[]"]).reason(for: Self.request(target)) == .rule)
+        #expect(BypassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == .rule)
+        #expect(BypassRule(parameters: ["is_p*"]).reason(for: Self.request(target)) == .rule)
+        #expect(BypassRule(parameters: ["is_preview[]"]).reason(for: Self.request(target)) == .rule)
     }
 
     @Test(arguments: [
         "/p", "/p?", "/is_preview?a=1", "/p?is_previews=1", "/p?his_preview=1", "/p?a=is_preview", "/p?a=%3Fis_preview",
         "/p?preview=1", "/p?is-preview", "/p%3", "/p?%", "/p/is_preview=1",
     ]) func `Another parameter is not taken for it`(_ target: String) {
-        #expect(PassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == nil)
+        #expect(BypassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == nil)
     }
 
     /// What is left out of a key is left out of what is fetched: another spelling is in both.

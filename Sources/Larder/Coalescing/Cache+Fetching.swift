@@ -112,10 +112,10 @@ extension Cache {
         )
         // What is not stored is not asked for as a whole: the client's conditions and its range are for the origin.
         if asking.kept == nil, inquiry.hasRange || inquiry.isConditional, isUncacheable {
-            return .response(try await pass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
+            return .response(try await bypass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
         }
-        if asking.kept == nil, let reason = inquiry.passOnMiss {
-            return .response(try await pass(because: reason, under: inquiry.policy, to: asking.origin))
+        if asking.kept == nil, let reason = inquiry.bypassOnMiss {
+            return .response(try await bypass(because: reason, under: inquiry.policy, to: asking.origin))
         }
         if let id = permit.take()?.handOver() {
             flights.start(id, asking.ticket.lookup)

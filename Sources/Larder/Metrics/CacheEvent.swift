@@ -7,7 +7,7 @@ public enum CacheEvent: Sendable {
     /// A request looked for an answer, found none, and waited for the origin.
     case miss(CacheKey, Miss)
     /// A request passed the cache by.
-    case passed(PassReason)
+    case bypassed(BypassReason)
     /// A fetched response was stored.
     case stored(CacheKey, cost: Int)
     /// What is kept was confirmed by the origin, and dated anew.

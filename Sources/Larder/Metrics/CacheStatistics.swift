@@ -52,7 +52,7 @@ public final class CacheStatistics: Sendable {
             keys.count(key)
             counters.misses[kind]?.increment()
             if kind == .staleOnError { countStale() }
-        case .passed(let reason): counters.passes[reason]?.increment()
+        case .bypassed(let reason): counters.bypasses[reason]?.increment()
         case .stored: counters.stored.increment()
         case .validated: counters.validated.increment()
         case .notStored(_, let reason): counters.notStored(reason)
@@ -72,7 +72,7 @@ public final class CacheStatistics: Sendable {
 private struct Counters: Sendable {
     private let freshHits, staleHits: Counter
     let misses: [CacheEvent.Miss: Counter]
-    let passes: [PassReason: Counter]
+    let bypasses: [BypassReason: Counter]
     let stale: Counter
     let stored: Counter
     let validated: Counter
@@ -97,7 +97,7 @@ private struct Counters: Sendable {
         }
         (freshHits, staleHits) = (hits[0], hits[1])
         misses = counters("larder_misses", by: "kind")
-        passes = counters("larder_passes", by: "reason")
+        bypasses = counters("larder_bypasses", by: "reason")
         stale = Counter(label: "larder_stale", factory: factory)
         stored = Counter(label: "larder_stored", factory: factory)
         validated = Counter(label: "larder_validated", factory: factory)

@@ -30,7 +30,7 @@ extension CachePolicy {
     }
 
     /// Returns why the credentials of a request whose user is unknown make it bypass the cache; nil if they do not.
-    func credentials(in fields: HTTPFields, _ facts: RequestFacts) -> PassReason? {
+    func credentials(in fields: HTTPFields, _ facts: RequestFacts) -> BypassReason? {
         if credentials == .ignored { return nil }
         if credentials == .bypass, facts.hasAuthorization { return .authorization }
         guard facts.hasCookie else { return nil }

@@ -8,7 +8,7 @@ public import HTTPTypes
 /// ```
 public struct CachePolicy: Sendable {
     /// Who may have a response past the cache by asking for it.
-    public enum Bypass: Sendable {
+    public enum ClientBypass: Sendable {
         /// Nobody: the parameter is the handler's own.
         case nobody
         /// Everybody who sends `parameter=true`.
@@ -56,9 +56,9 @@ public struct CachePolicy: Sendable {
     /// How keys are made.
     public var keys: KeyRule
     /// Who may pass the cache by.
-    public var bypass: Bypass
+    public var clientBypass: ClientBypass
     /// Which requests go past the cache, whoever sends them; nil: none.
-    public var passing: PassRule?
+    public var bypassRule: BypassRule?
     /// What becomes of a client's wish for a newer response.
     public var clientDirectives: ClientDirectives
     /// What requests with credentials get, where no user is part of the key.
@@ -123,7 +123,7 @@ public struct CachePolicy: Sendable {
     public static var gateway: CachePolicy {
         var policy = CachePolicy(rules: .gateway)
         policy.keys.spelling = .verbatim
-        policy.setBypass(.nobody)
+        policy.setClientBypass(.nobody)
         policy.credentials = .byResponse
         policy.clientDirectives = .coalesce
         policy.invalidatesOnError = false
@@ -136,8 +136,8 @@ public struct CachePolicy: Sendable {
     public init(rules: CachingRules) {
         self.rules = rules
         self.keys = KeyRule()
-        self.bypass = .nobody
-        self.passing = nil
+        self.clientBypass = .nobody
+        self.bypassRule = nil
         self.credentials = .bypass
         self.clientDirectives = .ignore
         self.credentialCookies = nil
@@ -152,11 +152,11 @@ public struct CachePolicy: Sendable {
         self.softTimeout = nil
         self.makesEntityTags = true
         self.asking = .handler
-        setBypass(.everybody(parameter: "nocache"))
+        setClientBypass(.everybody(parameter: "nocache"))
     }
 
-    private mutating func setBypass(_ bypass: Bypass) {
-        self.bypass = bypass
+    private mutating func setClientBypass(_ bypass: ClientBypass) {
+        self.clientBypass = bypass
         self.keys.bypassParameter = bypass.parameter
     }
 }
@@ -265,13 +265,13 @@ extension CachePolicy {
     }
 
     /// Says who may pass the cache by, and with which query parameter; `nocache` and everybody by default.
-    public func bypassable(by bypass: Bypass) -> CachePolicy {
-        with { $0.setBypass(bypass) }
+    public func bypassable(by bypass: ClientBypass) -> CachePolicy {
+        with { $0.setClientBypass(bypass) }
     }
 
     /// Lets the requests of a rule pass the cache by.
-    public func passing(_ rule: PassRule) -> CachePolicy {
-        with { $0.passing = rule }
+    public func bypassing(_ rule: BypassRule) -> CachePolicy {
+        with { $0.bypassRule = rule }
     }
 
     /// Keeps bodies up to this size; larger ones pass through. The store has a limit of its own (`entryLimit`).
@@ -303,7 +303,7 @@ extension CachePolicy {
     }
 }
 
-extension CachePolicy.Bypass {
+extension CachePolicy.ClientBypass {
     /// The query parameter that belongs to the cache; nil where none does.
     var parameter: String? {
         switch self {

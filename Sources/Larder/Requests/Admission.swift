@@ -7,7 +7,7 @@ package enum Admission: Sendable {
     /// Look for an answer, and fetch one where there is none.
     case lookUp(Inquiry)
     /// Pass the request on, and leave the store alone.
-    case pass(PassReason)
+    case bypass(BypassReason)
     /// Pass the request on, and invalidate what it may have changed.
     case write
 
@@ -17,23 +17,23 @@ package enum Admission: Sendable {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
         guard request.method == .get || request.method == .head else {
-            return Invalidation.isUnsafe(request.method) ? .write : .pass(.method)
+            return Invalidation.isUnsafe(request.method) ? .write : .bypass(.method)
         }
-        if let reason = policy.passing?.reason(for: request) { return .pass(reason) }
+        if let reason = policy.bypassRule?.reason(for: request) { return .bypass(reason) }
         let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
-        if facts.hasContent { return .pass(.content) }
+        if facts.hasContent { return .bypass(.content) }
         // A handler accepts by what it does to the connection. A server's connection is not the client's.
-        if facts.asksForWebSocket, policy.asking == .handler { return .pass(.upgrade) }
+        if facts.asksForWebSocket, policy.asking == .handler { return .bypass(.upgrade) }
         // A precondition on the state of the resource is the origin's to judge (RFC 9111 §4.3.2).
-        if facts.hasOriginConditions { return .pass(.precondition) }
-        if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .pass(reason) }
+        if facts.hasOriginConditions { return .bypass(.precondition) }
+        if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .bypass(reason) }
         let fields = request.headerFields
         let request = policy.withholding(from: request, facts, isForUser: user != nil)
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
-            return .pass(.target)
+            return .bypass(.target)
         }
-        if hasAlteredKey(request, user: user, policy.keys.fields) { return .pass(.alteredBytes) }
-        if result.asksForBypass, policy.bypass.allows(fields) { return .pass(.asked) }
+        if hasAlteredKey(request, user: user, policy.keys.fields) { return .bypass(.alteredBytes) }
+        if result.asksForBypass, policy.clientBypass.allows(fields) { return .bypass(.asked) }
         return .lookUp(
             Inquiry(
                 request: request,
@@ -57,7 +57,7 @@ package enum Admission: Sendable {
 }
 
 /// Why a request passes the cache by: the `detail` of `Cache-Status`.
-public enum PassReason: String, Sendable, CaseIterable {
+public enum BypassReason: String, Sendable, CaseIterable {
     /// The client asked for it, and may: `?nocache=true`.
     case asked = "nocache"
     /// The route's rule says so: always, or for a request with such a cookie, query parameter or field.
@@ -113,7 +113,7 @@ package struct Inquiry: Sendable {
     ///
     /// A responder that has routes of its own may answer HEAD by another handler than GET, or HEAD alone. A stored
     /// response, stale as it may be, tells that it answers GET.
-    var passOnMiss: PassReason? { isHead && policy.forwardsHead ? .head : nil }
+    var bypassOnMiss: BypassReason? { isHead && policy.forwardsHead ? .head : nil }
 
     /// The 304 that the client's conditions are answered with, where a response with this head meets them
     /// (RFC 9111 §4.3.2); nil where it has to be sent.

@@ -10,7 +10,7 @@ enum Selection {
     /// The origin has to be asked. What is kept is at hand for when it fails.
     case ask(CacheStatus.ForwardReason, kept: CacheEntry?)
     /// The request bypasses the cache: what is stored shows that it has to.
-    case pass(PassReason)
+    case bypass(BypassReason)
 
     /// Chooses among the variants found, the newest first.
     /// - Parameter rules: what all variants under the key vary by; nil if the entries are all there are.
@@ -27,7 +27,7 @@ enum Selection {
             if !inquiry.directives.onlyIfCached,
                 rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
             {
-                return .pass(.alteredBytes)
+                return .bypass(.alteredBytes)
             }
             // A variant that varies by nothing would have answered the request: it was invalidated.
             return .ask(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, kept: nil)

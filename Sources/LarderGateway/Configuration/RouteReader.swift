@@ -114,7 +114,7 @@ struct RouteReader {
     }
 
     private mutating func readBypass(_ node: Node, _ findings: inout Findings) {
-        var bypass = PassRule()
+        var bypass = BypassRule()
         let expectation = "names, or what they begin with, as session or wordpress_*"
         for (key, at, value) in findings.pairs(of: node, "`bypass`") {
             switch key {

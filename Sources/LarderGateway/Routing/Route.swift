@@ -27,7 +27,7 @@ public final class Route: Sendable {
         self.name = name
         self.origin = origin
         self.originName = originName
-        self.policy = isCached ? policy : policy.passing(.everything)
+        self.policy = isCached ? policy : policy.bypassing(.everything)
         self.isCached = isCached
     }
 

@@ -62,7 +62,7 @@ struct RouteRule: Hashable {
     var credentialFields: [HTTPField.Name]?
     /// The cookies that are credentials; nil: what `cookies` says holds for all.
     var credentialCookies: [NamePattern]?
-    var bypass: PassRule?
+    var bypass: BypassRule?
     var ignoredParameters: [NamePattern] = []
     var tags: [CacheTag] = []
     var invalidates: [Cover] = []
@@ -108,7 +108,7 @@ extension RouteRule {
         policy.rules.allowsSetCookie = allowSetCookie
         policy.keys.fields = vary
         policy.keys.ignoredParameters = ignoredParameters
-        policy.passing = passing
+        policy.bypassRule = bypassRule
         if cookies == .drop || cookies == .ignore { policy.withheldFields = [.cookie] }
         if let credentialFields { policy.rules.credentialFields = credentialFields }
         policy.credentialCookies = credentialCookies
@@ -121,9 +121,9 @@ extension RouteRule {
         return policy
     }
 
-    private var passing: PassRule? {
+    private var bypassRule: BypassRule? {
         guard cookies == .bypass else { return bypass }
-        var rule = bypass ?? PassRule()
+        var rule = bypass ?? BypassRule()
         rule.fields.append(.cookie)
         return rule
     }

@@ -151,7 +151,7 @@ struct GatewayResponder: ClientResponder {
         HopByHop.stripNamed(&head.headerFields)
         DroppedFields.remove(from: &head.headerFields, active.settings)
         let mustBypass = DroppedFields.mustBypass(head.headerFields, under: route.policy, active.settings)
-        var policy = mustBypass ? route.policy.passing(.everything) : route.policy
+        var policy = mustBypass ? route.policy.bypassing(.everything) : route.policy
         if Invalidation.isUnsafe(head.method) {
             let named = active.routes.invalidated(byWriteTo: head.path ?? "/", host: head.authority)
             policy.invalidated += named.filter { !policy.invalidated.contains($0) }

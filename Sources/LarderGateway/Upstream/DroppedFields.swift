@@ -37,7 +37,7 @@ enum DroppedFields {
         guard settings.underscoreFields == .keep else { return false }
         let twins = twins(in: fields)
         guard !twins.isEmpty else { return false }
-        let named = (policy.passing?.fields ?? []) + policy.keys.fields + policy.rules.credentialFields + deciding
+        let named = (policy.bypassRule?.fields ?? []) + policy.keys.fields + policy.rules.credentialFields + deciding
         return named.contains(where: twins.contains)
     }
 

@@ -6,8 +6,8 @@ import Testing
 @testable import Larder
 
 /// What a route's rule keeps away from the cache, or out of it.
-@Suite(.timeLimit(.minutes(5))) struct PassRuleTests {
-    static let rule = PassRule(
+@Suite(.timeLimit(.minutes(5))) struct BypassRuleTests {
+    static let rule = BypassRule(
         cookies: ["session", "wp_*"],
         parameters: ["preview", "x_*"],
         fields: [.init("X-Debug")!]
@@ -27,7 +27,7 @@ import Testing
         _ isCached: Bool
     ) async throws {
         let bench = Bench()
-        let policy = CachePolicy.gateway.passing(Self.rule)
+        let policy = CachePolicy.gateway.bypassing(Self.rule)
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
         let fields: HTTPFields = cookies.isEmpty ? [:] : [.cookie: cookies]
         let response = try await bench.get(target, fields, under: policy, from: origin)
@@ -38,7 +38,7 @@ import Testing
 
     @Test func `fields and cookies of their own field are seen, and a hit goes past as well`() async throws {
         let bench = Bench()
-        let policy = CachePolicy.gateway.passing(Self.rule)
+        let policy = CachePolicy.gateway.bypassing(Self.rule)
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
         _ = try await bench.get(under: policy, from: origin)
         var crumbs = HTTPFields()
@@ -56,7 +56,7 @@ import Testing
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
         _ = try await bench.get(under: .gateway, from: origin)
-        let never = CachePolicy.gateway.passing(.everything)
+        let never = CachePolicy.gateway.bypassing(.everything)
         #expect(try await bench.get(under: never, from: origin).cacheStatus.contains("detail=rule"))
         #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("; hit"))
         _ = try await bench.send(.post, under: never, to: origin)

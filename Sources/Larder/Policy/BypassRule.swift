@@ -1,7 +1,7 @@
 public import HTTPTypes
 
 /// Which requests of a route go past the cache: all, or those with one of some cookies, query parameters or fields.
-public struct PassRule: Hashable, Sendable {
+public struct BypassRule: Hashable, Sendable {
     /// The cookies that a request goes past the cache with.
     public var cookies: [NamePattern]
     /// The query parameters that it does so with, whatever their values.
@@ -9,7 +9,7 @@ public struct PassRule: Hashable, Sendable {
     /// The fields that it does so with, whatever their values; `Cookie` stands for any cookie.
     public var fields: [HTTPField.Name]
     /// The reason for which every request goes past the cache; nil where the lists decide.
-    private var reasonForAll: PassReason?
+    private var reasonForAll: BypassReason?
 
     /// A rule for requests that have any of these.
     public init(cookies: [NamePattern] = [], parameters: [NamePattern] = [], fields: [HTTPField.Name] = []) {
@@ -22,14 +22,14 @@ public struct PassRule: Hashable, Sendable {
     public static let everything = everything(because: .rule)
 
     /// A rule for every request, for a reason of the program rather than of its configuration.
-    package static func everything(because reason: PassReason) -> PassRule {
-        var rule = PassRule()
+    package static func everything(because reason: BypassReason) -> BypassRule {
+        var rule = BypassRule()
         rule.reasonForAll = reason
         return rule
     }
 
     /// Returns why a request goes past the cache; nil where it does not.
-    func reason(for request: HTTPRequest) -> PassReason? {
+    func reason(for request: HTTPRequest) -> BypassReason? {
         if let reasonForAll { return reasonForAll }
         let applies =
             fields.contains(where: request.headerFields.contains) || hasParameter(request.path)
