@@ -17,7 +17,7 @@ final class ActiveConfiguration: Sendable {
     init(
         _ settings: GatewaySettings,
         _ routes: RouteTable,
-        _ cache: Cache,
+        _ cache: ResponseCache,
         _ client: UpstreamClient,
         _ drainState: DrainState
     ) {

@@ -12,7 +12,7 @@ public import ServiceLifecycle
 
 /// A response cache in front of APIs in any language: a reverse proxy.
 ///
-/// It is ``Cache`` with servers as its origins, and nothing of caching is decided here. Its services are to run
+/// It is ``ResponseCache`` with servers as its origins, and nothing of caching is decided here. Its services are to run
 /// together, in this order, so that the listener ends first when they are shut down:
 ///
 /// ```swift
@@ -21,7 +21,7 @@ public import ServiceLifecycle
 /// ```
 public final class Gateway: Sendable {
     /// The cache, for its statistics.
-    public let cache: Cache
+    public let cache: ResponseCache
     /// What has to run for the gateway to answer.
     public let services: [any Service]
 
@@ -57,7 +57,7 @@ public final class Gateway: Sendable {
         let watch = OriginWatch(clock: clock, logger: logger)
         watch.keep(configuration.routes.origins)
         let upstream = try UpstreamClient.Options(settings)
-        let cache = Cache(
+        let cache = ResponseCache(
             store: store,
             name: settings.name,
             limits: CacheLimits(bodiesInFlight: settings.bodiesInFlight),

@@ -6,7 +6,7 @@ import NIOCore
 
 /// A responder with a cache in front of it.
 public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingChain {
-    private let cache: Cache
+    private let cache: ResponseCache
     private let policy: CachePolicy
     /// The policy for requests whose user is known.
     private let userPolicy: CachePolicy
@@ -27,7 +27,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     ///     body and a copy of the context of the request that came first.
     public init(
         caching responder: any HTTPResponder<Context>,
-        by cache: Cache,
+        by cache: ResponseCache,
         under policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) {
@@ -122,7 +122,7 @@ private struct Handler<Context: RequestContext>: Origin {
     }
 }
 
-extension Cache {
+extension ResponseCache {
     /// Caches a whole application: `Application(responder: cache.responding(for: router.buildResponder()))`.
     ///
     /// The cache then stands outside all middleware, authentication included. So by default it stores only responses

@@ -3,7 +3,7 @@ import Larder
 
 /// The cache of a group of routes: what ``RouterMethods/cached(by:_:perUser:)`` was given.
 struct RouteCache<Context: RequestContext>: Sendable {
-    let cache: Cache
+    let cache: ResponseCache
     let policy: CachePolicy
     let user: UserSource<Context>
 

@@ -14,7 +14,7 @@ extension RouterMethods {
     /// (`autoGenerateHeadEndpoints`); a request with an unsafe method invalidates its own path, with all queries,
     /// unless it is refused with a 4xx. Middleware runs on every request, whether it is added before or after: see
     /// ``CachedRouterGroup``.
-    public func cached(by cache: Cache, for lifetime: Duration) -> CachedRouterGroup<Context> {
+    public func cached(by cache: ResponseCache, for lifetime: Duration) -> CachedRouterGroup<Context> {
         cached(by: cache, .fresh(for: lifetime))
     }
 
@@ -25,7 +25,7 @@ extension RouterMethods {
     ///   a `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key`, or what
     ///   `CachePolicy/credentials(fields:cookies:)` names.
     public func cached(
-        by cache: Cache,
+        by cache: ResponseCache,
         _ policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) -> CachedRouterGroup<Context> {

@@ -139,7 +139,7 @@ import Testing
     @Test func `that it answers again is found out although nobody asks`() async throws {
         try await RedisProcess.run { redis in
             let store = try RedisStore(.patient(redis.port), options: Self.impatient, logger: .silent)
-            try await serve(Cache(store: store)) { client in
+            try await serve(ResponseCache(store: store)) { client in
                 try await eventually("the store is connected") { store.isAvailable }
                 redis.signal(SIGSTOP)
                 while store.isAvailable { _ = try await client.send(.get, "/api/users/1") }

@@ -34,7 +34,7 @@ struct FaultScene: Sendable {
         let log = RecordedLog()
         let metrics = TestMetrics()
         let store = try RedisStore(configuration, options: options, metrics: metrics, logger: log.logger)
-        try await serve(Cache(store: store, metrics: metrics, logger: log.logger)) { client in
+        try await serve(ResponseCache(store: store, metrics: metrics, logger: log.logger)) { client in
             if isConnected { try await eventually("the store is connected") { store.isAvailable } }
             try await Load.run(on: try #require(client.port)) { load in
                 try await body(FaultScene(redis: redis, store: store, load: load, log: log, metrics: metrics))

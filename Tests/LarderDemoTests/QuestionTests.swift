@@ -68,7 +68,7 @@ import Testing
                     // Nobody but the requests asks: what the store does of its own accord waits for this clock.
                     clock: ManualClock().clock
                 )
-                try await serve(Cache(store: store)) { client in
+                try await serve(ResponseCache(store: store)) { client in
                     try await eventually("both connections are there") { store.connectionCount == 2 }
                     proxy.delay(by: .seconds(600))
                     try await test(client, metrics, proxy)

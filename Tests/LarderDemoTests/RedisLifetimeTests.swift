@@ -20,7 +20,7 @@ import Testing
         _ seconds: Int
     ) async throws {
         try await withRedis { redis, store, client in
-            try await serve(Cache(store: store)) { api in
+            try await serve(ResponseCache(store: store)) { api in
                 try await eventually("the store is connected") { store.isAvailable }
                 let first = try await api.send(.get, path)
                 #expect(first.status == .ok && first.text == body && !first.isHit)
@@ -39,7 +39,7 @@ import Testing
 
     @Test func `what has expired in Redis is a miss, and is counted no more`() async throws {
         try await withRedis { redis, store, client in
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let router = Router()
             let renders = Renders()
             router.group("short").cached(by: cache, for: .seconds(1)).get { _, _ in "\(await renders.next())" }
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `While Redis is away the metrics tell the last number of keys, and that it is away`() async throws {
         try await withRedis { redis, store, _ in
-            try await serve(Cache(store: store)) { api in
+            try await serve(ResponseCache(store: store)) { api in
                 try await eventually("the store is connected") { store.isAvailable }
                 _ = try await api.send(.get, "/api/users/1")
                 let before = try await api.send(.get, "/metrics/cache")

@@ -30,7 +30,7 @@ func withAPI(
     case .redis:
         try await RedisProcess.run { redis in
             let store = try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
-            try await serve(Cache(store: store)) { client in
+            try await serve(ResponseCache(store: store)) { client in
                 try await eventually("the store is connected") { store.isAvailable }
                 try await test(client)
             }
@@ -44,13 +44,13 @@ func withAPI(
     _ test: @escaping @Sendable (any TestClientProtocol, ManualClock) async throws -> Void
 ) async throws {
     let clock = ManualClock()
-    let cache = Cache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
+    let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
     try await serve(cache, token: token) { try await test($0, clock) }
 }
 
 /// Serves the example API from a cache on a free port.
 func serve(
-    _ cache: Cache,
+    _ cache: ResponseCache,
     repository: Repository = Repository(),
     token: String? = nil,
     _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void

@@ -66,8 +66,8 @@ import Testing
             let stores = try (0..<2).map { _ in
                 try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
             }
-            try await serve(Cache(store: stores[0]), repository: repository) { first in
-                try await serve(Cache(store: stores[1]), repository: repository) { second in
+            try await serve(ResponseCache(store: stores[0]), repository: repository) { first in
+                try await serve(ResponseCache(store: stores[1]), repository: repository) { second in
                     try await eventually("both are connected") { stores.allSatisfy(\.isAvailable) }
                     try await test(first, second)
                 }

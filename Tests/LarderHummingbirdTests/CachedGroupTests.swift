@@ -10,7 +10,7 @@ import Testing
 /// How routes come into a cached group: subgroups, contexts, collections and controllers.
 @Suite(.timeLimit(.minutes(5))) struct CachedGroupTests {
     private let kitchen = Kitchen()
-    private var cache: Cache { kitchen.cache }
+    private var cache: ResponseCache { kitchen.cache }
 
     @Test func `perUser sees the context that all middleware made, added before or after`() async throws {
         for place in 0..<4 {
@@ -159,7 +159,7 @@ import Testing
 
     /// A controller that calls `cached` where it adds middleware.
     struct Tags {
-        let cache: Cache
+        let cache: ResponseCache
 
         func addRoutes(to group: RouterGroup<BasicRequestContext>) {
             group.add(middleware: Door()).cached(by: cache, for: .seconds(60)).get { _, _ in "tags" }

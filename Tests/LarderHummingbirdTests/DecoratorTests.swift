@@ -32,7 +32,7 @@ struct Authentication: RouterMiddleware {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct DecoratorTests {
-    private let cache = Cache(store: MemoryStore(limit: .mebibytes(16)))
+    private let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(16)))
 
     @Test func `users never see each other's answers, and no name forges another's`() async throws {
         let router = Router(context: UserContext.self)

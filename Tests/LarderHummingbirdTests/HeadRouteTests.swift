@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct HeadRouteTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
-    private var cache: Cache { kitchen.cache }
+    private var cache: ResponseCache { kitchen.cache }
 
     private static let mark = HTTPField.Name("X-Head")!
 

@@ -18,7 +18,7 @@ import Testing
     @Test func `swift-metrics has the numbers of the metrics route`() async throws {
         let (clock, metrics) = (ManualClock(), TestMetrics())
         let store = MemoryStore(limit: .mebibytes(16), clock: clock.clock)
-        let cache = Cache(store: store, metrics: metrics, clock: clock.clock)
+        let cache = ResponseCache(store: store, metrics: metrics, clock: clock.clock)
         let token = "0123456789abcdef"
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(60))
         let router = Router(options: .autoGenerateHeadEndpoints)

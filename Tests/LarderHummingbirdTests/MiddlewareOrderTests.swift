@@ -13,7 +13,7 @@ import Testing
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    private var cache: Cache { kitchen.cache }
+    private var cache: ResponseCache { kitchen.cache }
 
     /// The places where the middleware of a route can be added.
     enum Place: CaseIterable { case router, routerLater, group, cachedGroup, subgroup, deepSubgroup }

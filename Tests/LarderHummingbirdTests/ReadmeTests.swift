@@ -45,7 +45,7 @@ private struct Users {
 }
 
 private func decorate(_ router: Router<BasicRequestContext>, _ users: Users) {
-    let cache = Cache(store: MemoryStore(limit: .mebibytes(256)))
+    let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(256)))
 
     router.group("api/users/:id")
         .cached(by: cache, for: .seconds(120))
@@ -72,20 +72,20 @@ private struct Posts {
     @Sendable func list(_ request: Request, _ context: BasicRequestContext) -> String { "" }
 }
 
-private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: Cache, _ posts: Posts) {
+private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: ResponseCache, _ posts: Posts) {
     router.group("api/posts")
         .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials())
         .add(middleware: APIKeys())
         .get(use: posts.list)
 }
 
-private func administer(_ cache: Cache) {
+private func administer(_ cache: ResponseCache) {
     let router = Router(options: .autoGenerateHeadEndpoints)
     router.addCacheAdministration(of: cache, access: .token(BearerToken("at-least-16-letters")!))
 }
 
 private func share() throws {
-    let cache = Cache(store: try RedisStore("redis://127.0.0.1:6379"))
+    let cache = ResponseCache(store: try RedisStore("redis://127.0.0.1:6379"))
     _ = cache
 }
 
@@ -96,7 +96,7 @@ private struct PersonalContext: RequestContext {
     init(source: Source) { coreContext = .init(source: source) }
 }
 
-private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Cache) {
+private func choosePolicies(_ router: Router<PersonalContext>, _ cache: ResponseCache) {
     _ =
         router
         .cached(by: cache, .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).endingInSlash())

@@ -20,10 +20,14 @@ final class Counter: Sendable {
 struct Kitchen {
     let clock = ManualClock()
     let log = EventLog()
-    let cache: Cache
+    let cache: ResponseCache
 
     init() {
-        cache = Cache(store: MemoryStore(limit: .mebibytes(64), clock: clock.clock), observer: log, clock: clock.clock)
+        cache = ResponseCache(
+            store: MemoryStore(limit: .mebibytes(64), clock: clock.clock),
+            observer: log,
+            clock: clock.clock
+        )
     }
 }
 

@@ -42,7 +42,7 @@ import Testing
         options.retryPause = .milliseconds(50)
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis, options: options) { stores in
-                let cache = Cache(store: stores[0])
+                let cache = ResponseCache(store: stores[0])
                 try await eventually("two are stored") {
                     for id in 0..<2 { await stores[0].keep("v", at: "/\(id)") }
                     return await cache.count() == 2

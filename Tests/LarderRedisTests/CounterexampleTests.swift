@@ -219,12 +219,12 @@ import Testing
 /// What one process has: a cache on a store of its own.
 struct Process {
     let store: RedisStore
-    let cache: Cache
+    let cache: ResponseCache
     let clock: ManualClock
 
     init(_ store: RedisStore, _ clock: ManualClock) {
         (self.store, self.clock) = (store, clock)
-        cache = Cache(store: store, logger: .silent, clock: clock.clock)
+        cache = ResponseCache(store: store, logger: .silent, clock: clock.clock)
     }
 
     func get(

@@ -14,9 +14,9 @@ import Testing
     {
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis) { stores in
-                let caches = stores.map { Cache(store: $0) }
+                let caches = stores.map { ResponseCache(store: $0) }
                 let origin = TestOrigin { _ in TestResponse("secret") }
-                func get(_ target: String, _ user: String?, _ cache: Cache) async throws -> TestResponse {
+                func get(_ target: String, _ user: String?, _ cache: ResponseCache) async throws -> TestResponse {
                     try await cache.respond(to: .get(target), for: user, under: .fresh(for: .seconds(60)), from: origin)
                 }
                 _ = try await get(Self.long, user, caches[0])
@@ -91,12 +91,12 @@ import Testing
         limits.entryLimit = .mebibytes(4)
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, limits) { (stores) async throws in
-                let caches = stores.map { Cache(store: $0) }
+                let caches = stores.map { ResponseCache(store: $0) }
                 let policy = CachePolicy.fresh(for: .seconds(60)).limitingTags(to: count)
                 let origin = TestOrigin { _ in
                     TestResponse("v", [.init("Cache-Tag")!: (0..<count).map { "tag \($0)" }.joined(separator: ",")])
                 }
-                func get(_ cache: Cache) async throws -> String {
+                func get(_ cache: ResponseCache) async throws -> String {
                     let response: TestResponse = try await cache.respond(to: .get("/a"), under: policy, from: origin)
                     return response.cacheStatus
                 }

@@ -15,7 +15,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis) { stores in
                 let clock = ManualClock(now: WallClock.system.now)
-                let cache = Cache(store: stores[0], clock: clock.clock)
+                let cache = ResponseCache(store: stores[0], clock: clock.clock)
                 let gate = Gate()
                 let isUp = Row("yes")
                 let origin = TestOrigin { _ in
@@ -31,7 +31,7 @@ import Testing
                 let client = Task { try await cache.respond(to: .get("/posts"), under: policy, from: origin) }
                 await gate.reached()
                 // Another process writes meanwhile.
-                let peer = Cache(store: stores[1])
+                let peer = ResponseCache(store: stores[1])
                 switch invalidated {
                 case "path": #expect(await peer.invalidate(.path("/posts")) == .acknowledged)
                 case "late tag": #expect(await peer.invalidate(.tag("late")) == .acknowledged)

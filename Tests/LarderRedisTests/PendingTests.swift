@@ -190,7 +190,7 @@ import Testing
 
     @Test func `The answer to a write says that its invalidation is pending`() async throws {
         try await withStore(invalidations: .seconds(2)) { store, redis in
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             var request = HTTPRequest.get("/posts")
             request.method = .put
             let origin = TestOrigin { _ in TestResponse("written") }
@@ -211,7 +211,7 @@ import Testing
         try await withStore(invalidations: .milliseconds(1)) { store, redis in
             redis.kill()
             try await eventually("the connection is lost") { store.connectionCount == 0 }
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let rendered = Gate()
             let origin = TestOrigin { _ in
                 await rendered.pass()
@@ -245,7 +245,7 @@ import Testing
         try await withStore(invalidations: .milliseconds(1)) { store, redis in
             redis.kill()
             try await eventually("the connection is lost") { store.connectionCount == 0 }
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let (row, rendered) = (Row("v0"), Gate())
             let origin = TestOrigin { _ in
                 let text = row.text
@@ -293,7 +293,7 @@ import Testing
             configuration.connections = 1
             let store = try RedisStore(configuration, options: .patient, logger: .silent)
             try await withRunning([store]) {
-                let cache = Cache(store: store)
+                let cache = ResponseCache(store: store)
                 let origin = TestOrigin { _ in
                     TestResponse(head: HTTPResponse(status: .ok), body: ByteBuffer(repeating: 7, count: length))
                 }

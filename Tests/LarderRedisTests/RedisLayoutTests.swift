@@ -23,7 +23,7 @@ import Testing
 
     @Test func `a key in Redis is the key of the cache behind the namespace`() async throws {
         try await withOneStore { store, stranger in
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let origin = TestOrigin { request in TestResponse(request.path ?? "") }
             let policy = CachePolicy.fresh(for: .seconds(90)).endingInSlash()
             for target in ["/api/posts", "/api/posts/?page=2"] {
@@ -83,7 +83,7 @@ import Testing
 
     @Test func `Redis lets go of an entry no later than the route said, and of the ledger never`() async throws {
         try await withOneStore { store, stranger in
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let origin = TestOrigin { _ in TestResponse("v0") }
             let rows: [(String, CachePolicy, ClosedRange<Int64>)] = [
                 ("/short", .fresh(for: .seconds(90)), 1...90_000),

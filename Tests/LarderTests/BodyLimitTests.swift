@@ -45,7 +45,7 @@ import Testing
         let entry = CacheEntry.limit(forBodiesOf: .bytes(limit))
         for (length, isStored) in [(limit, true), (limit + 1, false)] {
             let store = MemoryStore(limit: .mebibytes(64), entryLimit: entry)
-            let cache = Cache(store: store)
+            let cache = ResponseCache(store: store)
             let policy = CachePolicy.fresh(for: .seconds(60)).limitingBodies(to: .bytes(limit))
             _ = try await cache.respond(to: .get("/"), under: policy, from: origin(length, .whole)).text
             #expect(await cache.count() == (isStored ? 1 : 0), "\(length) bytes")

@@ -31,7 +31,7 @@ import Testing
     private static func complaints(about conversation: Conversation) async throws -> [String] {
         let clock = ManualClock(now: Scenario.beginning)
         let stage = ConversationStage(clock: clock)
-        let cache = Cache(store: MemoryStore(limit: .mebibytes(1), clock: clock.clock), clock: clock.clock)
+        let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(1), clock: clock.clock), clock: clock.clock)
         let engine = Engine(cache: cache, policy: conversation.policy, stage: stage)
         return try await conversation.play(on: clock, stage, over: engine)
     }
@@ -39,7 +39,7 @@ import Testing
 
 /// Asks a cache of this process.
 private struct Engine: ConversationTransport {
-    let cache: Cache
+    let cache: ResponseCache
     let policy: CachePolicy
     let stage: ConversationStage
 

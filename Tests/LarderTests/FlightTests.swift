@@ -235,7 +235,7 @@ import Testing
 
     @Test func `what landed while a request looked for it is not fetched again`() async throws {
         let store = SlowStore()
-        let cache = Cache(store: store)
+        let cache = ResponseCache(store: store)
         let policy = CachePolicy.fresh(for: .seconds(60))
         let origin = TestOrigin { _ in TestResponse("v") }
         // It looks, finds nothing, and is slow to hear of it.

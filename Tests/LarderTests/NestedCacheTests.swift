@@ -10,7 +10,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct NestedCacheTests {
     /// A route that is cached inside of another cache.
     private struct Layers: Origin {
-        let inner: Cache
+        let inner: ResponseCache
         let policy: CachePolicy
         let handler: TestOrigin
         let request: HTTPRequest
@@ -28,7 +28,7 @@ import Testing
         _ request: HTTPRequest = .get("/posts"),
         through outer: Bench,
         under policy: CachePolicy = .whatIsPublic,
-        _ inner: Cache,
+        _ inner: ResponseCache,
         _ handler: TestOrigin,
         route: CachePolicy = route
     ) async throws -> TestResponse {
@@ -140,7 +140,7 @@ import Testing
     @Test func `a handler that asks for its own key again and again gets an answer in the end`() async throws {
         let bench = Bench()
         struct Endless: Origin {
-            let cache: Cache
+            let cache: ResponseCache
             func fetch(_ request: HTTPRequest) async throws -> TestResponse {
                 try await cache.respond(to: request, under: .fresh(for: .seconds(60)), from: self)
             }

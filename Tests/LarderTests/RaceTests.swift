@@ -164,7 +164,7 @@ import Testing
     @Test func `a trimmed ledger forgets nothing that lives`() async throws {
         let clock = ManualClock()
         let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)
-        let cache = Cache(store: store, clock: clock.clock)
+        let cache = ResponseCache(store: store, clock: clock.clock)
         let origin = TestOrigin { _ in TestResponse("v0") }
         let policy = CachePolicy.fresh(for: .seconds(60))
         _ = try await cache.respond(to: .get("/a"), under: policy, from: origin)

@@ -9,12 +9,12 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ServiceReminderTests {
     private let clock = ManualClock()
     private let log = LogRecord(from: .warning)
-    private let cache: Cache
+    private let cache: ResponseCache
     private let origin = TestOrigin { _ in TestResponse("v") }
 
     init() {
         let store = MemoryStore(limit: .mebibytes(1), clock: clock.clock)
-        cache = Cache(store: store, logger: log.logger, clock: clock.clock)
+        cache = ResponseCache(store: store, logger: log.logger, clock: clock.clock)
     }
 
     private func get(_ path: String) async throws {

@@ -9,11 +9,11 @@ struct Bench {
     let clock = ManualClock()
     let log = EventLog()
     let store: MemoryStore
-    let cache: Cache
+    let cache: ResponseCache
 
     init(limit: ByteCount = .mebibytes(64), limits: CacheLimits = CacheLimits()) {
         store = MemoryStore(limit: limit, clock: clock.clock)
-        cache = Cache(store: store, limits: limits, observer: log, clock: clock.clock)
+        cache = ResponseCache(store: store, limits: limits, observer: log, clock: clock.clock)
     }
 
     func get(

@@ -143,11 +143,11 @@ import Testing
 
 /// When the answer to a write leaves, and what it says.
 @Suite(.timeLimit(.minutes(5))) struct AcknowledgementTests {
-    private func cache(on store: SlowInvalidations, _ log: EventLog) -> Cache {
-        Cache(store: store, observer: log, clock: store.clock.clock)
+    private func cache(on store: SlowInvalidations, _ log: EventLog) -> ResponseCache {
+        ResponseCache(store: store, observer: log, clock: store.clock.clock)
     }
 
-    private func put(_ cache: Cache, to origin: TestOrigin) async throws -> TestResponse {
+    private func put(_ cache: ResponseCache, to origin: TestOrigin) async throws -> TestResponse {
         var request = HTTPRequest.get("/posts")
         request.method = .put
         return try await cache.respond(to: request, under: .fresh(for: .seconds(60)), from: origin)

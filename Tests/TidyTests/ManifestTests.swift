@@ -78,7 +78,7 @@ import Testing
         (
             "Sources/Larder",
             ["Coalescing", "Fetching", "Invalidation", "Keys", "Metrics", "Policy", "Requests", "Stores"],
-            ["Cache.swift", "WallClock.swift"]
+            ["ResponseCache.swift", "WallClock.swift"]
         ),
         ("Sources/RedisClient", ["Client", "Commands", "Connection", "RESP"], []),
         (

@@ -53,7 +53,7 @@ struct Faults: ParsableCommand {
         var logger = Logger(label: "benchmarks")
         logger.logLevel = .critical
         let store = try RedisStore("redis://127.0.0.1:\(proxy.port)", logger: logger)
-        let cache = Cache(store: store, logger: logger)
+        let cache = ResponseCache(store: store, logger: logger)
         try await withApplication(Self.router(cache, fetches: Count()), services: [cache], logger: logger) { port in
             print("Redis is      | route  | requests | median ms | 99 % ms | most ms | hits")
             try await measure("there", port)
@@ -84,7 +84,7 @@ struct Faults: ParsableCommand {
         let (outages, fetches) = (Count(), Count())
         let logger = Logger(label: "benchmarks") { _ in OutageLog(outages: outages) }
         let store = try RedisStore("redis://127.0.0.1:\(redis.port)", logger: logger)
-        let cache = Cache(store: store, logger: logger)
+        let cache = ResponseCache(store: store, logger: logger)
         try await withApplication(Self.router(cache, fetches: fetches), services: [cache], logger: logger) { port in
             try await recovered(store)
             let path = "/cached/crowd"
@@ -145,7 +145,7 @@ struct Faults: ParsableCommand {
         while !store.isAvailable || store.pendingInvalidations > 0 { try await Task.sleep(for: .milliseconds(100)) }
     }
 
-    private static func router(_ cache: Cache, fetches: Count) -> Router<BasicRequestContext> {
+    private static func router(_ cache: ResponseCache, fetches: Count) -> Router<BasicRequestContext> {
         let router = Router()
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
         router.get("bare/:id") { _, _ in Response(status: .ok, body: ResponseBody(byteBuffer: body)) }

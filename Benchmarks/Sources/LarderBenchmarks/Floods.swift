@@ -100,7 +100,7 @@ struct Floods: Sendable {
         var logger = Logger(label: "benchmarks")
         logger.logLevel = .critical
         let store = try RedisStore("redis://127.0.0.1:\(redis.port)", logger: logger)
-        let cache = Cache(store: store, logger: logger)
+        let cache = ResponseCache(store: store, logger: logger)
         let router = Router()
         let small = ByteBuffer(repeating: UInt8(ascii: "x"), count: 1_000)
         let large = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)

@@ -63,7 +63,7 @@ struct Serve: ParsableCommand {
     }
 
     private func serve() async throws {
-        let cache = Cache(store: MemoryStore(limit: .mebibytes(64)))
+        let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(64)))
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         let router = Router()
         var services = [cache]
@@ -94,7 +94,7 @@ struct Serve: ParsableCommand {
         }
         if let redis {
             let store = try RedisStore("redis://127.0.0.1:\(redis)")
-            let shared = Cache(store: store)
+            let shared = ResponseCache(store: store)
             services.append(shared)
             router.group("redis").cached(by: shared, for: .seconds(600)).get { _, _ in
                 Response(

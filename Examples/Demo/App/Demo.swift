@@ -11,7 +11,7 @@ public import NIOCore
 ///   - repository: the simulated users and posts.
 public func buildApplication(
     _ configuration: DemoConfiguration,
-    cache: Cache,
+    cache: ResponseCache,
     repository: Repository = Repository(),
     logger: Logger,
     onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
@@ -46,7 +46,7 @@ public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws
 }
 
 /// The routes of the example API.
-func buildRouter(cache: Cache, repository: Repository, access: AdminAccess) -> Router<DemoRequestContext> {
+func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAccess) -> Router<DemoRequestContext> {
     let users = UsersRouter(repository: repository)
     let posts = PostsRouter(repository: repository)
     let router = Router(context: DemoRequestContext.self, options: .autoGenerateHeadEndpoints)

@@ -23,7 +23,7 @@ struct Main {
     private static func serve(_ configuration: DemoConfiguration) async throws {
         var logger = Logger(label: "larder-demo")
         logger.logLevel = configuration.logLevel
-        let cache = Cache(store: try makeStore(configuration, logger: logger), logger: logger)
+        let cache = ResponseCache(store: try makeStore(configuration, logger: logger), logger: logger)
         if let advice = configuration.adviceOnAccess { logger.notice("\(advice)") }
         let application = buildApplication(configuration, cache: cache, logger: logger)
         let address = "\(configuration.host):\(configuration.port)"

@@ -8,9 +8,9 @@ struct Fetch<O: Origin>: Sendable {
     let asking: Asking<O>
     /// Where the client waits that leads this fetch; nil for a refresh.
     let seat: LeaderSeat<O.Response>?
-    let cache: Cache
+    let cache: ResponseCache
 
-    init(_ asking: Asking<O>, seat: LeaderSeat<O.Response>?, cache: Cache) {
+    init(_ asking: Asking<O>, seat: LeaderSeat<O.Response>?, cache: ResponseCache) {
         self.asking = asking
         self.seat = seat
         self.cache = cache

@@ -22,7 +22,7 @@ package enum FetchContext {
     static let maximumLevel = 8
 
     /// The number of fetches for a key around the current task.
-    static func level(of key: CacheKey, in cache: Cache) -> Int {
+    static func level(of key: CacheKey, in cache: ResponseCache) -> Int {
         let identifier = ObjectIdentifier(cache)
         return frames.count { $0.cache == identifier && $0.key == key }
     }

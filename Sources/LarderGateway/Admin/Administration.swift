@@ -14,13 +14,13 @@ struct Administration: Sendable {
     let prefix: String
     private let access: AdminAccess
     private let audit = AdminAudit()
-    private let cache: Cache
+    private let cache: ResponseCache
     private let responder: any HTTPResponder<AdminContext>
 
     /// Creates the routes.
     /// - Parameter isForHealthAlone: True if the others are on another address.
     init(
-        of cache: Cache,
+        of cache: ResponseCache,
         access: AdminAccess,
         at prefix: String,
         isForHealthAlone: Bool,
@@ -47,7 +47,7 @@ struct Administration: Sendable {
 
     private static func addRoutes(
         to router: Router<AdminContext>,
-        of cache: Cache,
+        of cache: ResponseCache,
         _ access: AdminAccess,
         _ audit: AdminAudit,
         at prefix: String,
@@ -106,7 +106,11 @@ struct Administration: Sendable {
         }
     }
 
-    private static func purge(_ head: HTTPRequest, under policy: CachePolicy, from cache: Cache) async -> AdminAnswer {
+    private static func purge(
+        _ head: HTTPRequest,
+        under policy: CachePolicy,
+        from cache: ResponseCache
+    ) async -> AdminAnswer {
         var (head, result) = (head, RemovalResult.nothing)
         head.authority = head.keyAuthority
         for scheme in ["http", "https"] {
@@ -125,7 +129,7 @@ struct Administration: Sendable {
     private static func purgeURL(
         below prefix: String,
         _ request: Request,
-        from cache: Cache,
+        from cache: ResponseCache,
         _ routes: RouteTable
     ) async -> AdminAnswer {
         let expectation = "Nothing was purged: expected a URL as \(prefix)/urls/http://shop.example/path"

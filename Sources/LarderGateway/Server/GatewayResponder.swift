@@ -12,7 +12,7 @@ import NIOHTTP1
 /// What the gateway does with a request: answers it itself, where it is about the gateway, or hands it to the cache
 /// with the origin of its route behind it.
 struct GatewayResponder: ClientResponder {
-    let cache: Cache
+    let cache: ResponseCache
     let clock: WallClock
     let client: UpstreamClient
     /// The memory of the heads of requests that wait, beyond the share of each connection.

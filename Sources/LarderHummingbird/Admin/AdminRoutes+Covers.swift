@@ -14,7 +14,7 @@ extension RouterMethods {
     ///   - access: who may use them; there is no default.
     ///   - path: what they all begin with.
     @discardableResult
-    public func addBulkInvalidation(of cache: Cache, access: AdminAccess, at path: RouterPath) -> Self {
+    public func addBulkInvalidation(of cache: ResponseCache, access: AdminAccess, at path: RouterPath) -> Self {
         addBulkInvalidation(of: cache, access: access, at: path, form: .path)
     }
 
@@ -22,7 +22,7 @@ extension RouterMethods {
     /// the path on that host alone, and `prefixes//host` the whole host.
     @discardableResult
     package func addBulkInvalidation(
-        of cache: Cache,
+        of cache: ResponseCache,
         access: AdminAccess,
         at path: RouterPath,
         form: AdminKeyForm,

@@ -19,7 +19,7 @@ extension RouterMethods {
     ///   - metrics: the path of the metrics.
     @discardableResult
     public func addCacheAdministration(
-        of cache: Cache,
+        of cache: ResponseCache,
         access: AdminAccess,
         invalidation: RouterPath = "api/invalidate",
         metrics: RouterPath = "metrics/cache"
@@ -30,7 +30,7 @@ extension RouterMethods {
     /// Adds the routes as above, for a cache whose keys have this form.
     @discardableResult
     package func addCacheAdministration(
-        of cache: Cache,
+        of cache: ResponseCache,
         access: AdminAccess,
         invalidation: RouterPath,
         metrics: RouterPath,
@@ -75,7 +75,7 @@ package enum AdminKeyForm: Sendable {
 
 /// The admin routes' handlers.
 struct AdminRoutes<Context: RequestContext>: Sendable {
-    let cache: Cache
+    let cache: ResponseCache
     let access: AdminAccess
     var form = AdminKeyForm.path
     let audit: AdminAudit

@@ -72,7 +72,7 @@ enum Asked<Response: Sendable>: Sendable {
     case lookAgain(leading: FlightID?, like: CacheEntry?)
 }
 
-extension Cache {
+extension ResponseCache {
     /// Serves a stale response without asking an origin that failed a short while ago; nil if it is to be asked.
     func servePaused<O: Origin>(_ asking: Asking<O>, at now: Timestamp) -> O.Response? {
         guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
@@ -177,7 +177,7 @@ extension Cache {
 
 // MARK: - Leading
 
-extension Cache {
+extension ResponseCache {
     /// Fetches, and waits for the response.
     /// - Parameter outlivesRequest: True if the fetch goes on when this request leaves.
     private func lead<O: Origin>(

@@ -9,7 +9,7 @@ public import ServiceLifecycle
 /// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it
 /// may be, and else the origin is asked: once for all who wait, with the version of the invalidation log read before,
 /// so that what was overtaken by a write is never served to anyone who came after it.
-public final class Cache: Service {
+public final class ResponseCache: Service {
     /// What the cache did since the process began.
     public let statistics: CacheStatistics
 
@@ -98,7 +98,7 @@ enum Opening: Sendable {
     indirect case admitted(Admission)
 }
 
-extension Cache {
+extension ResponseCache {
     /// Admits a request, and answers it where that takes no waiting: a fresh response in the memory of this process.
     @usableFromInline
     func open(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> Opening {
@@ -187,7 +187,7 @@ extension Cache {
 
 // MARK: - Past the store
 
-extension Cache {
+extension ResponseCache {
     func bypass<O: Origin>(
         because reason: BypassReason,
         under policy: CachePolicy,
@@ -222,7 +222,7 @@ extension Cache {
 
 // MARK: - What fetches need
 
-extension Cache {
+extension ResponseCache {
     func record(_ event: CacheEvent) {
         statistics.record(event)
         observer?.observe(event)

@@ -1,7 +1,7 @@
 import HTTPCaching
 package import HTTPTypes
 
-extension Cache {
+extension ResponseCache {
     /// Passes a write on, invalidates what it may have changed, and returns the origin's response once the
     /// invalidation is acknowledged or its deadline has passed.
     ///

@@ -2,7 +2,7 @@ import HTTPCaching
 public import HTTPTypes
 import Logging
 
-extension Cache {
+extension ResponseCache {
     /// Invalidates every response that one of the scopes covers, with all that is being fetched now, and waits for the
     /// store's acknowledgement up to the store's deadline (2 s for `RedisStore`; a `MemoryStore` acknowledges at once).
     ///
@@ -58,7 +58,7 @@ extension Cache {
     }
 }
 
-extension Cache {
+extension ResponseCache {
     /// Removes the response to a GET for the target of a request, with its variants, as `PURGE` asks for, in every
     /// spelling of the target that means the same.
     ///
