@@ -4,8 +4,8 @@ import Larder
 
 extension Obstacle {
     /// A reason of the cache itself, in words.
-    init(_ notStored: NotStored, _ exchange: Exchange, _ policy: CachePolicy) {
-        if case .refused(let refusal) = notStored {
+    init(_ notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) {
+        if case .notStorable(let refusal) = notStored {
             self.init(refusal, exchange, policy.rules)
             return
         }
@@ -13,9 +13,9 @@ extension Obstacle {
         self.init(reason: .notStored(notStored), sentence: words.sentence, remedy: words.remedy)
     }
 
-    private static func words(for notStored: NotStored, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
+    private static func words(for notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
         switch notStored {
-        case .refused(let refusal): ("The rules refuse it: \(refusal.detail).", "See the rules.")
+        case .notStorable(let refusal): ("The rules refuse it: \(refusal.detail).", "See the rules.")
         case .tooLarge:
             (
                 "The body\(exchange.bodyLength.map { " of \($0) bytes" } ?? "") is larger than the limit of "

@@ -11,7 +11,7 @@ public struct Obstacle: Hashable, Sendable {
         /// The request changes something, and invalidates.
         case write
         /// The response is not kept.
-        case notStored(NotStored)
+        case notStored(NotStoredReason)
     }
 
     /// The reason by its type.
@@ -40,7 +40,7 @@ struct ObstacleSearch {
     private let exchange: Exchange
 
     /// What refused, in the order of the rules.
-    private(set) var refusals: [Refusal] = []
+    private(set) var refusals: [NotStorableReason] = []
     /// What the rules say once everything that was refused is granted; nil where something cannot be.
     private(set) var lifetimes: Lifetimes?
 
@@ -67,7 +67,7 @@ struct ObstacleSearch {
             case .store(let lifetimes):
                 self.lifetimes = lifetimes
                 return
-            case .refuse(let refusal):
+            case .notStorable(let refusal):
                 // What was granted and is refused again would be refused for ever.
                 guard !refusals.contains(refusal) else { return }
                 refusals.append(refusal)
@@ -77,7 +77,7 @@ struct ObstacleSearch {
     }
 
     /// Takes an obstacle away; false where no response is left without it.
-    private mutating func grant(_ refusal: Refusal) -> Bool {
+    private mutating func grant(_ refusal: NotStorableReason) -> Bool {
         switch refusal {
         case .method: request.method = .get
         case .requestNoStore: request.headerFields[.cacheControl] = nil

@@ -18,7 +18,7 @@ extension Scenario {
             respondedAt: at(self.delay)
         )
         switch decision {
-        case .refuse(let refusal): return .refused(refusal)
+        case .notStorable(let refusal): return .notStorable(refusal)
         case .store(let lifetimes):
             let vary = VariantRule(response.headerFields)
             guard let selecting = vary.selectingFields(of: first.headerFields) else { return .varies }

@@ -15,7 +15,7 @@ import Testing
     }
 
     /// For each reason, a file whose first obstacle it is, and the same after its remedy.
-    static let refusals: [(Refusal, String, remedied: String)] = [
+    static let refusals: [(NotStorableReason, String, remedied: String)] = [
         (.method, file(request: "HEAD / HTTP/1.1"), file()),
         (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
         (.status, file(status: 101), file()),
@@ -70,7 +70,7 @@ import Testing
                 Issue.record("stored in spite of \(refusal)")
                 continue
             }
-            #expect(obstacles.first?.reason == .notStored(.refused(refusal)))
+            #expect(obstacles.first?.reason == .notStored(.notStorable(refusal)))
             for text in obstacles.flatMap({ [$0.sentence, $0.remedy] }) {
                 #expect(text.hasSuffix(".") && text.first?.isUppercase == true, "\(text)")
             }
@@ -78,7 +78,7 @@ import Testing
             let allowed = Explanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
             #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
         }
-        #expect(sentences.count == Refusal.allCases.count)
+        #expect(sentences.count == NotStorableReason.allCases.count)
     }
 
     @Test(
@@ -103,7 +103,7 @@ import Testing
 
     @Test func `every reason of the cache itself has a sentence of its own`() throws {
         let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
-        let notStored: [NotStored] = [
+        let notStored: [NotStoredReason] = [
             .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
         ]
         let obstacles =

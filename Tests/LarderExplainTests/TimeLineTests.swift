@@ -93,16 +93,16 @@ import Testing
             )
             switch (explanation.verdict, decision) {
             case (.stored(let said), .store(let lifetimes)): #expect(said == lifetimes)
-            case (.notStored(let obstacles), .refuse(let refusal)):
+            case (.notStored(let obstacles), .notStorable(let refusal)):
                 let isFirst = obstacles.first { if case .notStored = $0.reason { true } else { false } }
                 guard isFirst != nil else {
                     #expect(!obstacles.isEmpty)
                     continue
                 }
-                #expect(isFirst?.reason == .notStored(.refused(refusal)))
+                #expect(isFirst?.reason == .notStored(.notStorable(refusal)))
             case (.notStored(let obstacles), .store):
                 #expect(obstacles.contains { if case .notStored = $0.reason { false } else { true } })
-            case (.stored, .refuse(let refusal)): Issue.record("stored in spite of \(refusal): \(exchange)")
+            case (.stored, .notStorable(let refusal)): Issue.record("stored in spite of \(refusal): \(exchange)")
             }
             #expect(!explanation.lines.isEmpty)
             #expect(explanation.record.stored == (explanation.timeLine != nil))

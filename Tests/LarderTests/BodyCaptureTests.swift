@@ -102,7 +102,7 @@ import Testing
         capture.fail(TestFailure("gone"))
         #expect(try await next(reader) == "ab")
         await #expect(throws: TestFailure("gone")) { try await next(reader) }
-        #expect(throws: NotStored.brokenOff) { try capture.whole() }
+        #expect(throws: NotStoredReason.brokenOff) { try capture.whole() }
     }
 
     @Test(arguments: [nil, 10] as [Int?]) func `A body of exactly the limit is stored`(_ length: Int?) async throws {
@@ -122,7 +122,7 @@ import Testing
         try await write("abcde", "fghij", "k", to: capture)
         #expect(capture.isPastLimit && told() == ["begun", "too-large"])
         try await capture.finish()
-        #expect(throws: NotStored.tooLarge) { try capture.whole() }
+        #expect(throws: NotStoredReason.tooLarge) { try capture.whole() }
         #expect(try await next(reader) == "abcde")
         #expect(try await next(reader) == "fghij")
         #expect(try await next(reader) == "k")
@@ -139,7 +139,7 @@ import Testing
         let reader = late.reader()
         try await write("abc", to: late)
         #expect(late.isPastLimit && told() == ["begun", "begun", "too-slow"])
-        #expect(throws: NotStored.tooSlow) { try late.whole() }
+        #expect(throws: NotStoredReason.tooSlow) { try late.whole() }
         #expect(try await next(reader) == "abc")
     }
 
@@ -147,11 +147,11 @@ import Testing
         let short = capture(length: 4)
         try await write("abc", to: short)
         await #expect(throws: BodyError.wrongLength) { try await short.finish() }
-        #expect(throws: NotStored.brokenOff) { try short.whole() }
+        #expect(throws: NotStoredReason.brokenOff) { try short.whole() }
         let long = capture(length: 4)
         await #expect(throws: BodyError.wrongLength) { try await write("ab", "cde", to: long) }
         await #expect(throws: BodyError.abandoned) { try await write("f", to: long) }
-        #expect(throws: NotStored.brokenOff) { try long.whole() }
+        #expect(throws: NotStoredReason.brokenOff) { try long.whole() }
     }
 
     @Test func `An empty body is whole, and empty parts are none`() async throws {
@@ -194,7 +194,7 @@ import Testing
         try await task.value
         try await second.finish()
         #expect(second.isPastLimit && told() == ["begun", "begun", "no-room"])
-        #expect(throws: NotStored.noRoom) { try second.whole() }
+        #expect(throws: NotStoredReason.noRoom) { try second.whole() }
         #expect(try await next(reader) == "end")
     }
 

@@ -38,7 +38,7 @@ public struct CacheStatus: Hashable, Sendable {
     public var ttl: Int?
     /// The key in the store (RFC 9211 §2.7).
     public var key: String?
-    /// More, such as a ``Refusal``'s token (RFC 9211 §2.8).
+    /// More, such as a ``NotStorableReason``'s token (RFC 9211 §2.8).
     public var detail: String?
 
     /// Creates a status.

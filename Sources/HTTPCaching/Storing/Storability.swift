@@ -1,7 +1,7 @@
 public import HTTPTypes
 
 /// Why a response is not stored.
-public enum Refusal: String, Hashable, Sendable, CaseIterable {
+public enum NotStorableReason: String, Hashable, Sendable, CaseIterable {
     /// Only answers to GET are stored; those to HEAD are made from them.
     case method
     /// The request said `no-store`.
@@ -46,7 +46,7 @@ public enum Storability: Hashable, Sendable {
     /// Store it.
     case store(Lifetimes)
     /// Do not.
-    case refuse(Refusal)
+    case notStorable(NotStorableReason)
 
     /// Decides for the response to a request that was sent at `requestedAt` and whose head arrived at `respondedAt`.
     ///
@@ -79,12 +79,12 @@ public enum Storability: Hashable, Sendable {
         respondedAt: Timestamp
     ) -> Storability {
         if let refusal = self.refusal(byStatus: response.status, of: request, directives, rules) {
-            return .refuse(refusal)
+            return .notStorable(refusal)
         }
         if let refusal = self.refusal(bySharing: response.headerFields, with: request, directives, rules) {
-            return .refuse(refusal)
+            return .notStorable(refusal)
         }
-        if AlteredBytes.stand(in: response) { return .refuse(.alteredBytes) }
+        if AlteredBytes.stand(in: response) { return .notStorable(.alteredBytes) }
         let lifetimes = Freshness(
             response: response,
             directives: directives,
@@ -93,14 +93,14 @@ public enum Storability: Hashable, Sendable {
             respondedAt: respondedAt
         ).lifetimes
         let hasValidator = Revalidation.hasValidator(response.headerFields)
-        if lifetimes.alwaysRevalidate, !hasValidator { return .refuse(.noCache) }
+        if lifetimes.alwaysRevalidate, !hasValidator { return .notStorable(.noCache) }
         // "The response contains at least one of the following: a public response directive; [...] an Expires header
         // field; a max-age response directive; [...] an s-maxage response directive; [...] or a status code that is
         // defined as heuristically cacheable." What has neither freshness nor validator could not be reused anyway, and
         // what was never fresh and cannot be validated is what origins send to say "do not cache".
         let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.born || lifetimes.hasStaleWindow
         let isAllowed = lifetimes.source != .none || Status.allowsHeuristics(response.status, directives)
-        guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .refuse(.noFreshness) }
+        guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .notStorable(.noFreshness) }
         return .store(lifetimes)
     }
 
@@ -110,7 +110,7 @@ public enum Storability: Hashable, Sendable {
         of request: HTTPRequest,
         _ directives: ResponseDirectives,
         _ rules: CachingRules
-    ) -> Refusal? {
+    ) -> NotStorableReason? {
         // "The request method is understood by the cache."
         guard request.method == .get else { return .method }
         // "The response status code is final."
@@ -134,7 +134,7 @@ public enum Storability: Hashable, Sendable {
         with request: HTTPRequest,
         _ directives: ResponseDirectives,
         _ rules: CachingRules
-    ) -> Refusal? {
+    ) -> NotStorableReason? {
         // "The no-store request directive indicates that a cache MUST NOT store any part of either this request or any
         // response to it." (RFC 9111 §5.2.1.5)
         if RequestDirectives(request.headerFields).noStore { return .requestNoStore }

@@ -12,9 +12,9 @@ struct Arrival: Sendable {
 
     enum Source: Sendable {
         /// Fetched, and stored unless there is a reason.
-        case fetched(status: Int, NotStored?)
+        case fetched(status: Int, NotStoredReason?)
         /// Kept from before, and confirmed or brought up to date by the origin's answer with this status.
-        case validated(status: Int, NotStored?)
+        case validated(status: Int, NotStoredReason?)
         /// Kept from before, because the origin failed: with this status, or without any.
         case staleOnError(status: Int?)
         /// Kept from before, because the origin failed a short while ago and is not asked again so soon.

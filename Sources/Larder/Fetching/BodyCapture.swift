@@ -14,7 +14,7 @@ final class BodyCapture: BodySink {
         /// A part came that is not the whole: the client can be served from here on.
         case begun
         /// The body is past the limit and will not be kept.
-        case overflowed(NotStored)
+        case overflowed(NotStoredReason)
         /// The reader has left. The body is kept all the same.
         case left
         /// The body is past the limit, and its reader has left.
@@ -84,7 +84,7 @@ final class BodyCapture: BodySink {
     var isPastLimit: Bool { state.withLockedValue { !$0.isKept } }
 
     /// The whole body, where it came to its end below the limit.
-    func whole() throws(NotStored) -> ByteBuffer {
+    func whole() throws(NotStoredReason) -> ByteBuffer {
         let (parts, reason) = state.withLockedValue { ($0.whole(), $0.reason) }
         guard let parts else { throw reason }
         return ByteBuffer(joining: parts)

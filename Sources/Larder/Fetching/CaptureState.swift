@@ -37,7 +37,7 @@ struct CaptureState {
     var hasReader = false
     var isReleased = false
     /// Why the body is not kept, where it is not.
-    private(set) var reason = NotStored.brokenOff
+    private(set) var reason = NotStoredReason.brokenOff
     private var parts: Deque<Part> = []
     /// The number of `parts` that the reader has had; while everything is kept they stay.
     private var readCount = 0

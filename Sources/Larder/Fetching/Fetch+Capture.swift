@@ -9,7 +9,7 @@ extension Fetch {
     func capture(
         _ reception: Reception,
         _ lifetimes: Lifetimes,
-        _ notStored: NotStored? = nil,
+        _ notStored: NotStoredReason? = nil,
         releasing release: @escaping @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let response = reception.response
@@ -80,7 +80,7 @@ extension Fetch {
     private func collect(
         _ reception: Reception,
         _ lifetimes: Lifetimes,
-        _ notStored: NotStored?,
+        _ notStored: NotStoredReason?,
         in capture: BodyCapture
     ) async -> Landing {
         let response = reception.response
@@ -113,7 +113,7 @@ extension Fetch {
         of capture: BodyCapture,
         _ reception: Reception,
         _ lifetimes: Lifetimes,
-        _ notStored: NotStored?
+        _ notStored: NotStoredReason?
     ) async -> Landing {
         noteSuccess(status: reception.head.status)
         let entry = entry(

@@ -94,7 +94,7 @@ extension Fetch {
     /// it, as a thrown one is, unless it says otherwise.
     func refuse(
         _ reception: Reception,
-        because notStored: NotStored,
+        because notStored: NotStoredReason,
         releasing release: @escaping @Sendable (FlightResult) -> Void
     ) async -> Landing {
         guard isSharableFailure(reception), reception.response.bodyLength ?? 0 <= inquiry.policy.bodyLimit.bytes else {
@@ -119,19 +119,19 @@ extension Fetch {
         rules.requiresExplicitPermission = false
         switch storability(of: reception.head, reception.directives, at: reception, by: rules) {
         case .store: return true
-        case .refuse(let refusal): return refusal == .noFreshness
+        case .notStorable(let refusal): return refusal == .noFreshness
         }
     }
 
     /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.
     func pass(
         _ reception: Reception,
-        because notStored: NotStored,
+        because notStored: NotStoredReason,
         releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let head = reception.head
         cache.record(.notStored(inquiry.address.key, notStored))
-        if notStored == .refused(.authorization) {
+        if notStored == .notStorable(.authorization) {
             cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
         }
         var result = FlightResult.refusedToLeader
@@ -149,7 +149,7 @@ extension Fetch {
     /// one client's request would have all others ask the origin, each by itself.
     /// - Returns: What those who wait are told.
     @discardableResult
-    func noteUncacheable(because notStored: NotStored) -> FlightResult {
+    func noteUncacheable(because notStored: NotStoredReason) -> FlightResult {
         guard notStored.isLasting, !notStored.isDueToRequest, !isPastFreshResponse else { return .refusedToLeader }
         cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
         return .unsharable
@@ -157,7 +157,7 @@ extension Fetch {
 
     /// The leader has the origin's response as it would be without the cache: as it came, or the origin's own answer to
     /// the client's range or condition, which the fetch was without.
-    func passed(_ response: O.Response, because notStored: NotStored) async -> Result<O.Response, any Error> {
+    func passed(_ response: O.Response, because notStored: NotStoredReason) async -> Result<O.Response, any Error> {
         guard seat?.isServed == false else { return .success(response) }
         var response = response
         let mayAnswerOtherwise =

@@ -43,9 +43,9 @@ extension Fetch {
         let head = reception.head
         switch storability(of: head, reception.directives, at: reception) {
         case .store(let lifetimes) where lifetimes.mayAnswerOthers: break
-        case .refuse where isSharableFailure(reception): break
-        case .refuse(let refusal) where head.status.kind != .serverError && !head.status.isDueToRequest:
-            return noteUncacheable(because: .refused(refusal))
+        case .notStorable where isSharableFailure(reception): break
+        case .notStorable(let refusal) where head.status.kind != .serverError && !head.status.isDueToRequest:
+            return noteUncacheable(because: .notStorable(refusal))
         default: return .refusedToLeader
         }
         var fields = HopByHop.storedFields(
@@ -65,7 +65,7 @@ extension Fetch {
         )
         return .shared(
             Arrival(
-                outcome: .entry(entry, .fetched(status: head.status.code, .refused(.method))),
+                outcome: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
                 birth: birth,
                 verdict: await verdict(on: entry),
                 answeredAt: reception.at

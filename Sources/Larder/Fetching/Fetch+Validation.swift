@@ -77,16 +77,16 @@ extension Fetch {
             let (verdict, notStored) = await keep(entry, isNew: false)
             let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
             return landing(of: entry, source, verdict, answeredAt: reception.at, received: update)
-        case .refuse(let refusal):
+        case .notStorable(let refusal):
             let answer = entry(Lifetimes(expiredAt: reception.at))
-            return await withdraw(answer, .refused(refusal), by: reception, release)
+            return await withdraw(answer, .notStorable(refusal), by: reception, release)
         }
     }
 
     /// The update forbids what the response allowed: this request still has its answer, and nobody after it.
     private func withdraw(
         _ updated: CacheEntry,
-        _ notStored: NotStored,
+        _ notStored: NotStoredReason,
         by reception: Reception,
         _ release: @Sendable (FlightResult) -> Void
     ) async -> Landing {

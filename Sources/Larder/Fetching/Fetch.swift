@@ -48,7 +48,8 @@ struct Fetch<O: Origin>: Sendable {
             if let landing = await serveKept(after: status.code) { return landing }
         }
         switch storability(of: reception.head, reception.directives, at: reception) {
-        case .refuse(let refusal): return await refuse(reception, because: .refused(refusal), releasing: release)
+        case .notStorable(let refusal):
+            return await refuse(reception, because: .notStorable(refusal), releasing: release)
         case .store where reception.response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
             return await pass(reception, because: .tooLarge, releasing: release)
         case .store where isOfMoreUse(than: status):
@@ -250,17 +251,17 @@ extension Fetch {
     }
 
     /// The limit that keeps an entry from being stored; nil if none does.
-    private func obstacle(to entry: CacheEntry) -> NotStored? {
+    private func obstacle(to entry: CacheEntry) -> NotStoredReason? {
         if entry.cost > cache.store.entryLimit.bytes { return .tooLarge }
         let limit = inquiry.policy.keys.lengthLimit.bytes
         return entry.selectingFields.text.utf8.count > limit ? .selectingFieldsTooLong : nil
     }
 
     /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
-    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStored?) {
+    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStoredReason?) {
         let key = entry.address.key
         let verdict: Verdict
-        let notStored: NotStored?
+        let notStored: NotStoredReason?
         if let obstacle = obstacle(to: entry) {
             verdict = await self.verdict(on: entry)
             notStored = obstacle

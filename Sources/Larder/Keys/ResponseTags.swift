@@ -29,7 +29,7 @@ package struct ResponseTags: Sendable {
 
     /// Returns why a response with these tags is not stored; nil if they are no reason.
     /// - Parameter limit: the most tags that a response may have.
-    package func obstacle(limit: Int) -> NotStored? {
+    package func obstacle(limit: Int) -> NotStoredReason? {
         if !rejected.isEmpty { return .tagNotAccepted }
         return tags.count > limit ? .tooManyTags : nil
     }

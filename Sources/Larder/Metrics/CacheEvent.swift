@@ -13,7 +13,7 @@ public enum CacheEvent: Sendable {
     /// What is kept was confirmed by the origin, and dated anew.
     case validated(CacheKey)
     /// A fetched response was not stored.
-    case notStored(CacheKey, NotStored)
+    case notStored(CacheKey, NotStoredReason)
     /// A refresh in the background failed; what is kept stays.
     case refreshFailed(CacheKey)
     /// Something was invalidated.

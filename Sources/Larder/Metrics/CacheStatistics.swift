@@ -114,7 +114,7 @@ private struct Counters: Sendable {
         }
     }
 
-    func notStored(_ reason: NotStored) {
+    func notStored(_ reason: NotStoredReason) {
         Counter(label: "larder_not_stored", dimensions: [("reason", reason.detail)], factory: factory).increment()
     }
 }

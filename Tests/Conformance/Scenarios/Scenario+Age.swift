@@ -11,7 +11,7 @@ extension Scenario {
         Scenario("age-counts-end", "9111 §4.2.3", cc + "max-age=60\nAge: 50", after: 10, .asks(.expired)),
         Scenario("age-beyond", "9111 §4.2.3", cc + "max-age=60\nAge: 90", .asks(.expired)),
         Scenario("age-of-expires", "9111 §4.2.3", "Expires: {60}\nAge: 50", after: 10, .asks(.expired)),
-        Scenario("age-huge", "9111 §1.2.2", cc + "max-age=60\nAge: 99999999999999999999", .refused(.noFreshness)),
+        Scenario("age-huge", "9111 §1.2.2", cc + "max-age=60\nAge: 99999999999999999999", .notStorable(.noFreshness)),
         Scenario("age-2^31-of-2^31", "9111 §1.2.2", cc + "max-age=2147483648\nAge: 2147483648", .asks(.expired)),
         Scenario("age-zero", "9111 §5.1", cc + "max-age=60\nAge: 0", after: 59, .hit),
         Scenario("age-word", "9111 §5.1", cc + "max-age=60\nAge: old", after: 59, .hit),
@@ -88,7 +88,7 @@ extension Scenario {
                 "no-guess-\(status)",
                 "9111 §4.2.2",
                 "Last-Modified: {-1000}",
-                .refused(.noFreshness),
+                .notStorable(.noFreshness),
                 status: status
             )
         }
@@ -108,12 +108,12 @@ extension Scenario {
             Scenario("guess-limit-end", "9111 §4.2.2", "Last-Modified: {-100000000}", after: 86_400, .asks(.expired)),
             Scenario("guess-not-modified-yet", "9111 §4.2.2", "Last-Modified: {1000}", .asks(.expired)),
             Scenario("guess-modified-now", "9111 §4.2.2", "Last-Modified: {0}", .asks(.expired)),
-            Scenario("guess-broken", "9111 §4.2.2", "Last-Modified: long ago", .refused(.noFreshness)),
+            Scenario("guess-broken", "9111 §4.2.2", "Last-Modified: long ago", .notStorable(.noFreshness)),
             Scenario(
                 "guess-two-dates",
                 "9111 §4.2.2",
                 "Last-Modified: {-9}\nLast-Modified: {-1000}",
-                .refused(.noFreshness)
+                .notStorable(.noFreshness)
             ),
             Scenario(
                 "guess-under-max-age",
@@ -172,10 +172,10 @@ extension Scenario {
             )
         }
         + [206, 304, 412, 416].map { status in
-            Scenario("never-\(status)", "9111 §3", cc + "public, max-age=60", .refused(.partial), status: status)
+            Scenario("never-\(status)", "9111 §3", cc + "public, max-age=60", .notStorable(.partial), status: status)
         }
         + [100, 101, 103, 199, 600, 999].map { status in
-            Scenario("not-final-\(status)", "9111 §3", cc + "max-age=60", .refused(.status), status: status)
+            Scenario("not-final-\(status)", "9111 §3", cc + "max-age=60", .notStorable(.status), status: status)
         }
         + [200, 204, 301, 404, 410, 500, 503].map { status in
             Scenario(
@@ -192,7 +192,7 @@ extension Scenario {
                 "not-understood-\(status)",
                 "9111 §5.2.2.3",
                 cc + "max-age=60, must-understand",
-                .refused(.notUnderstood),
+                .notStorable(.notUnderstood),
                 status: status
             )
         }

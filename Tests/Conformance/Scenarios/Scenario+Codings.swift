@@ -66,22 +66,34 @@ extension Scenario {
             ]
         }
         + ["identity", "", "br", "gzip;q=0", "*;q=0", "gzip;q=0, *", "gzip;q=x", "gzip, gzip;q=0"].map {
-            coding("not-accepted \($0)", silent + gzip, .refused(.unacceptedCoding), $0, $0)
+            coding("not-accepted \($0)", silent + gzip, .notStorable(.unacceptedCoding), $0, $0)
         }
         + [
             coding("two-codings", silent + "\nContent-Encoding: br, gzip", .hit, "gzip, br", "br, gzip"),
-            coding("one-of-two", silent + "\nContent-Encoding: br, gzip", .refused(.unacceptedCoding), "gzip", "gzip"),
+            coding(
+                "one-of-two",
+                silent + "\nContent-Encoding: br, gzip",
+                .notStorable(.unacceptedCoding),
+                "gzip",
+                "gzip"
+            ),
             coding(
                 "coding-of-two-lines",
                 silent + gzip + "\nContent-Encoding: br",
-                .refused(.unacceptedCoding),
+                .notStorable(.unacceptedCoding),
                 "gzip",
                 "gzip"
             ),
             coding("coding-nobody-knows", silent + "\nContent-Encoding: foo", .hit, "foo", "foo"),
             coding("coding-identity", silent + "\nContent-Encoding: Identity", .hit, "gzip", "identity"),
             coding("coding-empty", silent + "\nContent-Encoding:", .hit, "gzip", "identity"),
-            coding("coding-broken", silent + "\nContent-Encoding: g zip", .refused(.unacceptedCoding), "gzip", "gzip"),
+            coding(
+                "coding-broken",
+                silent + "\nContent-Encoding: g zip",
+                .notStorable(.unacceptedCoding),
+                "gzip",
+                "gzip"
+            ),
         ]
 
     /// Responses without a coding that do not say that they vary by `Accept-Encoding`.

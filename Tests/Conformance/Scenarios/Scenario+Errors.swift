@@ -30,7 +30,7 @@ extension Scenario {
                 status: 500,
                 then: cc + "max-stale"
             ),
-            Scenario("error-old", "9111 §4.2.3", cc + "max-age=60\nAge: 10", .refused(.noFreshness), status: 500),
+            Scenario("error-old", "9111 §4.2.3", cc + "max-age=60\nAge: 10", .notStorable(.noFreshness), status: 500),
             Scenario("error-age", "9111 §4.2.3", cc + "max-age=60\nAge: 8", after: 2, .gone, status: 500),
             Scenario("error-of-resource", "errors", cc + "max-age=60", after: 59, .hit, status: 410),
             Scenario("error-of-resource-451", "errors", cc + "max-age=60", after: 59, .hit, status: 451),
@@ -42,12 +42,12 @@ extension Scenario {
             Scenario("error-forced", "errors", "", after: 10, .gone, status: 501, rules: forcedHour),
             Scenario("error-longer", "errors", cc + "max-age=90", after: 59, .hit, status: 500, rules: aMinute),
             Scenario("error-longer-end", "errors", cc + "max-age=90", after: 60, .gone, status: 500, rules: aMinute),
-            Scenario("error-zero", "errors", cc + "max-age=90", .refused(.noFreshness), status: 500, rules: never),
+            Scenario("error-zero", "errors", cc + "max-age=90", .notStorable(.noFreshness), status: 500, rules: never),
             Scenario(
                 "error-zero-tag",
                 "errors",
                 cc + "max-age=90\nETag: \"a\"",
-                .refused(.noFreshness),
+                .notStorable(.noFreshness),
                 status: 500,
                 rules: never
             ),

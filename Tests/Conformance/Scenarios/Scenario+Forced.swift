@@ -32,7 +32,7 @@ extension Scenario {
         Scenario("forced-from-arrival", "9111 §4.2.3", "Age: 9999", after: 3_599, .hit, rules: anHour),
         Scenario("forced-from-arrival-late", "9111 §4.2.3", "Date: {-9999}", after: 3_599, .hit, rules: anHour),
         Scenario("forced-not-found", "9111 §4.2.2", "", after: 3_599, .hit, status: 404, rules: anHour),
-        Scenario("forced-not-error", "9111 §4.2.2", "", .refused(.noFreshness), status: 500, rules: anHour),
+        Scenario("forced-not-error", "9111 §4.2.2", "", .notStorable(.noFreshness), status: 500, rules: anHour),
         Scenario("forced-not-error-its-own", "9111 §4.2.2", cc + "max-age=9", .hit, status: 503, rules: anHour),
         Scenario(
             "forced-not-error-own-end",
@@ -43,9 +43,9 @@ extension Scenario {
             status: 503,
             rules: anHour
         ),
-        Scenario("forced-not-no-store", "9111 §5.2.2.5", cc + "no-store", .refused(.noStore), rules: anHour),
-        Scenario("forced-not-private", "9111 §5.2.2.7", cc + "private", .refused(.private), rules: anHour),
-        Scenario("forced-not-no-cache", "9111 §5.2.2.4", cc + "no-cache", .refused(.noCache), rules: anHour),
+        Scenario("forced-not-no-store", "9111 §5.2.2.5", cc + "no-store", .notStorable(.noStore), rules: anHour),
+        Scenario("forced-not-private", "9111 §5.2.2.7", cc + "private", .notStorable(.private), rules: anHour),
+        Scenario("forced-not-no-cache", "9111 §5.2.2.4", cc + "no-cache", .notStorable(.noCache), rules: anHour),
         Scenario(
             "forced-not-no-cache-tag",
             "9111 §5.2.2.4",
@@ -53,15 +53,15 @@ extension Scenario {
             .asks(.responseNoCache),
             rules: anHour
         ),
-        Scenario("forced-not-set-cookie", "9111 §7.3", "Set-Cookie: a=b", .refused(.setCookie), rules: anHour),
+        Scenario("forced-not-set-cookie", "9111 §7.3", "Set-Cookie: a=b", .notStorable(.setCookie), rules: anHour),
         Scenario(
             "forced-not-authorization",
             "9111 §3.5",
             "",
-            .refused(.authorization),
+            .notStorable(.authorization),
             first: "Authorization: Basic YTpi",
             rules: anHour
         ),
-        Scenario("forced-not-vary-star", "9111 §4.1", "Vary: *", .refused(.varyStar), rules: anHour),
+        Scenario("forced-not-vary-star", "9111 §4.1", "Vary: *", .notStorable(.varyStar), rules: anHour),
     ]
 }

@@ -18,17 +18,17 @@ extension Scenario {
             Scenario("route-max-age-longer", "preset", cc + "max-age=600", after: 500, .hit, rules: route),
             Scenario("route-s-maxage-beats-ttl", "preset", cc + "s-maxage=10", after: 30, .gone, rules: route),
             Scenario("route-expires-beats-ttl", "preset", "Expires: {10}", after: 30, .gone, rules: route),
-            Scenario("route-expires-zero", "preset", "Expires: 0", .refused(.noFreshness), rules: route),
-            Scenario("route-max-age-zero", "preset", cc + "max-age=0", .refused(.noFreshness), rules: route),
-            Scenario("route-no-store", "preset", cc + "no-store", .refused(.noStore), rules: route),
-            Scenario("route-private", "preset", cc + "private", .refused(.private), rules: route),
-            Scenario("route-no-cache", "preset", cc + "no-cache", .refused(.noCache), rules: route),
-            Scenario("route-cookie", "preset", "Set-Cookie: a=b", .refused(.setCookie), rules: route),
+            Scenario("route-expires-zero", "preset", "Expires: 0", .notStorable(.noFreshness), rules: route),
+            Scenario("route-max-age-zero", "preset", cc + "max-age=0", .notStorable(.noFreshness), rules: route),
+            Scenario("route-no-store", "preset", cc + "no-store", .notStorable(.noStore), rules: route),
+            Scenario("route-private", "preset", cc + "private", .notStorable(.private), rules: route),
+            Scenario("route-no-cache", "preset", cc + "no-cache", .notStorable(.noCache), rules: route),
+            Scenario("route-cookie", "preset", "Set-Cookie: a=b", .notStorable(.setCookie), rules: route),
             Scenario(
                 "route-authorization",
                 "preset",
                 "Foo: bar",
-                .refused(.authorization),
+                .notStorable(.authorization),
                 first: "Authorization: Basic a",
                 rules: route
             ),
@@ -41,7 +41,13 @@ extension Scenario {
                 .staleAndRefreshed,
                 rules: route.with { $0.staleWhileRevalidate = .seconds(300) }
             ),
-            Scenario("route-no-ttl", "preset", "Foo: bar", .refused(.noFreshness), rules: .decoratedRoute(ttl: nil)),
+            Scenario(
+                "route-no-ttl",
+                "preset",
+                "Foo: bar",
+                .notStorable(.noFreshness),
+                rules: .decoratedRoute(ttl: nil)
+            ),
             Scenario(
                 "route-cdn-field-is-not-ours",
                 "preset",
@@ -50,13 +56,13 @@ extension Scenario {
                 .hit,
                 rules: route
             ),
-            Scenario("application-silent", "preset", cc + "max-age=60", .refused(.notPublic), rules: application),
+            Scenario("application-silent", "preset", cc + "max-age=60", .notStorable(.notPublic), rules: application),
             Scenario("application-public", "preset", cc + "public, max-age=60", .hit, rules: application),
             Scenario(
                 "application-public-no-lifetime",
                 "preset",
                 cc + "public",
-                .refused(.noFreshness),
+                .notStorable(.noFreshness),
                 rules: application
             ),
             Scenario("application-s-maxage", "preset", cc + "s-maxage=60", .hit, rules: application),
@@ -64,7 +70,7 @@ extension Scenario {
                 "application-private",
                 "preset",
                 cc + "private, s-maxage=60",
-                .refused(.private),
+                .notStorable(.private),
                 rules: application
             ),
             Scenario(
@@ -79,7 +85,7 @@ extension Scenario {
                 "gateway-ttl-of-a-rule-not-of-500",
                 "preset",
                 "Foo: bar",
-                .refused(.noFreshness),
+                .notStorable(.noFreshness),
                 status: 500,
                 rules: .gateway.with { $0.defaultLifetime = .seconds(60) }
             ),
@@ -89,7 +95,7 @@ extension Scenario {
                 "route-\(status)",
                 "preset",
                 cc + "public, max-age=60",
-                .refused(.status),
+                .notStorable(.status),
                 status: status,
                 rules: route
             )

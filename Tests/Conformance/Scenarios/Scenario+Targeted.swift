@@ -34,9 +34,14 @@ extension Scenario {
             "target-no-store",
             "9213 §2.2",
             "CDN-Cache-Control: no-store\n" + cc + "max-age=60",
-            .refused(.noStore)
+            .notStorable(.noStore)
         ),
-        Scenario("target-private", "9213 §2.2", "CDN-Cache-Control: private\n" + cc + "max-age=60", .refused(.private)),
+        Scenario(
+            "target-private",
+            "9213 §2.2",
+            "CDN-Cache-Control: private\n" + cc + "max-age=60",
+            .notStorable(.private)
+        ),
         Scenario(
             "target-over-expires",
             "9213 §2.2",
@@ -112,13 +117,13 @@ extension Scenario {
             "target-two-lines",
             "9651 §4.2",
             "CDN-Cache-Control: max-age=60\nCDN-Cache-Control: no-store",
-            .refused(.noStore)
+            .notStorable(.noStore)
         ),
         Scenario(
             "target-unknown-only",
             "9213 §2.2",
             "CDN-Cache-Control: foo\n" + cc + "max-age=60",
-            .refused(.noFreshness)
+            .notStorable(.noFreshness)
         ),
         Scenario(
             "target-private-field",
@@ -132,7 +137,7 @@ extension Scenario {
             "target-private-list",
             "9213 §2.1",
             "CDN-Cache-Control: max-age=60, private=(a b)",
-            .refused(.private)
+            .notStorable(.private)
         ),
         Scenario(
             "target-no-cache",
@@ -151,7 +156,7 @@ extension Scenario {
             "target-not-configured",
             "9213 §2.2",
             "CDN-Cache-Control: max-age=60\n" + cc + "no-store",
-            .refused(.noStore),
+            .notStorable(.noStore),
             rules: .gateway.with { $0.targetedFields = [] }
         ),
         Scenario(

@@ -22,7 +22,7 @@ public struct Scenario: Sendable, CustomStringConvertible {
         /// The origin is asked since it alone can judge the conditions.
         case forwarded
         /// Nothing was stored, for this reason.
-        case refused(Refusal)
+        case notStorable(NotStorableReason)
         /// What was stored is of no use any more.
         case gone
     }

@@ -4,14 +4,14 @@ import Larder
 
 extension Obstacle {
     /// A refusal of the rules, in words.
-    init(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) {
+    init(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) {
         let words = Self.words(for: refusal, exchange, rules)
-        self.init(reason: .notStored(.refused(refusal)), sentence: words.sentence, remedy: words.remedy)
+        self.init(reason: .notStored(.notStorable(refusal)), sentence: words.sentence, remedy: words.remedy)
     }
 
     typealias Words = (sentence: String, remedy: String)
 
-    private static func words(for refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+    private static func words(for refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words {
         switch refusal {
         case .method, .requestNoStore, .authorization, .unacceptedCoding, .requestAlteredBytes:
             requestWords(refusal, exchange, rules)
@@ -43,7 +43,8 @@ extension Obstacle {
         }
     }
 
-    private static func requestWords(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+    private static func requestWords(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words
+    {
         switch refusal {
         case .requestNoStore:
             (
@@ -78,7 +79,11 @@ extension Obstacle {
         }
     }
 
-    private static func statusWords(_ refusal: Refusal, _ status: HTTPResponse.Status, _ rules: CachingRules) -> Words {
+    private static func statusWords(
+        _ refusal: NotStorableReason,
+        _ status: HTTPResponse.Status,
+        _ rules: CachingRules
+    ) -> Words {
         switch refusal {
         case .partial:
             (
@@ -104,7 +109,11 @@ extension Obstacle {
         }
     }
 
-    private static func directiveWords(_ refusal: Refusal, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+    private static func directiveWords(
+        _ refusal: NotStorableReason,
+        _ exchange: Exchange,
+        _ rules: CachingRules
+    ) -> Words {
         let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
         return switch refusal {
         case .private:

@@ -1,9 +1,9 @@
 public import HTTPCaching
 
 /// Why a response was not stored, or is not there to be used: what `Cache-Status` says as `detail`.
-public enum NotStored: Error, Hashable, Sendable {
+public enum NotStoredReason: Error, Hashable, Sendable {
     /// The rules of caching, or of the policy, forbid it.
-    case refused(Refusal)
+    case notStorable(NotStorableReason)
     /// The body, or the entry as a whole, is larger than the limit.
     case tooLarge
     /// The handler gave it more tags than an entry can have.
@@ -28,7 +28,7 @@ public enum NotStored: Error, Hashable, Sendable {
     /// The token of `Cache-Status`.
     public var detail: String {
         switch self {
-        case .refused(let refusal): refusal.detail
+        case .notStorable(let refusal): refusal.detail
         case .tooLarge: "too-large"
         case .tooManyTags: "too-many-tags"
         case .tagNotAccepted: "tag-not-accepted"
@@ -46,26 +46,27 @@ public enum NotStored: Error, Hashable, Sendable {
     /// the next one.
     var isLasting: Bool {
         switch self {
-        case .refused(let refusal): refusal.isLasting
+        case .notStorable(let refusal): refusal.isLasting
         case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
         case .brokenOff, .originFailed, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong: false
         }
     }
 }
 
-extension NotStored {
+extension NotStoredReason {
     /// True if another request for the same key may well get a response that is stored.
     var isDueToRequest: Bool {
         switch self {
-        case .refused(.method), .refused(.requestNoStore), .refused(.authorization), .refused(.unacceptedCoding),
-            .refused(.requestAlteredBytes), .selectingFieldsTooLong:
+        case .notStorable(.method), .notStorable(.requestNoStore), .notStorable(.authorization),
+            .notStorable(.unacceptedCoding),
+            .notStorable(.requestAlteredBytes), .selectingFieldsTooLong:
             true
         default: false
         }
     }
 }
 
-extension Refusal {
+extension NotStorableReason {
     /// Whether the reason is the route's rather than this one request's.
     fileprivate var isLasting: Bool {
         switch self {
