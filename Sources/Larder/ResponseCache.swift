@@ -75,7 +75,7 @@ public final class ResponseCache: Service {
         // Inlined into the caller, so that a hit makes no origin and waits for nothing.
         switch open(request, for: user, under: policy) {
         case .answered(let answer): O.Response(answer)
-        case .admitted(let admission): try await proceed(request, admission, under: policy, from: origin())
+        case .decided(let decision): try await proceed(request, decision, under: policy, from: origin())
         }
     }
 
@@ -95,33 +95,33 @@ enum Opening: Sendable {
     /// The store answers it at once.
     case answered(Answer)
     /// It goes on as it was admitted.
-    indirect case admitted(Admission)
+    indirect case decided(RequestDecision)
 }
 
 extension ResponseCache {
     /// Admits a request, and answers it where that takes no waiting: a fresh response in the memory of this process.
     @usableFromInline
     func open(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> Opening {
-        let admission = Admission.decide(request, user: user, policy: policy)
-        guard case .lookUp(let inquiry) = admission else { return .admitted(admission) }
+        let decision = RequestDecision.decide(request, user: user, policy: policy)
+        guard case .lookUp(let cacheable) = decision else { return .decided(decision) }
         let now = clock.now
-        guard let entries = store.find(inquiry.address, at: now),
-            case .serve(let entry) = Selection.choose(entries, for: inquiry, at: now)
-        else { return .admitted(admission) }
-        record(.hit(inquiry.address.key, .fresh))
-        return .answered(serving.answer(entry, to: inquiry, at: now, .hit))
+        guard let entries = store.find(cacheable.address, at: now),
+            case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
+        else { return .decided(decision) }
+        record(.hit(cacheable.address.key, .fresh))
+        return .answered(serving.answer(entry, to: cacheable, at: now, .hit))
     }
 
     @usableFromInline
     func proceed<O: Origin>(
         _ request: HTTPRequest,
-        _ admission: Admission,
+        _ decision: RequestDecision,
         under policy: CachePolicy,
         from origin: O
     ) async throws -> O.Response {
         serviceReminder.check(at: clock.now, logger)
-        return switch admission {
-        case .lookUp(let inquiry): try await answer(inquiry, from: origin)
+        return switch decision {
+        case .lookUp(let cacheable): try await answer(cacheable, from: origin)
         case .bypass(let reason): try await bypass(because: reason, under: policy, to: origin)
         case .write: try await write(request, under: policy, to: origin)
         }
@@ -131,10 +131,10 @@ extension ResponseCache {
     ///
     /// A request looks again when what it waited for may not be its response, and when it was chosen to lead a fetch
     /// after it has waited: then it holds the permit of that flight, and nobody else starts one meanwhile.
-    private func answer<O: Origin>(_ inquiry: Inquiry, from origin: O) async throws -> O.Response {
-        let level = FetchContext.level(of: inquiry.address.key, in: self)
+    private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
+        let level = FetchContext.level(of: cacheable.address.key, in: self)
         guard level < FetchContext.maximumLevel else {
-            return try await bypass(because: .nested, under: inquiry.policy, to: origin)
+            return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
         var permit: FlightPermit?
         var hint: CacheEntry?
@@ -142,30 +142,30 @@ extension ResponseCache {
             let now = clock.now
             // To look again for what has landed since is worth it once.
             let landing = attempt == 1 ? flights.lastLanding : .max
-            let lookup = await store.load(inquiry.address, for: inquiry.query, at: now)
+            let lookup = await store.load(cacheable.address, for: cacheable.query, at: now)
             let ticket = Ticket(lookup: lookup, landing: landing)
             let asking: Asking<O>
-            switch Selection.choose(lookup.entries, of: lookup.rules, for: inquiry, at: now) {
+            switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
-                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: .miss) }
-                return try await bypass(because: .noRoom, under: inquiry.policy, to: origin)
+                if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: .miss) }
+                return try await bypass(because: .noRoom, under: cacheable.policy, to: origin)
             case .serve(let entry):
-                record(.hit(inquiry.address.key, .fresh))
-                return O.Response(serving.answer(entry, to: inquiry, at: now, .hit))
+                record(.hit(cacheable.address.key, .fresh))
+                return O.Response(serving.answer(entry, to: cacheable, at: now, .hit))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
-                if reason == .whileRevalidating, !inquiry.directives.onlyIfCached {
-                    refresh(entry, for: inquiry, ticket, level, from: origin)
+                if reason == .whileRevalidating, !cacheable.directives.onlyIfCached {
+                    refresh(entry, for: cacheable, ticket, level, from: origin)
                 }
-                record(.hit(inquiry.address.key, .stale))
-                return O.Response(serving.answer(entry, to: inquiry, at: now, .hit, detail: reason.rawValue))
-            case .bypass(let reason): return try await bypass(because: reason, under: inquiry.policy, to: origin)
+                record(.hit(cacheable.address.key, .stale))
+                return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, detail: reason.rawValue))
+            case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
             case .ask(let reason, let kept):
-                if inquiry.directives.onlyIfCached { return unavailable(inquiry, because: reason) }
+                if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
                 kept?.charge(to: inFlight)
                 asking = Asking(
-                    inquiry: inquiry,
+                    cacheable: cacheable,
                     origin: origin,
                     reason: reason,
                     kept: kept,
@@ -204,16 +204,16 @@ extension ResponseCache {
     }
 
     private func unavailable<Response: OriginResponse>(
-        _ inquiry: Inquiry,
+        _ cacheable: CacheableRequest,
         because reason: CacheStatus.ForwardReason
     ) -> Response {
         // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
-        record(.miss(inquiry.address.key, .onlyIfCached))
+        record(.miss(cacheable.address.key, .onlyIfCached))
         let head = serving.head(
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),
             detail: CacheEvent.Miss.onlyIfCached.rawValue,
-            policy: inquiry.policy,
+            policy: cacheable.policy,
             at: clock.now
         )
         return Response(headOnly: head)

@@ -74,17 +74,17 @@ public struct Explanation: Sendable {
         var exchange = exchange
         // What `Connection` names, a gateway has taken off before it looks for an answer.
         HopByHop.stripNamed(&exchange.request.headerFields)
-        let admission = Admission.decide(exchange.request, user: nil, policy: policy)
+        let decision = RequestDecision.decide(exchange.request, user: nil, policy: policy)
         self.exchange = exchange
         self.policy = policy
         // What the policy withholds from the request has no say in anything that follows.
-        if case .lookUp(let inquiry) = admission {
-            exchange.request = inquiry.request
-            self.key = exchange.isRequestAssumed ? nil : inquiry.address.key
+        if case .lookUp(let cacheable) = decision {
+            exchange.request = cacheable.request
+            self.key = exchange.isRequestAssumed ? nil : cacheable.address.key
         } else {
             self.key = nil
         }
-        self.verdict = Self.verdict(on: exchange, admitted: admission, policy)
+        self.verdict = Self.verdict(on: exchange, admitted: decision, policy)
         if case .stored(let lifetimes) = verdict {
             let stored = exchange.storedHead(policy)
             self.timeLine = TimeLine(of: exchange, stored: stored, lifetimes: lifetimes, policy: policy)
@@ -94,7 +94,7 @@ public struct Explanation: Sendable {
         self.notes = NoteTaker(asked: self.exchange.request, exchange: exchange, policy: policy, verdict: verdict).notes
     }
 
-    private static func verdict(on exchange: Exchange, admitted: Admission, _ policy: CachePolicy) -> Verdict {
+    private static func verdict(on exchange: Exchange, admitted: RequestDecision, _ policy: CachePolicy) -> Verdict {
         var obstacles: [Obstacle] = []
         switch admitted {
         case .write: return .notStored([Obstacle(writing: exchange, under: policy)])

@@ -28,11 +28,12 @@ import Testing
         )
     }
 
-    private func inquiry(_ fields: HTTPFields = [:], under policy: CachePolicy = .gateway) throws -> Inquiry {
-        guard case .lookUp(let inquiry) = Admission.decide(.get("/a", fields), user: nil, policy: policy) else {
+    private func cacheable(_ fields: HTTPFields = [:], under policy: CachePolicy = .gateway) throws -> CacheableRequest
+    {
+        guard case .lookUp(let cacheable) = RequestDecision.decide(.get("/a", fields), user: nil, policy: policy) else {
             throw TestFailure("the request is not looked up")
         }
-        return inquiry
+        return cacheable
     }
 
     /// An entry that is fresh for ten seconds after the origin answered, and may be served stale for ten more.
@@ -95,11 +96,11 @@ import Testing
     @Test(arguments: sources.indices) func `A request that joined after the answer has it as from the store`(
         _ place: Int
     ) throws {
-        let (source, entry, inquiry) = (Self.sources[place], entry(), try inquiry())
+        let (source, entry, cacheable) = (Self.sources[place], entry(), try cacheable())
         let arrival = arrival(.entry(entry, source))
         func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
             let joined = answered.advanced(by: delay)
-            return arrival.mayAnswer(try self.inquiry(fields), joinedAt: joined, with: entry, source)
+            return arrival.mayAnswer(try self.cacheable(fields), joinedAt: joined, with: entry, source)
         }
         #expect(try mayAnswer(after: .zero))
         #expect(try mayAnswer(after: instant))
@@ -110,7 +111,7 @@ import Testing
         // A request that demands a newer response has it if it joined before the answer.
         #expect(try mayAnswer([.cacheControl: "no-cache"], after: .zero))
         #expect(try !mayAnswer([.cacheControl: "no-cache"], after: instant))
-        #expect(arrival.mayAnswer(inquiry, joinedAt: .distantPast, with: entry, source))
+        #expect(arrival.mayAnswer(cacheable, joinedAt: .distantPast, with: entry, source))
     }
 
     @Test(arguments: [500, 502, 503, 504, nil] as [Int?])
@@ -122,7 +123,7 @@ import Testing
         let arrival = arrival(.entry(entry, source))
         func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
             let joined = answered.advanced(by: delay)
-            return arrival.mayAnswer(try inquiry(fields), joinedAt: joined, with: entry, source)
+            return arrival.mayAnswer(try cacheable(fields), joinedAt: joined, with: entry, source)
         }
         #expect(try mayAnswer(after: .seconds(-1)))
         #expect(try mayAnswer(after: .zero))
@@ -132,11 +133,11 @@ import Testing
     }
 
     @Test func `A stale response is not shared after an error that does not allow it`() throws {
-        let (entry, inquiry) = (entry(), try inquiry())
+        let (entry, cacheable) = (entry(), try cacheable())
         for status in [404, 501, 505] {
             let source = Arrival.Source.staleOnError(status: status)
             let arrival = arrival(.entry(entry, source))
-            #expect(!arrival.mayAnswer(inquiry, joinedAt: answered, with: entry, source))
+            #expect(!arrival.mayAnswer(cacheable, joinedAt: answered, with: entry, source))
         }
     }
 
@@ -144,7 +145,9 @@ import Testing
 
     @Test func `RFC 9111 4.1: a response is shared with requests that match it`() throws {
         let entry = entry([.vary: "Accept-Language"], request: [.acceptLanguage: "en"])
-        let inquiries = [try inquiry([.acceptLanguage: "en"]), try inquiry([.acceptLanguage: "de"]), try inquiry()]
+        let inquiries = [
+            try cacheable([.acceptLanguage: "en"]), try cacheable([.acceptLanguage: "de"]), try cacheable(),
+        ]
         for source in Self.sources + [.staleOnError(status: 503), .staleOnSoftTimeout] {
             let arrival = arrival(.entry(entry, source))
             let answers = inquiries.map { arrival.mayAnswer($0, joinedAt: answered, with: entry, source) }
@@ -155,11 +158,11 @@ import Testing
     @Test func `A policy that shares by explicit permission alone does not take a response without it`() throws {
         var policy = CachePolicy.gateway
         policy.rules.requiresExplicitPermission = true
-        let inquiry = try inquiry(under: policy)
+        let cacheable = try cacheable(under: policy)
         for (directives, mayAnswer) in [("max-age=9", false), ("public", true), ("s-maxage=9", true)] {
             let entry = entry([.cacheControl: directives])
             let arrival = arrival(.entry(entry, .fetched(status: 200, nil)))
-            let answer = arrival.mayAnswer(inquiry, joinedAt: answered, with: entry, .fetched(status: 200, nil))
+            let answer = arrival.mayAnswer(cacheable, joinedAt: answered, with: entry, .fetched(status: 200, nil))
             #expect(answer == mayAnswer, "\(directives)")
         }
     }

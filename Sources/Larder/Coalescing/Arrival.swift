@@ -48,16 +48,21 @@ struct Arrival: Sendable {
     /// to reuse that response for the requests in question" (RFC 9111 §4). A request that joined after the origin had
     /// answered may have the response as from the store. A stale response may be served after a failure for the sake of
     /// one request and not of another.
-    func mayAnswer(_ inquiry: Inquiry, joinedAt moment: Timestamp, with entry: CacheEntry, _ source: Source) -> Bool {
-        guard entry.matches(inquiry.request) else { return false }
+    func mayAnswer(
+        _ cacheable: CacheableRequest,
+        joinedAt moment: Timestamp,
+        with entry: CacheEntry,
+        _ source: Source
+    ) -> Bool {
+        guard entry.matches(cacheable.request) else { return false }
         switch source {
         case .staleOnError(let status):
-            return answers(joinedAt: moment) && entry.mayBeServed(to: inquiry, afterFailure: status, at: answeredAt)
+            return answers(joinedAt: moment) && entry.mayBeServed(to: cacheable, afterFailure: status, at: answeredAt)
         // A failure is shared with those who waited for it, as a thrown error is, and with nobody after them.
         case .fetched(let status, .some) where status >= 500: return answers(joinedAt: moment)
         default:
-            guard inquiry.policy.mayShare(entry) else { return false }
-            return answers(joinedAt: moment) || entry.mayBeReused(for: inquiry, at: moment)
+            guard cacheable.policy.mayShare(entry) else { return false }
+            return answers(joinedAt: moment) || entry.mayBeReused(for: cacheable, at: moment)
         }
     }
 

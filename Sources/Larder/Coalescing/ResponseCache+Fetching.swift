@@ -4,7 +4,7 @@ import NIOCore
 
 /// A request that the store has no response for, and everything needed to ask the origin for it.
 struct Asking<O: Origin>: Sendable {
-    let inquiry: Inquiry
+    let cacheable: CacheableRequest
     let origin: O
     /// Why the store did not answer.
     let reason: CacheStatus.ForwardReason
@@ -14,21 +14,21 @@ struct Asking<O: Origin>: Sendable {
     /// The number of fetches for the key around this request.
     let level: Int
 
-    var leveledKey: LeveledKey { LeveledKey(key: inquiry.address.key, level: level) }
+    var leveledKey: LeveledKey { LeveledKey(key: cacheable.address.key, level: level) }
 
     /// True if the request demands a response newer than what is stored or being fetched.
     var isDemand: Bool {
-        reason == .request || inquiry.directives.noCache || inquiry.directives.maxAge == .zero
+        reason == .request || cacheable.directives.noCache || cacheable.directives.maxAge == .zero
     }
 
     /// True if the request can share a fetch with others at all. Requests that can never share do not wait.
     var isSharable: Bool {
-        if isDemand, inquiry.policy.clientDirectives != .coalesce { return false }
+        if isDemand, cacheable.policy.clientDirectives != .coalesce { return false }
         return kept?.lifetimes.mayAnswerOthers != false
     }
 
     /// True if the client wants a head, and a server is asked for no more. Other HEAD requests can share it.
-    var isForHeadAlone: Bool { inquiry.isHead && inquiry.policy.asking == .server }
+    var isForHeadAlone: Bool { cacheable.isHead && cacheable.policy.asking == .server }
 
     /// Returns the key of the flight for the request, as far as the stored variants tell.
     /// - Parameters:
@@ -39,10 +39,10 @@ struct Asking<O: Origin>: Sendable {
         // A response without Vary does not tell how those that have one differ.
         let rules = [other?.vary].compactMap(\.self) + ticket.lookup.rules
         if let vary = rules.first(where: { $0 != .nothing }) {
-            selecting = vary.selectingFields(of: inquiry.request.selectableFields) ?? .none
+            selecting = vary.selectingFields(of: cacheable.request.selectableFields) ?? .none
         }
         return FlightKey(
-            key: inquiry.address.key,
+            key: cacheable.address.key,
             selecting: selecting,
             level: level,
             isDemand: isDemand,
@@ -55,9 +55,9 @@ struct Asking<O: Origin>: Sendable {
     /// Only what says so itself, or whose route does, may be served stale although the origin has not failed yet: never
     /// with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` (RFC 9111 §4.2.4).
     func softTimeout(at now: Timestamp) -> Duration? {
-        guard let kept, !isDemand, !kept.lifetimes.mustRevalidate, let timeout = inquiry.policy.softTimeout,
+        guard let kept, !isDemand, !kept.lifetimes.mustRevalidate, let timeout = cacheable.policy.softTimeout,
             // What would be a 504 if it took any longer.
-            kept.mayBeServed(to: inquiry, afterFailure: 504, at: now)
+            kept.mayBeServed(to: cacheable, afterFailure: 504, at: now)
         else { return nil }
         return timeout
     }
@@ -76,9 +76,9 @@ extension ResponseCache {
     /// Serves a stale response without asking an origin that failed a short while ago; nil if it is to be asked.
     func servePaused<O: Origin>(_ asking: Asking<O>, at now: Timestamp) -> O.Response? {
         guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
-            kept.mayBeServed(to: asking.inquiry, afterFailure: failure.status, at: now)
+            kept.mayBeServed(to: asking.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
-        record(.hit(asking.inquiry.address.key, .stale))
+        record(.hit(asking.cacheable.address.key, .stale))
         return answer(asking, from: kept, .stalePaused)
     }
 
@@ -90,7 +90,7 @@ extension ResponseCache {
     ) -> O.Response {
         let outcome = source.outcome(asking.reason, collapsed: collapsed)
         return O.Response(
-            serving.answer(entry, to: asking.inquiry, at: clock.now, outcome, detail: source.detail)
+            serving.answer(entry, to: asking.cacheable, at: clock.now, outcome, detail: source.detail)
         )
     }
 
@@ -104,25 +104,25 @@ extension ResponseCache {
         like other: CacheEntry?
     ) async throws -> Asked<O.Response> {
         asking.origin.willWait()
-        let inquiry = asking.inquiry
+        let cacheable = asking.cacheable
         let isUncacheable = memory.isUncacheable(
             asking.leveledKey,
-            withAuthorization: inquiry.hasAuthorization,
+            withAuthorization: cacheable.hasAuthorization,
             at: clock.now
         )
         // What is not stored is not asked for as a whole: the client's conditions and its range are for the origin.
-        if asking.kept == nil, inquiry.hasRange || inquiry.isConditional, isUncacheable {
-            return .response(try await bypass(because: .uncacheable, under: inquiry.policy, to: asking.origin))
+        if asking.kept == nil, cacheable.hasRange || cacheable.isConditional, isUncacheable {
+            return .response(try await bypass(because: .uncacheable, under: cacheable.policy, to: asking.origin))
         }
-        if asking.kept == nil, let reason = inquiry.bypassOnMiss {
-            return .response(try await bypass(because: reason, under: inquiry.policy, to: asking.origin))
+        if asking.kept == nil, let reason = cacheable.bypassOnMiss {
+            return .response(try await bypass(because: reason, under: cacheable.policy, to: asking.origin))
         }
         if let id = permit.take()?.handOver() {
             flights.start(id, asking.ticket.lookup)
             return .response(try await lead(asking, id))
         }
         // A response that is not stored is of no use to any other request.
-        let isOfUse = !isUncacheable && !inquiry.directives.noStore
+        let isOfUse = !isUncacheable && !cacheable.directives.noStore
         guard asking.isSharable, !isUncacheable else {
             return .response(try await lead(asking, nil, outlivesRequest: isOfUse))
         }
@@ -130,11 +130,11 @@ extension ResponseCache {
         let joined = await flights.join(
             asking.flightKey(like: other),
             asking.ticket,
-            timeout: inquiry.policy.patience,
+            timeout: cacheable.policy.patience,
             softTimeout: asking.softTimeout(at: joinedAt),
             // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
             // it may have what another request fetches, and brings nothing for others.
-            mayLead: !inquiry.directives.noStore
+            mayLead: !cacheable.directives.noStore
         )
         switch joined {
         case .lead(let id): return .response(try await lead(asking, id))
@@ -144,11 +144,11 @@ extension ResponseCache {
         case .arrived(let arrival): return try receive(arrival, joinedAt, asking)
         case .timedOut:
             guard let kept = asking.kept else { preconditionFailure("Only a request with a stale response times out") }
-            record(.miss(inquiry.address.key, .staleOnError))
+            record(.miss(cacheable.address.key, .staleOnError))
             return .response(answer(asking, from: kept, .staleOnSoftTimeout, collapsed: true))
         case .cancelled:
             // It asked and waited, and counts as the leader does whose client leaves.
-            record(.miss(inquiry.address.key, .collapsed))
+            record(.miss(cacheable.address.key, .collapsed))
             throw CancellationError()
         }
     }
@@ -159,14 +159,14 @@ extension ResponseCache {
         _ joinedAt: Timestamp,
         _ asking: Asking<O>
     ) throws -> Asked<O.Response> {
-        let key = asking.inquiry.address.key
+        let key = asking.cacheable.address.key
         switch arrival.outcome {
         case .failure(let error):
             guard arrival.answers(joinedAt: joinedAt) else { return .lookAgain(leading: nil, like: nil) }
             record(.miss(key, .collapsed))
             throw error
         case .entry(let entry, let source):
-            guard arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source) else {
+            guard arrival.mayAnswer(asking.cacheable, joinedAt: joinedAt, with: entry, source) else {
                 return .lookAgain(leading: nil, like: entry)
             }
             record(.miss(key, source.kind == .led ? .collapsed : source.kind))
@@ -185,7 +185,7 @@ extension ResponseCache {
         _ flight: FlightID?,
         outlivesRequest: Bool = true
     ) async throws -> O.Response {
-        let key = asking.inquiry.address.key
+        let key = asking.cacheable.address.key
         let seat = LeaderSeat<O.Response>()
         var kind = CacheEvent.Miss.led
         defer { record(.miss(key, kind)) }
@@ -209,7 +209,7 @@ extension ResponseCache {
         let joinedAt = clock.now
         flights.watch(flight, asking.ticket.lookup) { [self] arrival in
             guard case .entry(let entry, let source) = arrival.outcome,
-                arrival.mayAnswer(asking.inquiry, joinedAt: joinedAt, with: entry, source)
+                arrival.mayAnswer(asking.cacheable, joinedAt: joinedAt, with: entry, source)
             else { return }
             let response = answer(asking, from: entry, source, collapsed: true)
             seat.give(.success(response), source.kind == .led ? .collapsed : source.kind)
@@ -229,13 +229,13 @@ extension ResponseCache {
     /// ago.
     func refresh<O: Origin>(
         _ entry: CacheEntry,
-        for inquiry: Inquiry,
+        for cacheable: CacheableRequest,
         _ ticket: Ticket,
         _ level: Int,
         from origin: O
     ) {
         let asking = Asking(
-            inquiry: inquiry,
+            cacheable: cacheable,
             origin: origin,
             reason: .stale,
             kept: entry,

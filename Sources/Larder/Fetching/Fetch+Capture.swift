@@ -18,13 +18,13 @@ extension Fetch {
         answerConditions(by: reception)
         // "The Range header field is evaluated […] only if the result in absence of the Range header field would be a
         // 200 (OK) response." (RFC 9110 §14.2)
-        let cutsRange = inquiry.hasRange && reception.head.status == .ok
+        let cutsRange = cacheable.hasRange && reception.head.status == .ok
         let waitsForWhole = cutsRange || isJudgedByBody(reception.head)
         let fetch = FetchContext.fetch
         let capture = BodyCapture(
             length: response.bodyLength,
-            limit: inquiry.policy.bodyLimit.bytes,
-            deadline: reception.at.advanced(by: inquiry.policy.captureTime),
+            limit: cacheable.policy.bodyLimit.bytes,
+            deadline: reception.at.advanced(by: cacheable.policy.captureTime),
             budget: cache.inFlight,
             clock: cache.clock
         ) { event, capture in
@@ -35,7 +35,7 @@ extension Fetch {
             case .unwanted: fetch?.abandon()
             case .overflowed(let tooMuch):
                 if notStored == nil {
-                    cache.record(.notStored(inquiry.address.key, tooMuch))
+                    cache.record(.notStored(cacheable.address.key, tooMuch))
                     // A lack of memory says nothing of the next response.
                     release(noteUncacheable(because: tooMuch))
                 } else {
@@ -58,13 +58,13 @@ extension Fetch {
 
     /// Answers the leader with a 304 if the head says that the client has the response already.
     private func answerConditions(by reception: Reception) {
-        guard let seat, inquiry.isConditional, !isJudgedByBody(reception.head),
-            let notModified = inquiry.notModified(received: reception.head, at: reception.at)
+        guard let seat, cacheable.isConditional, !isJudgedByBody(reception.head),
+            let notModified = cacheable.notModified(received: reception.head, at: reception.at)
         else { return }
         let head = cache.serving.head(
             notModified,
             .forwarded(reason, status: reception.head.status.code),
-            policy: inquiry.policy,
+            policy: cacheable.policy,
             at: cache.clock.now
         )
         seat.give(.success(O.Response(headOnly: head)))
@@ -72,7 +72,7 @@ extension Fetch {
 
     /// Whether the client's condition can only be judged by the whole body: the entity tag is yet to be made from it.
     private func isJudgedByBody(_ head: HTTPResponse) -> Bool {
-        inquiry.policy.makesEntityTags && inquiry.request.headerFields.contains(.ifNoneMatch)
+        cacheable.policy.makesEntityTags && cacheable.request.headerFields.contains(.ifNoneMatch)
             && !head.headerFields.contains(.eTag)
     }
 
@@ -95,7 +95,7 @@ extension Fetch {
             return await store(try capture.whole(), of: capture, reception, lifetimes, notStored)
         } catch {
             if error == .brokenOff {
-                cache.record(.notStored(inquiry.address.key, error))
+                cache.record(.notStored(cacheable.address.key, error))
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {

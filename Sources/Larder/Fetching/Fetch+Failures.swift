@@ -19,7 +19,7 @@ extension Fetch {
         noteFailure(status: status?.code)
         if let landing = await serveKept(after: status?.code) { return landing }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
-        let verdict = await cache.store.judge(birth, covers: inquiry.address.covers())
+        let verdict = await cache.store.judge(birth, covers: cacheable.address.covers())
         let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
         let mayBeItsOwn = origin.mayBeDueToRequest(error)
         return Landing(result: mayBeItsOwn ? .failed(arrival) : .shared(arrival)) { [seat] in
@@ -30,13 +30,13 @@ extension Fetch {
     /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
     /// response" (RFC 9111 §5.2.2.2).
     private func mustAnswerDisconnected(_ status: HTTPResponse.Status?) -> Bool {
-        inquiry.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
+        cacheable.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
     }
 
     /// Remembers the failure, so that the origin is not asked again at once while there is something to serve.
     func noteFailure(status: Int?) {
         cache.memory.failed(asking.leveledKey, status: status, at: cache.clock.now)
-        if seat == nil { cache.record(.refreshFailed(inquiry.address.key)) }
+        if seat == nil { cache.record(.refreshFailed(cacheable.address.key)) }
     }
 
     /// Forgets failures of the origin: it has answered, with the whole body if that is captured.
@@ -48,7 +48,7 @@ extension Fetch {
     /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil if it may not.
     func serveKept(after status: Int?) async -> Landing? {
         let now = cache.clock.now
-        guard let kept, kept.mayBeServed(to: inquiry, afterFailure: status, at: now) else { return nil }
+        guard let kept, kept.mayBeServed(to: cacheable, afterFailure: status, at: now) else { return nil }
         // What was invalidated meanwhile is never served stale.
         let verdict = await verdict(on: kept)
         guard verdict.isAlive else { return nil }
@@ -59,7 +59,7 @@ extension Fetch {
     func pauseRefreshes(after status: HTTPResponse.Status) {
         guard seat == nil, status.isDueToRequest else { return }
         cache.memory.failed(asking.leveledKey, status: status.code, at: cache.clock.now)
-        cache.record(.refreshFailed(inquiry.address.key))
+        cache.record(.refreshFailed(cacheable.address.key))
     }
 
     /// True if the origin was asked past a fresh response, by the client's own directives. What it answers says little
@@ -97,10 +97,11 @@ extension Fetch {
         because notStored: NotStoredReason,
         releasing release: @escaping @Sendable (FlightResult) -> Void
     ) async -> Landing {
-        guard isSharableFailure(reception), reception.response.bodyLength ?? 0 <= inquiry.policy.bodyLimit.bytes else {
+        guard isSharableFailure(reception), reception.response.bodyLength ?? 0 <= cacheable.policy.bodyLimit.bytes
+        else {
             return await pass(reception, because: notStored, releasing: release)
         }
-        cache.record(.notStored(inquiry.address.key, notStored))
+        cache.record(.notStored(cacheable.address.key, notStored))
         return await capture(reception, Lifetimes(expiredAt: reception.at), notStored, releasing: release)
     }
 
@@ -111,10 +112,10 @@ extension Fetch {
         // to satisfy any other request without forwarding it for validation" (RFC 9111 §5.2.2.4).
         guard reception.directives.noCache != .response else { return false }
         // Nothing says that a page that was made for a cookie is for those with another one.
-        if reception.request.headerFields.contains(.cookie), !inquiry.isForUser, !reception.directives.isPublic {
+        if reception.request.headerFields.contains(.cookie), !cacheable.isForUser, !reception.directives.isPublic {
             return false
         }
-        var rules = inquiry.policy.rules
+        var rules = cacheable.policy.rules
         rules.storableStatuses = .everyFinal
         rules.requiresExplicitPermission = false
         switch storability(of: reception.head, reception.directives, at: reception, by: rules) {
@@ -130,7 +131,7 @@ extension Fetch {
         releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let head = reception.head
-        cache.record(.notStored(inquiry.address.key, notStored))
+        cache.record(.notStored(cacheable.address.key, notStored))
         if notStored == .notStorable(.authorization) {
             cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
         }
@@ -161,8 +162,8 @@ extension Fetch {
         guard seat?.isServed == false else { return .success(response) }
         var response = response
         let mayAnswerOtherwise =
-            inquiry.hasRange && response.head.status == .ok
-            || inquiry.notModified(received: response.head, at: cache.clock.now) != nil
+            cacheable.hasRange && response.head.status == .ok
+            || cacheable.notModified(received: response.head, at: cache.clock.now) != nil
         if mayAnswerOtherwise {
             do { response = try await origin.forward() } catch { return .failure(error) }
         }
@@ -170,9 +171,9 @@ extension Fetch {
             response.head,
             .forwarded(reason, status: response.head.status.code),
             detail: notStored.detail,
-            policy: inquiry.policy,
+            policy: cacheable.policy,
             at: cache.clock.now
         )
-        return .success(inquiry.isHead ? O.Response(headOnly: response.head) : response)
+        return .success(cacheable.isHead ? O.Response(headOnly: response.head) : response)
     }
 }

@@ -7,7 +7,7 @@ extension Fetch {
     /// Asks for the head, and draws from it what it says of the kept response to GET (RFC 9111 §4.3.5). Nothing new is
     /// stored: a body is missing.
     func runForHead() async -> Landing {
-        var request = inquiry.fillRequest
+        var request = cacheable.fillRequest
         request.method = .head
         let reception: Reception
         do { reception = try await ask(request) } catch { return await failed(error) }
@@ -29,9 +29,9 @@ extension Fetch {
         }
         // The client's conditions were not sent along; they are answered here.
         let head = cache.serving.head(
-            inquiry.notModified(received: reception.head, at: reception.at) ?? reception.head,
+            cacheable.notModified(received: reception.head, at: reception.at) ?? reception.head,
             .forwarded(reason, status: status.code),
-            policy: inquiry.policy,
+            policy: cacheable.policy,
             at: reception.at
         )
         return Landing(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head))) }
@@ -53,14 +53,14 @@ extension Fetch {
             directives: reception.directives,
             receivedAt: reception.at
         )
-        for name in inquiry.policy.rules.tagFields { fields[name] = nil }
+        for name in cacheable.policy.rules.tagFields { fields[name] = nil }
         let entry = CacheEntry(
-            request: inquiry.request,
+            request: cacheable.request,
             head: HTTPResponse(status: head.status, headerFields: fields),
             body: ByteBuffer(),
             lifetimes: Lifetimes(expiredAt: reception.at),
             birth: birth,
-            address: inquiry.address,
+            address: cacheable.address,
             tags: reception.tags.tags
         )
         return .shared(

@@ -8,7 +8,7 @@ extension Fetch {
     /// Only the variant that the request selects is asked about. Entity tags of the others could go with it, but some
     /// servers give one tag to several variants, and a 304 would serve the wrong one.
     var question: HTTPRequest {
-        var request = inquiry.fillRequest
+        var request = cacheable.fillRequest
         if let kept = validatable {
             Revalidation.makeConditional(&request.headerFields, validating: [kept.head.headerFields])
         }
@@ -17,7 +17,7 @@ extension Fetch {
 
     /// What is kept, where a server can be asked about it.
     private var validatable: CacheEntry? {
-        kept.flatMap { inquiry.policy.canValidate($0.head) ? $0 : nil }
+        kept.flatMap { cacheable.policy.canValidate($0.head) ? $0 : nil }
     }
 
     /// What an answer says about what was asked.
@@ -45,7 +45,7 @@ extension Fetch {
         by reception: Reception,
         releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
-        let rules = inquiry.policy.rules
+        let rules = cacheable.policy.rules
         let update = reception.head.headerFields
         let fields = Revalidation.updatedFields(
             of: kept.head.headerFields,
@@ -69,7 +69,7 @@ extension Fetch {
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
-            if let obstacle = tags.obstacle(limit: inquiry.policy.tagLimit) {
+            if let obstacle = tags.obstacle(limit: cacheable.policy.tagLimit) {
                 return await withdraw(entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
@@ -90,7 +90,7 @@ extension Fetch {
         by reception: Reception,
         _ release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
-        cache.record(.notStored(inquiry.address.key, notStored))
+        cache.record(.notStored(cacheable.address.key, notStored))
         let result = noteUncacheable(because: notStored)
         if !notStored.isDueToRequest { await discardKept() }
         release(result)

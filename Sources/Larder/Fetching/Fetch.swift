@@ -16,7 +16,7 @@ struct Fetch<O: Origin>: Sendable {
         self.cache = cache
     }
 
-    var inquiry: Inquiry { asking.inquiry }
+    var cacheable: CacheableRequest { asking.cacheable }
     var origin: O { asking.origin }
     var reason: CacheStatus.ForwardReason { asking.reason }
     /// What is kept for when the origin fails.
@@ -37,7 +37,7 @@ struct Fetch<O: Origin>: Sendable {
                 noteSuccess(status: first.head.status)
                 return await redate(confirmed, by: first, releasing: release)
             // A 304 about nothing that is kept says nothing: the whole is asked for, once.
-            case .mistaken: reception = try await ask(inquiry.fillRequest)
+            case .mistaken: reception = try await ask(cacheable.fillRequest)
             }
         } catch {
             return await failed(error)
@@ -50,12 +50,12 @@ struct Fetch<O: Origin>: Sendable {
         switch storability(of: reception.head, reception.directives, at: reception) {
         case .notStorable(let refusal):
             return await refuse(reception, because: .notStorable(refusal), releasing: release)
-        case .store where reception.response.bodyLength ?? 0 > inquiry.policy.bodyLimit.bytes:
+        case .store where reception.response.bodyLength ?? 0 > cacheable.policy.bodyLimit.bytes:
             return await pass(reception, because: .tooLarge, releasing: release)
         case .store where isOfMoreUse(than: status):
             return await refuse(reception, because: .originFailed, releasing: release)
         case .store(let lifetimes):
-            if let obstacle = reception.tags.obstacle(limit: inquiry.policy.tagLimit) {
+            if let obstacle = reception.tags.obstacle(limit: cacheable.policy.tagLimit) {
                 return await pass(reception, because: obstacle, releasing: release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
@@ -87,7 +87,7 @@ struct Fetch<O: Origin>: Sendable {
         let requestedAt = cache.clock.now
         let hasFallback = kept.map { kept in
             kept.lifetimes.isBarelyStale(at: requestedAt)
-                && kept.mayBeServed(to: inquiry, afterFailure: nil, at: requestedAt)
+                && kept.mayBeServed(to: cacheable, afterFailure: nil, at: requestedAt)
         }
         let response = try await FetchContext.$frames.withValue(frames) {
             try await origin.fetch(request, hasFallback: hasFallback ?? false)
@@ -104,7 +104,7 @@ struct Fetch<O: Origin>: Sendable {
 
     /// What a head says about caching.
     func directives(of head: HTTPResponse) -> ResponseDirectives {
-        ResponseDirectives(head.headerFields, targets: inquiry.policy.rules.targetedFields)
+        ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
     }
 
     /// Whether a response that came when `reception` did is stored.
@@ -121,7 +121,7 @@ struct Fetch<O: Origin>: Sendable {
             request: request,
             response: head,
             directives: directives,
-            rules: rules ?? inquiry.policy.rules,
+            rules: rules ?? cacheable.policy.rules,
             requestedAt: reception.requestedAt,
             respondedAt: reception.at
         )
@@ -130,8 +130,8 @@ struct Fetch<O: Origin>: Sendable {
     var frames: [FetchContext.Frame] {
         let frame = FetchContext.Frame(
             cache: ObjectIdentifier(cache),
-            key: inquiry.address.key,
-            tagFields: inquiry.policy.rules.tagFields
+            key: cacheable.address.key,
+            tagFields: cacheable.policy.rules.tagFields
         )
         return FetchContext.frames + [frame]
     }
@@ -201,7 +201,7 @@ extension Fetch {
         return O.Response(
             cache.serving.answer(
                 entry,
-                to: inquiry,
+                to: cacheable,
                 at: cache.clock.now,
                 outcome,
                 detail: source.detail,
@@ -221,18 +221,18 @@ extension Fetch {
         confirmed: CacheEntry? = nil
     ) -> CacheEntry {
         let entry = CacheEntry(
-            request: inquiry.request,
+            request: cacheable.request,
             head: Serving.storedHead(
                 head,
                 body: body,
                 directives: directives,
                 receivedAt: receivedAt,
-                policy: inquiry.policy
+                policy: cacheable.policy
             ),
             body: body,
             lifetimes: lifetimes,
             birth: birth,
-            address: inquiry.address,
+            address: cacheable.address,
             tags: tags,
             confirmed: confirmed
         )
@@ -242,7 +242,7 @@ extension Fetch {
 
     /// The tags that the origin gives a response.
     func tags(in fields: HTTPFields) -> ResponseTags {
-        ResponseTags(fields, named: inquiry.policy.rules.tagFields)
+        ResponseTags(fields, named: cacheable.policy.rules.tagFields)
     }
 
     /// Asks the log about an entry, with all its tags.
@@ -253,7 +253,7 @@ extension Fetch {
     /// The limit that keeps an entry from being stored; nil if none does.
     private func obstacle(to entry: CacheEntry) -> NotStoredReason? {
         if entry.cost > cache.store.entryLimit.bytes { return .tooLarge }
-        let limit = inquiry.policy.keys.lengthLimit.bytes
+        let limit = cacheable.policy.keys.lengthLimit.bytes
         return entry.selectingFields.text.utf8.count > limit ? .selectingFieldsTooLong : nil
     }
 
@@ -290,12 +290,12 @@ extension Fetch {
         let head = cache.serving.head(
             response.head,
             .forwarded(reason, status: response.head.status.code),
-            policy: inquiry.policy,
+            policy: cacheable.policy,
             at: cache.clock.now
         )
         seat.give(
             .success(
-                inquiry.isHead
+                cacheable.isHead
                     ? O.Response(headOnly: head)
                     : O.Response(head: head, streaming: capture.reader(), length: response.bodyLength)
             )

@@ -17,14 +17,14 @@ enum Selection {
     static func choose(
         _ entries: [CacheEntry],
         of rules: [VaryRule]? = nil,
-        for inquiry: Inquiry,
+        for cacheable: CacheableRequest,
         at now: Timestamp
     ) -> Selection {
-        guard let entry = match(among: entries, for: inquiry) else {
-            let fields = inquiry.request.selectableFields
+        guard let entry = match(among: entries, for: cacheable) else {
+            let fields = cacheable.request.selectableFields
             let rules = rules ?? entries.map(\.vary)
             // The response to such a request varies by a value that tells it apart from no other.
-            if !inquiry.directives.onlyIfCached,
+            if !cacheable.directives.onlyIfCached,
                 rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
             {
                 return .bypass(.alteredBytes)
@@ -38,7 +38,7 @@ enum Selection {
         } else if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
             entry.markUsed()
         }
-        switch Reuse.decide(lifetimes: entry.lifetimes, request: inquiry.directives, now: now) {
+        switch Reuse.decide(lifetimes: entry.lifetimes, request: cacheable.directives, now: now) {
         case .fresh: return .serve(entry)
         case .stale(let reason): return .serveStale(entry, reason)
         case .revalidate(.expired), .revalidate(.responseNoCache): return .ask(.stale, kept: entry)
@@ -54,13 +54,13 @@ enum Selection {
     /// header field)." (RFC 9111 §4) And: "When a cache has multiple stored responses for a target URI and one or more
     /// omits the Vary header field, the cache SHOULD choose the most recent (see Section 4.2.3) stored response with a
     /// valid Vary field value." (RFC 9111 §4.1)
-    private static func match(among entries: [CacheEntry], for inquiry: Inquiry) -> CacheEntry? {
-        if entries.count == 1 { return inquiry.mayUse(entries[0]) ? entries[0] : nil }
-        let selectable = inquiry.request.selectableFields
+    private static func match(among entries: [CacheEntry], for cacheable: CacheableRequest) -> CacheEntry? {
+        if entries.count == 1 { return cacheable.mayUse(entries[0]) ? entries[0] : nil }
+        let selectable = cacheable.request.selectableFields
         var fallback: CacheEntry?
         // What the request has in the fields of a rule is worked out once for all the entries of that rule.
         var known: [(variant: VariantRule, fields: SelectingFields?)] = []
-        for entry in entries where (fallback == nil || entry.vary != .nothing) && inquiry.policy.mayShare(entry) {
+        for entry in entries where (fallback == nil || entry.vary != .nothing) && cacheable.policy.mayShare(entry) {
             let variant = entry.variant
             let place =
                 known.firstIndex {
@@ -78,7 +78,7 @@ enum Selection {
     }
 }
 
-extension Inquiry {
+extension CacheableRequest {
     /// The part of the request that a store may need to choose a variant.
     var query: VariantQuery {
         VariantQuery(fields: request.selectableFields) { self.mayUse($0) }
@@ -104,8 +104,8 @@ extension CachePolicy {
 
 extension CacheEntry {
     /// Whether a request whose selecting fields match may have it without the origin being asked again.
-    func mayBeReused(for inquiry: Inquiry, at now: Timestamp) -> Bool {
-        switch Reuse.decide(lifetimes: lifetimes, request: inquiry.directives, now: now) {
+    func mayBeReused(for cacheable: CacheableRequest, at now: Timestamp) -> Bool {
+        switch Reuse.decide(lifetimes: lifetimes, request: cacheable.directives, now: now) {
         case .fresh, .stale: true
         case .revalidate, .unusable: false
         }
@@ -113,10 +113,10 @@ extension CacheEntry {
 
     /// Whether its times and directives, and those of a request, allow to serve it where the origin failed: with this
     /// status, or without any.
-    func mayBeServed(to inquiry: Inquiry, afterFailure status: Int?, at now: Timestamp) -> Bool {
+    func mayBeServed(to cacheable: CacheableRequest, afterFailure status: Int?, at now: Timestamp) -> Bool {
         Reuse.mayServeOnError(
             lifetimes: lifetimes,
-            request: inquiry.directives,
+            request: cacheable.directives,
             now: now,
             failure: status.map(Reuse.Failure.status) ?? .unreachable
         )

@@ -25,17 +25,17 @@ struct Serving: Sendable {
     /// - Parameter received: the fields that the origin sent for this very request; nil if it sent none.
     func answer(
         _ entry: CacheEntry,
-        to inquiry: Inquiry,
+        to cacheable: CacheableRequest,
         at now: Timestamp,
         _ outcome: CacheStatus.Outcome,
         detail: String? = nil,
         received: HTTPFields? = nil
     ) -> Answer {
-        let whole = received.map { Self.head(of: entry, received: $0, inquiry.policy) } ?? entry.head
-        let notModified = inquiry.notModified(whole, receivedAt: entry.lifetimes.born)
+        let whole = received.map { Self.head(of: entry, received: $0, cacheable.policy) } ?? entry.head
+        let notModified = cacheable.notModified(whole, receivedAt: entry.lifetimes.born)
         var head = notModified ?? whole
-        var body = notModified != nil || inquiry.isHead ? nil : entry.body
-        if inquiry.hasRange, let whole = body { body = Self.cut(&head, whole, for: inquiry.request, at: now) }
+        var body = notModified != nil || cacheable.isHead ? nil : entry.body
+        if cacheable.hasRange, let whole = body { body = Self.cut(&head, whole, for: cacheable.request, at: now) }
         // RFC 9111 §4: "When a stored response is used to satisfy a request without validation, a cache MUST generate
         // an Age header field".
         let age = entry.lifetimes.age(at: now)

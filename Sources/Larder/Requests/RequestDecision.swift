@@ -3,9 +3,9 @@ package import HTTPTypes
 
 /// What the cache does with a request, before it looks anything up.
 @usableFromInline
-package enum Admission: Sendable {
+package enum RequestDecision: Sendable {
     /// Look for an answer, and fetch one where there is none.
-    case lookUp(Inquiry)
+    case lookUp(CacheableRequest)
     /// Pass the request on, and leave the store alone.
     case bypass(BypassReason)
     /// Pass the request on, and invalidate what it may have changed.
@@ -13,7 +13,7 @@ package enum Admission: Sendable {
 
     /// Decides about a request.
     /// - Parameter user: who the answer is for; nil where the policy keeps no users apart, or the request has none.
-    package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> Admission {
+    package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
         guard request.method == .get || request.method == .head else {
@@ -35,7 +35,7 @@ package enum Admission: Sendable {
         if hasAlteredKey(request, user: user, policy.keys.fields) { return .bypass(.alteredBytes) }
         if result.asksForBypass, policy.clientBypass.allows(fields) { return .bypass(.asked) }
         return .lookUp(
-            Inquiry(
+            CacheableRequest(
                 request: request,
                 directives: facts.hasDirectives ? policy.directives(of: request) : .none,
                 isConditional: facts.hasConditions,
@@ -94,7 +94,7 @@ public enum BypassReason: String, Sendable, CaseIterable {
 
 /// A request that the cache may answer, with all that its answer depends on.
 @usableFromInline
-package struct Inquiry: Sendable {
+package struct CacheableRequest: Sendable {
     package let request: HTTPRequest
     let directives: RequestDirectives
     /// Whether the request has conditions that a stored response can answer.
@@ -149,7 +149,7 @@ package struct Inquiry: Sendable {
     }
 }
 
-/// What the fields of a request say that an admission depends on, found in one pass.
+/// What the fields of a request say that an decision depends on, found in one pass.
 struct RequestFacts {
     private(set) var hasCookie = false
     /// If the request has `Authorization`, or another field with credentials.
