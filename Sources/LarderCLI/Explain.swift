@@ -47,7 +47,7 @@ struct Explain: AsyncParsableCommand {
         let route = configuration?.route(of: exchange.request)
         // The limit of a gateway without further settings.
         let policy = route?.policy ?? .gateway.limitingBodies(to: Fetching.bodyLimit)
-        let explanation = Explanation(exchange, policy: policy)
+        let explanation = CacheExplanation(exchange, policy: policy)
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -2,7 +2,7 @@ public import HTTPCaching
 public import HTTPTypes
 import Larder
 
-/// One request, the response to it, and when they went over the wire: all that an ``Explanation`` is made of.
+/// One request, the response to it, and when they went over the wire: all that an ``CacheExplanation`` is made of.
 public struct Exchange: Sendable {
     /// The request as the origin got it.
     public var request: HTTPRequest

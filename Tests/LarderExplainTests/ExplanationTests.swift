@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ExplanationTests {
     @Test(arguments: Golden.all) func `an exchange is explained word for word`(_ golden: Golden) throws {
         let exchange = try MessageFile(golden.file.utf8).exchange(now: start)
-        let explanation = Explanation(exchange, policy: golden.isRoute ? .fresh(for: .seconds(90)) : .gateway)
+        let explanation = CacheExplanation(exchange, policy: golden.isRoute ? .fresh(for: .seconds(90)) : .gateway)
         let text = explanation.lines.joined(separator: "\n")
         #expect(text == golden.text, "\(text)")
     }
@@ -65,7 +65,7 @@ import Testing
         for (refusal, before, after) in Self.refusals {
             var rules = CachingRules.gateway
             rules.requiresExplicitPermission = refusal == .notPublic
-            let refused = Explanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
+            let refused = CacheExplanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
             guard case .notStored(let obstacles) = refused.verdict else {
                 Issue.record("stored in spite of \(refusal)")
                 continue
@@ -75,7 +75,7 @@ import Testing
                 #expect(text.hasSuffix(".") && text.first?.isUppercase == true, "\(text)")
             }
             sentences.insert(obstacles.first?.sentence ?? "")
-            let allowed = Explanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
+            let allowed = CacheExplanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
             #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
         }
         #expect(sentences.count == NotStorableReason.allCases.count)
@@ -96,7 +96,7 @@ import Testing
             (file(status: 503, "Cache-Control: max-age=90"), "errors are not served stale."),
         ]
     ) func `What the cache adds to the word of the response is explained`(_ file: String, _ sentence: String) throws {
-        let explanation = Explanation(try MessageFile(file.utf8).exchange(now: start), policy: .gateway)
+        let explanation = CacheExplanation(try MessageFile(file.utf8).exchange(now: start), policy: .gateway)
         let text = explanation.lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
         #expect(text.contains(sentence), "\(text)")
     }
@@ -107,7 +107,7 @@ import Testing
             .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
         ]
         let obstacles =
-            BypassReason.allCases.map { Obstacle($0) } + notStored.map { Obstacle($0, exchange, .gateway) }
+            BypassReason.allCases.map { StorageBlocker($0) } + notStored.map { StorageBlocker($0, exchange, .gateway) }
         #expect(Set(obstacles.map(\.sentence)).count == obstacles.count)
         #expect(obstacles.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
     }
@@ -115,22 +115,22 @@ import Testing
     @Test func `a body or tags beyond their limits are in the way`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\n\n".utf8).exchange(now: start)
         exchange.bodyLength = 1 << 20
-        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+        #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
         exchange.bodyLength = (1 << 20) + 1
-        #expect(Explanation(exchange).headline == "Not stored: too-large")
+        #expect(CacheExplanation(exchange).headline == "Not stored: too-large")
         exchange.response.headerFields[.surrogateKey] = (0...CachePolicy.gateway.tagLimit).map { "t\($0)" }
             .joined(separator: " ")
-        #expect(Explanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
+        #expect(CacheExplanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
     }
 
     @Test func `a tag that is not accepted is in the way`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
             now: start
         )
-        #expect(Explanation(exchange).headline == "Not stored: tag-not-accepted")
-        #expect(Explanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
+        #expect(CacheExplanation(exchange).headline == "Not stored: tag-not-accepted")
+        #expect(CacheExplanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
         exchange.response.headerFields[HTTPField.Name("Cache-Tag")!] = "a, new arrivals"
-        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+        #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
     }
 
     @Test func `what a policy withholds and forces is said`() throws {
@@ -140,21 +140,21 @@ import Testing
         policy.tags = ["posts"]
         let file = "GET / HTTP/1.1\nHost: h\nAuthorization: x\n\nHTTP/1.1 200\nAge: 5\nCache-Control: max-age=9\n\n"
         let exchange = try MessageFile(file.utf8).exchange(now: start)
-        let explanation = Explanation(exchange, policy: policy)
+        let explanation = CacheExplanation(exchange, policy: policy)
         #expect(explanation.headline == "Stored: fresh for 30 s; it was 5 s old when it came")
         let notes = explanation.notes.map(\.text)
         #expect(notes.contains("Authorization is withheld from the origin by the policy."))
         #expect(notes.contains("Fresh for 30 s from its arrival, by the rules, whatever the response says."))
         #expect(notes.contains("By the policy it can be invalidated by \"posts\"."))
         #expect(notes.contains("max-age does not count beside it (RFC 9111 §4.2.1)."))
-        let passed = Explanation(exchange, policy: policy.bypassing(.everything))
+        let passed = CacheExplanation(exchange, policy: policy.bypassing(.everything))
         #expect(passed.headline.hasPrefix("Not stored: rule"))
     }
 
     @Test func `what Connection names has no say in the answer`() throws {
         let file = "GET / HTTP/1.1\nHost: h\nConnection: Authorization\nAuthorization: x\n\nHTTP/1.1 200\n"
         let exchange = try MessageFile((file + "Cache-Control: max-age=9\n\n").utf8).exchange(now: start)
-        #expect(Explanation(exchange).headline == "Stored: fresh for 9 s")
+        #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
     }
 
     /// Every directive that the cache reads is one that there are words for.
@@ -173,7 +173,7 @@ import Testing
     @Test func `what a terminal would act on is not printed`() throws {
         var file = Array("HTTP/1.1 200\nCache-Control: \"x\u{202E}\u{9B}".utf8)
         file += Array("\", ab\nExpires: \u{200B}soon\nVary: A\n\n".utf8)
-        let text = Explanation(try MessageFile(file).exchange(now: start)).lines.joined(separator: "\n")
+        let text = CacheExplanation(try MessageFile(file).exchange(now: start)).lines.joined(separator: "\n")
         #expect(!text.unicodeScalars.contains { $0.properties.isDefaultIgnorableCodePoint || $0 == "\u{9B}" })
     }
 
@@ -182,7 +182,7 @@ import Testing
         var rules = CachingRules.gateway
         rules.keep = .zero
         rules.servesStaleOnUnreachable = false
-        var record = Explanation(try MessageFile(file.utf8).exchange(now: start), rules: rules).record
+        var record = CacheExplanation(try MessageFile(file.utf8).exchange(now: start), rules: rules).record
         record.notes.removeAll()
         record.timeLine = record.timeLine.map { row in
             var row = row

@@ -12,7 +12,7 @@ import Testing
             let bytes = random.mutated(random.pick(files))
             guard let file = try? MessageFile(bytes) else { continue }
             read += 1
-            let explanation = Explanation(file.exchange(now: start))
+            let explanation = CacheExplanation(file.exchange(now: start))
             #expect(!explanation.lines.isEmpty && !explanation.record.verdict.isEmpty)
         }
         #expect(read > 300)

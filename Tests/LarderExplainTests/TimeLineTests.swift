@@ -12,7 +12,7 @@ import Testing
         var stored = 0
         for _ in 0..<1_000 {
             let (exchange, rules) = (random.exchange(), random.rules())
-            let explanation = Explanation(exchange, rules: rules)
+            let explanation = CacheExplanation(exchange, rules: rules)
             guard case .stored(let lifetimes) = explanation.verdict else { continue }
             stored += 1
             let line = try #require(explanation.timeLine)
@@ -46,7 +46,7 @@ import Testing
         to question: TimeLine.Question,
         at now: Timestamp,
         _ lifetimes: Lifetimes,
-        _ explanation: Explanation
+        _ explanation: CacheExplanation
     ) {
         let directives = question.directives
         let decision = Reuse.decide(lifetimes: lifetimes, request: directives, now: now)
@@ -83,7 +83,7 @@ import Testing
         var random = seeded(for: "the verdict")
         for _ in 0..<600 {
             let (exchange, rules) = (random.exchange(), random.rules())
-            let explanation = Explanation(exchange, rules: rules)
+            let explanation = CacheExplanation(exchange, rules: rules)
             let decision = Storability.decide(
                 request: exchange.request,
                 response: exchange.response,
@@ -119,7 +119,7 @@ import Testing
             Cache-Control: max-age=60
 
             """
-        let explanation = Explanation(try MessageFile(file.utf8).exchange(now: start))
+        let explanation = CacheExplanation(try MessageFile(file.utf8).exchange(now: start))
         let line = try #require(explanation.timeLine)
         #expect(line.questions.last?.name == "as it was")
         #expect(line.answers(at: start.advanced(by: .seconds(30)))?.last?.normally == .fresh)

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-extension Explanation {
+extension CacheExplanation {
     /// The explanation as plain values, for machines. Names and tokens stay; sentences may change.
     public struct Record: Encodable, Hashable, Sendable {
         /// Whether the response is stored.
@@ -14,7 +14,7 @@ extension Explanation {
         /// The status code of the response.
         public var status: Int
         /// What is in the way; empty where the response is stored.
-        public var obstacles: [ObstacleRecord]
+        public var obstacles: [StorageBlockerRecord]
         /// How long the response is good for what; nil where it is not stored.
         public var lifetime: LifetimeRecord?
         /// The notes, in the order of their topics.
@@ -23,8 +23,8 @@ extension Explanation {
         public var timeLine: [RowRecord]
     }
 
-    /// An ``Obstacle``.
-    public struct ObstacleRecord: Encodable, Hashable, Sendable {
+    /// An ``StorageBlocker``.
+    public struct StorageBlockerRecord: Encodable, Hashable, Sendable {
         /// The token of the reason.
         public var reason: String
         /// The reason in a sentence.
@@ -111,7 +111,7 @@ extension Explanation {
             record.lifetime = lifetimeRecord(lifetimes)
         case .notStored(let obstacles):
             record.obstacles = obstacles.map {
-                ObstacleRecord(reason: $0.token, sentence: $0.sentence, remedy: $0.remedy)
+                StorageBlockerRecord(reason: $0.token, sentence: $0.sentence, remedy: $0.remedy)
             }
         }
         return record
@@ -136,14 +136,14 @@ extension Explanation {
 }
 
 extension TimeLine {
-    fileprivate var records: [Explanation.RowRecord] {
+    fileprivate var records: [CacheExplanation.RowRecord] {
         rows.map { row in
-            Explanation.RowRecord(
+            CacheExplanation.RowRecord(
                 fromAge: row.from.duration(since: born).seconds,
                 toAge: row.until?.duration(since: born).seconds,
                 ends: row.ends.map(\.rawValue),
                 answers: zip(questions, row.answers).map { question, answer in
-                    Explanation.AnswerRecord(
+                    CacheExplanation.AnswerRecord(
                         request: question.name,
                         outcome: answer.normally.token,
                         reason: answer.normally.reason,

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-extension Obstacle {
+extension StorageBlocker {
     /// A reason of the cache itself, in words.
     init(_ notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) {
         if case .notStorable(let refusal) = notStored {

@@ -3,21 +3,21 @@ import HTTPTypes
 import Larder
 
 /// Writes the notes of an explanation, topic by topic.
-struct NoteTaker {
+struct ExplanationBuilder {
     /// The request as the client sent it.
     let asked: HTTPRequest
     /// The exchange, with the request as the policy leaves it.
     let exchange: Exchange
     let policy: CachePolicy
-    let verdict: Explanation.Verdict
+    let verdict: CacheExplanation.Verdict
 
-    var notes: [Explanation.Note] {
-        Explanation.Topic.allCases.flatMap { topic in
-            texts(on: topic).map { Explanation.Note(topic: topic, text: $0) }
+    var notes: [CacheExplanation.Note] {
+        CacheExplanation.Topic.allCases.flatMap { topic in
+            texts(on: topic).map { CacheExplanation.Note(topic: topic, text: $0) }
         }
     }
 
-    private func texts(on topic: Explanation.Topic) -> [String] {
+    private func texts(on topic: CacheExplanation.Topic) -> [String] {
         switch topic {
         case .why: why
         case .lifetime: lifetimes.map(lifetimeTexts) ?? []
@@ -47,7 +47,7 @@ struct NoteTaker {
 
 // MARK: - Whether, and for how long
 
-extension NoteTaker {
+extension ExplanationBuilder {
     private var why: [String] {
         switch verdict {
         case .notStored(let obstacles):
@@ -64,7 +64,7 @@ extension NoteTaker {
     /// What would be, were nothing in the way.
     private var otherwise: [String] {
         guard !Invalidation.isUnsafe(exchange.request.method),
-            let lifetimes = ObstacleSearch(exchange, rules: rules).lifetimes
+            let lifetimes = StorageBlockerSearch(exchange, rules: rules).lifetimes
         else { return [] }
         let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
         return left > .zero
@@ -202,7 +202,7 @@ extension NoteTaker {
 
 // MARK: - What the fields say
 
-extension NoteTaker {
+extension ExplanationBuilder {
     private var directiveTexts: [String] {
         var texts: [String] = []
         for name in rules.targetedFields where fields.contains(name) && directives.target != name {

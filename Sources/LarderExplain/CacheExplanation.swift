@@ -8,13 +8,13 @@ public import Larder
 /// No rule of caching is written down here a second time. What is in the way is found by granting what was refused and
 /// deciding again, what a directive means by reading it alone, and what a request gets by asking ``Reuse`` at every
 /// moment at which its answer may change.
-public struct Explanation: Sendable {
+public struct CacheExplanation: Sendable {
     /// Whether the response is stored.
     public enum Verdict: Hashable, Sendable {
         /// It is.
         case stored(Lifetimes)
         /// It is not, since all this is in the way; never empty.
-        case notStored([Obstacle])
+        case notStored([StorageBlocker])
     }
 
     /// What a note is about: its heading.
@@ -91,31 +91,32 @@ public struct Explanation: Sendable {
         } else {
             self.timeLine = nil
         }
-        self.notes = NoteTaker(asked: self.exchange.request, exchange: exchange, policy: policy, verdict: verdict).notes
+        self.notes =
+            ExplanationBuilder(asked: self.exchange.request, exchange: exchange, policy: policy, verdict: verdict).notes
     }
 
     private static func verdict(on exchange: Exchange, admitted: RequestDecision, _ policy: CachePolicy) -> Verdict {
-        var obstacles: [Obstacle] = []
+        var obstacles: [StorageBlocker] = []
         switch admitted {
-        case .write: return .notStored([Obstacle(writing: exchange, under: policy)])
-        case .bypass(let reason): obstacles.append(Obstacle(reason))
+        case .write: return .notStored([StorageBlocker(writing: exchange, under: policy)])
+        case .bypass(let reason): obstacles.append(StorageBlocker(reason))
         case .lookUp: break
         }
-        let search = ObstacleSearch(exchange, rules: policy.rules)
-        obstacles += search.refusals.map { Obstacle($0, exchange, policy.rules) }
+        let search = StorageBlockerSearch(exchange, rules: policy.rules)
+        obstacles += search.refusals.map { StorageBlocker($0, exchange, policy.rules) }
         let tags = ResponseTags(exchange.response.headerFields, named: policy.rules.tagFields)
         if let obstacle = tags.obstacle(limit: policy.tagLimit) {
-            obstacles.append(Obstacle(obstacle, exchange, policy))
+            obstacles.append(StorageBlocker(obstacle, exchange, policy))
         }
         if let length = exchange.bodyLength, length > policy.bodyLimit.bytes {
-            obstacles.append(Obstacle(.tooLarge, exchange, policy))
+            obstacles.append(StorageBlocker(.tooLarge, exchange, policy))
         }
         guard obstacles.isEmpty, let lifetimes = search.lifetimes else { return .notStored(obstacles) }
         return .stored(lifetimes)
     }
 }
 
-extension Explanation {
+extension CacheExplanation {
     /// The verdict in a line, such as `Stored: fresh for 60 s`.
     public var headline: String {
         switch verdict {

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-extension Obstacle {
+extension StorageBlocker {
     /// A refusal of the rules, in words.
     init(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) {
         let words = Self.words(for: refusal, exchange, rules)

@@ -3,7 +3,7 @@ import HTTPTypes
 public import Larder
 
 /// One thing that keeps a response from being stored, in words.
-public struct Obstacle: Hashable, Sendable {
+public struct StorageBlocker: Hashable, Sendable {
     /// The reason by its type.
     public enum Reason: Hashable, Sendable {
         /// The request passes the cache by, so that nothing is looked up or stored.
@@ -32,7 +32,7 @@ public struct Obstacle: Hashable, Sendable {
 }
 
 /// Finds all that is in the way, not the first thing alone: what the rules refuse is granted, and they are asked again.
-struct ObstacleSearch {
+struct StorageBlockerSearch {
     private var request: HTTPRequest
     private var response: HTTPResponse
     private var directives: ResponseDirectives

@@ -1,7 +1,7 @@
 import HTTPCaching
 import Larder
 
-extension Explanation {
+extension CacheExplanation {
     /// The explanation as lines of text: the verdict, the notes by topic, and the time line.
     public var lines: [String] {
         var lines = [headline]
@@ -66,7 +66,7 @@ extension TimeLine {
         var legend: [String] = []
         for line in asked.flatMap(\.1).map(\.legend) where !legend.contains(line) { legend.append(line) }
         return ["Time line (ages in seconds; the last two: a plain request, where the origin fails so)"]
-            + Self.aligned(table) + ends.flatMap(Explanation.wrapped) + legend.map { "  \($0)" }
+            + Self.aligned(table) + ends.flatMap(CacheExplanation.wrapped) + legend.map { "  \($0)" }
     }
 
     /// Until which age the response is good for what, in a sentence.
