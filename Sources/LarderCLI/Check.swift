@@ -19,8 +19,8 @@ struct Check: AsyncParsableCommand {
             name: file.name,
             environment: ProcessInfo.processInfo.environment
         )
-        guard check.mistakes.isEmpty else {
-            throw Failure(check.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+        guard check.diagnostics.isEmpty else {
+            throw Failure(check.diagnostics.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
         }
         // The files that the text names, and the store's address, are not checked by reading it.
         let configuration = try ConfigurationSource(path: self.file).read()

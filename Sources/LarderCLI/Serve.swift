@@ -122,8 +122,8 @@ struct ConfigurationSource: Sendable {
                 environment: ProcessInfo.processInfo.environment,
                 options: options
             )
-        } catch let mistakes as ConfigurationMistakes {
-            throw Failure(mistakes.mistakes.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+        } catch let diagnostics as ConfigurationDiagnostics {
+            throw Failure(diagnostics.diagnostics.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
         }
     }
 
@@ -146,7 +146,7 @@ struct ConfigurationSource: Sendable {
     }
 }
 
-/// Loads the configuration again when the program is sent SIGHUP. A file with mistakes changes nothing.
+/// Loads the configuration again when the program is sent SIGHUP. A file with diagnostics changes nothing.
 private struct Reloading: Service {
     let source: ConfigurationSource
     let gateway: Gateway

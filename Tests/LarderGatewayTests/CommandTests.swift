@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `asked to, it loads the routes of its file anew, and a file with mistakes changes nothing`()
+    @Test func `asked to, it loads the routes of its file anew, and a file with diagnostics changes nothing`()
         async throws
     {
         try await ScriptedOrigin.answering { _ in

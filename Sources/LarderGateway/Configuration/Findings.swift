@@ -1,35 +1,35 @@
 import Larder
 import Yams
 
-/// What is found while a file is read: its mistakes, all of them, and how many steps the reading took.
+/// What is found while a file is read: its diagnostics, all of them, and how many steps the reading took.
 struct Findings {
     /// The most nodes that are looked at: aliases can make much of little.
     private static let stepLimit = 100_000
-    /// The most mistakes that are told.
+    /// The most diagnostics that are told.
     private static let mistakeLimit = 100
     /// The most items of one list.
     private static let itemLimit = 256
 
     let name: String
-    private(set) var mistakes: [Mistake] = []
-    private(set) var warnings: [Mistake] = []
+    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var warnings: [Diagnostic] = []
     private var steps = 0
 
     init(name: String) { self.name = name }
 
     /// Where a node stands.
-    func place(of node: Node) -> Mistake.Place {
+    func place(of node: Node) -> Diagnostic.Place {
         .file(name: name, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
     }
 
-    mutating func add(_ mistake: Mistake) {
-        if mistakes.count < Self.mistakeLimit { mistakes.append(mistake) }
+    mutating func add(_ mistake: Diagnostic) {
+        if diagnostics.count < Self.mistakeLimit { diagnostics.append(mistake) }
     }
 
-    mutating func add(_ message: String, at node: Node) { add(Mistake(at: place(of: node), message)) }
+    mutating func add(_ message: String, at node: Node) { add(Diagnostic(at: place(of: node), message)) }
 
-    mutating func warn(_ message: String, at place: Mistake.Place) {
-        if warnings.count < Self.mistakeLimit { warnings.append(Mistake(at: place, message)) }
+    mutating func warn(_ message: String, at place: Diagnostic.Place) {
+        if warnings.count < Self.mistakeLimit { warnings.append(Diagnostic(at: place, message)) }
     }
 
     /// Counts a step; false where there have been too many.
@@ -173,7 +173,8 @@ extension Findings {
     /// A key that nobody knows.
     mutating func addUnknown(_ key: String, at node: Node, among names: [String], in what: String) {
         let known = names.map { "`\($0)`" }.joined(separator: ", ")
-        let hint = Guess.name(like: key, among: names).map { "did you mean `\($0)`?" } ?? "\(what) has \(known)"
+        let hint =
+            SpellingSuggestion.name(like: key, among: names).map { "did you mean `\($0)`?" } ?? "\(what) has \(known)"
         add("unknown key `\(key)`: \(hint)", at: node)
     }
 }

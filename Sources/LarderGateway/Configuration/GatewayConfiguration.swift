@@ -20,9 +20,9 @@ public struct GatewayConfiguration: Sendable {
     /// Which requests go where, and how their responses are cached.
     public var routes: RouteTable
     /// What may be meant otherwise: worth a line in the log.
-    public var warnings: [Mistake]
+    public var warnings: [Diagnostic]
     /// Where each setting is given, for messages.
-    public var places: [GatewaySetting: Mistake.Place] = [:]
+    public var places: [GatewaySetting: Diagnostic.Place] = [:]
 
     /// A configuration without routes of its own.
     public init(settings: GatewaySettings) {
@@ -41,9 +41,9 @@ public struct GatewayConfiguration: Sendable {
         file: File? = nil,
         environment: [String: String],
         options: [String: String] = [:]
-    ) throws(ConfigurationMistakes) {
+    ) throws(ConfigurationDiagnostics) {
         let reading = GatewayReading(file, environment, options)
-        guard reading.mistakes.isEmpty else { throw ConfigurationMistakes(reading.mistakes) }
+        guard reading.diagnostics.isEmpty else { throw ConfigurationDiagnostics(reading.diagnostics) }
         self.settings = reading.settings
         self.routes = reading.table
         self.warnings = reading.warnings

@@ -4,11 +4,11 @@ import Larder
 extension GatewayFile {
     /// What is no mistake, and may yet be meant otherwise.
     /// - Parameter name: the name of the origin of what no route takes.
-    func warnings(default name: String?, _ settings: GatewaySettings) -> [Mistake] {
+    func warnings(default name: String?, _ settings: GatewaySettings) -> [Diagnostic] {
         var warnings = findings.warnings
         for rule in rules {
             func warn(_ message: String, at key: RouteRule.Key) {
-                warnings.append(Mistake(at: rule.places[key] ?? rule.place, message))
+                warnings.append(Diagnostic(at: rule.places[key] ?? rule.place, message))
             }
             if let host = rule.host, !settings.hosts.isEmpty,
                 !settings.hosts.contains(where: { $0.pattern.covers(host) || host.covers($0.pattern) })
@@ -59,14 +59,14 @@ extension GatewayFile {
     ]
 
     /// Servers that no request goes to.
-    private func unusedOrigins(besides name: String?) -> [Mistake] {
+    private func unusedOrigins(besides name: String?) -> [Diagnostic] {
         let used = Set(rules.map(\.origin) + [name])
         return origins.filter { !used.contains($0.name) }
-            .map { Mistake(at: $0.place, "no route has the origin `\($0.name)`") }
+            .map { Diagnostic(at: $0.place, "no route has the origin `\($0.name)`") }
     }
 
     /// Routes that lenient servers do not tell apart: their requests go past the cache (``RouteTable``).
-    private var lookAlikes: [Mistake] {
+    private var lookAlikes: [Diagnostic] {
         rules.indices.compactMap { index in
             let rule = rules[index]
             let other = rules[..<index].first { other in
@@ -76,7 +76,7 @@ extension GatewayFile {
             }
             return other.map { other in
                 let message = "`\(rule.name)` differs from `\(other.name)` only in what servers may not tell apart: "
-                return Mistake(at: rule.places[.path] ?? rule.place, message + "such requests are not cached")
+                return Diagnostic(at: rule.places[.path] ?? rule.place, message + "such requests are not cached")
             }
         }
     }

@@ -18,7 +18,7 @@ struct GatewayFile {
     struct NamedOrigin {
         let name: String
         let address: OriginAddress
-        let place: Mistake.Place
+        let place: Diagnostic.Place
     }
 
     /// The settings it gives, as text.
@@ -38,9 +38,9 @@ struct GatewayFile {
     init(_ text: String, name: String) {
         self.init(name: name)
         let yaml = YAMLText(text, name: name)
-        for mistake in yaml.mistakes { findings.add(mistake) }
+        for mistake in yaml.diagnostics { findings.add(mistake) }
         guard let root = yaml.root else {
-            isUnreadable = !yaml.mistakes.isEmpty
+            isUnreadable = !yaml.diagnostics.isEmpty
             return
         }
         // A file with comments alone.
@@ -118,10 +118,10 @@ struct GatewayFile {
         for rule in rules {
             guard let name = rule.origin, !names.contains(name) else { continue }
             let hint =
-                Guess.name(like: name, among: names).map { "did you mean `\($0)`?" }
+                SpellingSuggestion.name(like: name, among: names).map { "did you mean `\($0)`?" }
                 ?? (names.isEmpty
                     ? "name it under `origins:`" : "there are \(names.map { "`\($0)`" }.joined(separator: ", "))")
-            findings.add(Mistake(at: rule.places[.origin] ?? rule.place, "`origin`: no origin `\(name)`: \(hint)"))
+            findings.add(Diagnostic(at: rule.places[.origin] ?? rule.place, "`origin`: no origin `\(name)`: \(hint)"))
         }
     }
 
@@ -131,7 +131,7 @@ struct GatewayFile {
             guard let earlier = rules[..<index].first(where: { $0.covers(rule) }) else { continue }
             let line = earlier.place.line.map { " in line \($0)" } ?? ""
             let message = "the route `\(rule.name)` never matches: `\(earlier.name)`\(line) takes all of its requests"
-            findings.add(Mistake(at: rule.places[.path] ?? rule.place, message))
+            findings.add(Diagnostic(at: rule.places[.path] ?? rule.place, message))
         }
     }
 }

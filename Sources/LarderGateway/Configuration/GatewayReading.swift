@@ -1,24 +1,24 @@
 /// A file, the environment and the command line, read together.
 struct GatewayReading {
-    private(set) var mistakes: [Mistake]
-    let warnings: [Mistake]
+    private(set) var diagnostics: [Diagnostic]
+    let warnings: [Diagnostic]
     let file: GatewayFile
     let settings: GatewaySettings
     /// The name of the default origin in the file; nil where it has none.
     let originName: String?
     /// Where each setting is given.
-    let places: [GatewaySetting: Mistake.Place]
+    let places: [GatewaySetting: Diagnostic.Place]
 
     init(_ file: GatewayConfiguration.File?, _ environment: [String: String], _ options: [String: String]) {
         let read = file.map { GatewayFile($0.text, name: $0.name) } ?? GatewayFile(name: "")
-        var (mistakes, sources) = (
-            read.findings.mistakes, SettingSources(environment: environment, file: read.settings)
+        var (diagnostics, sources) = (
+            read.findings.diagnostics, SettingSources(environment: environment, file: read.settings)
         )
         for (name, value) in options {
             if let setting = GatewaySetting(rawValue: name) {
                 sources.options[setting] = value
             } else {
-                mistakes.append(Mistake(at: .option("--" + name), "there is no such option"))
+                diagnostics.append(Diagnostic(at: .option("--" + name), "there is no such option"))
             }
         }
         var reader = SettingReader(sources)
@@ -29,8 +29,8 @@ struct GatewayReading {
         self.places = Dictionary(
             uniqueKeysWithValues: GatewaySetting.allCases.map { ($0, sources.place(of: $0)) }
         )
-        self.mistakes =
-            mistakes + reader.mistakes
+        self.diagnostics =
+            diagnostics + reader.mistakes
             + Self.loops(settings, read, isNamed: origin?.name != nil, at: places[.origin] ?? .nowhere)
         self.warnings =
             (read.warnings(default: origin?.name, settings) + Self.warnings(environment)
@@ -73,8 +73,8 @@ struct GatewayReading {
         _ settings: GatewaySettings,
         _ file: GatewayFile,
         isNamed: Bool,
-        at place: Mistake.Place
-    ) -> [Mistake] {
+        at place: Diagnostic.Place
+    ) -> [Diagnostic] {
         var origins = file.origins.map { (address: $0.address, place: $0.place) }
         if !isNamed { origins.append((settings.origin, place)) }
         var own = [settings.listen]
@@ -82,7 +82,7 @@ struct GatewayReading {
         return origins.compactMap { origin in
             own.first { $0.isReached(by: origin.address) }.map { address in
                 let message = "\(origin.address) is where the gateway itself listens (\(address))"
-                return Mistake(at: origin.place, "`origin`: \(message): give the server behind it")
+                return Diagnostic(at: origin.place, "`origin`: \(message): give the server behind it")
             }
         }
     }
@@ -90,11 +90,11 @@ struct GatewayReading {
     /// What settings leave open.
     private static func warnings(
         _ settings: GatewaySettings,
-        _ places: [GatewaySetting: Mistake.Place]
-    ) -> [Mistake] {
-        var warnings: [Mistake] = []
+        _ places: [GatewaySetting: Diagnostic.Place]
+    ) -> [Diagnostic] {
+        var warnings: [Diagnostic] = []
         func warn(_ setting: GatewaySetting, _ message: String) {
-            warnings.append(Mistake(at: places[setting] ?? .nowhere, message))
+            warnings.append(Diagnostic(at: places[setting] ?? .nowhere, message))
         }
         if settings.hosts.isEmpty, !settings.listen.isLoopback {
             warn(
@@ -114,12 +114,12 @@ struct GatewayReading {
     }
 
     /// Variables that are nearly those of settings.
-    private static func warnings(_ environment: [String: String]) -> [Mistake] {
+    private static func warnings(_ environment: [String: String]) -> [Diagnostic] {
         let variables = GatewaySetting.allCases.map(\.variable)
         return environment.keys.compactMap { name in
             guard name.hasPrefix("LARDER_"), !variables.contains(name) else { return nil }
-            let near = variables.first { Guess.distance(name, $0) <= 2 }
-            return near.map { Mistake(at: .variable(name), "is no setting: did you mean \($0)?") }
+            let near = variables.first { SpellingSuggestion.distance(name, $0) <= 2 }
+            return near.map { Diagnostic(at: .variable(name), "is no setting: did you mean \($0)?") }
         }
     }
 }

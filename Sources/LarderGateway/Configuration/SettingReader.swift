@@ -6,7 +6,7 @@ struct SettingSources {
     /// What a file says.
     struct Written {
         let text: String
-        let place: Mistake.Place
+        let place: Diagnostic.Place
     }
 
     var options: [GatewaySetting: String] = [:]
@@ -14,7 +14,7 @@ struct SettingSources {
     var file: [GatewaySetting: Written] = [:]
 
     /// Where a setting comes from.
-    func place(of setting: GatewaySetting) -> Mistake.Place {
+    func place(of setting: GatewaySetting) -> Diagnostic.Place {
         if options[setting] != nil { return .option(setting.option) }
         if environment[setting.variable] != nil { return .variable(setting.variable) }
         return file[setting]?.place ?? .nowhere
@@ -42,7 +42,7 @@ struct SettingSources {
 
 /// Reads settings, and says of each that is wrong where it stands and what was expected.
 struct SettingReader {
-    private(set) var mistakes: [Mistake] = []
+    private(set) var diagnostics: [Diagnostic] = []
     let sources: SettingSources
     private let reader: ConfigReader
 
@@ -58,7 +58,7 @@ struct SettingReader {
         let place = sources.place(of: setting)
         // A line of a file does not name the setting yet, as a variable or an option does.
         let isNamed = place.line == nil && place != .nowhere
-        mistakes.append(Mistake(at: place, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
+        diagnostics.append(Diagnostic(at: place, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
     }
 
     /// The value of a setting; nil where it is not given, or wrong.

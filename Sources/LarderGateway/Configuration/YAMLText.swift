@@ -22,24 +22,24 @@ struct YAMLText {
 
     /// The root; nil where the text is empty, or no YAML.
     private(set) var root: Node?
-    private(set) var mistakes: [Mistake] = []
+    private(set) var diagnostics: [Diagnostic] = []
     private let name: String
 
     init(_ text: String, name: String) {
         self.name = name
         guard text.utf8.count <= Self.sizeLimit else {
-            mistakes.append(mistake(1, 1, "the file is larger than \(Self.sizeLimit >> 20) MiB"))
+            diagnostics.append(mistake(1, 1, "the file is larger than \(Self.sizeLimit >> 20) MiB"))
             return
         }
         if let key = AliasedKey.first(in: text) {
-            mistakes.append(mistake(key.line, key.column, "a key is plain text: no alias or other YAML can be one"))
+            diagnostics.append(mistake(key.line, key.column, "a key is plain text: no alias or other YAML can be one"))
             return
         }
         parse(text)
     }
 
-    private func mistake(_ line: Int, _ column: Int, _ message: String) -> Mistake {
-        Mistake(at: .file(name: name, line: max(1, line), column: max(1, column)), message)
+    private func mistake(_ line: Int, _ column: Int, _ message: String) -> Diagnostic {
+        Diagnostic(at: .file(name: name, line: max(1, line), column: max(1, column)), message)
     }
 
     private mutating func parse(_ text: String) {
@@ -50,7 +50,7 @@ struct YAMLText {
                 return
             } catch let error as YamlError {
                 guard case .duplicatedKeysInMapping(let keys, let context) = error else {
-                    mistakes.append(describe(error))
+                    diagnostics.append(describe(error))
                     return
                 }
                 // The parser ends at the first mapping with a repeated key. It is marked, and the text read again.
@@ -58,20 +58,20 @@ struct YAMLText {
                     let repeated = RepeatedKey(key, after: context.mark, in: text)
                 else {
                     let shown = keys.first.map { "`\($0)`" } ?? "a key"
-                    mistakes.append(mistake(context.mark.line, context.mark.column, "\(shown) is given twice"))
+                    diagnostics.append(mistake(context.mark.line, context.mark.column, "\(shown) is given twice"))
                     return
                 }
                 let message = "`\(key)` is given twice: the first time in line \(context.mark.line)"
-                mistakes.append(mistake(repeated.line, repeated.column, message))
+                diagnostics.append(mistake(repeated.line, repeated.column, message))
                 text = repeated.marked
             } catch {
-                mistakes.append(mistake(1, 1, "the file cannot be read as YAML"))
+                diagnostics.append(mistake(1, 1, "the file cannot be read as YAML"))
                 return
             }
         }
     }
 
-    private func describe(_ error: YamlError) -> Mistake {
+    private func describe(_ error: YamlError) -> Diagnostic {
         switch error {
         case .scanner(_, let problem, let mark, let text), .parser(_, let problem, let mark, let text),
             .composer(_, let problem, let mark, let text):

@@ -41,9 +41,9 @@ struct RouteRule: Hashable {
     static let highestTagLimit = 10_000
 
     /// Where the route begins.
-    private(set) var place: Mistake.Place
+    private(set) var place: Diagnostic.Place
     /// What was given, and where.
-    var places: [Key: Mistake.Place] = [:]
+    var places: [Key: Diagnostic.Place] = [:]
     var path: PathPattern?
     var host: HostPattern?
     var origin: String?

@@ -22,13 +22,13 @@ public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
 public enum GatewayFiles {
     /// Returns what would keep a gateway with this configuration from starting: files that are missing or cannot be
     /// used. Nothing is created.
-    public static func check(_ configuration: GatewayConfiguration) -> [Mistake] {
+    public static func check(_ configuration: GatewayConfiguration) -> [Diagnostic] {
         let settings = configuration.settings
-        var mistakes: [Mistake] = []
+        var diagnostics: [Diagnostic] = []
         func attempt(_ read: () throws(GatewayError) -> Void) {
             do throws(GatewayError) { try read() } catch {
                 let place = configuration.places[error.setting] ?? .nowhere
-                mistakes.append(Mistake(at: place, "`\(error.setting.rawValue)`: \(error.message)"))
+                diagnostics.append(Diagnostic(at: place, "`\(error.setting.rawValue)`: \(error.message)"))
             }
         }
         if let certificate = settings.certificate {

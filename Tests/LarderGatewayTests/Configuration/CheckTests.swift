@@ -6,7 +6,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct CheckTests {
     @Test func `a check tells in words what each route does`() {
         let check = GatewayCheck.run(Sample.everything)
-        #expect(check.mistakes.isEmpty && check.warnings.isEmpty)
+        #expect(check.diagnostics.isEmpty && check.warnings.isEmpty)
         let expected = """
             https://[::]:8443 passes requests on to https://api.internal:8443, or where a route says so.
             Responses are kept in Redis, up to 128 variants under one key. Errors (5xx, and 4xx but 404, 405, \

@@ -13,14 +13,14 @@ import Testing
         #expect(!blocks.isEmpty)
         for block in blocks {
             let check = GatewayCheck.run(text: block, name: "README.md")
-            #expect(check.mistakes.isEmpty, "\(check.mistakes)")
+            #expect(check.diagnostics.isEmpty, "\(check.diagnostics)")
         }
     }
 
     @Test func `the example has no mistakes`() throws {
         let text = try PackageFolder.text(of: "Examples/Gateway/larder.yaml")
         let check = GatewayCheck.run(text: text, name: "larder.yaml")
-        #expect(check.mistakes.isEmpty && check.warnings.isEmpty, "\(check.mistakes) \(check.warnings)")
+        #expect(check.diagnostics.isEmpty && check.warnings.isEmpty, "\(check.diagnostics) \(check.warnings)")
         #expect(check.summary.contains("/api/posts/**"))
     }
 }

@@ -9,9 +9,9 @@ import Testing
     /// A file, and what is wrong with it.
     struct Case: CustomTestStringConvertible {
         let text: String
-        let mistakes: [String]
+        let diagnostics: [String]
 
-        init(_ text: String, _ mistakes: String...) { (self.text, self.mistakes) = (text, mistakes) }
+        init(_ text: String, _ diagnostics: String...) { (self.text, self.diagnostics) = (text, diagnostics) }
 
         var testDescription: String { text }
     }
@@ -147,8 +147,8 @@ import Testing
 
     @Test(arguments: wrong) func `every mistake is told with its place, and in words`(_ example: Case) {
         let lines = GatewayCheck.run(example.text).lines
-        #expect(lines.count == example.mistakes.count, "\(lines)")
-        for (line, expected) in zip(lines, example.mistakes) { #expect(line.hasPrefix(expected)) }
+        #expect(lines.count == example.diagnostics.count, "\(lines)")
+        for (line, expected) in zip(lines, example.diagnostics) { #expect(line.hasPrefix(expected)) }
     }
 
     static let doubtful: [Case] = [
@@ -178,8 +178,8 @@ import Testing
 
     @Test(arguments: doubtful) func `what may be meant otherwise is warned of`(_ example: Case) {
         let check = GatewayCheck.run(example.text)
-        #expect(check.mistakes.isEmpty && check.hints.count == example.mistakes.count, "\(check)")
-        for (line, expected) in zip(check.hints, example.mistakes) { #expect(line.hasPrefix(expected)) }
+        #expect(check.diagnostics.isEmpty && check.hints.count == example.diagnostics.count, "\(check)")
+        for (line, expected) in zip(check.hints, example.diagnostics) { #expect(line.hasPrefix(expected)) }
     }
 
     @Test func `what is merged into a route counts where the route says nothing itself`() throws {
@@ -201,6 +201,6 @@ import Testing
         ("lsten", "listen"), ("memory_limit", "memory-limit"), ("memroy-limit", "memory-limit"), ("xyzzy", nil),
     ])
     func `a name is guessed where it is near`(_ written: String, _ meant: String?) {
-        #expect(Guess.name(like: written, among: GatewaySetting.allCases.map(\.rawValue)) == meant)
+        #expect(SpellingSuggestion.name(like: written, among: GatewaySetting.allCases.map(\.rawValue)) == meant)
     }
 }

@@ -51,7 +51,7 @@ import Testing
         let text = String(repeating: "? ", count: 900) + "[" + String(repeating: "a,", count: 1_000) + "]"
         #expect(GatewayCheck.run(text).lines.first == "1:1: a key is plain text: no alias or other YAML can be one")
         let questions = "origin: http://o # why? no ?\n" + String(repeating: "# why? no ?\n", count: 30)
-        #expect(GatewayCheck.run(questions).mistakes.isEmpty)
+        #expect(GatewayCheck.run(questions).diagnostics.isEmpty)
     }
 
     @Test func `a file has a limit, and so have its routes and lists`() {
@@ -75,9 +75,9 @@ import Testing
             )
             let check = GatewayCheck.run(text)
             let lines = text.utf8.count { $0 == 0x0A || $0 == 0x0D } + 3
-            #expect(check.mistakes.allSatisfy { ($0.line ?? 1) <= lines && ($0.line ?? 1) > 0 }, "\(round)")
-            #expect(check.mistakes.allSatisfy { !$0.description.contains("\n") }, "\(round)")
-            right += check.mistakes.isEmpty ? 1 : 0
+            #expect(check.diagnostics.allSatisfy { ($0.line ?? 1) <= lines && ($0.line ?? 1) > 0 }, "\(round)")
+            #expect(check.diagnostics.allSatisfy { !$0.description.contains("\n") }, "\(round)")
+            right += check.diagnostics.isEmpty ? 1 : 0
         }
         #expect(right > 0)
     }

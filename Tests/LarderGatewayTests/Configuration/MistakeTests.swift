@@ -4,9 +4,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct MistakeTests {
     @Test func `a mistake says where it stands, in one line`() {
-        let mistake = Mistake(at: .file(name: "larder.yaml", line: 12, column: 5), "no\n\u{1B}[1m such key")
+        let mistake = Diagnostic(at: .file(name: "larder.yaml", line: 12, column: 5), "no\n\u{1B}[1m such key")
         #expect(mistake.description == "larder.yaml:12:5: no\u{FFFD}\u{FFFD}[1m such key")
-        #expect(Mistake(at: .variable("LARDER_LISTEN"), "is empty").description == "LARDER_LISTEN: is empty")
-        #expect(Mistake(at: .option("--listen"), "is empty").description == "--listen: is empty")
+        #expect(Diagnostic(at: .variable("LARDER_LISTEN"), "is empty").description == "LARDER_LISTEN: is empty")
+        #expect(Diagnostic(at: .option("--listen"), "is empty").description == "--listen: is empty")
     }
 }

@@ -9,12 +9,12 @@ extension GatewayCheck {
     }
 
     /// What is wrong, as it is printed, without the name of the file.
-    var lines: [String] { mistakes.map(Self.line) }
+    var lines: [String] { diagnostics.map(Self.line) }
 
     /// What may be meant otherwise, in the same way.
     var hints: [String] { warnings.map(Self.line) }
 
-    private static func line(_ mistake: Mistake) -> String {
+    private static func line(_ mistake: Diagnostic) -> String {
         mistake.description.replacing("larder.yaml:", with: "")
     }
 }

@@ -10,7 +10,7 @@ import Testing
         _ environment: [String: String],
         _ options: [String: String] = [:],
         file: String? = nil
-    ) throws(ConfigurationMistakes) -> GatewaySettings {
+    ) throws(ConfigurationDiagnostics) -> GatewaySettings {
         let file = file.map { GatewayConfiguration.File(name: "larder.yaml", text: $0) }
         return try GatewayConfiguration(file: file, environment: environment, options: options).settings
     }

@@ -2,7 +2,7 @@
 ///
 ///     larder.yaml:12:5: unknown key `tll`: did you mean `ttl`?
 ///     LARDER_LISTEN: "localhost" is wrong: expected host:port
-public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
+public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where a setting was given.
     public enum Place: Hashable, Sendable {
         /// In a file; lines and columns count from one, columns by Unicode scalars.
@@ -54,9 +54,9 @@ public struct Mistake: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-extension Mistake: Comparable {
+extension Diagnostic: Comparable {
     /// Files first, in the order of their lines; then by name.
-    public static func < (left: Mistake, right: Mistake) -> Bool {
+    public static func < (left: Diagnostic, right: Diagnostic) -> Bool {
         (left.rank, left.line ?? 0, left.column ?? 0, left.description)
             < (right.rank, right.line ?? 0, right.column ?? 0, right.description)
     }
@@ -72,16 +72,16 @@ extension Mistake: Comparable {
 }
 
 /// A configuration that cannot be used: all that is wrong with it, one mistake a line.
-public struct ConfigurationMistakes: Error, Hashable, Sendable, CustomStringConvertible {
+public struct ConfigurationDiagnostics: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, in the order of the file; never empty.
-    public let mistakes: [Mistake]
+    public let diagnostics: [Diagnostic]
 
-    init(_ mistakes: [Mistake]) { self.mistakes = mistakes.sorted() }
+    init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics.sorted() }
 
-    public var description: String { mistakes.map(\.description).joined(separator: "\n") }
+    public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }
 
-extension Mistake.Place {
+extension Diagnostic.Place {
     /// The line of the file; nil where it is in none.
     public var line: Int? {
         if case .file(_, let line, _) = self { line } else { nil }

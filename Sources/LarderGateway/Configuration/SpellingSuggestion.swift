@@ -1,5 +1,5 @@
 /// Guesses what somebody meant who wrote a name wrong.
-enum Guess {
+enum SpellingSuggestion {
     /// The name that is nearest to what was written, where one is near enough.
     static func name(like text: String, among names: [String]) -> String? {
         guard text.utf8.count <= 64 else { return nil }
