@@ -105,10 +105,10 @@ extension ResponseCache {
         let decision = RequestDecision.decide(request, user: user, policy: policy)
         guard case .lookUp(let cacheable) = decision else { return .decided(decision) }
         let now = clock.now
-        guard let entries = store.find(cacheable.address, at: now),
+        guard let entries = store.find(cacheable.location, at: now),
             case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
         else { return .decided(decision) }
-        record(.hit(cacheable.address.key, .fresh))
+        record(.hit(cacheable.location.key, .fresh))
         return .answered(serving.answer(entry, to: cacheable, at: now, .hit))
     }
 
@@ -132,7 +132,7 @@ extension ResponseCache {
     /// A request looks again when what it waited for may not be its response, and when it was chosen to lead a fetch
     /// after it has waited: then it holds the permit of that flight, and nobody else starts one meanwhile.
     private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
-        let level = FetchContext.level(of: cacheable.address.key, in: self)
+        let level = FetchContext.level(of: cacheable.location.key, in: self)
         guard level < FetchContext.maximumLevel else {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
@@ -142,7 +142,7 @@ extension ResponseCache {
             let now = clock.now
             // To look again for what has landed since is worth it once.
             let landing = attempt == 1 ? flights.lastLanding : .max
-            let lookup = await store.load(cacheable.address, for: cacheable.query, at: now)
+            let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
             let ticket = Ticket(lookup: lookup, landing: landing)
             let asking: Asking<O>
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
@@ -151,14 +151,14 @@ extension ResponseCache {
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: .miss) }
                 return try await bypass(because: .noRoom, under: cacheable.policy, to: origin)
             case .serve(let entry):
-                record(.hit(cacheable.address.key, .fresh))
+                record(.hit(cacheable.location.key, .fresh))
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
                 if reason == .whileRevalidating, !cacheable.directives.onlyIfCached {
                     refresh(entry, for: cacheable, ticket, level, from: origin)
                 }
-                record(.hit(cacheable.address.key, .stale))
+                record(.hit(cacheable.location.key, .stale))
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, detail: reason.rawValue))
             case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
             case .ask(let reason, let kept):
@@ -208,7 +208,7 @@ extension ResponseCache {
         because reason: CacheStatus.ForwardReason
     ) -> Response {
         // RFC 9111 §5.2.1.7: "a cache SHOULD […] respond with a 504 (Gateway Timeout) status code".
-        record(.miss(cacheable.address.key, .onlyIfCached))
+        record(.miss(cacheable.location.key, .onlyIfCached))
         let head = serving.head(
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),

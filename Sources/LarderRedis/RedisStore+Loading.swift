@@ -56,7 +56,7 @@ struct EntryMemo: Sendable {
 // MARK: - Finding
 
 extension RedisStore {
-    public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+    public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         guard let name = names.entry(address.key), tender.isTrusted else { return tender.unknownLookup }
         let known = address.covers().map(\.member)
         let guess = memo.withLockedValue { $0.guess(address.key, for: query) }
@@ -232,7 +232,7 @@ extension RedisStore {
 
     /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
     private static func members(of entry: CacheEntry) -> [String] {
-        (entry.address.tags + entry.tags).map { Cover.tag($0).member }
+        (entry.location.tags + entry.tags).map { Cover.tag($0).member }
     }
 }
 

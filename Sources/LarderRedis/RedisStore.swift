@@ -196,9 +196,9 @@ public final class RedisStore: CacheStore {
 
 extension RedisStore {
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
-        let covers = entry.address.covers(with: entry.tags)
+        let covers = entry.location.covers(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
-        guard let key = names.entry(entry.address.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
+        guard let key = names.entry(entry.location.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
             return tender.unknownVerdict
         }
         let name = VariantName(of: entry)
@@ -210,7 +210,7 @@ extension RedisStore {
             .bytes(value), .text(name.family), .integer(name.codings), .integer(left),
             .integer(Int64(options.variantCount)),
         ]
-        let used = memo.withLockedValue { $0.uses.used(under: entry.address.key) }
+        let used = memo.withLockedValue { $0.uses.used(under: entry.location.key) }
         arguments += Self.arguments(entry.birth)
         arguments += [
             .integer(Int64(options.variantBytes)), .integer(now.millisecondsSinceEpoch), .integer(variant.keptUntil),
@@ -238,8 +238,8 @@ extension RedisStore {
 
     /// Remembers what was stored, so that the next look-up asks for it.
     private func remember(_ entry: CacheEntry, as variant: VariantList.Variant) {
-        let key = entry.address.key
-        let known = Set(entry.address.tags)
+        let key = entry.location.key
+        let known = Set(entry.location.tags)
         let tags = entry.tags.filter { !known.contains($0) }.map { Cover.tag($0).member }
         memo.withLockedValue { memo in
             memo.uses.note(variant.field, under: key)
@@ -249,7 +249,7 @@ extension RedisStore {
     }
 
     public func discard(_ entry: CacheEntry) async {
-        guard let key = names.entry(entry.address.key), tender.isTrusted else { return }
+        guard let key = names.entry(entry.location.key), tender.isTrusted else { return }
         let name = VariantName(of: entry)
         let arguments =
             [.text(name.field)] + Self.arguments(entry.birth) + [.text(name.family), .text(name.rule)]

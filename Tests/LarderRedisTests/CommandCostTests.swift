@@ -11,12 +11,12 @@ import Testing
     /// something else takes from a server shows in all of them, so the least of several rounds is compared.
     private func cost(of store: RedisStore, _ stranger: Stranger) async throws -> [String: Double] {
         let operations: [(String, @Sendable () async throws -> Void)] = [
-            ("key", { await store.invalidate([.key(CacheAddress("/some/1").key)]) }),
+            ("key", { await store.invalidate([.key(EntryLocation("/some/1").key)]) }),
             ("path", { await store.invalidate([.path("/some/2")]) }),
             ("prefix", { await store.invalidate([.prefix("/some")]) }),
             ("tag", { await store.invalidate([.tag("some")]) }),
             ("everything", { await store.invalidate([.everything]) }),
-            ("remove", { _ = await store.remove(CacheAddress("/some/3").key, at: WallClock.system.now) }),
+            ("remove", { _ = await store.remove(EntryLocation("/some/3").key, at: WallClock.system.now) }),
             ("fill", { await store.keep("v0", at: "/some/hit", tags: ["late"]) }),
             ("hit", { _ = await store.texts(at: "/some/hit") }),
         ]
@@ -129,7 +129,7 @@ import Testing
                         await store.keep("v", at: "/large", tags: many, language: "l\(language)")
                     }
                     for id in 0..<50 { await store.invalidate([.tag(CacheTag("more\(id)"))]) }
-                    let removed = await store.remove(CacheAddress("/large").key, at: WallClock.system.now).removed
+                    let removed = await store.remove(EntryLocation("/large").key, at: WallClock.system.now).removed
                     #expect((10..<20).contains(removed ?? 0), "\(removed ?? 0)")
                 }
             }

@@ -27,7 +27,7 @@ import Testing
             #expect(await store.keep("new", at: target))
             #expect(await store.texts(at: target).first == "new")
             #expect(await store.count() >= 1)
-            await store.invalidate([.path(CacheAddress(target).path)])
+            await store.invalidate([.path(EntryLocation(target).path)])
             #expect(await store.texts(at: target).isEmpty)
             #expect(store.pendingInvalidations == 0)
         }
@@ -179,7 +179,7 @@ import Testing
             try await bench.stranger.send("HDEL", "larder:3:GET:/vary", .text(String(english)))
             #expect(await bench.store.texts(at: "/vary") == ["de"])
             #expect(bench.unreadable("missing") == 1 && bench.unreadable == 1)
-            #expect(await bench.store.remove(CacheAddress("/vary").key, at: WallClock.system.now).removed == 1)
+            #expect(await bench.store.remove(EntryLocation("/vary").key, at: WallClock.system.now).removed == 1)
             try await bench.mustWork(at: "/vary")
         }
     }
@@ -199,7 +199,7 @@ import Testing
             try await bench.stranger.send("HSET", .text(Self.entry), "m", .text(list))
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("list") == 1 && bench.unreadable == 1)
-            #expect(await bench.store.remove(CacheAddress("/a").key, at: WallClock.system.now).removed == 0)
+            #expect(await bench.store.remove(EntryLocation("/a").key, at: WallClock.system.now).removed == 0)
             #expect(await bench.store.count() == 0)
             try await bench.mustWork()
         }
@@ -211,7 +211,7 @@ import Testing
             for language in ["en", "de"] { await bench.store.keep(language, at: "/a", language: language) }
             let list = try #require(try await bench.stranger.field("m", of: Self.entry))
             let query = VariantQuery([.acceptLanguage: "de"])
-            let (address, now) = (CacheAddress("/a"), WallClock.system.now)
+            let (address, now) = (EntryLocation("/a"), WallClock.system.now)
             for step in 0..<400 {
                 var bytes = Array(list.readableBytesView)
                 for _ in 0...Int.random(in: 0..<3, using: &random) {

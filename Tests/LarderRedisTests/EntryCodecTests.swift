@@ -52,7 +52,7 @@ import Testing
 
     @Test(arguments: examples) func `what is written is read`(_ example: Example) throws {
         let value = EntryCodec.encode(example.entry)
-        let read = try EntryCodec.decode(value, expecting: example.entry.address.key)
+        let read = try EntryCodec.decode(value, expecting: example.entry.location.key)
         #expect(Facts(read) == Facts(example.entry))
         #expect(EntryCodec.encode(read) == value)
         #expect(EntryCodec.encode(example.entry) == value)
@@ -70,7 +70,7 @@ import Testing
             reply.writeImmutableBuffer(value)
             reply.writeString("\r\n")
             let slice = try #require(reply.getSlice(at: start, length: value.readableBytes))
-            let read = try EntryCodec.decode(slice, expecting: entry.address.key)
+            let read = try EntryCodec.decode(slice, expecting: entry.location.key)
             #expect(Facts(read) == Facts(entry), "round \(round)")
             #expect(EntryCodec.encode(read) == value, "round \(round)")
         }
@@ -80,7 +80,7 @@ import Testing
         _ source: Lifetimes.Source
     ) throws {
         let entry = CacheEntry.example(lifetimes: .of(.distantPast, until: .distantFuture, source: source))
-        let read = try EntryCodec.decode(EntryCodec.encode(entry), expecting: entry.address.key)
+        let read = try EntryCodec.decode(EntryCodec.encode(entry), expecting: entry.location.key)
         #expect(read.lifetimes.source == source)
     }
 
@@ -294,7 +294,7 @@ extension EntryCodecTests {
             var value = EntryCodec.encode(entry)
             mutate(&value, from: 0, using: &random)
             if value != EntryCodec.encode(entry) {
-                #expect(Self.defect(of: value, expecting: entry.address.key) != nil, "round \(round)")
+                #expect(Self.defect(of: value, expecting: entry.location.key) != nil, "round \(round)")
             }
         }
         for round in 0..<4_000 {
@@ -302,7 +302,7 @@ extension EntryCodecTests {
             var value = EntryCodec.encode(entry).unsealed
             mutate(&value, from: 9, using: &random)
             EntryCodec.seal(&value)
-            expectSameOrRefused(value, expecting: entry.address.key, "round \(round)")
+            expectSameOrRefused(value, expecting: entry.location.key, "round \(round)")
         }
     }
 

@@ -117,7 +117,7 @@ import Testing
                 await stores[1].invalidate([.tag("tag \(count - 1)")])
                 let tags = (0..<count).map { CacheTag("tag \($0)") }
                 #expect(await !stores[0].keep("old", at: "/b", born: birth, tags: tags))
-                #expect(await !stores[0].remove(CacheAddress("/a").key, at: WallClock.system.now).wasStored)
+                #expect(await !stores[0].remove(EntryLocation("/a").key, at: WallClock.system.now).wasStored)
             }
         }
     }

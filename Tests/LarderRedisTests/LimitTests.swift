@@ -13,7 +13,7 @@ import Testing
         _ difference: Int,
         _ isStored: Bool
     ) async throws {
-        let (address, now) = (CacheAddress("/a"), WallClock.system.now)
+        let (address, now) = (EntryLocation("/a"), WallClock.system.now)
         func entry(_ birth: Birth) -> CacheEntry {
             .sample("a text", at: address, born: birth, now: now, freshFor: .seconds(600))
         }

@@ -55,7 +55,7 @@ import Testing
                 )
                 let verdict = await peer.judge(
                     old,
-                    covers: CacheAddress("/kept/\(id)").covers(with: [CacheTag("t\(id)")])
+                    covers: EntryLocation("/kept/\(id)").covers(with: [CacheTag("t\(id)")])
                 )
                 #expect(verdict.isAlive != isOvertaken, "/kept/\(id)")
             }
@@ -84,7 +84,7 @@ import Testing
             let kept = (0..<500).map { "http://example.org/kept/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
             for target in kept + odd { await store.keep("v0", at: target, tags: ["t"]) }
-            #expect(CacheAddress(odd[0]).covers().count { $0.member.hasPrefix("h") } == 8)
+            #expect(EntryLocation(odd[0]).covers().count { $0.member.hasPrefix("h") } == 8)
             await post(0..<1_000, by: peer)
             var valid = 0
             for target in kept where await peer.texts(at: target) == ["v0"] { valid += 1 }
@@ -229,7 +229,7 @@ import Testing
                 try await stranger.send("CONFIG", "RESETSTAT")
                 try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
                 let now = WallClock.system.now
-                let entry = CacheEntry.sample("v1", at: CacheAddress("/a"), born: birth, now: now)
+                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), born: birth, now: now)
                 #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
                 try await stranger.send("DEL", "larder:3:{log}")
                 #expect(await !store.save(entry, at: now).isKnown, "without a log")

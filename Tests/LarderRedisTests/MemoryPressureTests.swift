@@ -126,7 +126,7 @@ import Testing
             #expect(await bench.store.keep("new", at: "/old"))
             #expect(await bench.store.texts(at: "/old").isEmpty)
             #expect(await bench.store.texts(at: "/hot") == ["hot"])
-            #expect(await bench.store.remove(CacheAddress("/1").key, at: WallClock.system.now).removed == 1)
+            #expect(await bench.store.remove(EntryLocation("/1").key, at: WallClock.system.now).removed == 1)
             #expect(await bench.store.invalidate([.everything]) == .acknowledged)
             #expect(await bench.store.count() == 0)
             _ = try await mustBeWhole(bench)

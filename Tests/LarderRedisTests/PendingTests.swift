@@ -51,7 +51,7 @@ import Testing
             // That Redis is away is known by now.
             let again = await ContinuousClock().measure {
                 #expect(await store.invalidate([.path("/b")]) == .pending)
-                let key = CacheAddress("/c").key
+                let key = EntryLocation("/c").key
                 #expect(await store.invalidate([.key(key)]) == .pending)
             }
             #expect(again < .milliseconds(500))
@@ -81,7 +81,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis, options: options) { stores in
                 redis.signal(SIGSTOP)
-                let removal = await stores[0].remove(CacheAddress("/a").key, at: WallClock.system.now)
+                let removal = await stores[0].remove(EntryLocation("/a").key, at: WallClock.system.now)
                 #expect(removal == RemovalResult(removed: nil, invalidation: .pending))
                 redis.signal(SIGCONT)
                 try await eventually("it is delivered") { stores[0].pendingInvalidations == 0 }

@@ -16,7 +16,7 @@ import Testing
         switch kind {
         case 0..<4: _ = try await process.put("/row/\(row)")
         case 4..<8: await process.cache.invalidate(.tag("late-\(row)"))
-        case 8: await process.cache.remove(CacheAddress("/row/\(row)").key)
+        case 8: await process.cache.remove(EntryLocation("/row/\(row)").key)
         case 9: await process.cache.invalidate(.prefix("/row"))
         default: await process.cache.invalidate(.tag("rows"))
         }

@@ -38,9 +38,9 @@ import Testing
             )
             let names = RedisNames(namespace: "larder:")
             #expect(names?.log == "larder:3:{log}")
-            #expect(names?.entry(CacheAddress("/api/posts/").key) == "larder:3:GET:/api/posts/")
+            #expect(names?.entry(EntryLocation("/api/posts/").key) == "larder:3:GET:/api/posts/")
             let value = try #require(try await stranger.field("v:", of: "larder:3:GET:/api/posts/"))
-            let entry = try EntryCodec.decode(value, expecting: CacheAddress("/api/posts/").key)
+            let entry = try EntryCodec.decode(value, expecting: EntryLocation("/api/posts/").key)
             #expect(entry.text == "/api/posts")
         }
     }
@@ -71,7 +71,7 @@ import Testing
         try await withOneStore { _, stranger in
             for namespace in ["larder:", "~!*:{}", "[a-c]^\\?"] {
                 let names = try #require(RedisNames(namespace: namespace))
-                let entry = try #require(names.entry(CacheAddress("/a").key))
+                let entry = try #require(names.entry(EntryLocation("/a").key))
                 for key in [entry, names.log, "x" + entry, namespace + "2:GET:/a"] {
                     try await stranger.send("SET", .text(key), "")
                 }
@@ -113,7 +113,7 @@ import Testing
         try await withOneStore { (store, stranger) async throws in
             for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(7))
-            await store.invalidate([.path(CacheAddress("/a").path)])
+            await store.invalidate([.path(EntryLocation("/a").path)])
             await store.keep("it", at: "/a", language: "it")
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(3))
             // A tag may be one that the others do not have.
@@ -168,7 +168,7 @@ import Testing
                 #expect(await stores[1].keep("of b", at: "/row"))
                 #expect(await stores[0].texts(at: "/row") == ["of a"])
                 await stores[0].invalidate([.everything])
-                _ = await stores[0].remove(CacheAddress("/row").key, at: WallClock.system.now)
+                _ = await stores[0].remove(EntryLocation("/row").key, at: WallClock.system.now)
                 #expect(await stores[0].texts(at: "/row").isEmpty)
                 #expect(await stores[1].texts(at: "/row") == ["of b"])
                 #expect(await stores[1].count() == 1)

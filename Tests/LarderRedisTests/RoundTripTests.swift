@@ -28,7 +28,7 @@ import Testing
             // The first of each kind sends its script as well.
             await store.keep("v0", at: "/first")
             await store.invalidate([.path("/first")])
-            let address = CacheAddress("/a", tags: ["posts"])
+            let address = EntryLocation("/a", tags: ["posts"])
             proxy.reset()
             let miss = await store.load(address, at: now)
             #expect(miss.entries.isEmpty && proxy.trips == 1)

@@ -118,7 +118,7 @@ struct Stranger {
     }
 }
 
-extension CacheAddress {
+extension EntryLocation {
     /// The address of a GET of a target.
     init(_ target: String, tags: [CacheTag] = []) {
         self.init(key: CacheKey("GET:\(target)") ?? .example, target: target, tags: tags)
@@ -136,7 +136,7 @@ extension RedisStore {
         tags: [CacheTag] = [],
         language: String? = nil
     ) async -> Bool {
-        let (address, now) = (CacheAddress(target), WallClock.system.now)
+        let (address, now) = (EntryLocation(target), WallClock.system.now)
         let birth = if let born { born } else { await load(address, at: now).birth }
         let entry = CacheEntry.sample(
             text,
@@ -153,7 +153,7 @@ extension RedisStore {
 
     /// Stores a text at a target as the response to a request with these fields.
     func keep(_ text: String, at target: String, _ request: HTTPFields, _ response: HTTPFields) async -> Bool {
-        let (address, now) = (CacheAddress(target), WallClock.system.now)
+        let (address, now) = (EntryLocation(target), WallClock.system.now)
         let entry = CacheEntry.sample(
             text,
             at: address,
@@ -168,7 +168,7 @@ extension RedisStore {
 
     /// Returns the text that a request with these fields gets at a target, if it gets one.
     func text(at target: String, _ fields: HTTPFields) async -> String? {
-        let lookup = await load(CacheAddress(target), for: VariantQuery(fields), at: WallClock.system.now)
+        let lookup = await load(EntryLocation(target), for: VariantQuery(fields), at: WallClock.system.now)
         return lookup.entries.first?.text
     }
 
@@ -181,7 +181,7 @@ extension RedisStore {
             for lane in 0..<50 {
                 group.addTask {
                     for id in ids where id % 50 == lane {
-                        let address = CacheAddress("\(path)/\(id)")
+                        let address = EntryLocation("\(path)/\(id)")
                         let entry = CacheEntry.sample(
                             "v0",
                             at: address,
@@ -199,11 +199,11 @@ extension RedisStore {
 
     /// The texts at a target, the newest first.
     func texts(at target: String) async -> [String] {
-        await load(CacheAddress(target), at: WallClock.system.now).entries.map(\.text)
+        await load(EntryLocation(target), at: WallClock.system.now).entries.map(\.text)
     }
 
     /// Where the invalidations stand.
-    func birth() async -> Birth { await load(CacheAddress("/nothing"), at: WallClock.system.now).birth }
+    func birth() async -> Birth { await load(EntryLocation("/nothing"), at: WallClock.system.now).birth }
 
     /// The number of keys kept.
     func count() async -> Int { await count(at: WallClock.system.now) }

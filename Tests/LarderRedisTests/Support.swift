@@ -31,11 +31,11 @@ struct Facts: Equatable {
             return Field(name: Array(field.name.rawName.utf8), value: value, strategy: field.indexingStrategy)
         }
         let texts = [
-            entry.head.status.reasonPhrase, entry.selectingFields.text, entry.address.key.description,
-            entry.address.target,
+            entry.head.status.reasonPhrase, entry.selectingFields.text, entry.location.key.description,
+            entry.location.target,
         ]
         self.texts = texts.map { Array($0.utf8) }
-        tags = entry.address.tags
+        tags = entry.location.tags
         late = entry.tags
         body = entry.body
         lifetimes = entry.lifetimes
@@ -77,7 +77,7 @@ extension CacheEntry {
             body: body,
             lifetimes: lifetimes,
             birth: Birth(epoch: Birth.Epoch(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210), number: 42),
-            address: CacheAddress(key: .example, target: target, tags: ["posts"]),
+            location: EntryLocation(key: .example, target: target, tags: ["posts"]),
             tags: tags
         )
     }
@@ -133,7 +133,7 @@ extension CacheEntry {
                 isImmutable: Bool.random(using: &random)
             ),
             birth: Birth(epoch: Birth.Epoch(high: random.next(), low: random.next()), number: random.next()),
-            address: CacheAddress(
+            location: EntryLocation(
                 key: CacheKey(legal: text(1...600, 0x21...0x7E)),
                 target: "/" + scalars(0...40),
                 tags: tags()

@@ -41,7 +41,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, limits) { (stores) async throws in
                 var random = SeededRandom(seed: UInt64(seed))
-                let (address, now) = (CacheAddress("/a", tags: ["policy"]), WallClock.system.now)
+                let (address, now) = (EntryLocation("/a", tags: ["policy"]), WallClock.system.now)
                 for step in 0..<200 {
                     let store = stores[step % 2]
                     switch Int.random(in: 0..<8, using: &random) {
@@ -89,7 +89,7 @@ import Testing
                 #expect(await stores[0].keep("plain", at: "/a", fields, [:]))
                 #expect(await stores[0].keep("private", at: "/a", fields, [.vary: "Accept-Language"]))
                 let query = VariantQuery(fields: fields) { $0.text != "private" && $0.matches(.get("/", fields)) }
-                let found = await stores[0].load(CacheAddress("/a"), for: query, at: WallClock.system.now)
+                let found = await stores[0].load(EntryLocation("/a"), for: query, at: WallClock.system.now)
                 #expect(found.entries.map(\.text) == ["plain"])
                 #expect(found.rules == [.fields([.acceptLanguage]), .nothing])
             }

@@ -40,7 +40,7 @@ import Testing
     private func entry(_ fields: HTTPFields = [:], request: HTTPFields = [:]) -> CacheEntry {
         .sample(
             "v",
-            at: CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a"),
+            at: EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a"),
             born: Birth(epoch: Self.epoch, number: 5),
             now: answered,
             freshFor: .seconds(10),

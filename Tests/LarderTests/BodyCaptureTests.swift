@@ -255,7 +255,7 @@ import Testing
         #expect(try await reader.next()?.readableBytes == 10 << 10)
         try await captured?.finish()
         let body = try #require(try captured?.whole())
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let birth = Birth(epoch: .new(), number: 0)
         let text = String(buffer: body)
         var entry: CacheEntry? = CacheEntry.sample(text, at: address, born: birth, now: clock.now)

@@ -84,7 +84,7 @@ import Testing
     ) {
         let clock = ManualClock()
         let text = String(repeating: "x", count: length)
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let entry = CacheEntry.sample(text, at: address, born: Birth(epoch: .new(), number: 0), now: clock.now)
         #expect(entry.body.storageCapacity == length)
         #expect((length..<length + 8_192).contains(entry.cost))
@@ -95,7 +95,7 @@ import Testing
         func cost(target: String = "/a", language: String = "en") -> Int {
             CacheEntry.sample(
                 "x",
-                at: CacheAddress(key: CacheKey(legal: "GET:" + target), target: target),
+                at: EntryLocation(key: CacheKey(legal: "GET:" + target), target: target),
                 born: Birth(epoch: .new(), number: 0),
                 now: clock.now,
                 request: [.acceptLanguage: language],

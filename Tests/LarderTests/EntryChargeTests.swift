@@ -10,13 +10,13 @@ import Testing
     private let budget = InFlightBudget(limit: .kibibytes(64))
 
     private func entry(_ path: String, bytes: Int = 10_000, born birth: Birth) -> CacheEntry {
-        let address = CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+        let address = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
         return .sample(String(repeating: "x", count: bytes), at: address, born: birth, now: clock.now)
     }
 
     @Test func `A response is charged until a store has it, and again from its removal to its last use`() async {
         let store = MemoryStore(limit: .mebibytes(1), shardCount: 1)
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let birth = await store.load(address, at: clock.now).birth
         var entry: CacheEntry? = entry("/a", born: birth)
         let cost = entry?.cost ?? 0
@@ -34,7 +34,7 @@ import Testing
 
     @Test func `A response that is evicted while nothing uses it is charged to nothing`() async {
         let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(32), shardCount: 1)
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let birth = await store.load(address, at: clock.now).birth
         for place in 0..<50 {
             let entry = entry("/\(place)", born: birth)

@@ -390,7 +390,7 @@ import Testing
     private static var stored: FlightResult {
         let birth = Birth(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let entry = CacheEntry.sample("v", at: address, born: birth, now: now)
         return .shared(
             Arrival(

@@ -13,7 +13,7 @@ import Testing
         var fields: [String: [String]] = [:]
         var names: [String] = []
         var authority = "example.org"
-        var rule = KeyRule(bypassParameter: "nocache")
+        var rule = KeyPolicy(bypassParameter: "nocache")
 
         var key: CacheKey? {
             var rule = rule
@@ -36,7 +36,7 @@ import Testing
     }
 
     private static let long = "/x?q=" + String(repeating: "a", count: 600)
-    private static let verbatim = KeyRule(spelling: .verbatim)
+    private static let verbatim = KeyPolicy(spelling: .verbatim)
 
     static let pairs: [(String, Parts, Parts)] = [
         ("a path and a query", Parts(target: "/a/b"), Parts(target: "/a?b")),
@@ -145,7 +145,7 @@ import Testing
             let parts = Parts(target: target, user: user, fields: field.map { ["a": [$0]] } ?? [:], names: ["a"])
             guard let key = parts.key else { continue }
             // The canonical form of the target is the key's business (`KeyTests`).
-            let plain = KeyRule(bypassParameter: "nocache").key(of: .get(target), user: nil)?.key.description ?? ""
+            let plain = KeyPolicy(bypassParameter: "nocache").key(of: .get(target), user: nil)?.key.description ?? ""
             let mine = (plain, user, field?.trimmingPrefix(" ").description)
             if let other = known[key] {
                 #expect(other == mine, "seed \(seed): \(key)")

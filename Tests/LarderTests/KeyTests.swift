@@ -8,12 +8,12 @@ import Testing
     struct Case: CustomTestStringConvertible {
         let target: String
         let key: String?
-        var rule = KeyRule(trailingSlash: .dropped, bypassParameter: "nocache")
+        var rule = KeyPolicy(trailingSlash: .dropped, bypassParameter: "nocache")
         var user: String?
         var testDescription: String { "\(target) \(user ?? "")" }
     }
 
-    static let slashed = KeyRule(trailingSlash: .added, bypassParameter: "nocache")
+    static let slashed = KeyPolicy(trailingSlash: .added, bypassParameter: "nocache")
 
     @Test(arguments: [
         Case(target: "/api/users/1", key: "GET:/api/users/1"),
@@ -48,12 +48,12 @@ import Testing
         ("/p?nocache=true", true), ("/p?nocache=false", false), ("/p?nocache=TRUE", false), ("/p?nocache", false),
         ("/p?nocache=true1", false), ("/p?a=1&nocache=true", true), ("/p?xnocache=true", false), ("/p", false),
     ]) func `only true asks for a bypass`(_ target: String, _ asks: Bool) {
-        #expect(KeyRule(bypassParameter: "nocache").key(of: .get(target), user: nil)?.asksForBypass == asks)
+        #expect(KeyPolicy(bypassParameter: "nocache").key(of: .get(target), user: nil)?.asksForBypass == asks)
     }
 
     @Test func `an over-long key keeps its head and differs by its tail`() throws {
         let head = "/" + String(repeating: "a", count: 600)
-        let keys = ["1", "2"].compactMap { KeyRule().key(of: .get(head + $0), user: nil)?.key }
+        let keys = ["1", "2"].compactMap { KeyPolicy().key(of: .get(head + $0), user: nil)?.key }
         #expect(keys.count == 2 && keys[0] != keys[1])
         #expect(keys.allSatisfy { $0.description.utf8.count == CacheKey.maximumLength })
         #expect(keys.allSatisfy { $0.description.hasPrefix("GET:/aaa") })
@@ -91,7 +91,7 @@ import Testing
             let target = String(decoding: bytes, as: UTF8.self)
             let path = CachePath(target: target)
             #expect(CachePath(path.description) == path, "\(bytes)")
-            if let key = KeyRule(trailingSlash: .added, bypassParameter: "nocache").key(of: .get(target), user: nil) {
+            if let key = KeyPolicy(trailingSlash: .added, bypassParameter: "nocache").key(of: .get(target), user: nil) {
                 #expect(CacheKey(key.key.description) == key.key, "\(bytes)")
             }
         }

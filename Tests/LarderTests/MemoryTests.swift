@@ -25,7 +25,7 @@
             let store = MemoryStore(limit: .gibibytes(1))
             let before = try residentBytes()
             for id in 0..<40_000 {
-                let address = CacheAddress(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
+                let address = EntryLocation(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
                 let birth = await store.load(address, at: clock.now).birth
                 let text = String(repeating: "x", count: size)
                 let fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .contentLength: "\(size)"]

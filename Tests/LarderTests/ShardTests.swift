@@ -19,7 +19,7 @@ import Testing
     ) -> CacheEntry {
         .sample(
             String(repeating: "x", count: bytes),
-            at: CacheAddress(key: CacheKey(legal: "GET:/" + name), target: "/" + name),
+            at: EntryLocation(key: CacheKey(legal: "GET:/" + name), target: "/" + name),
             born: Birth(epoch: Self.epoch, number: version),
             now: start,
             freshFor: freshFor,
@@ -166,7 +166,7 @@ import Testing
         let entry = entry("a", bytes: 1_000)
         for (limit, isStored) in [(entry.cost, true), (entry.cost - 1, false)] {
             let store = MemoryStore(limit: .mebibytes(1), entryLimit: .bytes(limit), shardCount: 1)
-            let address = entry.address
+            let address = entry.location
             let birth = await store.load(address, at: clock.now).birth
             let text = String(repeating: "x", count: 1_000)
             let own = CacheEntry.sample(text, at: address, born: birth, now: clock.now)

@@ -34,12 +34,12 @@ import Testing
     ]) func `a target that is too long, or has too many readings, has no key, and no reading above it`(
         _ target: String
     ) {
-        #expect(KeyRule().key(of: .get(target), user: nil) == nil)
+        #expect(KeyPolicy().key(of: .get(target), user: nil) == nil)
         let paths = PathReadings(target: target).paths
         #expect((1...240).contains(paths.count))
         for host in ["h", nil] {
             let request = HTTPRequest(method: .post, scheme: "http", authority: host, path: target)
-            let policy = host == nil ? KeyRule() : CachePolicy.gateway.keys
+            let policy = host == nil ? KeyPolicy() : CachePolicy.gateway.keys
             let covers = policy.covers(of: target, for: request)
             #expect(covers.count == paths.count)
             #expect(covers.allSatisfy { if case .path = $0 { true } else { false } })
@@ -184,7 +184,7 @@ private struct PathServer: CustomTestStringConvertible {
         }
         // What has no key is not stored.
         guard let result = policy.keys.key(of: request(stored), user: nil) else { return true }
-        let address = CacheAddress(key: result.key, target: result.target ?? stored)
+        let address = EntryLocation(key: result.key, target: result.target ?? stored)
         let covers = Set(address.covers().map(\.fingerprint))
         return policy.keys.covers(of: written, for: request(written)).contains { covers.contains($0.fingerprint) }
     }
@@ -278,7 +278,7 @@ private struct PathServer: CustomTestStringConvertible {
                 let request = HTTPRequest(method: .get, scheme: "http", authority: "example.org", path: target)
                 guard let result = policy.keys.key(of: request, user: nil) else { continue }
                 stored += 1
-                let address = CacheAddress(key: result.key, target: result.target ?? target)
+                let address = EntryLocation(key: result.key, target: result.target ?? target)
                 let written = Set(policy.keys.covers(of: target, for: request))
                 let paths = address.covers().filter { cover in
                     guard case .path(let path) = cover else { return false }

@@ -105,7 +105,7 @@ import Testing
         var model: [CacheKey: (text: String, until: Timestamp)] = [:]
         for step in 0..<2_000 {
             let id = Int.random(in: 0..<40, using: &random)
-            let address = CacheAddress(key: CacheKey(legal: "GET:/\(id % 4)/\(id)"), target: "/\(id % 4)/\(id)")
+            let address = EntryLocation(key: CacheKey(legal: "GET:/\(id % 4)/\(id)"), target: "/\(id % 4)/\(id)")
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4:
                 let life = Duration.seconds(Int.random(in: 1...30, using: &random))

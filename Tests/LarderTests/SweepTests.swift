@@ -18,7 +18,7 @@ import Testing
     ) -> CacheEntry {
         .sample(
             "x",
-            at: CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path),
+            at: EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path),
             born: Birth(epoch: epoch, number: number),
             now: clock.now,
             tags: tags,
@@ -75,7 +75,7 @@ import Testing
             let progress = shard.removeInvalidated(
                 cover.fingerprint,
                 isAlive: { entry in
-                    Issue.record("\(entry.address.key) is compared with \(cover)")
+                    Issue.record("\(entry.location.key) is compared with \(cover)")
                     return Self.dead(entry)
                 },
                 dropping: &dropped
@@ -137,7 +137,7 @@ import Testing
         let store = MemoryStore(limit: .gibibytes(1), shardCount: shards, stampLimit: 100, clock: clock.clock)
         for id in 0..<count {
             let path = "/a/\(id % 10)/\(id)"
-            let address = CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+            let address = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
             let birth = await store.load(address, at: clock.now).birth
             _ = await store.save(.sample("x", at: address, born: birth, now: clock.now, tags: ["t"]), at: clock.now)
         }
@@ -153,7 +153,7 @@ import Testing
         let store = await store(3_000, shards: shards, clock)
         #expect(await store.count(at: clock.now) == 3_000)
         await store.invalidate([cover])
-        let address = CacheAddress(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
+        let address = EntryLocation(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
         #expect(await store.load(address, at: clock.now).entries.isEmpty)
         await store.idle()
         store.validate()
@@ -264,8 +264,8 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct UnrelatedInvalidationTests {
     private let clock = ManualClock()
 
-    private func address(_ path: String) -> CacheAddress {
-        CacheAddress(key: CacheKey(legal: "GET:\(path)"), target: path)
+    private func address(_ path: String) -> EntryLocation {
+        EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
     }
 
     @Test(arguments: [4, 100]) func `Stored responses outlive any number of unrelated invalidations`(

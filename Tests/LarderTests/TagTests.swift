@@ -154,7 +154,7 @@ import Testing
     func `a 304 whose tags are not accepted ends the stored response`(_ tags: [String], _ detail: String) async throws {
         let bench = Bench()
         var policy = CachePolicy.gateway.limitingTags(to: 2)
-        policy.keys = KeyRule()
+        policy.keys = KeyPolicy()
         let origin = TestOrigin { request in
             guard request.headerFields[.ifNoneMatch] != nil else {
                 return TestResponse("v", [.cacheControl: "max-age=10", .eTag: "\"1\"", Self.cacheTag: "a"])

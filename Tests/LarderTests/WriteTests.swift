@@ -240,7 +240,7 @@ private final class SlowInvalidations: CacheStore {
     var entryLimit: ByteCount { kept.entryLimit }
 
     func run() async throws { await kept.run() }
-    func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+    func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         await kept.load(address, for: query, at: now)
     }
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }

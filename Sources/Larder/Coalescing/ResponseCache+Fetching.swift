@@ -14,7 +14,7 @@ struct Asking<O: Origin>: Sendable {
     /// The number of fetches for the key around this request.
     let level: Int
 
-    var leveledKey: LeveledKey { LeveledKey(key: cacheable.address.key, level: level) }
+    var leveledKey: LeveledKey { LeveledKey(key: cacheable.location.key, level: level) }
 
     /// True if the request demands a response newer than what is stored or being fetched.
     var isDemand: Bool {
@@ -42,7 +42,7 @@ struct Asking<O: Origin>: Sendable {
             selecting = vary.selectingFields(of: cacheable.request.selectableFields) ?? .none
         }
         return FlightKey(
-            key: cacheable.address.key,
+            key: cacheable.location.key,
             selecting: selecting,
             level: level,
             isDemand: isDemand,
@@ -78,7 +78,7 @@ extension ResponseCache {
         guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
             kept.mayBeServed(to: asking.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
-        record(.hit(asking.cacheable.address.key, .stale))
+        record(.hit(asking.cacheable.location.key, .stale))
         return answer(asking, from: kept, .stalePaused)
     }
 
@@ -144,11 +144,11 @@ extension ResponseCache {
         case .arrived(let arrival): return try receive(arrival, joinedAt, asking)
         case .timedOut:
             guard let kept = asking.kept else { preconditionFailure("Only a request with a stale response times out") }
-            record(.miss(cacheable.address.key, .staleOnError))
+            record(.miss(cacheable.location.key, .staleOnError))
             return .response(answer(asking, from: kept, .staleOnSoftTimeout, collapsed: true))
         case .cancelled:
             // It asked and waited, and counts as the leader does whose client leaves.
-            record(.miss(cacheable.address.key, .collapsed))
+            record(.miss(cacheable.location.key, .collapsed))
             throw CancellationError()
         }
     }
@@ -159,7 +159,7 @@ extension ResponseCache {
         _ joinedAt: Timestamp,
         _ asking: Asking<O>
     ) throws -> Asked<O.Response> {
-        let key = asking.cacheable.address.key
+        let key = asking.cacheable.location.key
         switch arrival.outcome {
         case .failure(let error):
             guard arrival.answers(joinedAt: joinedAt) else { return .lookAgain(leading: nil, like: nil) }
@@ -185,7 +185,7 @@ extension ResponseCache {
         _ flight: FlightID?,
         outlivesRequest: Bool = true
     ) async throws -> O.Response {
-        let key = asking.cacheable.address.key
+        let key = asking.cacheable.location.key
         let seat = LeaderSeat<O.Response>()
         var kind = CacheEvent.Miss.led
         defer { record(.miss(key, kind)) }

@@ -35,7 +35,7 @@ extension Fetch {
             case .unwanted: fetch?.abandon()
             case .overflowed(let tooMuch):
                 if notStored == nil {
-                    cache.record(.notStored(cacheable.address.key, tooMuch))
+                    cache.record(.notStored(cacheable.location.key, tooMuch))
                     // A lack of memory says nothing of the next response.
                     release(noteUncacheable(because: tooMuch))
                 } else {
@@ -95,7 +95,7 @@ extension Fetch {
             return await store(try capture.whole(), of: capture, reception, lifetimes, notStored)
         } catch {
             if error == .brokenOff {
-                cache.record(.notStored(cacheable.address.key, error))
+                cache.record(.notStored(cacheable.location.key, error))
                 if seat?.isServed == false { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {

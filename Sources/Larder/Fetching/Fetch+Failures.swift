@@ -19,7 +19,7 @@ extension Fetch {
         noteFailure(status: status?.code)
         if let landing = await serveKept(after: status?.code) { return landing }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
-        let verdict = await cache.store.judge(birth, covers: cacheable.address.covers())
+        let verdict = await cache.store.judge(birth, covers: cacheable.location.covers())
         let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
         let mayBeItsOwn = origin.mayBeDueToRequest(error)
         return Landing(result: mayBeItsOwn ? .failed(arrival) : .shared(arrival)) { [seat] in
@@ -36,7 +36,7 @@ extension Fetch {
     /// Remembers the failure, so that the origin is not asked again at once while there is something to serve.
     func noteFailure(status: Int?) {
         cache.memory.failed(asking.leveledKey, status: status, at: cache.clock.now)
-        if seat == nil { cache.record(.refreshFailed(cacheable.address.key)) }
+        if seat == nil { cache.record(.refreshFailed(cacheable.location.key)) }
     }
 
     /// Forgets failures of the origin: it has answered, with the whole body if that is captured.
@@ -59,7 +59,7 @@ extension Fetch {
     func pauseRefreshes(after status: HTTPResponse.Status) {
         guard seat == nil, status.isDueToRequest else { return }
         cache.memory.failed(asking.leveledKey, status: status.code, at: cache.clock.now)
-        cache.record(.refreshFailed(cacheable.address.key))
+        cache.record(.refreshFailed(cacheable.location.key))
     }
 
     /// True if the origin was asked past a fresh response, by the client's own directives. What it answers says little
@@ -101,7 +101,7 @@ extension Fetch {
         else {
             return await pass(reception, because: notStored, releasing: release)
         }
-        cache.record(.notStored(cacheable.address.key, notStored))
+        cache.record(.notStored(cacheable.location.key, notStored))
         return await capture(reception, Lifetimes(expiredAt: reception.at), notStored, releasing: release)
     }
 
@@ -131,7 +131,7 @@ extension Fetch {
         releasing release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
         let head = reception.head
-        cache.record(.notStored(cacheable.address.key, notStored))
+        cache.record(.notStored(cacheable.location.key, notStored))
         if notStored == .notStorable(.authorization) {
             cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
         }

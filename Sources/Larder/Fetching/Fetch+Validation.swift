@@ -90,7 +90,7 @@ extension Fetch {
         by reception: Reception,
         _ release: @Sendable (FlightResult) -> Void
     ) async -> Landing {
-        cache.record(.notStored(cacheable.address.key, notStored))
+        cache.record(.notStored(cacheable.location.key, notStored))
         let result = noteUncacheable(because: notStored)
         if !notStored.isDueToRequest { await discardKept() }
         release(result)

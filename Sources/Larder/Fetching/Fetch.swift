@@ -130,7 +130,7 @@ struct Fetch<O: Origin>: Sendable {
     var frames: [FetchContext.Frame] {
         let frame = FetchContext.Frame(
             cache: ObjectIdentifier(cache),
-            key: cacheable.address.key,
+            key: cacheable.location.key,
             tagFields: cacheable.policy.rules.tagFields
         )
         return FetchContext.frames + [frame]
@@ -232,7 +232,7 @@ extension Fetch {
             body: body,
             lifetimes: lifetimes,
             birth: birth,
-            address: cacheable.address,
+            address: cacheable.location,
             tags: tags,
             confirmed: confirmed
         )
@@ -247,7 +247,7 @@ extension Fetch {
 
     /// Asks the log about an entry, with all its tags.
     func verdict(on entry: CacheEntry) async -> Verdict {
-        await cache.store.judge(entry.birth, covers: entry.address.covers(with: entry.tags))
+        await cache.store.judge(entry.birth, covers: entry.location.covers(with: entry.tags))
     }
 
     /// The limit that keeps an entry from being stored; nil if none does.
@@ -259,7 +259,7 @@ extension Fetch {
 
     /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
     func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStoredReason?) {
-        let key = entry.address.key
+        let key = entry.location.key
         let verdict: Verdict
         let notStored: NotStoredReason?
         if let obstacle = obstacle(to: entry) {

@@ -39,7 +39,7 @@ extension Cover {
 
     private static func authority(_ host: some StringProtocol) -> String? {
         // With the one port or the other it is the same host in keys by that scheme.
-        Site(scheme: host.hasSuffix(":443") ? "https" : "http", authority: String(host))?.authority
+        URIOrigin(scheme: host.hasSuffix(":443") ? "https" : "http", authority: String(host))?.authority
     }
 
     /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading

@@ -55,6 +55,6 @@ extension CacheKey {
     /// Returns the keys that a text given by a person may stand for: in every common spelling of its URL, with scheme
     /// and host as keys have them.
     package static func spellings(of text: String) -> [CacheKey] {
-        PercentEncoding.spellings(of: text).compactMap { CacheKey(Site.normalizing($0)) }
+        PercentEncoding.spellings(of: text).compactMap { CacheKey(URIOrigin.normalizing($0)) }
     }
 }

@@ -54,7 +54,7 @@ public struct CachePolicy: Sendable {
     /// Which responses are stored, and for how long.
     public var rules: CachingRules
     /// How keys are made.
-    public var keys: KeyRule
+    public var keys: KeyPolicy
     /// Who may pass the cache by.
     public var clientBypass: ClientBypass
     /// Which requests go past the cache, whoever sends them; nil: none.
@@ -135,7 +135,7 @@ public struct CachePolicy: Sendable {
     /// A policy by explicit rules, with every other choice as for a decorated route.
     public init(rules: CachingRules) {
         self.rules = rules
-        self.keys = KeyRule()
+        self.keys = KeyPolicy()
         self.clientBypass = .nobody
         self.bypassRule = nil
         self.credentials = .bypass

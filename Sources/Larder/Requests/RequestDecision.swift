@@ -42,7 +42,7 @@ package enum RequestDecision: Sendable {
                 hasRange: facts.hasRange && request.method == .get,
                 hasAuthorization: facts.hasAuthorization,
                 isForUser: user != nil,
-                address: CacheAddress(key: result.key, target: result.target ?? target, tags: policy.tags),
+                location: EntryLocation(key: result.key, target: result.target ?? target, tags: policy.tags),
                 policy: policy
             )
         )
@@ -104,7 +104,7 @@ package struct CacheableRequest: Sendable {
     let hasAuthorization: Bool
     /// True if the user who asks is part of the key.
     let isForUser: Bool
-    package let address: CacheAddress
+    package let location: EntryLocation
     let policy: CachePolicy
 
     var isHead: Bool { request.method == .head }

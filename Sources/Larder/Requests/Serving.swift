@@ -43,7 +43,7 @@ struct Serving: Sendable {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
         if !FetchContext.frames.isEmpty {
-            Self.handOn((entry.address.tags + entry.tags).map(\.description), in: &head.headerFields)
+            Self.handOn((entry.location.tags + entry.tags).map(\.description), in: &head.headerFields)
         }
         let ttl = entry.lifetimes.ttl(at: now)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {

@@ -18,7 +18,7 @@ public final class CacheEntry: Sendable {
     /// Where the invalidations stood before the origin was asked.
     public let birth: Birth
     /// Where the response lives.
-    public let address: CacheAddress
+    public let location: EntryLocation
     /// The tags that the handler added.
     public let tags: [CacheTag]
     /// The fingerprints of everything whose invalidation kills this entry.
@@ -45,7 +45,7 @@ public final class CacheEntry: Sendable {
         body: ByteBuffer,
         lifetimes: Lifetimes,
         birth: Birth,
-        address: CacheAddress,
+        location: EntryLocation,
         tags: [CacheTag],
         confirmed: CacheEntry? = nil
     ) {
@@ -72,7 +72,7 @@ public final class CacheEntry: Sendable {
         lifetimes: Lifetimes,
         selectingFields: SelectingFields,
         birth: Birth,
-        address: CacheAddress,
+        location: EntryLocation,
         tags: [CacheTag],
         lastUse: UseMark = UseMark()
     ) {
@@ -83,7 +83,7 @@ public final class CacheEntry: Sendable {
         self.variant = VariantRule(head.headerFields)
         self.selectingFields = selectingFields
         self.birth = birth
-        self.address = address
+        self.location = address
         self.tags = tags
         self.covers = address.covers(with: tags).map(\.fingerprint)
         self.cost = Self.cost(
@@ -217,7 +217,7 @@ extension CacheEntry {
         body: ByteBuffer,
         variant: VariantRule,
         selectingFields: SelectingFields,
-        address: CacheAddress,
+        location: EntryLocation,
         tags: [CacheTag],
         covers: Int
     ) -> Int {

@@ -13,13 +13,13 @@ public protocol CacheStore: Service {
 
     /// What is kept at an address and alive, where that can be told at once from the memory of this process; nil where
     /// the store has nothing, or has to look further.
-    func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]?
+    func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]?
 
     /// Returns what is stored at an address, and where the invalidations stand.
     ///
     /// - Parameter query: the request that the look-up is for. A store may leave out variants that do not answer it; it
     ///   lists what they vary by in ``Lookup/rules``. Nil asks for all variants.
-    func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup
+    func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup
 
     /// Keeps an entry, in place of the variant it replaces, unless it was overtaken by an invalidation; says whether it
     /// was.
@@ -60,12 +60,12 @@ public protocol CacheStore: Service {
 }
 
 extension CacheStore {
-    public func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]? { nil }
+    public func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]? { nil }
 
     public var isAvailable: Bool { true }
 
     /// Returns every variant that is stored at an address, and where the invalidations stand.
-    public func load(_ address: CacheAddress, at now: Timestamp) async -> Lookup {
+    public func load(_ location: EntryLocation, at now: Timestamp) async -> Lookup {
         await load(address, for: nil, at: now)
     }
 }

@@ -81,7 +81,7 @@ struct MemoryShard {
 
     /// Keeps an entry in place of the variant it replaces; makes room as far as it must.
     mutating func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64, dropping dropped: inout [CacheEntry]) {
-        let key = entry.address.key
+        let key = entry.location.key
         entry.markUsed()
         guard let place = index[key], var slot = slots[place] else {
             makeRoom(for: entry.cost, at: now, dropping: &dropped)
@@ -120,7 +120,7 @@ struct MemoryShard {
     /// Removes one variant if it is still the one of that birth, and the older ones that answer the same requests, so
     /// that they do not come back in its place.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
-        guard let place = index[entry.address.key], let slot = slots[place] else { return }
+        guard let place = index[entry.location.key], let slot = slots[place] else { return }
         let found = slot.entries.firstIndex {
             $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }

@@ -99,18 +99,18 @@ public final class MemoryStore: CacheStore {
         self.sweepInterval = sweepInterval
     }
 
-    public func find(_ address: CacheAddress, at now: Timestamp) -> [CacheEntry]? {
+    public func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]? {
         find(address, at: now, number: number.load(ordering: .acquiring))
     }
 
-    private func find(_ address: CacheAddress, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
+    private func find(_ location: EntryLocation, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
         var dropped: [CacheEntry] = []
         return shard(of: address.key).state.withLockedValue { shard in
             shard.load(address.key, at: now, number: number, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
-    public func load(_ address: CacheAddress, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
+    public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
         let entries = find(address, at: now, number: number) ?? []
@@ -123,7 +123,7 @@ public final class MemoryStore: CacheStore {
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         var dropped: [CacheEntry] = []
-        return shard(of: entry.address.key).state.withLockedValue { shard in
+        return shard(of: entry.location.key).state.withLockedValue { shard in
             // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
             let verdict = judge(entry.birth, fingerprints: entry.covers)
             guard verdict.isAlive else { return verdict }
@@ -131,7 +131,7 @@ public final class MemoryStore: CacheStore {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
             } else {
                 // What it would replace is not the newest any more.
-                shard.remove(entry.address.key, dropping: &dropped)
+                shard.remove(entry.location.key, dropping: &dropped)
             }
             return verdict
         }
@@ -139,7 +139,7 @@ public final class MemoryStore: CacheStore {
 
     public func discard(_ entry: CacheEntry) async {
         var dropped: [CacheEntry] = []
-        shard(of: entry.address.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
+        shard(of: entry.location.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
     }
 
     public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {

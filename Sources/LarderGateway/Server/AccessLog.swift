@@ -42,8 +42,8 @@ final class AccessLog: Service {
     }
 
     /// Notes an answered request.
-    func note(_ visit: Visit, status: Int, bytes: Int) {
-        let line = visit.line(status: status, bytes: bytes, at: clock.now)
+    func note(_ entry: AccessLogEntry, status: Int, bytes: Int) {
+        let line = entry.line(status: status, bytes: bytes, at: clock.now)
         state.withLockedValue { state in
             guard state.text.count + line.utf8.count <= Self.limit else {
                 state.dropped += 1
@@ -97,7 +97,7 @@ final class AccessLog: Service {
 }
 
 /// What a line of the access log says of a request.
-struct Visit: Sendable {
+struct AccessLogEntry: Sendable {
     var peer: String?
     var method: String
     var target: String

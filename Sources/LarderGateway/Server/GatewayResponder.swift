@@ -54,14 +54,14 @@ struct GatewayResponder: ClientResponder {
             }
         }
         if request.head.method == .head { response = GatewayResponse(headOnly: response.head) }
-        let visit = visit(request, from: sender)
+        let entry = entry(request, from: sender)
         do {
             if request.presence.hasLeft, Task.isCancelled {
-                log?.note(visit, status: Self.clientLeft, bytes: 0)
+                log?.note(entry, status: Self.clientLeft, bytes: 0)
                 throw CancellationError()
             }
             request.presence.hold(response.holder(in: readers, end: request.end))
-            try await write(response.response, to: writer, by: request.connection, visit)
+            try await write(response.response, to: writer, by: request.connection, entry)
         } catch {
             await content?.end()
             throw error
@@ -76,15 +76,15 @@ struct GatewayResponder: ClientResponder {
     ) async throws {
         var response = Response.refusal(refusal, by: name)
         if refusal.method == HTTPRequest.Method.head.rawValue { response = Response(headOnly: response.head) }
-        try await write(response, to: writer, by: connection, Self.visit(refusal, by: connection))
+        try await write(response, to: writer, by: connection, Self.entry(refusal, by: connection))
     }
 
     func note(_ refusal: RequestRefusal, by connection: ClientConnection) {
-        log?.note(Self.visit(refusal, by: connection), status: refusal.status.code, bytes: 0)
+        log?.note(Self.entry(refusal, by: connection), status: refusal.status.code, bytes: 0)
     }
 
-    private static func visit(_ refusal: RequestRefusal, by connection: ClientConnection) -> Visit {
-        Visit(
+    private static func entry(_ refusal: RequestRefusal, by connection: ClientConnection) -> AccessLogEntry {
+        AccessLogEntry(
             peer: connection.address?.ipAddress,
             method: refusal.method ?? "-",
             target: refusal.target ?? "-",
@@ -204,7 +204,7 @@ struct GatewayResponder: ClientResponder {
         _ response: Response,
         to writer: consuming ResponseWriter,
         by connection: ClientConnection,
-        _ visit: Visit
+        _ entry: AccessLogEntry
     ) async throws {
         var head = response.head
         // "An origin server with a clock […] MUST generate a Date header field in all 2xx (Successful), 3xx
@@ -216,7 +216,7 @@ struct GatewayResponder: ClientResponder {
         let body = whole.paced(on: connection.channel.eventLoop)
         guard let log else { return try await writer.write(response: head, body: body) }
         let count = ByteCounter()
-        defer { log.note(visit, status: head.status.code, bytes: count.bytes) }
+        defer { log.note(entry, status: head.status.code, bytes: count.bytes) }
         try await writer.write(response: head, body: body.counted(by: count))
     }
 }
@@ -269,8 +269,8 @@ extension GatewayResponder {
         return .success(head)
     }
 
-    private func visit(_ request: ClientRequest, from sender: Sender) -> Visit {
-        Visit(
+    private func entry(_ request: ClientRequest, from sender: Sender) -> AccessLogEntry {
+        AccessLogEntry(
             peer: sender.client,
             method: request.head.method.rawValue,
             target: request.head.path ?? "*",

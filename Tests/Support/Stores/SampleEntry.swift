@@ -10,7 +10,7 @@ extension CacheEntry {
     ///   - request: the fields of the request that it answers.
     public static func sample(
         _ text: String,
-        at address: CacheAddress,
+        at location: EntryLocation,
         born: Birth,
         now: Timestamp,
         freshFor: Duration = .seconds(60),

@@ -108,7 +108,7 @@ extension StoreBench {
     @discardableResult
     fileprivate func save(
         _ text: String,
-        at address: CacheAddress,
+        at location: EntryLocation,
         _ request: HTTPFields,
         _ response: HTTPFields = [:]
     ) async throws -> CacheEntry {
@@ -125,7 +125,7 @@ extension StoreBench {
     }
 
     /// Uses a variant as a hit does.
-    fileprivate func use(_ text: String, at address: CacheAddress) async throws {
+    fileprivate func use(_ text: String, at location: EntryLocation) async throws {
         let entry = await store.load(address, at: now).entries.first { $0.text == text }
         try expect(entry != nil, "\(text) is not found")
         entry?.markUsed()

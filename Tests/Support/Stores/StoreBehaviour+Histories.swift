@@ -61,7 +61,7 @@ extension StoreBehaviour {
         using random: inout SeededRandom
     ) async throws {
         let version = row.versions.commit()
-        let address = CacheAddress(key: row.key, target: "/rows/\(id)?x=1")
+        let address = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
         switch Int.random(in: 0..<5, using: &random) {
         case 0: _ = await store.remove(address.key, at: now)
         case 1: await store.invalidate([.path(address.path)])
@@ -79,7 +79,7 @@ extension StoreBehaviour {
         _ bench: StoreBench,
         seed: UInt64
     ) async throws {
-        let address = CacheAddress(key: row.key, target: "/rows/\(id)?x=1")
+        let address = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
         let told = row.versions.told
         let lookup = await store.load(address, at: bench.now)
         for entry in lookup.entries {

@@ -10,7 +10,7 @@ extension StoreBehaviour {
             let entry = try await hardEntry(bench)
             try expect(await bench.store.save(entry, at: bench.now).isAlive, "nothing overtook it")
             for store in [bench.store, bench.peer] {
-                let found = await store.load(entry.address, at: bench.now)
+                let found = await store.load(entry.location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
                 for other in found.entries { try expectEqual(other, entry) }
                 try expect(found.birth, is: entry.birth, "the birth of a fetch that begins now")
@@ -164,9 +164,9 @@ extension StoreBehaviour {
         try expect(found.vary, is: kept.vary, "what it varies by")
         try expect(found.selectingFields, is: kept.selectingFields, "selecting fields")
         try expect(found.birth, is: kept.birth, "birth")
-        try expect(found.address.key, is: kept.address.key, "key")
-        try expect(found.address.path, is: kept.address.path, "path")
-        try expect(found.address.tags, is: kept.address.tags, "tags of the policy")
+        try expect(found.address.key, is: kept.location.key, "key")
+        try expect(found.address.path, is: kept.location.path, "path")
+        try expect(found.address.tags, is: kept.location.tags, "tags of the policy")
         try expect(found.tags, is: kept.tags, "tags of the handler")
     }
 }

@@ -37,10 +37,10 @@ public struct StoreBench: Sendable {
 
 extension StoreBench {
     /// The address of a GET of a target, under a key of its own where the policy varies by more than the target.
-    func address(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> CacheAddress {
+    func address(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> EntryLocation {
         let text = key ?? "GET:\(target)"
         guard let key = CacheKey(text) else { throw StoreFailure("\(text) is no key", line: #line, of: #fileID) }
-        return CacheAddress(key: key, target: target, tags: tags)
+        return EntryLocation(key: key, target: target, tags: tags)
     }
 
     /// Where the invalidations stand, as the look-up of a miss would read it.
@@ -49,7 +49,7 @@ extension StoreBench {
     }
 
     /// The number that a miss reads at an address.
-    func newestStamp(on address: CacheAddress) async -> UInt64 {
+    func newestStamp(on location: EntryLocation) async -> UInt64 {
         await store.load(address, at: now).newestStamp
     }
 
@@ -57,7 +57,7 @@ extension StoreBench {
     @discardableResult
     func keep(
         _ text: String,
-        at address: CacheAddress,
+        at location: EntryLocation,
         born: Birth? = nil,
         freshFor: Duration = .seconds(60),
         tags: [CacheTag] = [],
@@ -80,7 +80,7 @@ extension StoreBench {
     /// An entry that is not kept yet; one with a language is a variant by `Accept-Language`.
     func entry(
         _ text: String,
-        at address: CacheAddress,
+        at location: EntryLocation,
         born: Birth,
         freshFor: Duration = .seconds(60),
         staleFor: Duration = .zero,
@@ -101,7 +101,7 @@ extension StoreBench {
     }
 
     /// The texts found at an address through both handles, which have to agree.
-    func texts(at address: CacheAddress, at moment: Timestamp? = nil) async throws -> [String] {
+    func texts(at location: EntryLocation, at moment: Timestamp? = nil) async throws -> [String] {
         let moment = moment ?? now
         let texts = await store.load(address, at: moment).entries.map(\.text)
         let peers = await peer.load(address, at: moment).entries.map(\.text)
@@ -112,7 +112,7 @@ extension StoreBench {
     /// Fails unless exactly these texts are found at an address, in this order.
     func mustFind(
         _ texts: [String],
-        at address: CacheAddress,
+        at location: EntryLocation,
         at moment: Timestamp? = nil,
         file: String = #fileID,
         line: Int = #line
@@ -143,7 +143,7 @@ extension StoreBench {
             file: file,
             line: line
         )
-        let found = try await texts(at: entry.address)
+        let found = try await texts(at: entry.location)
         try expect(
             !found.contains(entry.text),
             "\"\(entry.text)\" was overtaken, and is found",

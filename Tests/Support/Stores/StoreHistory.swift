@@ -65,7 +65,7 @@ struct StoreHistory {
         }
     }
 
-    private mutating func save(at address: CacheAddress, on store: any CacheStore) async throws {
+    private mutating func save(at location: EntryLocation, on store: any CacheStore) async throws {
         let isLate = Int.random(in: 0..<3, using: &random) == 0
         let birth = isLate ? births.randomElement(using: &random) ?? model.birth : model.birth
         let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
@@ -76,7 +76,7 @@ struct StoreHistory {
         if verdict.isAlive { model.save(entry) }
     }
 
-    private func load(_ address: CacheAddress, on store: any CacheStore) async throws {
+    private func load(_ location: EntryLocation, on store: any CacheStore) async throws {
         let lookup = await store.load(address, at: bench.now)
         try expect(lookup.birth, is: model.birth, "where the ledger stands")
         let (found, right) = (lookup.entries.map(\.text), model.found(address.key).map(\.text))
@@ -110,15 +110,15 @@ struct StoreHistory {
 
     private static let targets = ["/a", "/a?x", "/a/b", "/a/b/c", "/a/bc", "/d", "/d/b"]
 
-    private func address(_ id: Int) throws -> CacheAddress {
+    private func address(_ id: Int) throws -> EntryLocation {
         try bench.address(Self.targets[id], tags: id.isMultiple(of: 2) ? ["even"] : [])
     }
 
-    private mutating func anyAddress() throws -> CacheAddress {
+    private mutating func anyAddress() throws -> EntryLocation {
         try address(Int.random(in: Self.targets.indices, using: &random))
     }
 
-    private mutating func anyCover(of address: CacheAddress) -> Cover {
+    private mutating func anyCover(of location: EntryLocation) -> Cover {
         switch Int.random(in: 0..<16, using: &random) {
         case 0..<4: .key(address.key)
         case 4..<8: .path(address.path)

@@ -19,12 +19,12 @@ struct StoreModel {
         birth.epoch == epoch && covers.allSatisfy { birth.number >= stamps[$0] ?? 0 }
     }
 
-    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.address.covers(with: entry.tags)) }
+    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.location.covers(with: entry.tags)) }
 
     /// What is found under a key, the newest first.
     func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
 
-    func newestStamp(_ address: CacheAddress) -> UInt64 {
+    func newestStamp(_ location: EntryLocation) -> UInt64 {
         address.covers().reduce(0) { max($0, stamps[$1] ?? 0) }
     }
 
@@ -32,18 +32,18 @@ struct StoreModel {
 
     mutating func save(_ entry: CacheEntry) {
         guard isAlive(entry) else { return }
-        let others = found(entry.address.key).filter { !entry.replaces($0) }
-        entries[entry.address.key] = [entry] + others
+        let others = found(entry.location.key).filter { !entry.replaces($0) }
+        entries[entry.location.key] = [entry] + others
     }
 
     mutating func discard(_ entry: CacheEntry) {
-        let kept = entries[entry.address.key, default: []]
+        let kept = entries[entry.location.key, default: []]
         let found = kept.firstIndex {
             $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }
         guard let found else { return }
         let older = kept[(found + 1)...].filter { $0.isApart(from: entry) }
-        entries[entry.address.key] = kept[..<found] + older
+        entries[entry.location.key] = kept[..<found] + older
     }
 
     mutating func invalidate(_ covers: [Cover]) {

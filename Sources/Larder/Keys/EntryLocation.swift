@@ -1,6 +1,6 @@
 /// Where a response lives and what can kill it, as far as the request alone tells: its key, its path, and the tags the
 /// policy gives. The tags a handler adds are known only once it has answered.
-public struct CacheAddress: Sendable {
+public struct EntryLocation: Sendable {
     /// The key of the response.
     public let key: CacheKey
     /// The tags that the policy gives to every response of its routes.
@@ -24,7 +24,7 @@ public struct CacheAddress: Sendable {
     /// - Parameter late: the tags the handler added.
     public func covers(with late: [CacheTag] = []) -> [Cover] {
         var covers: [Cover] = [.everything, .key(key)]
-        // Eight at most: a target with more readings has no key (`KeyRule`).
+        // Eight at most: a target with more readings has no key (`KeyPolicy`).
         let paths = PathReadings(target: target).paths
         covers += paths.map(Cover.path)
         covers += Self.prefixes(of: paths).map(Cover.prefix)

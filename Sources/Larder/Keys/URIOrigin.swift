@@ -1,7 +1,7 @@
 package import HTTPTypes
 
 /// Scheme, host and port of a request in one spelling: `https://example.org`.
-struct Site: Hashable, Sendable, CustomStringConvertible {
+struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
     let scheme: String
     /// Host and port: lower case, without a dot at the end of the host, without the port that goes without saying, and
     /// without zeros before another one.
@@ -64,7 +64,7 @@ struct Site: Hashable, Sendable, CustomStringConvertible {
         let rest = key[mark.upperBound...]
         let authority = rest.prefix { $0 != "/" && $0 != "?" }
         let scheme = key[key.index(key.startIndex, offsetBy: start.count)..<mark.lowerBound]
-        guard let site = Site(scheme: String(scheme), authority: String(authority)) else { return key }
+        guard let site = URIOrigin(scheme: String(scheme), authority: String(authority)) else { return key }
         return start + site.description + rest[authority.endIndex...]
     }
 
@@ -77,5 +77,5 @@ extension HTTPRequest {
     /// The host and port that the request names, as keys have them: in lower case, without a dot at the end and without
     /// the port that goes without saying; nil if it names none. An origin that stores by such keys must be told this
     /// spelling and no other: what it answers to another one would be stored for all.
-    package var keyAuthority: String? { Site(self)?.authority }
+    package var keyAuthority: String? { URIOrigin(self)?.authority }
 }

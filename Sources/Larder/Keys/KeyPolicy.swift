@@ -2,7 +2,7 @@ import HTTPCaching
 public import HTTPTypes
 
 /// How the key of a response is made from its request.
-public struct KeyRule: Sendable {
+public struct KeyPolicy: Sendable {
     /// Whether the path in a key ends in a slash. A router that takes `/api/posts` and `/api/posts/` for one route
     /// leaves it to the route to say under which of the two its responses are kept.
     public enum TrailingSlash: Sendable {
@@ -54,7 +54,7 @@ public struct KeyRule: Sendable {
     }
 }
 
-extension KeyRule {
+extension KeyPolicy {
     /// The key of a request's response, and whether the request asks to pass the cache by.
     struct Result {
         var key: CacheKey
@@ -71,7 +71,7 @@ extension KeyRule {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/"),
             target.utf8.count <= lengthLimit.bytes
         else { return nil }
-        let site = spelling == .verbatim ? Site(request) : nil
+        let site = spelling == .verbatim ? URIOrigin(request) : nil
         if spelling == .verbatim, site == nil { return nil }
         var builder = KeyBuilder(capacity: target.utf8.count + 8 + (site?.description.utf8.count ?? 0))
         let legal: Bool? = target.withUTF8 { bytes in
@@ -97,12 +97,12 @@ extension KeyRule {
     }
 }
 
-extension KeyRule {
+extension KeyPolicy {
     /// What a write to a target of the request's site kills. "A cache MUST NOT trigger an invalidation […] if the
     /// origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): where keys tell hosts apart, so do writes.
     func covers(of target: String, for request: HTTPRequest) -> [Cover] {
         // Schemes are not told apart: a write by https that left the answers by http would be of use to nobody.
-        let site = spelling == .verbatim ? Site(request) : nil
+        let site = spelling == .verbatim ? URIOrigin(request) : nil
         return PathReadings(target: target).paths.map { path in
             .path(site.map { path.on($0.authority) } ?? path)
         }
@@ -149,7 +149,7 @@ private struct KeyBuilder {
 
     /// Appends a whole target as it came, after its site; false where it holds what no target may. No site has a slash
     /// but those of its scheme: where one ends and a path begins cannot be forged.
-    mutating func append(_ target: UnsafeBufferPointer<UInt8>, of site: Site) -> Bool {
+    mutating func append(_ target: UnsafeBufferPointer<UInt8>, of site: URIOrigin) -> Bool {
         text.append(contentsOf: site.description.utf8)
         text.append(contentsOf: target)
         return target.allSatisfy(Self.isLegal)
@@ -158,7 +158,8 @@ private struct KeyBuilder {
     /// Appends a path with empty segments removed; false where it holds what no path may. What is percent-encoded stays
     /// so, though RFC 3986 §6.2.2 calls `%31` and `1` the same: a handler gets the spelling of the client, and may
     /// answer one as it would not the other.
-    mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyRule.TrailingSlash) -> Bool {
+    mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyPolicy.TrailingSlash) -> Bool
+    {
         let slash = UInt8(ascii: "/")
         let start = text.count
         var previous: UInt8 = 0
