@@ -114,7 +114,7 @@ struct ConfigurationSource: Sendable {
     var options: [String: String] = [:]
 
     /// Reads it.
-    /// - Throws: `Failure`, with a line for each mistake.
+    /// - Throws: `Failure`, with a line for each diagnostic.
     func read() throws -> GatewayConfiguration {
         do {
             return try GatewayConfiguration(

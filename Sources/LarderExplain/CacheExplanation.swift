@@ -80,7 +80,7 @@ public struct CacheExplanation: Sendable {
         // What the policy withholds from the request has no say in anything that follows.
         if case .lookUp(let cacheable) = decision {
             exchange.request = cacheable.request
-            self.key = exchange.isRequestAssumed ? nil : cacheable.address.key
+            self.key = exchange.isRequestAssumed ? nil : cacheable.location.key
         } else {
             self.key = nil
         }

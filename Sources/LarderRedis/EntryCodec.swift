@@ -95,7 +95,7 @@ enum EntryCodec {
             epoch: Birth.Epoch(high: try reader.integer(), low: try reader.integer()),
             number: try reader.integer()
         )
-        let address = EntryLocation(key: key, target: try reader.text(), tags: try reader.tags())
+        let location = EntryLocation(key: key, target: try reader.text(), tags: try reader.tags())
         let tags = try reader.tags()
         let body = try reader.slice()
         try reader.finish()
@@ -105,7 +105,7 @@ enum EntryCodec {
             lifetimes: lifetimes,
             selectingFields: selectingFields,
             birth: birth,
-            address: address,
+            location: location,
             tags: tags,
             lastUse: lastUse
         )

@@ -13,7 +13,7 @@ struct RedisNews {
         case back
     }
 
-    private struct NotStorableReason {
+    private struct RefusedCommands {
         /// The commands that were refused so, of which none has been answered since.
         var commands: Set<String>
         var last: ContinuousClock.Instant
@@ -23,7 +23,7 @@ struct RedisNews {
     /// then.
     let quiet: Duration
     private var isThere: Bool?
-    private var refusals: [String: NotStorableReason] = [:]
+    private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
@@ -39,7 +39,7 @@ struct RedisNews {
         let isNew = refusals[code] == nil
         // The codes are the server's: a handful, but not by our doing.
         guard !isNew || refusals.count < 16 else { return false }
-        refusals[code, default: NotStorableReason(commands: [], last: now)].commands.insert(command.label)
+        refusals[code, default: RefusedCommands(commands: [], last: now)].commands.insert(command.label)
         refusals[code]?.last = now
         return isNew
     }

@@ -57,9 +57,9 @@ struct EntryMemo: Sendable {
 
 extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        guard let name = names.entry(address.key), tender.isTrusted else { return tender.unknownLookup }
-        let known = address.covers().map(\.member)
-        let guess = memo.withLockedValue { $0.guess(address.key, for: query) }
+        guard let name = names.entry(location.key), tender.isTrusted else { return tender.unknownLookup }
+        let known = location.covers().map(\.member)
+        let guess = memo.withLockedValue { $0.guess(location.key, for: query) }
         let asked = known + guess.tags
         let questions = tender.tableQuestions(for: asked, since: guess.oldest)
         let replies = await failsafe.ask(
@@ -72,7 +72,7 @@ extension RedisStore {
             let listed = await tender.reading(replies[1...], of: asked, questions)
         else { return tender.unknownLookup }
         let values = fields(replies[0], count: 1 + guess.fields.count)
-        let list = values.isEmpty ? nil : list(values[0], of: address.key)
+        let list = values.isEmpty ? nil : list(values[0], of: location.key)
         let births = (list?.variants ?? []).map { Birth(epoch: list?.epoch ?? listed.birth.epoch, number: $0.number) }
         guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
             return tender.unknownLookup
@@ -82,10 +82,10 @@ extension RedisStore {
         let alive = (list?.variants ?? []).filter { variant in
             isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.keptUntil
         }
-        var find = Find(key: address.key, name: name, query: query, now: now, reading: reading)
+        var find = Find(key: location.key, name: name, query: query, now: now, reading: reading)
         find.known = known
         find.tags = guess.tags
-        find.marks = marks(of: list, under: address.key)
+        find.marks = marks(of: list, under: location.key)
         for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
         guard let entries = await entries(of: alive, find) else { return tender.unknownLookup }
         return Lookup(

@@ -70,7 +70,7 @@ import Testing
     @Test func `an origin that refuses is not well`() async throws {
         try await ScriptedOrigin.run { _ in
         } _: { origin in
-            try await origin.notStorable()
+            try await origin.refuse()
             try await RunningGateway.run(before: origin.url) { gateway in
                 let health = try await gateway.send("GET", "/-/larder/health/origins")
                 #expect(health.status == 503 && health.text.contains("\"reachable\":false"))

@@ -156,7 +156,7 @@ import Testing
                 #expect(status == 0 && program.output.hasPrefix("Stored: fresh for "), "\(program.output)")
                 #expect(origin.requests.map(\.target) == ["/a?b"] && origin.requests[0]["Accept"] == "text/css")
             }
-            try await origin.notStorable()
+            try await origin.refuse()
             let wrong = [
                 (origin.url, EX_UNAVAILABLE, "\(origin.url) cannot be fetched: connection_refused: Connection refused"),
                 ("localhost/a", EX_NOINPUT, "localhost/a is no file; a URL begins with http:// or https://"),

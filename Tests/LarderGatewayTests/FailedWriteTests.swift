@@ -56,7 +56,7 @@ import Testing
             ) { gateway in
                 for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "kept") }
                 #expect(origin.requests.count == 1)
-                if fate == .unreachable { try await origin.notStorable() }
+                if fate == .unreachable { try await origin.refuse() }
                 let status = try await gateway.send("POST", "/a", body: "change").status
                 let after = try await gateway.send("GET", "/a")
                 return (after["Cache-Status"]?.contains("; hit") != true, status)

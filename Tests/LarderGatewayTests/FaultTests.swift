@@ -250,7 +250,7 @@ import Testing
             try await RunningGateway.run(before: origin.url, clock: time.clock) { gateway in
                 if kept != .nothing { #expect(try await gateway.exchange().body == "kept") }
                 time.advance(by: .seconds(120))
-                try await origin.notStorable()
+                try await origin.refuse()
                 expect(try await gateway.exchange(), fault, kept)
                 #expect(try await gateway.exchange(method: "HEAD").body.isEmpty)
             }

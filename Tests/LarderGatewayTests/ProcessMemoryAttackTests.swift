@@ -12,8 +12,8 @@
 
     /// The memory of a gateway's process under requests that are made to escape its limits.
     ///
-    /// docs/threats.md, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + what each connection may take,
-    /// beyond what the process takes before the first request. `make attack` runs them at full size.
+    /// docs/threats.md, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + what each connection may
+    /// take, beyond what the process takes before the first request. `make attack` runs them at full size.
     @Suite(.serialized, .timeLimit(.minutes(30))) struct ProcessMemoryAttackTests {
         private static let isFull = ProcessInfo.processInfo.environment["LARDER_ATTACK"] == "1"
         private static let memoryLimit = 8 << 20

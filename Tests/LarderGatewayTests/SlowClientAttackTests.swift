@@ -59,7 +59,7 @@ import Testing
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.target)
         } _: { origin in
-            try await origin.notStorable()
+            try await origin.refuse()
             try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
                 let content = String(repeating: "x", count: size)
                 for _ in 0..<6 {

@@ -211,7 +211,7 @@ import Testing
             for language in ["en", "de"] { await bench.store.keep(language, at: "/a", language: language) }
             let list = try #require(try await bench.stranger.field("m", of: Self.entry))
             let query = VariantQuery([.acceptLanguage: "de"])
-            let (address, now) = (EntryLocation("/a"), WallClock.system.now)
+            let (location, now) = (EntryLocation("/a"), WallClock.system.now)
             for step in 0..<400 {
                 var bytes = Array(list.readableBytesView)
                 for _ in 0...Int.random(in: 0..<3, using: &random) {
@@ -224,14 +224,14 @@ import Testing
                     }
                 }
                 try await bench.stranger.send("HSET", .text(Self.entry), "m", .bytes(ByteBuffer(bytes: bytes)))
-                let all = await bench.store.load(address, at: now).entries.map(\.text)
+                let all = await bench.store.load(location, at: now).entries.map(\.text)
                 #expect(Set(all).isSubset(of: ["de", "en", "v0"]), "step \(step)")
-                let german = await bench.store.load(address, for: query, at: now).entries.map(\.text)
+                let german = await bench.store.load(location, for: query, at: now).entries.map(\.text)
                 #expect(german == ["de"] || german == ["v0"] || german.isEmpty, "step \(step)")
                 #expect(await bench.store.count() <= 1)
                 if step.isMultiple(of: 20) {
                     await bench.store.discard(
-                        .sample("x", at: address, born: Birth(epoch: .new(), number: 0), now: now)
+                        .sample("x", at: location, born: Birth(epoch: .new(), number: 0), now: now)
                     )
                 }
             }

@@ -109,7 +109,7 @@ import Testing
     @Test func `a body stays where it came in, unless that would hold twice its memory`() throws {
         let large = CacheEntry.example(body: ByteBuffer(repeating: 7, count: 700_000))
         let value = EntryCodec.encode(large)
-        let read = try EntryCodec.decode(value, expecting: large.address.key)
+        let read = try EntryCodec.decode(value, expecting: large.location.key)
         value.withUnsafeReadableBytes { whole in
             read.body.withUnsafeReadableBytes { body in
                 guard let start = whole.baseAddress, let place = body.baseAddress else { return }
@@ -117,7 +117,7 @@ import Testing
             }
         }
         let small = CacheEntry.example(body: ByteBuffer(repeating: 7, count: 16))
-        let copied = try EntryCodec.decode(EntryCodec.encode(small), expecting: small.address.key)
+        let copied = try EntryCodec.decode(EntryCodec.encode(small), expecting: small.location.key)
         #expect(copied.body.storageCapacity == 16)
     }
 }

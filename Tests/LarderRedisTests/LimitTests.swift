@@ -13,15 +13,15 @@ import Testing
         _ difference: Int,
         _ isStored: Bool
     ) async throws {
-        let (address, now) = (EntryLocation("/a"), WallClock.system.now)
+        let (location, now) = (EntryLocation("/a"), WallClock.system.now)
         func entry(_ birth: Birth) -> CacheEntry {
-            .sample("a text", at: address, born: birth, now: now, freshFor: .seconds(600))
+            .sample("a text", at: location, born: birth, now: now, freshFor: .seconds(600))
         }
         var limits = StoreLimits()
         limits.entryLimit = .bytes(entry(Birth(epoch: .new(), number: 0)).cost + difference)
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis, limits) { stores in
-                let birth = await stores[0].load(address, at: now).birth
+                let birth = await stores[0].load(location, at: now).birth
                 #expect(await stores[0].save(entry(birth), at: now).isAlive)
                 #expect(await stores[0].texts(at: "/a") == (isStored ? ["a text"] : []))
                 #expect(await stores[0].count() == (isStored ? 1 : 0))

@@ -28,14 +28,14 @@ import Testing
             // The first of each kind sends its script as well.
             await store.keep("v0", at: "/first")
             await store.invalidate([.path("/first")])
-            let address = EntryLocation("/a", tags: ["posts"])
+            let location = EntryLocation("/a", tags: ["posts"])
             proxy.reset()
-            let miss = await store.load(address, at: now)
+            let miss = await store.load(location, at: now)
             #expect(miss.entries.isEmpty && proxy.trips == 1)
             #expect(await store.keep("v0", at: "/a", born: miss.birth))
             #expect(proxy.trips == 2)
             for hit in 1...10 {
-                #expect(await store.load(address, at: now).entries.count == 1)
+                #expect(await store.load(location, at: now).entries.count == 1)
                 #expect(proxy.trips == 2 + hit)
             }
             proxy.reset()

@@ -136,11 +136,11 @@ extension RedisStore {
         tags: [CacheTag] = [],
         language: String? = nil
     ) async -> Bool {
-        let (address, now) = (EntryLocation(target), WallClock.system.now)
-        let birth = if let born { born } else { await load(address, at: now).birth }
+        let (location, now) = (EntryLocation(target), WallClock.system.now)
+        let birth = if let born { born } else { await load(location, at: now).birth }
         let entry = CacheEntry.sample(
             text,
-            at: address,
+            at: location,
             born: birth,
             now: now,
             freshFor: freshFor,
@@ -153,10 +153,10 @@ extension RedisStore {
 
     /// Stores a text at a target as the response to a request with these fields.
     func keep(_ text: String, at target: String, _ request: HTTPFields, _ response: HTTPFields) async -> Bool {
-        let (address, now) = (EntryLocation(target), WallClock.system.now)
+        let (location, now) = (EntryLocation(target), WallClock.system.now)
         let entry = CacheEntry.sample(
             text,
-            at: address,
+            at: location,
             born: await birth(),
             now: now,
             freshFor: .seconds(3_600),
@@ -181,10 +181,10 @@ extension RedisStore {
             for lane in 0..<50 {
                 group.addTask {
                     for id in ids where id % 50 == lane {
-                        let address = EntryLocation("\(path)/\(id)")
+                        let location = EntryLocation("\(path)/\(id)")
                         let entry = CacheEntry.sample(
                             "v0",
-                            at: address,
+                            at: location,
                             born: birth,
                             now: now,
                             freshFor: .seconds(3_600),

@@ -41,7 +41,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, limits) { (stores) async throws in
                 var random = SeededRandom(seed: UInt64(seed))
-                let (address, now) = (EntryLocation("/a", tags: ["policy"]), WallClock.system.now)
+                let (location, now) = (EntryLocation("/a", tags: ["policy"]), WallClock.system.now)
                 for step in 0..<200 {
                     let store = stores[step % 2]
                     switch Int.random(in: 0..<8, using: &random) {
@@ -50,7 +50,7 @@ import Testing
                         let tags: [CacheTag] = [CacheTag("t\(Int.random(in: 0..<4, using: &random))")]
                         let entry = CacheEntry.sample(
                             "\(step)",
-                            at: address,
+                            at: location,
                             born: await store.birth(),
                             now: now,
                             freshFor: .seconds(600),
@@ -63,13 +63,13 @@ import Testing
                         await store.invalidate([.tag(CacheTag("t\(Int.random(in: 0..<4, using: &random))"))])
                     case 4 where step.isMultiple(of: 5): await store.invalidate([.path("/a")])
                     case 5 where step.isMultiple(of: 2):
-                        if let entry = await store.load(address, at: now).entries.randomElement(using: &random) {
+                        if let entry = await store.load(location, at: now).entries.randomElement(using: &random) {
                             await store.discard(entry)
                         }
                     default:
                         let fields = Self.request(&random)
-                        let all = await stores[(step + 1) % 2].load(address, at: now)
-                        let found = await store.load(address, for: VariantQuery(fields), at: now)
+                        let all = await stores[(step + 1) % 2].load(location, at: now)
+                        let found = await store.load(location, for: VariantQuery(fields), at: now)
                         let right = Self.chosen(all.entries, fields)
                         #expect(found.entries.map(\.text) == [right].compactMap(\.self), "step \(step): \(fields)")
                         #expect(found.birth == all.birth && found.newestStamp == all.newestStamp)

@@ -84,8 +84,8 @@ import Testing
     ) {
         let clock = ManualClock()
         let text = String(repeating: "x", count: length)
-        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample(text, at: address, born: Birth(epoch: .new(), number: 0), now: clock.now)
+        let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let entry = CacheEntry.sample(text, at: location, born: Birth(epoch: .new(), number: 0), now: clock.now)
         #expect(entry.body.storageCapacity == length)
         #expect((length..<length + 8_192).contains(entry.cost))
     }

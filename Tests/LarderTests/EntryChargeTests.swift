@@ -10,14 +10,14 @@ import Testing
     private let budget = InFlightBudget(limit: .kibibytes(64))
 
     private func entry(_ path: String, bytes: Int = 10_000, born birth: Birth) -> CacheEntry {
-        let address = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
-        return .sample(String(repeating: "x", count: bytes), at: address, born: birth, now: clock.now)
+        let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
+        return .sample(String(repeating: "x", count: bytes), at: location, born: birth, now: clock.now)
     }
 
     @Test func `A response is charged until a store has it, and again from its removal to its last use`() async {
         let store = MemoryStore(limit: .mebibytes(1), shardCount: 1)
-        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let birth = await store.load(address, at: clock.now).birth
+        let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let birth = await store.load(location, at: clock.now).birth
         var entry: CacheEntry? = entry("/a", born: birth)
         let cost = entry?.cost ?? 0
         entry?.charge(to: budget)
@@ -25,7 +25,7 @@ import Testing
         #expect(budget.used == cost)
         if let entry { _ = await store.save(entry, at: clock.now) }
         #expect(budget.used == 0)
-        await store.invalidate([.key(address.key)])
+        await store.invalidate([.key(location.key)])
         await store.idle()
         #expect(budget.used == cost)
         entry = nil
@@ -34,8 +34,8 @@ import Testing
 
     @Test func `A response that is evicted while nothing uses it is charged to nothing`() async {
         let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(32), shardCount: 1)
-        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let birth = await store.load(address, at: clock.now).birth
+        let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let birth = await store.load(location, at: clock.now).birth
         for place in 0..<50 {
             let entry = entry("/\(place)", born: birth)
             entry.charge(to: budget)

@@ -390,8 +390,8 @@ import Testing
     private static var stored: FlightResult {
         let birth = Birth(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
-        let address = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample("v", at: address, born: birth, now: now)
+        let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
+        let entry = CacheEntry.sample("v", at: location, born: birth, now: now)
         return .shared(
             Arrival(
                 outcome: .entry(entry, .fetched(status: 200, nil)),

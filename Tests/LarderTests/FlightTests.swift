@@ -333,7 +333,7 @@ private final class SlowStore: CacheStore {
     var entryLimit: ByteCount { kept.entryLimit }
 
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        let lookup = await kept.load(address, for: query, at: now)
+        let lookup = await kept.load(location, for: query, at: now)
         let isFirst = isFirst.withLockedValue { isFirst in
             defer { isFirst = false }
             return isFirst

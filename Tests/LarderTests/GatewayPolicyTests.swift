@@ -75,8 +75,8 @@ import Testing
         }
         func isKept(_ request: HTTPRequest) -> Bool {
             guard let key = CachePolicy.gateway.keys.key(of: request, user: nil) else { return false }
-            let address = EntryLocation(key: key.key, target: key.target ?? "")
-            return bench.store.find(address, at: bench.clock.now)?.isEmpty == false
+            let location = EntryLocation(key: key.key, target: key.target ?? "")
+            return bench.store.find(location, at: bench.clock.now)?.isEmpty == false
         }
         let paths = ["/p", "/p?x=1", "/named", "/content", "/other"]
         for authority in ["a", "b"] {

@@ -25,11 +25,11 @@
             let store = MemoryStore(limit: .gibibytes(1))
             let before = try residentBytes()
             for id in 0..<40_000 {
-                let address = EntryLocation(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
-                let birth = await store.load(address, at: clock.now).birth
+                let location = EntryLocation(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
+                let birth = await store.load(location, at: clock.now).birth
                 let text = String(repeating: "x", count: size)
                 let fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .contentLength: "\(size)"]
-                let entry = CacheEntry.sample(text, at: address, born: birth, now: clock.now, fields)
+                let entry = CacheEntry.sample(text, at: location, born: birth, now: clock.now, fields)
                 _ = await store.save(entry, at: clock.now)
             }
             let given = try residentBytes() - before

@@ -166,10 +166,10 @@ import Testing
         let entry = entry("a", bytes: 1_000)
         for (limit, isStored) in [(entry.cost, true), (entry.cost - 1, false)] {
             let store = MemoryStore(limit: .mebibytes(1), entryLimit: .bytes(limit), shardCount: 1)
-            let address = entry.location
-            let birth = await store.load(address, at: clock.now).birth
+            let location = entry.location
+            let birth = await store.load(location, at: clock.now).birth
             let text = String(repeating: "x", count: 1_000)
-            let own = CacheEntry.sample(text, at: address, born: birth, now: clock.now)
+            let own = CacheEntry.sample(text, at: location, born: birth, now: clock.now)
             #expect(own.cost == entry.cost)
             _ = await store.save(own, at: clock.now)
             #expect(await store.count(at: clock.now) == (isStored ? 1 : 0))

@@ -184,8 +184,8 @@ private struct PathServer: CustomTestStringConvertible {
         }
         // What has no key is not stored.
         guard let result = policy.keys.key(of: request(stored), user: nil) else { return true }
-        let address = EntryLocation(key: result.key, target: result.target ?? stored)
-        let covers = Set(address.covers().map(\.fingerprint))
+        let location = EntryLocation(key: result.key, target: result.target ?? stored)
+        let covers = Set(location.covers().map(\.fingerprint))
         return policy.keys.covers(of: written, for: request(written)).contains { covers.contains($0.fingerprint) }
     }
 
@@ -278,9 +278,9 @@ private struct PathServer: CustomTestStringConvertible {
                 let request = HTTPRequest(method: .get, scheme: "http", authority: "example.org", path: target)
                 guard let result = policy.keys.key(of: request, user: nil) else { continue }
                 stored += 1
-                let address = EntryLocation(key: result.key, target: result.target ?? target)
+                let location = EntryLocation(key: result.key, target: result.target ?? target)
                 let written = Set(policy.keys.covers(of: target, for: request))
-                let paths = address.covers().filter { cover in
+                let paths = location.covers().filter { cover in
                     guard case .path(let path) = cover else { return false }
                     return path.hasHost == (policy.keys.spelling == .verbatim)
                 }

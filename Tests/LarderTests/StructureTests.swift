@@ -105,26 +105,26 @@ import Testing
         var model: [CacheKey: (text: String, until: Timestamp)] = [:]
         for step in 0..<2_000 {
             let id = Int.random(in: 0..<40, using: &random)
-            let address = EntryLocation(key: CacheKey(legal: "GET:/\(id % 4)/\(id)"), target: "/\(id % 4)/\(id)")
+            let location = EntryLocation(key: CacheKey(legal: "GET:/\(id % 4)/\(id)"), target: "/\(id % 4)/\(id)")
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4:
                 let life = Duration.seconds(Int.random(in: 1...30, using: &random))
                 let text = String(repeating: "x", count: Int.random(in: 0...6_000, using: &random)) + "\(step)"
-                let birth = await store.load(address, at: clock.now).birth
-                let entry = CacheEntry.sample(text, at: address, born: birth, now: clock.now, freshFor: life)
+                let birth = await store.load(location, at: clock.now).birth
+                let entry = CacheEntry.sample(text, at: location, born: birth, now: clock.now, freshFor: life)
                 #expect(await store.save(entry, at: clock.now).isAlive)
                 // What is too large is not kept, and neither is what it replaces.
-                model[address.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil
+                model[location.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil
             case 4..<7:
-                let found = await store.load(address, at: clock.now).entries.first.map { String(buffer: $0.body) }
+                let found = await store.load(location, at: clock.now).entries.first.map { String(buffer: $0.body) }
                 // It may have evicted, and never has what the model has not.
                 if let found {
-                    #expect(found.suffix(6) == model[address.key]?.text.suffix(6), "seed \(seed)")
-                    #expect(model[address.key].map { clock.now < $0.until } == true, "seed \(seed)")
+                    #expect(found.suffix(6) == model[location.key]?.text.suffix(6), "seed \(seed)")
+                    #expect(model[location.key].map { clock.now < $0.until } == true, "seed \(seed)")
                 }
             case 7:
-                _ = await store.remove(address.key, at: clock.now)
-                model[address.key] = nil
+                _ = await store.remove(location.key, at: clock.now)
+                model[location.key] = nil
             case 8:
                 await store.invalidate([.prefix(CachePath(bytes: "/\(id % 4)".utf8))])
                 model = model.filter { !$0.key.description.hasPrefix("GET:/\(id % 4)/") }

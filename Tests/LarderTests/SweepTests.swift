@@ -137,9 +137,9 @@ import Testing
         let store = MemoryStore(limit: .gibibytes(1), shardCount: shards, stampLimit: 100, clock: clock.clock)
         for id in 0..<count {
             let path = "/a/\(id % 10)/\(id)"
-            let address = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
-            let birth = await store.load(address, at: clock.now).birth
-            _ = await store.save(.sample("x", at: address, born: birth, now: clock.now, tags: ["t"]), at: clock.now)
+            let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
+            let birth = await store.load(location, at: clock.now).birth
+            _ = await store.save(.sample("x", at: location, born: birth, now: clock.now, tags: ["t"]), at: clock.now)
         }
         return store
     }
@@ -153,8 +153,8 @@ import Testing
         let store = await store(3_000, shards: shards, clock)
         #expect(await store.count(at: clock.now) == 3_000)
         await store.invalidate([cover])
-        let address = EntryLocation(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
-        #expect(await store.load(address, at: clock.now).entries.isEmpty)
+        let location = EntryLocation(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
+        #expect(await store.load(location, at: clock.now).entries.isEmpty)
         await store.idle()
         store.validate()
         #expect(await store.count(at: clock.now) == 0)
@@ -264,7 +264,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct UnrelatedInvalidationTests {
     private let clock = ManualClock()
 
-    private func address(_ path: String) -> EntryLocation {
+    private func location(_ path: String) -> EntryLocation {
         EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
     }
 
@@ -273,8 +273,8 @@ import Testing
     ) async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: stampLimit, clock: clock.clock)
         for id in 0..<200 {
-            let birth = await store.load(address("/kept/\(id)"), at: clock.now).birth
-            let entry = CacheEntry.sample("v0", at: address("/kept/\(id)"), born: birth, now: clock.now, tags: ["t"])
+            let birth = await store.load(location("/kept/\(id)"), at: clock.now).birth
+            let entry = CacheEntry.sample("v0", at: location("/kept/\(id)"), born: birth, now: clock.now, tags: ["t"])
             #expect(await store.save(entry, at: clock.now).isAlive)
         }
         for id in 0..<2_000 {
@@ -282,10 +282,10 @@ import Testing
         }
         store.validate()
         for id in 0..<200 {
-            #expect(await store.load(address("/kept/\(id)"), at: clock.now).entries.count == 1)
+            #expect(await store.load(location("/kept/\(id)"), at: clock.now).entries.count == 1)
         }
         await store.invalidate([.path("/kept/7")])
-        #expect(await store.load(address("/kept/7"), at: clock.now).entries.isEmpty)
+        #expect(await store.load(location("/kept/7"), at: clock.now).entries.isEmpty)
         #expect(await store.count(at: clock.now) == 199)
     }
 
@@ -293,10 +293,10 @@ import Testing
         _ shards: Int
     ) async throws {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: shards, stampLimit: 4, clock: clock.clock)
-        let spelling = address("/a%7eb")
+        let spelling = location("/a%7eb")
         let birth = await store.load(spelling, at: clock.now).birth
         #expect(await store.save(.sample("v0", at: spelling, born: birth, now: clock.now), at: clock.now).isAlive)
-        #expect(await store.remove(address("/a~b").key, at: clock.now).invalidation == .acknowledged)
+        #expect(await store.remove(location("/a~b").key, at: clock.now).invalidation == .acknowledged)
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
         #expect(await store.load(spelling, at: clock.now).entries.isEmpty)
         #expect(await store.count(at: clock.now) == 0 && store.size == .bytes(0))
@@ -305,12 +305,12 @@ import Testing
 
     @Test func `A fetch that began before the log reaches back is not stored`() async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
-        let birth = await store.load(address("/a"), at: clock.now).birth
+        let birth = await store.load(location("/a"), at: clock.now).birth
         await store.invalidate([.path("/a")])
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
-        let entry = CacheEntry.sample("v0", at: address("/a"), born: birth, now: clock.now)
+        let entry = CacheEntry.sample("v0", at: location("/a"), born: birth, now: clock.now)
         #expect(await !store.save(entry, at: clock.now).isAlive)
-        #expect(await store.load(address("/a"), at: clock.now).entries.isEmpty)
+        #expect(await store.load(location("/a"), at: clock.now).entries.isEmpty)
     }
 
     @Test func `A version that is dropped before its entries are removed makes all older ones invalid`() {

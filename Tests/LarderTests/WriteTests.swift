@@ -241,7 +241,7 @@ private final class SlowInvalidations: CacheStore {
 
     func run() async throws { await kept.run() }
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        await kept.load(address, for: query, at: now)
+        await kept.load(location, for: query, at: now)
     }
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }

@@ -78,7 +78,7 @@ private final class Line {
         line.send("a", .get("1"))
         line.send("b", .get("2"), .get("3"))
         #expect(try line.written() == "", "nothing is flushed before the turn of the event loop ends")
-        line.bypass(.zero)
+        line.pass(.zero)
         #expect(
             try line.written()
                 == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n*2\r\n$3\r\nGET\r\n$1\r\n2\r\n*2\r\n$3\r\nGET\r\n$1\r\n3\r\n"
@@ -131,9 +131,9 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(3))
         line.send("b", .get("2"), deadline: .seconds(1))
-        line.bypass(.milliseconds(999))
+        line.pass(.milliseconds(999))
         #expect(line.answers.all == [])
-        line.bypass(.milliseconds(1))
+        line.pass(.milliseconds(1))
         #expect(line.answers.all == ["b failed: deadlineExceeded"])
         try line.receive("+one\r\n+two\r\n")
         #expect(line.answers.all == ["b failed: deadlineExceeded", "a: one"])
@@ -145,11 +145,11 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: nil)
         line.send("b", .get("2"), deadline: nil)
-        line.bypass(.milliseconds(40))
+        line.pass(.milliseconds(40))
         try line.receive("+one\r\n")
-        line.bypass(.milliseconds(140))
+        line.pass(.milliseconds(140))
         try line.receive("+t")
-        line.bypass(.milliseconds(30))
+        line.pass(.milliseconds(30))
         try line.receive("wo\r\n")
         // Forty milliseconds in time make a timeout of 160.
         #expect(line.answers.all == ["a: one", "b: two (late)"])
@@ -160,12 +160,12 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(2))
         try line.receive("+one\r\n")
-        line.bypass(.seconds(1))
+        line.pass(.seconds(1))
         line.send("b", .get("2"), deadline: .seconds(4))
         line.send("c", .get("3"), deadline: .seconds(3))
-        line.bypass(.seconds(3))
+        line.pass(.seconds(3))
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded"])
-        line.bypass(.seconds(1))
+        line.pass(.seconds(1))
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
     }
 
@@ -174,10 +174,10 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         line.send("b", .get("2"), deadline: .seconds(60))
-        line.bypass(.seconds(5))
+        line.pass(.seconds(5))
         #expect(line.answers.all == ["a failed: deadlineExceeded"])
         #expect(line.channel.isActive)
-        line.bypass(.seconds(1))
+        line.pass(.seconds(1))
         #expect(line.answers.all == ["a failed: deadlineExceeded", "b failed: connectionLost"])
         #expect(!line.channel.isActive)
         #expect(line.end.all.map(\.code) == [.connectionLost])
@@ -188,7 +188,7 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         for _ in 0..<6 {
-            line.bypass(.seconds(1))
+            line.pass(.seconds(1))
             try line.receive(">1\r\n+hello\r\n")
         }
         #expect(!line.channel.isActive)
@@ -199,7 +199,7 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         try line.receive("+one\r\n")
-        line.bypass(.hours(1))
+        line.pass(.hours(1))
         #expect(line.channel.isActive)
         #expect(line.answers.all == ["a: one"])
     }
@@ -246,7 +246,7 @@ private final class Line {
         let line = try Line { $0.commandsInFlight = 1 }
         line.send("a", .get("1"))
         line.send("b", .get("2"))
-        line.bypass(.zero)
+        line.pass(.zero)
         #expect(line.answers.all == ["b failed: overloaded"])
         #expect(try line.written() == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n")
     }
@@ -268,7 +268,7 @@ private final class Line {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         line.handler.drain()
-        line.bypass(.seconds(1))
+        line.pass(.seconds(1))
         #expect(!line.channel.isActive)
     }
 

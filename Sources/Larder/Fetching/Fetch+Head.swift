@@ -60,7 +60,7 @@ extension Fetch {
             body: ByteBuffer(),
             lifetimes: Lifetimes(expiredAt: reception.at),
             birth: birth,
-            address: cacheable.location,
+            location: cacheable.location,
             tags: reception.tags.tags
         )
         return .shared(

@@ -232,7 +232,7 @@ extension Fetch {
             body: body,
             lifetimes: lifetimes,
             birth: birth,
-            address: cacheable.location,
+            location: cacheable.location,
             tags: tags,
             confirmed: confirmed
         )

@@ -9,7 +9,7 @@ public struct EntryLocation: Sendable {
     /// where it is needed, which a hit does not.
     package let target: String
 
-    /// An address.
+    /// An location.
     /// - Parameter target: the request's target, a path with or without a query.
     public init(key: CacheKey, target: String, tags: [CacheTag] = []) {
         self.key = key

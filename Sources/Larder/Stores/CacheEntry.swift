@@ -60,7 +60,7 @@ public final class CacheEntry: Sendable {
             lifetimes: lifetimes,
             selectingFields: selecting,
             birth: birth,
-            address: address,
+            location: location,
             tags: tags
         )
     }
@@ -83,15 +83,15 @@ public final class CacheEntry: Sendable {
         self.variant = VariantRule(head.headerFields)
         self.selectingFields = selectingFields
         self.birth = birth
-        self.location = address
+        self.location = location
         self.tags = tags
-        self.covers = address.covers(with: tags).map(\.fingerprint)
+        self.covers = location.covers(with: tags).map(\.fingerprint)
         self.cost = Self.cost(
             of: head,
             body: self.body,
             variant: variant,
             selectingFields: selectingFields,
-            address: address,
+            location: location,
             tags: tags,
             covers: covers.count
         )
@@ -222,8 +222,8 @@ extension CacheEntry {
         covers: Int
     ) -> Int {
         var cost = overhead + ByteBuffer.allocated(body.readableBytes) + coverOverhead * covers
-        let key = address.key.description.utf8.count
-        cost += key + max(key, address.target.utf8.count)
+        let key = location.key.description.utf8.count
+        cost += key + max(key, location.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count
         // A text of its own if it is not the same.
         if !selectingFields.preferredCodings.isEmpty { cost += selectingFields.fieldLines.utf8.count }
@@ -233,7 +233,7 @@ extension CacheEntry {
         for field in head.headerFields {
             cost += fieldOverhead + 2 * field.name.rawName.utf8.count + field.value.utf8.count
         }
-        for tag in address.tags + tags {
+        for tag in location.tags + tags {
             cost += 32 + tag.description.utf8.count
         }
         return cost

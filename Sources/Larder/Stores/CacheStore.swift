@@ -11,11 +11,11 @@ public protocol CacheStore: Service {
     /// The largest entry worth offering, by its cost.
     var entryLimit: ByteCount { get }
 
-    /// What is kept at an address and alive, where that can be told at once from the memory of this process; nil where
+    /// What is kept at an location and alive, where that can be told at once from the memory of this process; nil where
     /// the store has nothing, or has to look further.
     func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]?
 
-    /// Returns what is stored at an address, and where the invalidations stand.
+    /// Returns what is stored at an location, and where the invalidations stand.
     ///
     /// - Parameter query: the request that the look-up is for. A store may leave out variants that do not answer it; it
     ///   lists what they vary by in ``Lookup/rules``. Nil asks for all variants.
@@ -64,9 +64,9 @@ extension CacheStore {
 
     public var isAvailable: Bool { true }
 
-    /// Returns every variant that is stored at an address, and where the invalidations stand.
+    /// Returns every variant that is stored at an location, and where the invalidations stand.
     public func load(_ location: EntryLocation, at now: Timestamp) async -> Lookup {
-        await load(address, for: nil, at: now)
+        await load(location, for: nil, at: now)
     }
 }
 
@@ -95,7 +95,7 @@ public struct Lookup: Sendable {
     private let known: [VaryRule]?
     /// Where the invalidations stood: the birth of a fetch that begins now.
     public let birth: Birth
-    /// The number at which something that is known beforehand to cover the address (its key, path, prefixes, the
+    /// The number at which something that is known beforehand to cover the location (its key, path, prefixes, the
     /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
     /// a flight only if the flight began at this number or later.
     public let newestStamp: UInt64

@@ -100,23 +100,23 @@ public final class MemoryStore: CacheStore {
     }
 
     public func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]? {
-        find(address, at: now, number: number.load(ordering: .acquiring))
+        find(location, at: now, number: number.load(ordering: .acquiring))
     }
 
     private func find(_ location: EntryLocation, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
         var dropped: [CacheEntry] = []
-        return shard(of: address.key).state.withLockedValue { shard in
-            shard.load(address.key, at: now, number: number, isAlive: judgeStored, dropping: &dropped)
+        return shard(of: location.key).state.withLockedValue { shard in
+            shard.load(location.key, at: now, number: number, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
         let birth = Birth(epoch: epoch, number: number)
-        let entries = find(address, at: now, number: number) ?? []
+        let entries = find(location, at: now, number: number) ?? []
         // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
         // fetch that it does not concern.
-        let covers = address.covers().map(\.fingerprint)
+        let covers = location.covers().map(\.fingerprint)
         let newestStamp = log.withLockedValue { $0.ledger.newestStamp(on: covers) }
         return Lookup(entries: entries, birth: birth, newestStamp: newestStamp)
     }

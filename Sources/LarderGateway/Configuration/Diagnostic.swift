@@ -20,7 +20,7 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, and what was expected: one line.
     public let message: String
 
-    /// A mistake. Whatever the message quotes, it stays in its line.
+    /// A diagnostic. Whatever the message quotes, it stays in its line.
     public init(at place: Place, _ message: String) {
         self.place = place
         self.message = Self.printable(message)
@@ -71,7 +71,7 @@ extension Diagnostic: Comparable {
     }
 }
 
-/// A configuration that cannot be used: all that is wrong with it, one mistake a line.
+/// A configuration that cannot be used: all that is wrong with it, one diagnostic a line.
 public struct ConfigurationDiagnostics: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong, in the order of the file; never empty.
     public let diagnostics: [Diagnostic]

@@ -6,7 +6,7 @@ struct Findings {
     /// The most nodes that are looked at: aliases can make much of little.
     private static let stepLimit = 100_000
     /// The most diagnostics that are told.
-    private static let mistakeLimit = 100
+    private static let diagnosticLimit = 100
     /// The most items of one list.
     private static let itemLimit = 256
 
@@ -22,14 +22,14 @@ struct Findings {
         .file(name: name, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
     }
 
-    mutating func add(_ mistake: Diagnostic) {
-        if diagnostics.count < Self.mistakeLimit { diagnostics.append(mistake) }
+    mutating func add(_ diagnostic: Diagnostic) {
+        if diagnostics.count < Self.diagnosticLimit { diagnostics.append(diagnostic) }
     }
 
     mutating func add(_ message: String, at node: Node) { add(Diagnostic(at: place(of: node), message)) }
 
     mutating func warn(_ message: String, at place: Diagnostic.Place) {
-        if warnings.count < Self.mistakeLimit { warnings.append(Diagnostic(at: place, message)) }
+        if warnings.count < Self.diagnosticLimit { warnings.append(Diagnostic(at: place, message)) }
     }
 
     /// Counts a step; false where there have been too many.

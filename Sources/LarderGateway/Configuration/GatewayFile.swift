@@ -38,7 +38,7 @@ struct GatewayFile {
     init(_ text: String, name: String) {
         self.init(name: name)
         let yaml = YAMLText(text, name: name)
-        for mistake in yaml.diagnostics { findings.add(mistake) }
+        for diagnostic in yaml.diagnostics { findings.add(diagnostic) }
         guard let root = yaml.root else {
             isUnreadable = !yaml.diagnostics.isEmpty
             return

@@ -30,7 +30,7 @@ struct GatewayReading {
             uniqueKeysWithValues: GatewaySetting.allCases.map { ($0, sources.place(of: $0)) }
         )
         self.diagnostics =
-            diagnostics + reader.mistakes
+            diagnostics + reader.diagnostics
             + Self.loops(settings, read, isNamed: origin?.name != nil, at: places[.origin] ?? .nowhere)
         self.warnings =
             (read.warnings(default: origin?.name, settings) + Self.warnings(environment)

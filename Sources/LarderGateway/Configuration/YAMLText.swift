@@ -9,7 +9,7 @@ import Yams
 /// - aliases. A node that is referred to is shared and not copied, so that a "billion laughs" is small while nobody
 ///   walks through it. Readers walk only where there is a key to read, and count their steps (``Findings``). The parser
 ///   itself walks through keys, which it compares: a key with an alias in it is refused before it is parsed;
-/// - its kind of mistake: what the parser throws is said in words, with its line.
+/// - its kind of error: what the parser throws is said in words, with its line.
 struct YAMLText {
     /// The largest text taken, in bytes.
     static let sizeLimit = 1 << 20
@@ -28,17 +28,19 @@ struct YAMLText {
     init(_ text: String, name: String) {
         self.name = name
         guard text.utf8.count <= Self.sizeLimit else {
-            diagnostics.append(mistake(1, 1, "the file is larger than \(Self.sizeLimit >> 20) MiB"))
+            diagnostics.append(diagnostic(1, 1, "the file is larger than \(Self.sizeLimit >> 20) MiB"))
             return
         }
         if let key = AliasedKey.first(in: text) {
-            diagnostics.append(mistake(key.line, key.column, "a key is plain text: no alias or other YAML can be one"))
+            diagnostics.append(
+                diagnostic(key.line, key.column, "a key is plain text: no alias or other YAML can be one")
+            )
             return
         }
         parse(text)
     }
 
-    private func mistake(_ line: Int, _ column: Int, _ message: String) -> Diagnostic {
+    private func diagnostic(_ line: Int, _ column: Int, _ message: String) -> Diagnostic {
         Diagnostic(at: .file(name: name, line: max(1, line), column: max(1, column)), message)
     }
 
@@ -58,14 +60,14 @@ struct YAMLText {
                     let repeated = RepeatedKey(key, after: context.mark, in: text)
                 else {
                     let shown = keys.first.map { "`\($0)`" } ?? "a key"
-                    diagnostics.append(mistake(context.mark.line, context.mark.column, "\(shown) is given twice"))
+                    diagnostics.append(diagnostic(context.mark.line, context.mark.column, "\(shown) is given twice"))
                     return
                 }
                 let message = "`\(key)` is given twice: the first time in line \(context.mark.line)"
-                diagnostics.append(mistake(repeated.line, repeated.column, message))
+                diagnostics.append(diagnostic(repeated.line, repeated.column, message))
                 text = repeated.marked
             } catch {
-                diagnostics.append(mistake(1, 1, "the file cannot be read as YAML"))
+                diagnostics.append(diagnostic(1, 1, "the file cannot be read as YAML"))
                 return
             }
         }
@@ -75,14 +77,14 @@ struct YAMLText {
         switch error {
         case .scanner(_, let problem, let mark, let text), .parser(_, let problem, let mark, let text),
             .composer(_, let problem, let mark, let text):
-            return mistake(mark.line, mark.column, YAMLProblem(problem, at: mark, in: text).description)
+            return diagnostic(mark.line, mark.column, YAMLProblem(problem, at: mark, in: text).description)
         case .reader(let problem, let offset, _, let text):
             let before = text.prefix(offset ?? 0)
             let line = before.count { $0.isNewline } + 1
             let column = before.reversed().prefix { !$0.isNewline }.count + 1
-            return mistake(line, column, "not YAML: \(problem)")
+            return diagnostic(line, column, "not YAML: \(problem)")
         default:
-            return mistake(1, 1, "the file cannot be read as YAML")
+            return diagnostic(1, 1, "the file cannot be read as YAML")
         }
     }
 }

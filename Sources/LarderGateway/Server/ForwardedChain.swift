@@ -222,7 +222,7 @@ private struct ForwardedReader {
             default: break
             }
             let text = String(Substring(parameter[..<rest.startIndex]))
-            if let passed = Self.bypassed(name, value, text) {
+            if let passed = Self.passed(name, value, text) {
                 element.passed += (element.passed.isEmpty ? "" : ";") + passed
             }
             guard let next = rest.first else { break }

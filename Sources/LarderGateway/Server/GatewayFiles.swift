@@ -42,7 +42,7 @@ public enum GatewayFiles {
                 do { try LogFile.check(path) } catch { throw GatewayError(.accessLog, "\(error)") }
             }
         }
-        return mistakes
+        return diagnostics
     }
 
     /// Returns the TLS of a client that trusts the authorities in a file.

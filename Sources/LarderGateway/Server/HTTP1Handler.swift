@@ -151,9 +151,9 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     private func refuse(_ refusal: RequestRefusal, isOld: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
-        state.notStorable(isOld: isOld, isHead: isHead)
+        state.refuse(isOld: isOld, isHead: isHead)
         client.beginRequest()
-        fire(.notStorable(refusal), context)
+        fire(.refused(refusal), context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -178,7 +178,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         switch state.malformed() {
         case .refuse:
             client.beginRequest()
-            fire(.notStorable(refusal), context)
+            fire(.refused(refusal), context)
         case .breakContent: fire(.broken(refusal), context)
         case .ignore(let action): follow(action, context)
         }

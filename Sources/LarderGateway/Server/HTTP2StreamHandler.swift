@@ -139,7 +139,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
 
     private func refuse(_ refusal: RequestRefusal, _ context: ChannelHandlerContext) {
         phase = .read
-        fire(.notStorable(refusal), context)
+        fire(.refused(refusal), context)
     }
 
     private func fire(_ part: ClientPart, _ context: ChannelHandlerContext) {

@@ -150,7 +150,7 @@ struct HTTPFront: Sendable {
                             channel: parts.channel
                         )
                         try await responder.respond(to: request, writer)
-                    case .notStorable(let refusal): try await responder.respond(to: refusal, by: connection, writer)
+                    case .refused(let refusal): try await responder.respond(to: refusal, by: connection, writer)
                     // What is left of a request that is answered.
                     case .body, .end, .broken: continue
                     }

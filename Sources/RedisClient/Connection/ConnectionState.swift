@@ -79,11 +79,11 @@ extension ConnectionState {
         timeout: ReplyTimeout
     ) -> Admission {
         precondition(commands > 0, "A batch has at least one command: an empty one would never be answered.")
-        guard phase == .open else { return .notStorable(RedisError(.unavailable, "the connection is closing")) }
+        guard phase == .open else { return .refuse(RedisError(.unavailable, "the connection is closing")) }
         guard commands <= limits.commandsInFlight - commandsInFlight, bytes <= limits.bytesInFlight - bytesInFlight
         else {
             let load = "\(commandsInFlight) commands of \(bytesInFlight) bytes"
-            return .notStorable(RedisError(.overloaded, "the connection has \(load) in flight"))
+            return .refuse(RedisError(.overloaded, "the connection has \(load) in flight"))
         }
         // A guess of the caller's, which must not overflow the sum.
         let expected = min(max(0, reply), limits.pipelineBytes)

@@ -87,7 +87,7 @@ extension RedisChannelHandler {
         )
         load.bytes = state.bytesAwaited
         switch admission {
-        case .notStorable(let error):
+        case .refuse(let error):
             waiter(.failure(error))
         case .send(let id):
             context.write(wrapOutboundOut(bytes), promise: nil)

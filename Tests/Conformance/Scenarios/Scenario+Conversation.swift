@@ -21,7 +21,7 @@ extension Scenario {
         case .hit, .stale: (second.status, second.says) = (status, .step(1))
         case .notModified: second.status = 304
         case .staleAndRefreshed: (second.status, second.says, second.refreshes) = (status, .step(1), 1)
-        case .asks, .varies, .forwarded, .refused, .gone: (second.questions, second.says) = (1, .own)
+        case .asks, .varies, .forwarded, .notStorable, .gone: (second.questions, second.says) = (1, .own)
         }
         return Conversation(id: id, anchor: anchor, rules: rules, steps: [first, second])
     }

@@ -14,8 +14,8 @@ extension GatewayCheck {
     /// What may be meant otherwise, in the same way.
     var hints: [String] { warnings.map(Self.line) }
 
-    private static func line(_ mistake: Diagnostic) -> String {
-        mistake.description.replacing("larder.yaml:", with: "")
+    private static func line(_ diagnostic: Diagnostic) -> String {
+        diagnostic.description.replacing("larder.yaml:", with: "")
     }
 }
 

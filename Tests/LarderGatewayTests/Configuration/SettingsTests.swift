@@ -15,8 +15,8 @@ import Testing
         return try GatewayConfiguration(file: file, environment: environment, options: options).settings
     }
 
-    /// What is wrong, one mistake a line.
-    static func mistakes(
+    /// What is wrong, one diagnostic a line.
+    static func diagnostics(
         _ environment: [String: String],
         _ options: [String: String] = [:],
         file: String? = nil
@@ -93,11 +93,11 @@ import Testing
         let wrong = "\u{1}"
         let file = setting == .origin ? "" : "origin: http://o\n\(setting.rawValue): \"\"\n"
         if setting != .origin {
-            #expect(Self.mistakes([:], file: file).contains("`\(setting.rawValue)`: is empty"))
+            #expect(Self.diagnostics([:], file: file).contains("`\(setting.rawValue)`: is empty"))
         }
-        let byVariable = Self.mistakes([setting.variable: wrong], file: file)
+        let byVariable = Self.diagnostics([setting.variable: wrong], file: file)
         #expect(byVariable.hasPrefix("\(setting.variable): ") && !byVariable.contains("\n"))
-        let byOption = Self.mistakes([setting.variable: wrong], [setting.rawValue: wrong], file: file)
+        let byOption = Self.diagnostics([setting.variable: wrong], [setting.rawValue: wrong], file: file)
         #expect(byOption.hasPrefix("\(setting.option): ") && !byOption.contains("\n"))
     }
 
@@ -186,7 +186,7 @@ import Testing
         let setting = try #require(GatewaySetting(rawValue: name))
         var environment = ["LARDER_ORIGIN": "http://o"]
         environment[setting.variable] = value
-        let text = Self.mistakes(environment)
+        let text = Self.diagnostics(environment)
         #expect(text.hasPrefix("\(setting.variable): \(expected)"))
         #expect(!text.contains("\n") && !text.contains("hunter2") && !text.contains("short"))
     }
@@ -214,7 +214,7 @@ import Testing
             "LARDER_ORIGIN": "http://o", "LARDER_ADMIN_ACCESS": "loopback", "LARDER_LISTEN": "0.0.0.0:8000",
         ]
         #expect(
-            Self.mistakes(environment)
+            Self.diagnostics(environment)
                 == "LARDER_ADMIN_ACCESS: `loopback` is for a gateway that other machines cannot reach, and they reach "
                 + "0.0.0.0:8000: set LARDER_ADMIN_TOKEN"
         )
@@ -222,7 +222,7 @@ import Testing
         environment["LARDER_ADMIN_LISTEN"] = "0.0.0.0:8001"
         #expect(try Self.read(environment).adminListen?.isLoopback == false)
         environment = ["LARDER_ORIGIN": "http://127.0.0.1:8001", "LARDER_ADMIN_LISTEN": "127.0.0.1:8001"]
-        #expect(Self.mistakes(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
+        #expect(Self.diagnostics(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
     }
 
     @Test func `an origin may be named in the file, and the only one is the default`() throws {
@@ -232,15 +232,15 @@ import Testing
         #expect(try Self.read([:], ["origin": "http://c"], file: origins).origin.host == "c")
         #expect(try Self.read([:], file: "origins: {a: 'http://a'}").origin.host == "a")
         #expect(
-            Self.mistakes([:], file: origins)
+            Self.diagnostics([:], file: origins)
                 == "`origin`: is missing: name the one of `origins` that gets what no route takes"
         )
-        #expect(Self.mistakes([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
-        #expect(Self.mistakes([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
+        #expect(Self.diagnostics([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
+        #expect(Self.diagnostics([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
     }
 
     @Test func `all that is wrong is told at once, the file first`() {
-        let text = Self.mistakes(
+        let text = Self.diagnostics(
             ["LARDER_NAME": "two words"],
             ["listen": "x", "colour": "blue"],
             file: "origin: http://o\nname: ok\nlog-level: loud\nbody-limt: 1\n"

@@ -35,7 +35,7 @@ extension CacheEntry {
                 source: .rules
             ),
             birth: born,
-            address: address,
+            location: location,
             tags: tags
         )
     }

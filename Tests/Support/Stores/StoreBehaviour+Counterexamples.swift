@@ -7,18 +7,18 @@ import Larder
 extension StoreBehaviour {
     static let counterexamples: [StoreBehaviour] = [
         StoreBehaviour("A01: a fill that arrives after the invalidation that overtook it is not found") { bench in
-            let address = try bench.address("/row")
-            let missed = await bench.store.load(address, at: bench.now)
+            let location = try bench.location("/row")
+            let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.entries.isEmpty, "something was kept from the start")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0", at: address, born: missed.birth))
-            try await bench.mustFind([], at: address)
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: missed.birth))
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("A03: the birth that a miss read does not move with what is invalidated later") { bench in
-            let address = try bench.address("/row")
-            let missed = await bench.store.load(address, at: bench.now)
+            let location = try bench.location("/row")
+            let missed = await bench.store.load(location, at: bench.now)
             await bench.peer.invalidate([.path("/row")])
-            let later = await bench.store.load(address, at: bench.now)
+            let later = await bench.store.load(location, at: bench.now)
             try expect(later.birth.number, is: missed.birth.number + 1, "number after one invalidation")
             try expect(later.newestStamp, is: later.birth.number, "newest stamp")
             try expect(
@@ -27,25 +27,25 @@ extension StoreBehaviour {
             )
         },
         StoreBehaviour("A09: a find is compared with the ledger, although its fill was not overtaken") { bench in
-            let address = try bench.address("/row")
-            try await bench.keep("v0", at: address)
+            let location = try bench.location("/row")
+            try await bench.keep("v0", at: location)
             // The process that kept it and has just found it hears of nothing but the ledger.
-            try await bench.mustFind(["v0"], at: address)
+            try await bench.mustFind(["v0"], at: location)
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustFind([], at: address)
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("A11: a fill with a late tag is dead by a stamp that the tag bore before it arrived") { bench in
-            let address = try bench.address("/row", tags: ["early"])
-            let missed = await bench.store.load(address, at: bench.now)
+            let location = try bench.location("/row", tags: ["early"])
+            let missed = await bench.store.load(location, at: bench.now)
             await bench.peer.invalidate([.tag("late")])
             // Nothing that was known beforehand covers it.
             try expect(
-                await bench.store.load(address, at: bench.now).newestStamp,
+                await bench.store.load(location, at: bench.now).newestStamp,
                 is: missed.newestStamp,
                 "newest stamp"
             )
-            try await bench.mustBeDead(bench.entry("v0", at: address, born: missed.birth, tags: ["other", "late"]))
-            try await bench.mustFind([], at: address)
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: missed.birth, tags: ["other", "late"]))
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("A16: of invalidations at a time none takes another's stamp back") { bench in
             let first = try await bench.birth()
@@ -68,70 +68,70 @@ extension StoreBehaviour {
             }
         },
         StoreBehaviour("A26: what was invalidated stays dead when its stamp is forgotten", limits: few) { bench in
-            let address = try bench.address("/row")
+            let location = try bench.location("/row")
             let birth = try await bench.birth()
-            try await bench.keep("v0", at: address, born: birth)
+            try await bench.keep("v0", at: location, born: birth)
             await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
-            try await bench.mustFind([], at: address)
-            try await bench.mustBeDead(bench.entry("v0", at: address, born: birth))
+            try await bench.mustFind([], at: location)
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: birth))
             try expect(await !bench.store.judge(birth, covers: [.path("/row")]).isAlive, "its birth is alive")
-            let missed = await bench.store.load(address, at: bench.now)
+            let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.newestStamp > birth.number, "a miss does not know that it was ever invalidated")
             try expect(missed.newestStamp <= missed.birth.number, "a miss knows of a stamp from the future")
-            try await bench.keep("v1", at: address, born: missed.birth)
-            try await bench.mustFind(["v1"], at: address)
+            try await bench.keep("v1", at: location, born: missed.birth)
+            try await bench.mustFind(["v1"], at: location)
         },
         StoreBehaviour("A27: what died by a late tag stays dead when its stamp is forgotten", limits: few) { bench in
-            let address = try bench.address("/row")
+            let location = try bench.location("/row")
             let birth = try await bench.birth()
-            try await bench.keep("v0", at: address, born: birth, tags: ["late"])
+            try await bench.keep("v0", at: location, born: birth, tags: ["late"])
             await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
-            try await bench.mustFind([], at: address)
-            try await bench.mustBeDead(bench.entry("v0", at: address, born: birth, tags: ["late"]))
+            try await bench.mustFind([], at: location)
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: birth, tags: ["late"]))
         },
         StoreBehaviour("A key stays invalid in every spelling when its version is forgotten", limits: few) { bench in
             let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
             for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
-                let address = try bench.address(stored)
+                let location = try bench.location(stored)
                 let birth = try await bench.birth()
-                try await bench.keep("v0", at: address, born: birth)
+                try await bench.keep("v0", at: location, born: birth)
                 // Nothing looks at it until its version is forgotten.
-                await bench.peer.invalidate([.key(try bench.address(invalidated).key)])
+                await bench.peer.invalidate([.key(try bench.location(invalidated).key)])
                 try await forget(bench)
                 try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
-                try await bench.mustFind([], at: address)
-                try await bench.mustBeDead(bench.entry("v0", at: address, born: birth))
+                try await bench.mustFind([], at: location)
+                try await bench.mustBeDead(bench.entry("v0", at: location, born: birth))
             }
         },
         StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
-            let address = try bench.address("/row")
+            let location = try bench.location("/row")
             let birth = try await bench.birth()
             for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
-            try await bench.keep("v0", at: address, born: birth)
-            try await bench.mustFind(["v0"], at: address)
+            try await bench.keep("v0", at: location, born: birth)
+            try await bench.mustFind(["v0"], at: location)
         },
         StoreBehaviour("A35: a refresh that a write overtook does not revive what was stale") { bench in
-            let address = try bench.address("/row")
+            let location = try bench.location("/row")
             let birth = try await bench.birth()
-            let stale = bench.entry("v0", at: address, born: birth, freshFor: .zero, staleFor: .seconds(60))
+            let stale = bench.entry("v0", at: location, born: birth, freshFor: .zero, staleFor: .seconds(60))
             _ = await bench.store.save(stale, at: bench.now)
-            let found = await bench.store.load(address, at: bench.now)
+            let found = await bench.store.load(location, at: bench.now)
             try expect(found.entries.count, is: 1, "stale entries found")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0 again", at: address, born: found.birth))
-            try await bench.mustFind([], at: address)
+            try await bench.mustBeDead(bench.entry("v0 again", at: location, born: found.birth))
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("A37: a 304 re-dates what it was asked about, whatever has arrived meanwhile") { bench in
-            let address = try bench.address("/row")
+            let location = try bench.location("/row")
             let overtaken = try await bench.birth()
             await bench.store.invalidate([.path("/row")])
-            try await bench.keep("v1", at: address, freshFor: .seconds(10))
-            let refresh = await bench.store.load(address, at: bench.now)
-            try await bench.mustBeDead(bench.entry("v0", at: address, born: overtaken))
-            try await bench.keep("v1", at: address, born: refresh.birth, freshFor: .seconds(60))
-            try await bench.mustFind(["v1"], at: address, at: bench.now.advanced(by: .seconds(30)))
+            try await bench.keep("v1", at: location, freshFor: .seconds(10))
+            let refresh = await bench.store.load(location, at: bench.now)
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: overtaken))
+            try await bench.keep("v1", at: location, born: refresh.birth, freshFor: .seconds(60))
+            try await bench.mustFind(["v1"], at: location, at: bench.now.advanced(by: .seconds(30)))
         },
     ]
 

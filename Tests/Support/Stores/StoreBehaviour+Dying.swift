@@ -6,30 +6,30 @@ extension StoreBehaviour {
     static let covering: [StoreBehaviour] =
         killing + leaving + deepPrefixes + [
             StoreBehaviour("What is born at the number of an invalidation is alive") { bench in
-                let address = try bench.address("/a")
+                let location = try bench.location("/a")
                 for round in 0..<3 {
-                    await bench.store.invalidate([.key(address.key), .path("/a"), .everything])
-                    let birth = await bench.peer.load(address, at: bench.now).birth
-                    try await bench.keep("\(round)", at: address, born: birth)
-                    try await bench.mustFind(["\(round)"], at: address)
+                    await bench.store.invalidate([.key(location.key), .path("/a"), .everything])
+                    let birth = await bench.peer.load(location, at: bench.now).birth
+                    try await bench.keep("\(round)", at: location, born: birth)
+                    try await bench.mustFind(["\(round)"], at: location)
                 }
             },
             StoreBehaviour("What was born in another epoch is dead, however high its number") { bench in
-                let address = try bench.address("/a")
-                try await bench.keep("one", at: address)
+                let location = try bench.location("/a")
+                try await bench.keep("one", at: location)
                 for number in [0, 1, UInt64.max] {
                     let birth = Birth(epoch: .new(), number: number)
-                    try await bench.mustBeDead(bench.entry("of another life", at: address, born: birth))
+                    try await bench.mustBeDead(bench.entry("of another life", at: location, born: birth))
                     try expect(await !bench.store.judge(birth, covers: []).isAlive, "number \(number) is alive")
                 }
             },
             StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
-                let address = try bench.address("/a")
+                let location = try bench.location("/a")
                 let birth = try await bench.birth()
                 await bench.store.invalidate([.path("/a")])
-                try await bench.keep("young", at: address)
-                try await bench.mustBeDead(bench.entry("old", at: address, born: birth))
-                try await bench.mustFind(["young"], at: address)
+                try await bench.keep("young", at: location)
+                try await bench.mustBeDead(bench.entry("old", at: location, born: birth))
+                try await bench.mustFind(["young"], at: location)
             },
         ]
 
@@ -46,21 +46,21 @@ extension StoreBehaviour {
     /// What an entry is killed by, kept before or after.
     private static let killing = covers().map { name, cover in
         StoreBehaviour("What was born before an invalidation of \(name) is never found again") { bench in
-            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let birth = try await bench.birth()
-            try await bench.keep("before", at: address, born: birth, tags: ["late"])
-            try await bench.mustFind(["before"], at: address)
+            try await bench.keep("before", at: location, born: birth, tags: ["late"])
+            try await bench.mustFind(["before"], at: location)
             // The other process invalidates, and nobody else does anything in between.
             await bench.peer.invalidate([.path("/else"), cover])
-            try await bench.mustFind([], at: address)
+            try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
-            try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth, tags: ["late"]))
-            try await bench.mustFind([], at: address)
-            try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something dead was removed")
-            try await bench.keep("after", at: address, tags: ["late"])
-            try await bench.mustFind(["after"], at: address)
-            try await bench.mustBeDead(bench.entry("still overtaken", at: address, born: birth, tags: ["late"]))
-            try await bench.mustFind(["after"], at: address)
+            try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth, tags: ["late"]))
+            try await bench.mustFind([], at: location)
+            try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something dead was removed")
+            try await bench.keep("after", at: location, tags: ["late"])
+            try await bench.mustFind(["after"], at: location)
+            try await bench.mustBeDead(bench.entry("still overtaken", at: location, born: birth, tags: ["late"]))
+            try await bench.mustFind(["after"], at: location)
         }
     }
 
@@ -70,14 +70,14 @@ extension StoreBehaviour {
         StoreBehaviour("An invalidation of a prefix of \(depth) segments reaches what is below it") { bench in
             let path = (1...depth).map { "/s\($0)" }.joined()
             for target in [path, path + "/below", path + "/a/b/c?x=1"] {
-                let address = try bench.address(target)
+                let location = try bench.location(target)
                 let birth = try await bench.birth()
-                try await bench.keep("before", at: address, born: birth)
-                try await bench.keep("beside", at: try bench.address("/s1/beside"))
+                try await bench.keep("before", at: location, born: birth)
+                try await bench.keep("beside", at: try bench.location("/s1/beside"))
                 await bench.peer.invalidate([.prefix(CachePath(path))])
-                try await bench.mustFind([], at: address)
-                try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth))
-                try await bench.mustFind(["beside"], at: try bench.address("/s1/beside"))
+                try await bench.mustFind([], at: location)
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth))
+                try await bench.mustFind(["beside"], at: try bench.location("/s1/beside"))
             }
         }
     }
@@ -89,13 +89,13 @@ extension StoreBehaviour {
         ("a prefix below", .prefix("/a/b/c")), ("another tag", .tag("Policy")), ("the path as a tag", .tag("/a/b")),
     ].map { name, cover in
         StoreBehaviour("An invalidation of \(name) leaves it") { bench in
-            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let birth = try await bench.birth()
-            try await bench.keep("before", at: address, born: birth, tags: ["late"])
+            try await bench.keep("before", at: location, born: birth, tags: ["late"])
             await bench.peer.invalidate([cover])
-            try await bench.mustFind(["before"], at: address)
-            try await bench.keep("not overtaken", at: address, born: birth, tags: ["late"])
-            try await bench.mustFind(["not overtaken"], at: address)
+            try await bench.mustFind(["before"], at: location)
+            try await bench.keep("not overtaken", at: location, born: birth, tags: ["late"])
+            try await bench.mustFind(["not overtaken"], at: location)
         }
     }
 }
@@ -121,35 +121,35 @@ extension StoreBehaviour {
                 try expect(young, is: Verdict(isAlive: true, said: said), "\(covers), born after")
             }
             let verdict = await bench.store.save(
-                bench.entry("b", at: try bench.address("/b"), born: birth),
+                bench.entry("b", at: try bench.location("/b"), born: birth),
                 at: bench.now
             )
             try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
         },
         StoreBehaviour("A find tells when something known to cover it was last invalidated, and of nothing else") {
             bench in
-            let address = try bench.address("/a/b?x=1", tags: ["policy"])
+            let location = try bench.location("/a/b?x=1", tags: ["policy"])
             for cover in [Cover.path("/a/b"), .tag("policy")] {
-                try await bench.keep("found", at: address, tags: ["late"])
-                let found = await bench.store.load(address, at: bench.now)
+                try await bench.keep("found", at: location, tags: ["late"])
+                let found = await bench.store.load(location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
                 for other in [Cover.path("/a"), .prefix("/b"), .tag("other"), .path("/a/b/c")] {
                     await bench.peer.invalidate([other])
-                    let again = await bench.store.load(address, at: bench.now)
+                    let again = await bench.store.load(location, at: bench.now)
                     try expect(again.entries.count, is: 1, "entries found after \(other)")
                     try expect(again.birth.number > found.birth.number, "an invalidation took no number")
                     try expect(again.newestStamp, is: found.newestStamp, "newest stamp after \(other)")
                 }
                 await bench.peer.invalidate([cover])
                 let number = try await bench.birth().number
-                try expect(await bench.newestStamp(on: address), is: number, "newest stamp after \(cover)")
+                try expect(await bench.newestStamp(on: location), is: number, "newest stamp after \(cover)")
             }
         },
         StoreBehaviour("A miss tells when something known to cover it was last invalidated") { bench in
-            let address = try bench.address("/a/b?x=1", tags: ["policy"])
-            try expect(await bench.newestStamp(on: address), is: 0, "newest stamp of an empty ledger")
+            let location = try bench.location("/a/b?x=1", tags: ["policy"])
+            try expect(await bench.newestStamp(on: location), is: 0, "newest stamp of an empty ledger")
             let covers: [Cover] = [
-                .key(address.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
+                .key(location.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
             ]
             for cover in covers {
                 await bench.peer.invalidate([cover])
@@ -157,7 +157,7 @@ extension StoreBehaviour {
                 for other in [Cover.tag("late"), .path("/a"), .prefix("/b")] {
                     await bench.peer.invalidate([other])
                     try expect(
-                        await bench.newestStamp(on: address),
+                        await bench.newestStamp(on: location),
                         is: number,
                         "newest stamp after \(cover) and \(other)"
                     )
@@ -168,9 +168,9 @@ extension StoreBehaviour {
 
     static let removing: [StoreBehaviour] = [
         StoreBehaviour("Removing a key returns how many variants it had, and leaves other keys") { bench in
-            let (address, other) = (try bench.address("/a"), try bench.address("/a?x=1"))
+            let (location, other) = (try bench.location("/a"), try bench.location("/a?x=1"))
             func mustRemove(_ count: Int, through store: any CacheStore, line: Int = #line) async throws {
-                let result = await store.remove(address.key, at: bench.now)
+                let result = await store.remove(location.key, at: bench.now)
                 try expect(
                     result,
                     is: RemovalResult(removed: count, invalidation: .acknowledged),
@@ -180,30 +180,30 @@ extension StoreBehaviour {
                 try expect(result.wasStored, is: count > 0, "whether something was stored", line: line)
             }
             try await mustRemove(0, through: bench.store)
-            try await bench.keep("a", at: address)
+            try await bench.keep("a", at: location)
             try await bench.keep("x", at: other)
             try await mustRemove(1, through: bench.peer)
-            try await bench.mustFind([], at: address)
+            try await bench.mustFind([], at: location)
             try await bench.mustFind(["x"], at: other)
             try await mustRemove(0, through: bench.peer)
             for language in ["en", "de", "fr"] {
-                try await bench.keep(language, at: address, tags: [CacheTag(language)], language: language)
+                try await bench.keep(language, at: location, tags: [CacheTag(language)], language: language)
             }
             // A variant that was invalidated by itself is none that is removed.
             await bench.peer.invalidate([.tag("de")])
             try await mustRemove(2, through: bench.store)
-            try await bench.mustFind([], at: address)
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("What was born before its key was removed is dead, whether or not something was there") {
             bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             for isKept in [false, true] {
                 let birth = try await bench.birth()
-                if isKept { try await bench.keep("kept", at: address) }
-                _ = await bench.peer.remove(address.key, at: bench.now)
+                if isKept { try await bench.keep("kept", at: location) }
+                _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.birth().number > birth.number, "a removal took no number")
-                try await bench.mustBeDead(bench.entry("overtaken", at: address, born: birth))
-                try await bench.mustFind([], at: address)
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth))
+                try await bench.mustFind([], at: location)
             }
         },
     ]

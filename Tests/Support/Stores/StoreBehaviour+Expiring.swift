@@ -5,41 +5,41 @@ import Larder
 extension StoreBehaviour {
     static let expiring: [StoreBehaviour] = [
         StoreBehaviour("What is past its keeping is never found") { bench in
-            let address = try bench.address("/a")
-            let until = try await bench.keep("one", at: address).lifetimes.keepUntil
-            try await bench.mustFind(["one"], at: address, at: until.advanced(by: .nanoseconds(-1)))
-            try await bench.mustFind([], at: address, at: until)
-            try await bench.mustFind([], at: address, at: until.advanced(by: .seconds(3_600)))
+            let location = try bench.location("/a")
+            let until = try await bench.keep("one", at: location).lifetimes.keepUntil
+            try await bench.mustFind(["one"], at: location, at: until.advanced(by: .nanoseconds(-1)))
+            try await bench.mustFind([], at: location, at: until)
+            try await bench.mustFind([], at: location, at: until.advanced(by: .seconds(3_600)))
         },
         StoreBehaviour("What is stale is found until the end of its keeping") { bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             let birth = try await bench.birth()
-            let entry = bench.entry("stale", at: address, born: birth, freshFor: .seconds(10), staleFor: .seconds(50))
+            let entry = bench.entry("stale", at: location, born: birth, freshFor: .seconds(10), staleFor: .seconds(50))
             _ = await bench.store.save(entry, at: bench.now)
-            try await bench.mustFind(["stale"], at: address, at: entry.lifetimes.freshUntil)
+            try await bench.mustFind(["stale"], at: location, at: entry.lifetimes.freshUntil)
             let last = entry.lifetimes.keepUntil.advanced(by: .nanoseconds(-1))
-            try await bench.mustFind(["stale"], at: address, at: last)
-            try await bench.mustFind([], at: address, at: entry.lifetimes.keepUntil)
+            try await bench.mustFind(["stale"], at: location, at: last)
+            try await bench.mustFind([], at: location, at: entry.lifetimes.keepUntil)
         },
         StoreBehaviour("A variant past its keeping is not found beside one that is not") { bench in
-            let address = try bench.address("/a")
-            let long = try await bench.keep("long", at: address, freshFor: .seconds(60), language: "en")
-            let short = try await bench.keep("short", at: address, freshFor: .seconds(30), language: "de")
-            try await bench.mustFind(["short", "long"], at: address)
-            try await bench.mustFind(["long"], at: address, at: short.lifetimes.keepUntil)
-            try await bench.mustFind([], at: address, at: long.lifetimes.keepUntil)
+            let location = try bench.location("/a")
+            let long = try await bench.keep("long", at: location, freshFor: .seconds(60), language: "en")
+            let short = try await bench.keep("short", at: location, freshFor: .seconds(30), language: "de")
+            try await bench.mustFind(["short", "long"], at: location)
+            try await bench.mustFind(["long"], at: location, at: short.lifetimes.keepUntil)
+            try await bench.mustFind([], at: location, at: long.lifetimes.keepUntil)
         },
         StoreBehaviour("What is past its keeping on arrival is not kept, and neither is what it replaces") { bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             for life in [Duration.zero, .nanoseconds(-1), .seconds(-100)] {
-                try await bench.keep("one", at: address)
-                try await bench.keep("too late", at: address, freshFor: life)
-                try await bench.mustFind([], at: address)
+                try await bench.keep("one", at: location)
+                try await bench.keep("too late", at: location, freshFor: life)
+                try await bench.mustFind([], at: location)
                 try await bench.mustCount(0, "keys")
             }
         },
         StoreBehaviour("What has expired is not counted, and to remove it removes nothing") { bench in
-            let (short, long) = (try bench.address("/short"), try bench.address("/long"))
+            let (short, long) = (try bench.location("/short"), try bench.location("/long"))
             try await bench.keep("long", at: long)
             // Long enough to be counted by a slow machine before it ends.
             let until = try await bench.keep("short", at: short, freshFor: .seconds(10)).lifetimes.keepUntil
@@ -51,36 +51,36 @@ extension StoreBehaviour {
             try await bench.mustFind(["long"], at: long)
         },
         StoreBehaviour("A key with one variant expired and the other dead has nothing") { bench in
-            let address = try bench.address("/a")
-            try await bench.keep("dead", at: address, tags: ["en"], language: "en")
-            let short = try await bench.keep("short", at: address, freshFor: .seconds(1), language: "de")
+            let location = try bench.location("/a")
+            try await bench.keep("dead", at: location, tags: ["en"], language: "en")
+            let short = try await bench.keep("short", at: location, freshFor: .seconds(1), language: "de")
             await bench.store.invalidate([.tag("en")])
             while bench.now < short.lifetimes.keepUntil { try await bench.advance(by: .milliseconds(1_100)) }
             try await bench.mustCount(0, "keys")
-            try expect(await !bench.store.remove(address.key, at: bench.now).wasStored, "something was removed")
+            try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something was removed")
         },
         StoreBehaviour("The count is of keys, and exact whatever happened to them") { bench in
-            let addresses = try (0..<6).map { try bench.address("/x/\($0)") }
+            let locations = try (0..<6).map { try bench.location("/x/\($0)") }
             let late = try await bench.birth()
             try await bench.mustCount(0, "keys of an empty store")
-            for address in addresses { try await bench.keep("one", at: address, tags: ["all"]) }
+            for location in locations { try await bench.keep("one", at: location, tags: ["all"]) }
             try await bench.mustCount(6, "keys")
-            try await bench.keep("another", at: addresses[0], tags: ["all"])
-            try await bench.keep("en", at: addresses[1], tags: ["all"], language: "en")
-            try await bench.keep("de", at: addresses[1], tags: ["all"], language: "de")
+            try await bench.keep("another", at: locations[0], tags: ["all"])
+            try await bench.keep("en", at: locations[1], tags: ["all"], language: "en")
+            try await bench.keep("de", at: locations[1], tags: ["all"], language: "de")
             try await bench.mustCount(6, "keys after some were replaced")
-            let gone = try await bench.keep("gone", at: addresses[2])
+            let gone = try await bench.keep("gone", at: locations[2])
             await bench.store.discard(gone)
             try await bench.mustCount(5, "keys after one was let go")
-            _ = await bench.store.remove(addresses[3].key, at: bench.now)
-            _ = await bench.store.remove(addresses[3].key, at: bench.now)
+            _ = await bench.store.remove(locations[3].key, at: bench.now)
+            _ = await bench.store.remove(locations[3].key, at: bench.now)
             try await bench.mustCount(4, "keys after one was removed twice")
             await bench.store.invalidate([.path("/x/4")])
             try await bench.mustCount(3, "keys after one was invalidated")
-            try await bench.mustBeDead(bench.entry("late", at: addresses[4], born: late))
+            try await bench.mustBeDead(bench.entry("late", at: locations[4], born: late))
             try await bench.mustCount(3, "keys after an overtaken fill")
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
-            try await bench.keep(text, at: addresses[5])
+            try await bench.keep(text, at: locations[5])
             try await bench.mustCount(2, "keys after one that was too large")
             await bench.store.invalidate([.tag("all")])
             try await bench.mustCount(0, "keys after all were invalidated")

@@ -61,10 +61,10 @@ extension StoreBehaviour {
         using random: inout SeededRandom
     ) async throws {
         let version = row.versions.commit()
-        let address = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
+        let location = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
         switch Int.random(in: 0..<5, using: &random) {
-        case 0: _ = await store.remove(address.key, at: now)
-        case 1: await store.invalidate([.path(address.path)])
+        case 0: _ = await store.remove(location.key, at: now)
+        case 1: await store.invalidate([.path(location.path)])
         case 2: await store.invalidate([.prefix("/rows")])
         case 3: await store.invalidate([.tag(row.tag)])
         default: await store.invalidate([.tag("else"), .everything])
@@ -79,9 +79,9 @@ extension StoreBehaviour {
         _ bench: StoreBench,
         seed: UInt64
     ) async throws {
-        let address = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
+        let location = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
         let told = row.versions.told
-        let lookup = await store.load(address, at: bench.now)
+        let lookup = await store.load(location, at: bench.now)
         for entry in lookup.entries {
             let version = Int(entry.text) ?? -1
             try expect(version >= told, "row \(id): \(version) was found after \(told) was told, seed \(seed)")
@@ -89,7 +89,7 @@ extension StoreBehaviour {
         guard lookup.entries.isEmpty else { return }
         let version = row.versions.committed
         await Task.yield()
-        let entry = bench.entry("\(version)", at: address, born: lookup.birth, tags: [row.tag])
+        let entry = bench.entry("\(version)", at: location, born: lookup.birth, tags: [row.tag])
         _ = await store.save(entry, at: bench.now)
     }
 }

@@ -17,111 +17,111 @@ extension StoreBehaviour {
             }
         },
         StoreBehaviour("An empty body is kept") { bench in
-            let address = try bench.address("/a")
-            try await bench.keep("", at: address)
-            try await bench.mustFind([""], at: address)
+            let location = try bench.location("/a")
+            try await bench.keep("", at: location)
+            try await bench.mustFind([""], at: location)
         },
         StoreBehaviour("What is kept for ever is found") { bench in
-            let address = try bench.address("/a")
-            try await bench.keep("for ever", at: address, freshFor: .seconds(Int64.max))
-            try await bench.mustFind(["for ever"], at: address)
+            let location = try bench.location("/a")
+            try await bench.keep("for ever", at: location, freshFor: .seconds(Int64.max))
+            try await bench.mustFind(["for ever"], at: location)
         },
         StoreBehaviour("Nothing is found under another key") { bench in
-            try await bench.keep("one", at: try bench.address("/a?x=1"))
+            try await bench.keep("one", at: try bench.location("/a?x=1"))
             let others = [
-                try bench.address("/a"), try bench.address("/a?x=2"),
-                try bench.address("/a?x=1", key: "GET:/a?x=1#user"),
-                try bench.address("/a?x=1", key: "get:/a?x=1"), try bench.address("/A?x=1"),
-                try bench.address("/a?x=1", key: "HEAD:/a?x=1"),
+                try bench.location("/a"), try bench.location("/a?x=2"),
+                try bench.location("/a?x=1", key: "GET:/a?x=1#user"),
+                try bench.location("/a?x=1", key: "get:/a?x=1"), try bench.location("/A?x=1"),
+                try bench.location("/a?x=1", key: "HEAD:/a?x=1"),
             ]
             for other in others { try await bench.mustFind([], at: other) }
-            try await bench.mustFind(["one"], at: try bench.address("/a?x=1"))
+            try await bench.mustFind(["one"], at: try bench.location("/a?x=1"))
         },
         StoreBehaviour("What is kept again takes the place of what was there") { bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             for text in ["one", "two", "three"] {
-                try await bench.keep(text, at: address)
-                try await bench.mustFind([text], at: address)
+                try await bench.keep(text, at: location)
+                try await bench.mustFind([text], at: location)
             }
         },
         StoreBehaviour("An entry beyond the limit is not kept, and what it would replace is gone") { bench in
-            let address = try bench.address("/a")
-            try await bench.keep("small", at: address)
+            let location = try bench.location("/a")
+            try await bench.keep("small", at: location)
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
-            try await bench.keep(text, at: address)
-            try await bench.mustFind([], at: address)
+            try await bench.keep(text, at: location)
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("An entry of half the limit is kept") { bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             let room = bench.store.entryLimit.bytes / 2
             let text = String(repeating: "x", count: room)
-            try await bench.keep(text, at: address)
-            try expect(try await bench.texts(at: address) == [text], "it has \(room) bytes, and is not found")
+            try await bench.keep(text, at: location)
+            try expect(try await bench.texts(at: location) == [text], "it has \(room) bytes, and is not found")
         },
     ]
 
     static let variants: [StoreBehaviour] = [
         StoreBehaviour("The variants of a key are found, the newest first") { bench in
-            let address = try bench.address("/a")
-            for language in ["en", "de", "fr"] { try await bench.keep(language, at: address, language: language) }
-            try await bench.mustFind(["fr", "de", "en"], at: address)
-            for entry in await bench.store.load(address, at: bench.now).entries {
+            let location = try bench.location("/a")
+            for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
+            try await bench.mustFind(["fr", "de", "en"], at: location)
+            for entry in await bench.store.load(location, at: bench.now).entries {
                 let matches = { entry.matches(.get("/a", [.acceptLanguage: $0])) }
                 try expect(matches(entry.text), "\(entry.text) does not match its language")
                 try expect(!matches("it"), "\(entry.text) matches another language")
             }
         },
         StoreBehaviour("A variant takes the place of the one for the same fields, and becomes the newest") { bench in
-            let address = try bench.address("/a")
-            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
-            try await bench.keep("en again", at: address, language: "en")
-            try await bench.mustFind(["en again", "de"], at: address)
+            let location = try bench.location("/a")
+            for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
+            try await bench.keep("en again", at: location, language: "en")
+            try await bench.mustFind(["en again", "de"], at: location)
         },
         StoreBehaviour(
             "There are no more variants than the limit, and the newest stay",
             limits: StoreLimits(variantLimit: 3)
         ) { bench in
-            let address = try bench.address("/a")
-            for id in 0..<10 { try await bench.keep("\(id)", at: address, language: "l\(id)") }
-            try await bench.mustFind(["9", "8", "7"], at: address)
+            let location = try bench.location("/a")
+            for id in 0..<10 { try await bench.keep("\(id)", at: location, language: "l\(id)") }
+            try await bench.mustFind(["9", "8", "7"], at: location)
         },
         StoreBehaviour("An invalidation of the key kills all its variants") { bench in
-            let address = try bench.address("/a")
-            for language in ["en", "de"] { try await bench.keep(language, at: address, language: language) }
-            await bench.store.invalidate([.key(address.key)])
-            try await bench.mustFind([], at: address)
+            let location = try bench.location("/a")
+            for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
+            await bench.store.invalidate([.key(location.key)])
+            try await bench.mustFind([], at: location)
         },
         StoreBehaviour("A variant that dies by a tag of its own leaves the others") { bench in
-            let address = try bench.address("/a")
+            let location = try bench.location("/a")
             for language in ["en", "de", "fr"] {
                 let tag = CacheTag(language)
-                try await bench.keep(language, at: address, tags: [tag], language: language)
+                try await bench.keep(language, at: location, tags: [tag], language: language)
             }
             await bench.peer.invalidate([.tag("de")])
-            try await bench.mustFind(["fr", "en"], at: address)
+            try await bench.mustFind(["fr", "en"], at: location)
         },
         StoreBehaviour("What was let go is not found, and nothing else went with it") { bench in
-            let (address, other) = (try bench.address("/a"), try bench.address("/b"))
+            let (location, other) = (try bench.location("/a"), try bench.location("/b"))
             let birth = try await bench.birth()
-            let german = bench.entry("de", at: address, born: birth, language: "de")
-            for entry in [bench.entry("en", at: address, born: birth, language: "en"), german] {
+            let german = bench.entry("de", at: location, born: birth, language: "de")
+            for entry in [bench.entry("en", at: location, born: birth, language: "en"), german] {
                 _ = await bench.store.save(entry, at: bench.now)
             }
             try await bench.keep("b", at: other, born: birth)
             // Another object of the same value: no store knows the object it gave away.
-            await bench.peer.discard(bench.entry("de", at: address, born: birth, language: "de"))
-            try await bench.mustFind(["en"], at: address)
+            await bench.peer.discard(bench.entry("de", at: location, born: birth, language: "de"))
+            try await bench.mustFind(["en"], at: location)
             await bench.store.discard(german)
-            try await bench.mustFind(["en"], at: address)
+            try await bench.mustFind(["en"], at: location)
             try await bench.mustFind(["b"], at: other)
         },
         StoreBehaviour("Letting go of what was replaced by a younger one leaves the younger") { bench in
-            let address = try bench.address("/a")
-            let older = try await bench.keep("older", at: address)
+            let location = try bench.location("/a")
+            let older = try await bench.keep("older", at: location)
             await bench.store.invalidate([.path("/elsewhere")])
-            try await bench.keep("younger", at: address)
+            try await bench.keep("younger", at: location)
             await bench.store.discard(older)
-            try await bench.mustFind(["younger"], at: address)
+            try await bench.mustFind(["younger"], at: location)
         },
     ]
 
@@ -152,7 +152,7 @@ extension StoreBehaviour {
                 isImmutable: true
             ),
             birth: try await bench.birth(),
-            address: try bench.address("/a/b?c", key: "GET:/a/b?c#\"user\"", tags: ["policy"]),
+            location: try bench.location("/a/b?c", key: "GET:/a/b?c#\"user\"", tags: ["policy"]),
             tags: ["late", "later:\"~\\"]
         )
     }
@@ -164,9 +164,9 @@ extension StoreBehaviour {
         try expect(found.vary, is: kept.vary, "what it varies by")
         try expect(found.selectingFields, is: kept.selectingFields, "selecting fields")
         try expect(found.birth, is: kept.birth, "birth")
-        try expect(found.address.key, is: kept.location.key, "key")
-        try expect(found.address.path, is: kept.location.path, "path")
-        try expect(found.address.tags, is: kept.location.tags, "tags of the policy")
+        try expect(found.location.key, is: kept.location.key, "key")
+        try expect(found.location.path, is: kept.location.path, "path")
+        try expect(found.location.tags, is: kept.location.tags, "tags of the policy")
         try expect(found.tags, is: kept.tags, "tags of the handler")
     }
 }

@@ -37,7 +37,7 @@ public struct StoreBench: Sendable {
 
 extension StoreBench {
     /// The address of a GET of a target, under a key of its own where the policy varies by more than the target.
-    func address(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> EntryLocation {
+    func location(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> EntryLocation {
         let text = key ?? "GET:\(target)"
         guard let key = CacheKey(text) else { throw StoreFailure("\(text) is no key", line: #line, of: #fileID) }
         return EntryLocation(key: key, target: target, tags: tags)
@@ -45,12 +45,12 @@ extension StoreBench {
 
     /// Where the invalidations stand, as the look-up of a miss would read it.
     func birth() async throws -> Birth {
-        await store.load(try address("/nothing/is/ever/kept/here"), at: now).birth
+        await store.load(try location("/nothing/is/ever/kept/here"), at: now).birth
     }
 
-    /// The number that a miss reads at an address.
+    /// The number that a miss reads at an location.
     func newestStamp(on location: EntryLocation) async -> UInt64 {
-        await store.load(address, at: now).newestStamp
+        await store.load(location, at: now).newestStamp
     }
 
     /// Keeps a text, born now unless it is said when; the entry that was kept.
@@ -65,8 +65,8 @@ extension StoreBench {
         file: String = #fileID,
         line: Int = #line
     ) async throws -> CacheEntry {
-        let birth = if let born { born } else { await store.load(address, at: now).birth }
-        let entry = entry(text, at: address, born: birth, freshFor: freshFor, tags: tags, language: language)
+        let birth = if let born { born } else { await store.load(location, at: now).birth }
+        let entry = entry(text, at: location, born: birth, freshFor: freshFor, tags: tags, language: language)
         let verdict = await store.save(entry, at: now)
         try expect(
             verdict.isAlive,
@@ -89,7 +89,7 @@ extension StoreBench {
     ) -> CacheEntry {
         .sample(
             text,
-            at: address,
+            at: location,
             born: born,
             now: now,
             freshFor: freshFor,
@@ -100,16 +100,16 @@ extension StoreBench {
         )
     }
 
-    /// The texts found at an address through both handles, which have to agree.
+    /// The texts found at an location through both handles, which have to agree.
     func texts(at location: EntryLocation, at moment: Timestamp? = nil) async throws -> [String] {
         let moment = moment ?? now
-        let texts = await store.load(address, at: moment).entries.map(\.text)
-        let peers = await peer.load(address, at: moment).entries.map(\.text)
+        let texts = await store.load(location, at: moment).entries.map(\.text)
+        let peers = await peer.load(location, at: moment).entries.map(\.text)
         try expect(peers, is: texts, "what the second handle found")
         return texts
     }
 
-    /// Fails unless exactly these texts are found at an address, in this order.
+    /// Fails unless exactly these texts are found at an location, in this order.
     func mustFind(
         _ texts: [String],
         at location: EntryLocation,
@@ -117,8 +117,8 @@ extension StoreBench {
         file: String = #fileID,
         line: Int = #line
     ) async throws {
-        let found = try await self.texts(at: address, at: moment)
-        try expect(found, is: texts, "found at \(address.key)", file: file, line: line)
+        let found = try await self.texts(at: location, at: moment)
+        try expect(found, is: texts, "found at \(location.key)", file: file, line: line)
     }
 
     /// Fails unless both handles count so many keys.

@@ -34,22 +34,22 @@ struct StoreHistory {
     }
 
     private mutating func act() async throws {
-        let address = try anyAddress()
+        let location = try anyAddress()
         let store = Bool.random(using: &random) ? bench.store : bench.peer
         switch Int.random(in: 0..<20, using: &random) {
-        case 0..<7: try await save(at: address, on: store)
-        case 7..<12: try await load(address, on: store)
+        case 0..<7: try await save(at: location, on: store)
+        case 7..<12: try await load(location, on: store)
         case 12..<15:
-            let covers = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: address) }
+            let covers = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: location) }
             await store.invalidate(covers)
             model.invalidate(covers)
         case 15:
-            let removed = await store.remove(address.key, at: bench.now).removed ?? -1
-            let right = model.remove(address.key)
+            let removed = await store.remove(location.key, at: bench.now).removed ?? -1
+            let right = model.remove(location.key)
             let isRight = removed == right || !isExact && (0..<right).contains(removed)
-            try expect(isRight, "removing \(address.key) said \(removed) instead of \(right)")
+            try expect(isRight, "removing \(location.key) said \(removed) instead of \(right)")
         case 16:
-            guard let entry = model.found(address.key).randomElement(using: &random) else { return }
+            guard let entry = model.found(location.key).randomElement(using: &random) else { return }
             await store.discard(entry)
             model.discard(entry)
         case 17:
@@ -57,7 +57,7 @@ struct StoreHistory {
         case 18:
             guard let birth = births.randomElement(using: &random) else { return }
             // Whatever is compared belongs to everything.
-            let covers = [anyCover(of: address), anyCover(of: address), .everything]
+            let covers = [anyCover(of: location), anyCover(of: location), .everything]
             let verdict = await store.judge(birth, covers: covers)
             try expect(verdict.said, is: model.birth, "where the ledger stands")
             try mustAgree(verdict.isAlive, model.isAlive(birth, covers), "judging \(birth) by \(covers)")
@@ -70,32 +70,32 @@ struct StoreHistory {
         let birth = isLate ? births.randomElement(using: &random) ?? model.birth : model.birth
         let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
         let language = ["en", "de", "fr"].randomElement(using: &random)
-        let entry = bench.entry("\(step)", at: address, born: birth, tags: tags, language: language)
+        let entry = bench.entry("\(step)", at: location, born: birth, tags: tags, language: language)
         let verdict = await store.save(entry, at: bench.now)
         try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(birth.number)")
         if verdict.isAlive { model.save(entry) }
     }
 
     private func load(_ location: EntryLocation, on store: any CacheStore) async throws {
-        let lookup = await store.load(address, at: bench.now)
+        let lookup = await store.load(location, at: bench.now)
         try expect(lookup.birth, is: model.birth, "where the ledger stands")
-        let (found, right) = (lookup.entries.map(\.text), model.found(address.key).map(\.text))
+        let (found, right) = (lookup.entries.map(\.text), model.found(location.key).map(\.text))
         if isExact {
-            try expect(found, is: right, "found at \(address.key)")
+            try expect(found, is: right, "found at \(location.key)")
         } else {
-            try expect(found.allSatisfy(right.contains), "\(found) was found at \(address.key), and \(right) is alive")
+            try expect(found.allSatisfy(right.contains), "\(found) was found at \(location.key), and \(right) is alive")
         }
         guard found.isEmpty else { return }
-        let newest = model.newestStamp(address)
+        let newest = model.newestStamp(location)
         try expect(
             isExact ? lookup.newestStamp == newest : lookup.newestStamp >= newest,
-            "the newest stamp on \(address.key) is \(lookup.newestStamp) instead of \(newest)"
+            "the newest stamp on \(location.key) is \(lookup.newestStamp) instead of \(newest)"
         )
     }
 
     /// Looks at everything.
     private func look() async throws {
-        for id in 0..<Self.targets.count { try await load(try address(id), on: bench.store) }
+        for id in 0..<Self.targets.count { try await load(try location(id), on: bench.store) }
         try mustCount(await bench.peer.count(at: bench.now))
     }
 
@@ -110,19 +110,19 @@ struct StoreHistory {
 
     private static let targets = ["/a", "/a?x", "/a/b", "/a/b/c", "/a/bc", "/d", "/d/b"]
 
-    private func address(_ id: Int) throws -> EntryLocation {
-        try bench.address(Self.targets[id], tags: id.isMultiple(of: 2) ? ["even"] : [])
+    private func location(_ id: Int) throws -> EntryLocation {
+        try bench.location(Self.targets[id], tags: id.isMultiple(of: 2) ? ["even"] : [])
     }
 
     private mutating func anyAddress() throws -> EntryLocation {
-        try address(Int.random(in: Self.targets.indices, using: &random))
+        try location(Int.random(in: Self.targets.indices, using: &random))
     }
 
     private mutating func anyCover(of location: EntryLocation) -> Cover {
         switch Int.random(in: 0..<16, using: &random) {
-        case 0..<4: .key(address.key)
-        case 4..<8: .path(address.path)
-        case 8..<10: .prefix(address.path)
+        case 0..<4: .key(location.key)
+        case 4..<8: .path(location.path)
+        case 8..<10: .prefix(location.path)
         case 10..<12: .tag("even")
         case 12..<15: .tag((["t1", "t2", "t3"] as [CacheTag]).randomElement(using: &random) ?? "t1")
         default: .everything

@@ -25,7 +25,7 @@ struct StoreModel {
     func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
 
     func newestStamp(_ location: EntryLocation) -> UInt64 {
-        address.covers().reduce(0) { max($0, stamps[$1] ?? 0) }
+        location.covers().reduce(0) { max($0, stamps[$1] ?? 0) }
     }
 
     var count: Int { entries.keys.count { !found($0).isEmpty } }
