@@ -13,7 +13,7 @@ import RedisClient
 /// Redis does not count here: a server that is too slow for them still confirms invalidations.
 extension LedgerTender {
     /// Stamps covers, and waits for Redis to confirm it up to the deadline. Without a confirmation they stay queued.
-    func invalidate(_ covers: [Cover]) async -> InvalidationResult {
+    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         let start = ContinuousClock.now
         noteConnection()
         let (isDirect, turn) = state.withLockedValue { state in
@@ -21,13 +21,13 @@ extension LedgerTender {
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {
-            let failure = await stamp(covers, turn, by: start + timeout)
+            let failure = await stamp(scopes, turn, by: start + timeout)
             guard let failure else { return .acknowledged }
             // A caller that is cancelled says nothing of the server.
             if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
         }
         let (queued, end) = state.withLockedValue { state in
-            (state.outbox.add(covers), (state.overdueSince ?? start) + timeout)
+            (state.outbox.add(scopes), (state.overdueSince ?? start) + timeout)
         }
         tell()
         startDelivery()
@@ -100,7 +100,7 @@ extension LedgerTender {
     /// if nothing waits.
     ///
     /// Never all of it: look-ups take this lock, too.
-    private func nextBatch() -> (covers: [Cover], turn: Outbox.Turn)? {
+    private func nextBatch() -> (scopes: [InvalidationScope], turn: Outbox.Turn)? {
         state.withLockedValue { state in
             let batch = state.outbox.next(upTo: Self.batchSize)
             state.isDelivering = !batch.isEmpty
@@ -113,11 +113,11 @@ extension LedgerTender {
     ///   the timeout for itself.
     /// - Returns: why Redis did not confirm all of them; nil if it did.
     private func stamp(
-        _ covers: [Cover],
+        _ scopes: [InvalidationScope],
         _ turn: Outbox.Turn,
         by end: ContinuousClock.Instant? = nil
     ) async -> RedisError? {
-        for batch in Self.batches(covers) {
+        for batch in Self.batches(scopes) {
             let timeout = end.map { max(.zero, $0 - .now) } ?? timeout
             do throws(RedisError) {
                 let reply = try await failsafe.deliver([command(batch)], within: timeout).first

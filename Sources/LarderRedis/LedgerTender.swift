@@ -196,10 +196,10 @@ extension LedgerTender {
     }
 
     /// Returns the command that invalidates scopes on the server that was met last, or on one of another life.
-    func command(_ covers: [Cover], _ life: String? = nil) -> RedisCommand {
-        let entries = covers.flatMap { names.entries(of: $0) }
+    func command(_ scopes: [InvalidationScope], _ life: String? = nil) -> RedisCommand {
+        let entries = scopes.flatMap { names.entries(of: $0) }
         let life = life ?? run.withLockedValue { $0 }
-        let arguments = beginning(life) + [.integer(Int64(logSize.listLimit))] + covers.map { .text($0.member) }
+        let arguments = beginning(life) + [.integer(Int64(logSize.listLimit))] + scopes.map { .text($0.member) }
         return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
@@ -219,8 +219,8 @@ extension LedgerTender {
     /// The most scopes of one command: Redis does nothing else while it writes them.
     static let batchSize = 100
 
-    static func batches(_ covers: [Cover]) -> [[Cover]] {
-        stride(from: 0, to: covers.count, by: batchSize).map { Array(covers[$0..<min($0 + batchSize, covers.count)]) }
+    static func batches(_ scopes: [InvalidationScope]) -> [[InvalidationScope]] {
+        stride(from: 0, to: scopes.count, by: batchSize).map { Array(scopes[$0..<min($0 + batchSize, scopes.count)]) }
     }
 
     /// Brings the metrics up to date, and logs when the first invalidation stays pending, and when none waits any more.
@@ -259,8 +259,8 @@ final class Greeter: Sendable {
 extension RedisNames {
     /// The entries that a cover covers and that can be named without looking for them. They are dead by their stamps;
     /// to let go of them as well gives their memory back, and keeps the count of keys honest.
-    fileprivate func entries(of cover: Cover) -> [String] {
-        switch cover {
+    fileprivate func entries(of scope: InvalidationScope) -> [String] {
+        switch scope {
         case .key(let key): entry(key).map { [$0] } ?? []
         case .path(let path): ["", "/"].compactMap { CacheKey("GET:\(path)\($0)").flatMap(entry) }
         case .prefix, .tag, .everything: []

@@ -16,9 +16,9 @@ struct Outbox {
     }
 
     /// A scope and the turn since which it waits. If it waits since another turn by now, the place stands for nothing.
-    private typealias Place = (cover: Cover, first: Turn)
+    private typealias Place = (scope: InvalidationScope, first: Turn)
 
-    private var waiting: [Cover: Wait] = [:]
+    private var waiting: [InvalidationScope: Wait] = [:]
     /// What waits, in the order of its first turns.
     private var order: Deque<Place> = []
     /// The scopes that were queued again while they were on their way, in the same order.
@@ -27,7 +27,7 @@ struct Outbox {
     private(set) var looked = 0
     /// The memory that what waits takes.
     private var waitingCost = 0
-    private var delivered: Deque<(covers: [Cover], at: ContinuousClock.Instant)> = []
+    private var delivered: Deque<(scopes: [InvalidationScope], at: ContinuousClock.Instant)> = []
     private var deliveredCount = 0
     /// Until when more was delivered of late than is remembered.
     private var overflowedUntil: ContinuousClock.Instant?
@@ -51,7 +51,7 @@ struct Outbox {
     var count: Int { waiting.count }
 
     /// What waits, all of it: to be taken rarely.
-    var covers: [Cover] { Array(waiting.keys) }
+    var scopes: [InvalidationScope] { Array(waiting.keys) }
 
     /// The turn until which nothing waits.
     var settled: Turn {
@@ -60,7 +60,7 @@ struct Outbox {
     }
 
     /// Returns what has waited longest.
-    mutating func next(upTo count: Int) -> [Cover] {
+    mutating func next(upTo count: Int) -> [InvalidationScope] {
         var batch: [(place: Place, isAgain: Bool)] = []
         while batch.count < count {
             let isAgain = again.first?.first ?? .max < order.first?.first ?? .max
@@ -71,10 +71,10 @@ struct Outbox {
         for (place, isAgain) in batch.reversed() {
             if isAgain { again.prepend(place) } else { order.prepend(place) }
         }
-        return batch.map(\.place.cover)
+        return batch.map(\.place.scope)
     }
 
-    private func isLive(_ place: Place) -> Bool { waiting[place.cover]?.first == place.first }
+    private func isLive(_ place: Place) -> Bool { waiting[place.scope]?.first == place.first }
 
     /// Leaves out what stands for nothing: at the fronts, and everywhere once it is more than what waits.
     private mutating func tidy() {
@@ -99,15 +99,15 @@ struct Outbox {
 
     /// An invalidation did not get through, or waits behind others that did not; the turn at which it waits.
     @discardableResult
-    mutating func add(_ covers: [Cover]) -> Turn {
+    mutating func add(_ scopes: [InvalidationScope]) -> Turn {
         turn += 1
-        for cover in covers {
-            if waiting[cover] != nil {
-                waiting[cover]?.last = turn
+        for scope in scopes {
+            if waiting[scope] != nil {
+                waiting[scope]?.last = turn
             } else {
-                waiting[cover] = Wait(first: turn, last: turn)
-                waitingCost += cover.waitingCost
-                order.append((cover, turn))
+                waiting[scope] = Wait(first: turn, last: turn)
+                waitingCost += scope.waitingCost
+                order.append((scope, turn))
             }
         }
         if waiting.count > limit || waitingCost > costLimit.bytes {
@@ -115,62 +115,62 @@ struct Outbox {
             let first = settled + 1
             waiting = [.everything: Wait(first: first, last: turn)]
             (order, again) = ([(.everything, first)], [])
-            waitingCost = Cover.everything.waitingCost
+            waitingCost = InvalidationScope.everything.waitingCost
         }
         tidy()
         return turn
     }
 
     /// Covers were stamped that went out at `turn`; what was added since waits on.
-    mutating func deliver(_ covers: [Cover], sentAt turn: Turn, now: ContinuousClock.Instant) {
+    mutating func deliver(_ scopes: [InvalidationScope], sentAt turn: Turn, now: ContinuousClock.Instant) {
         // Everything stands for all of them.
-        for cover in covers.contains(.everything) ? self.covers : covers {
-            guard let wait = waiting[cover], wait.first <= turn else { continue }
+        for scope in scopes.contains(.everything) ? self.scopes : scopes {
+            guard let wait = waiting[scope], wait.first <= turn else { continue }
             if wait.last <= turn {
-                waiting[cover] = nil
-                waitingCost -= cover.waitingCost
+                waiting[scope] = nil
+                waitingCost -= scope.waitingCost
             } else {
-                waiting[cover]?.first = turn + 1
+                waiting[scope]?.first = turn + 1
                 let index = again.lastIndex { $0.first <= turn + 1 }.map { $0 + 1 } ?? 0
-                again.insert((cover, turn + 1), at: index)
+                again.insert((scope, turn + 1), at: index)
             }
         }
         tidy()
-        if !covers.isEmpty { delivered.append((covers, now)) }
-        deliveredCount += covers.count
-        while let oldest = delivered.first, oldest.at + memory <= now { forget(oldest.covers) }
+        if !scopes.isEmpty { delivered.append((scopes, now)) }
+        deliveredCount += scopes.count
+        while let oldest = delivered.first, oldest.at + memory <= now { forget(oldest.scopes) }
         guard deliveredCount > memoryLimit else { return }
         overflowedUntil = now + memory
-        while let oldest = delivered.first, deliveredCount > memoryLimit { forget(oldest.covers) }
+        while let oldest = delivered.first, deliveredCount > memoryLimit { forget(oldest.scopes) }
     }
 
     /// A server that was just met has taken a part of a replay that went out at `turn`.
-    mutating func replayed(_ covers: [Cover], sentAt turn: Turn, now: ContinuousClock.Instant) {
+    mutating func replayed(_ scopes: [InvalidationScope], sentAt turn: Turn, now: ContinuousClock.Instant) {
         // What was delivered before and goes out again is remembered as it was.
-        let taken = covers.contains(.everything) ? self.covers : covers
+        let taken = scopes.contains(.everything) ? self.scopes : scopes
         deliver(taken.filter { (waiting[$0]?.first ?? .max) <= turn }, sentAt: turn, now: now)
     }
 
-    private mutating func forget(_ oldest: [Cover]) {
+    private mutating func forget(_ oldest: [InvalidationScope]) {
         deliveredCount -= oldest.count
         delivered.removeFirst()
     }
 
     /// Returns what goes out to a server that was just met: what waits, and what was delivered of late if `all` may
     /// have been lost.
-    func replay(at now: ContinuousClock.Instant, all: Bool) -> [Cover] {
-        guard all else { return covers }
+    func replay(at now: ContinuousClock.Instant, all: Bool) -> [InvalidationScope] {
+        guard all else { return scopes }
         if let overflowedUntil, now < overflowedUntil { return [.everything] }
-        var covers = Set(waiting.keys)
-        for batch in delivered where batch.at + memory > now { covers.formUnion(batch.covers) }
-        return covers.contains(.everything) ? [.everything] : Array(covers)
+        var scopes = Set(waiting.keys)
+        for batch in delivered where batch.at + memory > now { scopes.formUnion(batch.scopes) }
+        return scopes.contains(.everything) ? [.everything] : Array(scopes)
     }
 
     /// Traps where the parts disagree; for tests.
     func validate() {
         precondition(waiting.count <= max(1, limit), "More waits than may")
         precondition(waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost }, "A wrong cost of what waits")
-        precondition(deliveredCount == delivered.reduce(0) { $0 + $1.covers.count }, "A wrong count of the delivered")
+        precondition(deliveredCount == delivered.reduce(0) { $0 + $1.scopes.count }, "A wrong count of the delivered")
         precondition(deliveredCount <= memoryLimit, "More is remembered than may be")
         precondition(waiting.values.allSatisfy { $0.first <= $0.last && $0.last <= turn }, "A wrong turn")
         let live = order.filter(isLive) + again.filter(isLive)
@@ -183,7 +183,7 @@ struct Outbox {
     }
 }
 
-extension Cover {
+extension InvalidationScope {
     /// The memory that an invalidation takes in an outbox: its text, and what a dictionary has for it, measured.
     fileprivate var waitingCost: Int {
         switch self {

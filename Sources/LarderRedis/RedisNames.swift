@@ -62,7 +62,7 @@ struct RedisNames: Sendable {
     }
 }
 
-extension Cover {
+extension InvalidationScope {
     /// The member of the ledger that stands for this cover. No two covers share one, and none is a member that the
     /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
     var member: String {
@@ -77,7 +77,7 @@ extension Cover {
     }
 }
 
-extension Cover {
+extension InvalidationScope {
     /// The most bytes of a scope's text in the log; of a longer one there is a head and a digest.
     private static let memberLimit = 120
 

@@ -58,7 +58,7 @@ struct EntryMemo: Sendable {
 extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         guard let name = names.entry(location.key), tender.isTrusted else { return tender.unknownLookup }
-        let known = location.covers().map(\.member)
+        let known = location.scopes().map(\.member)
         let guess = memo.withLockedValue { $0.guess(location.key, for: query) }
         let asked = known + guess.tags
         let questions = tender.tableQuestions(for: asked, since: guess.oldest)
@@ -232,7 +232,7 @@ extension RedisStore {
 
     /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
     private static func members(of entry: CacheEntry) -> [String] {
-        (entry.location.tags + entry.tags).map { Cover.tag($0).member }
+        (entry.location.tags + entry.tags).map { InvalidationScope.tag($0).member }
     }
 }
 

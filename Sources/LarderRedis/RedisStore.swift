@@ -196,7 +196,7 @@ public final class RedisStore: CacheStore {
 
 extension RedisStore {
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
-        let covers = entry.location.covers(with: entry.tags)
+        let scopes = entry.location.scopes(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
         guard let key = names.entry(entry.location.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
             return tender.unknownVerdict
@@ -217,12 +217,12 @@ extension RedisStore {
             .text(variant.rule), .integer(Int64(used.count)),
         ]
         arguments += used.map { .text($0) }
-        arguments += covers.map { .text($0.member) }
+        arguments += scopes.map { .text($0.member) }
         let command = RedisCommand.run(Scripts.save, keys: [key, names.log], arguments: arguments)
         guard let reply = await failsafe.ask([command])?.first else {
             return tender.unknownVerdict
         }
-        if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, covers) }
+        if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, scopes) }
         guard let verdict = Self.verdict(reply) else { return tender.unknownVerdict }
         if verdict.isAlive, left > 0 { remember(entry, as: variant) }
         return verdict
@@ -230,17 +230,22 @@ extension RedisStore {
 
     /// Returns the verdict on an entry that a full server does not store. What it would have replaced is not the newest
     /// any more, and is removed.
-    private func refused(_ entry: CacheEntry, _ name: VariantName, _ key: String, _ covers: [Cover]) async -> Verdict {
+    private func refused(
+        _ entry: CacheEntry,
+        _ name: VariantName,
+        _ key: String,
+        _ scopes: [InvalidationScope]
+    ) async -> Verdict {
         let arguments: [RedisCommand.Argument] = [.text(name.family), .integer(name.codings)]
         _ = await failsafe.ask([.run(Scripts.supersede, keys: [key], arguments: arguments)])
-        return await judge(entry.birth, covers: covers)
+        return await judge(entry.birth, scopes: scopes)
     }
 
     /// Remembers what was stored, so that the next look-up asks for it.
     private func remember(_ entry: CacheEntry, as variant: VariantList.Variant) {
         let key = entry.location.key
         let known = Set(entry.location.tags)
-        let tags = entry.tags.filter { !known.contains($0) }.map { Cover.tag($0).member }
+        let tags = entry.tags.filter { !known.contains($0) }.map { InvalidationScope.tag($0).member }
         memo.withLockedValue { memo in
             memo.uses.note(variant.field, under: key)
             memo.variants.store(variant, in: entry.birth.epoch, for: key)
@@ -279,9 +284,9 @@ extension RedisStore {
 // MARK: - What is invalidated
 
 extension RedisStore {
-    public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
+    public func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict {
         guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknownVerdict }
-        let members = covers.map(\.member)
+        let members = scopes.map(\.member)
         guard let readings = await readings(of: members, since: [birth]), let first = readings.first else {
             return tender.unknownVerdict
         }
@@ -290,8 +295,8 @@ extension RedisStore {
     }
 
     @discardableResult
-    public func invalidate(_ covers: [Cover]) async -> InvalidationResult {
-        await tender.invalidate(covers)
+    public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
+        await tender.invalidate(scopes)
     }
 
     @discardableResult

@@ -4,7 +4,7 @@ import Larder
 /// The kinds of scopes that an invalidation names one by one.
 ///
 /// Each has a table, so that what anybody may write to (paths) cannot disturb what only applications name (tags). The
-/// raw value begins the name of each scope in Redis (``Cover/member``) and ends the name of its table.
+/// raw value begins the name of each scope in Redis (``InvalidationScope/member``) and ends the name of its table.
 ///
 /// Paths on a host and paths without one share a table, and have versions of their own in ``movedMember``. Anonymous
 /// writes name the one kind or the other, by what the process is: a gateway's the paths on its hosts, a server's the

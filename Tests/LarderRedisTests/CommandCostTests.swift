@@ -61,8 +61,8 @@ import Testing
                     let few = try await cost(of: store, stranger)
                     await store.fill(200..<20_000, below: "/some", number: (1 << 53) - 1)
                     for first in stride(from: 0, to: 6_000, by: 100) {
-                        let covers = (first..<first + 100).map { Cover.tag("t\($0)") }
-                        await store.invalidate(covers)
+                        let scopes = (first..<first + 100).map { InvalidationScope.tag("t\($0)") }
+                        await store.invalidate(scopes)
                     }
                     // The first two hundred died with everything else that was measured.
                     #expect(await store.count() >= 19_790)

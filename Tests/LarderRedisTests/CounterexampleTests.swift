@@ -124,7 +124,7 @@ import Testing
             }
             let birth = await a.store.birth()
             #expect(birth.number == 60)
-            let verdict = await a.store.judge(Birth(epoch: birth.epoch, number: 59), covers: [.tag("late")])
+            let verdict = await a.store.judge(Birth(epoch: birth.epoch, number: 59), scopes: [.tag("late")])
             #expect(!verdict.isAlive)
         }
     }
@@ -142,8 +142,8 @@ import Testing
             async let first = a.get(under: Self.policy, from: origin)
             await gate.reached()
             row.text = "v1"
-            let covers: [Cover] = isLate ? [.tag("late")] : [.path("/row"), .path("/kept")]
-            await b.cache.invalidate(covers)
+            let scopes: [InvalidationScope] = isLate ? [.tag("late")] : [.path("/row"), .path("/kept")]
+            await b.cache.invalidate(scopes)
             for id in 0..<10 { await b.cache.invalidate(.path(CachePath("/other/\(id)"))) }
             gate.open()
             let text = try await first.text

@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `no two scopes share a member of the ledger`() throws {
-        let covers: [Cover] = [
+        let scopes: [InvalidationScope] = [
             .path("/a"), .path("/b"), .path(CachePath("a", "b")), .path(CachePath(segments: ["a/b"])), .prefix("/a"),
             .tag("/a"),
             .tag("a"), .tag("A"), .tag(CacheTag("a", "b")), .tag("a%3Ab"), .tag("caf\u{E9}"), .tag("cafe\u{301}"),
@@ -68,8 +68,8 @@ import Testing
             .tag("*"), .tag("~n"), .tag("!floor"), .tag(""), .key(try #require(CacheKey("GET:/a"))),
             .key(try #require(CacheKey("~n"))),
         ]
-        let members = covers.map(\.member)
-        #expect(Set(members.map { Array($0.utf8) }).count == covers.count)
+        let members = scopes.map(\.member)
+        #expect(Set(members.map { Array($0.utf8) }).count == scopes.count)
         #expect(members.allSatisfy { $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } })
     }
 

@@ -111,7 +111,7 @@ import Testing
     }
 
     /// `Alive` of PROTOCOL: the epoch, the floor, and the stamps of all covers.
-    @Test func `alive is what no cover was stamped after, and what is not below the floor`() throws {
+    @Test func `alive is what no scope was stamped after, and what is not below the floor`() throws {
         let values = Self.standing + [.double(5), .null, .double(6)]
         let reading = try #require(try LedgerReading(.array(values), of: ["ta", "tb", "tc"]))
         let rows: [(UInt64, [String], Bool)] = [

@@ -55,7 +55,7 @@ import Testing
                 )
                 let verdict = await peer.judge(
                     old,
-                    covers: EntryLocation("/kept/\(id)").covers(with: [CacheTag("t\(id)")])
+                    scopes: EntryLocation("/kept/\(id)").scopes(with: [CacheTag("t\(id)")])
                 )
                 #expect(verdict.isAlive != isOvertaken, "/kept/\(id)")
             }
@@ -69,12 +69,12 @@ import Testing
     private func post(_ range: Range<Int>, by store: RedisStore) async {
         let request = HTTPRequest(method: .post, scheme: "http", authority: "example.org", path: "/")
         for first in stride(from: range.lowerBound, to: range.upperBound, by: 33) {
-            let covers = (first..<min(first + 33, range.upperBound)).flatMap { id in
+            let scopes = (first..<min(first + 33, range.upperBound)).flatMap { id in
                 ["/other", "/there/other", "/here/other"].flatMap {
-                    CachePolicy.gateway.keys.covers(of: "\($0)/\(id)", for: request)
+                    CachePolicy.gateway.keys.scopes(of: "\($0)/\(id)", for: request)
                 }
             }
-            #expect(await store.invalidate(covers) == .acknowledged)
+            #expect(await store.invalidate(scopes) == .acknowledged)
         }
     }
 
@@ -84,7 +84,7 @@ import Testing
             let kept = (0..<500).map { "http://example.org/kept/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
             for target in kept + odd { await store.keep("v0", at: target, tags: ["t"]) }
-            #expect(EntryLocation(odd[0]).covers().count { $0.member.hasPrefix("h") } == 8)
+            #expect(EntryLocation(odd[0]).scopes().count { $0.member.hasPrefix("h") } == 8)
             await post(0..<1_000, by: peer)
             var valid = 0
             for target in kept where await peer.texts(at: target) == ["v0"] { valid += 1 }
@@ -166,7 +166,7 @@ import Testing
             await invalidate(0..<50, by: peer)
             try await stranger.send("DEL", "larder:3:{log}:p")
             #expect(await !store.keep("v0", at: "/kept", born: old))
-            #expect(await !store.judge(old, covers: [.path("/kept")]).isAlive)
+            #expect(await !store.judge(old, scopes: [.path("/kept")]).isAlive)
         }
     }
 
@@ -206,7 +206,7 @@ import Testing
                         #expect(await writers[0].invalidate([.path("/kept")]) == .acknowledged)
                         // The table has 10 MB.
                         try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
-                        let others = (0..<10).map { Cover.path(CachePath("/other/\($0)")) }
+                        let others = (0..<10).map { InvalidationScope.path(CachePath("/other/\($0)")) }
                         #expect(await writers[0].invalidate(others) == .pending)
                         #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
                         #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 0)

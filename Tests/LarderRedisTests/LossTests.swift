@@ -66,7 +66,7 @@ import Testing
             #expect(await peer.texts(at: "/a").isEmpty)
             try await stranger.send("DEL", "larder:3:{log}")
             #expect(await !store.keep("v0", at: "/a", born: old))
-            let verdict = await peer.judge(old, covers: [.everything])
+            let verdict = await peer.judge(old, scopes: [.everything])
             #expect(!verdict.isAlive)
             #expect(await store.keep("v1", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v1"])

@@ -156,7 +156,7 @@ import Testing
                 if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
             }
             let tables = try await bench.stranger.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
-            let verdict = await bench.store.judge(first, covers: [.tag("t0")])
+            let verdict = await bench.store.judge(first, scopes: [.tag("t0")])
             #expect(!verdict.isAlive)
             if policy != "allkeys-lru" {
                 #expect(tables == 2)

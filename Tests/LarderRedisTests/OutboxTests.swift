@@ -8,16 +8,16 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct OutboxTests {
     private let start = ContinuousClock.now
 
-    private func covers(_ range: Range<Int>) -> [Cover] {
+    private func scopes(_ range: Range<Int>) -> [InvalidationScope] {
         range.map { .tag("tag-\($0)") }
     }
 
     @Test func `what is added waits, and what is delivered does not`() {
         var outbox = Outbox()
         outbox.add([.tag("a"), .tag("b")])
-        #expect(Set(outbox.covers) == [.tag("a"), .tag("b")] && outbox.count == 2)
+        #expect(Set(outbox.scopes) == [.tag("a"), .tag("b")] && outbox.count == 2)
         outbox.deliver([.tag("a")], sentAt: outbox.turn, now: start)
-        #expect(outbox.covers == [.tag("b")])
+        #expect(outbox.scopes == [.tag("b")])
         outbox.deliver([.tag("b"), .tag("never-added")], sentAt: outbox.turn, now: start)
         #expect(outbox.count == 0)
         outbox.validate()
@@ -29,7 +29,7 @@ import Testing
         let sentAt = outbox.turn
         outbox.add([.tag("a")])
         outbox.deliver([.tag("a"), .tag("b")], sentAt: sentAt, now: start)
-        #expect(outbox.covers == [.tag("a")])
+        #expect(outbox.scopes == [.tag("a")])
         outbox.deliver([.tag("a")], sentAt: outbox.turn, now: start)
         #expect(outbox.count == 0)
     }
@@ -44,48 +44,48 @@ import Testing
         }
     }
 
-    @Test func `too many that wait become one that covers all of them`() {
+    @Test func `too many that wait become one that scopes all of them`() {
         var outbox = Outbox(limit: 10)
-        outbox.add(covers(0..<10))
+        outbox.add(scopes(0..<10))
         #expect(outbox.count == 10)
-        outbox.add(covers(10..<11))
-        #expect(outbox.covers == [.everything])
+        outbox.add(scopes(10..<11))
+        #expect(outbox.scopes == [.everything])
         outbox.validate()
         // And again, while that is on its way.
         let sentAt = outbox.turn
-        outbox.add(covers(0..<11))
-        #expect(outbox.covers == [.everything])
+        outbox.add(scopes(0..<11))
+        #expect(outbox.scopes == [.everything])
         outbox.deliver([.everything], sentAt: sentAt, now: start)
-        #expect(outbox.covers == [.everything])
+        #expect(outbox.scopes == [.everything])
         outbox.deliver([.everything], sentAt: outbox.turn, now: start)
         #expect(outbox.count == 0)
     }
 
     @Test func `what was on its way when too many waited does not stand for them`() {
         var outbox = Outbox(limit: 10)
-        outbox.add(covers(0..<10))
+        outbox.add(scopes(0..<10))
         let sentAt = outbox.turn
-        outbox.add(covers(10..<20))
-        outbox.deliver(covers(0..<10), sentAt: sentAt, now: start)
-        #expect(outbox.covers == [.everything])
+        outbox.add(scopes(10..<20))
+        outbox.deliver(scopes(0..<10), sentAt: sentAt, now: start)
+        #expect(outbox.scopes == [.everything])
     }
 
     @Test func `what goes out is what has waited longest, and never all of it`() {
         var outbox = Outbox()
-        for first in stride(from: 0, to: 1_000, by: 10) { outbox.add(covers(first..<first + 10)) }
+        for first in stride(from: 0, to: 1_000, by: 10) { outbox.add(scopes(first..<first + 10)) }
         // One that is invalidated again has its place.
-        outbox.add(covers(0..<1))
+        outbox.add(scopes(0..<1))
         #expect(outbox.settled == 0)
         for _ in 0..<2 {
             let batch = outbox.next(upTo: 15)
-            #expect(batch == covers(0..<15))
+            #expect(batch == scopes(0..<15))
         }
-        outbox.deliver(covers(0..<15), sentAt: outbox.turn, now: start)
+        outbox.deliver(scopes(0..<15), sentAt: outbox.turn, now: start)
         outbox.validate()
         #expect(outbox.settled == 1, "of the second turn something waits")
-        outbox.deliver(covers(15..<20), sentAt: outbox.turn, now: start)
+        outbox.deliver(scopes(15..<20), sentAt: outbox.turn, now: start)
         #expect(outbox.settled == 2)
-        outbox.deliver(covers(20..<1_000), sentAt: outbox.turn, now: start)
+        outbox.deliver(scopes(20..<1_000), sentAt: outbox.turn, now: start)
         #expect(outbox.settled == outbox.turn && outbox.count == 0)
         outbox.validate()
     }
@@ -103,21 +103,21 @@ import Testing
         #expect(Set(batch) == [.tag("hot"), .tag("b")])
         // What stands for all that has waited has waited as long as they.
         var full = Outbox(limit: 10)
-        full.add(covers(0..<5))
-        full.add(covers(5..<11))
-        #expect(full.covers == [.everything] && full.settled == 0)
+        full.add(scopes(0..<5))
+        full.add(scopes(5..<11))
+        #expect(full.scopes == [.everything] && full.settled == 0)
         full.validate()
     }
 
     @Test func `the work of a delivery does not depend on how much waits`() {
         var outbox = Outbox()
-        outbox.add(covers(0..<100_000))
+        outbox.add(scopes(0..<100_000))
         #expect(outbox.looked == 0)
         // A server that confirms nothing, or that comes and goes.
         for _ in 0..<1_000 { _ = outbox.next(upTo: 100) }
         #expect(outbox.looked == 100_000)
         // The same scopes, again and again.
-        for _ in 0..<10_000 { outbox.add(covers(0..<100)) }
+        for _ in 0..<10_000 { outbox.add(scopes(0..<100)) }
         #expect(outbox.looked < 2_000_000)
         let before = outbox.looked
         var rounds = 0
@@ -136,10 +136,10 @@ import Testing
         let sentAt = outbox.turn
         outbox.add([.tag("later")])
         outbox.replayed([.tag("old"), .tag("waiting")], sentAt: sentAt, now: start + .seconds(40))
-        #expect(outbox.covers == [.tag("later")])
+        #expect(outbox.scopes == [.tag("later")])
         #expect(Set(outbox.replay(at: start + .seconds(61), all: true)) == [.tag("waiting"), .tag("later")])
         outbox.replayed([.everything], sentAt: sentAt, now: start + .seconds(40))
-        #expect(outbox.covers == [.tag("later")])
+        #expect(outbox.scopes == [.tag("later")])
         outbox.replayed([.everything], sentAt: outbox.turn, now: start + .seconds(40))
         #expect(outbox.count == 0)
         outbox.validate()
@@ -173,7 +173,7 @@ import Testing
         outbox.validate()
         #expect(outbox.count == 5)
         outbox.add([.path("/0"), .path(CachePath("/a\(name)")), .path(CachePath("/b\(name)"))])
-        #expect(outbox.covers == [.everything])
+        #expect(outbox.scopes == [.everything])
         outbox.validate()
         outbox.deliver([.everything], sentAt: outbox.turn, now: start)
         outbox.validate()
@@ -189,9 +189,9 @@ import Testing
 
     @Test func `more than is remembered of the last minute is replayed as everything`() {
         var outbox = Outbox(limit: 10)
-        outbox.deliver(covers(0..<10), sentAt: 0, now: start)
-        #expect(Set(outbox.replay(at: start, all: true)) == Set(covers(0..<10)))
-        outbox.deliver(covers(10..<11), sentAt: 0, now: start + .seconds(1))
+        outbox.deliver(scopes(0..<10), sentAt: 0, now: start)
+        #expect(Set(outbox.replay(at: start, all: true)) == Set(scopes(0..<10)))
+        outbox.deliver(scopes(10..<11), sentAt: 0, now: start + .seconds(1))
         #expect(outbox.replay(at: start + .seconds(1), all: true) == [.everything])
         #expect(outbox.replay(at: start + .seconds(60), all: true) == [.everything])
         #expect(outbox.replay(at: start + .seconds(61), all: true).isEmpty)
@@ -200,18 +200,18 @@ import Testing
 
     @Test func `what is older than a minute does not crowd out what is younger`() {
         var outbox = Outbox(limit: 10)
-        outbox.deliver(covers(0..<10), sentAt: 0, now: start)
-        outbox.deliver(covers(10..<11), sentAt: 0, now: start + .seconds(3_600))
-        #expect(outbox.replay(at: start + .seconds(3_600), all: true) == covers(10..<11))
+        outbox.deliver(scopes(0..<10), sentAt: 0, now: start)
+        outbox.deliver(scopes(10..<11), sentAt: 0, now: start + .seconds(3_600))
+        #expect(outbox.replay(at: start + .seconds(3_600), all: true) == scopes(10..<11))
     }
 
     /// The naive outbox keeps every invalidation for ever, with what became of it.
     private struct Model {
-        var debts: [(cover: Cover, turn: UInt64)] = []
-        var delivered: [(covers: [Cover], at: ContinuousClock.Instant)] = []
+        var debts: [(scope: InvalidationScope, turn: UInt64)] = []
+        var delivered: [(scopes: [InvalidationScope], at: ContinuousClock.Instant)] = []
 
-        func delivered(within span: Duration, before now: ContinuousClock.Instant) -> [Cover] {
-            delivered.filter { $0.at + span > now }.flatMap(\.covers)
+        func delivered(within span: Duration, before now: ContinuousClock.Instant) -> [InvalidationScope] {
+            delivered.filter { $0.at + span > now }.flatMap(\.scopes)
         }
     }
 
@@ -219,7 +219,7 @@ import Testing
         var random = SeededRandom(seed: UInt64(seed))
         var outbox = Outbox(limit: 12, memory: .seconds(60))
         var model = Model()
-        var onTheWay: [(covers: [Cover], turn: UInt64)] = []
+        var onTheWay: [(scopes: [InvalidationScope], turn: UInt64)] = []
         var now = start
         for step in 0..<1_500 {
             let context: Comment = "step \(step)"
@@ -227,28 +227,28 @@ import Testing
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<3:
                 let first = Int.random(in: 0..<24, using: &random)
-                let added = covers(first..<first + Int.random(in: 1...4, using: &random))
+                let added = scopes(first..<first + Int.random(in: 1...4, using: &random))
                 outbox.add(added)
                 model.debts += added.map { ($0, outbox.turn) }
             case 3: outbox.begin()
-            case 4: onTheWay.append((outbox.covers, outbox.turn))
+            case 4: onTheWay.append((outbox.scopes, outbox.turn))
             case 5: onTheWay.append((outbox.next(upTo: 3), outbox.turn))
             case 6..<8 where !onTheWay.isEmpty:
                 let batch = onTheWay.remove(at: .random(in: onTheWay.indices, using: &random))
-                outbox.deliver(batch.covers, sentAt: batch.turn, now: now)
-                model.delivered.append((batch.covers, now))
+                outbox.deliver(batch.scopes, sentAt: batch.turn, now: now)
+                model.delivered.append((batch.scopes, now))
                 model.debts.removeAll { debt in
                     debt.turn <= batch.turn
-                        && (batch.covers.contains(debt.cover) || batch.covers.contains(.everything))
+                        && (batch.scopes.contains(debt.scope) || batch.scopes.contains(.everything))
                 }
             case 8 where !onTheWay.isEmpty: onTheWay.removeFirst()
             default: break
             }
             outbox.validate()
-            let waiting = Set(outbox.covers)
+            let waiting = Set(outbox.scopes)
             let settled = model.debts.map(\.turn).min().map { $0 - 1 } ?? outbox.turn
             #expect(outbox.settled <= settled, context)
-            let owed = Set(model.debts.map(\.cover))
+            let owed = Set(model.debts.map(\.scope))
             #expect(waiting.contains(.everything) || waiting.isSuperset(of: owed), context)
             #expect(waiting.subtracting([.everything]).isSubset(of: owed) || waiting.contains(.everything), context)
             let replay = Set(outbox.replay(at: now, all: true))
@@ -260,7 +260,7 @@ import Testing
                 #expect(replay == right, context)
             }
         }
-        outbox.deliver(outbox.covers, sentAt: outbox.turn, now: now)
+        outbox.deliver(outbox.scopes, sentAt: outbox.turn, now: now)
         #expect(outbox.count == 0)
     }
 }

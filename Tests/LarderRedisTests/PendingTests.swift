@@ -67,8 +67,8 @@ import Testing
         try await withStore(invalidations: .milliseconds(100)) { store, _ in
             await store.invalidate([.path("/first")])
             // 500 commands, each of which is in time by itself.
-            let covers = (0..<50_000).map { Cover.path(CachePath(segments: ["\($0)"])) }
-            #expect(await store.invalidate(covers) == .pending)
+            let scopes = (0..<50_000).map { InvalidationScope.path(CachePath(segments: ["\($0)"])) }
+            #expect(await store.invalidate(scopes) == .pending)
             try await eventually("they are delivered") { store.pendingInvalidations == 0 }
             #expect(await store.invalidate([.path("/a")]) == .acknowledged)
         }

@@ -177,7 +177,7 @@ import Testing
                         proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
                         async let isValid =
                             kind == "verdict"
-                            ? store.judge(birth, covers: [.path("/a")]).isAlive : !store.texts(at: "/a?x=1").isEmpty
+                            ? store.judge(birth, scopes: [.path("/a")]).isAlive : !store.texts(at: "/a?x=1").isEmpty
                         await gate.reached()
                         await peer.invalidate([.everything])
                         for id in 0..<10 { await peer.invalidate([.path(CachePath("/y/\(id)")), .tag("y\(id)")]) }

@@ -89,8 +89,8 @@ import Testing
         #expect(isWhole)
         #expect(reading.validity(birth(20), ["p/a"]) == .valid && reading.validity(birth(19), ["p/a"]) == .invalidated)
         #expect(reading.validity(birth(79), ["h//host/a"]) == .invalidated)
-        #expect(Cover.path(CachePath("/a")).member == "p/a")
-        #expect(Cover.path(CachePath("/a").on("host")).member == "h//host/a")
+        #expect(InvalidationScope.path(CachePath("/a")).member == "p/a")
+        #expect(InvalidationScope.path(CachePath("/a").on("host")).member == "h//host/a")
     }
 
     @Test(arguments: 1...10) func `No reply of a table traps`(_ seed: Int) throws {

@@ -21,7 +21,7 @@ struct Facts: Equatable {
     let lifetimes: Lifetimes
     let vary: VaryRule
     let birth: Birth
-    let covers: [Cover.Fingerprint]
+    let scopes: [InvalidationScope.Fingerprint]
     let cost: Int
 
     init(_ entry: CacheEntry) {
@@ -41,7 +41,7 @@ struct Facts: Equatable {
         lifetimes = entry.lifetimes
         vary = entry.vary
         birth = entry.birth
-        covers = entry.covers
+        scopes = entry.scopes
         cost = entry.cost
     }
 }

@@ -344,8 +344,8 @@ private final class SlowStore: CacheStore {
 
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
-    func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
-    func invalidate(_ covers: [Cover]) async -> InvalidationResult { await kept.invalidate(covers) }
+    func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict { await kept.judge(birth, scopes: scopes) }
+    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult { await kept.invalidate(scopes) }
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await kept.remove(key, at: now) }
     func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
     func run() async throws { await kept.run() }

@@ -15,7 +15,7 @@
             return try #require(numbers.count > 1 ? Int(numbers[1]) : nil) * 4_096
         }
 
-        @Test func `the charge covers what the process grew by`() async {
+        @Test func `the charge scopes what the process grew by`() async {
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 40) }
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 1_000) }
         }

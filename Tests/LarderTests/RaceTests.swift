@@ -139,15 +139,16 @@ import Testing
     }
 
     @Test(arguments: [
-        (Cover.path("/posts"), true), (.prefix("/"), true), (.prefix("/posts"), true), (.prefix("/post"), false),
+        (InvalidationScope.path("/posts"), true), (.prefix("/"), true), (.prefix("/posts"), true),
+        (.prefix("/post"), false),
         (.everything, true), (.tag("posts"), true), (.tag("other"), false), (.path("/"), false),
         (.path("/POSTS/"), true),
-    ]) func `a cover kills what it covers and nothing else`(_ cover: Cover, _ kills: Bool) async throws {
+    ]) func `a scope kills what it scopes and nothing else`(_ scope: InvalidationScope, _ kills: Bool) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v0") }
         let policy = CachePolicy.fresh(for: .seconds(60)).tagged("posts")
         _ = try await bench.get("/posts?page=2", under: policy, from: origin)
-        await bench.cache.invalidate(cover)
+        await bench.cache.invalidate(scope)
         #expect(await bench.cache.count() == (kills ? 0 : 1))
         #expect(try await bench.get("/posts?page=2", under: policy, from: origin).cacheStatus.contains("hit") == !kills)
     }

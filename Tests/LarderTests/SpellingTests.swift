@@ -40,9 +40,9 @@ import Testing
         for host in ["h", nil] {
             let request = HTTPRequest(method: .post, scheme: "http", authority: host, path: target)
             let policy = host == nil ? KeyPolicy() : CachePolicy.gateway.keys
-            let covers = policy.covers(of: target, for: request)
-            #expect(covers.count == paths.count)
-            #expect(covers.allSatisfy { if case .path = $0 { true } else { false } })
+            let scopes = policy.scopes(of: target, for: request)
+            #expect(scopes.count == paths.count)
+            #expect(scopes.allSatisfy { if case .path = $0 { true } else { false } })
         }
     }
 
@@ -185,8 +185,8 @@ private struct PathServer: CustomTestStringConvertible {
         // What has no key is not stored.
         guard let result = policy.keys.key(of: request(stored), user: nil) else { return true }
         let location = EntryLocation(key: result.key, target: result.target ?? stored)
-        let covers = Set(location.covers().map(\.fingerprint))
-        return policy.keys.covers(of: written, for: request(written)).contains { covers.contains($0.fingerprint) }
+        let scopes = Set(location.scopes().map(\.fingerprint))
+        return policy.keys.scopes(of: written, for: request(written)).contains { scopes.contains($0.fingerprint) }
     }
 
     @Test(arguments: PathServer.all, 1...2)
@@ -279,9 +279,9 @@ private struct PathServer: CustomTestStringConvertible {
                 guard let result = policy.keys.key(of: request, user: nil) else { continue }
                 stored += 1
                 let location = EntryLocation(key: result.key, target: result.target ?? target)
-                let written = Set(policy.keys.covers(of: target, for: request))
-                let paths = location.covers().filter { cover in
-                    guard case .path(let path) = cover else { return false }
+                let written = Set(policy.keys.scopes(of: target, for: request))
+                let paths = location.scopes().filter { scope in
+                    guard case .path(let path) = scope else { return false }
                     return path.hasHost == (policy.keys.spelling == .verbatim)
                 }
                 #expect(!paths.isEmpty && written.isSuperset(of: paths), "\(target)")

@@ -62,24 +62,24 @@ import Testing
     @Test(arguments: [5, 6] as [UInt64]) func `a ledger remembers as a list of all stamps would`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var ledger = Ledger(limit: 10)
-        var stamps: [Cover.Fingerprint: UInt64] = [:]
-        func cover(_ id: Int) -> Cover.Fingerprint { Cover.tag("t\(id)").fingerprint }
+        var stamps: [InvalidationScope.Fingerprint: UInt64] = [:]
+        func scope(_ id: Int) -> InvalidationScope.Fingerprint { InvalidationScope.tag("t\(id)").fingerprint }
         for _ in 0..<2_000 {
-            let covers = (0..<Int.random(in: 1...3, using: &random)).map { _ in
-                cover(Int.random(in: 0..<30, using: &random))
+            let scopes = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                scope(Int.random(in: 0..<30, using: &random))
             }
-            ledger.stamp(covers)
-            for cover in covers { stamps[cover] = ledger.number }
+            ledger.stamp(scopes)
+            for scope in scopes { stamps[scope] = ledger.number }
             ledger.validate()
             let born = UInt64.random(in: 0...ledger.number, using: &random)
-            let id = cover(Int.random(in: 0..<30, using: &random))
-            let isAlive = ledger.isAlive(Birth(epoch: ledger.epoch, number: born), covers: [id])
+            let id = scope(Int.random(in: 0..<30, using: &random))
+            let isAlive = ledger.isAlive(Birth(epoch: ledger.epoch, number: born), scopes: [id])
             // It may forget, and then calls dead what is alive; never the other way round.
             let truth = born >= stamps[id] ?? 0
             #expect(!isAlive || truth, "seed \(seed)")
             #expect(isAlive == (truth && born >= ledger.floor), "seed \(seed)")
         }
-        #expect(!ledger.isAlive(Birth(epoch: .new(), number: .max), covers: [Cover.Fingerprint]()))
+        #expect(!ledger.isAlive(Birth(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
     }
 
     @Test func `the oldest that was not used leaves first`() {

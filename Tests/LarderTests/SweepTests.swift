@@ -51,7 +51,7 @@ import Testing
         while !isThrough {
             var (dropped, asked): ([CacheEntry], Int) = ([], 0)
             let progress = shard.removeInvalidated(
-                Cover.prefix("/a").fingerprint,
+                InvalidationScope.prefix("/a").fingerprint,
                 isAlive: { entry in
                     asked += 1
                     return Self.dead(entry)
@@ -71,11 +71,11 @@ import Testing
     @Test func `An invalidation of what nothing belongs to compares nothing`() {
         var shard = Self.shard(1_000)
         var dropped: [CacheEntry] = []
-        for cover in [Cover.path("/a"), .path("/c/1"), .prefix("/c"), .tag("other")] {
+        for scope in [InvalidationScope.path("/a"), .path("/c/1"), .prefix("/c"), .tag("other")] {
             let progress = shard.removeInvalidated(
-                cover.fingerprint,
+                scope.fingerprint,
                 isAlive: { entry in
-                    Issue.record("\(entry.location.key) is compared with \(cover)")
+                    Issue.record("\(entry.location.key) is compared with \(scope)")
                     return Self.dead(entry)
                 },
                 dropping: &dropped
@@ -93,7 +93,7 @@ import Testing
             shard.save(Self.entry("/a/\(id)", born: 1), at: Self.clock.now, number: 1, dropping: &dropped)
         }
         let progress = shard.removeInvalidated(
-            Cover.prefix("/a").fingerprint,
+            InvalidationScope.prefix("/a").fingerprint,
             isAlive: { Verdict(isAlive: $0.birth.number >= 1, said: Birth(epoch: Self.epoch, number: 1)) },
             dropping: &dropped
         )
@@ -125,10 +125,10 @@ import Testing
             let entry = Self.entry("/a", tags: [tag], language: language)
             shard.save(entry, at: Self.clock.now, number: 0, dropping: &dropped)
         }
-        _ = shard.removeInvalidated(Cover.tag("two").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("two").fingerprint, isAlive: Self.dead, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 1 && dropped.count >= 2)
-        _ = shard.removeInvalidated(Cover.tag("one").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("one").fingerprint, isAlive: Self.dead, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 0 && shard.bytes == 0)
     }
@@ -144,15 +144,15 @@ import Testing
         return store
     }
 
-    @Test(arguments: [Cover.prefix("/a"), .tag("t"), .everything], [1, 4, 600])
+    @Test(arguments: [InvalidationScope.prefix("/a"), .tag("t"), .everything], [1, 4, 600])
     func `What a large invalidation killed is removed in the background, and never found`(
-        _ cover: Cover,
+        _ scope: InvalidationScope,
         _ shards: Int
     ) async {
         let clock = ManualClock()
         let store = await store(3_000, shards: shards, clock)
         #expect(await store.count(at: clock.now) == 3_000)
-        await store.invalidate([cover])
+        await store.invalidate([scope])
         let location = EntryLocation(key: CacheKey(legal: "GET:/a/9/2999"), target: "/a/9/2999")
         #expect(await store.load(location, at: clock.now).entries.isEmpty)
         await store.idle()
@@ -215,10 +215,10 @@ import Testing
     @Test(arguments: [1, 2, 3] as [UInt64]) func `Chains of scopes agree with a list of members`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let entries = (0..<30).map { _ in Token() }
-        let scopes = (0..<6).map { Cover.tag(CacheTag("t\($0)")).fingerprint }
+        let scopes = (0..<6).map { InvalidationScope.tag(CacheTag("t\($0)")).fingerprint }
         var index = ScopeIndex()
         /// The members in the order in which they came.
-        var model: [(entry: ObjectIdentifier, slot: Int, scopes: [Cover.Fingerprint])] = []
+        var model: [(entry: ObjectIdentifier, slot: Int, scopes: [InvalidationScope.Fingerprint])] = []
         for _ in 0..<3_000 {
             let number = Int.random(in: entries.indices, using: &random)
             let (id, slot) = (ObjectIdentifier(entries[number]), number / 3)
@@ -316,12 +316,12 @@ import Testing
     @Test func `A version that is dropped before its entries are removed makes all older ones invalid`() {
         var ledger = Ledger(limit: 2)
         let birth = ledger.birth
-        let names = ["/a", "/b", "/c", "/d"].map { Cover.path(CachePath($0)).fingerprint }
+        let names = ["/a", "/b", "/c", "/d"].map { InvalidationScope.path(CachePath($0)).fingerprint }
         ledger.stamp([names[0]], removedBefore: 1)
         ledger.stamp([names[1]], removedBefore: 1)
-        #expect(ledger.isValid(stored: birth, covers: [names[3]]))
+        #expect(ledger.isValid(stored: birth, scopes: [names[3]]))
         ledger.stamp([names[2]], removedBefore: 1)
-        #expect(!ledger.isValid(stored: birth, covers: [names[3]]))
+        #expect(!ledger.isValid(stored: birth, scopes: [names[3]]))
         ledger.validate()
     }
 

@@ -42,9 +42,9 @@ import Testing
         #expect(origin.fetches.count == before + 1)
     }
 
-    @Test(arguments: [Cover.path("/posts"), .prefix("/"), .tag("posts"), .everything])
+    @Test(arguments: [InvalidationScope.path("/posts"), .prefix("/"), .tag("posts"), .everything])
     func `A request after a write to the same path does not share the fetch from before it`(
-        _ cover: Cover
+        _ scope: InvalidationScope
     ) async throws {
         let bench = Bench()
         let (row, isSlow, rendered) = (Row("v0"), Row("no"), Gate())
@@ -60,7 +60,7 @@ import Testing
         async let before = bench.get(under: policy, from: origin)
         await rendered.reached()
         row.text = "v1"
-        await bench.cache.invalidate(cover)
+        await bench.cache.invalidate(scope)
         #expect(try await bench.get(under: policy, from: origin).text == "v1")
         rendered.open()
         _ = try await before

@@ -245,13 +245,13 @@ private final class SlowInvalidations: CacheStore {
     }
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
-    func judge(_ birth: Birth, covers: [Cover]) async -> Verdict { await kept.judge(birth, covers: covers) }
+    func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict { await kept.judge(birth, scopes: scopes) }
     func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
 
-    func invalidate(_ covers: [Cover]) async -> InvalidationResult {
+    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         await gate.pass()
         if Task.isCancelled { cancelled.withLockedValue { $0 = true } }
-        await kept.invalidate(covers)
+        await kept.invalidate(scopes)
         return result
     }
 
@@ -265,15 +265,15 @@ extension EventLog {
     fileprivate var invalidations: [String] {
         events.compactMap { event in
             switch event {
-            case .invalidated(let covers): "acknowledged: \(covers.text)"
-            case .invalidationPending(let covers): "pending: \(covers.text)"
+            case .invalidated(let scopes): "acknowledged: \(scopes.text)"
+            case .invalidationPending(let scopes): "pending: \(scopes.text)"
             default: nil
             }
         }
     }
 }
 
-extension [Cover] {
+extension [InvalidationScope] {
     fileprivate var text: String {
         map { if case .path(let path) = $0 { path.description } else { "\($0)" } }.joined(separator: " ")
     }

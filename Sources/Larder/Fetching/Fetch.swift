@@ -247,7 +247,7 @@ extension Fetch {
 
     /// Asks the log about an entry, with all its tags.
     func verdict(on entry: CacheEntry) async -> Verdict {
-        await cache.store.judge(entry.birth, covers: entry.location.covers(with: entry.tags))
+        await cache.store.judge(entry.birth, scopes: entry.location.scopes(with: entry.tags))
     }
 
     /// The limit that keeps an entry from being stored; nil if none does.

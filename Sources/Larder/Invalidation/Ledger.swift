@@ -18,9 +18,9 @@ struct Ledger: Sendable {
     /// The floor of what is stored: higher than 0 only if a stamp was dropped before everything that it concerns was
     /// removed.
     private(set) var storedFloor: UInt64 = 0
-    private var stamps: [Cover.Fingerprint: UInt64] = [:]
+    private var stamps: [InvalidationScope.Fingerprint: UInt64] = [:]
     /// Stamps in the order they were left; one that was left again since is passed over.
-    private var order: Deque<(cover: Cover.Fingerprint, number: UInt64)> = []
+    private var order: Deque<(scope: InvalidationScope.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
     init(epoch: Birth.Epoch = .new(), limit: Int) {
@@ -41,44 +41,44 @@ struct Ledger: Sendable {
     /// Stamps what an invalidation covers with its number.
     /// - Parameter removed: the number before which everything invalidated has been removed from the store; 0 if that
     ///   is not known.
-    mutating func stamp(_ covers: some Sequence<Cover.Fingerprint>, removedBefore removed: UInt64 = 0) {
+    mutating func stamp(_ scopes: some Sequence<InvalidationScope.Fingerprint>, removedBefore removed: UInt64 = 0) {
         number += 1
-        for cover in covers {
-            stamps[cover] = number
-            order.append((cover, number))
+        for scope in scopes {
+            stamps[scope] = number
+            order.append((scope, number))
         }
         while stamps.count > limit, let lowest = order.popFirst() {
-            guard stamps[lowest.cover] == lowest.number else { continue }
-            stamps[lowest.cover] = nil
+            guard stamps[lowest.scope] == lowest.number else { continue }
+            stamps[lowest.scope] = nil
             floor = lowest.number
             if lowest.number >= removed { storedFloor = lowest.number }
         }
         if order.count > 2 * limit {
             // Covers stamped again and again fill the queue with what they no longer bear.
-            order = Deque(stamps.map { (cover: $0, number: $1) }.sorted { $0.number < $1.number })
+            order = Deque(stamps.map { (scope: $0, number: $1) }.sorted { $0.number < $1.number })
         }
     }
 
     /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
-    func newestStamp(on covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
-        covers.reduce(floor) { max($0, stamps[$1] ?? 0) }
+    func newestStamp(on scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
+        scopes.reduce(floor) { max($0, stamps[$1] ?? 0) }
     }
 
     /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
     /// a number comes after the invalidation that made it.
-    func isAlive(_ birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
-        birth.epoch == epoch && birth.number >= newestStamp(on: covers)
+    func isAlive(_ birth: Birth, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
+        birth.epoch == epoch && birth.number >= newestStamp(on: scopes)
     }
 
     /// The highest number at which one of the covers was invalidated, for what is stored.
-    func newestStamp(onStored covers: some Sequence<Cover.Fingerprint>) -> UInt64 {
-        covers.reduce(storedFloor) { max($0, stamps[$1] ?? 0) }
+    func newestStamp(onStored scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
+        scopes.reduce(storedFloor) { max($0, stamps[$1] ?? 0) }
     }
 
     /// Returns true if an entry is valid that has been in the store since it was last found valid: its store removes
     /// what is invalidated, so that a dropped stamp says nothing about it.
-    func isValid(stored birth: Birth, covers: some Sequence<Cover.Fingerprint>) -> Bool {
-        birth.epoch == epoch && birth.number >= newestStamp(onStored: covers)
+    func isValid(stored birth: Birth, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
+        birth.epoch == epoch && birth.number >= newestStamp(onStored: scopes)
     }
 
     /// Traps where the parts disagree; for tests.
@@ -86,10 +86,10 @@ struct Ledger: Sendable {
         precondition(storedFloor <= floor && floor <= number, "A floor above what it stands for")
         precondition(stamps.count <= limit, "More stamps than the limit")
         precondition(order.count <= 2 * limit, "The queue outgrew twice the limit")
-        let queued = Dictionary(order.map { ($0.cover, $0.number) }, uniquingKeysWith: max)
-        for (cover, stamp) in stamps {
+        let queued = Dictionary(order.map { ($0.scope, $0.number) }, uniquingKeysWith: max)
+        for (scope, stamp) in stamps {
             precondition(stamp <= number, "A stamp from the future")
-            precondition(queued[cover] == stamp, "A stamp that can never be trimmed")
+            precondition(queued[scope] == stamp, "A stamp that can never be trimmed")
         }
     }
 }

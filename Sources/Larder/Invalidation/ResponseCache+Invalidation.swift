@@ -12,14 +12,14 @@ extension ResponseCache {
     ///
     /// Call it after the change is committed: what a handler renders from old data after this is not seen by it.
     @discardableResult
-    public func invalidate(_ scopes: Cover...) async -> InvalidationResult {
+    public func invalidate(_ scopes: InvalidationScope...) async -> InvalidationResult {
         await invalidate(scopes)
     }
 
     /// Invalidates every response that one of the scopes covers, as the function above does with scopes written out;
     /// acknowledged at once if there are none.
     @discardableResult
-    public func invalidate(_ scopes: [Cover]) async -> InvalidationResult {
+    public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         guard !scopes.isEmpty else { return .acknowledged }
         let result = await tasks.finish { [store] in await store.invalidate(scopes) }
         record(result, of: scopes)
@@ -48,7 +48,7 @@ extension ResponseCache {
     /// True if the store can be reached, as far as is known; always true for a `MemoryStore`.
     public var isStoreAvailable: Bool { store.isAvailable }
 
-    private func record(_ result: InvalidationResult, of scopes: [Cover]) {
+    private func record(_ result: InvalidationResult, of scopes: [InvalidationScope]) {
         switch result {
         case .acknowledged: record(.invalidated(scopes))
         case .pending:
@@ -76,7 +76,7 @@ extension ResponseCache {
         guard !keys.isEmpty else { return .nothing }
         let removal = await remove(keys)
         guard !policy.keys.fields.isEmpty else { return removal }
-        let others = await invalidate(policy.keys.covers(of: target, for: request))
+        let others = await invalidate(policy.keys.scopes(of: target, for: request))
         return RemovalResult(
             removed: removal.removed,
             invalidation: others == .pending ? .pending : removal.invalidation

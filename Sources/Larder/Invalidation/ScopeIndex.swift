@@ -9,7 +9,7 @@ struct ScopeIndex {
     static let linkCost = 64
 
     private struct Link {
-        let scope: Cover.Fingerprint
+        let scope: InvalidationScope.Fingerprint
         let entry: ObjectIdentifier
         let slot: Int32
         var older: Int32
@@ -24,7 +24,7 @@ struct ScopeIndex {
     }
 
     private var links: [Link] = []
-    private var chains: [Cover.Fingerprint: Chain] = [:]
+    private var chains: [InvalidationScope.Fingerprint: Chain] = [:]
     /// The first link of each slot; -1 if there is none.
     private var firsts: [Int32] = []
     /// The first link that is in no chain; the others follow as siblings.
@@ -32,7 +32,7 @@ struct ScopeIndex {
     private(set) var count = 0
 
     /// Adds an entry to the chains of its scopes.
-    mutating func add(_ entry: ObjectIdentifier, at slot: Int, scopes: some Sequence<Cover.Fingerprint>) {
+    mutating func add(_ entry: ObjectIdentifier, at slot: Int, scopes: some Sequence<InvalidationScope.Fingerprint>) {
         while firsts.count <= slot { firsts.append(-1) }
         for scope in scopes {
             let newest = chains[scope]?.newest ?? -1
@@ -77,13 +77,13 @@ struct ScopeIndex {
     }
 
     /// The entry that has belonged to a scope for longest; nil if none does.
-    func oldest(of scope: Cover.Fingerprint) -> (entry: ObjectIdentifier, slot: Int)? {
+    func oldest(of scope: InvalidationScope.Fingerprint) -> (entry: ObjectIdentifier, slot: Int)? {
         guard let place = chains[scope]?.oldest else { return nil }
         return (links[Int(place)].entry, Int(links[Int(place)].slot))
     }
 
     /// Returns the entries that belong to a scope, the oldest first, up to a number of them.
-    func entries(of scope: Cover.Fingerprint, upTo limit: Int) -> [(entry: ObjectIdentifier, slot: Int)] {
+    func entries(of scope: InvalidationScope.Fingerprint, upTo limit: Int) -> [(entry: ObjectIdentifier, slot: Int)] {
         var entries: [(entry: ObjectIdentifier, slot: Int)] = []
         var place = chains[scope]?.oldest ?? -1
         while place >= 0, entries.count < limit {
@@ -118,8 +118,8 @@ struct ScopeIndex {
 
 extension ScopeIndex {
     /// Returns the scopes of an entry, in no order; for tests.
-    func scopes(of entry: ObjectIdentifier, at slot: Int) -> [Cover.Fingerprint] {
-        var scopes: [Cover.Fingerprint] = []
+    func scopes(of entry: ObjectIdentifier, at slot: Int) -> [InvalidationScope.Fingerprint] {
+        var scopes: [InvalidationScope.Fingerprint] = []
         var place = slot < firsts.count ? firsts[slot] : -1
         while place >= 0 {
             if links[Int(place)].entry == entry { scopes.append(links[Int(place)].scope) }

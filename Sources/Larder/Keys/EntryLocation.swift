@@ -22,19 +22,19 @@ public struct EntryLocation: Sendable {
 
     /// Everything whose invalidation kills a response here: everything, its key, then what it shares with others.
     /// - Parameter late: the tags the handler added.
-    public func covers(with late: [CacheTag] = []) -> [Cover] {
-        var covers: [Cover] = [.everything, .key(key)]
+    public func scopes(with late: [CacheTag] = []) -> [InvalidationScope] {
+        var scopes: [InvalidationScope] = [.everything, .key(key)]
         // Eight at most: a target with more readings has no key (`KeyPolicy`).
         let paths = PathReadings(target: target).paths
-        covers += paths.map(Cover.path)
-        covers += Self.prefixes(of: paths).map(Cover.prefix)
+        scopes += paths.map(InvalidationScope.path)
+        scopes += Self.prefixes(of: paths).map(InvalidationScope.prefix)
         if let authority = Self.authority(of: target) {
-            covers += paths.map { .path($0.on(authority)) }
-            covers.append(.prefix(CachePath.root.on(authority)))
+            scopes += paths.map { .path($0.on(authority)) }
+            scopes.append(.prefix(CachePath.root.on(authority)))
         }
-        covers += tags.map(Cover.tag)
-        covers += late.map(Cover.tag)
-        return covers
+        scopes += tags.map(InvalidationScope.tag)
+        scopes += late.map(InvalidationScope.tag)
+        return scopes
     }
 
     private static func prefixes(of paths: [CachePath]) -> [CachePath] {

@@ -100,7 +100,7 @@ extension KeyPolicy {
 extension KeyPolicy {
     /// What a write to a target of the request's site kills. "A cache MUST NOT trigger an invalidation […] if the
     /// origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): where keys tell hosts apart, so do writes.
-    func covers(of target: String, for request: HTTPRequest) -> [Cover] {
+    func scopes(of target: String, for request: HTTPRequest) -> [InvalidationScope] {
         // Schemes are not told apart: a write by https that left the answers by http would be of use to nobody.
         let site = spelling == .verbatim ? URIOrigin(request) : nil
         return PathReadings(target: target).paths.map { path in

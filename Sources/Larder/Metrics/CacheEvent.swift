@@ -17,9 +17,9 @@ public enum CacheEvent: Sendable {
     /// A refresh in the background failed; what is kept stays.
     case refreshFailed(CacheKey)
     /// Something was invalidated.
-    case invalidated([Cover])
+    case invalidated([InvalidationScope])
     /// Something is to be invalidated, and the store did not confirm it (yet).
-    case invalidationPending([Cover])
+    case invalidationPending([InvalidationScope])
 
     /// What kind of hit.
     public enum Hit: String, Sendable, CaseIterable {

@@ -72,7 +72,7 @@ public struct CachePolicy: Sendable {
     /// The tags of every response.
     public var tags: [CacheTag]
     /// What a write to the route invalidates besides its own path, whenever it invalidates that.
-    public var invalidated: [Cover]
+    public var invalidated: [InvalidationScope]
     /// True if a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
     /// succeeds: it may have changed something before it failed. True for a handler, false for a gateway. A 4xx never
     /// invalidates; a 502 or 504 always does, since it says nothing of what the origin did.
@@ -203,8 +203,8 @@ extension CachePolicy {
     }
 
     /// Lets a write to the route invalidate more than its own path: the list that shows the item, say.
-    public func invalidating(_ covers: Cover...) -> CachePolicy {
-        with { $0.invalidated += covers }
+    public func invalidating(_ scopes: InvalidationScope...) -> CachePolicy {
+        with { $0.invalidated += scopes }
     }
 
     /// Says whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that

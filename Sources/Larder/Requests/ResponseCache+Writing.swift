@@ -45,9 +45,9 @@ package enum WriteOutcome: Sendable {
 
 extension CachePolicy {
     /// Returns what a write with this outcome invalidates: its own path and what the policy names, or nothing.
-    func invalidated(by request: HTTPRequest, _ outcome: WriteOutcome) -> [Cover] {
+    func invalidated(by request: HTTPRequest, _ outcome: WriteOutcome) -> [InvalidationScope] {
         let targets = targets(changedBy: request, outcome)
-        return targets.isEmpty ? [] : targets.flatMap { keys.covers(of: $0, for: request) } + invalidated
+        return targets.isEmpty ? [] : targets.flatMap { keys.scopes(of: $0, for: request) } + invalidated
     }
 
     /// Returns the targets (path and query, on the origin of the request) that a write with this outcome may have

@@ -22,9 +22,9 @@ public final class CacheEntry: Sendable {
     /// The tags that the handler added.
     public let tags: [CacheTag]
     /// The fingerprints of everything whose invalidation kills this entry.
-    let covers: [Cover.Fingerprint]
+    let scopes: [InvalidationScope.Fingerprint]
     /// The fingerprints of the key, paths, prefixes and tags among the covers. "Everything" stands before them.
-    var namedCovers: ArraySlice<Cover.Fingerprint> { covers.dropFirst() }
+    var namedCovers: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
     /// What the entry takes of a store's limit, in bytes.
     public let cost: Int
     /// The count of uses at which the entry was last used; 0 if it was not.
@@ -85,7 +85,7 @@ public final class CacheEntry: Sendable {
         self.birth = birth
         self.location = location
         self.tags = tags
-        self.covers = location.covers(with: tags).map(\.fingerprint)
+        self.scopes = location.scopes(with: tags).map(\.fingerprint)
         self.cost = Self.cost(
             of: head,
             body: self.body,
@@ -93,7 +93,7 @@ public final class CacheEntry: Sendable {
             selectingFields: selectingFields,
             location: location,
             tags: tags,
-            covers: covers.count
+            scopes: scopes.count
         )
         self.lastUse = lastUse
     }
@@ -219,9 +219,9 @@ extension CacheEntry {
         selectingFields: SelectingFields,
         location: EntryLocation,
         tags: [CacheTag],
-        covers: Int
+        scopes: Int
     ) -> Int {
-        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + coverOverhead * covers
+        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + coverOverhead * scopes
         let key = location.key.description.utf8.count
         cost += key + max(key, location.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count

@@ -32,7 +32,7 @@ public protocol CacheStore: Service {
     func discard(_ entry: CacheEntry) async
 
     /// Whether something born at `birth` that these covers belong to is alive.
-    func judge(_ birth: Birth, covers: [Cover]) async -> Verdict
+    func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict
 
     /// Stamps the covers. Once this is acknowledged, nothing born before is ever returned again by any process on this
     /// store.
@@ -40,7 +40,7 @@ public protocol CacheStore: Service {
     /// Waits for the acknowledgement up to the store's own deadline. Without one the invalidation stays queued: see
     /// ``InvalidationResult/pending``.
     @discardableResult
-    func invalidate(_ covers: [Cover]) async -> InvalidationResult
+    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult
 
     /// Stamps the one key, and returns how many responses were stored there and whether the invalidation is
     /// acknowledged.

@@ -105,7 +105,7 @@ struct MemoryShard {
     }
 
     /// Returns the number of the valid entries that belong to a scope, of the oldest ``batchLimit`` of them.
-    func count(of scope: Cover.Fingerprint, at now: Timestamp, isAlive: (CacheEntry) -> Verdict) -> Int {
+    func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isAlive: (CacheEntry) -> Verdict) -> Int {
         scopes.entries(of: scope, upTo: Self.batchLimit).count { id, place in
             let entry = slots[place]?.entries.first { ObjectIdentifier($0) == id }
             return entry.map { now < $0.lifetimes.keepUntil && isAlive($0).isAlive } ?? false
@@ -155,7 +155,7 @@ struct MemoryShard {
     /// What belongs to the scope is looked at in the order in which it was stored: the first that is alive was stored
     /// after the invalidation, and so was everything behind it.
     mutating func removeInvalidated(
-        _ scope: Cover.Fingerprint,
+        _ scope: InvalidationScope.Fingerprint,
         limit: Int = Self.batchLimit,
         isAlive: (CacheEntry) -> Verdict,
         dropping dropped: inout [CacheEntry]

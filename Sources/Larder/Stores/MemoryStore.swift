@@ -116,8 +116,8 @@ public final class MemoryStore: CacheStore {
         let entries = find(location, at: now, number: number) ?? []
         // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
         // fetch that it does not concern.
-        let covers = location.covers().map(\.fingerprint)
-        let newestStamp = log.withLockedValue { $0.ledger.newestStamp(on: covers) }
+        let scopes = location.scopes().map(\.fingerprint)
+        let newestStamp = log.withLockedValue { $0.ledger.newestStamp(on: scopes) }
         return Lookup(entries: entries, birth: birth, newestStamp: newestStamp)
     }
 
@@ -125,7 +125,7 @@ public final class MemoryStore: CacheStore {
         var dropped: [CacheEntry] = []
         return shard(of: entry.location.key).state.withLockedValue { shard in
             // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
-            let verdict = judge(entry.birth, fingerprints: entry.covers)
+            let verdict = judge(entry.birth, fingerprints: entry.scopes)
             guard verdict.isAlive else { return verdict }
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
@@ -142,21 +142,21 @@ public final class MemoryStore: CacheStore {
         shard(of: entry.location.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
     }
 
-    public func judge(_ birth: Birth, covers: [Cover]) async -> Verdict {
-        judge(birth, fingerprints: covers.map(\.fingerprint))
+    public func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict {
+        judge(birth, fingerprints: scopes.map(\.fingerprint))
     }
 
     @discardableResult
-    public func invalidate(_ covers: [Cover]) async -> InvalidationResult {
-        let number = stamp(covers)
-        await removeInvalidated(covers, number: number)
+    public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
+        let number = stamp(scopes)
+        await removeInvalidated(scopes, number: number)
         return .acknowledged
     }
 
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
         // Another spelling of the key may be in any shard.
-        let scope = Cover.key(key).fingerprint
+        let scope = InvalidationScope.key(key).fingerprint
         let removed = shards.reduce(0) { count, shard in
             count + shard.state.withLockedValue { $0.count(of: scope, at: now, isAlive: judgeStored) }
         }
@@ -186,8 +186,8 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Stamps covers, and returns their number.
-    private func stamp(_ covers: [Cover]) -> UInt64 {
-        let fingerprints = covers.map(\.fingerprint)
+    private func stamp(_ scopes: [InvalidationScope]) -> UInt64 {
+        let fingerprints = scopes.map(\.fingerprint)
         return log.withLockedValue { log in
             log.removals.begin(log.ledger.number + 1)
             log.ledger.stamp(fingerprints, removedBefore: log.removals.oldest ?? .max)
@@ -199,14 +199,14 @@ public final class MemoryStore: CacheStore {
     /// Compares an entry that is in a shard.
     private func judgeStored(_ entry: CacheEntry) -> Verdict {
         log.withLockedValue {
-            Verdict(isAlive: $0.ledger.isValid(stored: entry.birth, covers: entry.covers), said: $0.ledger.birth)
+            Verdict(isAlive: $0.ledger.isValid(stored: entry.birth, scopes: entry.scopes), said: $0.ledger.birth)
         }
     }
 
     /// Compares what is in no shard yet.
-    private func judge(_ birth: Birth, fingerprints: [Cover.Fingerprint]) -> Verdict {
+    private func judge(_ birth: Birth, fingerprints: [InvalidationScope.Fingerprint]) -> Verdict {
         log.withLockedValue {
-            Verdict(isAlive: $0.ledger.isAlive(birth, covers: fingerprints), said: $0.ledger.birth)
+            Verdict(isAlive: $0.ledger.isAlive(birth, scopes: fingerprints), said: $0.ledger.birth)
         }
     }
 
@@ -238,7 +238,7 @@ public final class MemoryStore: CacheStore {
 /// What was invalidated and is not removed yet. It is never found in between: a find compares with the ledger.
 private struct Sweeping: Sendable {
     /// The keys, paths, prefixes and tags whose entries are to be removed.
-    var scopes: Set<Cover.Fingerprint> = []
+    var scopes: Set<InvalidationScope.Fingerprint> = []
     /// True if everything born before the last invalidation of everything is to be removed.
     var removesForgotten = false
     /// The numbers of the invalidations that this is for.
@@ -253,15 +253,15 @@ extension MemoryStore {
     private static var pendingLimit: Int { 10_000 }
 
     /// Removes what an invalidation of the covers killed: at once if that is little, else in the background.
-    private func removeInvalidated(_ covers: [Cover], number: UInt64) async {
+    private func removeInvalidated(_ scopes: [InvalidationScope], number: UInt64) async {
         // What one request does for it, whatever there is to remove.
         var budget = MemoryShard.batchLimit
         var left = Sweeping()
-        for cover in covers {
-            switch cover {
+        for scope in scopes {
+            switch scope {
             // A key stands for all its spellings, each of which is stored by itself.
             case .key, .path, .prefix, .tag:
-                let scope = cover.fingerprint
+                let scope = scope.fingerprint
                 if !remove(&budget, { removeInvalidated(scope, in: $0, limit: $1) }) { left.scopes.insert(scope) }
             case .everything:
                 if !remove(&budget, removeForgotten) { left.removesForgotten = true }
@@ -309,7 +309,7 @@ extension MemoryStore {
 
     /// Removes what belongs to a scope in a shard and is dead.
     private func removeInvalidated(
-        _ scope: Cover.Fingerprint,
+        _ scope: InvalidationScope.Fingerprint,
         in shard: LockedShard,
         limit: Int
     ) -> MemoryShard.Progress {
@@ -322,7 +322,7 @@ extension MemoryStore {
 
     /// Removes what was born before everything was invalidated last, or before what the ledger remembers.
     private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
-        let everything = CollectionOfOne(Cover.everything.fingerprint)
+        let everything = CollectionOfOne(InvalidationScope.everything.fingerprint)
         let floor = log.withLockedValue { $0.ledger.newestStamp(onStored: everything) }
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }

@@ -141,8 +141,8 @@ struct RouteReader {
     }
 
     /// What a text invalidates: a tag, a path, or all below a path.
-    private static func cover(_ text: String) -> Cover? {
-        guard text.utf8.first == Byte.slash else { return CacheTag(percentEncoded: text).map(Cover.tag) }
+    private static func cover(_ text: String) -> InvalidationScope? {
+        guard text.utf8.first == Byte.slash else { return CacheTag(percentEncoded: text).map(InvalidationScope.tag) }
         guard text.hasSuffix("/**") else {
             guard let pattern = try? PathPattern(text), pattern.isLiteral else { return nil }
             return .path(CachePath(text))

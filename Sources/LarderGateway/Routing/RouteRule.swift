@@ -65,7 +65,7 @@ struct RouteRule: Hashable {
     var bypass: BypassRule?
     var ignoredParameters: [NamePattern] = []
     var tags: [CacheTag] = []
-    var invalidates: [Cover] = []
+    var invalidates: [InvalidationScope] = []
     var bodyLimit: ByteCount?
     var tagLimit: Int?
     var wait: Duration?

@@ -137,7 +137,7 @@ public struct RouteTable: Sendable {
 
     /// Returns what a write to a path invalidates beside its own path: all that is named by the routes which a server
     /// may take the path for, or by every route if there are too many readings.
-    func invalidated(byWriteTo path: String, host: String?) -> [Cover] {
+    func invalidated(byWriteTo path: String, host: String?) -> [InvalidationScope] {
         let host = host.map(HostPattern.host)
         var path = path
         return path.withUTF8 { bytes in

@@ -61,9 +61,9 @@ extension StoreBehaviour {
             try expect(last.number, is: first.number + UInt64(count), "number after \(count) invalidations")
             for number in first.number...last.number {
                 let birth = Birth(epoch: first.epoch, number: number)
-                for covers in [[Cover.tag("shared")], [.tag("own")]] {
-                    let isAlive = await bench.store.judge(birth, covers: covers).isAlive
-                    try expect(isAlive, is: number == last.number, "whether \(covers) leaves \(number) alive")
+                for scopes in [[InvalidationScope.tag("shared")], [.tag("own")]] {
+                    let isAlive = await bench.store.judge(birth, scopes: scopes).isAlive
+                    try expect(isAlive, is: number == last.number, "whether \(scopes) leaves \(number) alive")
                 }
             }
         },
@@ -75,7 +75,7 @@ extension StoreBehaviour {
             try await forget(bench)
             try await bench.mustFind([], at: location)
             try await bench.mustBeDead(bench.entry("v0", at: location, born: birth))
-            try expect(await !bench.store.judge(birth, covers: [.path("/row")]).isAlive, "its birth is alive")
+            try expect(await !bench.store.judge(birth, scopes: [.path("/row")]).isAlive, "its birth is alive")
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.newestStamp > birth.number, "a miss does not know that it was ever invalidated")
             try expect(missed.newestStamp <= missed.birth.number, "a miss knows of a stamp from the future")

@@ -20,7 +20,7 @@ extension StoreBehaviour {
                 for number in [0, 1, UInt64.max] {
                     let birth = Birth(epoch: .new(), number: number)
                     try await bench.mustBeDead(bench.entry("of another life", at: location, born: birth))
-                    try expect(await !bench.store.judge(birth, covers: []).isAlive, "number \(number) is alive")
+                    try expect(await !bench.store.judge(birth, scopes: []).isAlive, "number \(number) is alive")
                 }
             },
             StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
@@ -34,7 +34,7 @@ extension StoreBehaviour {
         ]
 
     /// What covers `/a/b?x=1` with the tags `policy` and `late`.
-    private static func covers() -> [(name: String, cover: Cover)] {
+    private static func scopes() -> [(name: String, scope: InvalidationScope)] {
         [
             ("its path, whatever the query", .path("/a/b")), ("its path in another spelling", .path("//A/%62/")),
             ("the prefix of everything", .prefix("/")), ("a prefix", .prefix("/a")),
@@ -44,14 +44,14 @@ extension StoreBehaviour {
     }
 
     /// What an entry is killed by, kept before or after.
-    private static let killing = covers().map { name, cover in
+    private static let killing = scopes().map { name, scope in
         StoreBehaviour("What was born before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let birth = try await bench.birth()
             try await bench.keep("before", at: location, born: birth, tags: ["late"])
             try await bench.mustFind(["before"], at: location)
             // The other process invalidates, and nobody else does anything in between.
-            await bench.peer.invalidate([.path("/else"), cover])
+            await bench.peer.invalidate([.path("/else"), scope])
             try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
             try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth, tags: ["late"]))
@@ -84,15 +84,16 @@ extension StoreBehaviour {
 
     /// What looks like a cover of `/a/b?x=1`, and is none.
     private static let leaving = [
-        ("the path above", Cover.path("/a")), ("a path below", .path("/a/b/c")), ("a longer name", .path("/a/bc")),
+        ("the path above", InvalidationScope.path("/a")), ("a path below", .path("/a/b/c")),
+        ("a longer name", .path("/a/bc")),
         ("a prefix that is no whole segment", .prefix("/a/bc")), ("a prefix beside", .prefix("/b")),
         ("a prefix below", .prefix("/a/b/c")), ("another tag", .tag("Policy")), ("the path as a tag", .tag("/a/b")),
-    ].map { name, cover in
+    ].map { name, scope in
         StoreBehaviour("An invalidation of \(name) leaves it") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let birth = try await bench.birth()
             try await bench.keep("before", at: location, born: birth, tags: ["late"])
-            await bench.peer.invalidate([cover])
+            await bench.peer.invalidate([scope])
             try await bench.mustFind(["before"], at: location)
             try await bench.keep("not overtaken", at: location, born: birth, tags: ["late"])
             try await bench.mustFind(["not overtaken"], at: location)
@@ -105,20 +106,20 @@ extension StoreBehaviour {
     static let judging: [StoreBehaviour] = [
         StoreBehaviour("A verdict says dead or alive, and how far the ledger has come") { bench in
             let birth = try await bench.birth()
-            let fresh = await bench.store.judge(birth, covers: [.tag("a"), .everything])
+            let fresh = await bench.store.judge(birth, scopes: [.tag("a"), .everything])
             try expect(fresh, is: Verdict(isAlive: true, said: birth), "before any invalidation")
             await bench.peer.invalidate([.tag("a"), .path("/b")])
             let said = try await bench.birth()
             try expect(said.epoch, is: birth.epoch, "epoch")
-            try expect(said.number, is: birth.number + 1, "number of one invalidation of two covers")
-            for (covers, isAlive) in [
-                ([Cover.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
+            try expect(said.number, is: birth.number + 1, "number of one invalidation of two scopes")
+            for (scopes, isAlive) in [
+                ([InvalidationScope.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
                 ([.tag("b"), .path("/a"), .prefix("/b"), .everything], true), ([], true),
             ] {
-                let verdict = await bench.store.judge(birth, covers: covers)
-                try expect(verdict, is: Verdict(isAlive: isAlive, said: said), "\(covers)")
-                let young = await bench.store.judge(said, covers: covers)
-                try expect(young, is: Verdict(isAlive: true, said: said), "\(covers), born after")
+                let verdict = await bench.store.judge(birth, scopes: scopes)
+                try expect(verdict, is: Verdict(isAlive: isAlive, said: said), "\(scopes)")
+                let young = await bench.store.judge(said, scopes: scopes)
+                try expect(young, is: Verdict(isAlive: true, said: said), "\(scopes), born after")
             }
             let verdict = await bench.store.save(
                 bench.entry("b", at: try bench.location("/b"), born: birth),
@@ -126,40 +127,40 @@ extension StoreBehaviour {
             )
             try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
         },
-        StoreBehaviour("A find tells when something known to cover it was last invalidated, and of nothing else") {
+        StoreBehaviour("A find tells when something known to scope it was last invalidated, and of nothing else") {
             bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
-            for cover in [Cover.path("/a/b"), .tag("policy")] {
+            for scope in [InvalidationScope.path("/a/b"), .tag("policy")] {
                 try await bench.keep("found", at: location, tags: ["late"])
                 let found = await bench.store.load(location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
-                for other in [Cover.path("/a"), .prefix("/b"), .tag("other"), .path("/a/b/c")] {
+                for other in [InvalidationScope.path("/a"), .prefix("/b"), .tag("other"), .path("/a/b/c")] {
                     await bench.peer.invalidate([other])
                     let again = await bench.store.load(location, at: bench.now)
                     try expect(again.entries.count, is: 1, "entries found after \(other)")
                     try expect(again.birth.number > found.birth.number, "an invalidation took no number")
                     try expect(again.newestStamp, is: found.newestStamp, "newest stamp after \(other)")
                 }
-                await bench.peer.invalidate([cover])
+                await bench.peer.invalidate([scope])
                 let number = try await bench.birth().number
-                try expect(await bench.newestStamp(on: location), is: number, "newest stamp after \(cover)")
+                try expect(await bench.newestStamp(on: location), is: number, "newest stamp after \(scope)")
             }
         },
-        StoreBehaviour("A miss tells when something known to cover it was last invalidated") { bench in
+        StoreBehaviour("A miss tells when something known to scope it was last invalidated") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             try expect(await bench.newestStamp(on: location), is: 0, "newest stamp of an empty ledger")
-            let covers: [Cover] = [
+            let scopes: [InvalidationScope] = [
                 .key(location.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
             ]
-            for cover in covers {
-                await bench.peer.invalidate([cover])
+            for scope in scopes {
+                await bench.peer.invalidate([scope])
                 let number = try await bench.birth().number
-                for other in [Cover.tag("late"), .path("/a"), .prefix("/b")] {
+                for other in [InvalidationScope.tag("late"), .path("/a"), .prefix("/b")] {
                     await bench.peer.invalidate([other])
                     try expect(
                         await bench.newestStamp(on: location),
                         is: number,
-                        "newest stamp after \(cover) and \(other)"
+                        "newest stamp after \(scope) and \(other)"
                     )
                 }
             }

@@ -40,9 +40,9 @@ struct StoreHistory {
         case 0..<7: try await save(at: location, on: store)
         case 7..<12: try await load(location, on: store)
         case 12..<15:
-            let covers = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: location) }
-            await store.invalidate(covers)
-            model.invalidate(covers)
+            let scopes = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: location) }
+            await store.invalidate(scopes)
+            model.invalidate(scopes)
         case 15:
             let removed = await store.remove(location.key, at: bench.now).removed ?? -1
             let right = model.remove(location.key)
@@ -57,10 +57,10 @@ struct StoreHistory {
         case 18:
             guard let birth = births.randomElement(using: &random) else { return }
             // Whatever is compared belongs to everything.
-            let covers = [anyCover(of: location), anyCover(of: location), .everything]
-            let verdict = await store.judge(birth, covers: covers)
+            let scopes = [anyCover(of: location), anyCover(of: location), .everything]
+            let verdict = await store.judge(birth, scopes: scopes)
             try expect(verdict.said, is: model.birth, "where the ledger stands")
-            try mustAgree(verdict.isAlive, model.isAlive(birth, covers), "judging \(birth) by \(covers)")
+            try mustAgree(verdict.isAlive, model.isAlive(birth, scopes), "judging \(birth) by \(scopes)")
         default: births.append(model.birth)
         }
     }
@@ -118,7 +118,7 @@ struct StoreHistory {
         try location(Int.random(in: Self.targets.indices, using: &random))
     }
 
-    private mutating func anyCover(of location: EntryLocation) -> Cover {
+    private mutating func anyCover(of location: EntryLocation) -> InvalidationScope {
         switch Int.random(in: 0..<16, using: &random) {
         case 0..<4: .key(location.key)
         case 4..<8: .path(location.path)

@@ -5,7 +5,7 @@ import Larder
 struct StoreModel {
     let epoch: Birth.Epoch
     private(set) var number: UInt64
-    private var stamps: [Cover: UInt64] = [:]
+    private var stamps: [InvalidationScope: UInt64] = [:]
     private var entries: [CacheKey: [CacheEntry]] = [:]
 
     /// The model of an empty store whose invalidations stand there.
@@ -15,17 +15,17 @@ struct StoreModel {
 
     var birth: Birth { Birth(epoch: epoch, number: number) }
 
-    func isAlive(_ birth: Birth, _ covers: [Cover]) -> Bool {
-        birth.epoch == epoch && covers.allSatisfy { birth.number >= stamps[$0] ?? 0 }
+    func isAlive(_ birth: Birth, _ scopes: [InvalidationScope]) -> Bool {
+        birth.epoch == epoch && scopes.allSatisfy { birth.number >= stamps[$0] ?? 0 }
     }
 
-    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.location.covers(with: entry.tags)) }
+    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.location.scopes(with: entry.tags)) }
 
     /// What is found under a key, the newest first.
     func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
 
     func newestStamp(_ location: EntryLocation) -> UInt64 {
-        location.covers().reduce(0) { max($0, stamps[$1] ?? 0) }
+        location.scopes().reduce(0) { max($0, stamps[$1] ?? 0) }
     }
 
     var count: Int { entries.keys.count { !found($0).isEmpty } }
@@ -46,9 +46,9 @@ struct StoreModel {
         entries[entry.location.key] = kept[..<found] + older
     }
 
-    mutating func invalidate(_ covers: [Cover]) {
+    mutating func invalidate(_ scopes: [InvalidationScope]) {
         number += 1
-        for cover in covers { stamps[cover] = number }
+        for scope in scopes { stamps[scope] = number }
     }
 
     mutating func remove(_ key: CacheKey) -> Int {

@@ -36,14 +36,15 @@ extension RouterMethods {
         }
         on(path.appendingPath("paths/**"), method: .delete) { request, context in
             await routes.invalidate(request, context, expecting: "a path") { name in
-                form == .url && name.hasPrefix("/") ? Cover.paths(ofHost: name.dropFirst()) : Cover.paths("/" + name)
+                form == .url && name.hasPrefix("/")
+                    ? InvalidationScope.paths(ofHost: name.dropFirst()) : InvalidationScope.paths("/" + name)
             }
         }
         on(path.appendingPath("prefixes/**"), method: .delete) { request, context in
             await routes.invalidate(request, context, expecting: "a path, or //host for all of a host") {
                 name in
-                guard form == .url, name.hasPrefix("/") else { return Cover.prefixes("/" + name) }
-                return Cover.host(name.dropFirst()).map { [$0] }
+                guard form == .url, name.hasPrefix("/") else { return InvalidationScope.prefixes("/" + name) }
+                return InvalidationScope.host(name.dropFirst()).map { [$0] }
             }
         }
         on(path.appendingPath("everything"), method: .delete) { request, context in
@@ -59,15 +60,15 @@ extension AdminRoutes {
         _ request: Request,
         _ context: Context,
         expecting expectation: String,
-        _ covers: (String) -> [Cover]?
+        _ scopes: (String) -> [InvalidationScope]?
     ) async -> Response {
         await guarded(request, context) {
             let name = Self.rest(of: request, below: context.endpointPath)
-            guard let covers = covers(name) else {
+            guard let scopes = scopes(name) else {
                 let message = "Nothing was invalidated: expected \(expectation) at the end of the path"
                 return AdminAnswer(.message(.badRequest, message))
             }
-            switch await cache.invalidate(covers) {
+            switch await cache.invalidate(scopes) {
             case .acknowledged: return AdminAnswer(.message(.ok, "Invalidated"))
             case .pending:
                 let message = "The cache cannot be reached; it will be invalidated when it can"

@@ -1,5 +1,5 @@
 /// What an invalidation covers: the responses that are dead after it.
-public enum Cover: Hashable, Sendable {
+public enum InvalidationScope: Hashable, Sendable {
     /// The response under this key, in every spelling of its URL that means the same, with all its Vary variants.
     ///
     /// A key that was shortened (``CacheKey/maximumLength``) ends in the digest of the URL as it was spelled, so it
@@ -15,16 +15,16 @@ public enum Cover: Hashable, Sendable {
     case everything
 }
 
-extension Cover {
+extension InvalidationScope {
     /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of
     /// it.
-    package static func paths(_ text: String) -> [Cover] {
-        PathReadings(target: text).paths.map(Cover.path)
+    package static func paths(_ text: String) -> [InvalidationScope] {
+        PathReadings(target: text).paths.map(InvalidationScope.path)
     }
 
     /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that
     /// servers may have of it, whatever the scheme; nil unless a host and a path are given.
-    package static func paths(ofHost text: some StringProtocol) -> [Cover]? {
+    package static func paths(ofHost text: some StringProtocol) -> [InvalidationScope]? {
         let host = text.prefix { $0 != "/" && $0 != "?" }
         let target = text[host.endIndex...]
         guard target.hasPrefix("/"), let authority = authority(host) else { return nil }
@@ -32,7 +32,7 @@ extension Cover {
     }
 
     /// Returns what covers all responses of one host; nil for anything but a host.
-    package static func host(_ text: some StringProtocol) -> Cover? {
+    package static func host(_ text: some StringProtocol) -> InvalidationScope? {
         let host = text.hasSuffix("/") ? text.dropLast() : text[...]
         return authority(host).map { .prefix(CachePath.root.on($0)) }
     }
@@ -44,12 +44,12 @@ extension Cover {
 
     /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading
     /// that servers may have of it.
-    package static func prefixes(_ text: String) -> [Cover] {
-        PathReadings(target: text).paths.map(Cover.prefix)
+    package static func prefixes(_ text: String) -> [InvalidationScope] {
+        PathReadings(target: text).paths.map(InvalidationScope.prefix)
     }
 }
 
-extension Cover {
+extension InvalidationScope {
     /// A 64-bit hash that stands for a cover inside one process.
     ///
     /// Entries hold and the ledger compares these instead of text: two covers that fell together would be invalidated
