@@ -70,7 +70,7 @@ enum EntryCodec {
         value.write(entry.head)
         value.write(entry.lifetimes)
         value.write(entry.selectingFields.text)
-        value.writeMultipleIntegers(entry.birth.epoch.high, entry.birth.epoch.low, entry.birth.number)
+        value.writeMultipleIntegers(entry.readVersion.epoch.high, entry.readVersion.epoch.low, entry.readVersion.number)
         value.write(entry.location.target)
         value.write(entry.location.tags)
         value.write(entry.tags)
@@ -91,8 +91,8 @@ enum EntryCodec {
         let head = try reader.head()
         let lifetimes = try reader.lifetimes()
         let selectingFields = SelectingFields(text: try reader.text())
-        let birth = Birth(
-            epoch: Birth.Epoch(high: try reader.integer(), low: try reader.integer()),
+        let readVersion = LogVersion(
+            epoch: LogVersion.Epoch(high: try reader.integer(), low: try reader.integer()),
             number: try reader.integer()
         )
         let location = EntryLocation(key: key, target: try reader.text(), tags: try reader.tags())
@@ -104,7 +104,7 @@ enum EntryCodec {
             body: body,
             lifetimes: lifetimes,
             selectingFields: selectingFields,
-            birth: birth,
+            readVersion: readVersion,
             location: location,
             tags: tags,
             lastUse: lastUse

@@ -40,7 +40,7 @@ struct RedisNames: Sendable {
 
     /// The logs of other formats that may be in the namespace.
     var otherLogs: [String] {
-        [namespace + "ledger"] + (1...32).filter { $0 != Self.format }.map { Self.log(namespace, format: $0) }
+        [namespace + "log"] + (1...32).filter { $0 != Self.format }.map { Self.log(namespace, format: $0) }
     }
 
     private static func log(_ namespace: String, format: UInt8) -> String { "\(namespace)\(format):{log}" }

@@ -7,7 +7,7 @@ import RedisClient
 /// who counts walks through the keys of the server.
 extension RedisStore {
     public func count(at now: Timestamp) async -> Int {
-        guard tender.isTrusted, case .integer(let total)? = await failsafe.ask([.dbsize])?.first else {
+        guard delivery.isTrusted, case .integer(let total)? = await failsafe.ask([.dbsize])?.first else {
             return keyCount.withLockedValue { $0.last }
         }
         return await withCheckedContinuation { waiter in

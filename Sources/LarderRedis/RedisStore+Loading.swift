@@ -19,7 +19,7 @@ struct EntryMemo: Sendable {
         /// The tags of the responses, as members of the log.
         var tags: [String] = []
         /// The lowest read version of the responses; nil if none is known.
-        var oldest: Birth?
+        var oldest: LogVersion?
     }
 
     /// Returns what a look-up of a key will probably need; all variants if it is for no request.
@@ -28,7 +28,7 @@ struct EntryMemo: Sendable {
         let known = variants[key]
         let listed = known?.variants ?? []
         guess.oldest = known.flatMap { list in
-            listed.map(\.number).min().map { Birth(epoch: list.epoch, number: $0) }
+            listed.map(\.number).min().map { LogVersion(epoch: list.epoch, number: $0) }
         }
         if let query {
             var names = VariantNames(of: query)
@@ -57,28 +57,30 @@ struct EntryMemo: Sendable {
 
 extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        guard let name = names.entry(location.key), tender.isTrusted else { return tender.unknownLookup }
+        guard let name = names.entry(location.key), delivery.isTrusted else { return delivery.unknownLookup }
         let known = location.scopes().map(\.member)
         let guess = memo.withLockedValue { $0.guess(location.key, for: query) }
         let asked = known + guess.tags
-        let questions = tender.tableQuestions(for: asked, since: guess.oldest)
+        let questions = delivery.tableQuestions(for: asked, since: guess.oldest)
         let replies = await failsafe.ask(
             [
                 Self.read(name, [VariantList.field] + guess.fields, size: guess.size),
-                LedgerReading.command(names.log, asked),
+                LogReading.command(names.log, asked),
             ] + questions.map { $0.command(names) }
         )
         guard let replies, replies.count == 2 + questions.count,
-            let listed = await tender.reading(replies[1...], of: asked, questions)
-        else { return tender.unknownLookup }
+            let listed = await delivery.reading(replies[1...], of: asked, questions)
+        else { return delivery.unknownLookup }
         let values = fields(replies[0], count: 1 + guess.fields.count)
         let list = values.isEmpty ? nil : list(values[0], of: location.key)
-        let births = (list?.variants ?? []).map { Birth(epoch: list?.epoch ?? listed.birth.epoch, number: $0.number) }
-        guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
-            return tender.unknownLookup
+        let births = (list?.variants ?? []).map {
+            LogVersion(epoch: list?.epoch ?? listed.readVersion.epoch, number: $0.number)
         }
-        let newest = reading.newestStamp(on: known)
-        let isCurrent = list?.epoch == reading.birth.epoch
+        guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
+            return delivery.unknownLookup
+        }
+        let newest = reading.newestVersion(on: known)
+        let isCurrent = list?.epoch == reading.readVersion.epoch
         let alive = (list?.variants ?? []).filter { variant in
             isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.keptUntil
         }
@@ -87,11 +89,11 @@ extension RedisStore {
         find.tags = guess.tags
         find.marks = marks(of: list, under: location.key)
         for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
-        guard let entries = await entries(of: alive, find) else { return tender.unknownLookup }
+        guard let entries = await entries(of: alive, find) else { return delivery.unknownLookup }
         return Lookup(
             entries: entries,
-            birth: reading.birth,
-            newestStamp: newest,
+            readVersion: reading.readVersion,
+            newestVersion: newest,
             rules: alive.map(\.vary)
         )
     }
@@ -103,7 +105,7 @@ extension RedisStore {
         let name: String
         let query: VariantQuery?
         let now: Timestamp
-        let reading: LedgerReading
+        let reading: LogReading
         /// What was known beforehand to cover the entries; the log was asked about it.
         var known: [String] = []
         /// The tags that the log was asked about beside it.
@@ -112,7 +114,7 @@ extension RedisStore {
         var values: [String: ByteBuffer?] = [:]
         var marks: [String: UseMark] = [:]
 
-        init(key: CacheKey, name: String, query: VariantQuery?, now: Timestamp, reading: LedgerReading) {
+        init(key: CacheKey, name: String, query: VariantQuery?, now: Timestamp, reading: LogReading) {
             (self.key, self.name, self.query, self.now, self.reading) = (key, name, query, now, reading)
         }
     }
@@ -168,7 +170,7 @@ extension RedisStore {
         var missing: Set<String> = []
         let young = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
             // The list is not checked, and may lag behind what was read after it.
-            guard find.reading.validity(entry.birth, find.known) != .invalidated else { return nil }
+            guard find.reading.validity(entry.readVersion, find.known) != .invalidated else { return nil }
             let members = Self.members(of: entry).filter { !find.known.contains($0) }
             if members != find.tags {
                 memo.withLockedValue { $0.tags.remember(members, for: VariantID(key: find.key, field: field)) }
@@ -182,10 +184,10 @@ extension RedisStore {
             guard let late = await lists(of: Array(missing)) else { return nil }
             readings += late
         }
-        let compared = young.map { (birth: $0.entry.birth, members: find.known + $0.members) }
+        let compared = young.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
         guard let readings = await whole(readings, for: compared) else { return nil }
         return zip(young, compared).filter { _, item in
-            readings.allSatisfy { $0.validity(item.birth, item.members) == .valid }
+            readings.allSatisfy { $0.validity(item.readVersion, item.members) == .valid }
         }.map(\.0.entry)
     }
 

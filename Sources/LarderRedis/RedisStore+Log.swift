@@ -9,19 +9,19 @@ extension RedisStore {
     /// Reads the log for any number of scopes, as far as these read versions need it. Something is valid if it is by
     /// every reading: each one has the floor as it stood when its scopes were read.
     /// - Returns: one reading at least; nil if Redis does not tell.
-    func readings(of members: [String], since births: [Birth]) async -> [LedgerReading]? {
+    func readings(of members: [String], since births: [LogVersion]) async -> [LogReading]? {
         guard let readings = await lists(of: members) else { return nil }
         return await whole(readings, for: births.map { ($0, members) })
     }
 
     /// Reads the list for any number of scopes, in one round trip.
-    func lists(of members: [String]) async -> [LedgerReading]? {
-        let parts = LedgerReading.parts(members)
-        let replies = await failsafe.ask(parts.map { LedgerReading.command(names.log, $0) })
+    func lists(of members: [String]) async -> [LogReading]? {
+        let parts = LogReading.parts(members)
+        let replies = await failsafe.ask(parts.map { LogReading.command(names.log, $0) })
         guard let replies, replies.count == parts.count else { return nil }
-        var readings: [LedgerReading] = []
+        var readings: [LogReading] = []
         for (place, part) in parts.enumerated() {
-            guard let reading = await tender.reading(replies[place...place], of: part) else { return nil }
+            guard let reading = await delivery.reading(replies[place...place], of: part) else { return nil }
             readings.append(reading)
         }
         return readings
@@ -29,17 +29,17 @@ extension RedisStore {
 
     /// Adds to readings of the list what only the tables tell of some read versions.
     func whole(
-        _ readings: [LedgerReading],
-        for compared: [(birth: Birth, members: [String])]
-    ) async -> [LedgerReading]? {
-        var whole: [LedgerReading] = []
+        _ readings: [LogReading],
+        for compared: [(readVersion: LogVersion, members: [String])]
+    ) async -> [LogReading]? {
+        var whole: [LogReading] = []
         for reading in readings {
-            let unread = compared.filter { $0.birth.epoch == reading.birth.epoch }
-                .reduce(into: Set<String>()) { $0.formUnion(reading.unread($1.birth, $1.members)) }
+            let unread = compared.filter { $0.readVersion.epoch == reading.readVersion.epoch }
+                .reduce(into: Set<String>()) { $0.formUnion(reading.unread($1.readVersion, $1.members)) }
             if unread.isEmpty {
                 whole.append(reading)
             } else {
-                guard let reading = await tender.reading(reading, adding: unread) else { return nil }
+                guard let reading = await delivery.reading(reading, adding: unread) else { return nil }
                 whole.append(reading)
             }
         }

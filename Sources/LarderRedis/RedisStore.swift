@@ -75,7 +75,7 @@ public final class RedisStore: CacheStore {
     private let options: Options
     private let client: RedisClient
     let failsafe: Failsafe
-    let tender: LedgerTender
+    let delivery: InvalidationDelivery
     let memo = NIOLockedValueBox(EntryMemo())
     let keyCount = NIOLockedValueBox(KeyCount<CheckedContinuation<Int, Never>>())
     let metrics: RedisMetrics
@@ -121,8 +121,8 @@ public final class RedisStore: CacheStore {
         let greeter = Greeter()
         var hooks = RedisClient.Hooks()
         hooks.onConnect = { try await greeter.meet($0, $1) }
-        hooks.onChange = { greeter.tender?.serverChanged() }
-        hooks.isUrgent = { greeter.tender.map { $0.pendingCount > 0 } ?? false }
+        hooks.onChange = { greeter.delivery?.serverChanged() }
+        hooks.isUrgent = { greeter.delivery.map { $0.pendingCount > 0 } ?? false }
         var configuration = configuration
         configuration.timeouts = options.timeouts
         configuration.limits.makeRoom(for: options)
@@ -138,7 +138,7 @@ public final class RedisStore: CacheStore {
             metrics: self.metrics,
             logger: logger
         )
-        tender = LedgerTender(
+        delivery = InvalidationDelivery(
             names: names,
             logSize: LogSize(within: options.logLimit, listLimit: options.listLimit),
             timeout: max(.zero, options.invalidationTimeout),
@@ -146,19 +146,19 @@ public final class RedisStore: CacheStore {
             metrics: self.metrics,
             logger: logger
         )
-        greeter.tender = tender
+        greeter.delivery = delivery
     }
 
     /// Keeps the connections, delivers what waits, and counts very many keys, until the service is shut down.
     public func run() async throws {
         defer {
-            tender.stop()
+            delivery.stop()
             counting.cancelAll()
         }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.client.run() }
             group.addTask {
-                await cancelWhenGracefulShutdown { await self.tender.run(self.clock) }
+                await cancelWhenGracefulShutdown { await self.delivery.run(self.clock) }
             }
             group.addTask {
                 await cancelWhenGracefulShutdown { await self.tend() }
@@ -173,7 +173,7 @@ public final class RedisStore: CacheStore {
     package var connectionCount: Int { client.status.connections }
 
     /// The number of invalidations that wait to be delivered.
-    public var pendingInvalidations: Int { tender.pendingCount }
+    public var pendingInvalidations: Int { delivery.pendingCount }
 
     private func tend() async {
         for round in 1... {
@@ -184,9 +184,9 @@ public final class RedisStore: CacheStore {
                 _ = await failsafe.ask([RedisCommand("TOUCH", names.logKeys.map { .text($0) })])
             }
             // Every minute.
-            if round.isMultiple(of: 600), isAvailable { await tender.lookForOtherFormats() }
+            if round.isMultiple(of: 600), isAvailable { await delivery.lookForOtherFormats() }
             // Every ten seconds.
-            guard round.isMultiple(of: 100), tender.isTrusted, isAvailable else { continue }
+            guard round.isMultiple(of: 100), delivery.isTrusted, isAvailable else { continue }
             counting.start { await self.countIfDue() }
         }
     }
@@ -198,8 +198,8 @@ extension RedisStore {
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         let scopes = entry.location.scopes(with: entry.tags)
         // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
-        guard let key = names.entry(entry.location.key), tender.isTrusted, !tender.isLocal(entry.birth) else {
-            return tender.unknownVerdict
+        guard let key = names.entry(entry.location.key), delivery.isTrusted, !delivery.isLocal(entry.readVersion) else {
+            return delivery.unknownVerdict
         }
         let name = VariantName(of: entry)
         let isTooLarge = entry.cost > entryLimit.bytes
@@ -211,7 +211,7 @@ extension RedisStore {
             .integer(Int64(options.variantCount)),
         ]
         let used = memo.withLockedValue { $0.uses.used(under: entry.location.key) }
-        arguments += Self.arguments(entry.birth)
+        arguments += Self.arguments(entry.readVersion)
         arguments += [
             .integer(Int64(options.variantBytes)), .integer(now.millisecondsSinceEpoch), .integer(variant.keptUntil),
             .text(variant.rule), .integer(Int64(used.count)),
@@ -220,10 +220,10 @@ extension RedisStore {
         arguments += scopes.map { .text($0.member) }
         let command = RedisCommand.run(Scripts.save, keys: [key, names.log], arguments: arguments)
         guard let reply = await failsafe.ask([command])?.first else {
-            return tender.unknownVerdict
+            return delivery.unknownVerdict
         }
         if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, scopes) }
-        guard let verdict = Self.verdict(reply) else { return tender.unknownVerdict }
+        guard let verdict = Self.verdict(reply) else { return delivery.unknownVerdict }
         if verdict.isAlive, left > 0 { remember(entry, as: variant) }
         return verdict
     }
@@ -238,7 +238,7 @@ extension RedisStore {
     ) async -> Verdict {
         let arguments: [RedisCommand.Argument] = [.text(name.family), .integer(name.codings)]
         _ = await failsafe.ask([.run(Scripts.supersede, keys: [key], arguments: arguments)])
-        return await judge(entry.birth, scopes: scopes)
+        return await judge(entry.readVersion, scopes: scopes)
     }
 
     /// Remembers what was stored, so that the next look-up asks for it.
@@ -248,28 +248,28 @@ extension RedisStore {
         let tags = entry.tags.filter { !known.contains($0) }.map { InvalidationScope.tag($0).member }
         memo.withLockedValue { memo in
             memo.uses.note(variant.field, under: key)
-            memo.variants.store(variant, in: entry.birth.epoch, for: key)
+            memo.variants.store(variant, in: entry.readVersion.epoch, for: key)
             memo.tags.remember(tags, for: VariantID(key: key, field: variant.field))
         }
     }
 
     public func discard(_ entry: CacheEntry) async {
-        guard let key = names.entry(entry.location.key), tender.isTrusted else { return }
+        guard let key = names.entry(entry.location.key), delivery.isTrusted else { return }
         let name = VariantName(of: entry)
         let arguments =
-            [.text(name.field)] + Self.arguments(entry.birth) + [.text(name.family), .text(name.rule)]
+            [.text(name.field)] + Self.arguments(entry.readVersion) + [.text(name.family), .text(name.rule)]
         _ = await failsafe.ask([.run(Scripts.discard, keys: [key], arguments: arguments)])
     }
 
-    private static func arguments(_ birth: Birth) -> [RedisCommand.Argument] {
-        [birth.epoch.high, birth.epoch.low, birth.number].map { .text(String($0)) }
+    private static func arguments(_ readVersion: LogVersion) -> [RedisCommand.Argument] {
+        [readVersion.epoch.high, readVersion.epoch.low, readVersion.number].map { .text(String($0)) }
     }
 
     private static func verdict(_ reply: RESPValue) -> Verdict? {
         guard case .array(let values) = reply, values.count == 1 + LogStanding.members.count,
-            let reading = try? LedgerReading(Array(values[1...]))
+            let reading = try? LogReading(Array(values[1...]))
         else { return nil }
-        return Verdict(isAlive: values[0] == .integer(1), said: reading.birth)
+        return Verdict(isAlive: values[0] == .integer(1), said: reading.readVersion)
     }
 
     /// Whole milliseconds, rounded down, so that Redis keeps nothing longer than it may; a year at most.
@@ -284,19 +284,22 @@ extension RedisStore {
 // MARK: - What is invalidated
 
 extension RedisStore {
-    public func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict {
-        guard tender.isTrusted, !tender.isLocal(birth) else { return tender.unknownVerdict }
+    public func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
+        guard delivery.isTrusted, !delivery.isLocal(readVersion) else { return delivery.unknownVerdict }
         let members = scopes.map(\.member)
-        guard let readings = await readings(of: members, since: [birth]), let first = readings.first else {
-            return tender.unknownVerdict
+        guard let readings = await readings(of: members, since: [readVersion]), let first = readings.first else {
+            return delivery.unknownVerdict
         }
         // What is valid by the later readings was valid at the first one.
-        return Verdict(isAlive: readings.allSatisfy { $0.validity(birth, members) == .valid }, said: first.birth)
+        return Verdict(
+            isAlive: readings.allSatisfy { $0.validity(readVersion, members) == .valid },
+            said: first.readVersion
+        )
     }
 
     @discardableResult
     public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
-        await tender.invalidate(scopes)
+        await delivery.invalidate(scopes)
     }
 
     @discardableResult
@@ -311,7 +314,7 @@ extension RedisStore {
             }
             removed = count + more
         }
-        return RemovalResult(removed: removed, invalidation: await tender.invalidate([.key(key)]))
+        return RemovalResult(removed: removed, invalidation: await delivery.invalidate([.key(key)]))
     }
 }
 

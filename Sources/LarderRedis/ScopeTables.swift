@@ -108,7 +108,7 @@ struct ScopeTables: Hashable, Sendable {
     func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.table.share / 16) }
 
     /// The first bits of a scope's cells in the table of its kind.
-    func offsets(of member: String, _ kind: ScopeKind, in epoch: Birth.Epoch) -> [Int] {
+    func offsets(of member: String, _ kind: ScopeKind, in epoch: LogVersion.Epoch) -> [Int] {
         let count = UInt64(count(kind))
         var digest = Insecure.SHA1.hash(data: Array("\(epoch.high) \(epoch.low) \(member)".utf8)).makeIterator()
         return (0..<Self.rows).map { row in

@@ -121,7 +121,7 @@ extension Scripts {
 
             """
 
-    /// Makes sure of a log. Arguments: epoch (2), run, cells. Replies as ``LedgerReading`` reads.
+    /// Makes sure of a log. Arguments: epoch (2), run, cells. Replies as ``LogReading`` reads.
     static let open = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))
@@ -132,7 +132,7 @@ extension Scripts {
     /// Writes the next number for scopes, and removes entries whose keys are known.
     ///
     /// Keys: the log's, entries…; arguments: epoch (2), run, cells, the most scopes in the list, scopes…. Replies as
-    /// ``LedgerReading`` reads.
+    /// ``LogReading`` reads.
     static let invalidate = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))

@@ -32,11 +32,11 @@ struct VariantList: Hashable, Sendable {
     }
 
     /// The epoch of the log in which the variants were read.
-    let epoch: Birth.Epoch
+    let epoch: LogVersion.Epoch
     /// The variants, the newest first.
     var variants: [Variant]
 
-    init(epoch: Birth.Epoch, variants: [Variant]) {
+    init(epoch: LogVersion.Epoch, variants: [Variant]) {
         self.epoch = epoch
         self.variants = variants
     }
@@ -61,7 +61,7 @@ extension VariantList {
         guard words.count == 3, UInt8(Substring(words[0])) == RedisNames.format,
             let high: UInt64 = Self.number(words[1]), let low: UInt64 = Self.number(words[2])
         else { return nil }
-        epoch = Birth.Epoch(high: high, low: low)
+        epoch = LogVersion.Epoch(high: high, low: low)
         variants = []
         variants.reserveCapacity(lines.count)
         for line in lines {
@@ -97,7 +97,7 @@ extension VariantList.Variant {
     /// Creates the variant that an entry is stored as, in so many bytes.
     init(_ entry: CacheEntry, named name: VariantName, size: Int) {
         field = name.field
-        number = entry.birth.number
+        number = entry.readVersion.number
         keptUntil = entry.lifetimes.keepUntil.millisecondsSinceEpoch
         self.size = size
         isCoded = !entry.variant.ignoresUnknownCodings

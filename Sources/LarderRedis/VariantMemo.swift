@@ -80,7 +80,7 @@ struct VariantMemo {
     }
 
     /// Notes that this process has stored a variant under a key.
-    mutating func store(_ variant: VariantList.Variant, in epoch: Birth.Epoch, for key: CacheKey) {
+    mutating func store(_ variant: VariantList.Variant, in epoch: LogVersion.Epoch, for key: CacheKey) {
         let others = lists[key].flatMap { $0.list.epoch == epoch ? $0.list.variants : nil } ?? []
         let variants = [variant] + others.filter { $0.field != variant.field }
         remember(VariantList(epoch: epoch, variants: variants), of: nil, for: key)

@@ -66,8 +66,8 @@ import Testing
                     }
                     // The first two hundred died with everything else that was measured.
                     #expect(await store.count() >= 19_790)
-                    let stamps = try await stranger.send("ZCARD", "larder:3:{log}").integer()
-                    #expect(stamps == 5_011)
+                    let versions = try await stranger.send("ZCARD", "larder:3:{log}").integer()
+                    #expect(versions == 5_011)
                     let many = try await cost(of: store, stranger)
                     for (name, cost) in many {
                         let before = try #require(few[name])
@@ -90,10 +90,10 @@ import Testing
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
                     let store = stores[0]
-                    let birth = await store.birth()
+                    let readVersion = await store.readVersion()
                     for id in 0..<40 {
                         for number in 0..<64 {
-                            await store.keep("v", at: "/\(id)", born: birth, language: "l\(number)")
+                            await store.keep("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
                         }
                     }
                     let alive = try await step(over: 40, stranger)

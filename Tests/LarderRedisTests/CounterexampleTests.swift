@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `A16: of two writers at a time none takes the other's stamp back`() async throws {
+    @Test func `A16: of two writers at a time none takes the other's version back`() async throws {
         try await withProcesses { a, b in
             for round in 0..<30 {
                 let (row, gate) = (Row("v0"), Gate())
@@ -122,14 +122,14 @@ import Testing
                 let after = try await b.get("/row/\(round)", under: Self.policy, from: origin).text
                 #expect(after == "v1")
             }
-            let birth = await a.store.birth()
-            #expect(birth.number == 60)
-            let verdict = await a.store.judge(Birth(epoch: birth.epoch, number: 59), scopes: [.tag("late")])
+            let readVersion = await a.store.readVersion()
+            #expect(readVersion.number == 60)
+            let verdict = await a.store.judge(LogVersion(epoch: readVersion.epoch, number: 59), scopes: [.tag("late")])
             #expect(!verdict.isAlive)
         }
     }
 
-    @Test(arguments: [true, false]) func `A26: what was invalidated stays dead when its stamp is forgotten`(
+    @Test(arguments: [true, false]) func `A26: what was invalidated stays dead when its version is forgotten`(
         _ isLate: Bool
     ) async throws {
         try await withProcesses(stampLimit: 3) { a, b in

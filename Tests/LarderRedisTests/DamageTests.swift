@@ -68,23 +68,23 @@ import Testing
         ([["ZADD", "larder:3:{log}", "inf", "!floor"]], true),
     ]
 
-    @Test(arguments: strangers) func `something else where the ledger was kills everything, and makes room for another`(
+    @Test(arguments: strangers) func `something else where the log was kills everything, and makes room for another`(
         _ commands: [[String]],
         _ isCounted: Bool
     ) async throws {
         try await withBench { bench in
-            let old = await bench.store.birth()
+            let old = await bench.store.readVersion()
             for command in commands {
                 let arguments = command.dropFirst().map { RedisCommand.Argument.text($0) }
                 try await bench.stranger.send(RedisCommand(command[0], arguments))
             }
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
-            #expect(await bench.store.birth().epoch != old.epoch)
+            #expect(await bench.store.readVersion().epoch != old.epoch)
             #expect(await !bench.store.keep("late", at: "/a", born: old))
             // At the latest the next write makes another one.
             await bench.store.invalidate([.path("/other")])
-            #expect(await bench.store.birth().epoch != old.epoch)
+            #expect(await bench.store.readVersion().epoch != old.epoch)
             #expect(await bench.store.texts(at: "/a").isEmpty)
             try await bench.mustWork()
         }
@@ -231,7 +231,7 @@ import Testing
                 #expect(await bench.store.count() <= 1)
                 if step.isMultiple(of: 20) {
                     await bench.store.discard(
-                        .sample("x", at: location, born: Birth(epoch: .new(), number: 0), now: now)
+                        .sample("x", at: location, born: LogVersion(epoch: .new(), number: 0), now: now)
                     )
                 }
             }

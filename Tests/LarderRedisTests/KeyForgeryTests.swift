@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `no two scopes share a member of the ledger`() throws {
+    @Test func `no two scopes share a member of the log`() throws {
         let scopes: [InvalidationScope] = [
             .path("/a"), .path("/b"), .path(CachePath("a", "b")), .path(CachePath(segments: ["a/b"])), .prefix("/a"),
             .tag("/a"),
@@ -113,10 +113,10 @@ import Testing
                 #expect(try await !get(caches[0]).contains("hit"))
                 #expect(try await get(caches[1]).contains("hit"))
                 // A fill that a late tag has overtaken is not stored.
-                let birth = await stores[0].birth()
+                let readVersion = await stores[0].readVersion()
                 await stores[1].invalidate([.tag("tag \(count - 1)")])
                 let tags = (0..<count).map { CacheTag("tag \($0)") }
-                #expect(await !stores[0].keep("old", at: "/b", born: birth, tags: tags))
+                #expect(await !stores[0].keep("old", at: "/b", readVersion: readVersion, tags: tags))
                 #expect(await !stores[0].remove(EntryLocation("/a").key, at: WallClock.system.now).wasStored)
             }
         }

@@ -10,13 +10,13 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct LedgerReadingTests {
     /// What becomes of a reply.
     enum Outcome: Hashable {
-        case reading(Birth, floor: UInt64)
+        case reading(LogVersion, floor: UInt64)
         case noLedger
         case failure(RedisError.Code)
     }
 
     private static let first: UInt64 = 1 << 52
-    private static let epoch = Birth.Epoch(high: first, low: first + 1)
+    private static let epoch = LogVersion.Epoch(high: first, low: first + 1)
     private static let standing: [RESPValue] = [
         .double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3), .double(0), .double(0), .double(0), .double(0),
         .double(0), .double(0x1p52 + 1_000),
@@ -24,8 +24,8 @@ import Testing
 
     private static func outcome(of reply: RESPValue, members: [String] = []) -> Outcome {
         do throws(RedisError) {
-            guard let reading = try LedgerReading(reply, of: members) else { return .noLedger }
-            return .reading(reading.birth, floor: reading.floor)
+            guard let reading = try LogReading(reply, of: members) else { return .noLedger }
+            return .reading(reading.readVersion, floor: reading.floor)
         } catch {
             return .failure(error.code)
         }
@@ -65,15 +65,15 @@ import Testing
             }
             var parts: [UInt64] = [Self.first, Self.first + 1, 7, 3]
             parts[place] = number
-            let birth = Birth(epoch: Birth.Epoch(high: parts[0], low: parts[1]), number: parts[2])
-            #expect(outcome == .reading(birth, floor: parts[3]), "place \(place)")
+            let readVersion = LogVersion(epoch: LogVersion.Epoch(high: parts[0], low: parts[1]), number: parts[2])
+            #expect(outcome == .reading(readVersion, floor: parts[3]), "place \(place)")
         }
         let stamped = Self.outcome(of: .array(Self.standing + [value]), members: ["ta"])
-        #expect((stamped == .failure(.unexpectedReply)) == (number == nil), "a stamp")
+        #expect((stamped == .failure(.unexpectedReply)) == (number == nil), "a version")
     }
 
     static let replies: [(RESPValue, Outcome)] = [
-        (.array(standing), .reading(Birth(epoch: epoch, number: 7), floor: 3)),
+        (.array(standing), .reading(LogVersion(epoch: epoch, number: 7), floor: 3)),
         (.array([RESPValue](repeating: .null, count: 10)), .noLedger),
         (.array([.null] + standing[1...]), .noLedger),
         (.array(standing[..<2] + [.null] + standing[3...]), .noLedger),
@@ -92,7 +92,7 @@ import Testing
         (.array([.error(RedisReplyError("ERR"))] + standing[1...]), .failure(.refused)),
     ]
 
-    @Test(arguments: replies) func `a reply is a ledger, none, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
+    @Test(arguments: replies) func `a reply is a log, none, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
         #expect(Self.outcome(of: reply) == outcome)
     }
 
@@ -103,36 +103,36 @@ import Testing
             let count = Int.random(in: 0...14, using: &random)
             let reply = (0..<count).map { _ in values.randomElement(using: &random) ?? .null }
             let members = (0..<Int.random(in: 0...4, using: &random)).map { "t\($0)" }
-            guard case .reading(let birth, let floor) = Self.outcome(of: .array(reply), members: members) else {
+            guard case .reading(let readVersion, let floor) = Self.outcome(of: .array(reply), members: members) else {
                 continue
             }
-            #expect(count == 9 + members.count && max(birth.number, floor) < 1 << 53)
+            #expect(count == 9 + members.count && max(readVersion.number, floor) < 1 << 53)
         }
     }
 
     /// `Alive` of PROTOCOL: the epoch, the floor, and the stamps of all covers.
     @Test func `alive is what no scope was stamped after, and what is not below the floor`() throws {
         let values = Self.standing + [.double(5), .null, .double(6)]
-        let reading = try #require(try LedgerReading(.array(values), of: ["ta", "tb", "tc"]))
+        let reading = try #require(try LogReading(.array(values), of: ["ta", "tb", "tc"]))
         let rows: [(UInt64, [String], Bool)] = [
             (7, [], true), (3, [], true), (2, [], false), (5, ["ta"], true), (4, ["ta"], false), (3, ["tb"], true),
             (5, ["ta", "tb", "tc"], false), (6, ["ta", "tb", "tc"], true), (2, ["tb"], false), (4, ["unasked"], true),
         ]
         for (number, members, isAlive) in rows {
-            let birth = Birth(epoch: Self.epoch, number: number)
-            #expect((reading.validity(birth, members) == .valid) == isAlive, "\(number) \(members)")
+            let readVersion = LogVersion(epoch: Self.epoch, number: number)
+            #expect((reading.validity(readVersion, members) == .valid) == isAlive, "\(number) \(members)")
         }
         for epoch in [
-            Birth.Epoch(high: Self.epoch.high, low: 0), Birth.Epoch(high: 0, low: Self.epoch.low),
-            Birth.Epoch(high: Self.epoch.low, low: Self.epoch.high),
+            LogVersion.Epoch(high: Self.epoch.high, low: 0), LogVersion.Epoch(high: 0, low: Self.epoch.low),
+            LogVersion.Epoch(high: Self.epoch.low, low: Self.epoch.high),
         ] {
-            #expect(reading.validity(Birth(epoch: epoch, number: 7), []) == .invalidated)
+            #expect(reading.validity(LogVersion(epoch: epoch, number: 7), []) == .invalidated)
         }
-        #expect(reading.newestStamp(on: ["tb"]) == 3 && reading.newestStamp(on: ["tc", "ta"]) == 6)
+        #expect(reading.newestVersion(on: ["tb"]) == 3 && reading.newestVersion(on: ["tc", "ta"]) == 6)
     }
 
     @Test func `an epoch fits a score of Redis, and is never the same again`() {
-        let epochs = (0..<1_000).map { _ in Birth.Epoch.newInRedis() }
+        let epochs = (0..<1_000).map { _ in LogVersion.Epoch.newInRedis() }
         #expect(Set(epochs).count == epochs.count)
         for epoch in epochs {
             #expect(UInt64(exactly: Double(epoch.high)) == epoch.high && epoch.high < 1 << 53)

@@ -14,15 +14,15 @@ import Testing
         _ isStored: Bool
     ) async throws {
         let (location, now) = (EntryLocation("/a"), WallClock.system.now)
-        func entry(_ birth: Birth) -> CacheEntry {
-            .sample("a text", at: location, born: birth, now: now, freshFor: .seconds(600))
+        func entry(_ readVersion: LogVersion) -> CacheEntry {
+            .sample("a text", at: location, readVersion: readVersion, now: now, freshFor: .seconds(600))
         }
         var limits = StoreLimits()
-        limits.entryLimit = .bytes(entry(Birth(epoch: .new(), number: 0)).cost + difference)
+        limits.entryLimit = .bytes(entry(LogVersion(epoch: .new(), number: 0)).cost + difference)
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis, limits) { stores in
-                let birth = await stores[0].load(location, at: now).birth
-                #expect(await stores[0].save(entry(birth), at: now).isAlive)
+                let readVersion = await stores[0].load(location, at: now).readVersion
+                #expect(await stores[0].save(entry(readVersion), at: now).isAlive)
                 #expect(await stores[0].texts(at: "/a") == (isStored ? ["a text"] : []))
                 #expect(await stores[0].count() == (isStored ? 1 : 0))
             }

@@ -36,7 +36,7 @@ import Testing
 
     @Test func `Nothing is forgotten, and nothing else is invalid, when the list is full`() async throws {
         try await withTwoStores { store, peer, _ in
-            let old = await store.birth()
+            let old = await store.readVersion()
             for id in 0..<40 { #expect(await store.keep("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
             await peer.invalidate([.path("/kept/1"), .tag("t2")])
             await peer.invalidate([.prefix("/kept/3")])
@@ -115,7 +115,7 @@ import Testing
     @Test func `Everything invalid empties the list, and leaves the tables and the epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/kept"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             await invalidate(0..<50, by: peer)
             let moved = try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p")
             await peer.invalidate([.everything, .path("/other")])
@@ -128,7 +128,7 @@ import Testing
             #expect(await store.keep("v1", at: "/kept"))
             await invalidate(0..<50, by: store)
             #expect(await peer.texts(at: "/kept") == ["v1"])
-            #expect(await peer.birth().epoch == old.epoch)
+            #expect(await peer.readVersion().epoch == old.epoch)
         }
     }
 
@@ -139,7 +139,7 @@ import Testing
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
             #expect(await store.keep("v0", at: "/new"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             let table: RedisCommand.Argument = "larder:3:{log}:p"
             switch damage {
             case "lost": try await stranger.send("DEL", table)
@@ -152,7 +152,7 @@ import Testing
             // Whoever looks at what needs the table finds out: here a look-up, or else the next invalidation.
             #expect(await store.texts(at: "/kept").isEmpty)
             await peer.invalidate([.tag("any")])
-            #expect(await store.birth().epoch != old.epoch)
+            #expect(await store.readVersion().epoch != old.epoch)
             #expect(await store.texts(at: "/new").isEmpty)
             #expect(await store.keep("v1", at: "/kept"))
             #expect(await peer.texts(at: "/kept") == ["v1"])
@@ -161,7 +161,7 @@ import Testing
 
     @Test func `A fill is not shared on the word of a lost table`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
-            let old = await store.birth()
+            let old = await store.readVersion()
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
             try await stranger.send("DEL", "larder:3:{log}:p")
@@ -224,18 +224,18 @@ import Testing
     @Test func `A fill without a log is unknown, and no error of Redis`() async throws {
         try await withTwoStores { store, _, stranger async throws in
             await store.keep("v0", at: "/first")
-            let birth = await store.birth()
+            let readVersion = await store.readVersion()
             for damage in ["~n", "!floor", "!moved:p", "~cells", "~epoch1"] {
                 try await stranger.send("CONFIG", "RESETSTAT")
                 try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
                 let now = WallClock.system.now
-                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), born: birth, now: now)
+                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), readVersion: readVersion, now: now)
                 #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
                 try await stranger.send("DEL", "larder:3:{log}")
                 #expect(await !store.save(entry, at: now).isKnown, "without a log")
                 let errors = try await stranger.send("INFO", "errorstats").text()
                 #expect(!errors.contains("errorstat_ERR"), "\(errors)")
-                _ = await store.birth()
+                _ = await store.readVersion()
             }
         }
     }
@@ -243,10 +243,10 @@ import Testing
     @Test func `The last version of an epoch begins another one`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/a"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             try await stranger.send("ZADD", "larder:3:{log}", 4_294_967_295, "~n")
             await peer.invalidate([.path("/b")])
-            #expect(await peer.birth().epoch != old.epoch)
+            #expect(await peer.readVersion().epoch != old.epoch)
             #expect(await store.texts(at: "/a").isEmpty)
         }
     }

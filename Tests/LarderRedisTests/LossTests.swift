@@ -20,7 +20,7 @@ import Testing
     func `everything is lost under a running store`(_ command: String) async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             let dump = try #require(try await stranger.send("DUMP", "larder:3:GET:/a").bytes())
             try await stranger.send(command)
             #expect(await store.texts(at: "/a").isEmpty)
@@ -38,29 +38,29 @@ import Testing
         }
     }
 
-    @Test func `without its ledger everything older is dead`() async throws {
+    @Test func `without its log everything older is dead`() async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             await store.invalidate([.path("/a")])
             #expect(await store.keep("v1", at: "/a"))
             #expect(await peer.keep("v1", at: "/b"))
             try await stranger.send("DEL", "larder:3:{log}")
             #expect(await peer.texts(at: "/a").isEmpty)
             #expect(await store.texts(at: "/b").isEmpty)
-            let new = await store.birth()
+            let new = await store.readVersion()
             #expect(new.epoch != old.epoch && new.number == 0)
-            #expect(await peer.birth() == new)
+            #expect(await peer.readVersion() == new)
             #expect(await !store.keep("v0", at: "/a", born: old))
             #expect(await store.keep("v2", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v2"])
         }
     }
 
-    @Test func `the first to need a lost ledger may be a write or a fill`() async throws {
+    @Test func `the first to need a lost log may be a write or a fill`() async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
-            let old = await store.birth()
+            let old = await store.readVersion()
             try await stranger.send("DEL", "larder:3:{log}")
             await store.invalidate([.path("/other")])
             #expect(await peer.texts(at: "/a").isEmpty)
@@ -90,13 +90,13 @@ import Testing
         try await withTwoStores { store, peer, stranger in
             await store.invalidate([.tag("t"), .path("/b")])
             #expect(await store.keep("v0", at: "/a", tags: ["t"]))
-            let before = await peer.birth()
+            let before = await peer.readVersion()
             try await stranger.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             for store in [store, peer] {
                 try await eventually("it is connected again") { store.isAvailable && store.connectionCount == 2 }
                 try await eventually("it finds what was stored") { await store.texts(at: "/a") == ["v0"] }
             }
-            #expect(await peer.birth() == before)
+            #expect(await peer.readVersion() == before)
         }
     }
 }

@@ -147,7 +147,7 @@ import Testing
     ) async throws {
         try await withBench(policy, listLimit: 100) { bench in
             await bench.store.keep("old", at: "/old", freshFor: .seconds(600), tags: ["t0"])
-            let first = await bench.store.birth()
+            let first = await bench.store.readVersion()
             for id in 0..<500 { #expect(await bench.store.invalidate([.tag("t\(id)")]) == .acknowledged) }
             for id in 0..<200 {
                 await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
@@ -160,7 +160,7 @@ import Testing
             #expect(!verdict.isAlive)
             if policy != "allkeys-lru" {
                 #expect(tables == 2)
-                #expect(await bench.store.birth().epoch == first.epoch)
+                #expect(await bench.store.readVersion().epoch == first.epoch)
             }
             // What is stored now is found.
             if policy == "volatile-lru" {

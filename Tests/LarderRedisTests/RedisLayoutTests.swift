@@ -50,12 +50,12 @@ import Testing
         try await withOneStore { store, stranger in
             #expect(await store.keep("plain", at: "/a", tags: ["one"]))
             #expect(await store.keep("de", at: "/a", language: "de"))
-            let birth = await store.birth()
+            let readVersion = await store.readVersion()
             let value = try #require(try await stranger.field("m", of: "larder:3:GET:/a"))
             let lines = String(buffer: value).split(separator: "\n")
             let list = try #require(VariantList(value))
-            #expect(lines.count == 3 && lines[0] == "3 \(birth.epoch.high) \(birth.epoch.low)")
-            #expect(list.epoch == birth.epoch)
+            #expect(lines.count == 3 && lines[0] == "3 \(readVersion.epoch.high) \(readVersion.epoch.low)")
+            #expect(list.epoch == readVersion.epoch)
             #expect(list.variants.map(\.vary) == [.fields([.acceptLanguage]), .nothing])
             #expect(list.variants.map(\.number) == [0, 0] && !list.variants.contains(where: \.isCoded))
             for variant in list.variants {
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `Redis lets go of an entry no later than the route said, and of the ledger never`() async throws {
+    @Test func `Redis lets go of an entry no later than the route said, and of the log never`() async throws {
         try await withOneStore { store, stranger in
             let cache = ResponseCache(store: store)
             let origin = TestOrigin { _ in TestResponse("v0") }
@@ -138,15 +138,15 @@ import Testing
         }
     }
 
-    @Test(arguments: ["ledger", "index", "GET", "*", "~n", "!floor"])
+    @Test(arguments: ["log", "index", "GET", "*", "~n", "!floor"])
     func `no key that is removed is one of the store's own`(_ name: String) async throws {
         try await withOneStore { store, stranger in
             #expect(await store.keep("v0", at: "/a"))
             let key = try #require(CacheKey(name))
-            let before = await store.birth()
+            let before = await store.readVersion()
             #expect(await !store.remove(key, at: WallClock.system.now).wasStored)
             await store.invalidate([.key(key)])
-            let after = await store.birth()
+            let after = await store.readVersion()
             #expect(after.epoch == before.epoch && after.number == before.number + 2)
             #expect(await store.texts(at: "/a") == ["v0"])
             #expect(await store.count() == 1)

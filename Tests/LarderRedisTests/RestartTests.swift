@@ -14,12 +14,12 @@ import Testing
 
     /// Takes a snapshot with a response in it, and invalidates the response after that.
     /// - Returns: the version of the log when the snapshot was taken.
-    private func snapshot(_ redis: RedisProcess) async throws -> Birth {
-        var version: Birth?
+    private func snapshot(_ redis: RedisProcess) async throws -> LogVersion {
+        var version: LogVersion?
         try await withStores(1, on: redis) { stores in
             #expect(await stores[0].keep("old", at: "/a", tags: ["t"]))
             #expect(await stores[0].keep("old", at: "/other"))
-            version = await stores[0].birth()
+            version = await stores[0].readVersion()
             try await Stranger.meets(redis) { try await $0.send("SAVE") }
             await stores[0].invalidate([.path("/a")])
             #expect(await stores[0].texts(at: "/a").isEmpty)
@@ -47,9 +47,9 @@ import Testing
                 for store in stores {
                     #expect(await store.texts(at: "/a").isEmpty)
                     #expect(await store.texts(at: "/other").isEmpty)
-                    #expect(await store.birth().epoch != version.epoch)
+                    #expect(await store.readVersion().epoch != version.epoch)
                 }
-                #expect(await stores[0].birth().epoch == stores[1].birth().epoch)
+                #expect(await stores[0].readVersion().epoch == stores[1].readVersion().epoch)
                 #expect(await stores[0].count() == 0)
                 // A fetch that began before the restart stores nothing after it.
                 #expect(await !stores[0].keep("late", at: "/a", born: version))
@@ -73,7 +73,7 @@ import Testing
                     await survivor.keep("new", at: "/new")
                     return await survivor.texts(at: "/new") == ["new"]
                 }
-                #expect(await survivor.birth().epoch != version.epoch)
+                #expect(await survivor.readVersion().epoch != version.epoch)
                 #expect(await survivor.texts(at: "/a").isEmpty)
                 #expect(await survivor.texts(at: "/other").isEmpty)
                 #expect(await survivor.texts(at: "/new") == ["new"])
@@ -160,7 +160,7 @@ import Testing
             for _ in 0..<2 {
                 try await redis.restart()
                 try await withStores(1, on: redis) { stores in
-                    let epoch = await stores[0].birth().epoch
+                    let epoch = await stores[0].readVersion().epoch
                     #expect(!epochs.contains(epoch))
                     epochs.append(epoch)
                     #expect(await stores[0].texts(at: "/a").isEmpty)
@@ -173,12 +173,12 @@ import Testing
 
     @Test func `A store that comes back to a server that was not restarted finds what was stored`() async throws {
         try await RedisProcess.run { redis in
-            var epochs: Set<Birth.Epoch> = []
+            var epochs: Set<LogVersion.Epoch> = []
             for round in 0..<2 {
                 try await withStores(1, on: redis) { stores in
                     if round == 0 { #expect(await stores[0].keep("v", at: "/a")) }
                     #expect(await stores[0].texts(at: "/a") == ["v"])
-                    epochs.insert(await stores[0].birth().epoch)
+                    epochs.insert(await stores[0].readVersion().epoch)
                 }
             }
             #expect(epochs.count == 1)

@@ -32,7 +32,7 @@ import Testing
             proxy.reset()
             let miss = await store.load(location, at: now)
             #expect(miss.entries.isEmpty && proxy.trips == 1)
-            #expect(await store.keep("v0", at: "/a", born: miss.birth))
+            #expect(await store.keep("v0", at: "/a", born: miss.readVersion))
             #expect(proxy.trips == 2)
             for hit in 1...10 {
                 #expect(await store.load(location, at: now).entries.count == 1)
@@ -127,7 +127,7 @@ import Testing
     }
 
     /// A27 of PROTOCOL: between the two looks of a hit with a late tag, others push that tag's stamp out.
-    @Test func `A27: a stamp that is forgotten between two looks at the ledger kills all the same`() async throws {
+    @Test func `A27: a version that is forgotten between two looks at the log kills all the same`() async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient
@@ -166,7 +166,7 @@ import Testing
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
                     try await withStores(1, on: redis, few) { peers async throws in
                         let (store, peer) = (stores[0], peers[0])
-                        let birth = await peer.birth()
+                        let readVersion = await peer.readVersion()
                         let tags: [CacheTag] = kind == "late tag" ? ["late"] : []
                         // The path does not name the key, so that the entry is not removed at once.
                         #expect(await peer.keep("v0", at: "/a?x=1", tags: tags))
@@ -177,7 +177,8 @@ import Testing
                         proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
                         async let isValid =
                             kind == "verdict"
-                            ? store.judge(birth, scopes: [.path("/a")]).isAlive : !store.texts(at: "/a?x=1").isEmpty
+                            ? store.judge(readVersion, scopes: [.path("/a")]).isAlive
+                            : !store.texts(at: "/a?x=1").isEmpty
                         await gate.reached()
                         await peer.invalidate([.everything])
                         for id in 0..<10 { await peer.invalidate([.path(CachePath("/y/\(id)")), .tag("y\(id)")]) }

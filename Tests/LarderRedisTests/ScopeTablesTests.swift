@@ -8,7 +8,7 @@ import Testing
 
 /// Where the log keeps what its list has no room for, without Redis.
 @Suite(.timeLimit(.minutes(2))) struct ScopeTablesTests {
-    private static let epoch = Birth.Epoch(high: 1 << 52, low: 1 << 52 + 1)
+    private static let epoch = LogVersion.Epoch(high: 1 << 52, low: 1 << 52 + 1)
 
     @Test(arguments: [1, 40, 1_000, 514_000]) func `Cells lie in their rows, whatever the size`(_ cells: Int) {
         let tables = ScopeTables(cells: cells)
@@ -27,7 +27,7 @@ import Testing
 
     @Test func `Cells depend on the epoch`() {
         let tables = ScopeTables(cells: 500_000)
-        let other = Birth.Epoch(high: Self.epoch.high, low: Self.epoch.low + 1)
+        let other = LogVersion.Epoch(high: Self.epoch.high, low: Self.epoch.low + 1)
         let same = (0..<100).count { id in
             tables.offsets(of: "p/\(id)", .path, in: Self.epoch) == tables.offsets(of: "p/\(id)", .path, in: other)
         }
@@ -52,24 +52,27 @@ import Testing
             .double(0), .double(0), .double(0x1p52 + 1_000),
         ]
         var reading = try #require(
-            try LedgerReading(.array(values + [.null, .double(70), .null]), of: ["p/a", "p/b", "tc"])
+            try LogReading(.array(values + [.null, .double(70), .null]), of: ["p/a", "p/b", "tc"])
         )
-        let birth = { Birth(epoch: Self.epoch, number: $0) }
-        #expect(reading.validity(birth(50), ["p/a", "tc"]) == .valid)
-        #expect(reading.validity(birth(49), ["p/a", "tc"]) == .unknown)
-        #expect(reading.validity(birth(49), ["tc"]) == .valid)
-        #expect(reading.validity(birth(69), ["p/a", "p/b"]) == .invalidated)
-        #expect(reading.validity(birth(2), ["tc"]) == .invalidated)
-        #expect(reading.unread(birth(49), ["p/a", "p/b", "tc", "p/unasked"]) == ["p/a"])
-        #expect(reading.newestStamp(on: ["p/a"]) == 50 && reading.newestStamp(on: ["tc"]) == 3)
+        let readVersion = { LogVersion(epoch: Self.epoch, number: $0) }
+        #expect(reading.validity(readVersion(50), ["p/a", "tc"]) == .valid)
+        #expect(reading.validity(readVersion(49), ["p/a", "tc"]) == .unknown)
+        #expect(reading.validity(readVersion(49), ["tc"]) == .valid)
+        #expect(reading.validity(readVersion(69), ["p/a", "p/b"]) == .invalidated)
+        #expect(reading.validity(readVersion(2), ["tc"]) == .invalidated)
+        #expect(reading.unread(readVersion(49), ["p/a", "p/b", "tc", "p/unasked"]) == ["p/a"])
+        #expect(reading.newestVersion(on: ["p/a"]) == 50 && reading.newestVersion(on: ["tc"]) == 3)
         let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
         let cells: [RESPValue] = [.integer(48), .integer(12), .integer(50), .integer(50)]
         let isOther = try reading.add(.array([.integer(1 << 52), .integer(7)] + cells), to: question)
         #expect(!isOther)
         let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
         #expect(isWhole)
-        #expect(reading.validity(birth(12), ["p/a"]) == .valid && reading.validity(birth(11), ["p/a"]) == .invalidated)
-        #expect(reading.newestStamp(on: ["p/a"]) == 12)
+        #expect(
+            reading.validity(readVersion(12), ["p/a"]) == .valid
+                && reading.validity(readVersion(11), ["p/a"]) == .invalidated
+        )
+        #expect(reading.newestVersion(on: ["p/a"]) == 12)
     }
 
     @Test func `Paths and paths on a host share cells, and are disturbed by their own kind only`() throws {
@@ -78,17 +81,20 @@ import Testing
             .double(0), .double(0), .double(0x1p52 + 1_000),
         ]
         let members = ["p/a", "h//host/a"]
-        var reading = try #require(try LedgerReading(.array(values + [.null, .null]), of: members))
-        let birth = { Birth(epoch: Self.epoch, number: $0) }
-        #expect(reading.unread(birth(19), members) == members)
-        #expect(reading.unread(birth(20), members) == ["h//host/a"])
+        var reading = try #require(try LogReading(.array(values + [.null, .null]), of: members))
+        let readVersion = { LogVersion(epoch: Self.epoch, number: $0) }
+        #expect(reading.unread(readVersion(19), members) == members)
+        #expect(reading.unread(readVersion(20), members) == ["h//host/a"])
         let question = try #require(TableQuestion.all(members, reading.standing).first)
         #expect(question.members == members && question.table == .path)
         let cells = [RESPValue](repeating: .integer(80), count: 8)
         let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
         #expect(isWhole)
-        #expect(reading.validity(birth(20), ["p/a"]) == .valid && reading.validity(birth(19), ["p/a"]) == .invalidated)
-        #expect(reading.validity(birth(79), ["h//host/a"]) == .invalidated)
+        #expect(
+            reading.validity(readVersion(20), ["p/a"]) == .valid
+                && reading.validity(readVersion(19), ["p/a"]) == .invalidated
+        )
+        #expect(reading.validity(readVersion(79), ["h//host/a"]) == .invalidated)
         #expect(InvalidationScope.path(CachePath("/a")).member == "p/a")
         #expect(InvalidationScope.path(CachePath("/a").on("host")).member == "h//host/a")
     }
@@ -99,7 +105,7 @@ import Testing
             .double(0x1p52), .double(0x1p52 + 1), .double(90), .double(3), .double(0), .double(50), .double(0),
             .double(0), .double(0), .double(0x1p52 + 1_000),
         ]
-        let reading = try #require(try LedgerReading(.array(values + [.null]), of: ["p/a"]))
+        let reading = try #require(try LogReading(.array(values + [.null]), of: ["p/a"]))
         let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
         let parts: [RESPValue] = [
             .integer(1 << 52), .integer(1 << 52 + 1), .integer(.min), .integer(.max), .null, .double(1), .array([]),

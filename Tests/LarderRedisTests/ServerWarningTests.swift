@@ -41,15 +41,15 @@ import Testing
                     #expect(warnings.lines("invalidation log of another format").count == 1)
                     #expect(warnings.lines("format=3 logs=larder:2:{log}").count == 1)
                     // It is not warned of again.
-                    await store.tender.lookForOtherFormats()
+                    await store.delivery.lookForOtherFormats()
                     #expect(warnings.lines("invalidation log of another format").count == 1)
                     // A process of another version starts.
-                    try await stranger.send("HSET", "larder:ledger", "epoch", 1)
-                    await store.tender.lookForOtherFormats()
+                    try await stranger.send("HSET", "larder:log", "epoch", 1)
+                    await store.delivery.lookForOtherFormats()
                     #expect(formats(metrics) == 2)
-                    #expect(warnings.lines("logs=larder:ledger, larder:2:{log}").count == 1)
-                    try await stranger.send("DEL", "larder:ledger", "larder:2:{log}")
-                    await store.tender.lookForOtherFormats()
+                    #expect(warnings.lines("logs=larder:log, larder:2:{log}").count == 1)
+                    try await stranger.send("DEL", "larder:log", "larder:2:{log}")
+                    await store.delivery.lookForOtherFormats()
                     #expect(formats(metrics) == 0)
                     #expect(warnings.lines("invalidation log of another format").count == 2)
                 }

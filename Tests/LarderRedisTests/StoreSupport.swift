@@ -131,17 +131,17 @@ extension RedisStore {
     func keep(
         _ text: String,
         at target: String,
-        born: Birth? = nil,
+        born: LogVersion? = nil,
         freshFor: Duration = .seconds(3600),
         tags: [CacheTag] = [],
         language: String? = nil
     ) async -> Bool {
         let (location, now) = (EntryLocation(target), WallClock.system.now)
-        let birth = if let born { born } else { await load(location, at: now).birth }
+        let readVersion = if let born { born } else { await load(location, at: now).readVersion }
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: birth,
+            readVersion: readVersion,
             now: now,
             freshFor: freshFor,
             tags: tags,
@@ -157,7 +157,7 @@ extension RedisStore {
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: await birth(),
+            born: await readVersion(),
             now: now,
             freshFor: .seconds(3_600),
             request: request,
@@ -175,8 +175,8 @@ extension RedisStore {
     /// Stores a short text at `path/id` for each id, from many tasks at a time.
     /// - Parameter number: the number of their read version, if it is not that of the log.
     func fill(_ ids: Range<Int>, below path: String = "", number: UInt64? = nil, tags: [CacheTag] = []) async {
-        let (current, now) = (await birth(), WallClock.system.now)
-        let birth = Birth(epoch: current.epoch, number: number ?? current.number)
+        let (current, now) = (await readVersion(), WallClock.system.now)
+        let readVersion = LogVersion(epoch: current.epoch, number: number ?? current.number)
         await withDiscardingTaskGroup { group in
             for lane in 0..<50 {
                 group.addTask {
@@ -185,7 +185,7 @@ extension RedisStore {
                         let entry = CacheEntry.sample(
                             "v0",
                             at: location,
-                            born: birth,
+                            readVersion: readVersion,
                             now: now,
                             freshFor: .seconds(3_600),
                             tags: tags
@@ -203,7 +203,9 @@ extension RedisStore {
     }
 
     /// Where the invalidations stand.
-    func birth() async -> Birth { await load(EntryLocation("/nothing"), at: WallClock.system.now).birth }
+    func readVersion() async -> LogVersion {
+        await load(EntryLocation("/nothing"), at: WallClock.system.now).readVersion
+    }
 
     /// The number of keys kept.
     func count() async -> Int { await count(at: WallClock.system.now) }

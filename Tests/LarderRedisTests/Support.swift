@@ -20,7 +20,7 @@ struct Facts: Equatable {
     let body: ByteBuffer
     let lifetimes: Lifetimes
     let vary: VaryRule
-    let birth: Birth
+    let readVersion: LogVersion
     let scopes: [InvalidationScope.Fingerprint]
     let cost: Int
 
@@ -40,7 +40,7 @@ struct Facts: Equatable {
         body = entry.body
         lifetimes = entry.lifetimes
         vary = entry.vary
-        birth = entry.birth
+        readVersion = entry.readVersion
         scopes = entry.scopes
         cost = entry.cost
     }
@@ -76,7 +76,10 @@ extension CacheEntry {
             head: HTTPResponse(status: status, headerFields: fields),
             body: body,
             lifetimes: lifetimes,
-            birth: Birth(epoch: Birth.Epoch(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210), number: 42),
+            readVersion: LogVersion(
+                epoch: LogVersion.Epoch(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
+                number: 42
+            ),
             location: EntryLocation(key: .example, target: target, tags: ["posts"]),
             tags: tags
         )
@@ -132,7 +135,10 @@ extension CacheEntry {
                 alwaysRevalidate: Bool.random(using: &random),
                 isImmutable: Bool.random(using: &random)
             ),
-            birth: Birth(epoch: Birth.Epoch(high: random.next(), low: random.next()), number: random.next()),
+            readVersion: LogVersion(
+                epoch: LogVersion.Epoch(high: random.next(), low: random.next()),
+                number: random.next()
+            ),
             location: EntryLocation(
                 key: CacheKey(legal: text(1...600, 0x21...0x7E)),
                 target: "/" + scalars(0...40),

@@ -51,7 +51,7 @@ import Testing
                         let entry = CacheEntry.sample(
                             "\(step)",
                             at: location,
-                            born: await store.birth(),
+                            born: await store.readVersion(),
                             now: now,
                             freshFor: .seconds(600),
                             tags: tags,
@@ -72,7 +72,7 @@ import Testing
                         let found = await store.load(location, for: VariantQuery(fields), at: now)
                         let right = Self.chosen(all.entries, fields)
                         #expect(found.entries.map(\.text) == [right].compactMap(\.self), "step \(step): \(fields)")
-                        #expect(found.birth == all.birth && found.newestStamp == all.newestStamp)
+                        #expect(found.readVersion == all.readVersion && found.newestVersion == all.newestVersion)
                         // A variant that a late tag invalidated may still be listed.
                         #expect(found.rules.count >= all.entries.count)
                         for store in stores { store.memo.withLockedValue { $0.variants.validate() } }
@@ -98,7 +98,7 @@ import Testing
 
     @Test func `A memo knows what it was told, up to its limits`() throws {
         var memo = VariantMemo(limit: 3, variantLimit: 6)
-        let epoch = Birth.Epoch(high: 1, low: 2)
+        let epoch = LogVersion.Epoch(high: 1, low: 2)
         func list(_ count: Int) throws -> (VariantList, ByteBuffer) {
             let lines = (0..<count).map { "v:\($0) 1 2 3 0 accept-language" }
             let value = ByteBuffer(string: (["3 1 2"] + lines).joined(separator: "\n"))
@@ -117,7 +117,7 @@ import Testing
         let stored = try #require(try list(1).0.variants.first)
         memo.store(stored, in: epoch, for: key)
         #expect(memo[key]?.variants.first == stored)
-        memo.store(stored, in: Birth.Epoch(high: 1, low: 3), for: key)
+        memo.store(stored, in: LogVersion.Epoch(high: 1, low: 3), for: key)
         #expect(memo[key]?.variants == [stored])
         memo.forget(key)
         #expect(memo[key]?.variants.isEmpty == true)

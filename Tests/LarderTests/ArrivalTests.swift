@@ -7,8 +7,8 @@ import Testing
 
 /// Which requests may have the result of a flight that they did not lead (PROTOCOL.md, "Flights"; RFC 9111 §4).
 @Suite(.timeLimit(.minutes(5))) struct ArrivalTests {
-    private static let epoch = Birth.Epoch(high: 1, low: 1)
-    private static let otherEpoch = Birth.Epoch(high: 1, low: 2)
+    private static let epoch = LogVersion.Epoch(high: 1, low: 1)
+    private static let otherEpoch = LogVersion.Epoch(high: 1, low: 2)
     /// When the origin answered.
     private let answered = Timestamp(secondsSinceEpoch: 1_800_000_000)
     private let instant = Duration.nanoseconds(1)
@@ -17,13 +17,13 @@ import Testing
         _ outcome: Arrival.Outcome = .failure(TestFailure("a result")),
         readVersion: UInt64 = 5,
         isAlive: Bool = true,
-        checkedAt: Birth? = nil
+        checkedAt: LogVersion? = nil
     ) -> Arrival {
-        let birth = Birth(epoch: Self.epoch, number: readVersion)
+        let readVersion = LogVersion(epoch: Self.epoch, number: readVersion)
         return Arrival(
             outcome: outcome,
-            birth: birth,
-            verdict: Verdict(isAlive: isAlive, said: checkedAt ?? birth),
+            readVersion: readVersion,
+            verdict: Verdict(isAlive: isAlive, said: checkedAt ?? readVersion),
             answeredAt: answered
         )
     }
@@ -41,7 +41,7 @@ import Testing
         .sample(
             "v",
             at: EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a"),
-            born: Birth(epoch: Self.epoch, number: 5),
+            born: LogVersion(epoch: Self.epoch, number: 5),
             now: answered,
             freshFor: .seconds(10),
             staleFor: .seconds(10),
@@ -67,17 +67,17 @@ import Testing
         _ checkedAt: UInt64,
         _ mayServe: Bool
     ) {
-        let arrival = arrival(isAlive: isAlive, checkedAt: Birth(epoch: Self.epoch, number: checkedAt))
-        #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: lookup)) == mayServe)
-        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: lookup)))
+        let arrival = arrival(isAlive: isAlive, checkedAt: LogVersion(epoch: Self.epoch, number: checkedAt))
+        #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: lookup)) == mayServe)
+        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: lookup)))
     }
 
     @Test func `A result that was checked in another epoch answers no look-up that is later than its flight`() {
-        let arrival = arrival(checkedAt: Birth(epoch: Self.otherEpoch, number: 9))
-        #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: 5)))
-        #expect(!arrival.mayServe(Birth(epoch: Self.epoch, number: 6)))
-        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: 6)))
-        #expect(!arrival.mayServe(Birth(epoch: Self.otherEpoch, number: 5)))
+        let arrival = arrival(checkedAt: LogVersion(epoch: Self.otherEpoch, number: 9))
+        #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: 5)))
+        #expect(!arrival.mayServe(LogVersion(epoch: Self.epoch, number: 6)))
+        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: 6)))
+        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: 5)))
     }
 
     // MARK: - By the time of joining

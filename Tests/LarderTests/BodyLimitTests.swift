@@ -85,7 +85,7 @@ import Testing
         let clock = ManualClock()
         let text = String(repeating: "x", count: length)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample(text, at: location, born: Birth(epoch: .new(), number: 0), now: clock.now)
+        let entry = CacheEntry.sample(text, at: location, born: LogVersion(epoch: .new(), number: 0), now: clock.now)
         #expect(entry.body.storageCapacity == length)
         #expect((length..<length + 8_192).contains(entry.cost))
     }
@@ -96,7 +96,7 @@ import Testing
             CacheEntry.sample(
                 "x",
                 at: EntryLocation(key: CacheKey(legal: "GET:" + target), target: target),
-                born: Birth(epoch: .new(), number: 0),
+                born: LogVersion(epoch: .new(), number: 0),
                 now: clock.now,
                 request: [.acceptLanguage: language],
                 [.vary: "Accept-Language"]

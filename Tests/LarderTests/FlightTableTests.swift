@@ -6,13 +6,13 @@ import Testing
 
 /// The table of flights and waiters (PROTOCOL.md, "Flights").
 @Suite(.timeLimit(.minutes(5))) struct FlightTableTests {
-    private static let epoch = Birth.Epoch.new()
+    private static let epoch = LogVersion.Epoch.new()
     private static let timeout = Duration.seconds(5)
     private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
     private static func ticket(_ version: UInt64 = 0, newest: UInt64 = 0, landing: UInt64 = 0) -> Ticket {
         Ticket(
-            lookup: Lookup(entries: [], birth: Birth(epoch: epoch, number: version), newestStamp: newest),
+            lookup: Lookup(entries: [], readVersion: LogVersion(epoch: epoch, number: version), newestVersion: newest),
             landing: landing
         )
     }
@@ -23,11 +23,11 @@ import Testing
 
     /// The result of a flight that read `version` and was valid, or not, when the log stood at `seen`.
     private static func shared(_ version: UInt64, isAlive: Bool = true, seen: UInt64? = nil) -> FlightResult {
-        let said = Birth(epoch: epoch, number: seen ?? version)
+        let said = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
             Arrival(
                 outcome: .failure(TestFailure("a result")),
-                birth: Birth(epoch: epoch, number: version),
+                readVersion: LogVersion(epoch: epoch, number: version),
                 verdict: Verdict(isAlive: isAlive, said: said),
                 answeredAt: .distantPast
             )
@@ -315,7 +315,7 @@ import Testing
         let table = table()
         #expect(join(table, 0) == "lead 1")
         let other = Ticket(
-            lookup: Lookup(entries: [], birth: Birth(epoch: .new(), number: 0), newestStamp: 0),
+            lookup: Lookup(entries: [], readVersion: LogVersion(epoch: .new(), number: 0), newestVersion: 0),
             landing: .max
         )
         #expect(join(table, 1, Self.key(), other) == "lead 2")
@@ -346,18 +346,18 @@ import Testing
     }
 
     /// A request whose look-up did not reach the log.
-    private static let unknown = Ticket(lookup: .unknown(at: Birth(epoch: .new(), number: 0)), landing: .max)
+    private static let unknown = Ticket(lookup: .unknown(at: LogVersion(epoch: .new(), number: 0)), landing: .max)
 
     @Test func `C02: who does not know the log waits for a fetch that starts after it arrived`() {
         let table = table()
         #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
         for waiter in 1...3 { #expect(join(table, waiter, Self.key(), Self.unknown) == "wait") }
         // Its own version of the log is that of the flight, and tells nothing.
-        let version = Self.unknown.lookup.birth
+        let version = Self.unknown.lookup.readVersion
         let result = FlightResult.shared(
             Arrival(
                 outcome: .failure(TestFailure("a result")),
-                birth: version,
+                readVersion: version,
                 verdict: .unknown(at: version),
                 answeredAt: .distantPast
             )
@@ -388,15 +388,15 @@ import Testing
 
     /// The result of a flight by which something was stored.
     private static var stored: FlightResult {
-        let birth = Birth(epoch: epoch, number: 0)
+        let readVersion = LogVersion(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample("v", at: location, born: birth, now: now)
+        let entry = CacheEntry.sample("v", at: location, readVersion: readVersion, now: now)
         return .shared(
             Arrival(
                 outcome: .entry(entry, .fetched(status: 200, nil)),
-                birth: birth,
-                verdict: Verdict(isAlive: true, said: birth),
+                readVersion: readVersion,
+                verdict: Verdict(isAlive: true, said: readVersion),
                 answeredAt: now
             )
         )
@@ -425,7 +425,7 @@ import Testing
                 }
                 switch news {
                 case .arrived(let arrival):
-                    #expect(arrival.mayServe(Birth(epoch: Self.epoch, number: known.version)), "seed \(seed)")
+                    #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: known.version)), "seed \(seed)")
                     #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
                 case .lead(let id):
                     begun(id, known.key)
@@ -538,14 +538,14 @@ import Testing
                 guard let (id, landed) = underWay.randomElement(using: &random) else { break }
                 underWay[id] = nil
                 let isKnown = landed.lookup.isKnown && Int.random(in: 0..<4, using: &random) > 0
-                let isAlive = landed.lookup.birth.number >= written[landed.key] ?? 0
+                let isAlive = landed.lookup.readVersion.number >= written[landed.key] ?? 0
                 let result = FlightResult.shared(
                     Arrival(
                         outcome: .failure(TestFailure("a result")),
-                        birth: landed.lookup.birth,
+                        readVersion: landed.lookup.readVersion,
                         verdict: isKnown
-                            ? Verdict(isAlive: isAlive, said: Birth(epoch: Self.epoch, number: version))
-                            : .unknown(at: Self.unknown.lookup.birth),
+                            ? Verdict(isAlive: isAlive, said: LogVersion(epoch: Self.epoch, number: version))
+                            : .unknown(at: Self.unknown.lookup.readVersion),
                         answeredAt: .distantPast
                     )
                 )

@@ -344,7 +344,9 @@ private final class SlowStore: CacheStore {
 
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
-    func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict { await kept.judge(birth, scopes: scopes) }
+    func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
+        await kept.judge(readVersion, scopes: scopes)
+    }
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult { await kept.invalidate(scopes) }
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await kept.remove(key, at: now) }
     func count(at now: Timestamp) async -> Int { await kept.count(at: now) }

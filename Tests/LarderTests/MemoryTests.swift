@@ -26,10 +26,10 @@
             let before = try residentBytes()
             for id in 0..<40_000 {
                 let location = EntryLocation(key: CacheKey(legal: "GET:/api/things/\(id)"), target: "/api/things/\(id)")
-                let birth = await store.load(location, at: clock.now).birth
+                let readVersion = await store.load(location, at: clock.now).readVersion
                 let text = String(repeating: "x", count: size)
                 let fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .contentLength: "\(size)"]
-                let entry = CacheEntry.sample(text, at: location, born: birth, now: clock.now, fields)
+                let entry = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now, fields)
                 _ = await store.save(entry, at: clock.now)
             }
             let given = try residentBytes() - before

@@ -162,7 +162,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `a trimmed ledger forgets nothing that lives`() async throws {
+    @Test func `a trimmed log forgets nothing that lives`() async throws {
         let clock = ManualClock()
         let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)
         let cache = ResponseCache(store: store, clock: clock.clock)

@@ -7,7 +7,7 @@ import Testing
 
 /// What a part of the memory store removes for want of room, and in which order.
 @Suite(.timeLimit(.minutes(5))) struct ShardTests {
-    private static let epoch = Birth.Epoch(high: 1, low: 1)
+    private static let epoch = LogVersion.Epoch(high: 1, low: 1)
     private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
     private func entry(
@@ -20,7 +20,7 @@ import Testing
         .sample(
             String(repeating: "x", count: bytes),
             at: EntryLocation(key: CacheKey(legal: "GET:/" + name), target: "/" + name),
-            born: Birth(epoch: Self.epoch, number: version),
+            born: LogVersion(epoch: Self.epoch, number: version),
             now: start,
             freshFor: freshFor,
             request: language.map { [.acceptLanguage: $0] } ?? [:],
@@ -52,7 +52,7 @@ import Testing
         ) -> [CacheEntry] {
             defer { shard.validate() }
             let key = CacheKey(legal: "GET:/" + name)
-            let said = Birth(epoch: ShardTests.epoch, number: number)
+            let said = LogVersion(epoch: ShardTests.epoch, number: number)
             return shard.load(
                 key,
                 at: now,
@@ -167,9 +167,9 @@ import Testing
         for (limit, isStored) in [(entry.cost, true), (entry.cost - 1, false)] {
             let store = MemoryStore(limit: .mebibytes(1), entryLimit: .bytes(limit), shardCount: 1)
             let location = entry.location
-            let birth = await store.load(location, at: clock.now).birth
+            let readVersion = await store.load(location, at: clock.now).readVersion
             let text = String(repeating: "x", count: 1_000)
-            let own = CacheEntry.sample(text, at: location, born: birth, now: clock.now)
+            let own = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now)
             #expect(own.cost == entry.cost)
             _ = await store.save(own, at: clock.now)
             #expect(await store.count(at: clock.now) == (isStored ? 1 : 0))

@@ -59,27 +59,27 @@ import Testing
         #expect(keys.top(1).first?.key == hot)
     }
 
-    @Test(arguments: [5, 6] as [UInt64]) func `a ledger remembers as a list of all stamps would`(_ seed: UInt64) {
+    @Test(arguments: [5, 6] as [UInt64]) func `a log remembers as a list of all versions would`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        var ledger = Ledger(limit: 10)
-        var stamps: [InvalidationScope.Fingerprint: UInt64] = [:]
+        var log = InvalidationLog(limit: 10)
+        var versions: [InvalidationScope.Fingerprint: UInt64] = [:]
         func scope(_ id: Int) -> InvalidationScope.Fingerprint { InvalidationScope.tag("t\(id)").fingerprint }
         for _ in 0..<2_000 {
             let scopes = (0..<Int.random(in: 1...3, using: &random)).map { _ in
                 scope(Int.random(in: 0..<30, using: &random))
             }
-            ledger.stamp(scopes)
-            for scope in scopes { stamps[scope] = ledger.number }
-            ledger.validate()
-            let born = UInt64.random(in: 0...ledger.number, using: &random)
+            log.version(scopes)
+            for scope in scopes { versions[scope] = log.number }
+            log.validate()
+            let born = UInt64.random(in: 0...log.number, using: &random)
             let id = scope(Int.random(in: 0..<30, using: &random))
-            let isAlive = ledger.isAlive(Birth(epoch: ledger.epoch, number: born), scopes: [id])
+            let isAlive = log.isAlive(LogVersion(epoch: log.epoch, number: born), scopes: [id])
             // It may forget, and then calls dead what is alive; never the other way round.
-            let truth = born >= stamps[id] ?? 0
+            let truth = born >= versions[id] ?? 0
             #expect(!isAlive || truth, "seed \(seed)")
-            #expect(isAlive == (truth && born >= ledger.floor), "seed \(seed)")
+            #expect(isAlive == (truth && born >= log.floor), "seed \(seed)")
         }
-        #expect(!ledger.isAlive(Birth(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
+        #expect(!log.isAlive(LogVersion(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
     }
 
     @Test func `the oldest that was not used leaves first`() {
@@ -110,8 +110,14 @@ import Testing
             case 0..<4:
                 let life = Duration.seconds(Int.random(in: 1...30, using: &random))
                 let text = String(repeating: "x", count: Int.random(in: 0...6_000, using: &random)) + "\(step)"
-                let birth = await store.load(location, at: clock.now).birth
-                let entry = CacheEntry.sample(text, at: location, born: birth, now: clock.now, freshFor: life)
+                let readVersion = await store.load(location, at: clock.now).readVersion
+                let entry = CacheEntry.sample(
+                    text,
+                    at: location,
+                    readVersion: readVersion,
+                    now: clock.now,
+                    freshFor: life
+                )
                 #expect(await store.save(entry, at: clock.now).isAlive)
                 // What is too large is not kept, and neither is what it replaces.
                 model[location.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil

@@ -8,7 +8,7 @@ import Testing
 /// How an invalidation removes what it concerns, and how much of that one hold of a lock does.
 @Suite(.timeLimit(.minutes(5))) struct SweepTests {
     private static let clock = ManualClock()
-    private static let epoch = Birth.Epoch.new()
+    private static let epoch = LogVersion.Epoch.new()
 
     private static func entry(
         _ path: String,
@@ -19,7 +19,7 @@ import Testing
         .sample(
             "x",
             at: EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path),
-            born: Birth(epoch: epoch, number: number),
+            born: LogVersion(epoch: epoch, number: number),
             now: clock.now,
             tags: tags,
             request: language.map { [.acceptLanguage: $0] } ?? [:],
@@ -41,7 +41,7 @@ import Testing
 
     /// Says that nothing is alive.
     private static func dead(_ entry: CacheEntry) -> Verdict {
-        Verdict(isAlive: false, said: Birth(epoch: epoch, number: 1))
+        Verdict(isAlive: false, said: LogVersion(epoch: epoch, number: 1))
     }
 
     @Test func `One hold of a lock compares no more entries than the limit`() {
@@ -94,7 +94,7 @@ import Testing
         }
         let progress = shard.removeInvalidated(
             InvalidationScope.prefix("/a").fingerprint,
-            isAlive: { Verdict(isAlive: $0.birth.number >= 1, said: Birth(epoch: Self.epoch, number: 1)) },
+            isAlive: { Verdict(isAlive: $0.readVersion.number >= 1, said: LogVersion(epoch: Self.epoch, number: 1)) },
             dropping: &dropped
         )
         #expect(progress == MemoryShard.Progress(compared: 4, isThrough: true))
@@ -138,8 +138,11 @@ import Testing
         for id in 0..<count {
             let path = "/a/\(id % 10)/\(id)"
             let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
-            let birth = await store.load(location, at: clock.now).birth
-            _ = await store.save(.sample("x", at: location, born: birth, now: clock.now, tags: ["t"]), at: clock.now)
+            let readVersion = await store.load(location, at: clock.now).readVersion
+            _ = await store.save(
+                .sample("x", at: location, readVersion: readVersion, now: clock.now, tags: ["t"]),
+                at: clock.now
+            )
         }
         return store
     }
@@ -273,8 +276,14 @@ import Testing
     ) async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: stampLimit, clock: clock.clock)
         for id in 0..<200 {
-            let birth = await store.load(location("/kept/\(id)"), at: clock.now).birth
-            let entry = CacheEntry.sample("v0", at: location("/kept/\(id)"), born: birth, now: clock.now, tags: ["t"])
+            let readVersion = await store.load(location("/kept/\(id)"), at: clock.now).readVersion
+            let entry = CacheEntry.sample(
+                "v0",
+                at: location("/kept/\(id)"),
+                readVersion: readVersion,
+                now: clock.now,
+                tags: ["t"]
+            )
             #expect(await store.save(entry, at: clock.now).isAlive)
         }
         for id in 0..<2_000 {
@@ -294,8 +303,11 @@ import Testing
     ) async throws {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: shards, stampLimit: 4, clock: clock.clock)
         let spelling = location("/a%7eb")
-        let birth = await store.load(spelling, at: clock.now).birth
-        #expect(await store.save(.sample("v0", at: spelling, born: birth, now: clock.now), at: clock.now).isAlive)
+        let readVersion = await store.load(spelling, at: clock.now).readVersion
+        #expect(
+            await store.save(.sample("v0", at: spelling, readVersion: readVersion, now: clock.now), at: clock.now)
+                .isAlive
+        )
         #expect(await store.remove(location("/a~b").key, at: clock.now).invalidation == .acknowledged)
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
         #expect(await store.load(spelling, at: clock.now).entries.isEmpty)
@@ -305,24 +317,24 @@ import Testing
 
     @Test func `A fetch that began before the log reaches back is not stored`() async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
-        let birth = await store.load(location("/a"), at: clock.now).birth
+        let readVersion = await store.load(location("/a"), at: clock.now).readVersion
         await store.invalidate([.path("/a")])
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
-        let entry = CacheEntry.sample("v0", at: location("/a"), born: birth, now: clock.now)
+        let entry = CacheEntry.sample("v0", at: location("/a"), readVersion: readVersion, now: clock.now)
         #expect(await !store.save(entry, at: clock.now).isAlive)
         #expect(await store.load(location("/a"), at: clock.now).entries.isEmpty)
     }
 
     @Test func `A version that is dropped before its entries are removed makes all older ones invalid`() {
-        var ledger = Ledger(limit: 2)
-        let birth = ledger.birth
+        var log = InvalidationLog(limit: 2)
+        let readVersion = log.readVersion
         let names = ["/a", "/b", "/c", "/d"].map { InvalidationScope.path(CachePath($0)).fingerprint }
-        ledger.stamp([names[0]], removedBefore: 1)
-        ledger.stamp([names[1]], removedBefore: 1)
-        #expect(ledger.isValid(stored: birth, scopes: [names[3]]))
-        ledger.stamp([names[2]], removedBefore: 1)
-        #expect(!ledger.isValid(stored: birth, scopes: [names[3]]))
-        ledger.validate()
+        log.version([names[0]], removedBefore: 1)
+        log.version([names[1]], removedBefore: 1)
+        #expect(log.isValid(stored: readVersion, scopes: [names[3]]))
+        log.version([names[2]], removedBefore: 1)
+        #expect(!log.isValid(stored: readVersion, scopes: [names[3]]))
+        log.validate()
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64]) func `Removals finish in any order`(_ seed: UInt64) {

@@ -25,7 +25,7 @@ struct Arrival: Sendable {
 
     let outcome: Outcome
     /// The version of the log when what it brings was begun.
-    let birth: Birth
+    let readVersion: LogVersion
     /// What the log said of it on landing, its late tags among the scopes.
     let verdict: Verdict
     /// When the origin answered, or was seen to fail.
@@ -33,9 +33,9 @@ struct Arrival: Sendable {
 
     /// Whether a request that looked up at `lookup` may have it: it looked before anything could have overtaken the
     /// flight, or nothing has, as far as the log had come when it looked (PROTOCOL.md, C06 and C07).
-    func mayServe(_ lookup: Birth) -> Bool {
-        guard lookup.epoch == birth.epoch else { return false }
-        if lookup.number <= birth.number { return true }
+    func mayServe(_ lookup: LogVersion) -> Bool {
+        guard lookup.epoch == readVersion.epoch else { return false }
+        if lookup.number <= readVersion.number { return true }
         return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
     }
 

@@ -65,7 +65,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         let waiter: Waiter
         /// The log's version when the request looked; nil if it is not known, or if the request takes only what is
         /// fetched for it.
-        let readVersion: Birth?
+        let readVersion: LogVersion?
         /// The number of the last start of a flight before the request arrived.
         let lastStart: UInt64
         /// The flight that the request leads itself while it waits for the others.
@@ -83,7 +83,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         /// The place among the starts of all flights.
         let number: UInt64
         /// The version of the log; nil if the log could not be read.
-        let readVersion: Birth?
+        let readVersion: LogVersion?
     }
 
     /// The flights and waiters of one key.
@@ -183,7 +183,7 @@ extension FlightTable {
     mutating func start(_ id: FlightID, _ lookup: Lookup) {
         guard flights[id] != nil else { return }
         lastStart += 1
-        flights[id]?.start = Start(number: lastStart, readVersion: lookup.isKnown ? lookup.birth : nil)
+        flights[id]?.start = Start(number: lastStart, readVersion: lookup.isKnown ? lookup.readVersion : nil)
     }
 
     /// Has the leader of a flight wait for the other flights of the key as well: those that the request may have.
@@ -199,8 +199,8 @@ extension FlightTable {
     }
 
     /// Returns the version by which a request may have what was fetched from before it arrived; nil: by none.
-    private static func readVersion(_ key: FlightKey, _ lookup: Lookup) -> Birth? {
-        lookup.isKnown && !key.isDemand ? lookup.birth : nil
+    private static func readVersion(_ key: FlightKey, _ lookup: Lookup) -> LogVersion? {
+        lookup.isKnown && !key.isDemand ? lookup.readVersion : nil
     }
 
     /// Removes a waiter that gives up; nil if it does not wait any more.
@@ -217,7 +217,7 @@ extension FlightTable {
             // A leader that is still looking asks the origin after this request arrived.
             guard Self.readVersion(key, lookup) != nil, let start = flights[id]?.start else { return true }
             guard let readVersion = start.readVersion else { return false }
-            return readVersion.epoch == lookup.birth.epoch && lookup.newestStamp <= readVersion.number
+            return readVersion.epoch == lookup.readVersion.epoch && lookup.newestVersion <= readVersion.number
         }
         return mayJoin ? (queue.startedAt, queue.waiters.count) : nil
     }

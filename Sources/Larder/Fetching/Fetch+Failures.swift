@@ -19,8 +19,8 @@ extension Fetch {
         noteFailure(status: status?.code)
         if let landing = await serveKept(after: status?.code) { return landing }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
-        let verdict = await cache.store.judge(birth, scopes: cacheable.location.scopes())
-        let arrival = Arrival(outcome: .failure(failure), birth: birth, verdict: verdict, answeredAt: now)
+        let verdict = await cache.store.judge(readVersion, scopes: cacheable.location.scopes())
+        let arrival = Arrival(outcome: .failure(failure), readVersion: readVersion, verdict: verdict, answeredAt: now)
         let mayBeItsOwn = origin.mayBeDueToRequest(error)
         return Landing(result: mayBeItsOwn ? .failed(arrival) : .shared(arrival)) { [seat] in
             seat?.give(.failure(failure))

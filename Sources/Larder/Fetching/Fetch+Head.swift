@@ -59,14 +59,14 @@ extension Fetch {
             head: HTTPResponse(status: head.status, headerFields: fields),
             body: ByteBuffer(),
             lifetimes: Lifetimes(expiredAt: reception.at),
-            birth: birth,
+            readVersion: readVersion,
             location: cacheable.location,
             tags: reception.tags.tags
         )
         return .shared(
             Arrival(
                 outcome: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
-                birth: birth,
+                readVersion: readVersion,
                 verdict: await verdict(on: entry),
                 answeredAt: reception.at
             )

@@ -22,7 +22,7 @@ struct Fetch<O: Origin>: Sendable {
     /// What is kept for when the origin fails.
     var kept: CacheEntry? { asking.kept }
     /// The version of the log, read before the origin is asked.
-    var birth: Birth { asking.ticket.lookup.birth }
+    var readVersion: LogVersion { asking.ticket.lookup.readVersion }
 
     /// Asks the origin, and returns what those who waited may have, and what the leader gets.
     /// - Parameter release: tells those who wait, once it is known, that there is nothing for them.
@@ -175,7 +175,7 @@ extension Fetch {
     ) -> Landing {
         let arrival = Arrival(
             outcome: .entry(entry, source),
-            birth: entry.birth,
+            readVersion: entry.readVersion,
             verdict: verdict,
             answeredAt: moment
         )
@@ -231,7 +231,7 @@ extension Fetch {
             ),
             body: body,
             lifetimes: lifetimes,
-            birth: birth,
+            readVersion: readVersion,
             location: cacheable.location,
             tags: tags,
             confirmed: confirmed
@@ -247,7 +247,7 @@ extension Fetch {
 
     /// Asks the log about an entry, with all its tags.
     func verdict(on entry: CacheEntry) async -> Verdict {
-        await cache.store.judge(entry.birth, scopes: entry.location.scopes(with: entry.tags))
+        await cache.store.judge(entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
     }
 
     /// The limit that keeps an entry from being stored; nil if none does.

@@ -16,7 +16,7 @@ public final class CacheEntry: Sendable {
     /// The values that its own request had in the fields it is selected by.
     public let selectingFields: SelectingFields
     /// Where the invalidations stood before the origin was asked.
-    public let birth: Birth
+    public let readVersion: LogVersion
     /// Where the response lives.
     public let location: EntryLocation
     /// The tags that the handler added.
@@ -44,7 +44,7 @@ public final class CacheEntry: Sendable {
         head: HTTPResponse,
         body: ByteBuffer,
         lifetimes: Lifetimes,
-        birth: Birth,
+        readVersion: LogVersion,
         location: EntryLocation,
         tags: [CacheTag],
         confirmed: CacheEntry? = nil
@@ -59,7 +59,7 @@ public final class CacheEntry: Sendable {
             body: body.fitted,
             lifetimes: lifetimes,
             selectingFields: selecting,
-            birth: birth,
+            readVersion: readVersion,
             location: location,
             tags: tags
         )
@@ -71,7 +71,7 @@ public final class CacheEntry: Sendable {
         body: ByteBuffer,
         lifetimes: Lifetimes,
         selectingFields: SelectingFields,
-        birth: Birth,
+        readVersion: LogVersion,
         location: EntryLocation,
         tags: [CacheTag],
         lastUse: UseMark = UseMark()
@@ -82,7 +82,7 @@ public final class CacheEntry: Sendable {
         self.lifetimes = lifetimes
         self.variant = VariantRule(head.headerFields)
         self.selectingFields = selectingFields
-        self.birth = birth
+        self.readVersion = readVersion
         self.location = location
         self.tags = tags
         self.scopes = location.scopes(with: tags).map(\.fingerprint)

@@ -31,8 +31,8 @@ public protocol CacheStore: Service {
     /// before one the two cannot be told apart, and losing the newer costs a miss.
     func discard(_ entry: CacheEntry) async
 
-    /// Whether something born at `birth` that these covers belong to is alive.
-    func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict
+    /// Whether something born at `readVersion` that these covers belong to is alive.
+    func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict
 
     /// Stamps the covers. Once this is acknowledged, nothing born before is ever returned again by any process on this
     /// store.
@@ -94,30 +94,30 @@ public struct Lookup: Sendable {
     public var rules: [VaryRule] { known ?? entries.map(\.vary) }
     private let known: [VaryRule]?
     /// Where the invalidations stood: the birth of a fetch that begins now.
-    public let birth: Birth
+    public let readVersion: LogVersion
     /// The number at which something that is known beforehand to cover the location (its key, path, prefixes, the
     /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
     /// a flight only if the flight began at this number or later.
-    public let newestStamp: UInt64
+    public let newestVersion: UInt64
     /// True if the log was read. Otherwise nothing tells what other processes have invalidated, and the request shares
     /// a fetch only if the origin is asked after the request arrived.
     public private(set) var isKnown = true
 
     /// Creates the result of a look-up.
     /// - Parameter rules: what the variants under the key vary by; nil if the entries are all there are.
-    public init(entries: [CacheEntry], birth: Birth, newestStamp: UInt64, rules: [VaryRule]? = nil) {
+    public init(entries: [CacheEntry], readVersion: LogVersion, newestVersion: UInt64, rules: [VaryRule]? = nil) {
         self.entries = entries
         self.known = rules
-        self.birth = birth
-        self.newestStamp = newestStamp
+        self.readVersion = readVersion
+        self.newestVersion = newestVersion
     }
 }
 
 extension Lookup {
     /// Returns the result of a look-up that could not read the log: nothing is found.
     /// - Parameter birth: a version that no log ever had, for a fetch whose response is not stored.
-    public static func unknown(at birth: Birth) -> Lookup {
-        var lookup = Lookup(entries: [], birth: birth, newestStamp: birth.number)
+    public static func unknown(at readVersion: LogVersion) -> Lookup {
+        var lookup = Lookup(entries: [], readVersion: readVersion, newestVersion: readVersion.number)
         lookup.isKnown = false
         return lookup
     }

@@ -98,7 +98,7 @@ struct MemoryShard {
         slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
         slot.entries = kept
         slots[place] = slot
-        noteUnswept(entry.birth.number)
+        noteUnswept(entry.readVersion.number)
         expiry.set(place, to: Self.keptUntil(kept))
         eviction.use(place)
         makeRoom(for: 0, at: now, dropping: &dropped)
@@ -122,7 +122,7 @@ struct MemoryShard {
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.location.key], let slot = slots[place] else { return }
         let found = slot.entries.firstIndex {
-            $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
+            $0.readVersion == entry.readVersion && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }
         guard let found else { return }
         let others = slot.entries.enumerated().filter { $0 < found || $0 > found && $1.isApart(from: entry) }
@@ -197,7 +197,7 @@ struct MemoryShard {
                 continue
             }
             compared += slot.entries.count
-            keep(slot.entries.filter { $0.birth.number >= sweep.number }, at: place, dropping: &dropped)
+            keep(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
         }
         guard sweep.next == slots.count else { return Progress(compared: compared, isThrough: false) }
         (oldestBirth, sweep.next) = (sweep.number, 0)
@@ -281,7 +281,7 @@ struct MemoryShard {
         index[slot.key] = place
         relink([], to: slot.entries, at: place)
         bytes += Self.cost(of: slot.entries)
-        for entry in slot.entries { noteUnswept(entry.birth.number) }
+        for entry in slot.entries { noteUnswept(entry.readVersion.number) }
         expiry.set(place, to: Self.keptUntil(slot.entries))
         eviction.insert(place)
     }
@@ -327,7 +327,7 @@ extension MemoryShard {
                 precondition(!slot.entries[(place + 1)...].contains(where: entry.replaces), "A variant twice")
             }
             for entry in slot.entries {
-                precondition(oldestBirth <= entry.birth.number, "An entry that no sweep would look at")
+                precondition(oldestBirth <= entry.readVersion.number, "An entry that no sweep would look at")
                 let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)
                 precondition(Set(linked) == Set(entry.namedCovers), "An entry that an invalidation would not find")
             }

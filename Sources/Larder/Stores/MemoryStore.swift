@@ -13,7 +13,7 @@ import Synchronization
 public final class MemoryStore: CacheStore {
     /// The invalidations, and those of them whose entries have not been removed yet.
     private struct Log: Sendable {
-        var ledger: Ledger
+        var log: InvalidationLog
         var removals = PendingRemovals()
     }
 
@@ -32,7 +32,7 @@ public final class MemoryStore: CacheStore {
     public let entryLimit: ByteCount
     private let shards: [LockedShard]
     private let log: NIOLockedValueBox<Log>
-    private let epoch: Birth.Epoch
+    private let epoch: LogVersion.Epoch
     /// The ledger's number, published after the stamps that it counts: who loads a number sees its stamps.
     private let number = Atomic<UInt64>(0)
     private let clock: WallClock
@@ -68,7 +68,7 @@ public final class MemoryStore: CacheStore {
             limit: limit,
             entryLimit: entryLimit,
             shardCount: shardCount,
-            stampLimit: logLimit.bytes / Ledger.stampCost,
+            stampLimit: logLimit.bytes / InvalidationLog.versionCost,
             variantLimit: variantLimit,
             sweepInterval: sweepInterval,
             clock: clock
@@ -92,9 +92,9 @@ public final class MemoryStore: CacheStore {
         self.shards = (0..<shardCount).map { _ in
             LockedShard(limit: limit.bytes / shardCount, variantLimit: max(1, variantLimit))
         }
-        let ledger = Ledger(limit: max(1, stampLimit))
-        self.epoch = ledger.epoch
-        self.log = NIOLockedValueBox(Log(ledger: ledger))
+        let log = InvalidationLog(limit: max(1, stampLimit))
+        self.epoch = log.epoch
+        self.log = NIOLockedValueBox(Log(log: log))
         self.clock = clock
         self.sweepInterval = sweepInterval
     }
@@ -112,20 +112,20 @@ public final class MemoryStore: CacheStore {
 
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         let number = number.load(ordering: .acquiring)
-        let birth = Birth(epoch: epoch, number: number)
+        let readVersion = LogVersion(epoch: epoch, number: number)
         let entries = find(location, at: now, number: number) ?? []
         // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
         // fetch that it does not concern.
         let scopes = location.scopes().map(\.fingerprint)
-        let newestStamp = log.withLockedValue { $0.ledger.newestStamp(on: scopes) }
-        return Lookup(entries: entries, birth: birth, newestStamp: newestStamp)
+        let newestVersion = log.withLockedValue { $0.log.newestVersion(on: scopes) }
+        return Lookup(entries: entries, readVersion: readVersion, newestVersion: newestVersion)
     }
 
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         var dropped: [CacheEntry] = []
         return shard(of: entry.location.key).state.withLockedValue { shard in
             // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
-            let verdict = judge(entry.birth, fingerprints: entry.scopes)
+            let verdict = judge(entry.readVersion, fingerprints: entry.scopes)
             guard verdict.isAlive else { return verdict }
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
@@ -142,13 +142,13 @@ public final class MemoryStore: CacheStore {
         shard(of: entry.location.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
     }
 
-    public func judge(_ birth: Birth, scopes: [InvalidationScope]) async -> Verdict {
-        judge(birth, fingerprints: scopes.map(\.fingerprint))
+    public func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
+        judge(readVersion, fingerprints: scopes.map(\.fingerprint))
     }
 
     @discardableResult
     public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
-        let number = stamp(scopes)
+        let number = version(scopes)
         await removeInvalidated(scopes, number: number)
         return .acknowledged
     }
@@ -186,27 +186,27 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Stamps covers, and returns their number.
-    private func stamp(_ scopes: [InvalidationScope]) -> UInt64 {
+    private func version(_ scopes: [InvalidationScope]) -> UInt64 {
         let fingerprints = scopes.map(\.fingerprint)
         return log.withLockedValue { log in
-            log.removals.begin(log.ledger.number + 1)
-            log.ledger.stamp(fingerprints, removedBefore: log.removals.oldest ?? .max)
-            number.store(log.ledger.number, ordering: .releasing)
-            return log.ledger.number
+            log.removals.begin(log.log.number + 1)
+            log.log.version(fingerprints, removedBefore: log.removals.oldest ?? .max)
+            number.store(log.log.number, ordering: .releasing)
+            return log.log.number
         }
     }
 
     /// Compares an entry that is in a shard.
     private func judgeStored(_ entry: CacheEntry) -> Verdict {
         log.withLockedValue {
-            Verdict(isAlive: $0.ledger.isValid(stored: entry.birth, scopes: entry.scopes), said: $0.ledger.birth)
+            Verdict(isAlive: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes), said: $0.log.readVersion)
         }
     }
 
     /// Compares what is in no shard yet.
-    private func judge(_ birth: Birth, fingerprints: [InvalidationScope.Fingerprint]) -> Verdict {
+    private func judge(_ readVersion: LogVersion, fingerprints: [InvalidationScope.Fingerprint]) -> Verdict {
         log.withLockedValue {
-            Verdict(isAlive: $0.ledger.isAlive(birth, scopes: fingerprints), said: $0.ledger.birth)
+            Verdict(isAlive: $0.log.isAlive(readVersion, scopes: fingerprints), said: $0.log.readVersion)
         }
     }
 
@@ -323,7 +323,7 @@ extension MemoryStore {
     /// Removes what was born before everything was invalidated last, or before what the ledger remembers.
     private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
         let everything = CollectionOfOne(InvalidationScope.everything.fingerprint)
-        let floor = log.withLockedValue { $0.ledger.newestStamp(onStored: everything) }
+        let floor = log.withLockedValue { $0.log.newestVersion(onStored: everything) }
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }
     }
@@ -374,7 +374,7 @@ extension MemoryStore {
     package func validate() {
         for shard in shards { shard.state.withLockedValue { $0.validate() } }
         log.withLockedValue { log in
-            log.ledger.validate()
+            log.log.validate()
             log.removals.validate()
         }
     }

@@ -11,7 +11,7 @@ extension CacheEntry {
     public static func sample(
         _ text: String,
         at location: EntryLocation,
-        born: Birth,
+        born: LogVersion,
         now: Timestamp,
         freshFor: Duration = .seconds(60),
         staleFor: Duration = .zero,
@@ -34,7 +34,7 @@ extension CacheEntry {
                 keepUntil: keepUntil,
                 source: .rules
             ),
-            birth: born,
+            readVersion: born,
             location: location,
             tags: tags
         )

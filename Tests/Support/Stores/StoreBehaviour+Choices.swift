@@ -115,7 +115,7 @@ extension StoreBench {
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: await store.load(location, at: now).birth,
+            born: await store.load(location, at: now).readVersion,
             now: now,
             request: request,
             response

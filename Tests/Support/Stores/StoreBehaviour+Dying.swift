@@ -9,8 +9,8 @@ extension StoreBehaviour {
                 let location = try bench.location("/a")
                 for round in 0..<3 {
                     await bench.store.invalidate([.key(location.key), .path("/a"), .everything])
-                    let birth = await bench.peer.load(location, at: bench.now).birth
-                    try await bench.keep("\(round)", at: location, born: birth)
+                    let readVersion = await bench.peer.load(location, at: bench.now).readVersion
+                    try await bench.keep("\(round)", at: location, readVersion: readVersion)
                     try await bench.mustFind(["\(round)"], at: location)
                 }
             },
@@ -18,17 +18,17 @@ extension StoreBehaviour {
                 let location = try bench.location("/a")
                 try await bench.keep("one", at: location)
                 for number in [0, 1, UInt64.max] {
-                    let birth = Birth(epoch: .new(), number: number)
-                    try await bench.mustBeDead(bench.entry("of another life", at: location, born: birth))
-                    try expect(await !bench.store.judge(birth, scopes: []).isAlive, "number \(number) is alive")
+                    let readVersion = LogVersion(epoch: .new(), number: number)
+                    try await bench.mustBeDead(bench.entry("of another life", at: location, readVersion: readVersion))
+                    try expect(await !bench.store.judge(readVersion, scopes: []).isAlive, "number \(number) is alive")
                 }
             },
             StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
                 let location = try bench.location("/a")
-                let birth = try await bench.birth()
+                let readVersion = try await bench.readVersion()
                 await bench.store.invalidate([.path("/a")])
                 try await bench.keep("young", at: location)
-                try await bench.mustBeDead(bench.entry("old", at: location, born: birth))
+                try await bench.mustBeDead(bench.entry("old", at: location, readVersion: readVersion))
                 try await bench.mustFind(["young"], at: location)
             },
         ]
@@ -47,19 +47,21 @@ extension StoreBehaviour {
     private static let killing = scopes().map { name, scope in
         StoreBehaviour("What was born before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
-            let birth = try await bench.birth()
-            try await bench.keep("before", at: location, born: birth, tags: ["late"])
+            let readVersion = try await bench.readVersion()
+            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["before"], at: location)
             // The other process invalidates, and nobody else does anything in between.
             await bench.peer.invalidate([.path("/else"), scope])
             try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
-            try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth, tags: ["late"]))
+            try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"]))
             try await bench.mustFind([], at: location)
             try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something dead was removed")
             try await bench.keep("after", at: location, tags: ["late"])
             try await bench.mustFind(["after"], at: location)
-            try await bench.mustBeDead(bench.entry("still overtaken", at: location, born: birth, tags: ["late"]))
+            try await bench.mustBeDead(
+                bench.entry("still overtaken", at: location, readVersion: readVersion, tags: ["late"])
+            )
             try await bench.mustFind(["after"], at: location)
         }
     }
@@ -71,12 +73,12 @@ extension StoreBehaviour {
             let path = (1...depth).map { "/s\($0)" }.joined()
             for target in [path, path + "/below", path + "/a/b/c?x=1"] {
                 let location = try bench.location(target)
-                let birth = try await bench.birth()
-                try await bench.keep("before", at: location, born: birth)
+                let readVersion = try await bench.readVersion()
+                try await bench.keep("before", at: location, readVersion: readVersion)
                 try await bench.keep("beside", at: try bench.location("/s1/beside"))
                 await bench.peer.invalidate([.prefix(CachePath(path))])
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth))
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind(["beside"], at: try bench.location("/s1/beside"))
             }
         }
@@ -91,11 +93,11 @@ extension StoreBehaviour {
     ].map { name, scope in
         StoreBehaviour("An invalidation of \(name) leaves it") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
-            let birth = try await bench.birth()
-            try await bench.keep("before", at: location, born: birth, tags: ["late"])
+            let readVersion = try await bench.readVersion()
+            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
             await bench.peer.invalidate([scope])
             try await bench.mustFind(["before"], at: location)
-            try await bench.keep("not overtaken", at: location, born: birth, tags: ["late"])
+            try await bench.keep("not overtaken", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["not overtaken"], at: location)
         }
     }
@@ -104,25 +106,25 @@ extension StoreBehaviour {
 /// What a store says of births and numbers, and of what it removed.
 extension StoreBehaviour {
     static let judging: [StoreBehaviour] = [
-        StoreBehaviour("A verdict says dead or alive, and how far the ledger has come") { bench in
-            let birth = try await bench.birth()
-            let fresh = await bench.store.judge(birth, scopes: [.tag("a"), .everything])
-            try expect(fresh, is: Verdict(isAlive: true, said: birth), "before any invalidation")
+        StoreBehaviour("A verdict says dead or alive, and how far the log has come") { bench in
+            let readVersion = try await bench.readVersion()
+            let fresh = await bench.store.judge(readVersion, scopes: [.tag("a"), .everything])
+            try expect(fresh, is: Verdict(isAlive: true, said: readVersion), "before any invalidation")
             await bench.peer.invalidate([.tag("a"), .path("/b")])
-            let said = try await bench.birth()
-            try expect(said.epoch, is: birth.epoch, "epoch")
-            try expect(said.number, is: birth.number + 1, "number of one invalidation of two scopes")
+            let said = try await bench.readVersion()
+            try expect(said.epoch, is: readVersion.epoch, "epoch")
+            try expect(said.number, is: readVersion.number + 1, "number of one invalidation of two scopes")
             for (scopes, isAlive) in [
                 ([InvalidationScope.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
                 ([.tag("b"), .path("/a"), .prefix("/b"), .everything], true), ([], true),
             ] {
-                let verdict = await bench.store.judge(birth, scopes: scopes)
+                let verdict = await bench.store.judge(readVersion, scopes: scopes)
                 try expect(verdict, is: Verdict(isAlive: isAlive, said: said), "\(scopes)")
                 let young = await bench.store.judge(said, scopes: scopes)
                 try expect(young, is: Verdict(isAlive: true, said: said), "\(scopes), born after")
             }
             let verdict = await bench.store.save(
-                bench.entry("b", at: try bench.location("/b"), born: birth),
+                bench.entry("b", at: try bench.location("/b"), readVersion: readVersion),
                 at: bench.now
             )
             try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
@@ -138,29 +140,29 @@ extension StoreBehaviour {
                     await bench.peer.invalidate([other])
                     let again = await bench.store.load(location, at: bench.now)
                     try expect(again.entries.count, is: 1, "entries found after \(other)")
-                    try expect(again.birth.number > found.birth.number, "an invalidation took no number")
-                    try expect(again.newestStamp, is: found.newestStamp, "newest stamp after \(other)")
+                    try expect(again.readVersion.number > found.readVersion.number, "an invalidation took no number")
+                    try expect(again.newestVersion, is: found.newestVersion, "newest version after \(other)")
                 }
                 await bench.peer.invalidate([scope])
-                let number = try await bench.birth().number
-                try expect(await bench.newestStamp(on: location), is: number, "newest stamp after \(scope)")
+                let number = try await bench.readVersion().number
+                try expect(await bench.newestVersion(on: location), is: number, "newest version after \(scope)")
             }
         },
         StoreBehaviour("A miss tells when something known to scope it was last invalidated") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
-            try expect(await bench.newestStamp(on: location), is: 0, "newest stamp of an empty ledger")
+            try expect(await bench.newestVersion(on: location), is: 0, "newest version of an empty log")
             let scopes: [InvalidationScope] = [
                 .key(location.key), .path("/a/b"), .prefix("/a"), .prefix("/"), .tag("policy"), .everything,
             ]
             for scope in scopes {
                 await bench.peer.invalidate([scope])
-                let number = try await bench.birth().number
+                let number = try await bench.readVersion().number
                 for other in [InvalidationScope.tag("late"), .path("/a"), .prefix("/b")] {
                     await bench.peer.invalidate([other])
                     try expect(
-                        await bench.newestStamp(on: location),
+                        await bench.newestVersion(on: location),
                         is: number,
-                        "newest stamp after \(scope) and \(other)"
+                        "newest version after \(scope) and \(other)"
                     )
                 }
             }
@@ -199,11 +201,11 @@ extension StoreBehaviour {
             bench in
             let location = try bench.location("/a")
             for isKept in [false, true] {
-                let birth = try await bench.birth()
+                let readVersion = try await bench.readVersion()
                 if isKept { try await bench.keep("kept", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
-                try expect(try await bench.birth().number > birth.number, "a removal took no number")
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: birth))
+                try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind([], at: location)
             }
         },

@@ -13,8 +13,14 @@ extension StoreBehaviour {
         },
         StoreBehaviour("What is stale is found until the end of its keeping") { bench in
             let location = try bench.location("/a")
-            let birth = try await bench.birth()
-            let entry = bench.entry("stale", at: location, born: birth, freshFor: .seconds(10), staleFor: .seconds(50))
+            let readVersion = try await bench.readVersion()
+            let entry = bench.entry(
+                "stale",
+                at: location,
+                readVersion: readVersion,
+                freshFor: .seconds(10),
+                staleFor: .seconds(50)
+            )
             _ = await bench.store.save(entry, at: bench.now)
             try await bench.mustFind(["stale"], at: location, at: entry.lifetimes.freshUntil)
             let last = entry.lifetimes.keepUntil.advanced(by: .nanoseconds(-1))
@@ -61,7 +67,7 @@ extension StoreBehaviour {
         },
         StoreBehaviour("The count is of keys, and exact whatever happened to them") { bench in
             let locations = try (0..<6).map { try bench.location("/x/\($0)") }
-            let late = try await bench.birth()
+            let late = try await bench.readVersion()
             try await bench.mustCount(0, "keys of an empty store")
             for location in locations { try await bench.keep("one", at: location, tags: ["all"]) }
             try await bench.mustCount(6, "keys")

@@ -8,14 +8,14 @@ extension StoreBehaviour {
         agreeing("A random history agrees with the model (seed 1)") { 1 },
         agreeing("A random history agrees with the model (seed 2)") { 2 },
         agreeing("A random history agrees with the model (a new seed)") { .random(in: .min ... .max) },
-        StoreBehaviour("A random history finds nothing dead although stamps are forgotten", limits: tight) {
+        StoreBehaviour("A random history finds nothing dead although versions are forgotten", limits: tight) {
             var history = try await StoreHistory(on: $0, seed: .random(in: .min ... .max), isExact: false)
             try await history.run()
         },
         StoreBehaviour("Who asks after an invalidation never finds what was rendered before it") { bench in
             try await race(on: bench)
         },
-        StoreBehaviour("The same, although stamps are forgotten", limits: tight) { bench in
+        StoreBehaviour("The same, although versions are forgotten", limits: tight) { bench in
             try await race(on: bench)
         },
     ]
@@ -89,7 +89,7 @@ extension StoreBehaviour {
         guard lookup.entries.isEmpty else { return }
         let version = row.versions.committed
         await Task.yield()
-        let entry = bench.entry("\(version)", at: location, born: lookup.birth, tags: [row.tag])
+        let entry = bench.entry("\(version)", at: location, born: lookup.readVersion, tags: [row.tag])
         _ = await store.save(entry, at: bench.now)
     }
 }

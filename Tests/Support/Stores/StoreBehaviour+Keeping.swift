@@ -13,7 +13,7 @@ extension StoreBehaviour {
                 let found = await store.load(entry.location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
                 for other in found.entries { try expectEqual(other, entry) }
-                try expect(found.birth, is: entry.birth, "the birth of a fetch that begins now")
+                try expect(found.readVersion, is: entry.readVersion, "the readVersion of a fetch that begins now")
             }
         },
         StoreBehaviour("An empty body is kept") { bench in
@@ -102,14 +102,14 @@ extension StoreBehaviour {
         },
         StoreBehaviour("What was let go is not found, and nothing else went with it") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/b"))
-            let birth = try await bench.birth()
-            let german = bench.entry("de", at: location, born: birth, language: "de")
-            for entry in [bench.entry("en", at: location, born: birth, language: "en"), german] {
+            let readVersion = try await bench.readVersion()
+            let german = bench.entry("de", at: location, readVersion: readVersion, language: "de")
+            for entry in [bench.entry("en", at: location, readVersion: readVersion, language: "en"), german] {
                 _ = await bench.store.save(entry, at: bench.now)
             }
-            try await bench.keep("b", at: other, born: birth)
+            try await bench.keep("b", at: other, readVersion: readVersion)
             // Another object of the same value: no store knows the object it gave away.
-            await bench.peer.discard(bench.entry("de", at: location, born: birth, language: "de"))
+            await bench.peer.discard(bench.entry("de", at: location, readVersion: readVersion, language: "de"))
             try await bench.mustFind(["en"], at: location)
             await bench.store.discard(german)
             try await bench.mustFind(["en"], at: location)
@@ -151,7 +151,7 @@ extension StoreBehaviour {
                 alwaysRevalidate: false,
                 isImmutable: true
             ),
-            birth: try await bench.birth(),
+            readVersion: try await bench.readVersion(),
             location: try bench.location("/a/b?c", key: "GET:/a/b?c#\"user\"", tags: ["policy"]),
             tags: ["late", "later:\"~\\"]
         )
@@ -163,7 +163,7 @@ extension StoreBehaviour {
         try expect(found.lifetimes, is: kept.lifetimes, "lifetimes")
         try expect(found.vary, is: kept.vary, "what it varies by")
         try expect(found.selectingFields, is: kept.selectingFields, "selecting fields")
-        try expect(found.birth, is: kept.birth, "birth")
+        try expect(found.readVersion, is: kept.readVersion, "readVersion")
         try expect(found.location.key, is: kept.location.key, "key")
         try expect(found.location.path, is: kept.location.path, "path")
         try expect(found.location.tags, is: kept.location.tags, "tags of the policy")

@@ -44,13 +44,13 @@ extension StoreBench {
     }
 
     /// Where the invalidations stand, as the look-up of a miss would read it.
-    func birth() async throws -> Birth {
-        await store.load(try location("/nothing/is/ever/kept/here"), at: now).birth
+    func readVersion() async throws -> LogVersion {
+        await store.load(try location("/nothing/is/ever/kept/here"), at: now).readVersion
     }
 
     /// The number that a miss reads at an location.
-    func newestStamp(on location: EntryLocation) async -> UInt64 {
-        await store.load(location, at: now).newestStamp
+    func newestVersion(on location: EntryLocation) async -> UInt64 {
+        await store.load(location, at: now).newestVersion
     }
 
     /// Keeps a text, born now unless it is said when; the entry that was kept.
@@ -58,15 +58,22 @@ extension StoreBench {
     func keep(
         _ text: String,
         at location: EntryLocation,
-        born: Birth? = nil,
+        born: LogVersion? = nil,
         freshFor: Duration = .seconds(60),
         tags: [CacheTag] = [],
         language: String? = nil,
         file: String = #fileID,
         line: Int = #line
     ) async throws -> CacheEntry {
-        let birth = if let born { born } else { await store.load(location, at: now).birth }
-        let entry = entry(text, at: location, born: birth, freshFor: freshFor, tags: tags, language: language)
+        let readVersion = if let born { born } else { await store.load(location, at: now).readVersion }
+        let entry = entry(
+            text,
+            at: location,
+            readVersion: readVersion,
+            freshFor: freshFor,
+            tags: tags,
+            language: language
+        )
         let verdict = await store.save(entry, at: now)
         try expect(
             verdict.isAlive,
@@ -81,7 +88,7 @@ extension StoreBench {
     func entry(
         _ text: String,
         at location: EntryLocation,
-        born: Birth,
+        born: LogVersion,
         freshFor: Duration = .seconds(60),
         staleFor: Duration = .zero,
         tags: [CacheTag] = [],

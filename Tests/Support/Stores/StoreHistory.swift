@@ -10,7 +10,7 @@ struct StoreHistory {
     private var random: SeededRandom
     private var model: StoreModel
     /// Births that were read at some time, for fills that arrive late.
-    private var births: [Birth]
+    private var births: [LogVersion]
     private var step = 0
 
     init(on bench: StoreBench, seed: UInt64, isExact: Bool) async throws {
@@ -18,9 +18,9 @@ struct StoreHistory {
         self.seed = seed
         self.isExact = isExact
         self.random = SeededRandom(seed: seed)
-        let birth = try await bench.birth()
-        self.model = StoreModel(at: birth)
-        self.births = [birth]
+        let readVersion = try await bench.readVersion()
+        self.model = StoreModel(at: readVersion)
+        self.births = [readVersion]
     }
 
     mutating func run() async throws {
@@ -55,30 +55,30 @@ struct StoreHistory {
         case 17:
             try mustCount(await store.count(at: bench.now))
         case 18:
-            guard let birth = births.randomElement(using: &random) else { return }
+            guard let readVersion = births.randomElement(using: &random) else { return }
             // Whatever is compared belongs to everything.
             let scopes = [anyCover(of: location), anyCover(of: location), .everything]
-            let verdict = await store.judge(birth, scopes: scopes)
-            try expect(verdict.said, is: model.birth, "where the ledger stands")
-            try mustAgree(verdict.isAlive, model.isAlive(birth, scopes), "judging \(birth) by \(scopes)")
-        default: births.append(model.birth)
+            let verdict = await store.judge(readVersion, scopes: scopes)
+            try expect(verdict.said, is: model.readVersion, "where the log stands")
+            try mustAgree(verdict.isAlive, model.isAlive(readVersion, scopes), "judging \(readVersion) by \(scopes)")
+        default: births.append(model.readVersion)
         }
     }
 
     private mutating func save(at location: EntryLocation, on store: any CacheStore) async throws {
         let isLate = Int.random(in: 0..<3, using: &random) == 0
-        let birth = isLate ? births.randomElement(using: &random) ?? model.birth : model.birth
+        let readVersion = isLate ? births.randomElement(using: &random) ?? model.readVersion : model.readVersion
         let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
         let language = ["en", "de", "fr"].randomElement(using: &random)
-        let entry = bench.entry("\(step)", at: location, born: birth, tags: tags, language: language)
+        let entry = bench.entry("\(step)", at: location, readVersion: readVersion, tags: tags, language: language)
         let verdict = await store.save(entry, at: bench.now)
-        try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(birth.number)")
+        try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(readVersion.number)")
         if verdict.isAlive { model.save(entry) }
     }
 
     private func load(_ location: EntryLocation, on store: any CacheStore) async throws {
         let lookup = await store.load(location, at: bench.now)
-        try expect(lookup.birth, is: model.birth, "where the ledger stands")
+        try expect(lookup.readVersion, is: model.readVersion, "where the log stands")
         let (found, right) = (lookup.entries.map(\.text), model.found(location.key).map(\.text))
         if isExact {
             try expect(found, is: right, "found at \(location.key)")
@@ -86,10 +86,10 @@ struct StoreHistory {
             try expect(found.allSatisfy(right.contains), "\(found) was found at \(location.key), and \(right) is alive")
         }
         guard found.isEmpty else { return }
-        let newest = model.newestStamp(location)
+        let newest = model.newestVersion(location)
         try expect(
-            isExact ? lookup.newestStamp == newest : lookup.newestStamp >= newest,
-            "the newest stamp on \(location.key) is \(lookup.newestStamp) instead of \(newest)"
+            isExact ? lookup.newestVersion == newest : lookup.newestVersion >= newest,
+            "the newest version on \(location.key) is \(lookup.newestVersion) instead of \(newest)"
         )
     }
 

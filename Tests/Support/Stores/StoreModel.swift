@@ -3,29 +3,29 @@ import Larder
 
 /// What a store has to answer, by the rules written down naively: a list of entries, and all stamps there ever were.
 struct StoreModel {
-    let epoch: Birth.Epoch
+    let epoch: LogVersion.Epoch
     private(set) var number: UInt64
-    private var stamps: [InvalidationScope: UInt64] = [:]
+    private var versions: [InvalidationScope: UInt64] = [:]
     private var entries: [CacheKey: [CacheEntry]] = [:]
 
     /// The model of an empty store whose invalidations stand there.
-    init(at birth: Birth) {
-        (epoch, number) = (birth.epoch, birth.number)
+    init(at readVersion: LogVersion) {
+        (epoch, number) = (readVersion.epoch, readVersion.number)
     }
 
-    var birth: Birth { Birth(epoch: epoch, number: number) }
+    var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
 
-    func isAlive(_ birth: Birth, _ scopes: [InvalidationScope]) -> Bool {
-        birth.epoch == epoch && scopes.allSatisfy { birth.number >= stamps[$0] ?? 0 }
+    func isAlive(_ readVersion: LogVersion, _ scopes: [InvalidationScope]) -> Bool {
+        readVersion.epoch == epoch && scopes.allSatisfy { readVersion.number >= versions[$0] ?? 0 }
     }
 
-    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.birth, entry.location.scopes(with: entry.tags)) }
+    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.readVersion, entry.location.scopes(with: entry.tags)) }
 
     /// What is found under a key, the newest first.
     func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
 
-    func newestStamp(_ location: EntryLocation) -> UInt64 {
-        location.scopes().reduce(0) { max($0, stamps[$1] ?? 0) }
+    func newestVersion(_ location: EntryLocation) -> UInt64 {
+        location.scopes().reduce(0) { max($0, versions[$1] ?? 0) }
     }
 
     var count: Int { entries.keys.count { !found($0).isEmpty } }
@@ -39,7 +39,7 @@ struct StoreModel {
     mutating func discard(_ entry: CacheEntry) {
         let kept = entries[entry.location.key, default: []]
         let found = kept.firstIndex {
-            $0.birth == entry.birth && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
+            $0.readVersion == entry.readVersion && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }
         guard let found else { return }
         let older = kept[(found + 1)...].filter { $0.isApart(from: entry) }
@@ -48,7 +48,7 @@ struct StoreModel {
 
     mutating func invalidate(_ scopes: [InvalidationScope]) {
         number += 1
-        for scope in scopes { stamps[scope] = number }
+        for scope in scopes { versions[scope] = number }
     }
 
     mutating func remove(_ key: CacheKey) -> Int {

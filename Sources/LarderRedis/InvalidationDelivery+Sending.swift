@@ -11,7 +11,7 @@ import RedisClient
 /// for the confirmation for `timeout`, but no longer than `timeout` after the outage began: a server that comes back in
 /// time acknowledges the writes that it missed, and one that is known to be away holds no write up. What reads think of
 /// Redis does not count here: a server that is too slow for them still confirms invalidations.
-extension LedgerTender {
+extension InvalidationDelivery {
     /// Stamps covers, and waits for Redis to confirm it up to the deadline. Without a confirmation they stay queued.
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         let start = ContinuousClock.now
@@ -21,7 +21,7 @@ extension LedgerTender {
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {
-            let failure = await stamp(scopes, turn, by: start + timeout)
+            let failure = await version(scopes, turn, by: start + timeout)
             guard let failure else { return .acknowledged }
             // A caller that is cancelled says nothing of the server.
             if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
@@ -87,7 +87,7 @@ extension LedgerTender {
         }
         guard isFirst else { return }
         while let (batch, turn) = nextBatch() {
-            if await stamp(batch, turn) != nil {
+            if await version(batch, turn) != nil {
                 state.withLockedValue { $0.isDelivering = false }
                 return
             }
@@ -112,7 +112,7 @@ extension LedgerTender {
     /// - Parameter end: When whoever invalidates stops waiting for all of them; nil if nobody does, and each batch has
     ///   the timeout for itself.
     /// - Returns: why Redis did not confirm all of them; nil if it did.
-    private func stamp(
+    private func version(
         _ scopes: [InvalidationScope],
         _ turn: Outbox.Turn,
         by end: ContinuousClock.Instant? = nil
@@ -122,7 +122,7 @@ extension LedgerTender {
             do throws(RedisError) {
                 let reply = try await failsafe.deliver([command(batch)], within: timeout).first
                 guard let reply, Self.isConfirmed(reply) else {
-                    return RedisError(.unexpectedReply, "the ledger cannot be kept")
+                    return RedisError(.unexpectedReply, "the log cannot be kept")
                 }
             } catch {
                 return error

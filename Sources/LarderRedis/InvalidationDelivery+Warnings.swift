@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 import RedisClient
 
 /// What the log says of a server that invalidations cannot be kept on as they should.
-extension LedgerTender {
+extension InvalidationDelivery {
     // MARK: Other formats
 
     /// The questions for logs of other formats in the namespace: processes that keep them do not see the invalidations

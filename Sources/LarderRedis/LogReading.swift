@@ -5,7 +5,7 @@ import RedisClient
 /// How far an invalidation log has come, and what it has moved into its tables.
 struct LogStanding: Hashable, Sendable {
     /// The number of the last invalidation, in the life of the log that counts it.
-    let birth: Birth
+    let readVersion: LogVersion
     /// Everything with a lower read version is invalid: everything was invalidated at this number.
     let floor: UInt64
     /// The highest version of each kind that was moved from the list into a table, by its place; 0 if none was.
@@ -30,7 +30,7 @@ struct LogStanding: Hashable, Sendable {
         guard numbers.count == Self.members.count, let cells = numbers.last, cells > ScopeTables.sizeBase else {
             throw RedisError(.unexpectedReply, "an invalidation log of another length")
         }
-        birth = Birth(epoch: Birth.Epoch(high: numbers[0], low: numbers[1]), number: numbers[2])
+        readVersion = LogVersion(epoch: LogVersion.Epoch(high: numbers[0], low: numbers[1]), number: numbers[2])
         floor = numbers[3]
         moved = Array(numbers[4..<4 + ScopeKind.allCases.count])
         highestMoved = moved.max() ?? 0
@@ -60,7 +60,7 @@ enum Validity: Hashable {
 }
 
 /// Where the invalidation log stood at one moment, and what it said of some scopes.
-struct LedgerReading {
+struct LogReading {
     let standing: LogStanding
     /// The versions by the list of the scopes that it was asked for; nil for one that is not in it.
     private let listed: [String: UInt64?]
@@ -70,7 +70,7 @@ struct LedgerReading {
     /// The scopes that the list was asked for, in no order.
     var members: [String] { Array(listed.keys) }
 
-    var birth: Birth { standing.birth }
+    var readVersion: LogVersion { standing.readVersion }
     var floor: UInt64 { standing.floor }
 
     /// The command that reads the list, with the versions of some scopes: all in one step, so that they fit each other.
@@ -120,9 +120,9 @@ struct LedgerReading {
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
         guard standing.isMade(question.table) else { return true }
-        guard numbers[0] == birth.epoch.high, numbers[1] == birth.epoch.low else { return false }
+        guard numbers[0] == readVersion.epoch.high, numbers[1] == readVersion.epoch.low else { return false }
         // Chosen for another epoch, or another size, the cells are those of other scopes.
-        guard question.epoch == birth.epoch, question.tables == standing.tables else { return true }
+        guard question.epoch == readVersion.epoch, question.tables == standing.tables else { return true }
         for (place, member) in question.members.enumerated() {
             let first = 2 + place * ScopeTables.rows
             // No scope of its kind has a higher version than the highest that was moved, whatever the cells have from
@@ -133,20 +133,22 @@ struct LedgerReading {
     }
 
     /// The highest number at which one of the scopes was invalidated, or a higher one if only the tables could tell.
-    func newestStamp(on members: some Sequence<String>) -> UInt64 {
+    func newestVersion(on members: some Sequence<String>) -> UInt64 {
         members.reduce(standing.floor) { max($0, (listed[$1] ?? nil) ?? tabled[$1] ?? standing.moved($1)) }
     }
 
     /// Returns whether something with a read version and these scopes is valid (PROTOCOL, "Valid"). Scopes that were
     /// not asked for count as not invalidated.
-    func validity(_ birth: Birth, _ members: some Sequence<String>) -> Validity {
-        guard birth.epoch == self.birth.epoch, birth.number >= standing.floor else { return .invalidated }
+    func validity(_ readVersion: LogVersion, _ members: some Sequence<String>) -> Validity {
+        guard readVersion.epoch == self.readVersion.epoch, readVersion.number >= standing.floor else {
+            return .invalidated
+        }
         var isUnknown = false
         for member in members {
             guard let listed = listed[member] else { continue }
             if let version = listed ?? tabled[member] {
-                if birth.number < version { return .invalidated }
-            } else if birth.number < standing.moved(member) {
+                if readVersion.number < version { return .invalidated }
+            } else if readVersion.number < standing.moved(member) {
                 isUnknown = true
             }
         }
@@ -154,10 +156,10 @@ struct LedgerReading {
     }
 
     /// Returns the scopes that only the tables can compare with a read version, and that they were not asked for.
-    func unread(_ birth: Birth, _ members: some Sequence<String>) -> [String] {
-        guard birth.number < standing.highestMoved else { return [] }
+    func unread(_ readVersion: LogVersion, _ members: some Sequence<String>) -> [String] {
+        guard readVersion.number < standing.highestMoved else { return [] }
         return members.filter { member in
-            listed[member] == .some(nil) && tabled[member] == nil && birth.number < standing.moved(member)
+            listed[member] == .some(nil) && tabled[member] == nil && readVersion.number < standing.moved(member)
         }
     }
 }
@@ -167,7 +169,7 @@ struct TableQuestion: Hashable, Sendable {
     /// The kind that the table is named after.
     let table: ScopeKind
     let members: [String]
-    let epoch: Birth.Epoch
+    let epoch: LogVersion.Epoch
     let tables: ScopeTables
 
     /// The most scopes that one command asks for: a reply has a limit of elements.
@@ -178,8 +180,8 @@ struct TableQuestion: Hashable, Sendable {
         let byTable = Dictionary(grouping: members) { ScopeKind(member: $0)?.table }
         return ScopeKind.tables.flatMap { table -> [TableQuestion] in
             guard let members = byTable[table] else { return [] }
-            return LedgerReading.parts(members, of: memberLimit).map { part in
-                TableQuestion(table: table, members: part, epoch: standing.birth.epoch, tables: standing.tables)
+            return LogReading.parts(members, of: memberLimit).map { part in
+                TableQuestion(table: table, members: part, epoch: standing.readVersion.epoch, tables: standing.tables)
             }
         }
     }
@@ -196,11 +198,11 @@ struct TableQuestion: Hashable, Sendable {
     }
 }
 
-extension Birth.Epoch {
+extension LogVersion.Epoch {
     /// An epoch that never was before, of 2 × 52 random bits: what the scores of a sorted set can hold and compare.
-    static func newInRedis() -> Birth.Epoch {
+    static func newInRedis() -> LogVersion.Epoch {
         let range = (UInt64(1) << 52)..<(UInt64(1) << 53)
-        return Birth.Epoch(high: .random(in: range), low: .random(in: range))
+        return LogVersion.Epoch(high: .random(in: range), low: .random(in: range))
     }
 }
 

@@ -6,7 +6,7 @@ import RedisClient
 
 /// Looks after the ledger in Redis: makes sure that there is one, stamps, and keeps what could not be stamped until it
 /// is. As long as something waits, nothing that Redis keeps is trusted.
-final class LedgerTender: Sendable {
+final class InvalidationDelivery: Sendable {
     /// The continuation of an invalidation that waits for its acknowledgement; resumed with whether it has it.
     typealias Waiter = CheckedContinuation<Bool, Never>
 
@@ -43,7 +43,7 @@ final class LedgerTender: Sendable {
     /// True if the log was told that an invalidation stays pending.
     private let isWaiting = NIOLockedValueBox(false)
     /// The version of what is fetched while the log cannot be read; no log ever has its epoch.
-    private let localBirth = Birth(epoch: .new(), number: 0)
+    private let localBirth = LogVersion(epoch: .new(), number: 0)
     let logger: Logger
 
     init(
@@ -69,7 +69,7 @@ final class LedgerTender: Sendable {
 
 // MARK: - Without Redis
 
-extension LedgerTender {
+extension InvalidationDelivery {
     /// What a look-up finds without Redis.
     var unknownLookup: Lookup { .unknown(at: localBirth) }
 
@@ -77,7 +77,7 @@ extension LedgerTender {
     var unknownVerdict: Verdict { .unknown(at: localBirth) }
 
     /// Returns true if something was fetched while the log could not be read.
-    func isLocal(_ birth: Birth) -> Bool { birth == localBirth }
+    func isLocal(_ readVersion: LogVersion) -> Bool { readVersion == localBirth }
 
     /// Whether what Redis keeps may be trusted: nothing waits that it does not know of.
     var isTrusted: Bool { pendingCount == 0 }
@@ -85,7 +85,7 @@ extension LedgerTender {
 
 // MARK: - With Redis
 
-extension LedgerTender {
+extension InvalidationDelivery {
     /// Reads the log's answer for some scopes, and from the replies that follow it those of its tables. If there is no
     /// log, or one of its tables is lost, another log is begun.
     /// - Returns: nil if Redis does not tell.
@@ -93,10 +93,10 @@ extension LedgerTender {
         _ replies: ArraySlice<RESPValue>,
         of members: [String],
         _ questions: [TableQuestion] = []
-    ) async -> LedgerReading? {
+    ) async -> LogReading? {
         guard let first = replies.first, replies.count == 1 + questions.count else { return nil }
         do throws(RedisError) {
-            if var reading = try LedgerReading(first, of: members) {
+            if var reading = try LogReading(first, of: members) {
                 var isWhole = true
                 for (reply, question) in zip(replies.dropFirst(), questions) {
                     isWhole = try reading.add(reply, to: question) && isWhole
@@ -117,26 +117,29 @@ extension LedgerTender {
 
     /// Makes sure of a log, and reads the list of it.
     /// - Returns: nil if Redis does not tell.
-    private func begin(reading members: [String]) async -> LedgerReading? {
+    private func begin(reading members: [String]) async -> LogReading? {
         let life = run.withLockedValue { $0 }
         guard let begun = await failsafe.ask([open(life)])?.first, Self.isConfirmed(begun) else { return nil }
-        guard let reply = await failsafe.ask([LedgerReading.command(names.log, members)])?.first else { return nil }
-        return (try? LedgerReading(reply, of: members)) ?? nil
+        guard let reply = await failsafe.ask([LogReading.command(names.log, members)])?.first else { return nil }
+        return (try? LogReading(reply, of: members)) ?? nil
     }
 
     /// Returns the questions to the tables that a look-up will need: those for an entry so old that the list does not
     /// tell, as far as is known.
-    func tableQuestions(for members: [String], since birth: Birth?) -> [TableQuestion] {
-        guard let birth, let standing = standing.withLockedValue({ $0 }), standing.birth.epoch == birth.epoch else {
+    func tableQuestions(for members: [String], since readVersion: LogVersion?) -> [TableQuestion] {
+        guard let readVersion, let standing = standing.withLockedValue({ $0 }),
+            standing.readVersion.epoch == readVersion.epoch
+        else {
             return []
         }
-        let needed = birth.number < standing.highestMoved ? members.filter { birth.number < standing.moved($0) } : []
+        let needed =
+            readVersion.number < standing.highestMoved ? members.filter { readVersion.number < standing.moved($0) } : []
         return needed.isEmpty ? [] : TableQuestion.all(needed, standing)
     }
 
     /// Reads the tables for what a reading of the list leaves open.
     /// - Returns: nil if Redis does not tell.
-    func reading(_ reading: LedgerReading, adding members: Set<String>) async -> LedgerReading? {
+    func reading(_ reading: LogReading, adding members: Set<String>) async -> LogReading? {
         let questions = TableQuestion.all(members.sorted(), reading.standing)
         guard let replies = await failsafe.ask(questions.map { $0.command(names) }), replies.count == questions.count
         else { return nil }
@@ -157,7 +160,7 @@ extension LedgerTender {
     /// trusts what it keeps.
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
         guard server.role == "master" else {
-            throw RedisError(.unavailable, "the server is a \(server.role): its ledger may lag behind")
+            throw RedisError(.unavailable, "the server is a \(server.role): its log may lag behind")
         }
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
@@ -187,7 +190,7 @@ extension LedgerTender {
     private func confirmed(_ command: RedisCommand, by connection: RedisConnection) async throws {
         let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
         guard Self.isConfirmed(reply) else {
-            throw RedisError(.unexpectedReply, "the ledger cannot be kept: \(reply)")
+            throw RedisError(.unexpectedReply, "the log cannot be kept: \(reply)")
         }
     }
 
@@ -205,7 +208,7 @@ extension LedgerTender {
 
     /// What a log that has to be begun is given: a new epoch, the life of the server, and the size of its tables.
     private func beginning(_ life: String) -> [RedisCommand.Argument] {
-        let epoch = Birth.Epoch.newInRedis()
+        let epoch = LogVersion.Epoch.newInRedis()
         return [
             .text(String(epoch.high)), .text(String(epoch.low)), .text(life),
             .integer(Int64(logSize.tables.cells)),
@@ -213,7 +216,7 @@ extension LedgerTender {
     }
 
     static func isConfirmed(_ reply: RESPValue) -> Bool {
-        ((try? LedgerReading(reply)) ?? nil) != nil
+        ((try? LogReading(reply)) ?? nil) != nil
     }
 
     /// The most scopes of one command: Redis does nothing else while it writes them.
@@ -244,15 +247,15 @@ extension LedgerTender {
 
 /// Stands between a client and what looks after its ledger, which need one another to be made.
 final class Greeter: Sendable {
-    private let known = NIOLockedValueBox<LedgerTender?>(nil)
+    private let known = NIOLockedValueBox<InvalidationDelivery?>(nil)
 
-    var tender: LedgerTender? {
+    var delivery: InvalidationDelivery? {
         get { known.withLockedValue { $0 } }
         set { known.withLockedValue { $0 = newValue } }
     }
 
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
-        try await tender?.meet(connection, server)
+        try await delivery?.meet(connection, server)
     }
 }
 

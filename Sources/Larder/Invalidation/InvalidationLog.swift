@@ -9,8 +9,8 @@ import DequeModule
 /// `limit` stamps; the lowest go first and raise the *floor*: a fetch that began before it cannot be stored or shared.
 /// Stored entries stay valid if their store has removed everything that the dropped invalidations concern (rows N01 to
 /// N05 of `Model/log.py`).
-struct Ledger: Sendable {
-    let epoch: Birth.Epoch
+struct InvalidationLog: Sendable {
+    let epoch: LogVersion.Epoch
     /// The number of the last invalidation.
     private(set) var number: UInt64 = 0
     /// A fetch that began before this number cannot be compared any more, and counts as overtaken.
@@ -18,78 +18,78 @@ struct Ledger: Sendable {
     /// The floor of what is stored: higher than 0 only if a stamp was dropped before everything that it concerns was
     /// removed.
     private(set) var storedFloor: UInt64 = 0
-    private var stamps: [InvalidationScope.Fingerprint: UInt64] = [:]
+    private var versions: [InvalidationScope.Fingerprint: UInt64] = [:]
     /// Stamps in the order they were left; one that was left again since is passed over.
     private var order: Deque<(scope: InvalidationScope.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
-    init(epoch: Birth.Epoch = .new(), limit: Int) {
-        precondition(limit > 0, "A ledger needs room for one stamp")
+    init(epoch: LogVersion.Epoch = .new(), limit: Int) {
+        precondition(limit > 0, "A log needs room for one version")
         self.epoch = epoch
         self.limit = limit
     }
 
     /// Everything born until now.
-    var birth: Birth { Birth(epoch: epoch, number: number) }
+    var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
 
     /// The memory that a stamp takes, with the spare room of the tables that it is in.
-    static let stampCost = 96
+    static let versionCost = 96
 
     /// The number of stamps kept.
-    var count: Int { stamps.count }
+    var count: Int { versions.count }
 
     /// Stamps what an invalidation covers with its number.
     /// - Parameter removed: the number before which everything invalidated has been removed from the store; 0 if that
     ///   is not known.
-    mutating func stamp(_ scopes: some Sequence<InvalidationScope.Fingerprint>, removedBefore removed: UInt64 = 0) {
+    mutating func version(_ scopes: some Sequence<InvalidationScope.Fingerprint>, removedBefore removed: UInt64 = 0) {
         number += 1
         for scope in scopes {
-            stamps[scope] = number
+            versions[scope] = number
             order.append((scope, number))
         }
-        while stamps.count > limit, let lowest = order.popFirst() {
-            guard stamps[lowest.scope] == lowest.number else { continue }
-            stamps[lowest.scope] = nil
+        while versions.count > limit, let lowest = order.popFirst() {
+            guard versions[lowest.scope] == lowest.number else { continue }
+            versions[lowest.scope] = nil
             floor = lowest.number
             if lowest.number >= removed { storedFloor = lowest.number }
         }
         if order.count > 2 * limit {
             // Covers stamped again and again fill the queue with what they no longer bear.
-            order = Deque(stamps.map { (scope: $0, number: $1) }.sorted { $0.number < $1.number })
+            order = Deque(versions.map { (scope: $0, number: $1) }.sorted { $0.number < $1.number })
         }
     }
 
     /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
-    func newestStamp(on scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
-        scopes.reduce(floor) { max($0, stamps[$1] ?? 0) }
+    func newestVersion(on scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
+        scopes.reduce(floor) { max($0, versions[$1] ?? 0) }
     }
 
-    /// Whether something born at `birth` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
+    /// Whether something born at `readVersion` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
     /// a number comes after the invalidation that made it.
-    func isAlive(_ birth: Birth, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
-        birth.epoch == epoch && birth.number >= newestStamp(on: scopes)
+    func isAlive(_ readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
+        readVersion.epoch == epoch && readVersion.number >= newestVersion(on: scopes)
     }
 
     /// The highest number at which one of the covers was invalidated, for what is stored.
-    func newestStamp(onStored scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
-        scopes.reduce(storedFloor) { max($0, stamps[$1] ?? 0) }
+    func newestVersion(onStored scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
+        scopes.reduce(storedFloor) { max($0, versions[$1] ?? 0) }
     }
 
     /// Returns true if an entry is valid that has been in the store since it was last found valid: its store removes
     /// what is invalidated, so that a dropped stamp says nothing about it.
-    func isValid(stored birth: Birth, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
-        birth.epoch == epoch && birth.number >= newestStamp(onStored: scopes)
+    func isValid(stored readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
+        readVersion.epoch == epoch && readVersion.number >= newestVersion(onStored: scopes)
     }
 
     /// Traps where the parts disagree; for tests.
     func validate() {
         precondition(storedFloor <= floor && floor <= number, "A floor above what it stands for")
-        precondition(stamps.count <= limit, "More stamps than the limit")
+        precondition(versions.count <= limit, "More versions than the limit")
         precondition(order.count <= 2 * limit, "The queue outgrew twice the limit")
         let queued = Dictionary(order.map { ($0.scope, $0.number) }, uniquingKeysWith: max)
-        for (scope, stamp) in stamps {
-            precondition(stamp <= number, "A stamp from the future")
-            precondition(queued[scope] == stamp, "A stamp that can never be trimmed")
+        for (scope, version) in versions {
+            precondition(version <= number, "A version from the future")
+            precondition(queued[scope] == version, "A version that can never be trimmed")
         }
     }
 }

@@ -1,7 +1,7 @@
 /// Where the invalidations stood when a fetch began, before its origin was asked.
 ///
 /// What was born before an invalidation that covers it is dead, wherever it is kept and whenever it arrives.
-public struct Birth: Hashable, Sendable {
+public struct LogVersion: Hashable, Sendable {
     /// Names one life of a ledger: 128 random bits, never repeated.
     public struct Epoch: Hashable, Sendable {
         /// The first and the last 64 bits.
@@ -36,22 +36,22 @@ public struct Verdict: Hashable, Sendable {
     /// Whether no cover was invalidated since the birth.
     public let isAlive: Bool
     /// Where the invalidations stood when this was said.
-    public let said: Birth
+    public let said: LogVersion
 
     /// Whether the ledger was asked at all. One that cannot be reached finds nothing alive, and says nothing of why.
     public let isKnown: Bool
 
     /// A verdict.
-    public init(isAlive: Bool, said: Birth) {
+    public init(isAlive: Bool, said: LogVersion) {
         self.isAlive = isAlive
         self.said = said
         self.isKnown = true
     }
 
     /// What is to be assumed where the ledger cannot be reached, at a number of the process's own.
-    public static func unknown(at number: Birth) -> Verdict { Verdict(unknownAt: number) }
+    public static func unknown(at number: LogVersion) -> Verdict { Verdict(unknownAt: number) }
 
-    private init(unknownAt number: Birth) {
+    private init(unknownAt number: LogVersion) {
         self.isAlive = false
         self.said = number
         self.isKnown = false
