@@ -93,7 +93,7 @@ import Testing
                     let readVersion = await store.readVersion()
                     for id in 0..<40 {
                         for number in 0..<64 {
-                            await store.keep("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
+                            await store.keep("v", at: "/\(id)", born: readVersion, language: "l\(number)")
                         }
                     }
                     let alive = try await step(over: 40, stranger)

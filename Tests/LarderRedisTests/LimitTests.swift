@@ -15,7 +15,7 @@ import Testing
     ) async throws {
         let (location, now) = (EntryLocation("/a"), WallClock.system.now)
         func entry(_ readVersion: LogVersion) -> CacheEntry {
-            .sample("a text", at: location, readVersion: readVersion, now: now, freshFor: .seconds(600))
+            .sample("a text", at: location, born: readVersion, now: now, freshFor: .seconds(600))
         }
         var limits = StoreLimits()
         limits.entryLimit = .bytes(entry(LogVersion(epoch: .new(), number: 0)).cost + difference)

@@ -229,7 +229,7 @@ import Testing
                 try await stranger.send("CONFIG", "RESETSTAT")
                 try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
                 let now = WallClock.system.now
-                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), readVersion: readVersion, now: now)
+                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), born: readVersion, now: now)
                 #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
                 try await stranger.send("DEL", "larder:3:{log}")
                 #expect(await !store.save(entry, at: now).isKnown, "without a log")

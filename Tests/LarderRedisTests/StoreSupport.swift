@@ -141,7 +141,7 @@ extension RedisStore {
         let entry = CacheEntry.sample(
             text,
             at: location,
-            readVersion: readVersion,
+            born: readVersion,
             now: now,
             freshFor: freshFor,
             tags: tags,
@@ -185,7 +185,7 @@ extension RedisStore {
                         let entry = CacheEntry.sample(
                             "v0",
                             at: location,
-                            readVersion: readVersion,
+                            born: readVersion,
                             now: now,
                             freshFor: .seconds(3_600),
                             tags: tags

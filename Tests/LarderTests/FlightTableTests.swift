@@ -391,7 +391,7 @@ import Testing
         let readVersion = LogVersion(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample("v", at: location, readVersion: readVersion, now: now)
+        let entry = CacheEntry.sample("v", at: location, born: readVersion, now: now)
         return .shared(
             Arrival(
                 outcome: .entry(entry, .fetched(status: 200, nil)),

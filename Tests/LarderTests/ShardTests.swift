@@ -169,7 +169,7 @@ import Testing
             let location = entry.location
             let readVersion = await store.load(location, at: clock.now).readVersion
             let text = String(repeating: "x", count: 1_000)
-            let own = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now)
+            let own = CacheEntry.sample(text, at: location, born: readVersion, now: clock.now)
             #expect(own.cost == entry.cost)
             _ = await store.save(own, at: clock.now)
             #expect(await store.count(at: clock.now) == (isStored ? 1 : 0))

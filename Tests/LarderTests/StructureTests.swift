@@ -114,7 +114,7 @@ import Testing
                 let entry = CacheEntry.sample(
                     text,
                     at: location,
-                    readVersion: readVersion,
+                    born: readVersion,
                     now: clock.now,
                     freshFor: life
                 )

@@ -140,7 +140,7 @@ import Testing
             let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
             let readVersion = await store.load(location, at: clock.now).readVersion
             _ = await store.save(
-                .sample("x", at: location, readVersion: readVersion, now: clock.now, tags: ["t"]),
+                .sample("x", at: location, born: readVersion, now: clock.now, tags: ["t"]),
                 at: clock.now
             )
         }
@@ -280,7 +280,7 @@ import Testing
             let entry = CacheEntry.sample(
                 "v0",
                 at: location("/kept/\(id)"),
-                readVersion: readVersion,
+                born: readVersion,
                 now: clock.now,
                 tags: ["t"]
             )
@@ -305,7 +305,7 @@ import Testing
         let spelling = location("/a%7eb")
         let readVersion = await store.load(spelling, at: clock.now).readVersion
         #expect(
-            await store.save(.sample("v0", at: spelling, readVersion: readVersion, now: clock.now), at: clock.now)
+            await store.save(.sample("v0", at: spelling, born: readVersion, now: clock.now), at: clock.now)
                 .isAlive
         )
         #expect(await store.remove(location("/a~b").key, at: clock.now).invalidation == .acknowledged)
@@ -320,7 +320,7 @@ import Testing
         let readVersion = await store.load(location("/a"), at: clock.now).readVersion
         await store.invalidate([.path("/a")])
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
-        let entry = CacheEntry.sample("v0", at: location("/a"), readVersion: readVersion, now: clock.now)
+        let entry = CacheEntry.sample("v0", at: location("/a"), born: readVersion, now: clock.now)
         #expect(await !store.save(entry, at: clock.now).isAlive)
         #expect(await store.load(location("/a"), at: clock.now).entries.isEmpty)
     }

@@ -64,8 +64,8 @@ struct InvalidationLog: Sendable {
         scopes.reduce(floor) { max($0, versions[$1] ?? 0) }
     }
 
-    /// Whether something born at `readVersion` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth read at
-    /// a number comes after the invalidation that made it.
+    /// Whether something born at `readVersion` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth
+    /// read at a number comes after the invalidation that made it.
     func isAlive(_ readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
         readVersion.epoch == epoch && readVersion.number >= newestVersion(on: scopes)
     }

@@ -73,11 +73,11 @@ extension StoreBehaviour {
         StoreBehaviour("A26: what was invalidated stays dead when its version is forgotten", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, readVersion: readVersion)
+            try await bench.keep("v0", at: location, born: readVersion)
             await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion))
             try expect(
                 await !bench.store.judge(readVersion, scopes: [.path("/row")]).isAlive,
                 "its readVersion is alive"
@@ -91,31 +91,31 @@ extension StoreBehaviour {
         StoreBehaviour("A27: what died by a late tag stays dead when its version is forgotten", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, readVersion: readVersion, tags: ["late"])
+            try await bench.keep("v0", at: location, born: readVersion, tags: ["late"])
             await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion, tags: ["late"]))
+            try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion, tags: ["late"]))
         },
         StoreBehaviour("A key stays invalid in every spelling when its version is forgotten", limits: few) { bench in
             let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
             for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
                 let location = try bench.location(stored)
                 let readVersion = try await bench.readVersion()
-                try await bench.keep("v0", at: location, readVersion: readVersion)
+                try await bench.keep("v0", at: location, born: readVersion)
                 // Nothing looks at it until its version is forgotten.
                 await bench.peer.invalidate([.key(try bench.location(invalidated).key)])
                 try await forget(bench)
                 try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
+                try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion))
             }
         },
         StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
-            try await bench.keep("v0", at: location, readVersion: readVersion)
+            try await bench.keep("v0", at: location, born: readVersion)
             try await bench.mustFind(["v0"], at: location)
         },
         StoreBehaviour("A35: a refresh that a write overtook does not revive what was stale") { bench in
@@ -124,7 +124,7 @@ extension StoreBehaviour {
             let stale = bench.entry(
                 "v0",
                 at: location,
-                readVersion: readVersion,
+                born: readVersion,
                 freshFor: .zero,
                 staleFor: .seconds(60)
             )

@@ -17,7 +17,7 @@ extension StoreBehaviour {
             let entry = bench.entry(
                 "stale",
                 at: location,
-                readVersion: readVersion,
+                born: readVersion,
                 freshFor: .seconds(10),
                 staleFor: .seconds(50)
             )

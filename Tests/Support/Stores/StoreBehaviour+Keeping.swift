@@ -103,13 +103,13 @@ extension StoreBehaviour {
         StoreBehaviour("What was let go is not found, and nothing else went with it") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/b"))
             let readVersion = try await bench.readVersion()
-            let german = bench.entry("de", at: location, readVersion: readVersion, language: "de")
-            for entry in [bench.entry("en", at: location, readVersion: readVersion, language: "en"), german] {
+            let german = bench.entry("de", at: location, born: readVersion, language: "de")
+            for entry in [bench.entry("en", at: location, born: readVersion, language: "en"), german] {
                 _ = await bench.store.save(entry, at: bench.now)
             }
-            try await bench.keep("b", at: other, readVersion: readVersion)
+            try await bench.keep("b", at: other, born: readVersion)
             // Another object of the same value: no store knows the object it gave away.
-            await bench.peer.discard(bench.entry("de", at: location, readVersion: readVersion, language: "de"))
+            await bench.peer.discard(bench.entry("de", at: location, born: readVersion, language: "de"))
             try await bench.mustFind(["en"], at: location)
             await bench.store.discard(german)
             try await bench.mustFind(["en"], at: location)

@@ -69,7 +69,7 @@ extension StoreBench {
         let entry = entry(
             text,
             at: location,
-            readVersion: readVersion,
+            born: readVersion,
             freshFor: freshFor,
             tags: tags,
             language: language

@@ -70,7 +70,7 @@ struct StoreHistory {
         let readVersion = isLate ? births.randomElement(using: &random) ?? model.readVersion : model.readVersion
         let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
         let language = ["en", "de", "fr"].randomElement(using: &random)
-        let entry = bench.entry("\(step)", at: location, readVersion: readVersion, tags: tags, language: language)
+        let entry = bench.entry("\(step)", at: location, born: readVersion, tags: tags, language: language)
         let verdict = await store.save(entry, at: bench.now)
         try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(readVersion.number)")
         if verdict.isAlive { model.save(entry) }
