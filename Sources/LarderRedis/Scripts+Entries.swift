@@ -72,8 +72,8 @@ extension Scripts {
             if not s.isWhole then return {0, unpack(s, 1, \(count))} end
             local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
             local newest = 0
-            local function compare(version, member)
-              local number = version(s, log, member, version, read)
+            local function compare(score, member)
+              local number = version(s, log, member, score, read)
               if read < number then isAlive = false end
               if member:sub(1, 1) ~= 't' then newest = math.max(newest, number) end
             end
@@ -81,8 +81,8 @@ extension Scripts {
             -- Lua takes some thousand values from one `unpack`.
             for from = first, #ARGV, 1000 do
               local to = math.min(from + 999, #ARGV)
-              local versions = redis.call('ZMSCORE', log, unpack(ARGV, from, to))
-              for i = from, to do compare(versions[i - from + 1], ARGV[i]) end
+              local scores = redis.call('ZMSCORE', log, unpack(ARGV, from, to))
+              for i = from, to do compare(scores[i - from + 1], ARGV[i]) end
             end
             local reply = {isAlive and 1 or 0, unpack(s, 1, \(count))}
             if not isAlive then return reply end
@@ -206,13 +206,13 @@ extension Scripts {
               for scope in text:gmatch('[^\\n]+') do scopes[#scopes + 1] = scope end
               for from = 1, #scopes, 100 do
                 local to = math.min(from + 99, #scopes)
-                local versions = redis.call('ZMSCORE', log, unpack(scopes, from, to))
-                for i, version in ipairs(versions) do
+                local scores = redis.call('ZMSCORE', log, unpack(scopes, from, to))
+                for i, score in ipairs(scores) do
                   local scope = scopes[from + i - 1]
-                  local kind = not version and kinds[scope:sub(1, 1)]
+                  local kind = not score and kinds[scope:sub(1, 1)]
                   local isMoved = kind and variant.number < tonumber(s[4 + kind])
                   work = work + (isMoved and \(tableCost) or 1)
-                  if version(s, log, scope, version, variant.number) > variant.number then return false end
+                  if version(s, log, scope, score, variant.number) > variant.number then return false end
                 end
                 if work > most then return false end
               end
