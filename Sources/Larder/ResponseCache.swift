@@ -6,11 +6,11 @@ public import ServiceLifecycle
 
 /// A response cache.
 ///
-/// The life of a request: it is admitted (or passes by, or writes), it is looked up, what is found is served where it
-/// may be, and else the origin is asked: once for all who wait, with the version of the invalidation log read before,
-/// so that what was overtaken by a write is never served to anyone who came after it.
+/// Each request is looked up in the store, bypasses the cache, or is a write. If the store cannot answer a request, the
+/// origin is asked, once for all requests that wait, and the version of the invalidation log is read before. So a
+/// response that was overtaken by a write is never served to a request that arrived after the write.
 public final class ResponseCache: Service {
-    /// What the cache did since the process began.
+    /// The counts of what the cache did since it was created.
     public let statistics: CacheStatistics
 
     let store: any CacheStore
@@ -19,20 +19,20 @@ public final class ResponseCache: Service {
     let flights: FlightGroup
     let tasks: BackgroundTasks
     let memory: CacheMemory
-    /// The memory of bodies that are on their way.
+    /// The limit on the memory of bodies in flight.
     package let inFlight: InFlightBudget
     private let observer: (any CacheObserver)?
     let logger: Logger
     private let serviceReminder = ServiceReminder()
 
-    /// A cache.
+    /// Creates a cache.
     /// - Parameters:
-    ///   - store: where responses are kept.
-    ///   - name: what the cache calls itself in `Cache-Status`.
-    ///   - limits: how many fetches, waiting requests and counted keys there may be.
-    ///   - observer: is told what the cache does.
-    ///   - metrics: where its counters go.
-    ///   - clock: tells the time.
+    ///   - store: The store of the responses.
+    ///   - name: The name of the cache in `Cache-Status`.
+    ///   - limits: The limits on fetches, waiting requests, counted keys and memory.
+    ///   - observer: The observer that is told what the cache does.
+    ///   - metrics: The factory that makes the counters.
+    ///   - clock: The clock that ages and timeouts are measured with.
     public init(
         store: any CacheStore,
         name: String = "Larder",
@@ -59,12 +59,12 @@ public final class ResponseCache: Service {
         self.logger = logger
     }
 
-    /// Answers a request: from the store where it may, from the origin where it must.
+    /// Answers a request from the store if it may be, and from the origin otherwise.
     /// - Parameters:
-    ///   - user: who the answer is for, where answers differ by user; it becomes part of the key.
-    ///   - policy: how the route's responses are cached.
-    ///   - origin: what is asked where the store has no answer.
-    /// - Throws: what the origin throws, unchanged; `CancellationError` where the client has left.
+    ///   - user: The ID of the user whom the response is for, if responses differ by user; it becomes part of the key.
+    ///   - policy: The policy by which the route's responses are cached.
+    ///   - origin: The origin that is asked if the store cannot answer.
+    /// - Throws: The origin's error, unchanged; `CancellationError` if the client has left.
     @inlinable
     public func respond<O: Origin>(
         to request: HTTPRequest,
@@ -72,14 +72,15 @@ public final class ResponseCache: Service {
         under policy: CachePolicy,
         from origin: @autoclosure () -> O
     ) async throws -> O.Response {
-        // Inlined into the caller, so that a hit makes no origin and waits for nothing.
+        // Inlined into the caller, so that a hit creates no origin and does not suspend.
         switch open(request, for: user, under: policy) {
         case .answered(let answer): O.Response(answer)
         case .decided(let decision): try await proceed(request, decision, under: policy, from: origin())
         }
     }
 
-    /// Runs what the cache does beside requests, until the service is shut down: the store's duties and the refreshes.
+    /// Runs the store's background work until the service is shut down, and then cancels the fetches and refreshes
+    /// under way.
     public func run() async throws {
         serviceReminder.serviceStarted()
         defer { tasks.cancelAll() }
@@ -87,19 +88,19 @@ public final class ResponseCache: Service {
     }
 }
 
-// MARK: - The life of a request
+// MARK: - Answering requests
 
-/// What becomes of a request at first sight.
+/// The result of the first step of a request, which does not suspend.
 @usableFromInline
 enum Opening: Sendable {
-    /// The store answers it at once.
+    /// The store answered the request.
     case answered(Answer)
-    /// It goes on as it was admitted.
+    /// The request continues by this decision.
     indirect case decided(RequestDecision)
 }
 
 extension ResponseCache {
-    /// Admits a request, and answers it where that takes no waiting: a fresh response in the memory of this process.
+    /// Decides about a request, and answers it if the memory of this process has a fresh response.
     @usableFromInline
     func open(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> Opening {
         let decision = RequestDecision.decide(request, user: user, policy: policy)
@@ -127,10 +128,10 @@ extension ResponseCache {
         }
     }
 
-    /// Looks for a response, and asks the origin or waits for who does, until there is one.
+    /// Looks for a response, and asks the origin or waits for another request's fetch, until there is one.
     ///
-    /// A request looks again when what it waited for may not be its response, and when it was chosen to lead a fetch
-    /// after it has waited: then it holds the permit of that flight, and nobody else starts one meanwhile.
+    /// A request looks again if it may not have the response that it waited for, or if it was chosen to lead a flight
+    /// after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
     private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
         let level = FetchContext.level(of: cacheable.location.key, in: self)
         guard level < FetchContext.maximumLevel else {
@@ -140,7 +141,7 @@ extension ResponseCache {
         var hint: CacheEntry?
         for attempt in 1... {
             let now = clock.now
-            // To look again for what has landed since is worth it once.
+            // Looking again for a response that was stored meanwhile is worth it once.
             let landing = attempt == 1 ? flights.lastLanding : .max
             let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
             let ticket = Ticket(lookup: lookup, landing: landing)
@@ -185,7 +186,7 @@ extension ResponseCache {
     }
 }
 
-// MARK: - Past the store
+// MARK: - Bypassing the store
 
 extension ResponseCache {
     func bypass<O: Origin>(
@@ -220,7 +221,7 @@ extension ResponseCache {
     }
 }
 
-// MARK: - What fetches need
+// MARK: - Events and test support
 
 extension ResponseCache {
     func record(_ event: CacheEvent) {
@@ -228,14 +229,14 @@ extension ResponseCache {
         observer?.observe(event)
     }
 
-    /// Waits until nothing is fetched in the background; for tests.
+    /// Waits until no background task is under way; for tests.
     package func idle() async {
         await tasks.drain()
     }
 
-    /// The number of requests that wait for another one's fetch; for tests.
+    /// The number of requests that wait for another request's fetch; for tests.
     package var passengerCount: Int { flights.waiterCount }
 
-    /// The number of fetches under way that others may wait for; for tests.
+    /// The number of fetches under way that other requests may wait for; for tests.
     package var flightCount: Int { flights.count }
 }

@@ -8,18 +8,18 @@ public import HTTPCaching
     import Darwin
 #endif
 
-/// The one seam through which time enters the engine: the wall clock, and waiting.
+/// The engine's only source of time: the wall clock, and waiting.
 ///
-/// Ages and lifetimes are wall-clock time, because `Date`, `Expires` and Redis are. Tests inject a clock they move by
-/// hand; nothing else in the library reads a clock.
+/// Ages and lifetimes are in wall-clock time, because `Date`, `Expires` and Redis use it. Tests inject a clock that
+/// they advance themselves; nothing else in the library reads a clock.
 public struct WallClock: Sendable {
     private let read: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void
 
-    /// A clock made of two functions.
+    /// Creates a clock from two functions.
     /// - Parameters:
-    ///   - now: reads the time.
-    ///   - sleep: waits for a duration; throws `CancellationError` when the waiting task is cancelled.
+    ///   - now: Returns the current time.
+    ///   - sleep: Waits for a duration; throws `CancellationError` when the waiting task is cancelled.
     public init(
         now: @escaping @Sendable () -> Timestamp,
         sleep: @escaping @Sendable (Duration) async throws -> Void
@@ -28,7 +28,7 @@ public struct WallClock: Sendable {
         self.pause = sleep
     }
 
-    /// The clock of this machine.
+    /// The system clock.
     public static let system = WallClock(
         now: {
             var time = timespec()
@@ -38,7 +38,7 @@ public struct WallClock: Sendable {
         sleep: { try await Task.sleep(for: $0) }
     )
 
-    /// The time now.
+    /// The current time.
     public var now: Timestamp { read() }
 
     /// Waits for a duration, or throws `CancellationError`.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import LarderGateway
 
-/// `larder check`: what is wrong in a configuration file, and what it means.
+/// The command `larder check`, which prints the diagnostics of a configuration file, or a summary of its routes.
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Say what is wrong in a configuration file, by line, or what its routes do.",
@@ -22,7 +22,7 @@ struct Check: AsyncParsableCommand {
         guard check.diagnostics.isEmpty else {
             throw Failure(check.diagnostics.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
         }
-        // The files that the text names, and the store's address, are not checked by reading it.
+        // The check of the text covers neither the files it names nor the address of the store.
         let configuration = try ConfigurationSource(path: self.file).read()
         let unusable = GatewayFiles.check(configuration)
         guard unusable.isEmpty else {

@@ -1,10 +1,10 @@
 import Foundation
 
-/// How many files and sockets this process may have open.
+/// The number of files and sockets that this process may have open.
 enum DescriptorLimit {
-    /// Raises the limit as far as the system lets this process, which it does to keep old programs out of trouble that
-    /// count on small numbers (`select`); no part of this one does.
-    /// - Returns: what the limit is then; nil where the system does not say.
+    /// Raises the limit as far as the system allows. Systems set it low for old programs that depend on small
+    /// descriptor numbers (`select`), which this program does not.
+    /// - Returns: the new limit; nil if the system does not report it.
     static func raise() -> Int? {
         #if canImport(Glibc)
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
@@ -15,7 +15,7 @@ enum DescriptorLimit {
         guard getrlimit(resource, &limit) == 0 else { return nil }
         let before = limit.rlim_cur
         #if canImport(Darwin)
-            // More than this it refuses to give, whatever it says.
+            // The system rejects values above this one, even if the reported maximum is higher.
             limit.rlim_cur = min(rlim_t(OPEN_MAX), limit.rlim_max)
         #else
             limit.rlim_cur = limit.rlim_max

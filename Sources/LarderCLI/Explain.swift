@@ -6,7 +6,7 @@ import Larder
 import LarderExplain
 import LarderGateway
 
-/// `larder explain`: why a response is cached or not, and what is served of it when.
+/// The command `larder explain`, which prints why a response is cached or not, and for how long it is served.
 struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Explain why a response is cached or not, for how long, and what is served when.",
@@ -45,7 +45,7 @@ struct Explain: AsyncParsableCommand {
         let exchange =
             isURL ? try await Fetching(change, configuration).exchange(with: source) : try read(change)
         let route = configuration?.route(of: exchange.request)
-        // The limit of a gateway without further settings.
+        // The body limit of a gateway with default settings.
         let policy = route?.policy ?? .gateway.limitingBodies(to: Fetching.bodyLimit)
         let explanation = CacheExplanation(exchange, policy: policy)
         if json {
@@ -64,7 +64,7 @@ struct Explain: AsyncParsableCommand {
         let name = source == "-" ? "standard input" : source
         let data: Data
         do {
-            // By its path a file would be read only to its size, and a pipe has none.
+            // Reading by path reads as many bytes as the size of the file, and a pipe has no size.
             let file =
                 source == "-"
                 ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: source))
@@ -86,7 +86,7 @@ struct Explain: AsyncParsableCommand {
         }
     }
 
-    /// What the options say about the request.
+    /// Returns the changes to the request that the options give.
     private func change() throws -> RequestChange {
         var change = RequestChange()
         if let method {
@@ -108,13 +108,13 @@ struct Explain: AsyncParsableCommand {
     }
 }
 
-/// What the command line says about a request.
+/// The changes to a request that the command line gives.
 struct RequestChange {
     var method: HTTPRequest.Method?
     var host: String?
     var fields = HTTPFields()
 
-    /// Gives a request this method, host and these fields, beside its own.
+    /// Sets the method and host of a request, and adds the fields to its own.
     func apply(to request: inout HTTPRequest) {
         if let method { request.method = method }
         if let host { request.authority = host }
@@ -123,7 +123,7 @@ struct RequestChange {
 }
 
 extension FileHandle {
-    /// Reads to the end, or up to a number of bytes: a pipe gives less at a time than is asked for.
+    /// Reads to the end, or up to `limit` bytes. A pipe returns fewer bytes at a time than requested.
     fileprivate func readAll(upTo limit: Int) throws -> Data {
         var data = Data()
         while data.count < limit, let part = try read(upToCount: limit - data.count), !part.isEmpty {

@@ -8,23 +8,25 @@ import LarderGateway
 import NIOCore
 import NIOHTTP1
 
-/// Asks for a URL, once.
+/// A single fetch of a URL.
 struct Fetching {
-    /// The longest body that is counted; of a longer one, only that it is longer.
+    /// The longest body that is counted, 8 MiB. A longer one is only reported as longer.
     static let bodyLimit = ByteCount.mebibytes(8)
-    /// How long the whole may take.
+    /// The time limit of the whole fetch, 30 s.
     static let timeout = TimeAmount.seconds(30)
 
     private let change: RequestChange
     private let configuration: GatewayConfiguration?
 
-    /// - Parameter configuration: that of the gateway whose URLs are asked for; nil: the URLs are the servers' own.
+    /// Creates a fetch.
+    /// - Parameter configuration: the configuration of the gateway that the URL belongs to; nil if the URL is that of a
+    ///   server.
     init(_ change: RequestChange, _ configuration: GatewayConfiguration?) {
         self.change = change
         self.configuration = configuration
     }
 
-    /// The request, the answer, and when they went over the wire.
+    /// Fetches a URL, and returns the request, the response, and the times of both.
     func exchange(with url: String) async throws -> Exchange {
         guard let components = URLComponents(string: url), let host = components.encodedHost, !host.isEmpty else {
             throw Failure("\(url) is no URL", code: EX_USAGE)
@@ -49,7 +51,7 @@ struct Fetching {
         }
     }
 
-    /// The URL that is fetched for a request, and the host that it names.
+    /// Returns the URL that is fetched for a request, and the value of its `Host` field.
     private func target(of request: HTTPRequest, _ url: String) -> (url: String, host: String?) {
         guard let configuration else { return (url, change.host) }
         let origin = configuration.route(of: request).origin
@@ -99,7 +101,7 @@ struct Fetching {
         )
     }
 
-    /// Counts a body's bytes, up to one more than the limit.
+    /// Counts the bytes of a body, up to one more than the limit.
     private func length(of body: HTTPClientResponse.Body) async throws -> Int {
         var length = 0
         for try await part in body {
@@ -111,7 +113,7 @@ struct Fetching {
 }
 
 extension GatewayConfiguration {
-    /// The route that a request takes.
+    /// Returns the route of a request.
     func route(of request: HTTPRequest) -> Route {
         routes.route(host: request.authority, path: request.path ?? "/")
     }

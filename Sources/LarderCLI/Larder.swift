@@ -28,7 +28,7 @@ struct LarderCommand: AsyncParsableCommand {
     }
 }
 
-/// What ends the program: a line for the person who started it, and an exit code of `sysexits.h`.
+/// An error that ends the program, with a message for the user and an exit code of `sysexits.h`.
 struct Failure: Error, CustomStringConvertible {
     let description: String
     let code: Int32

@@ -8,7 +8,7 @@ import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
-/// `larder serve`: the cache in front of an API.
+/// The command `larder serve`, which runs the cache in front of an API.
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve an API through the cache.",
@@ -77,7 +77,7 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-/// Stops the gateway when the process is sent a signal, and sooner at each further one. Returns when it is cancelled.
+/// Stops the gateway when the process receives a signal, and faster at each further one. Returns when it is cancelled.
 private func stop(
     _ group: ServiceGroup,
     _ gateway: Gateway,
@@ -87,17 +87,17 @@ private func stop(
     var isStopping = false
     for await signal in signals {
         logger.info("Signal received", metadata: ["signal": "\(signal)"])
-        // Nobody who presses ^C waits for load balancers.
+        // A person who presses ^C should not wait for load balancers.
         if isStopping || signal == .sigint { gateway.hurry() }
         if !isStopping { await group.triggerGracefulShutdown() }
         isStopping = true
     }
 }
 
-/// Takes as many descriptors as the system gives, and says where they are fewer than the connections there may be.
+/// Raises the descriptor limit, and logs a warning if it is below the number of possible connections.
 private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: Logger) {
     let settings = configuration.settings
-    // Some more for logs, Redis, and what the libraries keep.
+    // 64 more are for logs, Redis and libraries.
     let needed =
         settings.clientConnections + settings.connectionsPerOrigin * configuration.routes.origins.count
         + GatewaySettings.spoolFiles + 64
@@ -108,12 +108,12 @@ private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: 
     )
 }
 
-/// Where a configuration comes from, so that it can be read again.
+/// The source of a configuration, which can be read again.
 struct ConfigurationSource: Sendable {
     var path: String?
     var options: [String: String] = [:]
 
-    /// Reads it.
+    /// Reads the configuration.
     /// - Throws: `Failure`, with a line for each diagnostic.
     func read() throws -> GatewayConfiguration {
         do {
@@ -127,12 +127,12 @@ struct ConfigurationSource: Sendable {
         }
     }
 
-    /// A file, as text.
+    /// Returns a file as text.
     static func file(_ path: String) throws -> GatewayConfiguration.File {
         do {
             let file = try FileHandle(forReadingFrom: URL(filePath: path))
             defer { try? file.close() }
-            // A byte more than a file may have shows that it is too large.
+            // One byte more than the limit shows that the file is too large.
             let bytes = try file.read(upToCount: GatewayConfiguration.File.lengthLimit + 1) ?? Data()
             let isWhole = bytes.count <= GatewayConfiguration.File.lengthLimit
             guard let text = isWhole ? String(validating: bytes, as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
@@ -146,7 +146,7 @@ struct ConfigurationSource: Sendable {
     }
 }
 
-/// Loads the configuration again when the program is sent SIGHUP. A file with diagnostics changes nothing.
+/// A service that reads the configuration again on SIGHUP. A file with diagnostics does not change the configuration.
 private struct Reloading: Service {
     let source: ConfigurationSource
     let gateway: Gateway
@@ -170,14 +170,14 @@ private struct Reloading: Service {
 }
 
 extension GatewayConfiguration {
-    /// Sees that the store's address can be used, as far as that shows without connecting.
+    /// Checks that the address of the store is valid, as far as this is possible without a connection.
     func checkStore() throws {
         var logger = Logger(label: "larder", factory: StreamLogHandler.standardError(label:))
         logger.logLevel = .critical
         if case .redis = settings.store { _ = try makeStore(logger: logger) }
     }
 
-    /// The store that the settings name. Whether its server can be reached turns out later.
+    /// Returns the store that the settings name. Does not check if its server can be reached.
     fileprivate func makeStore(logger: Logger) throws -> any CacheStore {
         switch settings.store {
         case .memory:

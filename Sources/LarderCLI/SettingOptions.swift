@@ -1,7 +1,7 @@
 import ArgumentParser
 import LarderGateway
 
-/// The settings that the command line can give, by their names in the configuration file.
+/// The settings that the command line can give, named as in the configuration file.
 struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.origin, "url")) var origin: String?
     @Option(help: .setting(.listen, "host:port")) var listen: String?
@@ -47,7 +47,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.headerLimit, "bytes")) var headerLimit: String?
     @Option(help: .setting(.halfClose, "meaning")) var halfClose: String?
 
-    /// What was given, by the names of settings.
+    /// The values that were given, by the names of settings.
     var values: [String: String] {
         let values: [GatewaySetting: String?] = [
             .origin: origin, .listen: listen, .hosts: hosts, .trustedProxies: trustedProxies,
@@ -71,7 +71,7 @@ struct SettingOptions: ParsableArguments {
 }
 
 extension ArgumentHelp {
-    /// What a setting means, in the same words as everywhere.
+    /// Returns the help for a setting, with the explanation that is used everywhere.
     fileprivate static func setting(_ setting: GatewaySetting, _ value: String) -> ArgumentHelp {
         ArgumentHelp(setting.explanation + ".", valueName: value)
     }

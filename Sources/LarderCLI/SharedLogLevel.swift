@@ -1,7 +1,7 @@
 import Logging
 import NIOConcurrencyHelpers
 
-/// The least urgent level that is logged, by all copies of a logger.
+/// The lowest level that is logged, shared by all copies of a logger.
 final class SharedLogLevel: Sendable {
     private let level: NIOLockedValueBox<Logger.Level>
 
@@ -13,7 +13,7 @@ final class SharedLogLevel: Sendable {
     }
 }
 
-/// Writes by another handler what is urgent enough by a level that can change while the program runs.
+/// A log handler that filters by a level that can change while the program runs.
 struct SharedLevelLogHandler: LogHandler {
     private var base: StreamLogHandler
     private let level: SharedLogLevel
@@ -26,7 +26,7 @@ struct SharedLevelLogHandler: LogHandler {
 
     var logLevel: Logger.Level {
         get { level.value }
-        // A copy of a logger has no level of its own.
+        // The level is shared, so a copy of a logger cannot change it.
         nonmutating set {}
     }
 

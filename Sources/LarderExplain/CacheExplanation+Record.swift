@@ -3,93 +3,94 @@ import HTTPTypes
 import Larder
 
 extension CacheExplanation {
-    /// The explanation as plain values, for machines. Names and tokens stay; sentences may change.
+    /// The explanation as plain values for programs. Names and tokens are stable; sentences may change.
     public struct Record: Encodable, Hashable, Sendable {
-        /// Whether the response is stored.
+        /// True if the response is stored.
         public var stored: Bool
-        /// The verdict in a line.
+        /// The result in one line.
         public var verdict: String
         /// The key of the response.
         public var key: String?
         /// The status code of the response.
         public var status: Int
-        /// What is in the way; empty where the response is stored.
+        /// The reasons why the response is not stored; empty if it is stored.
         public var obstacles: [StorageBlockerRecord]
-        /// How long the response is good for what; nil where it is not stored.
+        /// The lifetimes of the response; nil if it is not stored.
         public var lifetime: LifetimeRecord?
         /// The notes, in the order of their topics.
         public var notes: [NoteRecord]
-        /// The rows of the time line; empty where the response is not stored.
+        /// The rows of the time line; empty if the response is not stored.
         public var timeLine: [RowRecord]
     }
 
-    /// An ``StorageBlocker``.
+    /// A ``StorageBlocker`` as plain values.
     public struct StorageBlockerRecord: Encodable, Hashable, Sendable {
         /// The token of the reason.
         public var reason: String
-        /// The reason in a sentence.
+        /// The reason, in a sentence.
         public var sentence: String
-        /// What would have to be different.
+        /// The change that would remove the reason, in a sentence.
         public var remedy: String
     }
 
     /// The lifetimes, as ages in seconds.
     public struct LifetimeRecord: Encodable, Hashable, Sendable {
-        /// Where the freshness lifetime comes from: `s-maxage`, `max-age`, `expires`, `heuristic`, `rules` or `none`.
+        /// The source of the freshness lifetime: `s-maxage`, `max-age`, `expires`, `heuristic`, `rules` or `none`.
         public var source: String
         /// The field that the directives come from.
         public var field: String
-        /// The age on arrival.
+        /// The age on arrival, in seconds.
         public var ageOnArrival: Double
-        /// Fresh before this age.
+        /// The age before which the response is fresh, in seconds.
         public var freshUntil: Double
-        /// May be served stale while it is refreshed, before this age.
+        /// The age before which the response may be served stale while it is refreshed, in seconds.
         public var staleWhileRevalidateUntil: Double
-        /// May be served stale where the origin fails, before this age.
+        /// The age before which the response may be served stale if the origin fails, in seconds.
         public var staleIfErrorUntil: Double
-        /// May be served stale where the origin cannot be reached, before this age.
+        /// The age before which the response may be served stale if the origin cannot be reached, in seconds.
         public var staleIfUnreachableUntil: Double
-        /// Kept before this age.
+        /// The age before which the response stays stored, in seconds.
         public var keepUntil: Double
-        /// Whether it must not be served stale.
+        /// True if the response must not be served stale.
         public var mustRevalidate: Bool
-        /// Whether it must be validated at every use.
+        /// True if the response must be validated at every use.
         public var alwaysRevalidate: Bool
-        /// Whether it will not change while it is fresh.
+        /// True if the response does not change while it is fresh.
         public var immutable: Bool
     }
 
-    /// A ``Note``.
+    /// A ``Note`` as plain values.
     public struct NoteRecord: Encodable, Hashable, Sendable {
-        /// What it is about.
+        /// The topic of the note.
         public var topic: String
-        /// The sentence.
+        /// The text of the note.
         public var text: String
     }
 
-    /// A ``TimeLine/Row``.
+    /// A ``TimeLine/Row`` as plain values.
     public struct RowRecord: Encodable, Hashable, Sendable {
-        /// The age at which it begins.
+        /// The age at which the row begins, in seconds.
         public var fromAge: Double
-        /// The age at which it ends, itself not included; nil: never.
+        /// The age at which the row ends, exclusive, in seconds; nil if it does not end.
         public var toAge: Double?
-        /// What ends with it: `fresh`, `stale-while-revalidate`, `stale-if-error`, `stale-if-unreachable`, `keep`.
+        /// The uses that end with the row: `fresh`, `stale-while-revalidate`, `stale-if-error`, `stale-if-unreachable`,
+        /// `keep`.
         public var ends: [String]
-        /// The answers.
+        /// The answers, in the order of the requests.
         public var answers: [AnswerRecord]
     }
 
-    /// A ``TimeLine/Answer``.
+    /// A ``TimeLine/Answer`` as plain values.
     public struct AnswerRecord: Encodable, Hashable, Sendable {
-        /// What is asked.
+        /// The name of the request.
         public var request: String
-        /// What it gets.
+        /// The outcome of the request.
         public var outcome: String
-        /// Why, where there is a reason.
+        /// The reason for the outcome, or nil if it has none.
         public var reason: String?
-        /// What it gets where the origin cannot be reached.
+        /// The outcome if the origin cannot be reached.
         public var unreachable: String
-        /// What it gets where the origin answers with a 503.
+        /// The outcome if the origin answers with a 503.
         public var failing: String
     }
 

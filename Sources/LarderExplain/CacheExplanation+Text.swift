@@ -2,7 +2,7 @@ import HTTPCaching
 import Larder
 
 extension CacheExplanation {
-    /// The explanation as lines of text: the verdict, the notes by topic, and the time line.
+    /// The explanation as lines of text: the result, the notes by topic, and the time line.
     public var lines: [String] {
         var lines = [headline]
         if let key { lines.append("Key: \(printable(key.description, limit: CacheKey.maximumLength))") }
@@ -16,10 +16,10 @@ extension CacheExplanation {
         return lines
     }
 
-    /// The columns that text is wrapped at.
+    /// The width at which text is wrapped, in columns.
     static let width = 100
 
-    /// A text as lines of its own under a heading, the second and later ones further in.
+    /// Returns the lines of a text below a heading. The second and later ones are indented further.
     static func wrapped(_ text: String) -> [String] {
         var lines: [String] = []
         var line = "  "
@@ -36,7 +36,7 @@ extension CacheExplanation {
         return lines + [line]
     }
 
-    /// Words, with those as one that are read as one: `RFC 9111 §3` and `60 s`.
+    /// Returns words, with those joined that must stay on one line: `RFC 9111 §3` and `60 s`.
     private static func unbroken(_ words: [Substring]) -> [String] {
         var units: [String] = []
         var previous: Substring = ""
@@ -54,7 +54,7 @@ extension CacheExplanation {
 }
 
 extension TimeLine {
-    /// The time line as a table, with a legend of the words in it.
+    /// The time line as a table, with a legend of its terms.
     public var lines: [String] {
         let plain = rows.compactMap(\.answers.first)
         var asked = zip(questions, questions.indices).map { ($0.name, rows.map(\.answers[$1].normally)) }
@@ -69,7 +69,7 @@ extension TimeLine {
             + Self.aligned(table) + ends.flatMap(CacheExplanation.wrapped) + legend.map { "  \($0)" }
     }
 
-    /// Until which age the response is good for what, in a sentence.
+    /// The ages at which the uses of the response end, in a sentence.
     private var ends: [String] {
         let ends = rows.flatMap { row in
             let age = row.until?.duration(since: born).inSeconds ?? ""
@@ -89,7 +89,7 @@ extension TimeLine {
 }
 
 extension TimeLine.Outcome {
-    /// The outcome's token and what it means, in a line.
+    /// The outcome's token and its meaning, in one line.
     fileprivate var legend: String {
         switch self {
         case .fresh: "fresh: the stored response."

@@ -2,34 +2,34 @@ public import HTTPCaching
 import HTTPTypes
 public import Larder
 
-/// Why a response is cached or not, for how long, and what would be served when: in words, and made of the very
+/// The reasons why a response is cached or not, and the times for which it is served, in words. It is computed with the
 /// functions that decide in the cache.
 ///
-/// No rule of caching is written down here a second time. What is in the way is found by granting what was refused and
-/// deciding again, what a directive means by reading it alone, and what a request gets by asking ``Reuse`` at every
-/// moment at which its answer may change.
+/// No rule of caching is implemented a second time here. The reasons against storing are found by removing each one and
+/// deciding again, the meaning of a directive by reading it alone, and the answers to requests by asking ``Reuse`` at
+/// every time at which an answer may change.
 public struct CacheExplanation: Sendable {
-    /// Whether the response is stored.
+    /// The result: the response is stored or not.
     public enum Verdict: Hashable, Sendable {
-        /// It is.
+        /// The response is stored, with these lifetimes.
         case stored(Lifetimes)
-        /// It is not, since all this is in the way; never empty.
+        /// The response is not stored, for these reasons; never empty.
         case notStored([StorageBlocker])
     }
 
-    /// What a note is about: its heading.
+    /// The topic of a note, which is its heading.
     public enum Topic: String, Hashable, Sendable, CaseIterable {
-        /// What makes the response storable, or keeps it from being stored.
+        /// The reasons why the response is stored or not.
         case why = "Why"
-        /// Where the lifetime comes from, and what it allows.
+        /// The source of the lifetime, and the uses it allows.
         case lifetime = "Lifetime"
-        /// How old the response was when it came.
+        /// The age of the response on arrival.
         case age = "Age"
         /// The directives of the response, one by one.
         case directives = "Directives"
-        /// What the request asks of caches.
+        /// The directives of the request.
         case request = "Request"
-        /// Which other requests the response answers.
+        /// The other requests that the response answers.
         case vary = "Vary"
         /// The cookies that the response sets.
         case cookies = "Cookies"
@@ -37,47 +37,47 @@ public struct CacheExplanation: Sendable {
         case authorization = "Authorization"
         /// The tags by which the response can be invalidated.
         case tags = "Tags"
-        /// What a revalidation would ask.
+        /// The validators that a revalidation would send.
         case validators = "Validators"
     }
 
-    /// A sentence or two on one topic.
+    /// A short text on one topic.
     public struct Note: Hashable, Sendable {
-        /// What it is about.
+        /// The topic of the note.
         public let topic: Topic
-        /// The sentence.
+        /// The text, one or two sentences.
         public let text: String
     }
 
-    /// What was explained.
+    /// The exchange that is explained.
     public let exchange: Exchange
-    /// The policy that it was explained by.
+    /// The policy by which the exchange is explained.
     public let policy: CachePolicy
-    /// Whether the response is stored.
+    /// The result: the response is stored or not.
     public let verdict: Verdict
-    /// The key of the response; nil where it has none, or the request was assumed.
+    /// The key of the response; nil if it has none, or if the request was assumed.
     public let key: CacheKey?
     /// The notes, in the order of their topics.
     public let notes: [Note]
-    /// What requests get of the stored response; nil where there is none.
+    /// The answers to requests for the stored response; nil if it is not stored.
     public let timeLine: TimeLine?
 
-    /// Explains an exchange by the rules of caching, with all else as a gateway has it.
+    /// Creates the explanation of an exchange by these rules, with the policy of a gateway in all other respects.
     public init(_ exchange: Exchange, rules: CachingRules = .gateway) {
         var policy = CachePolicy.gateway
         policy.rules = rules
         self.init(exchange, policy: policy)
     }
 
-    /// Explains an exchange by a policy.
+    /// Creates the explanation of an exchange by a policy.
     public init(_ exchange: Exchange, policy: CachePolicy) {
         var exchange = exchange
-        // What `Connection` names, a gateway has taken off before it looks for an answer.
+        // A gateway removes the fields that `Connection` names before it looks up a response.
         HopByHop.stripNamed(&exchange.request.headerFields)
         let decision = RequestDecision.decide(exchange.request, user: nil, policy: policy)
         self.exchange = exchange
         self.policy = policy
-        // What the policy withholds from the request has no say in anything that follows.
+        // Fields that the policy withholds from the request do not affect the rest of the explanation.
         if case .lookUp(let cacheable) = decision {
             exchange.request = cacheable.request
             self.key = exchange.isRequestAssumed ? nil : cacheable.location.key
@@ -117,7 +117,7 @@ public struct CacheExplanation: Sendable {
 }
 
 extension CacheExplanation {
-    /// The verdict in a line, such as `Stored: fresh for 60 s`.
+    /// The result in one line, such as `Stored: fresh for 60 s`.
     public var headline: String {
         switch verdict {
         case .notStored(let obstacles):

@@ -1,11 +1,11 @@
 import HTTPCaching
 import HTTPTypes
 
-/// What each directive of a response means to this cache, by what reading it alone brings.
+/// The meaning of each directive of a response to this cache, found by reading the directive alone.
 struct DirectiveReading {
     /// The field that the directives come from.
     let field: HTTPField.Name
-    /// A sentence a directive, in order.
+    /// One sentence for each directive, in order.
     private(set) var sentences: [String] = []
 
     init(_ exchange: Exchange, _ rules: CachingRules) {
@@ -23,7 +23,7 @@ struct DirectiveReading {
         }
     }
 
-    /// Whether `alone` names a number of seconds that is not the one in force.
+    /// Returns true if `alone` has a number of seconds that is not the one in force.
     private static func differs(_ alone: ResponseDirectives, from whole: ResponseDirectives) -> Bool {
         func differs(_ path: KeyPath<ResponseDirectives, Duration?>) -> Bool {
             alone[keyPath: path] != nil && alone[keyPath: path] != whole[keyPath: path]
@@ -40,7 +40,7 @@ struct DirectiveReading {
 
     private static func seconds(_ alone: ResponseDirectives, _ directive: Directive) -> String? {
         func say(_ seconds: Duration, _ use: String, _ source: String) -> String {
-            // The members of a targeted field have a syntax of their own, in which a number is a number as well.
+            // Targeted fields have another syntax, but whole numbers are written in the same way.
             let isBroken = directive.seconds == nil && seconds == .zero
             return isBroken
                 ? "broken: no whole number of seconds, so that it counts as 0 (RFC 9111 §4.2.1)."
@@ -89,7 +89,7 @@ struct DirectiveReading {
     }
 }
 
-/// What each directive of a request asks of this cache, by what reading it alone brings.
+/// The meaning of each directive of a request to this cache, found by reading the directive alone.
 enum RequestReading {
     static func sentences(_ request: HTTPFields) -> [String] {
         FieldList.members(of: .cacheControl, in: request).map { member in

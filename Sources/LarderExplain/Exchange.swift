@@ -2,22 +2,22 @@ public import HTTPCaching
 public import HTTPTypes
 import Larder
 
-/// One request, the response to it, and when they went over the wire: all that an ``CacheExplanation`` is made of.
+/// A request, its response, and the times of both: the input of a ``CacheExplanation``.
 public struct Exchange: Sendable {
-    /// The request as the origin got it.
+    /// The request as the origin received it.
     public var request: HTTPRequest
-    /// The response as the origin sent it, with the fields of its connection.
+    /// The response as the origin sent it, including hop-by-hop fields.
     public var response: HTTPResponse
-    /// The length of the response's content in bytes; nil where it is not known.
+    /// The length of the response's content in bytes; nil if it is not known.
     public var bodyLength: Int?
-    /// When the request was sent.
+    /// The time at which the request was sent.
     public var requestedAt: Timestamp
-    /// When the response's head arrived.
+    /// The time at which the head of the response arrived.
     public var respondedAt: Timestamp
-    /// Whether nobody saw the request, and a plain GET was assumed: what it asks for has no name then.
+    /// True if the request is not known and a plain GET is assumed. The response has no key in that case.
     public var isRequestAssumed: Bool
 
-    /// An exchange.
+    /// Creates an exchange.
     public init(
         request: HTTPRequest,
         response: HTTPResponse,
@@ -36,12 +36,12 @@ public struct Exchange: Sendable {
 }
 
 extension Exchange {
-    /// What the response allows caches, by the first field that counts under `rules`.
+    /// Returns the directives of the response, from the first field that counts under `rules`.
     func directives(_ rules: CachingRules) -> ResponseDirectives {
         ResponseDirectives(response.headerFields, targets: rules.targetedFields)
     }
 
-    /// The reckoning of age and lifetime that storing rests on.
+    /// Returns the calculation of age and lifetime that the decision to store is based on.
     func freshness(_ rules: CachingRules) -> Freshness {
         Freshness(
             response: response,
@@ -52,7 +52,7 @@ extension Exchange {
         )
     }
 
-    /// The head that would be stored.
+    /// Returns the head that would be stored.
     func storedHead(_ policy: CachePolicy) -> HTTPResponse {
         var fields = HopByHop.storedFields(
             of: response.headerFields,
@@ -60,7 +60,7 @@ extension Exchange {
             receivedAt: respondedAt
         )
         for name in policy.rules.tagFields { fields[name] = nil }
-        // What it would be made of is not at hand; that there is one is what matters.
+        // The tag would be computed from the body, which is not available; only its presence matters.
         if policy.makesEntityTags, !fields.contains(.eTag) { fields[.eTag] = "\"made-of-the-body\"" }
         return HTTPResponse(status: response.status, headerFields: fields)
     }

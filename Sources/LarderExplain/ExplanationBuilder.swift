@@ -2,11 +2,11 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// Writes the notes of an explanation, topic by topic.
+/// A builder for the notes of an explanation, topic by topic.
 struct ExplanationBuilder {
     /// The request as the client sent it.
     let asked: HTTPRequest
-    /// The exchange, with the request as the policy leaves it.
+    /// The exchange, with the request as the policy changes it.
     let exchange: Exchange
     let policy: CachePolicy
     let verdict: CacheExplanation.Verdict
@@ -36,7 +36,7 @@ struct ExplanationBuilder {
     private var rules: CachingRules { policy.rules }
     private var directives: ResponseDirectives { exchange.directives(rules) }
 
-    /// The lifetimes of a response that is stored.
+    /// The lifetimes of the response; nil if it is not stored.
     private var lifetimes: Lifetimes? {
         if case .stored(let lifetimes) = verdict { lifetimes } else { nil }
     }
@@ -45,7 +45,7 @@ struct ExplanationBuilder {
     private var field: String { directives.target?.rawName ?? "Cache-Control" }
 }
 
-// MARK: - Whether, and for how long
+// MARK: - Storability and lifetime
 
 extension ExplanationBuilder {
     private var why: [String] {
@@ -61,7 +61,7 @@ extension ExplanationBuilder {
         }
     }
 
-    /// What would be, were nothing in the way.
+    /// The result if nothing prevented the response from being stored.
     private var otherwise: [String] {
         guard !Invalidation.isUnsafe(exchange.request.method),
             let lifetimes = StorageBlockerSearch(exchange, rules: rules).lifetimes
@@ -104,7 +104,7 @@ extension ExplanationBuilder {
         }
     }
 
-    /// The effect of the limit for errors.
+    /// Returns the effect of the limit for errors.
     private func errorTexts(_ lifetimes: Lifetimes) -> [String] {
         let limit = rules.errorLifetimeLimit
         guard exchange.response.status.isErrorOfLimitedFreshness,
@@ -118,7 +118,7 @@ extension ExplanationBuilder {
         fields[values: .date].count == 1 && HTTPDate.parse(fields[.date] ?? "", now: exchange.respondedAt) != nil
     }
 
-    /// What would have given a lifetime, had another source not come first.
+    /// Returns the sources that would have given a lifetime if another one did not take precedence.
     private func overruled(by source: Lifetimes.Source) -> [String] {
         var others: [String] = []
         let isForced = source == .rules && rules.forcedLifetime != nil
@@ -200,13 +200,13 @@ extension ExplanationBuilder {
     }
 }
 
-// MARK: - What the fields say
+// MARK: - Fields
 
 extension ExplanationBuilder {
     private var directiveTexts: [String] {
         var texts: [String] = []
         for name in rules.targetedFields where fields.contains(name) && directives.target != name {
-            // The first that can be read counts; the others are as if they were not there.
+            // The first field that can be read counts; the others are ignored.
             let alone = ResponseDirectives(fields, targets: [name])
             texts.append(
                 alone.target == name
@@ -262,7 +262,7 @@ extension ExplanationBuilder {
         return texts + codingTexts(variant)
     }
 
-    /// The effect of the content coding on which requests the response answers.
+    /// Returns the effect of the content coding on the requests that the response answers.
     private func codingTexts(_ variant: VariantRule) -> [String] {
         guard variant.vary != .everything, lifetimes != nil else { return [] }
         if !variant.ignoresUnknownCodings {

@@ -1,26 +1,28 @@
 public import HTTPCaching
 public import HTTPTypes
 
-/// A response, and perhaps its request, read from a text file: what `curl -i` or `curl -v` wrote, or raw HTTP/1.1.
+/// A response, and optionally its request, read from a text file: the output of `curl -i` or `curl -v`, or raw
+/// HTTP/1.1.
 ///
-/// Lines end in LF or CRLF. Of several responses (a chain of redirects, a `100 Continue`) the last final one counts,
-/// with the request before it. Whatever the bytes are, they are read or refused with the number of a line; they never
+/// Lines end in LF or CRLF. If the file has several responses (a chain of redirects, a `100 Continue`), the last final
+/// one counts, with the request before it. Any bytes are either read or rejected with the number of a line; they never
 /// trap.
 public struct MessageFile: Sendable {
-    /// The longest file that is read, in bytes.
+    /// The longest file that is read, in bytes (1 MiB).
     public static let maximumLength = 1 << 20
-    /// The most fields that a head may have.
+    /// The largest number of fields in a head.
     public static let maximumFieldCount = 1_000
 
-    /// The request; nil where the file holds none.
+    /// The request; nil if the file has none.
     public let request: HTTPRequest?
     /// The response.
     public let response: HTTPResponse
-    /// The length of the response's content: as `Content-Length` says, else as it stands in the file; nil where neither
-    /// is known.
+    /// The length of the response's content in bytes: the value of `Content-Length`, or else the length in the file;
+    /// nil if neither is known.
     public let bodyLength: Int?
 
-    /// Reads a file.
+    /// Creates a message file from its bytes.
+    /// - Throws: ``MessageFileError`` if the bytes cannot be read as HTTP.
     public init(_ bytes: some Collection<UInt8>) throws(MessageFileError) {
         guard bytes.count <= Self.maximumLength else { throw .tooLarge }
         var reader = MessageReader(Array(bytes))
@@ -31,9 +33,9 @@ public struct MessageFile: Sendable {
         self.bodyLength = reader.bodyLength
     }
 
-    /// The exchange that the file tells of: a plain GET is assumed where there is no request, and that the response
-    /// came at once, when its `Date` says that it was made.
-    /// - Parameter now: when the response came, where it does not say.
+    /// Returns the exchange in the file. If the file has no request, a plain GET is assumed. The response counts as
+    /// received without delay, at the time in its `Date`.
+    /// - Parameter now: the time at which the response was received if it has no valid `Date`.
     public func exchange(now: Timestamp) -> Exchange {
         let date = response.headerFields[.date].flatMap { HTTPDate.parse($0, now: now) } ?? now
         return Exchange(
@@ -47,25 +49,25 @@ public struct MessageFile: Sendable {
     }
 }
 
-/// Why a file cannot be read as HTTP.
+/// The reason why a file cannot be read as HTTP.
 public struct MessageFileError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong.
+    /// The kind of an error.
     public enum Code: Hashable, Sendable {
         /// The file is longer than ``MessageFile/maximumLength``.
         case tooLarge
-        /// There is no response in it.
+        /// The file has no response.
         case noResponse
-        /// A line that starts a message is neither a request's nor a response's.
+        /// A line that starts a message starts neither a request nor a response.
         case startLine
-        /// A line of a head is no field.
+        /// A line of a head is not a field.
         case field
         /// A head has more than ``MessageFile/maximumFieldCount`` fields.
         case tooManyFields
     }
 
-    /// What is wrong.
+    /// The kind of the error.
     public let code: Code
-    /// The number of the line, from 1; nil where it is about the whole file.
+    /// The number of the line, from 1; nil if the error is about the whole file.
     public let line: Int?
     private let sentence: String
 

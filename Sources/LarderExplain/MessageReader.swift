@@ -1,21 +1,21 @@
 import HTTPCaching
 import HTTPTypes
 
-/// Reads the messages of a file, line by line.
+/// A reader for the messages of a file, line by line.
 struct MessageReader {
     private let bytes: [UInt8]
-    /// Where the next line starts.
+    /// The position at which the next line starts.
     private var position = 0
-    /// The number of the line read last.
+    /// The number of the last line that was read.
     private var line = 0
-    /// Whether the lines carry the marks of `curl -v`.
+    /// True if the lines have the marks of `curl -v`.
     private var isMarked = false
 
     /// The request that the response answers.
     private(set) var request: HTTPRequest?
-    /// The last final response, or the last of all where none is final.
+    /// The last final response, or the last informational one if none is final.
     private(set) var response: HTTPResponse?
-    /// The length of its content.
+    /// The length of the response's content in bytes; nil if it is not known.
     private(set) var bodyLength: Int?
 
     init(_ bytes: [UInt8]) {
@@ -33,7 +33,7 @@ struct MessageReader {
             } else if let start = StartLine.request(text), isFirst || isMarked || response == nil {
                 try readRequest(start)
             } else if isMarked, !isFirst {
-                // What curl says of itself, or a part of a body.
+                // Messages of curl itself and parts of a body are skipped.
                 continue
             } else if response == nil {
                 throw MessageFileError(
@@ -59,7 +59,7 @@ struct MessageReader {
             self.response = response
             self.bodyLength = declared
         }
-        // A 1xx has no content, and a head may be followed by the next one.
+        // A 1xx response has no content, and the head of the next response may follow directly.
         guard response.status.kind != .informational, !isMarked, !isAtStatusLine else { return }
         let left = bytes.count - position
         if let declared, declared < left {
@@ -76,7 +76,7 @@ struct MessageReader {
             throw MessageFileError(.startLine, line: line, "the target of the request cannot be read")
         }
         self.request = request
-        // A response before belongs to a request before.
+        // A response before this request belongs to an earlier request.
         response = nil
         bodyLength = nil
         if !isMarked, !isAtStatusLine, let length = Self.contentLength(fields.fields) { skip(length) }
@@ -93,13 +93,13 @@ struct MessageReader {
 // MARK: - Fields
 
 extension MessageReader {
-    /// The fields of a head. `Host` is apart, as HTTPTypes has it.
+    /// The fields of a head. `Host` is stored separately, as HTTPTypes does.
     private struct Fields {
         var fields = HTTPFields()
         var host: String?
     }
 
-    /// Reads fields up to an empty line, or to the start of the next message where the empty line was lost.
+    /// Reads fields up to an empty line, or to the start of the next message if the empty line is missing.
     private mutating func readFields() throws(MessageFileError) -> Fields {
         var fields = Fields()
         var last: (name: HTTPField.Name, value: [UInt8], line: Int)?
@@ -151,14 +151,14 @@ extension MessageReader {
 // MARK: - Lines
 
 extension MessageReader {
-    /// Whether a file starts like what `curl -v` writes.
+    /// Returns true if a file starts like the output of `curl -v`.
     private static func isMarked(_ bytes: [UInt8]) -> Bool {
         let start = bytes.drop { $0 == 0x0A || $0 == 0x0D }.prefix(2)
         return ["* ", "> ", "< "].contains { start.elementsEqual($0.utf8) }
     }
 
-    /// The next line of a head, without its end and its mark; nil after the last. Of a marked file, lines without a
-    /// mark, or of curl's own, are passed over.
+    /// Returns the next line of a head without its end and its mark, or nil after the last line. In a marked file,
+    /// lines without a mark and messages of curl itself are skipped.
     private mutating func nextHeadLine() -> ArraySlice<UInt8>? {
         while let text = nextLine() {
             guard isMarked else { return text }
@@ -180,13 +180,13 @@ extension MessageReader {
         return text
     }
 
-    /// Whether the next line is a status line, which no field can be: a name has no slash.
+    /// True if the next line is a status line, which cannot be a field: a name cannot contain a slash.
     private var isAtStatusLine: Bool {
         var ahead = self
         return ahead.nextHeadLine().flatMap(StartLine.status) != nil
     }
 
-    /// Passes over content, and counts its lines.
+    /// Skips content, and counts its lines.
     private mutating func skip(_ count: Int) {
         let end = position + min(count, bytes.count - position)
         line += bytes[position..<end].count { $0 == 0x0A }
@@ -202,7 +202,7 @@ enum StartLine {
         let target: String
     }
 
-    /// The status of a line such as `HTTP/1.1 200 OK` or `HTTP/2 200`; nil where it is none.
+    /// Returns the status of a line such as `HTTP/1.1 200 OK` or `HTTP/2 200`, or nil if it is not a status line.
     static func status(_ line: ArraySlice<UInt8>) -> Int? {
         guard line.starts(with: "HTTP/".utf8), let space = line.firstIndex(of: 0x20), isVersion(line[..<space])
         else { return nil }
@@ -213,7 +213,7 @@ enum StartLine {
         return code >= 100 ? code : nil
     }
 
-    /// The start of a request such as `GET /path HTTP/1.1`; nil where the line is none.
+    /// Returns the start of a request such as `GET /path HTTP/1.1`, or nil if the line is not a request line.
     static func request(_ line: ArraySlice<UInt8>) -> Request? {
         let parts = line.split(separator: 0x20, omittingEmptySubsequences: false)
         guard parts.count == 3, isVersion(parts[2]), !parts[1].isEmpty,
@@ -228,7 +228,7 @@ enum StartLine {
 }
 
 extension StartLine.Request {
-    /// The request; nil where its target is an absolute one without a host.
+    /// Returns the request, or nil if its target is absolute and has no host.
     func request(host: String?, fields: HTTPFields) -> HTTPRequest? {
         guard let mark = target.firstRange(of: "://"), target.utf8.first != UInt8(ascii: "/") else {
             return HTTPRequest(method: method, scheme: "https", authority: host, path: target, headerFields: fields)

@@ -3,7 +3,7 @@ import HTTPTypes
 import Larder
 
 extension StorageBlocker {
-    /// A reason of the cache itself, in words.
+    /// Creates the blocker for a reason of the cache itself.
     init(_ notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) {
         if case .notStorable(let refusal) = notStored {
             self.init(refusal, exchange, policy.rules)
@@ -68,7 +68,7 @@ extension StorageBlocker {
         }
     }
 
-    /// A request that passes the cache by, in words.
+    /// Creates the blocker for a request that bypasses the cache.
     init(_ reason: BypassReason) {
         let words = Self.words(for: reason)
         self.init(reason: .passedBy(reason), sentence: words.sentence, remedy: words.remedy)
@@ -141,7 +141,7 @@ extension StorageBlocker {
         }
     }
 
-    /// A request that changes something, in words.
+    /// Creates the blocker for a request that changes something.
     init(writing exchange: Exchange, under policy: CachePolicy) {
         let targets = policy.targets(changedBy: exchange.request, .answered(exchange.response))
         self.init(

@@ -3,7 +3,7 @@ import HTTPTypes
 import Larder
 
 extension StorageBlocker {
-    /// A refusal of the rules, in words.
+    /// Creates the blocker for a response that the rules do not store.
     init(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) {
         let words = Self.words(for: refusal, exchange, rules)
         self.init(reason: .notStored(.notStorable(refusal)), sentence: words.sentence, remedy: words.remedy)

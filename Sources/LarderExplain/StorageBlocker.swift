@@ -2,26 +2,26 @@ import HTTPCaching
 import HTTPTypes
 public import Larder
 
-/// One thing that keeps a response from being stored, in words.
+/// One reason why a response is not stored, in words.
 public struct StorageBlocker: Hashable, Sendable {
-    /// The reason by its type.
+    /// The reason, by the part of the cache that gives it.
     public enum Reason: Hashable, Sendable {
-        /// The request passes the cache by, so that nothing is looked up or stored.
+        /// The request bypasses the cache, so that no response is looked up or stored.
         case passedBy(BypassReason)
-        /// The request changes something, and invalidates.
+        /// The request changes something, and invalidates stored responses.
         case write
-        /// The response is not kept.
+        /// The request may be answered from the store, and its response is not stored.
         case notStored(NotStoredReason)
     }
 
-    /// The reason by its type.
+    /// The reason, by the part of the cache that gives it.
     public let reason: Reason
-    /// Why, in a sentence, with its source.
+    /// The reason in a sentence, with its source.
     public let sentence: String
-    /// What would have to be different, in a sentence.
+    /// The change that would remove the reason, in a sentence.
     public let remedy: String
 
-    /// The token of the reason, as `Cache-Status` shows it.
+    /// The token of the reason in `Cache-Status`.
     public var token: String {
         switch reason {
         case .passedBy(let reason): reason.rawValue
@@ -31,7 +31,8 @@ public struct StorageBlocker: Hashable, Sendable {
     }
 }
 
-/// Finds all that is in the way, not the first thing alone: what the rules refuse is granted, and they are asked again.
+/// A search for all reasons against storing a response. Each reason is removed from the input, and the rules decide
+/// again.
 struct StorageBlockerSearch {
     private var request: HTTPRequest
     private var response: HTTPResponse
@@ -39,9 +40,9 @@ struct StorageBlockerSearch {
     private var rules: CachingRules
     private let exchange: Exchange
 
-    /// What refused, in the order of the rules.
+    /// The reasons against storing, in the order in which the rules give them.
     private(set) var refusals: [NotStorableReason] = []
-    /// What the rules say once everything that was refused is granted; nil where something cannot be.
+    /// The lifetimes of the response without all the reasons; nil if one of them cannot be removed.
     private(set) var lifetimes: Lifetimes?
 
     init(_ exchange: Exchange, rules: CachingRules) {
@@ -68,7 +69,7 @@ struct StorageBlockerSearch {
                 self.lifetimes = lifetimes
                 return
             case .notStorable(let refusal):
-                // What was granted and is refused again would be refused for ever.
+                // A reason that returns after it was removed cannot be removed.
                 guard !refusals.contains(refusal) else { return }
                 refusals.append(refusal)
                 guard grant(refusal) else { return }
@@ -76,7 +77,7 @@ struct StorageBlockerSearch {
         }
     }
 
-    /// Takes an obstacle away; false where no response is left without it.
+    /// Removes a reason from the input. Returns false if it cannot be removed without another response.
     private mutating func grant(_ refusal: NotStorableReason) -> Bool {
         switch refusal {
         case .method: request.method = .get

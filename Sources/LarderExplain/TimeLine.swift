@@ -2,34 +2,34 @@ public import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// What requests get of a stored response, from its arrival to its end.
+/// The answers to requests for a stored response, from its arrival on.
 public struct TimeLine: Hashable, Sendable {
-    /// A time through which every question has the same answer.
+    /// A period in which every request gets the same answer.
     public struct Row: Hashable, Sendable {
-        /// When it begins.
+        /// The time at which the row begins.
         public let from: Timestamp
-        /// When it ends, itself not included; nil: never.
+        /// The time at which the row ends, exclusive; nil if it does not end.
         public let until: Timestamp?
         /// The answers, in the order of ``TimeLine/questions``.
         public let answers: [Answer]
-        /// What ends with it.
+        /// The uses that end with the row.
         public let ends: [Boundary]
     }
 
-    /// Something that a stored response is good for until some moment.
+    /// A use of a stored response that is allowed until some time.
     public enum Boundary: String, Hashable, Sendable, CaseIterable {
-        /// It is fresh.
+        /// The response is fresh.
         case fresh
-        /// It may be served while it is refreshed.
+        /// The response may be served stale while it is refreshed.
         case staleWhileRevalidate = "stale-while-revalidate"
-        /// It may be served where the origin fails.
+        /// The response may be served stale if the origin fails.
         case staleIfError = "stale-if-error"
-        /// It may be served where the origin cannot be reached.
+        /// The response may be served stale if the origin cannot be reached.
         case staleIfUnreachable = "stale-if-unreachable"
-        /// It is kept.
+        /// The response stays stored.
         case keep
 
-        /// When it ends; nil where it never began, because nothing is allowed beyond freshness.
+        /// Returns the time at which the use ends, or nil if it is not allowed beyond freshness.
         func end(_ lifetimes: Lifetimes) -> Timestamp? {
             let end =
                 switch self {
@@ -43,19 +43,19 @@ public struct TimeLine: Hashable, Sendable {
         }
     }
 
-    /// The age counts from here (RFC 9111 §4.2.3).
+    /// The time at which the age is zero (RFC 9111 §4.2.3).
     public let born: Timestamp
-    /// What is asked, in order.
+    /// The requests, in order.
     public let questions: [Question]
-    /// The rows, without a gap; the first begins when the response arrived.
+    /// The rows, without gaps; the first begins when the response arrived.
     public let rows: [Row]
 
-    /// The answers of the row that `moment` lies in; nil before the response arrived.
+    /// Returns the answers of the row that contains `moment`, or nil before the response arrived.
     public func answers(at moment: Timestamp) -> [Answer]? {
         rows.last { $0.from <= moment }?.answers
     }
 
-    /// Asks about a response that is stored, at every moment at which an answer may change.
+    /// Creates the time line of a stored response from its answers at every time at which they may change.
     init(of exchange: Exchange, stored: HTTPResponse, lifetimes: Lifetimes, policy: CachePolicy) {
         var questions: [Question] = [.plain, .maxAgeZero, .noCache, .onlyIfCached, .maxStale, .ifNoneMatch]
         let own = RequestDirectives(exchange.request.headerFields)
@@ -74,7 +74,8 @@ public struct TimeLine: Hashable, Sendable {
             .map { Row(from: $0.from, until: $1, answers: $0.answers, ends: $1.flatMap { ends[$0] } ?? []) }
     }
 
-    /// The moments at which an answer may change. One too many does no harm, as rows that are alike become one.
+    /// Returns the times at which an answer may change. Superfluous times do no harm: rows with equal answers are
+    /// merged.
     private static func moments(_ lifetimes: Lifetimes, _ own: RequestDirectives) -> [Timestamp] {
         var moments = Boundary.allCases.compactMap { $0.end(lifetimes) }
         var wishes: [Timestamp] = []
@@ -82,31 +83,31 @@ public struct TimeLine: Hashable, Sendable {
         if let minFresh = own.minFresh { wishes.append(lifetimes.freshUntil.advanced(by: .zero - minFresh)) }
         if case .atMost(let limit) = own.maxStale { wishes.append(lifetimes.freshUntil.advanced(by: limit)) }
         if let staleIfError = own.staleIfError { wishes.append(lifetimes.freshUntil.advanced(by: staleIfError)) }
-        // A client's limits hold up to and with that moment, a response's up to it.
+        // A client's limit includes its last moment; a response's limit does not.
         moments += wishes.flatMap { [$0, $0.advanced(by: .nanoseconds(1))] }
         return moments
     }
 }
 
 extension TimeLine {
-    /// A request that is asked about.
+    /// A kind of request for the stored response.
     public enum Question: Hashable, Sendable {
-        /// Without directives and conditions.
+        /// A request without directives and conditions.
         case plain
-        /// With `Cache-Control: max-age=0`, as browsers send on reload.
+        /// A request with `Cache-Control: max-age=0`, which browsers send on reload.
         case maxAgeZero
-        /// With `Cache-Control: no-cache`.
+        /// A request with `Cache-Control: no-cache`.
         case noCache
-        /// With `Cache-Control: only-if-cached`.
+        /// A request with `Cache-Control: only-if-cached`.
         case onlyIfCached
-        /// With `Cache-Control: max-stale`.
+        /// A request with `Cache-Control: max-stale`.
         case maxStale
-        /// With `If-None-Match` and the stored entity tag.
+        /// A request with `If-None-Match` and the stored entity tag.
         case ifNoneMatch
-        /// With the directives of the exchange's own request.
+        /// A request with the directives of the exchange's request.
         case own(RequestDirectives)
 
-        /// The question as it heads a column.
+        /// The name of the request at the head of its column.
         public var name: String {
             switch self {
             case .plain: "plain"
@@ -119,7 +120,7 @@ extension TimeLine {
             }
         }
 
-        /// What the request says to caches.
+        /// The directives of the request.
         public var directives: RequestDirectives {
             switch self {
             case .plain, .ifNoneMatch: .none
@@ -130,28 +131,28 @@ extension TimeLine {
         }
     }
 
-    /// What a request gets.
+    /// The outcome of a request.
     public enum Outcome: Hashable, Sendable {
-        /// The stored response, fresh.
+        /// The request gets the stored response, fresh.
         case fresh
-        /// The stored response, stale.
+        /// The request gets the stored response, stale.
         case stale(Reuse.StaleReason)
-        /// A 304 made from the stored response.
+        /// The request gets a 304 made from the stored response.
         case notModified
-        /// What the origin says, which is asked whether the stored response is still good.
+        /// The request gets the origin's response to a conditional request.
         case validated(Reuse.RevalidateReason)
-        /// What the origin says, which is asked for the whole.
+        /// The request gets the origin's response to an unconditional request.
         case fetched(Reuse.RevalidateReason)
-        /// What the origin says, as if nothing had been stored.
+        /// The request gets the origin's response, as if nothing had been stored.
         case missing
-        /// What is kept, in place of the origin's failure.
+        /// The request gets the stored response, because the origin failed.
         case kept
-        /// A 504, since the origin must not be asked.
+        /// The request gets a 504, since the origin must not be asked.
         case gatewayTimeout
-        /// The origin's failure.
+        /// The request gets the origin's error.
         case failed
 
-        /// The outcome as it stands in a cell.
+        /// The text of the outcome in a cell.
         public var token: String {
             switch self {
             case .fresh: "fresh"
@@ -166,7 +167,7 @@ extension TimeLine {
             }
         }
 
-        /// Why, where there is a reason: the token of ``Reuse``.
+        /// The token of ``Reuse`` for the reason of the outcome, or nil if it has none.
         public var reason: String? {
             switch self {
             case .stale(let reason): reason.rawValue
@@ -176,18 +177,18 @@ extension TimeLine {
         }
     }
 
-    /// What a request gets, by how the origin does.
+    /// The outcomes of a request, depending on the origin.
     public struct Answer: Hashable, Sendable {
-        /// Where the origin answers.
+        /// The outcome if the origin answers.
         public let normally: Outcome
-        /// Where it cannot be reached.
+        /// The outcome if the origin cannot be reached.
         public let unreachable: Outcome
-        /// Where it answers with a 503.
+        /// The outcome if the origin answers with a 503.
         public let failing: Outcome
     }
 }
 
-/// A stored response that is asked about.
+/// A stored response and the policy by which it answers requests.
 private struct Asked {
     let stored: HTTPResponse
     let lifetimes: Lifetimes

@@ -1,12 +1,13 @@
 import HTTPCaching
 
 extension Duration {
-    /// The length in seconds, such as `60 s`, and in a larger unit where that says more: `5400 s (1 h 30 min)`.
+    /// The length in seconds, such as `60 s`, followed by larger units if they are easier to read: `5400 s (1 h 30
+    /// min)`.
     var inWords: String {
         let text = "\(inSeconds) s"
         guard self >= .seconds(120) || self <= .seconds(-120) else { return text }
         let (seconds, sign) = (Int64(components.seconds.magnitude), self < .zero ? "-" : "")
-        // Of a day and more the minutes say nothing.
+        // Minutes are left out from one day on.
         let parts: [(Int64, String)] =
             seconds >= 86_400
             ? [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h")]
@@ -33,7 +34,7 @@ extension Duration {
 }
 
 extension Lifetimes.Source {
-    /// The name of the source, to be read after "by".
+    /// The name of the source, for use after "by".
     var name: String {
         switch self {
         case .none: "nothing"
@@ -45,7 +46,7 @@ extension Lifetimes.Source {
         }
     }
 
-    /// The token of the source, for machines.
+    /// The token of the source for programs.
     var token: String {
         switch self {
         case .none: "none"
@@ -59,7 +60,7 @@ extension Lifetimes.Source {
 }
 
 extension Collection<String> {
-    /// The texts as a sentence lists them: `a, b and c`.
+    /// The texts as a list in a sentence: `a, b and c`.
     var listed: String {
         let texts = Array(self)
         guard let last = texts.last, texts.count > 1 else { return texts.first ?? "" }
@@ -67,12 +68,12 @@ extension Collection<String> {
     }
 }
 
-/// A text from the wire between quotes, without what a terminal would act on.
+/// Returns a received text between quotes, without characters that affect a terminal.
 func quoted(_ text: some StringProtocol) -> String {
     "\"\(printable(text))\""
 }
 
-/// A text from the wire, cut to a length that can be read, without what a terminal would act on.
+/// Returns a received text, cut to a readable length, without characters that affect a terminal.
 func printable(_ text: some StringProtocol, limit: Int = 200) -> String {
     var scalars = String.UnicodeScalarView()
     for scalar in text.unicodeScalars.prefix(limit) {

@@ -2,16 +2,16 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 
-/// What requests are judged by until the configuration is loaded again. A reference, so that a request takes all of it
-/// by one read.
+/// The configuration by which requests are handled until it is reloaded. It is a class, so that a request takes all of
+/// it with one read.
 final class ActiveConfiguration: Sendable {
     let settings: GatewaySettings
     let routes: RouteTable
-    /// The gateway's own routes on the address for everybody.
+    /// The gateway's own routes on the address for all clients.
     let administration: Administration
-    /// Those on the address that is for them alone; nil if there is none.
+    /// The gateway's own routes on the admin address; nil if there is none.
     let adminListener: Administration?
-    /// The clients that may use the admin routes, wherever they are.
+    /// The clients that may use the admin routes, on whichever address these are.
     let adminAccess: AdminAccess
 
     init(
@@ -45,20 +45,21 @@ final class ActiveConfiguration: Sendable {
             self.adminAccess = access
             return
         }
-        // Without a token this machine may, where nobody else can: the address is for nothing that a proxy passes on.
+        // Without a token, clients of this machine may use the admin address if other machines cannot connect to it:
+        // it is for the admin routes alone, so proxies do not forward requests to it.
         let own = settings.adminToken.map(AdminAccess.token) ?? (address.isLoopback ? .loopback : .nobody)
         self.adminListener = administration(own)
         self.adminAccess = own
     }
 
-    /// Returns the gateway's own routes as a connection may have them.
+    /// Returns the gateway's own routes for a connection.
     func administration(for connection: ClientConnection) -> Administration {
         connection.isAdministrative ? adminListener ?? administration : administration
     }
 }
 
 extension UpstreamClient {
-    /// Whether the origins answer, all asked at once.
+    /// Returns the health of the origins, which are probed concurrently.
     fileprivate func probe(_ origins: [OriginAddress], path: String) async -> [OriginHealth] {
         await withTaskGroup(of: OriginHealth.self) { group in
             for origin in origins { group.addTask { await self.probe(origin, path: path) } }

@@ -3,19 +3,19 @@ import Logging
 import NIOConcurrencyHelpers
 
 extension Gateway {
-    /// Takes a configuration over that was loaded again: its routes, its certificate, and the settings that can change
-    /// while the gateway runs (``GatewaySetting/isReloadable``). Requests under way end as they began, and connections
-    /// keep the certificate that they were opened with.
+    /// Applies a configuration that was reloaded: its routes, its certificate, and the settings that can change while
+    /// the gateway runs (``GatewaySetting/isReloadable``). Requests under way end with the configuration with which
+    /// they began, and connections retain the certificate with which they were opened.
     ///
-    /// Files are read again although their names have not changed. One that cannot be used is logged as an error, and
-    /// what was read before stays. Settings that need a restart are named in a warning.
+    /// Files are read again even if their names have not changed. A file that cannot be used is logged as an error, and
+    /// its previous content remains in use. Settings that need a restart are named in a warning.
     public func reload(_ configuration: GatewayConfiguration) {
         let running = active.withLockedValue { $0.settings }
         let changes = configuration.settings.changes(from: running)
         var settings = running
         var (taken, late): ([GatewaySetting], [GatewaySetting]) = ([], [])
         for change in changes {
-            // A listener without TLS does not begin to speak it, nor the other way round; nor is a log begun or ended.
+            // TLS cannot be turned on or off while the listener runs, and neither can the access log.
             let isSwitch: Bool =
                 switch change {
                 case .certificate, .privateKey: (configuration.settings.certificate == nil) != (certificate == nil)
@@ -47,9 +47,9 @@ extension Gateway {
 
     /// Reads the files of settings again.
     /// - Parameters:
-    ///   - settings: the settings to be; what cannot be used becomes what it was before.
-    ///   - taken: the settings that changed; those whose files changed are added.
-    /// - Returns: what cannot be used.
+    ///   - settings: The new settings; those that cannot be used get their previous values.
+    ///   - taken: The settings that changed; those whose files changed are added.
+    /// - Returns: The faults of the files that cannot be used.
     private func reloadFiles(
         _ settings: inout GatewaySettings,
         _ running: GatewaySettings,
@@ -75,7 +75,7 @@ extension Gateway {
             failed.append(error)
             settings.originAuthorities = running.originAuthorities
             taken.removeAll { $0 == .originAuthorities }
-            // Settings that have nothing to do with the file are taken over all the same.
+            // Settings that do not concern the file are applied nevertheless.
             _ = client.reload(UpstreamClient.Options(settings, trusting: client.options.trustRoots))
         }
         if taken.contains(.accessLog), let path = AccessLog.path(settings.accessLog) {

@@ -12,8 +12,8 @@ public import ServiceLifecycle
 
 /// A response cache in front of APIs in any language: a reverse proxy.
 ///
-/// It is ``ResponseCache`` with servers as its origins, and nothing of caching is decided here. Its services are to run
-/// together, in this order, so that the listener ends first when they are shut down:
+/// A gateway is a ``ResponseCache`` whose origins are servers; it makes no caching decisions itself. Its services must
+/// run together, in this order, so that the listener ends first when they are shut down:
 ///
 /// ```swift
 /// let gateway = try Gateway(configuration, store: MemoryStore(limit: .mebibytes(256)), logger: logger)
@@ -22,7 +22,7 @@ public import ServiceLifecycle
 public final class Gateway: Sendable {
     /// The cache, for its statistics.
     public let cache: ResponseCache
-    /// What has to run for the gateway to answer.
+    /// The services that must run for the gateway to answer.
     public let services: [any Service]
 
     let active: NIOLockedValueBox<ActiveConfiguration>
@@ -31,17 +31,17 @@ public final class Gateway: Sendable {
     let certificate: ServerCertificate?
     let log: AccessLog?
     let logger: Logger
-    /// The largest entry that the store takes, as far as is known.
+    /// The size of the largest entry that the store accepts, as far as is known.
     let entryLimit: ByteCount
     let drainState: DrainState
     private let listener: Listener
 
-    /// A gateway, ready to be run.
+    /// Creates a gateway, ready to be run.
     /// - Parameters:
-    ///   - store: where responses are kept.
-    ///   - clock: tells the time.
-    ///   - onRunning: is called when the listener takes connections, with its channel.
-    /// - Throws: `GatewayError` where a certificate or the access log cannot be used.
+    ///   - store: The store of the responses.
+    ///   - clock: The clock that gives the time.
+    ///   - onRunning: Called when the listener accepts connections, with its channel.
+    /// - Throws: `GatewayError` if a certificate or the access log cannot be used.
     public init(
         _ configuration: GatewayConfiguration,
         store: any CacheStore,
@@ -51,7 +51,7 @@ public final class Gateway: Sendable {
     ) throws {
         let settings = configuration.settings
         let group = MultiThreadedEventLoopGroup.singleton
-        // A client that is made has to be shut down: what can fail comes before it.
+        // A client must be shut down once it is created, so everything that can fail comes before it.
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let watch = OriginWatch(clock: clock, logger: logger)
@@ -116,16 +116,16 @@ public final class Gateway: Sendable {
             + "\(GatewaySetting.adminListen.variable), or for development \(GatewaySetting.adminAccess.variable)=loopback"
     }
 
-    /// Ends the step of stopping that is under way: the delay in which clients are served as before, then the time in
-    /// which requests under way end. Called before the gateway is told to stop, it leaves the delay out.
+    /// Ends the current step of stopping: the delay in which clients are served as before, or then the time in which
+    /// requests under way end. If it is called before the gateway is told to stop, the delay is skipped.
     public func hurry() { listener.hurry() }
 
-    /// Opens the access log again, after whoever rotates logs has moved it away.
+    /// Opens the access log again, after a log rotation has moved it away.
     public func reopenLog() { log?.reopen() }
 }
 
 extension Listener.Options {
-    /// What the settings ask for: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
+    /// Creates the options that the settings describe: HTTP/1.1, or, with a certificate, HTTP/2 and HTTP/1.1 over TLS.
     fileprivate init(
         _ settings: GatewaySettings,
         _ certificate: ServerCertificate?,
@@ -152,7 +152,8 @@ extension Listener.Options {
         guard settings.expectsProxyProtocol else { return }
         let limit = min(settings.clientIdleTimeout, .seconds(10))
         firstHandlers = { [addressLimit] connection in
-            // What anybody else says about itself is not read: it is no HTTP.
+            // Only trusted proxies may send the header of the PROXY protocol; from other peers it is refused, as it is
+            // not HTTP.
             guard let peer = connection.address?.ipAddress.flatMap({ IPAddress($0) }), isProxy(peer) else { return [] }
             return [ProxyProtocolHandler(connection, limit: TimeAmount(limit), addressLimit, logger)]
         }
@@ -160,7 +161,7 @@ extension Listener.Options {
 }
 
 extension SpoolSpace.Limits {
-    /// What the settings give to spools.
+    /// Creates the limits that the settings describe.
     fileprivate init(_ settings: GatewaySettings) {
         self.init(
             message: settings.spoolLimit.bytes,
@@ -171,7 +172,7 @@ extension SpoolSpace.Limits {
 }
 
 extension UpstreamClient.Options {
-    /// Reads the options and the authorities that origins are trusted by.
+    /// Creates the options, and reads the authorities that sign the certificates of origins.
     init(_ settings: GatewaySettings) throws(GatewayError) {
         let trustRoots = try settings.originAuthorities.map { path throws(GatewayError) in
             try GatewayFiles.authorities(path)
@@ -179,7 +180,7 @@ extension UpstreamClient.Options {
         self.init(settings, trusting: trustRoots)
     }
 
-    /// Reads the options beside authorities that are known.
+    /// Creates the options with authorities that were read before.
     init(_ settings: GatewaySettings, trusting trustRoots: [NIOSSLCertificate]?) {
         self.init(
             connectTimeout: settings.connectTimeout,
@@ -192,7 +193,7 @@ extension UpstreamClient.Options {
 }
 
 extension AccessLog {
-    /// The log that the settings ask for.
+    /// Creates the log that the setting describes; nil if it is off.
     fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
         guard let path = Self.path(setting) else { return nil }
         do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {

@@ -5,30 +5,31 @@ import Larder
 /// A group of routes whose handlers' responses are cached.
 ///
 /// The cache stands directly in front of each handler. All middleware stands in front of the cache: that of the router
-/// and of the groups around, that of this group and that of its subgroups, whether it is added before or after
-/// ``RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging take part in every request, hits
-/// included, and only the handler's work is saved.
+/// and of the outer groups, that of this group and that of its subgroups, whether it is added before or after
+/// ``RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging run on every request, hits included,
+/// and a hit saves only the handler's work.
 /// ```
 ///                                every request                         │  on a miss
 ///   request ─▶ router ─▶ group ─▶ cached group ─▶ subgroup ─▶ [ cache ] ─▶ handler
 ///              .add()    .add()   .add()          .add()         │
 ///  response ◀────────────────────────────────────────────────── hit
 /// ```
-/// The cache sees a request as the middleware leaves it: its key has the path and its `perUser` the context that the
-/// last middleware passes on. A response is stored as the handler makes it, before any middleware changes it:
-/// compression and the fields that middleware adds are up to each request. A refresh in the background calls the
-/// handler alone. As in every group of Hummingbird, a middleware applies to the routes that are added after it.
+/// The cache receives a request as the middleware changed it: the key is made from the path, and `perUser` is called
+/// with the context, that the last middleware passes on. A response is stored as the handler returns it, before any
+/// middleware changes it: compression and fields that middleware adds apply to each request separately. A refresh in
+/// the background calls the handler without the middleware. As in every group of Hummingbird, a middleware applies to
+/// the routes that are added after it.
 ///
-/// **Controllers.** A function that adds routes to a group takes a `CachedRouterGroup`, or any group as
+/// **Controllers.** A function that adds routes to a group can take a `CachedRouterGroup`, or any group as
 /// `some RouterMethods<Context>`. The latter must not add middleware to the subgroups it makes, which are Hummingbird's
-/// own: the cache cannot be put behind it there. A route that arrives with such middleware, in a `RouteCollection` or
-/// from a `RouterGroup`, stops the program while its routes are built. Call `cached` where the middleware is added, or
-/// ``cachingMiddleware()``, which makes a `RouterGroup` of this one.
+/// own: the cache cannot be put behind it there. If a route arrives with such middleware, in a `RouteCollection` or
+/// from a `RouterGroup`, the program stops while its routes are built. Call `cached` where the middleware is added, or
+/// use ``cachingMiddleware()``, which makes a `RouterGroup` of this group.
 public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     private let path: RouterPath
     private let cache: RouteCache<Context>
     private let middleware = MiddlewareStack<Context>()
-    /// Adds a route to the group around.
+    /// A function that adds a route to the outer group.
     private let addToParent: (RouterPath, HTTPRequest.Method, any HTTPResponder<Context>) -> Void
 
     init(
@@ -43,11 +44,11 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     /// Adds a route.
     ///
-    /// A handler for GET is cached, and answers HEAD requests too if the router generates their endpoints
-    /// (`autoGenerateHeadEndpoints`). A handler for HEAD is asked every time. A successful request to a handler for
-    /// another method invalidates its own path, if the method is unsafe.
-    /// - Parameter responder: The handler: a `CallbackResponder`, which `get`, `put` and so on make of a closure.
-    ///   Another responder may hide middleware that has to run on hits, and stops the program.
+    /// The responses of a handler for GET are cached. They also answer HEAD requests if the router generates HEAD
+    /// endpoints (`autoGenerateHeadEndpoints`). A handler for HEAD is called for every request. A request to a handler
+    /// for an unsafe method invalidates its path, unless the response is a 4xx.
+    /// - Parameter responder: The handler, as a `CallbackResponder`, which `get`, `put` and so on make from a closure.
+    ///   Any other responder may contain middleware that has to run on hits, and stops the program.
     @discardableResult
     public func on<Responder: HTTPResponder>(
         _ path: RouterPath,
@@ -55,7 +56,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         responder: Responder
     ) -> Self where Responder.Context == Context {
         switch responder {
-        // Of two caches around one route the inner one knows it better.
+        // If a route has two caches, the inner one is used.
         case is any CachingChain: add(responder, path, method)
         case is CallbackResponder<Context>: add(caching(responder, of: method), path, method)
         default: refuse(responder, path, method)
@@ -63,7 +64,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         return self
     }
 
-    /// Adds middleware that runs on every request to the routes added after it, hits included.
+    /// Adds middleware that runs on every request to the routes that are added after it, hits included.
     @discardableResult
     public func add(middleware: any MiddlewareProtocol<Request, Response, Context>) -> Self {
         self.middleware.add(middleware)
@@ -71,16 +72,16 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     }
 
     /// Returns a cached group inside this one.
-    /// - Parameter path: The path prefix of its routes.
+    /// - Parameter path: The path prefix of the group's routes; empty by default.
     public func group(_ path: RouterPath = "") -> CachedRouterGroup<Context> {
         CachedRouterGroup(path, cache) { on($0, method: $1, responder: $2) }
     }
 
-    /// Returns a cached group inside this one, whose routes have a context made from the one of this group.
+    /// Returns a cached group inside this one, whose routes have a context made from this group's context.
     ///
-    /// Its `perUser` is the one of this group, and is given the context of this group. To tell users by the new
-    /// context, call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
-    /// - Parameter path: The path prefix of its routes.
+    /// The new group uses the `perUser` of this group, which is called with the context of this group. To identify
+    /// users by the new context, call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
+    /// - Parameter path: The path prefix of the group's routes; empty by default.
     public func group<Target>(
         _ path: RouterPath = "",
         context: Target.Type
@@ -88,11 +89,11 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         group(path) { Target(source: $0) }
     }
 
-    /// Returns a cached group inside this one, whose routes have a context made from the one of this group.
+    /// Returns a cached group inside this one, whose routes have a context made from this group's context.
     ///
-    /// An error that the context's initializer throws is the answer to the request, hits included. `perUser` is given
-    /// the context of this group.
-    /// - Parameter path: The path prefix of its routes.
+    /// An error that the context's initializer throws is thrown for every request, hits included. `perUser` is called
+    /// with the context of this group.
+    /// - Parameter path: The path prefix of the group's routes; empty by default.
     public func group<Target: ChildRequestContext>(
         _ path: RouterPath = "",
         context: Target.Type
@@ -100,13 +101,13 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         group(path) { try Target(context: $0) }
     }
 
-    /// Returns a group in which the cache stands in front of the middleware too: a hit saves the work of the middleware
-    /// that is added to it, and of what its subgroups add.
+    /// Returns a group in which the cache stands in front of the middleware too: a hit skips the middleware that is
+    /// added to the new group and to its subgroups.
     ///
     /// **Use it only for middleware that is part of making the response**, such as rendering. Middleware behind the
-    /// cache decides once, for the request that fills the cache: authentication there lets everybody in after the
-    /// first user who was let in, and CORS fields are those of the first origin. The middleware of the groups around,
-    /// and what was added before this call, still runs on every request.
+    /// cache runs only for the request that fills the cache: authentication there lets everybody in after the first
+    /// user who was let in, and CORS fields are those of the first origin. The middleware of the outer groups, and the
+    /// middleware that was added before this call, still runs on every request.
     public func cachingMiddleware() -> RouterGroup<Context> {
         RoutesWithMiddleware(group: self).group()
     }
@@ -146,7 +147,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     }
 }
 
-/// Puts the cache of a group in front of whatever is added, middleware included.
+/// A group that puts its cache in front of every route that is added, middleware included.
 private struct RoutesWithMiddleware<Context: RequestContext>: RouterMethods {
     let group: CachedRouterGroup<Context>
 

@@ -1,9 +1,10 @@
 import Hummingbird
 
-/// A responder in which the cache stands next to the handler, and in front of it what runs on every request.
+/// A responder in which the cache stands directly in front of the handler, and the middleware that runs on every
+/// request in front of the cache.
 ///
-/// Hummingbird's responders with middleware are opaque: from outside, a cache can only save their middleware's work
-/// together with the handler's. These are put together around the cache instead.
+/// Hummingbird's responders with middleware are opaque: a cache in front of such a responder can only skip the
+/// middleware together with the handler. Responders of this protocol are assembled around the cache instead.
 protocol CachingChain {}
 
 /// A middleware in front of a chain.
@@ -27,7 +28,7 @@ struct ContextChange<Context: RequestContext, Target: RequestContext>: HTTPRespo
     func respond(to request: Request, context: Context) async throws -> Response {
         let target = try change(context)
         switch user {
-        // What a group further out has bound stays bound.
+        // A user that an outer group has bound stays bound.
         case .none, .outerContext: return try await next.respond(to: request, context: target)
         case .function:
             return try await OuterContext.$user.withValue({ user.find($0, context) }) {
@@ -37,11 +38,12 @@ struct ContextChange<Context: RequestContext, Target: RequestContext>: HTTPRespo
     }
 }
 
-/// The middleware of a group, the first added in front. Copies of a group share it, as Hummingbird's groups do.
+/// The middleware of a group, in the order of addition, the first in front. Copies of a group share it, as those of
+/// Hummingbird's groups do.
 final class MiddlewareStack<Context: RequestContext> {
     private var stack: [any MiddlewareProtocol<Request, Response, Context>] = []
 
-    /// Adds a middleware behind those added before.
+    /// Adds a middleware behind those that were added before.
     func add(_ middleware: any MiddlewareProtocol<Request, Response, Context>) {
         stack.append(middleware)
     }

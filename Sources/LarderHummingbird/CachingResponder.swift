@@ -10,20 +10,20 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     private let policy: CachePolicy
     /// The policy for requests whose user is known.
     private let userPolicy: CachePolicy
-    /// The policy for requests whose user cannot be told: they bypass the cache.
+    /// The policy for requests whose user cannot be determined: they bypass the cache.
     private let unknownUserPolicy: CachePolicy
     private let user: UserSource<Context>
     private let responder: any HTTPResponder<Context>
-    /// The method of the route that the responder handles; nil where it handles requests of any method.
+    /// The method of the route that the responder handles; nil if it handles requests of any method.
     private let method: HTTPRequest.Method?
 
-    /// A responder whose answers are cached.
+    /// Creates a responder that caches the responses of another responder.
     ///
-    /// The responder may be a whole router, with handlers of its own for HEAD: a HEAD request that no stored response
-    /// answers is passed on as it is.
+    /// The responder may be a whole router, with its own handlers for HEAD: a HEAD request that cannot be answered from
+    /// a stored response is passed on as HEAD.
     /// - Parameters:
-    ///   - user: who a request is from, where answers differ by user.
-    ///   - responder: what is asked where the cache has no answer. It may be asked in the background, with an empty
+    ///   - user: A function that returns the ID of the user that a request is from, if responses differ by user.
+    ///   - responder: The responder that answers if the cache cannot. It may be called in the background, with an empty
     ///     body and a copy of the context of the request that came first.
     public init(
         caching responder: any HTTPResponder<Context>,
@@ -43,7 +43,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     init(caching responder: any HTTPResponder<Context>, of method: HTTPRequest.Method?, _ route: RouteCache<Context>) {
         var policy = route.policy
         if method == nil { policy.forwardsHead = true }
-        // A handler for HEAD may answer otherwise than the one for GET, and its answer has no body to store.
+        // A handler for HEAD may answer differently than the handler for GET, and its response has no body to store.
         if method == .head { policy.bypassRule = .everything(because: .head) }
         self.cache = route.cache
         self.user = route.user
@@ -51,8 +51,8 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         self.method = method
         self.policy = policy
         var userPolicy = policy
-        // The user is in the key: what is stored is reused for the same user only, whose credentials do not matter then
-        // (RFC 9111 §3.5). It must not hold for a request with credentials and no user.
+        // The key contains the user, so that a stored response is only reused for the same user, and credentials do not
+        // matter (RFC 9111 §3.5). This must not apply to a request with credentials and no user.
         userPolicy.rules.allowsAuthorization = true
         self.userPolicy = userPolicy
         self.unknownUserPolicy = policy.bypassing(.everything)
@@ -78,8 +78,8 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
 
     /// Returns the head of a request as the cache reads it.
     ///
-    /// The route counts where middleware has changed the method: a handler for POST that is given a GET must not answer
-    /// for the handler of GET, and invalidates.
+    /// If middleware has changed the method, the method of the route is used: the response of a handler for POST that
+    /// receives a GET must not be stored as that of the handler for GET, and the request invalidates.
     private func head(of request: Request) -> HTTPRequest {
         var head = request.routedHead
         if let method, method != .get, method != .head, head.method == .get || head.method == .head {
@@ -90,12 +90,13 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
 }
 
 extension Request {
-    /// The head with the path and query that the router reads as its target.
+    /// The head, with the path and query that the router reads as its target.
     ///
-    /// A target may have a scheme and a host before them (RFC 9112 §3.2.2), or what Hummingbird takes for these; a
-    /// write by such a target changes what its path names.
+    /// A target may have a scheme and a host before the path (RFC 9112 §3.2.2), or a prefix that Hummingbird reads as
+    /// such. A write to such a target invalidates the path that the router read.
     fileprivate var routedHead: HTTPRequest {
-        // Hummingbird looks for a scheme where the first character is no slash: `/` and a combining mark is none.
+        // Hummingbird looks for a scheme if the first character is not a slash. `/` with a combining mark is such a
+        // character.
         guard let target = head.path, target.first != "/" else { return head }
         var routed = head
         routed.path = uri.path + (uri.query.map { "?\($0)" } ?? "")
@@ -103,7 +104,7 @@ extension Request {
     }
 }
 
-/// A handler of this process as an origin.
+/// The handler of a route as an origin.
 private struct Handler<Context: RequestContext>: Origin {
     let responder: any HTTPResponder<Context>
     let request: Request
@@ -123,12 +124,14 @@ private struct Handler<Context: RequestContext>: Origin {
 }
 
 extension ResponseCache {
-    /// Caches a whole application: `Application(responder: cache.responding(for: router.buildResponder()))`.
+    /// Returns a responder that caches a whole application:
+    /// ```swift
+    /// let application = Application(responder: cache.responding(for: router.buildResponder()))
+    /// ```
     ///
-    /// The cache then stands outside all middleware, authentication included. So by default it stores only responses
-    /// that say of themselves that they are for everybody: `Cache-Control: public`, or `s-maxage`. A HEAD request is
-    /// answered from the stored response to GET; if there is none, the application answers it, by its own route for
-    /// HEAD if it has one.
+    /// The cache stands in front of all middleware, authentication included. So by default it stores only responses
+    /// that are explicitly public: `Cache-Control: public`, or `s-maxage`. A HEAD request is answered from the stored
+    /// response to GET. If there is none, the application answers it, by its own route for HEAD if it has one.
     public func responding<Context: RequestContext>(
         for responder: some HTTPResponder<Context>,
         under policy: CachePolicy = .whatIsPublic

@@ -3,8 +3,8 @@ public import Hummingbird
 public import Larder
 public import NIOCore
 
-/// Hummingbird's response as the engine sees it. A whole body stays a `ByteBuffer` body, which Hummingbird writes
-/// together with the head in one go.
+/// Hummingbird's response as the engine's response of an origin. A body that is complete becomes a `ByteBuffer` body,
+/// which Hummingbird writes together with the head.
 extension Response: OriginResponse {
     public var bodyLength: Int? { body.contentLength }
 
@@ -14,7 +14,7 @@ extension Response: OriginResponse {
 
     public init(headOnly head: HTTPResponse) {
         self.init(status: head.status, headers: head.headerFields)
-        // The initialiser adds the length of the body that is not there.
+        // The initializer adds a `Content-Length` of 0 bytes for the empty body.
         self.headers = head.headerFields
     }
 
@@ -33,7 +33,7 @@ extension Response: OriginResponse {
     }
 }
 
-/// Takes what a Hummingbird body writes to wherever the engine wants it. Trailers end here: a cache may drop them
+/// A writer that passes the parts of a Hummingbird body to a sink of the engine. It drops trailers, as a cache may
 /// (RFC 9110 §6.5.1).
 private struct SinkWriter<Sink: BodySink>: ResponseBodyWriter {
     let sink: Sink

@@ -4,7 +4,8 @@ public import Hummingbird
 public import Larder
 
 extension Response {
-    /// The response with tags by which it can be invalidated. The cache takes them off before the client sees it.
+    /// Returns the response with tags by which it can be invalidated. The cache removes the tags before the response is
+    /// sent to the client.
     ///
     /// ```swift
     /// response.tagged("posts", "user-\(id)")
@@ -13,7 +14,8 @@ extension Response {
         tagged(tags)
     }
 
-    /// The response with tags by which it can be invalidated, percent-encoded, so that any text in a tag arrives.
+    /// Returns the response with tags by which it can be invalidated. Tags are percent-encoded, so that a tag may have
+    /// any text.
     public func tagged(_ tags: [CacheTag]) -> Response {
         var tagged = self
         var line = ""
@@ -29,6 +31,7 @@ extension Response {
         return tagged
     }
 
-    /// The longest line of tags in bytes: servers between the handler and the cache refuse longer ones, and too many.
+    /// The maximum length of a line of tags: 4,096 bytes. Servers between the handler and the cache reject longer
+    /// lines, and too many lines.
     private static let tagLineLength = 4_096
 }

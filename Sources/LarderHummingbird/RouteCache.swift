@@ -1,13 +1,13 @@
 import Hummingbird
 import Larder
 
-/// The cache of a group of routes: what ``RouterMethods/cached(by:_:perUser:)`` was given.
+/// The arguments of ``RouterMethods/cached(by:_:perUser:)`` for a group of routes.
 struct RouteCache<Context: RequestContext>: Sendable {
     let cache: ResponseCache
     let policy: CachePolicy
     let user: UserSource<Context>
 
-    /// Returns the same for routes whose context is made from this one.
+    /// Returns the same cache and policy for routes whose context is made from this one.
     func changingContext<Target: RequestContext>(to target: Target.Type) -> RouteCache<Target> {
         let isPerUser = if case .none = user { false } else { true }
         return RouteCache<Target>(cache: cache, policy: policy, user: isPerUser ? .outerContext : .none)
@@ -18,12 +18,12 @@ struct RouteCache<Context: RequestContext>: Sendable {
 enum RequestUser: Sendable {
     /// The user with this ID.
     case id(String)
-    /// No user, or none that matters.
+    /// The request has no user, or the policy does not distinguish users.
     case none
-    /// Not to be told: the request has left the task that ``OuterContext`` was bound to.
+    /// The user cannot be determined, because the request has left the task that ``OuterContext`` was bound to.
     case unknown
 
-    /// The ID of the user, if there is one.
+    /// The ID of the user; nil if it is not known or there is no user.
     var id: String? {
         if case .id(let id) = self { id } else { nil }
     }
@@ -31,11 +31,11 @@ enum RequestUser: Sendable {
 
 /// The way to find the user of a request.
 enum UserSource<Context: RequestContext>: Sendable {
-    /// The policy does not keep users apart.
+    /// The policy does not distinguish users.
     case none
-    /// The function that the application gave.
+    /// The function that the application gave finds the user.
     case function(@Sendable (Request, Context) -> String?)
-    /// The function takes the context of a group further out. What it found is bound to the task.
+    /// The function takes the context of an outer group. The user that it found is bound to the task.
     case outerContext
 
     /// Returns the user of a request.
@@ -48,8 +48,8 @@ enum UserSource<Context: RequestContext>: Sendable {
     }
 }
 
-/// What a route needs of the context of a group further out, bound to the task that handles a request.
+/// Values that a route needs from the context of an outer group, bound to the task that handles a request.
 enum OuterContext {
-    /// Returns the user of a request; nil in a task that no group has bound it to.
+    /// A function that returns the user of a request; nil in a task that no group has bound it to.
     @TaskLocal static var user: (@Sendable (Request) -> RequestUser)?
 }

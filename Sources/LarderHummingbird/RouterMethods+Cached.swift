@@ -2,7 +2,7 @@ public import Hummingbird
 public import Larder
 
 extension RouterMethods {
-    /// Caches the responses of the routes that follow, for a time.
+    /// Returns a group that caches the responses of its routes for a time.
     ///
     /// ```swift
     /// router.group("api/users/:id")
@@ -10,19 +10,19 @@ extension RouterMethods {
     ///     .get(use: users.show)
     ///     .put(use: users.update)
     /// ```
-    /// GET requests are answered from the cache, and HEAD requests if the router generates their endpoints
-    /// (`autoGenerateHeadEndpoints`); a request with an unsafe method invalidates its own path, with all queries,
-    /// unless it is refused with a 4xx. Middleware runs on every request, whether it is added before or after: see
+    /// GET requests are answered from the cache, and so are HEAD requests if the router generates their endpoints
+    /// (`autoGenerateHeadEndpoints`). A request with an unsafe method invalidates its path, with all queries, unless
+    /// the response is a 4xx. Middleware runs on every request, whether it is added before or after this call: see
     /// ``CachedRouterGroup``.
     public func cached(by cache: ResponseCache, for lifetime: Duration) -> CachedRouterGroup<Context> {
         cached(by: cache, .fresh(for: lifetime))
     }
 
-    /// Caches the responses of the routes that follow, under a policy.
-    /// - Parameter user: who a request is from, as the middleware of this group and its subgroups has found out; the
-    ///   answers of two users are kept apart, by the key's part `#user=…`. Where it says nil and the request has
-    ///   credentials, the request passes the cache by. Without this parameter every request with credentials does: with
-    ///   a `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key`, or what
+    /// Returns a group that caches the responses of its routes under a policy.
+    /// - Parameter user: A function that returns the ID of the user that a request is from, as the middleware of this
+    ///   group and its subgroups has found out. Responses are stored separately for each user, by the key's part
+    ///   `#user=…`. Requests with credentials bypass the cache if the function returns nil, and also if the parameter
+    ///   is left out. Credentials are `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key`, or what
     ///   `CachePolicy/credentials(fields:cookies:)` names.
     public func cached(
         by cache: ResponseCache,

@@ -4,11 +4,11 @@ import HTTPTypes
 import Larder
 import NIOCore
 
-/// Turns an entry into one value in Redis, and back.
+/// The encoding of an entry as one value in Redis.
 ///
-/// Redis is a place where other programs write, where a value can be copied to another key, and where other versions of
-/// this one read. So a value says what it is, for which key and how long, and is checked before it is taken apart; what
-/// is not exactly what was written is no entry, which costs a miss.
+/// Other programs write to Redis, a value can be copied to another key, and other versions of Larder read the same
+/// server. So a value states its format, its key and its length, and is checked before it is parsed. A value that is
+/// not exactly what was written is not an entry, which costs a miss.
 ///
 /// | size | part |
 /// |--|--|
@@ -18,23 +18,23 @@ import NIOCore
 /// | text | key |
 /// | 2, text | status code, reason phrase |
 /// | list | fields in order: name as it was written (text), value (any bytes, as a text), indexing strategy (1) |
-/// | 6 × 8 | lifetimes in signed nanoseconds since the epoch: born; fresh, stale while revalidating, stale if error, |
-/// | | stale if unreachable, and kept until |
+/// | 6 × 8 | lifetimes in signed nanoseconds since the epoch: generated at; fresh, stale while revalidating, stale if |
+/// | | error, stale if unreachable, and stored until |
 /// | 1, 1 | source of the lifetime; 1 must revalidate + 2 always revalidate + 4 immutable |
 /// | text | selecting fields |
-/// | 3 × 8 | birth: epoch (high, low), number |
+/// | 3 × 8 | read version: epoch (high, low), number |
 /// | text | target |
 /// | list, list | the policy's tags, the handler's tags (texts) |
 /// | text | body |
 /// | 8 | checksum of everything before |
 ///
 /// A text is its length (4) and its bytes, a list its count (4) and its elements. Integers are big-endian and of fixed
-/// width: 60 bytes an entry more than varints take, but a number has one spelling, and so has an entry. What follows
-/// from these parts (the rule of the variant, the covers' fingerprints, the cost) is made anew.
+/// width: that is 60 bytes per entry more than varints take, but a number has one encoding, and so has an entry. Values
+/// that follow from these parts (the rule of the variant, the fingerprints of the scopes, the cost) are computed again.
 ///
-/// The checksum is the head of a SHA-256, which is at hand and, where the processor has instructions for it, faster
-/// than a CRC-32C of our own: 1 MiB takes 0.5 ms on an EPYC, and 0.8 ms by eight tables; an entry of 1 KB takes
-/// 1.5 µs at most.
+/// The checksum is the beginning of a SHA-256. On a processor that has instructions for it, this is faster than a
+/// CRC-32C implemented in Larder: 1 MiB takes 0.5 ms on an EPYC, against 0.8 ms with eight tables; an entry of 1 KB
+/// takes at most 1.5 µs.
 enum EntryCodec {
     /// The version of the layout, which is that of everything in Redis.
     static let version = RedisNames.format
@@ -43,27 +43,27 @@ enum EntryCodec {
     private static let lengthOffset = 5
     private static let checksumSize = 8
 
-    /// Why a value is not the entry that was asked for.
+    /// The reason why a value is not the entry that was asked for.
     enum Defect: Error, Hashable {
-        /// Nothing of ours.
+        /// The value does not begin as an entry does.
         case foreign
-        /// In another version of the layout, older or newer.
+        /// The value has another version of the layout, older or newer.
         case otherVersion(UInt8)
-        /// Shorter than it says.
+        /// The value is shorter than it says.
         case cutOff
-        /// Longer than it says.
+        /// The value is longer than it says.
         case overlong
-        /// Not the bytes that were written.
+        /// The bytes are not those that were written.
         case checksum
-        /// The entry of another key.
+        /// The value is the entry of another key.
         case otherKey
-        /// Its parts make no entry, though the checksum holds.
+        /// The parts of the value do not make an entry, though the checksum is right.
         case malformed
     }
 
-    /// The value of an entry: the same for the same entry, in every process.
+    /// Returns the value of an entry: the same for the same entry, in every process.
     static func encode(_ entry: CacheEntry) -> ByteBuffer {
-        // What an entry costs is more than it takes here.
+        // The cost of an entry is more than its size here.
         var value = ByteBufferAllocator().buffer(capacity: entry.cost)
         value.writeMultipleIntegers(magic, version, UInt32.zero)
         value.write(entry.location.key.description)
@@ -80,7 +80,8 @@ enum EntryCodec {
         return value
     }
 
-    /// The entry of a value. Its body is a slice of the value, unless that would hold twice the memory of a copy.
+    /// Returns the entry of a value. Its body is a slice of the value, unless that would hold twice the memory of a
+    /// copy.
     static func decode(
         _ value: ByteBuffer,
         expecting key: CacheKey,
@@ -113,13 +114,13 @@ enum EntryCodec {
 }
 
 extension EntryCodec {
-    /// Writes down the length, and appends the checksum.
+    /// Writes the length, and appends the checksum.
     static func seal(_ value: inout ByteBuffer) {
         value.setInteger(UInt32(value.readableBytes + checksumSize), at: value.readerIndex + lengthOffset)
         value.writeInteger(checksum(of: value))
     }
 
-    /// What stands between the length and the checksum, if both are right.
+    /// Returns the bytes between the length and the checksum, if both are right.
     private static func unsealed(_ value: ByteBuffer) throws(Defect) -> ByteBuffer {
         var rest = value
         guard let magic = rest.readInteger(as: UInt32.self) else { throw .cutOff }

@@ -3,10 +3,10 @@ import HTTPTypes
 import Larder
 import NIOCore
 
-/// Takes the parts of an entry from a value whose checksum holds, each once and in order.
+/// A reader that takes the parts of an entry from a value with a valid checksum, each once and in order.
 ///
-/// Every length is compared with what is left before anything is made of it, and what would come out other than it
-/// stands there is refused: whatever is read would be written the same.
+/// Every length is compared with the bytes that are left before anything is created from it. A part that would be
+/// written with other bytes than it was read from is rejected.
 struct EntryReader: ~Copyable {
     private var rest: ByteBuffer
 
@@ -33,7 +33,8 @@ struct EntryReader: ~Copyable {
         return text
     }
 
-    /// The count of a list: no more than there can be of elements that take `size` bytes at least.
+    /// Returns the count of a list: no more than the elements that fit into the rest, if each takes at least `size`
+    /// bytes.
     mutating func count(ofAtLeast size: Int) throws(EntryCodec.Defect) -> Int {
         let count = try integer(as: UInt32.self)
         guard count <= rest.readableBytes / size else { throw .malformed }
@@ -105,7 +106,7 @@ extension EntryReader {
         guard status.reasonPhrase.utf8.elementsEqual(phrase.utf8) else { throw .malformed }
         var head = HTTPResponse(status: status)
         let count = try count(ofAtLeast: 10)
-        // More than these trap in HTTPFields.
+        // `HTTPFields` traps if there are more.
         guard count < UInt16.max else { throw .malformed }
         for _ in 0..<count { head.headerFields.append(try field()) }
         return head
@@ -115,7 +116,7 @@ extension EntryReader {
         let name = HTTPField.Name(try text())
         let value = try bytes()
         let strategy = HTTPField.DynamicTableIndexingStrategy(number: try integer())
-        // What no field can hold would become spaces: NUL, LF, CR.
+        // Bytes that no field can hold would become spaces: NUL, LF, CR.
         guard let name, let strategy, !value.contains(where: { $0 == 0 || $0 == 0x0A || $0 == 0x0D }) else {
             throw .malformed
         }
@@ -163,7 +164,7 @@ extension EntryReader {
             alwaysRevalidate: flags & 2 != 0,
             isImmutable: flags & 4 != 0
         )
-        // Moments out of order are moved, and flags that mean nothing are lost.
+        // `Lifetimes` moves times that are out of order, and drops flags without a meaning.
         guard lifetimes.moments == moments, lifetimes.flags == flags else { throw .malformed }
         return lifetimes
     }

@@ -4,8 +4,8 @@ import Metrics
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// Asks Redis so that nobody is harmed if it does not answer: within a timeout that adapts to its recent replies
-/// (`AdaptiveTimeout`), and not at all while it is known to be away.
+/// A sender of commands that protects requests from a Redis that does not answer: it waits for at most a timeout that
+/// adapts to recent replies (`AdaptiveTimeout`), and sends nothing while Redis is known to be away.
 final class Failsafe: Sendable {
     private let client: RedisClient
     private let breaker: NIOLockedValueBox<Breaker>
@@ -13,7 +13,8 @@ final class Failsafe: Sendable {
     private let metrics: RedisMetrics
     private let logger: Logger
 
-    /// - Parameter quiet: how long a refusal has to be the last one before it counts as over.
+    /// Creates a sender of commands.
+    /// - Parameter quiet: the time without another refusal after which a refusal counts as over.
     init(
         _ client: RedisClient,
         breaker: Breaker,
@@ -29,13 +30,14 @@ final class Failsafe: Sendable {
         metrics.isAvailable.record(0)
     }
 
-    /// Whether Redis is connected and answers, as far as is known.
+    /// True if Redis is connected and answers, as far as is known.
     var isAvailable: Bool { isConnected && breaker.withLockedValue { $0.isClosed } }
 
     /// True if a connection takes commands.
     var isConnected: Bool { client.status.phase == .connected }
 
-    /// Sends commands together. Nil where there is no answer in time, or none is expected: the caller goes on without.
+    /// Sends commands together. Returns nil if no answer comes in time, or if none is expected: the caller continues
+    /// without it.
     func ask(_ commands: [RedisCommand]) async -> [RESPValue]? {
         guard breaker.withLockedValue({ $0.isClosed }) else {
             metrics.failed("breaker")
@@ -55,21 +57,21 @@ final class Failsafe: Sendable {
         } catch {
             metrics.failed("\(error.code)")
             switch error.code {
-            // Late by its size, which tells nothing of the server.
+            // The reply is late because of its size, which says nothing about the server.
             case .deadlineExceeded where commands.areLarge: break
             case .deadlineExceeded, .connectionLost, .protocolViolation:
                 if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
-            // The caller has left, this process has not read the reply, or there is no connection.
+            // The caller was cancelled, this process has not read the reply, or there is no connection.
             default: break
             }
             return nil
         }
     }
 
-    /// Sends invalidations, and waits for their replies up to a time of their own.
+    /// Sends invalidations, and waits for their replies for at most `timeout`.
     ///
-    /// The breaker does not count here: it is for reads, which can do without Redis. An invalidation goes out whatever
-    /// the breaker says, and one that is late keeps no read from Redis.
+    /// The breaker does not count here: it is for reads, which can do without Redis. An invalidation is sent whatever
+    /// state the breaker is in, and a late one does not open the breaker.
     func deliver(_ commands: [RedisCommand], within timeout: Duration) async throws(RedisError) -> [RESPValue] {
         do throws(RedisError) {
             let replies = try await client.pipeline(commands, deadline: timeout)
@@ -81,8 +83,9 @@ final class Failsafe: Sendable {
         }
     }
 
-    /// Probes a server that is left alone, if it is time. No request does: a probe may take as long as the upper bound
-    /// of the timeout, so that a server that is slower than the timeout and answers is found out about.
+    /// Probes a server that the breaker protects requests from, if it is time. No request waits for a probe: it may
+    /// take as long as the upper bound of the timeout, so that a server is found usable if it answers more slowly than
+    /// the timeout.
     func probe() async {
         guard isConnected, breaker.withLockedValue({ $0.probes(at: .now) }) else { return }
         if await client.probe() {
@@ -93,17 +96,17 @@ final class Failsafe: Sendable {
         }
     }
 
-    /// The server was met, and did as it was told.
+    /// Records that a server was connected and prepared.
     func met() {
         news.withLockedValue { $0.forgetRefusals() }
         if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
     }
 
-    /// Says so where Redis has gone or is back, once, by whatever it shows.
+    /// Logs once that Redis does not answer, is connected or answers again, and sets the metric.
     func tell(because error: RedisError? = nil) {
         let status = client.status
         let item = news.withLockedValue { news -> RedisNews.Item? in
-            // Looked at in here, so that of two who tell the later has seen the later.
+            // Read under the lock, so that transitions are reported in order.
             switch client.status.phase {
             case .connecting, .stopped: nil
             case .connected, .down: news.redis(isThere: isAvailable)
@@ -127,7 +130,8 @@ final class Failsafe: Sendable {
         }
     }
 
-    /// Looks for errors among the answers: full, read-only, loading. The server is there, so the breaker stays closed.
+    /// Looks for errors among the replies, such as full, read-only or loading. The server answers, so the breaker stays
+    /// closed.
     private func hear(_ replies: [RESPValue], to commands: [RedisCommand]) {
         for (reply, command) in zip(replies, commands) {
             if case .error(let error) = reply {
@@ -139,11 +143,11 @@ final class Failsafe: Sendable {
     }
 
     private func refused(_ error: RedisReplyError, _ command: RedisCommand) {
-        // Expected, and mended by whoever asked.
+        // The error is expected, and the caller handles it.
         guard error.code != "WRONGTYPE" else { return }
         metrics.refused(error.code)
         if error.code == "READONLY" {
-            // A server that takes no writes may be a replica now, whose ledger is not to be trusted: meet it anew.
+            // A server that takes no writes may be a replica now, whose log may lag behind: connect to it again.
             client.reconnect(because: RedisError(.unavailable, "the server takes no writes", underlying: error))
         } else if news.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
             logger.warning("Redis refuses", metadata: ["error": "\(error)"])
@@ -151,13 +155,13 @@ final class Failsafe: Sendable {
     }
 }
 
-/// What a store tells of Redis, besides what the cache tells of itself.
+/// The metrics of a Redis store, beside those of the cache.
 struct RedisMetrics: Sendable {
-    /// 1 while Redis answers, 0 while it is left alone.
+    /// 1 while Redis is connected and answers, 0 otherwise.
     let isAvailable: Gauge
-    /// The invalidations that wait to be delivered.
+    /// The number of invalidation scopes that wait to be delivered.
     let pendingInvalidations: Gauge
-    /// The invalidation logs of other formats in the namespace.
+    /// The number of invalidation logs of other formats in the namespace.
     let otherFormats: Gauge
     private let factory: any MetricsFactory
 
@@ -168,17 +172,17 @@ struct RedisMetrics: Sendable {
         otherFormats = Gauge(label: "larder_redis_other_formats", factory: factory)
     }
 
-    /// A question without an answer, or with one that came late.
+    /// Counts a command without an answer, or with one that came late.
     func failed(_ reason: String) {
         count("larder_redis_failures", "reason", reason)
     }
 
-    /// An answer that is an error of the server.
+    /// Counts a reply that is an error of the server.
     func refused(_ code: String) {
         count("larder_redis_refusals", "code", code)
     }
 
-    /// A value that is no entry.
+    /// Counts a value in Redis that cannot be read.
     func unreadable(_ reason: String) {
         count("larder_redis_unreadable", "reason", reason)
     }

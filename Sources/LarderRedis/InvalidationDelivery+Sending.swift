@@ -3,16 +3,17 @@ import Logging
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// How invalidations reach Redis, and how long those who invalidate wait for it.
+/// The delivery of invalidations to Redis, and how long callers wait for it.
 ///
-/// While Redis takes invalidations, each goes out at once and by itself. One that fails is queued, and with it begins
-/// an *outage*: what is invalidated from then on is queued behind it, and all of it goes out together, again every
-/// 50 ms until Redis confirms it; while it waits, the client connects again at the same pace. Whoever invalidates waits
-/// for the confirmation for `timeout`, but no longer than `timeout` after the outage began: a server that comes back in
-/// time acknowledges the writes that it missed, and one that is known to be away holds no write up. What reads think of
-/// Redis does not count here: a server that is too slow for them still confirms invalidations.
+/// While Redis takes invalidations, each is sent at once and by itself. One that fails is queued, and an *outage*
+/// begins with it: later invalidations are queued behind it, and all of them are sent together, every 50 ms until Redis
+/// confirms them. While they wait, the client reconnects at the same interval. A caller waits for the confirmation for
+/// `timeout`, but no longer than `timeout` after the outage began: a server that comes back in time acknowledges the
+/// writes that it missed, and one that is known to be away delays no write. The breaker for reads does not count here:
+/// a server that is too slow for reads still confirms invalidations.
 extension InvalidationDelivery {
-    /// Stamps covers, and waits for Redis to confirm it up to the deadline. Without a confirmation they stay queued.
+    /// Invalidates scopes, and waits until Redis confirms it or the deadline passes. Without a confirmation the scopes
+    /// stay queued.
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         let start = ContinuousClock.now
         noteConnection()
@@ -23,7 +24,7 @@ extension InvalidationDelivery {
         if isDirect {
             let failure = await version(scopes, turn, by: start + timeout)
             guard let failure else { return .acknowledged }
-            // A caller that is cancelled says nothing of the server.
+            // A cancelled caller says nothing about the server.
             if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
         }
         let (queued, end) = state.withLockedValue { state in
@@ -36,7 +37,7 @@ extension InvalidationDelivery {
         return .pending
     }
 
-    /// Delivers what waits, again every 50 ms until Redis has confirmed it; until the task is cancelled.
+    /// Delivers what waits, every 50 ms, until the task is cancelled.
     func run(_ clock: WallClock) async {
         while (try? await clock.sleep(for: .milliseconds(50))) != nil {
             noteConnection()
@@ -44,7 +45,7 @@ extension InvalidationDelivery {
         }
     }
 
-    /// Delivers nothing any more, and lets everybody go who waits for it.
+    /// Stops all deliveries, and resumes all waiters without an acknowledgement.
     func stop() {
         let (waiters, left) = state.withLockedValue { state in
             state.isStopped = true
@@ -60,14 +61,14 @@ extension InvalidationDelivery {
         tasks.cancelAll()
     }
 
-    /// Sends what waits, unless that is being done, or there is no connection; returns at once. Whatever waits by the
-    /// time a server is met goes out then.
+    /// Starts to send what waits, unless a delivery is under way or there is no connection; returns at once. What waits
+    /// when a server is connected is sent then.
     func startDelivery() {
         guard failsafe.isConnected, !state.withLockedValue({ $0.isDelivering || $0.outbox.count == 0 }) else { return }
         tasks.start { await self.deliver() }
     }
 
-    /// Notes since when there is no connection to Redis, so that invalidations do not wait for one later.
+    /// Records since when there is no connection to Redis, so that later invalidations do not wait for one.
     func noteConnection() {
         let isConnected = failsafe.isConnected
         state.withLockedValue { state in
@@ -96,10 +97,10 @@ extension InvalidationDelivery {
         }
     }
 
-    /// Returns the scopes that have waited longest, and the turn at which they go out; nil, and the delivery is over,
-    /// if nothing waits.
+    /// Returns the scopes that have waited longest, and the turn at which they are sent. Returns nil if nothing waits,
+    /// which ends the delivery.
     ///
-    /// Never all of it: look-ups take this lock, too.
+    /// At most ``batchSize`` scopes are returned, because look-ups take the same lock.
     private func nextBatch() -> (scopes: [InvalidationScope], turn: Outbox.Turn)? {
         state.withLockedValue { state in
             let batch = state.outbox.next(upTo: Self.batchSize)
@@ -108,10 +109,10 @@ extension InvalidationDelivery {
         }
     }
 
-    /// Stamps covers, in batches that do not keep others waiting.
-    /// - Parameter end: When whoever invalidates stops waiting for all of them; nil if nobody does, and each batch has
-    ///   the timeout for itself.
-    /// - Returns: why Redis did not confirm all of them; nil if it did.
+    /// Invalidates scopes in batches that do not delay other commands.
+    /// - Parameter end: The time at which the caller stops waiting for all of the batches; nil if there is no caller,
+    ///   and each batch has the whole timeout.
+    /// - Returns: the reason why Redis did not confirm all of them; nil if it did.
     private func version(
         _ scopes: [InvalidationScope],
         _ turn: Outbox.Turn,
@@ -132,7 +133,7 @@ extension InvalidationDelivery {
         return nil
     }
 
-    /// Redis took something: whoever waits for that, and for nothing else, is told.
+    /// Ends the outage, because Redis took a command, and resumes the waiters whose invalidations it has confirmed.
     func confirm() {
         let waiters = state.withLockedValue { state in
             state.overdueSince = nil
@@ -141,7 +142,7 @@ extension InvalidationDelivery {
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
-    /// Waits until Redis has everything that was queued until `turn`; false if it has not by `end`.
+    /// Waits until Redis has everything that was queued up to `turn`; returns false if it does not by `end`.
     private func isConfirmed(_ turn: Outbox.Turn, by end: ContinuousClock.Instant) async -> Bool {
         guard end > .now else { return state.withLockedValue { $0.acknowledgements.confirmed >= turn } }
         let id = state.withLockedValue { state in
@@ -154,7 +155,7 @@ extension InvalidationDelivery {
         }
         let isConfirmed = await withCheckedContinuation { waiter in
             let waits = state.withLockedValue { state in
-                // The timer may have come first, or the end of the store.
+                // The timer may have fired already, or the store may have stopped.
                 !state.isStopped && end > .now && state.acknowledgements.wait(id, for: turn, waiter)
             }
             if !waits { waiter.resume(returning: state.withLockedValue { $0.acknowledgements.confirmed >= turn }) }

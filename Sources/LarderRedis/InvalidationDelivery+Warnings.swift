@@ -4,20 +4,20 @@ import Logging
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// What the log says of a server that invalidations cannot be kept on as they should.
+/// The warnings about a server on which the invalidation log cannot work as it should.
 extension InvalidationDelivery {
     // MARK: Other formats
 
-    /// The questions for logs of other formats in the namespace: processes that keep them do not see the invalidations
-    /// of this one, and this one does not see theirs.
+    /// The commands that ask for logs of other formats in the namespace: processes that use them do not see the
+    /// invalidations of this process, and this process does not see theirs.
     var otherFormats: [RedisCommand] { names.otherLogs.map { RedisCommand("EXISTS", .text($0)) } }
 
-    /// Looks for logs of other formats again: a process of another version may have started meanwhile.
+    /// Looks for logs of other formats again, because a process of another version may have started meanwhile.
     func lookForOtherFormats() async {
         if let replies = await failsafe.ask(otherFormats) { noteOtherFormats(replies) }
     }
 
-    /// Takes the replies to ``otherFormats`` in: counts the logs that there are, and warns of those that are new.
+    /// Reads the replies to ``otherFormats``: counts the logs that exist, and warns about those that are new.
     func noteOtherFormats(_ replies: [RESPValue]) {
         let found = zip(names.otherLogs, replies).filter { $1 == .integer(1) }.map(\.0)
         metrics.otherFormats.record(found.count)
@@ -38,7 +38,7 @@ extension InvalidationDelivery {
     // MARK: Memory
 
     /// Warns once if the invalidation log may take more than a quarter of the server's memory. Redis does not evict the
-    /// log, so what it takes is not there for responses.
+    /// log, so its memory is not available for responses.
     func warnOfSize(_ connection: RedisConnection) async {
         guard let memory = try? await connection.info("memory", deadline: max(timeout, .seconds(2))),
             let most = memory["maxmemory"].flatMap({ Int($0) }), most > 0, logSize.limit.bytes > most / 4

@@ -4,45 +4,48 @@ import Logging
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// Looks after the ledger in Redis: makes sure that there is one, stamps, and keeps what could not be stamped until it
-/// is. As long as something waits, nothing that Redis keeps is trusted.
+/// The delivery of invalidations to the log in Redis.
+///
+/// It makes sure that there is a log, writes invalidations to it, and queues those that Redis did not confirm until it
+/// does. As long as an invalidation waits, no stored response in Redis is used.
 final class InvalidationDelivery: Sendable {
-    /// The continuation of an invalidation that waits for its acknowledgement; resumed with whether it has it.
+    /// The continuation of an invalidation that waits for its acknowledgement; resumed with true if it was
+    /// acknowledged.
     typealias Waiter = CheckedContinuation<Bool, Never>
 
     struct State: Sendable {
         var outbox = Outbox()
         var acknowledgements = AcknowledgementQueue<Waiter>()
         var lastWaiter: UInt64 = 0
-        /// True if what waits is being sent.
+        /// True if the invalidations that wait are being sent.
         var isDelivering = false
         /// True if the store has stopped, so that nothing is delivered any more.
         var isStopped = false
-        /// Since when Redis does not take invalidations; nil if it did the last time. Until it has first been met it
-        /// has taken none.
+        /// The time since which Redis has not taken invalidations; nil if it took the last one. Before the first
+        /// connection it has taken none.
         var overdueSince: ContinuousClock.Instant? = .now
     }
 
     let names: RedisNames
     let failsafe: Failsafe
     let metrics: RedisMetrics
-    /// How long an invalidation waits for its acknowledgement.
+    /// The longest time that an invalidation waits for its acknowledgement.
     let timeout: Duration
     let state: NIOLockedValueBox<State>
-    /// What delivers in the background.
+    /// The tasks that deliver in the background.
     let tasks = BackgroundTasks()
     let logSize: LogSize
-    /// The life of the server that was met last; empty if it does not tell.
+    /// The run ID of the server that was connected last; empty if the server does not report one.
     private let run = NIOLockedValueBox("")
-    /// How far the log had come when it was last read.
+    /// The state of the log when it was last read.
     let standing = NIOLockedValueBox<LogStanding?>(nil)
     /// The logs of other formats that were found last.
     let knownFormats = NIOLockedValueBox<[String]>([])
-    /// True if the log was told that Redis has little memory for the invalidation log.
+    /// True if a warning was logged that Redis has little memory for the invalidation log.
     let isSizeTold = NIOLockedValueBox(false)
-    /// True if the log was told that an invalidation stays pending.
+    /// True if it was logged that invalidations stay pending.
     private let isWaiting = NIOLockedValueBox(false)
-    /// The version of what is fetched while the log cannot be read; no log ever has its epoch.
+    /// The read version of responses that are fetched while the log cannot be read; no log ever has its epoch.
     private let localBirth = LogVersion(epoch: .new(), number: 0)
     let logger: Logger
 
@@ -63,32 +66,32 @@ final class InvalidationDelivery: Sendable {
         self.state = NIOLockedValueBox(State())
     }
 
-    /// The number of covers that wait to be stamped.
+    /// The number of invalidation scopes that wait for delivery.
     var pendingCount: Int { state.withLockedValue { $0.outbox.count } }
 }
 
 // MARK: - Without Redis
 
 extension InvalidationDelivery {
-    /// What a look-up finds without Redis.
+    /// The result of a look-up without Redis.
     var unknownLookup: Lookup { .unknown(at: localBirth) }
 
-    /// What is said without Redis of a stored response, or of one that was fetched.
+    /// The validity without Redis of a stored response, or of one that was fetched.
     var unknownVerdict: Verdict { .unknown(at: localBirth) }
 
-    /// Returns true if something was fetched while the log could not be read.
+    /// Returns true if a read version is that of a response which was fetched while the log could not be read.
     func isLocal(_ readVersion: LogVersion) -> Bool { readVersion == localBirth }
 
-    /// Whether what Redis keeps may be trusted: nothing waits that it does not know of.
+    /// True if stored responses in Redis may be used: no invalidation waits that Redis does not have.
     var isTrusted: Bool { pendingCount == 0 }
 }
 
 // MARK: - With Redis
 
 extension InvalidationDelivery {
-    /// Reads the log's answer for some scopes, and from the replies that follow it those of its tables. If there is no
-    /// log, or one of its tables is lost, another log is begun.
-    /// - Returns: nil if Redis does not tell.
+    /// Reads the reply of the log's list about some scopes, and the replies of the log's tables that follow it. If
+    /// there is no log, or one of its tables is lost, a new log is begun.
+    /// - Returns: nil if the log cannot be read.
     func reading(
         _ replies: ArraySlice<RESPValue>,
         of members: [String],
@@ -107,7 +110,7 @@ extension InvalidationDelivery {
                 }
             }
         } catch {
-            // Something else where the log should be is no log, like nothing at all.
+            // A value of another type in the place of the log counts as a missing log.
             let isForeign = error.reply?.code == "WRONGTYPE"
             if isForeign || error.reply == nil { metrics.unreadable("log") }
             guard isForeign else { return nil }
@@ -115,8 +118,8 @@ extension InvalidationDelivery {
         return await begin(reading: members)
     }
 
-    /// Makes sure of a log, and reads the list of it.
-    /// - Returns: nil if Redis does not tell.
+    /// Begins a log unless there is one, and reads its list.
+    /// - Returns: nil if the log cannot be read.
     private func begin(reading members: [String]) async -> LogReading? {
         let life = run.withLockedValue { $0 }
         guard let begun = await failsafe.ask([open(life)])?.first, Self.isConfirmed(begun) else { return nil }
@@ -124,8 +127,8 @@ extension InvalidationDelivery {
         return (try? LogReading(reply, of: members)) ?? nil
     }
 
-    /// Returns the questions to the tables that a look-up will need: those for an entry so old that the list does not
-    /// tell, as far as is known.
+    /// Returns the questions to the tables that a look-up will need: those for an entry whose read version is so low
+    /// that the list cannot answer, as far as is known.
     func tableQuestions(for members: [String], since readVersion: LogVersion?) -> [TableQuestion] {
         guard let readVersion, let standing = standing.withLockedValue({ $0 }),
             standing.readVersion.epoch == readVersion.epoch
@@ -137,8 +140,8 @@ extension InvalidationDelivery {
         return needed.isEmpty ? [] : TableQuestion.all(needed, standing)
     }
 
-    /// Reads the tables for what a reading of the list leaves open.
-    /// - Returns: nil if Redis does not tell.
+    /// Adds the tables' answers about the scopes that a reading of the list leaves open.
+    /// - Returns: nil if the log cannot be read.
     func reading(_ reading: LogReading, adding members: Set<String>) async -> LogReading? {
         let questions = TableQuestion.all(members.sorted(), reading.standing)
         guard let replies = await failsafe.ask(questions.map { $0.command(names) }), replies.count == questions.count
@@ -156,8 +159,8 @@ extension InvalidationDelivery {
         }
     }
 
-    /// A server was met: makes sure of its ledger, and stamps what waits and what was stamped of late, before anybody
-    /// trusts what it keeps.
+    /// Prepares a server that was just connected: makes sure of its log, and delivers the invalidations that wait and
+    /// those that the server may have lost, before any of its stored responses is used.
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
         guard server.role == "master" else {
             throw RedisError(.unavailable, "the server is a \(server.role): its log may lag behind")
@@ -165,10 +168,11 @@ extension InvalidationDelivery {
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
             throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
         }
-        // Another connection may be meeting another server at this moment.
+        // Another connection may be preparing another server at this moment.
         let life = server.runID ?? ""
         let (turn, replay) = state.withLockedValue { state in
-            // A server that tells one life from another has forgotten nothing: a log of another life is begun again.
+            // A server that reports a run ID needs no replay of what was delivered: with another run ID the log is
+            // begun again.
             (state.outbox.turn, state.outbox.replay(at: .now, all: life.isEmpty))
         }
         let found = try await connection.pipeline(otherFormats, deadline: max(timeout, .seconds(2)))
@@ -185,8 +189,8 @@ extension InvalidationDelivery {
         failsafe.met()
     }
 
-    /// Sends a command to a server that is being met.
-    /// - Throws: if it does not confirm it.
+    /// Sends a command to a server that was just connected.
+    /// - Throws: `RedisError` if the server does not confirm the command.
     private func confirmed(_ command: RedisCommand, by connection: RedisConnection) async throws {
         let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
         guard Self.isConfirmed(reply) else {
@@ -198,7 +202,8 @@ extension InvalidationDelivery {
         .run(Scripts.open, keys: names.logKeys, arguments: beginning(life))
     }
 
-    /// Returns the command that invalidates scopes on the server that was met last, or on one of another life.
+    /// Returns the command that invalidates scopes on the server that was connected last, or on one with another run
+    /// ID.
     func command(_ scopes: [InvalidationScope], _ life: String? = nil) -> RedisCommand {
         let entries = scopes.flatMap { names.entries(of: $0) }
         let life = life ?? run.withLockedValue { $0 }
@@ -206,7 +211,8 @@ extension InvalidationDelivery {
         return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
-    /// What a log that has to be begun is given: a new epoch, the life of the server, and the size of its tables.
+    /// Returns the arguments from which a script begins a log: a new epoch, the server's run ID and the size of the
+    /// tables.
     private func beginning(_ life: String) -> [RedisCommand.Argument] {
         let epoch = LogVersion.Epoch.newInRedis()
         return [
@@ -219,14 +225,14 @@ extension InvalidationDelivery {
         ((try? LogReading(reply)) ?? nil) != nil
     }
 
-    /// The most scopes of one command: Redis does nothing else while it writes them.
+    /// The largest number of scopes in one command: Redis executes nothing else while it writes them.
     static let batchSize = 100
 
     static func batches(_ scopes: [InvalidationScope]) -> [[InvalidationScope]] {
         stride(from: 0, to: scopes.count, by: batchSize).map { Array(scopes[$0..<min($0 + batchSize, scopes.count)]) }
     }
 
-    /// Brings the metrics up to date, and logs when the first invalidation stays pending, and when none waits any more.
+    /// Updates the metrics, and logs when the first invalidation stays pending and when none waits any more.
     func tell(isPending: Bool = false) {
         let (count, isNews) = isWaiting.withLockedValue { wasWaiting in
             let count = pendingCount
@@ -239,13 +245,13 @@ extension InvalidationDelivery {
         logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has the invalidations that waited")
     }
 
-    /// A first connection takes commands, or the last is gone.
+    /// Reports that a first connection takes commands, or that the last one has closed.
     func serverChanged() {
         failsafe.tell()
     }
 }
 
-/// Stands between a client and what looks after its ledger, which need one another to be made.
+/// The link between a client and its delivery, each of which needs the other to be created.
 final class Greeter: Sendable {
     private let known = NIOLockedValueBox<InvalidationDelivery?>(nil)
 
@@ -260,8 +266,8 @@ final class Greeter: Sendable {
 }
 
 extension RedisNames {
-    /// The entries that a cover covers and that can be named without looking for them. They are dead by their stamps;
-    /// to let go of them as well gives their memory back, and keeps the count of keys honest.
+    /// Returns the entries of an invalidation scope that can be named without a search. Their read versions make them
+    /// invalid; removing them as well frees their memory and keeps the count of keys exact.
     fileprivate func entries(of scope: InvalidationScope) -> [String] {
         switch scope {
         case .key(let key): entry(key).map { [$0] } ?? []

@@ -1,34 +1,37 @@
-/// How many keys there are, as a walk through the server's keys finds out in small steps.
+/// A count of the keys that have a stored response, made in small steps by a walk through the server's keys.
 ///
-/// A value without clock or lock. Up to ``exactLimit`` keys every one is looked at. Of very many only some are: each
-/// page of the walk says how many of those that were looked at are alive, and the total follows from that.
+/// A value without a clock or a lock. If the server has up to ``sampleLimit`` keys, every entry is looked at. If it has
+/// more, a part of the entries is, and the total is estimated from the share that is neither expired nor invalidated.
 struct KeyWalk: Sendable {
-    /// The most keys of which every one is counted when somebody asks.
+    /// The largest number of keys that are counted exactly whenever a caller asks.
     static let exactLimit = 10_000
-    /// The most keys that may be on the server, those of others included, for a count when somebody asks.
+    /// The largest number of keys on the server, those of other programs included, that a walk goes through whenever a
+    /// caller asks.
     static let serverLimit = 50_000
-    /// The most keys of one walk that are looked at.
+    /// The largest number of keys that one walk looks at.
     static let sampleLimit = 100_000
-    /// The most keys that are looked at in one step.
+    /// The largest number of keys that are looked at in one step.
     static let step = 100
 
-    /// Where the walk goes on; nil if it is through.
+    /// The cursor of the next page; nil if the walk is complete.
     private(set) var cursor: String? = "0"
-    /// The entries met, those included that are not alive. A walk meets some twice if the server resizes its table.
+    /// The number of entries found, expired and invalidated ones included. A walk finds some twice if the server
+    /// resizes its table.
     private(set) var met = 0
     private(set) var looked = 0
     private(set) var alive = 0
-    /// The names met, as long as they are few.
+    /// The names found, as long as they are few.
     private var names: Set<String> = []
-    /// One of so many keys is looked at.
+    /// The number of keys of which one is looked at.
     private let stride: Int
 
-    /// - Parameter total: the keys on the server, about.
+    /// Creates a walk.
+    /// - Parameter total: the approximate number of keys on the server.
     init(total: Int) {
         stride = max(1, (total + Self.sampleLimit - 1) / Self.sampleLimit)
     }
 
-    /// Takes a page of names, and returns those to look at.
+    /// Adds a page of names, and returns those to look at.
     mutating func meet(_ page: [String], next cursor: String) -> [String] {
         self.cursor = cursor == "0" ? nil : cursor
         let isExact = met <= Self.exactLimit
@@ -38,57 +41,57 @@ struct KeyWalk: Sendable {
         return stride == 1 ? new : new.enumerated().filter { (met + $0.offset).isMultiple(of: stride) }.map(\.element)
     }
 
-    /// Takes how many of some keys are alive.
+    /// Adds the result for some keys: the number that was looked at, and how many of them have a usable response.
     mutating func look(at count: Int, alive: Int) {
         looked += count
         self.alive += alive
     }
 
-    /// The number of keys under which something is alive.
+    /// The number of keys that have a usable response, estimated unless every key was looked at.
     var count: Int {
         guard looked > 0 else { return 0 }
         return looked == met ? alive : Int((Double(alive) * Double(met) / Double(looked)).rounded())
     }
 }
 
-/// The last count of keys, and whether somebody has to count again. One walk is under way at a time.
+/// The last count of keys, and whether they have to be counted again. At most one walk is under way.
 ///
-/// `Waiter` is whatever has to be told of the number: a continuation, or a name in a test.
+/// `Waiter` is the type of what is given the number: a continuation, or a name in a test.
 struct KeyCount<Waiter: Sendable>: Sendable {
-    /// A number and when it was found.
+    /// A number and the time at which it was found.
     private struct Found: Sendable {
         let count: Int
         let met: Int
         let time: ContinuousClock.Instant
     }
 
-    /// How long a number of very many keys holds.
+    /// The time for which a number of very many keys may be returned: 60 seconds.
     static var age: Duration { .seconds(60) }
-    /// How old the last number is when the service counts again.
+    /// The age of the last number at which the service counts very many keys again: 45 seconds.
     static var pause: Duration { .seconds(45) }
 
     private var found: Found?
     /// True if a walk is under way.
     private var isWalking = false
-    /// Those who wait for its number.
+    /// The waiters for the number of that walk.
     private var waiters: [Waiter] = []
 
     /// The last number; 0 if there was none.
     var last: Int { found?.count ?? 0 }
 
-    /// The next step of a caller who asks for the number.
+    /// The next step of a caller that asks for the number.
     enum Answer: Hashable {
-        /// Tell this number.
+        /// The caller returns this number.
         case tell(Int)
-        /// Walk, and say when the walk has ended.
+        /// The caller walks, and reports the end of the walk.
         case walk
-        /// Wait for the walk that is under way.
+        /// The caller waits for the walk that is under way.
         case wait
     }
 
-    /// Returns what to do for the number, if the server has so many keys. A request does not wait for the walk of
-    /// another if there is a number that was exact enough a short while ago: that of very many keys.
-    /// - Parameter waiter: is told of the number if the answer is to wait.
+    /// Returns the next step of a caller, if the server has `total` keys. If these are very many and a number is known,
+    /// however old, the caller does not wait for the walk of another one.
+    /// - Parameter waiter: is given the number later if the answer is to wait.
     mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> Answer {
         if let answer = answer(of: total, at: now) { return .tell(answer) }
         guard isWalking else {
@@ -100,15 +103,16 @@ struct KeyCount<Waiter: Sendable>: Sendable {
         return .wait
     }
 
-    /// Returns true if the service has to count so many keys, so that nobody has to wait for it: then it walks.
+    /// Begins a walk and returns true if the service has to count so many keys again, so that no caller has to wait for
+    /// it.
     mutating func begin(of total: Int, at now: ContinuousClock.Instant) -> Bool {
         guard !isWalking, isDue(of: total, at: now) else { return false }
         isWalking = true
         return true
     }
 
-    /// Takes the end of a walk in; one that did not get through changes no number.
-    /// - Returns: Those who waited for the number.
+    /// Ends a walk. The number changes only if the walk is complete.
+    /// - Returns: the waiters for the number.
     mutating func end(_ walk: KeyWalk, at now: ContinuousClock.Instant) -> [Waiter] {
         if walk.cursor == nil { found = Found(count: walk.count, met: walk.met, time: now) }
         isWalking = false
@@ -116,10 +120,10 @@ struct KeyCount<Waiter: Sendable>: Sendable {
         return waiters
     }
 
-    /// Returns the number that may be told without counting, if the server has so many keys.
+    /// Returns the number that may be used without a count, if the server has `total` keys.
     private func answer(of total: Int, at now: ContinuousClock.Instant) -> Int? {
         guard total > KeyWalk.exactLimit, let found, found.time + Self.age > now else { return nil }
-        // The keys of others are walked past quickly.
+        // A walk skips the keys of other programs quickly.
         if total <= KeyWalk.serverLimit, found.met < KeyWalk.exactLimit { return nil }
         return found.count
     }

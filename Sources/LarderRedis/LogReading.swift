@@ -2,24 +2,25 @@ import Larder
 import NIOCore
 import RedisClient
 
-/// How far an invalidation log has come, and what it has moved into its tables.
+/// The state of an invalidation log: its version, and what it has moved into its tables.
 struct LogStanding: Hashable, Sendable {
-    /// The number of the last invalidation, in the life of the log that counts it.
+    /// The epoch of the log, and the number of its last invalidation.
     let readVersion: LogVersion
-    /// Everything with a lower read version is invalid: everything was invalidated at this number.
+    /// The version at which everything was invalidated last: an entry with a lower read version is invalid.
     let floor: UInt64
-    /// The highest version of each kind that was moved from the list into a table, by its place; 0 if none was.
+    /// The highest version of each kind that was moved from the list into a table, by the kind's position; 0 if none
+    /// was.
     private let moved: [UInt64]
     /// The highest version that was moved into any table.
     let highestMoved: UInt64
     let tables: ScopeTables
 
-    /// The log's own members that say this, in the order of their scores in a reply.
+    /// The log's own members that have these values, in the order of their scores in a reply.
     static let members =
         ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map(\.movedMember) + ["~cells"]
 
-    /// Creates the standing that the scores of ``members`` say.
-    /// - Throws: the server's error, or `unexpectedReply` if the values are none of a log.
+    /// Creates the standing from the scores of ``members``.
+    /// - Throws: the server's error, or `unexpectedReply` if the values are not those of a log.
     /// - Returns: nil if there is no log.
     init?(_ values: some Collection<RESPValue>) throws(RedisError) {
         var numbers: [UInt64] = []
@@ -45,43 +46,44 @@ struct LogStanding: Hashable, Sendable {
         ScopeKind.allCases.contains { $0.table == table && moved($0) > 0 }
     }
 
-    /// Returns the highest version that was moved of scopes of a scope's kind.
+    /// Returns the highest version that was moved of any scope of the same kind as a scope.
     func moved(_ member: String) -> UInt64 {
         highestMoved == 0 ? 0 : ScopeKind(member: member).map(moved) ?? 0
     }
 }
 
-/// May something be used, as far as invalidations go?
+/// The validity of a response, as far as invalidations go.
 enum Validity: Hashable {
     case valid
     case invalidated
-    /// The tables were not asked.
+    /// The version is in a table that was not asked.
     case unknown
 }
 
-/// Where the invalidation log stood at one moment, and what it said of some scopes.
+/// The state of the invalidation log at one moment, with the versions of some scopes.
 struct LogReading {
     let standing: LogStanding
-    /// The versions by the list of the scopes that it was asked for; nil for one that is not in it.
+    /// The versions in the list of the scopes that it was asked for; nil for a scope that is not in it.
     private let listed: [String: UInt64?]
-    /// The versions of scopes by the tables.
+    /// The versions of scopes that follow from the tables.
     private(set) var tabled: [String: UInt64] = [:]
 
-    /// The scopes that the list was asked for, in no order.
+    /// The scopes that the list was asked for, in no particular order.
     var members: [String] { Array(listed.keys) }
 
     var readVersion: LogVersion { standing.readVersion }
     var floor: UInt64 { standing.floor }
 
-    /// The command that reads the list, with the versions of some scopes: all in one step, so that they fit each other.
+    /// Returns the command that reads the list, with the versions of some scopes: all in one step, so that they fit
+    /// each other.
     static func command(_ log: String, _ members: [String]) -> RedisCommand {
         RedisCommand("ZMSCORE", ([log] + LogStanding.members + members).map { .text($0) })
     }
 
-    /// The most members that one command asks for: a reply has a limit of elements (`RESPLimits`).
+    /// The largest number of members that one command asks for: a reply has a limit of elements (`RESPLimits`).
     static let memberLimit = 4_096
 
-    /// Members in parts that one command can ask for each; one part at least.
+    /// Returns the members in parts that one command can ask for each; at least one part.
     static func parts(_ members: [String], of limit: Int = memberLimit) -> [[String]] {
         guard members.count > limit else { return [members] }
         return stride(from: 0, to: members.count, by: limit).map { first in
@@ -89,9 +91,9 @@ struct LogReading {
         }
     }
 
-    /// What the command, or a script that replies alike, said; nil where there is no log.
+    /// Creates a reading from the reply to the command, or to a script that replies alike; nil if there is no log.
     /// - Parameter members: the scopes that were asked for.
-    /// - Throws: the server's error, or `unexpectedReply` where the reply is none of a log.
+    /// - Throws: the server's error, or `unexpectedReply` if the reply is not that of a log.
     init?(_ reply: RESPValue, of members: [String] = []) throws(RedisError) {
         try self.init(try reply.elements(), of: members)
     }
@@ -109,7 +111,7 @@ struct LogReading {
         self.listed = listed
     }
 
-    /// Adds what the table said of scopes after the list was read.
+    /// Adds the reply of a table about scopes, read after the list.
     /// - Returns: false if versions were moved into the table and it is lost, or of another epoch: a log without its
     ///   table needs a new epoch.
     mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
@@ -121,24 +123,25 @@ struct LogReading {
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
         guard standing.isMade(question.table) else { return true }
         guard numbers[0] == readVersion.epoch.high, numbers[1] == readVersion.epoch.low else { return false }
-        // Chosen for another epoch, or another size, the cells are those of other scopes.
+        // Cells that were chosen for another epoch, or another size, are those of other scopes.
         guard question.epoch == readVersion.epoch, question.tables == standing.tables else { return true }
         for (place, member) in question.members.enumerated() {
             let first = 2 + place * ScopeTables.rows
-            // No scope of its kind has a higher version than the highest that was moved, whatever the cells have from
-            // another kind.
+            // No scope of a kind has a higher version than the highest that was moved of the kind, whatever the cells
+            // have from another kind.
             tabled[member] = numbers[first..<first + ScopeTables.rows].reduce(standing.moved(member), min)
         }
         return true
     }
 
-    /// The highest number at which one of the scopes was invalidated, or a higher one if only the tables could tell.
+    /// Returns the highest version at which one of the scopes was invalidated, or a higher one if only unread tables
+    /// have it.
     func newestVersion(on members: some Sequence<String>) -> UInt64 {
         members.reduce(standing.floor) { max($0, (listed[$1] ?? nil) ?? tabled[$1] ?? standing.moved($1)) }
     }
 
-    /// Returns whether something with a read version and these scopes is valid (PROTOCOL, "Valid"). Scopes that were
-    /// not asked for count as not invalidated.
+    /// Returns the validity of a response with a read version and these scopes (docs/invalidation.md, rule 3). Scopes
+    /// that were not asked for count as not invalidated.
     func validity(_ readVersion: LogVersion, _ members: some Sequence<String>) -> Validity {
         guard readVersion.epoch == self.readVersion.epoch, readVersion.number >= standing.floor else {
             return .invalidated
@@ -164,7 +167,7 @@ struct LogReading {
     }
 }
 
-/// Reads the cells of some scopes in one table, for one size of tables and one epoch.
+/// A question to one table for the cells of some scopes, for one size of tables and one epoch.
 struct TableQuestion: Hashable, Sendable {
     /// The kind that the table is named after.
     let table: ScopeKind
@@ -172,10 +175,10 @@ struct TableQuestion: Hashable, Sendable {
     let epoch: LogVersion.Epoch
     let tables: ScopeTables
 
-    /// The most scopes that one command asks for: a reply has a limit of elements.
+    /// The largest number of scopes that one command asks for: a reply has a limit of elements.
     static let memberLimit = 1_000
 
-    /// Returns questions for scopes of any kind.
+    /// Returns the questions for scopes of any kind.
     static func all(_ members: some Sequence<String>, _ standing: LogStanding) -> [TableQuestion] {
         let byTable = Dictionary(grouping: members) { ScopeKind(member: $0)?.table }
         return ScopeKind.tables.flatMap { table -> [TableQuestion] in
@@ -186,7 +189,7 @@ struct TableQuestion: Hashable, Sendable {
         }
     }
 
-    /// The command that reads the table's epoch and the cells.
+    /// Returns the command that reads the table's epoch and the cells.
     func command(_ names: RedisNames) -> RedisCommand {
         var arguments: [RedisCommand.Argument] = [.text(names.table(table)), "GET", "u63", "0", "GET", "u63", "64"]
         for member in members {
@@ -199,7 +202,7 @@ struct TableQuestion: Hashable, Sendable {
 }
 
 extension LogVersion.Epoch {
-    /// An epoch that never was before, of 2 × 52 random bits: what the scores of a sorted set can hold and compare.
+    /// Returns a new epoch of 2 × 52 random bits: the scores of a sorted set can hold and compare them.
     static func newInRedis() -> LogVersion.Epoch {
         let range = (UInt64(1) << 52)..<(UInt64(1) << 53)
         return LogVersion.Epoch(high: .random(in: range), low: .random(in: range))
@@ -207,7 +210,8 @@ extension LogVersion.Epoch {
 }
 
 extension RESPValue {
-    /// A score of the log; nil where there is none. From 2^53 on a score does not count: one more is the same again.
+    /// Returns a score of the log; nil if there is none. A score from 2^53 on is an error: adding one may not change
+    /// it.
     fileprivate func number() throws(RedisError) -> UInt64? {
         switch self {
         case .null: return nil

@@ -1,44 +1,44 @@
 import DequeModule
 import Larder
 
-/// The invalidations that Redis has not confirmed, and those that it may yet forget: what must go out before anything
-/// that Redis keeps is trusted again (PROTOCOL, "When the ledger cannot be reached").
+/// The invalidations that Redis has not confirmed, and those that it may still lose: they have to be delivered before
+/// any stored response in Redis is used again (docs/invalidation.md, "When Redis cannot be reached").
 ///
-/// A value without clock or lock.
+/// A value without a clock or a lock.
 struct Outbox {
-    /// Names a moment in the life of an outbox.
+    /// A moment in the history of an outbox.
     typealias Turn = UInt64
 
-    /// Since when a scope waits, and when it was queued last.
+    /// The turns at which a waiting scope was queued first and last.
     private struct Wait {
         var first: Turn
         var last: Turn
     }
 
-    /// A scope and the turn since which it waits. If it waits since another turn by now, the place stands for nothing.
+    /// A scope and the turn since which it waits. The place is obsolete if the scope waits since another turn by now.
     private typealias Place = (scope: InvalidationScope, first: Turn)
 
     private var waiting: [InvalidationScope: Wait] = [:]
-    /// What waits, in the order of its first turns.
+    /// The scopes that wait, in the order of their first turns.
     private var order: Deque<Place> = []
-    /// The scopes that were queued again while they were on their way, in the same order.
+    /// The scopes that were queued again while they were being sent, in the same order.
     private var again: Deque<Place> = []
     /// The number of places that were looked at; for tests.
     private(set) var looked = 0
-    /// The memory that what waits takes.
+    /// The memory that the waiting scopes take, in bytes.
     private var waitingCost = 0
     private var delivered: Deque<(scopes: [InvalidationScope], at: ContinuousClock.Instant)> = []
     private var deliveredCount = 0
-    /// Until when more was delivered of late than is remembered.
+    /// The time until which not everything that was delivered recently is remembered; nil if all of it always was.
     private var overflowedUntil: ContinuousClock.Instant?
     private(set) var turn: Turn = 0
-    /// The most covers that wait; beyond it they become one: everything.
+    /// The largest number of waiting scopes; beyond it they are replaced by one: everything.
     let limit: Int
-    /// The most memory that what waits takes; beyond it, everything.
+    /// The most memory that the waiting scopes take; beyond it they are replaced by everything.
     let costLimit: ByteCount
-    /// The most covers that are remembered after they were delivered.
+    /// The largest number of scopes that are remembered after their delivery.
     private var memoryLimit: Int { min(limit, 10_000) }
-    /// How long what was delivered is remembered.
+    /// The time for which delivered scopes are remembered.
     let memory: Duration
 
     init(limit: Int = 100_000, costLimit: ByteCount = .mebibytes(16), memory: Duration = .seconds(60)) {
@@ -47,19 +47,19 @@ struct Outbox {
         self.memory = memory
     }
 
-    /// The number of covers that wait.
+    /// The number of waiting scopes.
     var count: Int { waiting.count }
 
-    /// What waits, all of it: to be taken rarely.
+    /// All waiting scopes: an expensive copy, for rare use.
     var scopes: [InvalidationScope] { Array(waiting.keys) }
 
-    /// The turn until which nothing waits.
+    /// The turn up to which nothing waits.
     var settled: Turn {
         let first = [order.first, again.first].compactMap { $0?.first }.min()
         return first.map { $0 - 1 } ?? turn
     }
 
-    /// Returns what has waited longest.
+    /// Returns the scopes that have waited longest.
     mutating func next(upTo count: Int) -> [InvalidationScope] {
         var batch: [(place: Place, isAgain: Bool)] = []
         while batch.count < count {
@@ -76,7 +76,7 @@ struct Outbox {
 
     private func isLive(_ place: Place) -> Bool { waiting[place.scope]?.first == place.first }
 
-    /// Leaves out what stands for nothing: at the fronts, and everywhere once it is more than what waits.
+    /// Removes obsolete places: at the fronts always, and everywhere if there are many more places than waiting scopes.
     private mutating func tidy() {
         while let place = order.first, !isLive(place) {
             looked += 1
@@ -92,12 +92,14 @@ struct Outbox {
         again = again.filter(isLive)
     }
 
-    /// Begins an invalidation: another turn, so that what waits by then is told from what is queued later.
+    /// Begins an invalidation at another turn, so that the scopes that wait by then can be told from those queued
+    /// later.
     mutating func begin() {
         turn += 1
     }
 
-    /// An invalidation did not get through, or waits behind others that did not; the turn at which it waits.
+    /// Queues the scopes of an invalidation that was not confirmed, or that waits behind others.
+    /// - Returns: the turn at which they wait.
     @discardableResult
     mutating func add(_ scopes: [InvalidationScope]) -> Turn {
         turn += 1
@@ -111,7 +113,7 @@ struct Outbox {
             }
         }
         if waiting.count > limit || waitingCost > costLimit.bytes {
-            // It stands for all that has waited.
+            // The scope stands for all that have waited, from the first of them on.
             let first = settled + 1
             waiting = [.everything: Wait(first: first, last: turn)]
             (order, again) = ([(.everything, first)], [])
@@ -121,9 +123,9 @@ struct Outbox {
         return turn
     }
 
-    /// Covers were stamped that went out at `turn`; what was added since waits on.
+    /// Records that Redis confirmed scopes that were sent at `turn`. Scopes that were queued again since then wait on.
     mutating func deliver(_ scopes: [InvalidationScope], sentAt turn: Turn, now: ContinuousClock.Instant) {
-        // Everything stands for all of them.
+        // `everything` includes all waiting scopes.
         for scope in scopes.contains(.everything) ? self.scopes : scopes {
             guard let wait = waiting[scope], wait.first <= turn else { continue }
             if wait.last <= turn {
@@ -144,9 +146,9 @@ struct Outbox {
         while let oldest = delivered.first, deliveredCount > memoryLimit { forget(oldest.scopes) }
     }
 
-    /// A server that was just met has taken a part of a replay that went out at `turn`.
+    /// Records that a server which was just connected has taken a part of a replay that was sent at `turn`.
     mutating func replayed(_ scopes: [InvalidationScope], sentAt turn: Turn, now: ContinuousClock.Instant) {
-        // What was delivered before and goes out again is remembered as it was.
+        // A delivered scope that is sent again is remembered from its first delivery on.
         let taken = scopes.contains(.everything) ? self.scopes : scopes
         deliver(taken.filter { (waiting[$0]?.first ?? .max) <= turn }, sentAt: turn, now: now)
     }
@@ -156,8 +158,8 @@ struct Outbox {
         delivered.removeFirst()
     }
 
-    /// Returns what goes out to a server that was just met: what waits, and what was delivered of late if `all` may
-    /// have been lost.
+    /// Returns the scopes to send to a server that was just connected: those that wait, and those that were delivered
+    /// recently if `all` may have been lost.
     func replay(at now: ContinuousClock.Instant, all: Bool) -> [InvalidationScope] {
         guard all else { return scopes }
         if let overflowedUntil, now < overflowedUntil { return [.everything] }
@@ -166,7 +168,7 @@ struct Outbox {
         return scopes.contains(.everything) ? [.everything] : Array(scopes)
     }
 
-    /// Traps where the parts disagree; for tests.
+    /// Traps if the parts disagree; for tests.
     func validate() {
         precondition(waiting.count <= max(1, limit), "More waits than may")
         precondition(waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost }, "A wrong cost of what waits")
@@ -184,7 +186,7 @@ struct Outbox {
 }
 
 extension InvalidationScope {
-    /// The memory that an invalidation takes in an outbox: its text, and what a dictionary has for it, measured.
+    /// The memory in bytes that a scope takes in an outbox: its text, and its measured share of a dictionary.
     fileprivate var waitingCost: Int {
         switch self {
         case .key(let key): 96 + key.description.utf8.count

@@ -4,26 +4,26 @@ import HTTPTypes
 import Larder
 import RedisClient
 
-/// The names of everything that a store has in Redis. Each carries the version of the format that it is written in, so
-/// that processes of different versions share neither entries nor a log.
+/// The names of everything that a store has in Redis. Each includes the version of its format, so that processes of
+/// different versions share neither entries nor a log.
 ///
-/// | key | type | what |
+/// | key | type | content |
 /// |--|--|--|
 /// | `larder:3:GET:/api/posts/` | hash | the variants of a key (``VariantList``) |
-/// | `larder:3:{log}` | sorted set | what was invalidated, by the number at which it was |
+/// | `larder:3:{log}` | sorted set | the scopes that were invalidated, by version |
 /// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d`, `t` |
 struct RedisNames: Sendable {
-    /// The version of the format: goes up with every change of what is stored under these names.
+    /// The version of the format, which increases with every change of what is stored under these names.
     static let format: UInt8 = 3
 
-    /// What every key begins with.
+    /// The beginning of every key.
     let namespace: String
-    /// The list of what was invalidated.
+    /// The key of the list of invalidated scopes.
     let log: String
-    /// What the name of every entry begins with.
+    /// The beginning of the key of every entry.
     private let prefix: String
 
-    /// Names behind a namespace: 1 to 64 bytes of visible ASCII; nil where it is none.
+    /// Creates the names for a namespace of 1 to 64 bytes of visible ASCII; nil if the namespace is not valid.
     init?(namespace: String) {
         guard (1...64).contains(namespace.utf8.count), namespace.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
@@ -32,26 +32,27 @@ struct RedisNames: Sendable {
         log = Self.log(namespace, format: Self.format)
     }
 
-    /// The table of the invalidation log for a kind of scope: in a cluster, in the same slot as the list.
+    /// Returns the key of the log's table for a kind of scope: in a cluster, in the same slot as the list.
     func table(_ kind: ScopeKind) -> String { log + ":" + kind.table.rawValue }
 
-    /// The keys of the log, as its scripts take them.
+    /// The keys of the log, in the order in which its scripts take them.
     var logKeys: [String] { [log] + ScopeKind.tables.map(table) }
 
-    /// The logs of other formats that may be in the namespace.
+    /// The keys of logs of other formats that may be in the namespace.
     var otherLogs: [String] {
         [namespace + "log"] + (1...32).filter { $0 != Self.format }.map { Self.log(namespace, format: $0) }
     }
 
     private static func log(_ namespace: String, format: UInt8) -> String { "\(namespace)\(format):{log}" }
 
-    /// Where an entry is kept; nil for a key that no response has, so that nothing of the store's own is taken for one.
+    /// Returns the key of an entry in Redis; nil for a cache key that no response has, so that the store's other keys
+    /// are never taken for entries.
     func entry(_ key: CacheKey) -> String? {
         key.description.hasPrefix("GET:") ? prefix + key.description : nil
     }
 
-    /// The pattern that the names of all entries match, and hardly another name, for `SCAN`. What has a meaning in a
-    /// pattern is escaped.
+    /// The pattern for `SCAN` that the keys of all entries match, and hardly any other key. Characters that have a
+    /// meaning in a pattern are escaped.
     var entryPattern: String {
         var pattern = ""
         for character in prefix {
@@ -63,13 +64,13 @@ struct RedisNames: Sendable {
 }
 
 extension InvalidationScope {
-    /// The member of the ledger that stands for this cover. No two covers share one, and none is a member that the
-    /// ledger has for itself: those begin with `!` or `~`, so that they sort before or after all covers.
+    /// The member of the log that stands for this scope. No two scopes share one, and none is a member that the log
+    /// uses itself: those begin with `!` or `~`, so that they sort before or after all scopes.
     var member: String {
         switch self {
         case .key(let key): Self.member(.key, key.normalized)
         case .path(let path): Self.member(path.hasHost ? .hostPath : .path, path.description)
-        // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
+        // Entries belong to no deeper prefixes: a shorter prefix includes more, and no invalidation is lost.
         case .prefix(let path): Self.member(.prefix, path.asPrefix.description)
         case .tag(let tag): Self.member(.tag, tag.description)
         case .everything: "*"
@@ -78,7 +79,7 @@ extension InvalidationScope {
 }
 
 extension InvalidationScope {
-    /// The most bytes of a scope's text in the log; of a longer one there is a head and a digest.
+    /// The most bytes of a scope's text in the log; a longer text is replaced by its beginning and a digest.
     private static let memberLimit = 120
 
     private static func member(_ kind: ScopeKind, _ text: String) -> String {
@@ -86,12 +87,12 @@ extension InvalidationScope {
     }
 }
 
-/// The name of a variant among those of its key: `v:`, what it varies by, for which values it was selected, and `?`
-/// with the codings that its request preferred (``VariantRule``).
+/// The name of a variant among those of its key: `v:`, the fields that it varies by, the values for which it was
+/// selected, and `?` with the codings that its request preferred (``VariantRule``).
 struct VariantName: Hashable, Sendable {
-    /// The beginning that all variants share that vary by the same fields; empty if the variant varies by none.
+    /// The common beginning of all variants that vary by the same fields; empty if the variant varies by none.
     let rule: String
-    /// The beginning that all variants share that were selected for the same values.
+    /// The common beginning of all variants that were selected for the same values.
     let family: String
     /// The codings of the name as a number; -1 for a variant that does not depend on them.
     let codings: Int64
@@ -111,7 +112,7 @@ struct VariantName: Hashable, Sendable {
         return "v:" + digest(names.map(\.canonicalName).joined(separator: ",")) + ":"
     }
 
-    /// Returns the beginning of the names of the variants that were selected by a rule for these values.
+    /// Returns the beginning of the names of the variants that a rule selects for these values.
     static func family(_ vary: VaryRule, fieldLines: String) -> String {
         guard case .fields = vary else { return "v:" }
         return rule(vary) + digest(fieldLines)
@@ -122,14 +123,15 @@ struct VariantName: Hashable, Sendable {
         codings.isEmpty ? family : family + "?" + String(codings.rawValue, radix: 16)
     }
 
-    /// The field of the hash that has the scopes of a variant.
+    /// Returns the field of the hash that has the scopes of a variant.
     static func scopes(of field: String) -> String { "s" + field.dropFirst() }
 
-    /// Half of a SHA-256: clients choose what is hashed, and must not find another request whose variant has this name.
+    /// Returns half of a SHA-256: clients choose what is hashed, and must not find another request whose variant has
+    /// this name.
     private static func digest(_ text: String) -> String {
         SHA256.hash(data: Array(text.utf8)).prefix(digestLength).hexadecimal
     }
 
-    /// The bytes of a digest.
+    /// The number of bytes of a digest.
     static let digestLength = 16
 }

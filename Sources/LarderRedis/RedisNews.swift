@@ -1,50 +1,50 @@
 import RedisClient
 
-/// What the log was told of Redis, so that it is told once when something begins and once when it ends, however many
-/// requests meet it.
+/// The state of Redis as it was logged, so that each change is logged once when it begins and once when it ends,
+/// however many requests notice it.
 ///
-/// A value without clock or lock.
+/// A value without a clock or a lock.
 struct RedisNews {
-    /// What is new about whether Redis is there.
+    /// A change in the availability of Redis.
     enum Item: Hashable {
-        /// It is there for the first time.
+        /// Redis is available for the first time.
         case come
         case gone
         case back
     }
 
     private struct RefusedCommands {
-        /// The commands that were refused so, of which none has been answered since.
+        /// The commands that were refused with this code, of which none has been answered since.
         var commands: Set<String>
         var last: ContinuousClock.Instant
     }
 
-    /// How long a refusal has to be the last one before it counts as over: a server that is just full refuses now and
-    /// then.
+    /// The time without another refusal after which a refusal counts as over: a server that is almost full refuses some
+    /// commands and takes others.
     let quiet: Duration
     private var isThere: Bool?
     private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
-    /// Redis is there, or is not; nil where that is known.
+    /// Records that Redis is available, or is not; returns nil if that is known already.
     mutating func redis(isThere: Bool) -> Item? {
         guard isThere != self.isThere else { return nil }
         defer { self.isThere = isThere }
         return isThere ? (self.isThere == nil ? .come : .back) : .gone
     }
 
-    /// A command was refused; whether that is news.
+    /// Records that a command was refused; returns true if that is new.
     mutating func refused(_ code: String, _ command: RedisCommand, at now: ContinuousClock.Instant) -> Bool {
         let isNew = refusals[code] == nil
-        // The codes are the server's: a handful, but not by our doing.
+        // The server chooses the codes: they are few, but this process does not control them.
         guard !isNew || refusals.count < 16 else { return false }
         refusals[code, default: RefusedCommands(commands: [], last: now)].commands.insert(command.label)
         refusals[code]?.last = now
         return isNew
     }
 
-    /// A command was answered; the code of the refusal that is over by that, if one is.
+    /// Records that a command was answered; returns the code of the refusal that is over with it, if one is.
     mutating func answered(_ command: RedisCommand, at now: ContinuousClock.Instant) -> String? {
         guard !refusals.isEmpty else { return nil }
         let label = command.label
@@ -57,14 +57,14 @@ struct RedisNews {
         return nil
     }
 
-    /// Another life of the server begins, or another server.
+    /// Forgets all refusals, because the server was restarted or is another one.
     mutating func forgetRefusals() {
         refusals = [:]
     }
 }
 
 extension RedisCommand {
-    /// The name of what a command does: its own, or its script's.
+    /// The name of what a command does: the command's own, or that of its script.
     fileprivate var label: String {
         for case .text(let word) in arguments.prefix(2) where word != "EVALSHA" { return word }
         return ""

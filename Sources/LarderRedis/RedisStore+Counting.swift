@@ -3,8 +3,8 @@ import Larder
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// How many keys are stored. There is no index of them, which would have to be kept when Redis evicts and expires them:
-/// who counts walks through the keys of the server.
+/// The count of the keys that are stored. There is no index of them, which would have to be updated whenever Redis
+/// evicts or expires an entry: a count walks through the keys of the server.
 extension RedisStore {
     public func count(at now: Timestamp) async -> Int {
         guard delivery.isTrusted, case .integer(let total)? = await failsafe.ask([.dbsize])?.first else {
@@ -15,13 +15,13 @@ extension RedisStore {
             case .tell(let number): waiter.resume(returning: number)
             case .wait: break
             case .walk:
-                // It goes on if the request does not: others may wait for it.
+                // The walk continues if the request does not, because other requests may wait for it.
                 counting.start { waiter.resume(returning: await self.walk(Int(total), at: now)) }
             }
         }
     }
 
-    /// Counts very many keys again if the last number is old, a little at a time.
+    /// Counts very many keys again, in small steps, if the last number is old.
     func countIfDue() async {
         guard case .integer(let total)? = await failsafe.ask([.dbsize])?.first,
             keyCount.withLockedValue({ $0.begin(of: Int(total), at: .now) })
@@ -29,8 +29,9 @@ extension RedisStore {
         _ = await walk(Int(total), at: clock.now, pausing: .milliseconds(5))
     }
 
-    /// Walks through the server's keys and returns how many of ours are alive; the last number known if Redis stops
-    /// answering. To be called if ``KeyCount`` says so: it knows of one walk at a time.
+    /// Walks through the server's keys and returns the number of keys under which a response is stored that is neither
+    /// expired nor invalidated; the last known number if Redis stops answering. ``KeyCount`` says when to walk, and
+    /// permits one walk at a time.
     /// - Parameter pause: the pause between two pages.
     private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
         var walk = KeyWalk(total: total)
@@ -60,7 +61,8 @@ extension RedisStore {
         return number
     }
 
-    /// Returns how many variants of each entry are alive, of the first entries at least; nil if Redis does not say.
+    /// Returns the number of variants of each entry that are neither expired nor invalidated, for the first entries at
+    /// least; nil if Redis does not reply with it.
     /// - Parameter isPatient: true to ask again if a reply is late.
     private func aliveCounts(
         _ entries: [String],
@@ -80,7 +82,8 @@ extension RedisStore {
         return try? values.map { try $0.integer() }
     }
 
-    /// Sends one step of a count, and again if it is late: one late step of a hundred should not lose the count.
+    /// Sends one step of a count, up to three times if its reply is late: one late step of a hundred should not lose
+    /// the count.
     private func insist(_ command: RedisCommand) async -> RESPValue? {
         for _ in 0..<3 {
             if let reply = await failsafe.ask([command])?.first { return reply }
@@ -88,13 +91,14 @@ extension RedisStore {
         return nil
     }
 
-    /// The work of one step of a count, by the measure of its script: about a millisecond of Redis.
+    /// The most work of one step of a count, in the unit of its script: about a millisecond of Redis.
     private static var workPerStep: Int64 { 2_000 }
-    /// The work of counting the variants of one key, of which the script may do ten times as much: 64 variants with
-    /// 1,000 tags each.
+    /// The most work of counting the variants of one key, in the same unit. The script may do ten times as much: 64
+    /// variants with 1,000 tags each.
     private static var workPerKey: Int64 { 10_000 }
 
-    /// Returns the number of variants under a key that are alive; nil if Redis does not say.
+    /// Returns the number of variants under a key that are neither expired nor invalidated; nil if Redis does not reply
+    /// with it.
     func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
         guard let name = names.entry(key) else { return 0 }
         return await aliveCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }

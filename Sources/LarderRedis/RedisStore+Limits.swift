@@ -3,12 +3,12 @@ import NIOCore
 import RedisClient
 
 extension RESPLimits {
-    /// Lets a reply hold all variants of a key, each as large as it may be.
+    /// Raises the limits so that a reply can hold all variants of a key, each of the largest size.
     mutating func makeRoom(for options: RedisStore.Options) {
-        // What an entry costs in memory is more than its value takes on the wire.
+        // The cost of an entry in memory is more than the bytes of its value in a reply.
         let entry = options.entryLimit.bytes
         let room = options.variantBytes.addingReportingOverflow(entry)
-        // Beside its value a variant has two names and its place in the order.
+        // A variant has two names and a place in the order beside its value.
         let names = 512 * options.variantCount
         let reply = room.overflow ? Int.max / 4 : min(room.partialValue, Int.max / 8) + names
         bulkLength = max(bulkLength, entry)
@@ -28,10 +28,10 @@ extension RedisStore.Options {
         )
     }
 
-    /// The number of variants stored under one key: a reply has to hold them.
+    /// The largest number of variants stored under one key: a reply has to hold them.
     var variantCount: Int { min(max(1, variantLimit), 8_192) }
 
-    /// The bytes that the variants of one key take at most.
+    /// The most bytes that the variants of one key take.
     var variantBytes: Int {
         let count = min(variantCount, Self.variantRoom)
         let (bytes, overflow) = entryLimit.bytes.multipliedReportingOverflow(by: count)

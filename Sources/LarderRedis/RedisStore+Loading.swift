@@ -4,17 +4,18 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 
-/// What this process remembers of the entries that it has looked up: where the next look-up finds what it needs.
+/// The entries that this process has looked up, as it remembers them: the source of guesses at what the next look-up
+/// needs.
 struct EntryMemo: Sendable {
     var variants = VariantMemo()
     var tags = TagMemo<VariantID>()
     var uses = VariantUses()
 
-    /// What to ask for with the list of a key's variants.
+    /// The fields and tags to ask for together with the list of a key's variants.
     struct Guess {
         /// The fields of the hash.
         var fields: [String] = []
-        /// The bytes that they have, as far as is known.
+        /// The size of their values in bytes, as far as is known.
         var size = 0
         /// The tags of the responses, as members of the log.
         var tags: [String] = []
@@ -22,7 +23,7 @@ struct EntryMemo: Sendable {
         var oldest: LogVersion?
     }
 
-    /// Returns what a look-up of a key will probably need; all variants if it is for no request.
+    /// Returns what a look-up of a key will probably need; all variants if the look-up is for no request.
     func guess(_ key: CacheKey, for query: VariantQuery?) -> Guess {
         var guess = Guess()
         let known = variants[key]
@@ -36,7 +37,7 @@ struct EntryMemo: Sendable {
                 guess.fields = [first.field]
                 guess.size = first.size
             } else {
-                // What is not there costs nothing.
+                // A field that does not exist costs nothing.
                 for rule in variants.rules {
                     if let field = names.own(rule), !guess.fields.contains(field) { guess.fields.append(field) }
                 }
@@ -98,7 +99,7 @@ extension RedisStore {
         )
     }
 
-    /// What a look-up knows while it reads variants.
+    /// The data that a look-up has while it reads variants.
     private struct Find {
         let key: CacheKey
         /// The key of the hash.
@@ -106,11 +107,11 @@ extension RedisStore {
         let query: VariantQuery?
         let now: Timestamp
         let reading: LogReading
-        /// What was known beforehand to cover the entries; the log was asked about it.
+        /// The scopes of the entries that were known beforehand; the log was asked about them.
         var known: [String] = []
-        /// The tags that the log was asked about beside it.
+        /// The tags that the log was asked about as well.
         var tags: [String] = []
-        /// The values of the fields that were read; nil for one that is not there.
+        /// The values of the fields that were read; nil for a field that does not exist.
         var values: [String: ByteBuffer?] = [:]
         var marks: [String: UseMark] = [:]
 
@@ -119,9 +120,9 @@ extension RedisStore {
         }
     }
 
-    /// Returns the entry that answers the request, or all entries if the look-up is for none: the first of the
-    /// variants that may, and if it does not after all, the others, of which most requests have none.
-    /// - Returns: nil if that cannot be told.
+    /// Returns the entry that answers the request, or all entries if the look-up is for no request. The first variant
+    /// that may answer is read first. If it does not answer, the others are read, which most requests do not have.
+    /// - Returns: nil if Redis does not answer.
     private func entries(of variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
         guard let query = find.query else { return await read(variants, find) }
         var names = VariantNames(of: query)
@@ -133,7 +134,8 @@ extension RedisStore {
         return []
     }
 
-    /// Reads variants, as far as they were not read with the list, and returns those that are entries, and alive.
+    /// Reads variants, except those that were read with the list, and returns the entries among them that are neither
+    /// expired nor invalidated.
     private func read(_ variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
         var values = find.values
         let missing = variants.filter { values[$0.field] == nil }
@@ -141,7 +143,7 @@ extension RedisStore {
             let size = missing.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
             let reply = await failsafe.ask([Self.read(find.name, missing.map(\.field), size: size)])?.first
             guard let reply else { return nil }
-            // What is not there any more was replaced since the list was read: a miss.
+            // A field that no longer exists was replaced since the list was read: a miss.
             for (variant, value) in zip(missing, fields(reply, count: missing.count)) {
                 values[variant.field] = .some(value)
             }
@@ -149,7 +151,7 @@ extension RedisStore {
         var found: [(field: String, entry: CacheEntry)] = []
         for variant in variants {
             guard let value = values[variant.field] ?? nil else {
-                // The list came with it in one step.
+                // The list was read in the same step, so the value is missing.
                 if find.values[variant.field] != nil { metrics.unreadable("missing") }
                 continue
             }
@@ -164,12 +166,13 @@ extension RedisStore {
         return await alive(found, find)
     }
 
-    /// Those of the entries that are alive. Tags that were not asked for are asked for now, with the floor once more.
-    /// - Returns: nil if that cannot be told.
+    /// Returns those of the entries that are valid. Tags that the log was not asked about are asked for now, together
+    /// with the floor.
+    /// - Returns: nil if the log cannot be read.
     private func alive(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
         var missing: Set<String> = []
         let young = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
-            // The list is not checked, and may lag behind what was read after it.
+            // The list has no checksum, and may be older than the values that were read after it.
             guard find.reading.validity(entry.readVersion, find.known) != .invalidated else { return nil }
             let members = Self.members(of: entry).filter { !find.known.contains($0) }
             if members != find.tags {
@@ -197,7 +200,8 @@ extension RedisStore {
         return command
     }
 
-    /// The values of fields in the order asked for; nil for one that is not there, none at all if there is no hash.
+    /// Returns the values of fields in the order asked for, with nil for a field that does not exist; returns an empty
+    /// array if the reply is not a list of values.
     private func fields(_ reply: RESPValue, count: Int) -> [ByteBuffer?] {
         guard case .array(let values) = reply, values.count == count else {
             if case .error(let error) = reply, error.code == "WRONGTYPE" { metrics.unreadable("type") }
@@ -208,7 +212,7 @@ extension RedisStore {
         }
     }
 
-    /// Returns the list of the variants of a key; nil if nothing is stored there, or no list that can be read.
+    /// Returns the list of the variants of a key; nil if nothing is stored there, or the list cannot be read.
     private func list(_ value: ByteBuffer?, of key: CacheKey) -> VariantList? {
         guard let value else {
             memo.withLockedValue { $0.variants.forget(key) }
@@ -224,7 +228,7 @@ extension RedisStore {
         return list
     }
 
-    /// Returns the marks by which the uses of variants are counted, if there is a choice which to evict.
+    /// Returns the marks by which the uses of variants are counted, if the key has several to choose from for eviction.
     private func marks(of list: VariantList?, under key: CacheKey) -> [String: UseMark] {
         guard let variants = list?.variants, variants.count > 1 else { return [:] }
         let fields = variants.map(\.field)
@@ -232,14 +236,15 @@ extension RedisStore {
         return Dictionary(zip(fields, marks)) { first, _ in first }
     }
 
-    /// The covers of an entry that a look-up need not know: it may have been kept by a policy with other tags.
+    /// Returns the tags of an entry as members of the log. A look-up may not know them: the entry may have been stored
+    /// by a policy with other tags.
     private static func members(of entry: CacheEntry) -> [String] {
         (entry.location.tags + entry.tags).map { InvalidationScope.tag($0).member }
     }
 }
 
 extension EntryCodec.Defect {
-    /// The label of a metric: a handful of words.
+    /// The label of a metric, of which there are six.
     fileprivate var reason: String {
         switch self {
         case .foreign: "foreign"

@@ -1,20 +1,20 @@
 import Larder
 import RedisClient
 
-/// How look-ups compare what they found with the invalidation log.
+/// The comparison of what look-ups found with the invalidation log.
 ///
-/// The list is read before the tables, always: a version that leaves the list in between is in its table by then, and
-/// would be missed the other way round (row L03 of `Model/log.py`).
+/// The list is always read before the tables: a version that leaves the list in between is in its table by then. In the
+/// opposite order it would be missed (row L03 of `Model/log.py`).
 extension RedisStore {
-    /// Reads the log for any number of scopes, as far as these read versions need it. Something is valid if it is by
-    /// every reading: each one has the floor as it stood when its scopes were read.
-    /// - Returns: one reading at least; nil if Redis does not tell.
+    /// Reads the log for any number of scopes, as far as these read versions need it. A response is valid if it is
+    /// valid by every reading: each reading has the floor as it was when its scopes were read.
+    /// - Returns: at least one reading; nil if the log cannot be read.
     func readings(of members: [String], since births: [LogVersion]) async -> [LogReading]? {
         guard let readings = await lists(of: members) else { return nil }
         return await whole(readings, for: births.map { ($0, members) })
     }
 
-    /// Reads the list for any number of scopes, in one round trip.
+    /// Reads the list for any number of scopes, in one round trip; returns nil if the log cannot be read.
     func lists(of members: [String]) async -> [LogReading]? {
         let parts = LogReading.parts(members)
         let replies = await failsafe.ask(parts.map { LogReading.command(names.log, $0) })
@@ -27,7 +27,8 @@ extension RedisStore {
         return readings
     }
 
-    /// Adds to readings of the list what only the tables tell of some read versions.
+    /// Adds the tables' answers to readings of the list, as far as some read versions need them; returns nil if the log
+    /// cannot be read.
     func whole(
         _ readings: [LogReading],
         for compared: [(readVersion: LogVersion, members: [String])]

@@ -7,66 +7,71 @@ package import NIOCore
 package import RedisClient
 import ServiceLifecycle
 
-/// Responses in a Redis server that several processes share, with one ledger of what was invalidated.
+/// A store in a Redis server that several processes share, with one log of what was invalidated.
 ///
-/// A hit is one round trip. While Redis is away, slow or refuses, nothing is found and nothing is stored, and no
-/// request waits for it longer than a few times the timeout; invalidations wait, and go out before anything is found
-/// again.
+/// A hit is one round trip. While Redis is away, slow or refuses commands, look-ups find nothing and nothing is stored,
+/// and no request waits for Redis longer than a few times the timeout. Invalidations wait, and are delivered before
+/// look-ups find anything again.
 ///
-/// The server has to be Redis 7 or later, or Valkey, and a primary: one that evicts should evict only what expires
-/// (`maxmemory-policy volatile-lru`), since without its ledger everything kept is dead.
+/// The server has to be Redis 7 or later, or Valkey, and a primary. If it evicts, it should evict only keys that expire
+/// (`maxmemory-policy volatile-lru`): if Redis evicts the invalidation log, everything stored becomes invalid.
 public final class RedisStore: CacheStore {
-    /// How a store uses its server.
+    /// The options of a store on Redis.
     public struct Options: Sendable {
-        /// What every key in Redis begins with: 1 to 64 bytes of visible ASCII.
+        /// The beginning of every key in Redis: 1 to 64 bytes of visible ASCII.
         public var namespace = "larder:"
-        /// How long Redis may take for one reply before a request goes on without it, counted from when the question
-        /// was handed to the socket, as long as nothing is known of Redis. From then on it is four times as long as the
-        /// slowest recent reply took, within ``timeoutBounds``. A request asks Redis twice as a rule, and four times at
-        /// worst.
+        /// The time that Redis may take for one reply before a request continues without it, counted from when the
+        /// command was handed to the socket, as long as the speed of Redis is unknown. From then on the timeout is four
+        /// times as long as the slowest recent reply took, within ``timeoutBounds``. A request asks Redis twice as a
+        /// rule, and four times at worst.
         public var timeout = Duration.milliseconds(50)
-        /// The shortest and the longest that ``timeout`` becomes. A `timeout` outside widens them.
+        /// The shortest and the longest time that ``timeout`` becomes. A `timeout` outside these bounds widens them.
         public var timeoutBounds = Duration.milliseconds(10)...Duration.seconds(1)
-        /// How long an invalidation, of however many scopes, waits for its acknowledgement; beyond it the invalidation
-        /// is pending. It is independent of ``timeout``: a late one keeps no read from Redis. While Redis is away,
-        /// invalidations wait for it no longer than this after it went.
+        /// The time that an invalidation, of any number of scopes, waits for its acknowledgement; after that it is
+        /// pending. It is independent of ``timeout``: a late invalidation does not stop reads from Redis. While Redis
+        /// is away, an invalidation waits no longer than until this time after Redis went away.
         public var invalidationTimeout = Duration.seconds(2)
-        /// The largest entry kept, with everything that goes with its body; by default a body of 1 MiB has room.
+        /// The size of the largest entry that is stored, with everything that belongs to its body; by default a body of
+        /// 1 MiB has room.
         public var entryLimit = CacheEntry.limit(forBodiesOf: .mebibytes(1))
         /// The number of variants stored under one key: 64 by default, 8,192 at most.
         ///
-        /// A hit reads the one it needs. Together they take no more than ``variantRoom`` of the largest entries. Beyond
-        /// either limit the least recently used are evicted, as far as the process that stores knows: it remembers its
-        /// own uses, and takes what it did not use by the order of storing.
+        /// A hit reads the variant that it needs. Together the variants take no more than ``variantRoom`` of the
+        /// largest entries. Beyond either limit the least recently used are evicted, as far as the process that stores
+        /// knows: it remembers its own uses, and orders the variants that it did not use by the time of storing.
         public var variantLimit = MemoryStore.defaultVariantLimit
-        /// The number of entries of the largest size that the variants of one key take at most.
+        /// The number of entries of the largest size that the variants of one key may take.
         public static let variantRoom = 8
-        /// The memory that the invalidation log takes in Redis at most: 16 MiB by default, 256 MiB if it is more than
-        /// that, and about 30 KiB until 100 keys, paths or tags have been invalidated.
+        /// The most memory that the invalidation log takes in Redis: 16 MiB by default, and 256 MiB if the value is
+        /// higher than that. It takes about 30 KiB until 100 keys, paths or tags have been invalidated.
         ///
-        /// The log has the last 10,000 of them exactly, or those that fit into 1/6 of its memory. Older ones share
-        /// cells of tables that are written then: an invalidation can make a response invalid that it does not concern,
-        /// the more often the smaller the log is, and never the other way round. With the default, 100,000 invalidated
-        /// paths make 0.04 % of the responses invalid that they do not concern, 300,000 paths 1.7 %.
+        /// The log has the exact versions of the last 10,000 of them, or of those that fit into 1/6 of its memory.
+        /// Older ones share cells of tables, which are written then: an invalidation can make a response invalid that
+        /// it does not concern, the more often the smaller the log is, and it never leaves a response valid that it
+        /// concerns. With the default, 100,000 invalidated paths make 0.04 % of the responses invalid that they do not
+        /// concern, 300,000 paths 1.7 %.
         ///
         /// The largest table takes two thirds of the log and is one value: if the server's `proto-max-bulk-len` (512 MB
-        /// by default) is lower than that, it refuses invalidations when the list is full, and nothing is served from
-        /// Redis until it is raised. The first process that writes to an empty Redis decides the size; another one
-        /// takes what it finds. Redis does not evict it: give Redis a `maxmemory` of four times as much at least.
+        /// by default) is lower than that, the server refuses invalidations when the list is full, and nothing is
+        /// served from Redis until the setting is raised. The first process that writes to an empty Redis decides the
+        /// size; other processes use the size that they find. Redis does not evict the log: give Redis a `maxmemory` of
+        /// at least four times its size.
         public var logLimit = ByteCount.mebibytes(16)
-        /// The number of scopes that the log has exactly, unless they would take more than 1/6 of its memory.
+        /// The number of scopes of which the log has exact versions, unless they would take more than 1/6 of its
+        /// memory.
         package var listLimit = 10_000
-        /// The connections kept open. From two on, large responses share the last one, so that no small ones wait
-        /// behind them.
+        /// The number of open connections. From two on, large responses share the last one, so that small ones do not
+        /// wait behind them.
         public var connections = 2
-        /// The questions in a row without an answer in time after which Redis is left alone.
+        /// The number of commands in a row without an answer in time after which Redis is no longer asked.
         public var failureLimit = 5
-        /// How long that row lasts at least: requests that wait at the same time fail at the same time.
+        /// The shortest time that these failures have to span: requests that wait at the same time fail at the same
+        /// time.
         public var failureSpan = Duration.milliseconds(250)
-        /// How long it is left alone before somebody tries.
+        /// The time for which Redis is not asked before a probe is sent.
         public var retryPause = Duration.milliseconds(500)
 
-        /// The options that suit most.
+        /// Creates options with the default values.
         public init() {}
     }
 
@@ -80,12 +85,12 @@ public final class RedisStore: CacheStore {
     let keyCount = NIOLockedValueBox(KeyCount<CheckedContinuation<Int, Never>>())
     let metrics: RedisMetrics
     let clock: WallClock
-    /// What counts keys in the background.
+    /// The tasks that count keys in the background.
     let counting = BackgroundTasks()
 
-    /// A store on the server at `url`: `redis://[[user]:password@]host[:port][/database]`, `rediss://` over TLS, or
-    /// `unix:///path/to/socket`. It connects in `run()`, and again whenever it has to.
-    /// - Throws: `RedisStoreError` where the address or an option cannot work, whatever the server does.
+    /// Creates a store on the server at `url`: `redis://[[user]:password@]host[:port][/database]`, `rediss://` over
+    /// TLS, or `unix:///path/to/socket`. The store connects in `run()`, and reconnects when it has to.
+    /// - Throws: `RedisStoreError` if the address or an option cannot work, whatever the server does.
     public convenience init(
         _ url: String,
         options: Options = Options(),
@@ -149,7 +154,8 @@ public final class RedisStore: CacheStore {
         greeter.delivery = delivery
     }
 
-    /// Keeps the connections, delivers what waits, and counts very many keys, until the service is shut down.
+    /// Maintains the connections, delivers invalidations that wait, and counts very many keys, until the service is
+    /// shut down.
     public func run() async throws {
         defer {
             delivery.stop()
@@ -166,13 +172,13 @@ public final class RedisStore: CacheStore {
         }
     }
 
-    /// Whether Redis is connected and answers, as far as is known.
+    /// True if Redis is connected and answers, as far as is known.
     public var isAvailable: Bool { failsafe.isAvailable }
 
     /// The number of connections that take commands; for tests.
     package var connectionCount: Int { client.status.connections }
 
-    /// The number of invalidations that wait to be delivered.
+    /// The number of invalidation scopes that wait to be delivered.
     public var pendingInvalidations: Int { delivery.pendingCount }
 
     private func tend() async {
@@ -192,12 +198,12 @@ public final class RedisStore: CacheStore {
     }
 }
 
-// MARK: - What is kept
+// MARK: - Stored responses
 
 extension RedisStore {
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         let scopes = entry.location.scopes(with: entry.tags)
-        // Born without Redis, it would be dead there: nothing is to be gained by waiting for it once more.
+        // A response that was fetched without the log would be invalid in Redis: waiting for Redis again gains nothing.
         guard let key = names.entry(entry.location.key), delivery.isTrusted, !delivery.isLocal(entry.readVersion) else {
             return delivery.unknownVerdict
         }
@@ -228,8 +234,8 @@ extension RedisStore {
         return verdict
     }
 
-    /// Returns the verdict on an entry that a full server does not store. What it would have replaced is not the newest
-    /// any more, and is removed.
+    /// Returns the validity of an entry that a full server does not store. The variant that it would have replaced is
+    /// no longer the newest, and is removed.
     private func refused(
         _ entry: CacheEntry,
         _ name: VariantName,
@@ -272,7 +278,7 @@ extension RedisStore {
         return Verdict(isAlive: values[0] == .integer(1), said: reading.readVersion)
     }
 
-    /// Whole milliseconds, rounded down, so that Redis keeps nothing longer than it may; a year at most.
+    /// Returns whole milliseconds, rounded down, so that Redis stores nothing longer than allowed; at most a year.
     private static func milliseconds(from now: Timestamp, until end: Timestamp) -> Int64 {
         guard end > now else { return 0 }
         let year: Int64 = 366 * 86_400_000
@@ -281,7 +287,7 @@ extension RedisStore {
     }
 }
 
-// MARK: - What is invalidated
+// MARK: - Invalidations
 
 extension RedisStore {
     public func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
@@ -290,7 +296,7 @@ extension RedisStore {
         guard let readings = await readings(of: members, since: [readVersion]), let first = readings.first else {
             return delivery.unknownVerdict
         }
-        // What is valid by the later readings was valid at the first one.
+        // A response that is valid by the later readings was valid at the first one.
         return Verdict(
             isAlive: readings.allSatisfy { $0.validity(readVersion, members) == .valid },
             said: first.readVersion
@@ -304,11 +310,11 @@ extension RedisStore {
 
     @discardableResult
     public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        // The invalidation concerns every spelling; those that clients commonly have are counted.
+        // The invalidation concerns every spelling; the spellings that clients commonly use are counted.
         var removed: Int? = 0
         for key in key.spellings {
             guard let count = removed, let more = await aliveCount(under: key, at: now) else {
-                // Where nobody can tell, nothing is there once it is stamped, and that is what was asked for.
+                // Nothing is there after the invalidation, as the caller asked, even if the count is unknown.
                 removed = nil
                 break
             }
@@ -318,7 +324,7 @@ extension RedisStore {
     }
 }
 
-/// Why a store on Redis cannot be made.
+/// The reason why a store on Redis cannot be created.
 public struct RedisStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 

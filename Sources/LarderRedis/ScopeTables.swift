@@ -3,12 +3,14 @@ import Larder
 
 /// The kinds of scopes that an invalidation names one by one.
 ///
-/// Each has a table, so that what anybody may write to (paths) cannot disturb what only applications name (tags). The
-/// raw value begins the name of each scope in Redis (``InvalidationScope/member``) and ends the name of its table.
+/// Each has a table, so that scopes that any client can invalidate (paths) do not affect those that only applications
+/// name (tags). The raw value begins the name of each scope in Redis (``InvalidationScope/member``) and ends the name
+/// of its table.
 ///
-/// Paths on a host and paths without one share a table, and have versions of their own in ``movedMember``. Anonymous
-/// writes name the one kind or the other, by what the process is: a gateway's the paths on its hosts, a server's the
-/// others. A response in a gateway has both, and is disturbed by what was moved of a kind only through its scopes of
+/// Paths on a host and paths without one share a table, and have separate versions in ``movedMember``. Writes by
+/// anonymous clients name one of the two kinds, which depends on the process: a gateway names the paths on its hosts, a
+/// server the others. A response in a gateway has scopes of both kinds, and a moved version of a kind affects it only
+/// through its scopes of that kind.
 /// that kind.
 enum ScopeKind: String, Hashable, Sendable, CaseIterable {
     case key = "k"
@@ -18,13 +20,13 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
     case prefix = "d"
     case tag = "t"
 
-    /// The kind of a scope by its name in Redis; nil for "everything", which has no table.
+    /// Creates the kind of a scope from its name in Redis; nil for "everything", which has no table.
     init?(member: String) {
         guard let first = member.first, let kind = ScopeKind(rawValue: String(first)) else { return nil }
         self = kind
     }
 
-    /// The place among the kinds, from 0: that of its `!moved` number.
+    /// The position among the kinds, from 0: that of its `!moved` number.
     var place: Int {
         switch self {
         case .key: 0
@@ -44,7 +46,7 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
     /// The kind whose table this one uses.
     var table: ScopeKind { self == .hostPath ? .path : self }
 
-    /// The place of the kind's table among the tables, from 0.
+    /// The position of the kind's table among the tables, from 0.
     var tablePlace: Int {
         switch table {
         case .key: 0
@@ -54,7 +56,8 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The cells of this kind's table in sixteenths of those of the paths' table. Every anonymous write names paths.
+    /// The cells of this kind's table, in sixteenths of those of the paths' table. The paths' table is the largest,
+    /// because every anonymous write names paths.
     var share: Int {
         switch self {
         case .path, .hostPath: 16
@@ -66,48 +69,50 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
 
 /// The tables into which the invalidation log moves versions that its list has no room for.
 ///
-/// The list has the versions of the scopes that were invalidated last, exactly. A version that leaves it is written
-/// into four cells of the table of its kind, one in each of four rows, which the scope shares with others. Versions
-/// leave the list in their order, so that a cell always has the highest version moved into it (rows L14 and L15 of
-/// `Model/log.py`). The version of a scope that is not in the list is at most the lowest of its four cells: too high at
-/// times, which costs a needless miss, and never too low. So nothing is forgotten, whatever is invalidated and however
-/// often (a counting Bloom filter's idea, with versions in place of counts; Cormode and Muthukrishnan, "An Improved
-/// Data Stream Summary: The Count-Min Sketch", 2005).
+/// The list has the exact versions of the scopes that were invalidated last. A version that leaves it is written into
+/// four cells of the table of its kind, one in each of four rows, which the scope shares with others. Versions leave
+/// the list in ascending order, so that a cell always has the highest version moved into it (rows L14 and L15 of
+/// `Model/log.py`). If a scope is not in the list, the lowest of its four cells is taken as its version: that is
+/// sometimes too high, which costs a needless miss, and never too low. So no invalidation is forgotten, however many
+/// there are and however often a scope is invalidated (the idea of a counting Bloom filter, with versions in place of
+/// counts; Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch", 2005).
 ///
-/// With n scopes moved since an entry was stored, and m cells in a row, one scope of the entry is disturbed with a
+/// With n scopes moved since an entry was stored, and m cells in a row, one scope of the entry is affected with a
 /// probability p of (1 - e^(-n/m))^4, and an entry with k scopes of the kinds that were moved with 1 - (1 - p)^k. With
 /// the default limit, by which the paths' table has 677,000 cells in a row, and writes that name paths of one kind:
 ///
-/// | paths moved | of entries with one reading of their path | with eight |
+/// | paths moved | affected entries with one reading of their path | with eight |
 /// |--|--|--|
 /// | 100,000 | 0.04 % | 0.3 % |
 /// | 300,000 | 1.7 % | 12 % |
 ///
 /// If paths of both kinds are moved, an entry in a gateway has twice as many scopes that count.
 ///
-/// The cells are chosen by a hash keyed with the log's epoch, so that nobody can choose scopes that share all cells
-/// with another one's.
+/// The cells are chosen by a hash keyed with the log's epoch, so that clients cannot choose scopes that share all cells
+/// with another scope.
 struct ScopeTables: Hashable, Sendable {
     static let rows = 4
-    /// The bits of a cell. An epoch ends at the last version that a cell holds: after 49 days of 1,000 invalidations a
-    /// second.
+    /// The number of bits of a cell. An epoch ends at the last version that a cell can hold: after 49 days of 1,000
+    /// invalidations a second.
     static let cellBits = 32
     static let lastVersion: UInt64 = 1 << cellBits - 1
-    /// The bits before the first cell: the two halves of the epoch that the table belongs to, in 64 bits each.
+    /// The number of bits before the first cell: the two halves of the epoch that the table belongs to, in 64 bits
+    /// each.
     static let headerBits = 128
-    /// What the score of the log's member for the number of cells is above it, so that it sorts behind all scopes.
+    /// The number that is added to the number of cells in the score of its log member, so that it sorts behind all
+    /// scopes.
     static let sizeBase: UInt64 = 1 << 52
 
-    /// The cells in a row of the paths' table.
+    /// The number of cells in a row of the paths' table.
     let cells: Int
 
     /// Creates tables with this many cells in a row of the paths' table.
     init(cells: Int) { self.cells = max(1, min(cells, 1 << 28)) }
 
-    /// The cells in a row of the table of a kind.
+    /// Returns the number of cells in a row of the table of a kind.
     func count(_ kind: ScopeKind) -> Int { max(1, cells * kind.table.share / 16) }
 
-    /// The first bits of a scope's cells in the table of its kind.
+    /// Returns the offsets in bits of a scope's cells in the table of its kind.
     func offsets(of member: String, _ kind: ScopeKind, in epoch: LogVersion.Epoch) -> [Int] {
         let count = UInt64(count(kind))
         var digest = Insecure.SHA1.hash(data: Array("\(epoch.high) \(epoch.low) \(member)".utf8)).makeIterator()
@@ -118,30 +123,31 @@ struct ScopeTables: Hashable, Sendable {
     }
 }
 
-/// How the memory of the invalidation log is divided between its list and its tables.
+/// The division of the memory of the invalidation log between its list and its tables.
 struct LogSize: Hashable, Sendable {
-    /// The memory that a scope in the list takes, measured with names of 128 bytes.
+    /// The memory in bytes that a scope in the list takes, measured with names of 128 bytes.
     static let listedCost = 256
-    /// The part of the limit that is the list's at most: 1/6. Below it the tables would soon be full.
+    /// The divisor for the largest part of the limit that the list takes, 1/6. If the list took more, the tables would
+    /// soon be full.
     private static let part = 6
     /// The most memory that a log takes, however high its limit is. A table is one value, which Redis limits to 512 MB.
     static let maximum = ByteCount.mebibytes(256)
 
-    /// The memory of all of it.
+    /// The most memory that the log takes.
     let limit: ByteCount
-    /// The number of scopes that the list has, at least 1.
+    /// The largest number of scopes in the list, at least 1.
     let listLimit: Int
     let tables: ScopeTables
 
-    /// Divides a limit.
-    /// - Parameter listLimit: The number of scopes in the list, if there is room for so many.
+    /// Creates the division of a limit.
+    /// - Parameter listLimit: The largest number of scopes in the list, if there is room for so many.
     init(within limit: ByteCount, listLimit: Int) {
         let limit = min(limit, Self.maximum)
         self.limit = limit
         self.listLimit = max(1, min(listLimit, limit.bytes / Self.part / Self.listedCost))
         let room = max(0, limit.bytes - self.listLimit * Self.listedCost)
         let shares = ScopeKind.tables.reduce(0) { $0 + $1.share }
-        // Bytes of all rows of all tables for 16 cells in a row of the paths' table.
+        // The bytes of all rows of all tables for 16 cells in a row of the paths' table.
         let bytes = ScopeTables.rows * shares * ScopeTables.cellBits / 8
         tables = ScopeTables(cells: room / bytes * 16)
     }

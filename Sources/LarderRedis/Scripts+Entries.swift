@@ -3,12 +3,13 @@ import RedisClient
 /// The scripts that read and write entries. An entry is a hash with the list of its variants (`m`, ``VariantList``),
 /// and for each variant the response (`v:…`) and its scopes (`s:…`).
 ///
-/// An entry has its time to live from the step that makes it. Only ``save`` may be refused when memory is full: Redis
-/// does so before it begins, so that an entry is never written by half.
+/// An entry has its time to live from the step that creates it. Only ``save`` may be refused when memory is full: Redis
+/// refuses it before it begins, so that an entry is never written in part.
 extension Scripts {
-    /// `list(entry)`: the variants of an entry, the newest first, and the epoch of the log in which all of them were
-    /// read; nil if there is no entry, or none that can be read. `put(entry, high, low, variants)` writes the list, or
-    /// removes the entry if it is empty. `drop(entry, variant)` removes a variant beside its place in the list.
+    /// The functions for lists of variants. `list(entry)` returns the variants of an entry, the newest first, and the
+    /// epoch of the log in which all of them were read; nil if there is no entry, or none that can be read. `put(entry,
+    /// high, low, variants)` writes the list, or removes the entry if the list is empty. `drop(entry, variant)` removes
+    /// a variant, but not its line in the list.
     private static let list = """
         local function list(entry)
           if redis.call('TYPE', entry).ok ~= 'hash' then return nil end
@@ -50,15 +51,16 @@ extension Scripts {
 
         """
 
-    /// Stores a variant, unless it was overtaken, in place of those it replaces: the one of its name, and those of its
-    /// family whose codings are among its own. Those that are expired, or were invalidated with all variants of the
-    /// key, are removed as well. Beyond the most variants, and the most bytes of all of them, the least recently used
-    /// are evicted.
+    /// The script that stores a variant, unless it was invalidated, in place of those it replaces: the one of its name,
+    /// and those of its family whose codings are among its own. Variants that are expired, or were invalidated with all
+    /// variants of the key, are removed as well. Beyond the largest number of variants, or the most bytes of all of
+    /// them, the least recently used are evicted.
     ///
     /// Keys: entry, log; arguments: value, the variant's family, its codings (-1: none count), time to live in
-    /// milliseconds, the most variants, birth (epoch 2, number), the most bytes of all variants, the time now and the
-    /// time until which the variant is kept (milliseconds), what it varies by as the list has it, the number of
-    /// variants that were used, their fields (the least recent first), covers…. Replies 1 or 0, alive or not, and as
+    /// milliseconds, the largest number of variants, read version (epoch 2, number), the most bytes of all variants,
+    /// the time now and the time until which the variant is stored (milliseconds), the fields that it varies by in the
+    /// form of the list, the number of variants that were used, their fields (the least recent first), scopes…. The
+    /// reply is 1 if the variant is valid or 0 if it is not, and what ``LogReading`` reads.
     /// ``LogReading`` reads.
     static let save = RedisScript(
         "#!lua\n" + standing + version + list + """
@@ -137,8 +139,8 @@ extension Scripts {
             """
     )
 
-    /// Removes the variants that would be replaced by one that cannot be stored. Keys: entry; arguments: its family,
-    /// its codings.
+    /// The script that removes the variants that would be replaced by one that cannot be stored. Keys: entry;
+    /// arguments: its family, its codings. The reply is the number of variants removed.
     static let supersede = RedisScript(
         "#!lua flags=allow-oom\n" + list + """
             local variants, high, low = list(KEYS[1])
@@ -156,9 +158,9 @@ extension Scripts {
             """
     )
 
-    /// Removes a variant if it is still the one meant, and older ones that may answer the same requests: all but those
-    /// of its rule that were selected for other values. Keys: entry; arguments: field, birth (epoch 2, number), family,
-    /// rule.
+    /// The script that removes a variant if it is still the one meant, and older ones that may answer the same
+    /// requests: all but those of its rule that were selected for other values. Keys: entry; arguments: field, read
+    /// version (epoch 2, number), family, rule.
     static let discard = RedisScript(
         "#!lua flags=allow-oom\n" + list + """
             local entry, family, rule = KEYS[1], ARGV[5], ARGV[6]
@@ -181,18 +183,19 @@ extension Scripts {
             """
     )
 
-    /// What the script of a count charges for a scope whose version it reads from a table: four cells and a digest.
+    /// The work that the script of a count charges for a scope whose version it reads from a table: four cells and a
+    /// digest.
     private static let tableCost = 8
 
-    /// Counts the variants of entries that are alive. It reads no response, and stops after so much work as one step
-    /// may have: 1 for each entry, each variant in a list and each scope, and ``tableCost`` for each scope whose
-    /// version is in a table.
+    /// The script that counts the variants of entries that are neither expired nor invalidated. It reads no response,
+    /// and stops after the work that one step may have: 1 for each entry, each variant in a list and each scope, and
+    /// ``tableCost`` for each scope whose version is in a table.
     ///
-    /// An entry that the work does not suffice for is left for the next step, unless it is the first. That one may take
-    /// ten times as much; what is left of it by then is not counted.
+    /// An entry that the work does not suffice for is left for the next step, unless it is the first. The first may
+    /// take ten times as much; variants that are left by then are not counted.
     ///
-    /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry
-    /// is enough. Replies with a number for each entry, for the first at least.
+    /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry is
+    /// enough. The reply has a number for each entry, for the first at least.
     static let alive = RedisScript(
         "#!lua flags=no-writes,allow-oom\n" + standing + version + list + """
             local log, now, limit, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'

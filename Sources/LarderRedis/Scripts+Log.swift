@@ -3,15 +3,16 @@ import RedisClient
 /// The scripts of the invalidation log.
 ///
 /// The log is a sorted set, the list, and a table for each kind of scope (``ScopeTables``); `~n` and `!moved` tie them
-/// together, so that a part that Redis evicted by itself is noticed (PROTOCOL, A23; rows L05 to L07 of `Model/log.py`).
-/// The members of the list are the scopes, by the number at which they were last invalidated, and:
+/// together, so that a part that Redis evicted by itself is noticed (docs/invalidation.md, part of the log evicted;
+/// rows L05 to L07 of `Model/log.py`). The members of the list are the scopes, by the version at which they were last
+/// invalidated, and:
 /// - `!floor`: everything with a lower read version is invalid; `!moved:…`: the highest version that was moved from the
 ///   list for scopes of a kind. They sort before all scopes;
 /// - `~n`: the number of the last invalidation. It sorts behind all scopes;
-/// - `~epoch1`, `~epoch2`: 2 × 52 random bits that name this log's life;
+/// - `~epoch1`, `~epoch2`: 2 × 52 random bits, the epoch of this log;
 /// - `~cells`: 2^52 and the number of cells in a row of the paths' table;
-/// - `~run:…`: the life of the server in which the log was begun. A server that comes back in another life may have
-///   lost invalidations, so it gets another log, and everything stored before is invalid.
+/// - `~run:…`: the run ID of the server on which the log was begun. A server that comes back with another run ID may
+///   have lost invalidations, so it gets another log, and everything stored before is invalid.
 ///
 /// The keys of all scripts here: the list, and the tables in the order of ``ScopeKind/tables``.
 extension Scripts {
@@ -23,7 +24,7 @@ extension Scripts {
     /// The keys of the tables.
     private static let tableKeys = ScopeKind.tables.indices.map { "KEYS[\(2 + $0)]" }.joined(separator: ", ")
 
-    /// The arguments of `ZADD` by which no version was moved into a table.
+    /// The arguments of `ZADD` for a log from which no version was moved into a table.
     private static let nothingMoved = ScopeKind.allCases.map { "0, '\($0.movedMember)'" }.joined(separator: ", ")
 
     /// The bytes of one cell in each row.
@@ -35,11 +36,12 @@ extension Scripts {
     /// The number of members that are not scopes and sort before them, and of those that sort behind them.
     private static let (before, behind) = (1 + ScopeKind.allCases.count, 5)
 
-    /// The number of scores that say how far the log has come.
+    /// The number of scores that give the state of the log.
     static let count = LogStanding.members.count
 
-    /// `standing(log)`: the scores of ``LogStanding/members``, and `isWhole`, which is false if there is no log, or a
-    /// part of one. `offsets(s, kind, member)`: the cells of a scope.
+    /// The functions that read the state of the log. `standing(log)` returns the scores of ``LogStanding/members``, and
+    /// `isWhole`, which is false if there is no log, or a part of one. `offsets(s, kind, member)` returns the cells of
+    /// a scope.
     static let standing = """
         local kinds = {\(byKind { "\(1 + ($0.place))" })}
         local tables = {\(byKind { "\(1 + ($0.table.tablePlace))" })}
@@ -66,8 +68,8 @@ extension Scripts {
 
         """
 
-    /// `version(s, log, member, listed, read)`: the number at which a scope was last invalidated, as far as it matters
-    /// to a read version; `listed` is what the list says. The log has to be whole.
+    /// The function `version(s, log, member, listed, read)`, which returns the version at which a scope was last
+    /// invalidated, as far as it matters to a read version; `listed` is the score in the list. The log has to be whole.
     static let version = """
         local tableNames = {\(byKind { "'\($0.table.rawValue)'" })}
         local function version(s, log, member, listed, read)
@@ -87,8 +89,8 @@ extension Scripts {
 
         """
 
-    /// `begin(epoch1, epoch2, run, cells)`: begins a log if there is none that can be used, with all its tables.
-    /// Everything stored so far is invalid then.
+    /// The function `begin(epoch1, epoch2, run, cells)`, which begins a log if there is none that can be used, with all
+    /// its tables. Everything stored so far is invalid then.
     private static let begin =
         standing + """
             local log = KEYS[1]
@@ -121,7 +123,8 @@ extension Scripts {
 
             """
 
-    /// Makes sure of a log. Arguments: epoch (2), run, cells. Replies as ``LogReading`` reads.
+    /// The script that begins a log unless there is one. Arguments: epoch (2), run, cells. The reply is what
+    /// ``LogReading`` reads.
     static let open = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))
@@ -129,10 +132,10 @@ extension Scripts {
             """
     )
 
-    /// Writes the next number for scopes, and removes entries whose keys are known.
+    /// The script that writes the next version for scopes, and removes entries whose keys are known.
     ///
-    /// Keys: the log's, entries…; arguments: epoch (2), run, cells, the most scopes in the list, scopes…. Replies as
-    /// ``LogReading`` reads.
+    /// Keys: the log's, entries…; arguments: epoch (2), run, cells, the largest number of scopes in the list, scopes….
+    /// The reply is what ``LogReading`` reads.
     static let invalidate = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))

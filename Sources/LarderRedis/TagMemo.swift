@@ -8,20 +8,20 @@ struct VariantID: Hashable, Sendable {
     let field: String
 }
 
-/// Remembers which tags a handler gave to a response, as members of the ledger, so that the next look-up asks for their
-/// stamps in the same round trip. `Key` says which response: a variant of a key.
+/// The tags that handlers gave to responses, as members of the log, so that the next look-up asks for their versions in
+/// the same round trip. `Key` identifies the response: a variant of a key.
 ///
-/// A guess: where it is wrong, the look-up asks once more. Bounded; the oldest guesses are forgotten.
+/// The memo is a guess: if it is wrong, the look-up asks once more. It is bounded; the oldest guesses are forgotten.
 struct TagMemo<Key: Hashable & Sendable>: Sendable {
     private var tags: [Key: [String]] = [:]
     private var order: Deque<Key> = []
-    /// The tags remembered for all keys together.
+    /// The number of tags remembered for all keys together.
     private(set) var tagCount = 0
-    /// The most keys.
+    /// The largest number of keys.
     let limit: Int
-    /// The most tags of all keys together.
+    /// The largest number of tags of all keys together.
     let tagLimit: Int
-    /// The most tags that are guessed for one key, so that one command can ask for them.
+    /// The largest number of tags that are guessed for one key, so that one command can ask for them.
     static var tagsPerKey: Int { 2_048 }
 
     init(limit: Int = 10_000, tagLimit: Int = 200_000) {
@@ -33,14 +33,14 @@ struct TagMemo<Key: Hashable & Sendable>: Sendable {
 
     subscript(key: Key) -> [String] { tags[key] ?? [] }
 
-    /// The response under a key has these tags.
+    /// Remembers the tags of the response under a key.
     mutating func remember(_ found: [String], for key: Key) {
         let found = found.count > Self.tagsPerKey ? Array(found.prefix(Self.tagsPerKey)) : found
         if let known = tags[key] {
             guard known != found else { return }
             tagCount -= known.count
         } else {
-            // Most handlers give none.
+            // Most handlers give no tags.
             guard !found.isEmpty else { return }
             order.append(key)
         }
@@ -51,7 +51,7 @@ struct TagMemo<Key: Hashable & Sendable>: Sendable {
         }
     }
 
-    /// Traps where the tables disagree; for tests.
+    /// Traps if the tables disagree; for tests.
     func validate() {
         precondition(tags.count == order.count && order.count <= limit, "A guess that is never forgotten")
         precondition(Set(order) == Set(tags.keys), "A guess without its place")

@@ -3,8 +3,8 @@ import HTTPTypes
 import Larder
 import NIOCore
 
-/// The variants of a key, as the field `m` of its hash lists them: which there are, which requests they may answer, and
-/// how large they are, so that a look-up reads only the one it needs.
+/// The variants of a key, as the field `m` of its hash lists them: their names, the requests that they may answer, and
+/// their sizes, so that a look-up reads only the one it needs.
 ///
 ///     3 6218137912571312 8102234893465721
 ///     v:6b1c…:90af…?3 42 1795521690000 1311 0 accept-language
@@ -12,18 +12,18 @@ import NIOCore
 ///
 /// The first line has the version of the format and the epoch of the log in which all of them were read. Each further
 /// line is a variant, the newest first: its field, the number of its read version, the millisecond until which it is
-/// kept, its bytes, 1 if it has a content coding, and the fields that it varies by (`-`: none, `*`: everything).
+/// stored, its bytes, 1 if it has a content coding, and the fields that it varies by (`-`: none, `*`: everything).
 ///
-/// Redis is a place where others write: the list only says where to look. What is found there is checked by itself.
+/// Other programs write to Redis: the list only says which fields to read. Their values are checked by themselves.
 struct VariantList: Hashable, Sendable {
     struct Variant: Hashable, Sendable {
         /// The field of the hash (``VariantName``).
         let field: String
-        /// The number of the log that was read before its origin was asked.
+        /// The number of the read version.
         let number: UInt64
-        /// The milliseconds since 1970 until which it is kept.
+        /// The time until which the variant is stored, in milliseconds since 1970.
         let keptUntil: Int64
-        /// The bytes of its value.
+        /// The size of its value in bytes.
         let size: Int
         /// True if the response has a content coding.
         let isCoded: Bool
@@ -31,7 +31,7 @@ struct VariantList: Hashable, Sendable {
         let vary: VaryRule
     }
 
-    /// The epoch of the log in which the variants were read.
+    /// The epoch of the log in which the variants' read versions were read.
     let epoch: LogVersion.Epoch
     /// The variants, the newest first.
     var variants: [Variant]
@@ -41,7 +41,7 @@ struct VariantList: Hashable, Sendable {
         self.variants = variants
     }
 
-    /// The longest list in bytes that is read.
+    /// The size in bytes of the longest list that is read.
     static let sizeLimit = 8 * 1024 * 1024
     /// The field of a hash that has the list.
     static let field = "m"
@@ -50,7 +50,7 @@ struct VariantList: Hashable, Sendable {
 // MARK: - Reading and writing
 
 extension VariantList {
-    /// Creates the list of a field's value; nil if it is not exactly what ``Scripts/save`` writes.
+    /// Creates a list from the value of its field; nil if it is not exactly what ``Scripts/save`` writes.
     init?(_ value: ByteBuffer) {
         guard value.readableBytes <= Self.sizeLimit,
             let text = String(validating: value.readableBytesView, as: UTF8.self)
@@ -70,7 +70,7 @@ extension VariantList {
         }
     }
 
-    /// A number in decimal digits, without a sign.
+    /// Returns the value of decimal digits without a sign; nil if there is a sign or another character.
     fileprivate static func number<Number: FixedWidthInteger>(_ digits: Substring.UTF8View) -> Number? {
         guard digits.first.map({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) == true else { return nil }
         return Number(Substring(digits))
@@ -78,7 +78,7 @@ extension VariantList {
 }
 
 extension VariantList.Variant {
-    /// Creates the variant of a line; nil if it is not one.
+    /// Creates a variant from its line; nil if the line is not that of a variant.
     fileprivate init?(_ line: Substring.UTF8View) {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 6, words[0].starts(with: "v:".utf8), let number: UInt64 = VariantList.number(words[1]),
@@ -94,7 +94,7 @@ extension VariantList.Variant {
         self.vary = vary
     }
 
-    /// Creates the variant that an entry is stored as, in so many bytes.
+    /// Creates the variant that an entry is stored as, with a value of `size` bytes.
     init(_ entry: CacheEntry, named name: VariantName, size: Int) {
         field = name.field
         number = entry.readVersion.number
@@ -104,7 +104,7 @@ extension VariantList.Variant {
         vary = entry.vary
     }
 
-    /// What a variant varies by, as its line ends: 1 if it has a content coding, and the fields.
+    /// The rule of a variant as the end of its line: 1 if it has a content coding, and the fields that it varies by.
     var rule: String { "\(isCoded ? 1 : 0) \(vary.listed)" }
 }
 
@@ -135,7 +135,7 @@ extension VaryRule {
 }
 
 extension Timestamp {
-    /// Whole milliseconds, rounded down.
+    /// The whole milliseconds since 1970, rounded down.
     var millisecondsSinceEpoch: Int64 {
         let (quotient, remainder) = nanosecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
         return remainder < 0 ? quotient - 1 : quotient
@@ -145,7 +145,7 @@ extension Timestamp {
 // MARK: - Choosing
 
 extension VariantList.Variant {
-    /// True if the response shows by its request's codings which are not sent (``VariantRule``).
+    /// True if the response shows that the codings which its request preferred are not sent (``VariantRule``).
     var dependsOnPreferredCodings: Bool {
         guard !isCoded else { return false }
         guard case .fields(let names) = vary else { return vary == .nothing }
@@ -153,7 +153,7 @@ extension VariantList.Variant {
     }
 }
 
-/// The names of the variants that may answer a request, worked out once for each rule.
+/// The names of the variants that may answer a request, computed once for each rule.
 struct VariantNames {
     private let request: HTTPFields
     private let preferred: ContentCodings
@@ -176,7 +176,7 @@ struct VariantNames {
         return family
     }
 
-    /// Returns true if a variant may answer the request, as far as its name tells.
+    /// Returns true if a variant may answer the request, as far as its name shows.
     mutating func mayMatch(_ variant: VariantList.Variant) -> Bool {
         guard let family = family(variant.vary, isCoded: variant.isCoded) else { return false }
         guard variant.dependsOnPreferredCodings else { return variant.field == family }

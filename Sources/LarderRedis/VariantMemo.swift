@@ -3,13 +3,13 @@ import HTTPCaching
 import Larder
 import NIOCore
 
-/// Remembers the variants that were listed under a key, so that the next look-up asks for the right one in the same
-/// round trip as for the list.
+/// The variants that were listed under each key, so that the next look-up asks for the right one in the same round trip
+/// as for the list.
 ///
-/// A guess: if it is wrong, the look-up asks once more. Bounded; the oldest keys are forgotten. For a key that is not
-/// known the guess is what a response by one of the rules seen last would be stored as.
+/// The memo is a guess: if it is wrong, the look-up asks once more. It is bounded; the oldest keys are forgotten. For
+/// an unknown key the guess is the name that a response would be stored under by one of the rules seen last.
 struct VariantMemo {
-    /// What a response varies by.
+    /// The rule by which a response varies.
     struct Rule: Hashable {
         let vary: VaryRule
         let isCoded: Bool
@@ -36,13 +36,13 @@ struct VariantMemo {
     private var order: Deque<CacheKey> = []
     /// The rules seen last, the newest first.
     private(set) var rules: [Rule] = [.plain]
-    /// The variants of all keys together.
+    /// The number of variants of all keys together.
     private(set) var variantCount = 0
-    /// The most keys.
+    /// The largest number of keys.
     let limit: Int
-    /// The most variants of all keys together.
+    /// The largest number of variants of all keys together.
     let variantLimit: Int
-    /// The most rules.
+    /// The largest number of rules.
     static let ruleLimit = 4
 
     init(limit: Int = 10_000, variantLimit: Int = 100_000) {
@@ -71,7 +71,7 @@ struct VariantMemo {
         } else {
             order.append(key)
         }
-        // A part of what was received would hold all of it.
+        // A slice of the reply would hold the memory of all of it.
         lists[key] = Known(value: value.map { ByteBuffer(bytes: $0.readableBytesView) }, list: list)
         variantCount += list.variants.count
         while order.count > limit || variantCount > variantLimit, let oldest = order.popFirst() {
@@ -79,17 +79,17 @@ struct VariantMemo {
         }
     }
 
-    /// Notes that this process has stored a variant under a key.
+    /// Records that this process has stored a variant under a key.
     mutating func store(_ variant: VariantList.Variant, in epoch: LogVersion.Epoch, for key: CacheKey) {
         let others = lists[key].flatMap { $0.list.epoch == epoch ? $0.list.variants : nil } ?? []
         let variants = [variant] + others.filter { $0.field != variant.field }
         remember(VariantList(epoch: epoch, variants: variants), of: nil, for: key)
     }
 
-    /// Forgets a key under which nothing is stored.
+    /// Forgets the variants of a key under which nothing is stored.
     mutating func forget(_ key: CacheKey) {
         guard let known = lists[key] else { return }
-        // Its place in the order stays, with a list that takes no room.
+        // The key stays in the order, with a list that takes no room.
         variantCount -= known.list.variants.count
         lists[key] = Known(value: nil, list: VariantList(epoch: known.list.epoch, variants: []))
     }

@@ -1,11 +1,11 @@
 import DequeModule
 import Larder
 
-/// Remembers which variants of a key this process has used, and in which order, so that the next one that it stores
-/// evicts the least recently used: a hit writes nothing to Redis.
+/// The variants of each key that this process has used, in order, so that storing a variant evicts the least recently
+/// used: a hit writes nothing to Redis.
 ///
-/// An approximation: uses in other processes do not count, and what is forgotten counts as not used. Bounded; the
-/// oldest keys are forgotten.
+/// The order is an approximation: uses in other processes do not count, and forgotten uses count as none. The number of
+/// keys is bounded; the oldest keys are forgotten.
 struct VariantUses {
     private var marks: [CacheKey: [String: UseMark]] = [:]
     private var order: Deque<CacheKey> = []
@@ -15,9 +15,9 @@ struct VariantUses {
 
     var count: Int { marks.count }
 
-    /// Returns the mark of each variant that was found under a key; forgets those of the others.
+    /// Returns the mark of each variant that was found under a key, and forgets the marks of its other variants.
     mutating func marks(of names: [String], under key: CacheKey) -> [UseMark] {
-        // With one variant there is no choice.
+        // One variant leaves no choice.
         guard names.count > 1 else { return names.map { _ in UseMark() } }
         let known = marks[key]
         let found = names.map { known?[$0] ?? UseMark() }
@@ -31,13 +31,13 @@ struct VariantUses {
         return found
     }
 
-    /// The variants under a key that were used, the least recently used first.
+    /// Returns the variants under a key that were used, the least recently used first.
     func used(under key: CacheKey) -> [String] {
         guard let marks = marks[key] else { return [] }
         return marks.filter { $0.value.number > 0 }.sorted { $0.value.number < $1.value.number }.map(\.key)
     }
 
-    /// Counts the storing of a variant as a use, if the key has others.
+    /// Records that a variant was stored, as a use, if the key has other variants.
     mutating func note(_ name: String, under key: CacheKey) {
         guard marks[key] != nil else { return }
         let mark = marks[key]?[name] ?? UseMark()

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Testing
 
-/// A request for a range as it is written, and what it gets.
+/// A request for a range, and the range that it gets.
 struct RangeCase: Sendable, CustomTestStringConvertible {
     let anchor: String
     let request: String
@@ -127,7 +127,7 @@ struct RangeCase: Sendable, CustomTestStringConvertible {
         RangeCase("9110 §13.1.5: no date at all", r + "0-1\nIf-Range: yesterday", .whole, stored: tagged),
     ]
 
-    @Test("A request for a range gets it, all, or 416", arguments: ranges + malformed + circumstances + conditions)
+    @Test("A range request gets a part, the whole, or 416", arguments: ranges + malformed + circumstances + conditions)
     func evaluate(_ test: RangeCase) {
         let found = ByteRange.evaluate(
             HTTPRequest(test.method, lines: test.request),
@@ -137,7 +137,7 @@ struct RangeCase: Sendable, CustomTestStringConvertible {
         #expect(found == test.expected)
     }
 
-    @Test func `Content-Range names what is sent, or the length alone (9110 §14.4)`() {
+    @Test func `Content-Range names the part that is sent, or only the length (9110 §14.4)`() {
         #expect(ByteRange.part(0..<500).contentRange(length: 1_234) == "bytes 0-499/1234")
         #expect(ByteRange.part(1_233..<1_234).contentRange(length: 1_234) == "bytes 1233-1233/1234")
         #expect(ByteRange.unsatisfiable.contentRange(length: 1_234) == "bytes */1234")
@@ -145,8 +145,8 @@ struct RangeCase: Sendable, CustomTestStringConvertible {
         #expect(ByteRange.whole.contentRange(length: 1_234) == nil)
     }
 
-    /// The grammar of RFC 9110 §14.1 by hand: what it reads must be what is decided.
-    @Test func `every short range is read as its grammar says`() {
+    /// Compares the results with those of a second reader for the grammar of RFC 9110 §14.1.
+    @Test func `Every short range is read according to its grammar`() {
         for text in allTexts(over: ["0", "2", "5", "-", ",", " "], upTo: 5) {
             let found = ByteRange.evaluate(
                 HTTPRequest(lines: "Range: bytes=\(text)"),

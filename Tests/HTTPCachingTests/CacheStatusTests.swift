@@ -3,9 +3,9 @@ import HTTPTypes
 import RawStructuredFieldValues
 import Testing
 
-/// `Cache-Status` is a list of structured fields whatever is put into it, with the parameters of RFC 9211 §2.
+/// `Cache-Status` is a list of structured fields for any content, with the parameters of RFC 9211 §2.
 @Suite(.timeLimit(.minutes(5))) struct CacheStatusTests {
-    /// The one member of a list, as a parser for structured fields reads it.
+    /// Parses the only member of a list as a structured field.
     private static func parse(_ text: String) throws -> (name: RFC9651BareItem, parameters: [String: RFC9651BareItem]) {
         var parser = StructuredFieldValueParser(Array(text.utf8))
         let list = try parser.parseListFieldValue()
@@ -40,7 +40,7 @@ import Testing
         (CacheStatus(cache: "*", .hit), "*; hit"),
     ]
 
-    @Test("It reads as the RFC's examples do (9211 §2, §3)", arguments: texts)
+    @Test("The text has the form of the RFC's examples (9211 §2, §3)", arguments: texts)
     func serializes(_ status: CacheStatus, _ text: String) {
         #expect(status.serialized() == text)
     }
@@ -53,7 +53,7 @@ import Testing
         String(repeating: "\"", count: 1_000), "e\u{301}", "\u{2028}",
     ]
 
-    @Test("Whatever the name, the key and the detail hold, it is one member with these", arguments: hostile)
+    @Test("A status is one list member for any name, key and detail", arguments: hostile)
     func quotes(_ text: String) throws {
         let status = CacheStatus(cache: text, .hit, key: text, detail: text)
         let serialized = status.serialized()
@@ -69,7 +69,7 @@ import Testing
         #expect(key == Self.escaped(text))
     }
 
-    /// The text of a string or a token.
+    /// Returns the text of a string or a token.
     private static func text(_ item: RFC9651BareItem) -> String? {
         switch item {
         case .string(let text), .token(let text): text
@@ -111,7 +111,7 @@ import Testing
                 #expect(parameters["hit"] == .bool(true))
                 #expect(Set(parameters.keys).isSubset(of: ["hit", "ttl"]))
             case .forwarded(let reason, let status, let stored, let collapsed):
-                // "If hit is true, fwd MUST NOT be present", and the other way round.
+                // "If hit is true, fwd MUST NOT be present", and vice versa.
                 #expect(parameters["hit"] == nil)
                 #expect(parameters["fwd"] == .token(reason.rawValue))
                 #expect(parameters["fwd-status"] == integer(status))
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test func `the reasons are those of the registry (9211 §2.2)`() {
+    @Test func `The forward reasons are those of the registry (9211 §2.2)`() {
         #expect(
             Set(CacheStatus.ForwardReason.allCases.map(\.rawValue)) == [
                 "bypass", "method", "uri-miss", "vary-miss", "miss", "request", "stale", "partial",
@@ -129,7 +129,7 @@ import Testing
         )
     }
 
-    @Test func `the cache closest to the user comes last (9211 §2)`() throws {
+    @Test func `The cache closest to the user comes last (9211 §2)`() throws {
         var fields: HTTPFields = [.cacheStatus: "Origin; hit, \"CDN, far\"; fwd=stale"]
         CacheStatus(cache: "Larder", .hit, detail: "a, b").append(to: &fields)
         var parser = StructuredFieldValueParser(Array((fields[.cacheStatus] ?? "").utf8))
@@ -140,7 +140,7 @@ import Testing
         #expect(names == ["Origin", "CDN, far", "Larder"])
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `random texts do not get out of their quotes`(_ seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `Random texts stay within their quotes`(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<500 {
             let texts = (0..<3).map { _ in random.mutated(Self.hostile.randomElement(using: &random) ?? "") }

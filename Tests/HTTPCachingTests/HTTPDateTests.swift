@@ -18,25 +18,25 @@ import Testing
         ("Wed, 31 Dec 1969 23:59:59 GMT", -1), ("Tue, 29 Feb 2000 12:00:00 GMT", 951_825_600),
         ("Mon, 01 Mar 2100 00:00:00 GMT", 4_107_542_400), ("Mon, 01 Jan 1900 00:00:00 GMT", -2_208_988_800),
         ("Sat, 28 Nov 2026 21:10:59 GMT", 1_795_900_259), ("Wed, 31 Dec 1969 00:00:00 GMT", -86_400),
-    ]) func `RFC 9110 5.6.7: all three formats are read`(_ text: String, _ expected: Int64) {
+    ]) func `RFC 9110 5.6.7: all three date formats are read`(_ text: String, _ expected: Int64) {
         #expect(seconds(text) == expected)
     }
 
     @Test(arguments: [
         "SUN, 06 NOV 1994 08:49:37 GMT", "sun, 06 nov 1994 08:49:37 gmt", "SUNDAY, 06-NOV-94 08:49:37 gmt",
         "sun nov  6 08:49:37 1994",
-    ]) func `RFC 9111 4.2: a date is matched without regard to case`(_ text: String) {
+    ]) func `RFC 9111 4.2: a date is matched case-insensitively`(_ text: String) {
         #expect(seconds(text) == Self.example)
     }
 
-    @Test(arguments: HTTPDate.months) func `Every month has its name`(_ month: String) throws {
+    @Test(arguments: HTTPDate.months) func `Every month name is read`(_ month: String) throws {
         let number = try #require(HTTPDate.months.firstIndex(of: month))
         let first = try #require(seconds("Sun, 01 \(month) 2023 00:00:00 GMT"))
         let days = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334]
         #expect(first == 1_672_531_200 + Int64(days[number]) * 86_400)
     }
 
-    @Test(arguments: HTTPDate.weekdays) func `Every day of the week is read, and is not compared with the date`(
+    @Test(arguments: HTTPDate.weekdays) func `Every day of the week is read and not compared with the date`(
         _ day: String
     ) {
         #expect(seconds("\(day.prefix(3)), 06 Nov 1994 08:49:37 GMT") == Self.example)
@@ -60,17 +60,17 @@ import Testing
         "Sun Nov 6 08:49:37 1994", "Sun Nov  06 08:49:37 1994", "Sun Nov  6 08:49:37 94",
         "Sun Nov  6 08:49:37 1994 GMT",
         "", "0", "-1", "784111777", "Sun", "Sun,", "1994-11-06T08:49:37Z", "Sun, 0\u{666} Nov 1994 08:49:37 GMT",
-    ]) func `Nothing else is a date`(_ text: String) {
+    ]) func `Texts in other formats are not dates`(_ text: String) {
         #expect(HTTPDate.parse(text, now: start) == nil)
     }
 
-    @Test func `The last second of a day exists, and a leap second counts as the second before it`() {
+    @Test func `The last second of a day is read, and a leap second counts as the second before it`() {
         #expect(seconds("Sat, 31 Dec 2016 23:59:59 GMT") == 1_483_228_799)
         #expect(seconds("Sat, 31 Dec 2016 23:59:60 GMT") == 1_483_228_799)
     }
 
     @Test(arguments: [
-        // The date that "appears to be more than 50 years in the future" is the past one: to the second.
+        // A date that "appears to be more than 50 years in the future" is in the past, to the second.
         ("Friday, 06-Nov-76 08:49:37 GMT", "Fri, 06 Nov 2026 08:49:37 GMT", "Fri, 06 Nov 2076 08:49:37 GMT"),
         ("Friday, 06-Nov-76 08:49:38 GMT", "Fri, 06 Nov 2026 08:49:37 GMT", "Sat, 06 Nov 1976 08:49:38 GMT"),
         ("Friday, 07-Nov-76 00:00:00 GMT", "Fri, 06 Nov 2026 08:49:37 GMT", "Sun, 07 Nov 1976 00:00:00 GMT"),
@@ -91,14 +91,14 @@ import Testing
         #expect(HTTPDate.format(date) == expected)
     }
 
-    @Test func `Years beyond those that can be counted are the first or the last moment`() {
+    @Test func `Years outside the range of a timestamp become the earliest or the latest time`() {
         #expect(HTTPDate.parse("Fri, 31 Dec 9999 23:59:59 GMT", now: start) == .distantFuture)
         #expect(HTTPDate.parse("Sat, 01 Jan 0000 00:00:00 GMT", now: start) == .distantPast)
         #expect(HTTPDate.format(.distantFuture) == "Fri, 11 Apr 2262 23:47:16 GMT")
         #expect(HTTPDate.format(.distantPast) == "Tue, 21 Sep 1677 00:12:43 GMT")
     }
 
-    @Test func `A fraction of a second is cut off, before 1970 as well`() {
+    @Test func `A fraction of a second is rounded down, also before 1970`() {
         #expect(HTTPDate.format(Timestamp(nanosecondsSinceEpoch: 1_999_999_999)) == "Thu, 01 Jan 1970 00:00:01 GMT")
         #expect(HTTPDate.format(Timestamp(nanosecondsSinceEpoch: -1)) == "Wed, 31 Dec 1969 23:59:59 GMT")
     }

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Testing
 
-/// Field values that nobody in his right mind would send: every decision about them is made, and none traps.
+/// Field values that no ordinary client sends: every decision about them is made without a trap.
 @Suite(.timeLimit(.minutes(5))) struct HostileInputTests {
     private static let pieces = [
         "max-age", "s-maxage", "no-cache", "private", "public", "max-stale", "min-fresh", "stale-while-revalidate",
@@ -30,7 +30,7 @@ import Testing
         return fields
     }
 
-    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `every decision is made and none traps`(_ seed: UInt64) {
+    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `Hostile fields do not trap in any decision`(_ seed: UInt64) {
         var random = Mixer(state: seed)
         for _ in 0..<5_000 {
             var request = HTTPRequest(.get, "/")
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func `a date comes back as it was written, as far as a timestamp reaches`() {
+    @Test func `A written date is read as the same date, for every timestamp`() {
         var random = Mixer(state: 9)
         for _ in 0..<2_000 {
             let time = Timestamp(secondsSinceEpoch: .random(in: 0...9_223_372_035, using: &random))

@@ -2,11 +2,11 @@ import HTTPCaching
 import HTTPTypes
 import Testing
 
-/// Which targets a write invalidates (RFC 9111 §4.4).
+/// The targets that a write invalidates (RFC 9111 §4.4).
 @Suite(.timeLimit(.minutes(5))) struct InvalidationTests {
     @Test(arguments: [
         (199, false), (200, true), (204, true), (304, true), (399, true), (400, false), (404, false), (500, false),
-    ]) func `RFC 9111 4.4: a non-error response is one with a status of 2xx or 3xx`(_ status: Int, _ isOne: Bool) {
+    ]) func `RFC 9111 4.4: a non-error response has a status of 2xx or 3xx`(_ status: Int, _ isOne: Bool) {
         #expect(Invalidation.succeeded(HTTPResponse.Status(code: status)) == isOne)
         let targets = Invalidation.targets(request: HTTPRequest(.post, "/a"), response: HTTPResponse(status, lines: ""))
         #expect(targets == (isOne ? ["/a"] : []))
@@ -27,7 +27,7 @@ import Testing
             ("./b/.", "/dir/b/"),
             ("?x=2", "/dir/a?x=2"), ("/b#part", "/b"), ("https://example.org/b", "/b"), ("HTTPS://EXAMPLE.org/b", "/b"),
             ("//example.org/b", "/b"), ("https://example.org", "/"), ("https://example.org?x", "/?x"),
-            // The port of the scheme may be left out, and no other one.
+            // The default port of the scheme may be omitted, and no other port.
             ("https://example.org:443/b", "/b"), ("https://example.org:/b", "/b"), ("https://example.org:80/b", nil),
             ("https://example.org:8443/b", nil), ("//example.org:443/b", "/b"), ("//example.org:80/b", nil),
             // "A cache MUST NOT trigger an invalidation under these conditions if the origin […] differs".
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `A target is named once, and a field with several values names none`() {
+    @Test func `A target is invalidated once, and a field with several values is ignored`() {
         let request = HTTPRequest(.put, "/a")
         func targets(_ lines: String) -> [String] {
             Invalidation.targets(request: request, response: HTTPResponse(lines: lines))

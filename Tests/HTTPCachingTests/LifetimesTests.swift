@@ -1,7 +1,7 @@
 import HTTPCaching
 import Testing
 
-/// What lifetimes say of themselves, by moments in seconds after the response was born.
+/// The properties of lifetimes, at times in seconds after ``Lifetimes/born``.
 @Suite(.timeLimit(.minutes(5))) struct LifetimesTests {
     private static let birth = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
@@ -30,7 +30,7 @@ import Testing
                 false
             ),
         ]
-    ) func `RFC 9111 4: one answer may be that of several requests, or not`(
+    ) func `RFC 9111 4: a response may answer several requests if it has a lifetime and no no-cache`(
         _ directives: String,
         _ lifetimes: Lifetimes,
         _ expected: Bool
@@ -43,7 +43,7 @@ import Testing
             (10, 9, true), (10, 20, true), (10, 21, false), (0, 0, true), (0, 1, false), (60, 120, true),
             (60, 121, false), (86_400, 86_460, true), (86_400, 86_461, false),
         ]
-    ) func `barely stale is what was stale for no longer than fresh, and a minute at most`(
+    ) func `A response is barely stale for as long as it was fresh, and for at most a minute`(
         _ fresh: Int,
         _ age: Int,
         _ expected: Bool

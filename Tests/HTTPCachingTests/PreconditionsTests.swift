@@ -3,9 +3,9 @@ import Testing
 
 @testable import HTTPCaching
 
-/// How a cache answers a client's conditions (RFC 9110 §13, RFC 9111 §4.3.2).
+/// The evaluation of a client's conditions by a cache (RFC 9110 §13, RFC 9111 §4.3.2).
 @Suite(.timeLimit(.minutes(5))) struct PreconditionsTests {
-    /// A row of the table: the conditions, the fields of the stored response, and the answer.
+    /// A row of the table: the conditions, the fields of the stored response, and the result.
     struct Row: CustomTestStringConvertible {
         let request: String
         let stored: String
@@ -50,13 +50,13 @@ import Testing
         Row("If-None-Match: \"a\"", on: "ETag: W/\"a\"", .notModified),
         Row("If-None-Match: W/\"a\"", on: "ETag: W/\"a\"", .notModified),
         Row("If-None-Match: w/\"a\"", on: tagged, .proceed),
-        // "If the field value is "*"": alone, and whatever the response has.
+        // "If the field value is "*"": only if it is the whole value, and for any stored response.
         Row("If-None-Match: *", on: tagged, .notModified),
         Row("If-None-Match: *", on: "", .notModified),
         Row("If-None-Match: \"*\"", on: tagged, .proceed),
         Row("If-None-Match: *, \"b\"", on: tagged, .proceed),
         Row("If-None-Match: *\nIf-None-Match: *", on: tagged, .proceed),
-        // Without a tag, or with one that is broken or double, nothing matches.
+        // If the response has no tag, several or a broken one, no tag matches.
         Row("If-None-Match: \"a\"", on: "Last-Modified: {0}", .proceed),
         Row("If-None-Match: \"a\"", on: "ETag: a", .proceed),
         Row("If-None-Match: \"a\"", on: "ETag: \"a\"\nETag: \"a\"", .proceed),
@@ -81,7 +81,7 @@ import Testing
         Row("If-Modified-Since: {19}", on: "", .proceed),
         Row("If-Modified-Since: {20}", on: "Date: yesterday", .notModified),
         Row("If-Modified-Since: {19}", on: "Date: yesterday", .proceed),
-        // A date that cannot be read is no earlier than any.
+        // A date that cannot be read is not earlier than any other.
         Row("If-Modified-Since: {99}", on: "Last-Modified: yesterday\nDate: {10}", .proceed),
         Row("If-Modified-Since: {99}", on: "Last-Modified: {0}\nLast-Modified: {0}\nDate: {10}", .proceed),
         // "MUST ignore […] if the received field value is not a valid HTTP-date, the field value has more than one
@@ -109,13 +109,13 @@ import Testing
     }
 
     @Test(arguments: [201, 204, 206, 301, 304, 404, 410, 500], ["If-None-Match: \"a\"", "If-Modified-Since: {9}"])
-    func `A stored response with another status is sent as it is`(_ status: Int, _ condition: String) {
+    func `A stored response with another status is sent unchanged`(_ status: Int, _ condition: String) {
         #expect(evaluate(condition, on: Self.tagged, status: status) == .proceed)
         #expect(evaluate("If-Match: \"a\"", on: Self.tagged, status: status) == .forward)
     }
 
     @Test(arguments: [HTTPRequest.Method.post, .put, .delete, .options])
-    func `Conditions of other methods than GET and HEAD are not answered`(_ method: HTTPRequest.Method) {
+    func `Conditions of methods other than GET and HEAD are not evaluated`(_ method: HTTPRequest.Method) {
         #expect(evaluate("If-None-Match: \"a\"", on: Self.tagged, method: method) == .proceed)
         #expect(evaluate("If-Modified-Since: {9}", on: Self.tagged, method: method) == .proceed)
     }
@@ -133,7 +133,7 @@ import Testing
             "Content-Location: /a\nDate: {0}\nETag: \"a\"\nVary: Accept\nCache-Control: max-age=9\nExpires: {9}"
         ),
         ("Set-Cookie: a\nSet-Cookie: b\nX-Any: c", "Set-Cookie: a\nSet-Cookie: b\nX-Any: c"),
-    ]) func `RFC 9110 15.4.5: a 304 has no metadata of the representation but what guides caches`(
+    ]) func `RFC 9110 15.4.5: a 304 has only the metadata that guides cache updates`(
         _ stored: String,
         _ expected: String
     ) {
@@ -146,7 +146,7 @@ import Testing
             ("\"a\"", "a", false), ("W/\"a\"", "a", true), ("\"\"", "", false), ("W/\"\"", "", true),
             ("\"!#~\"", "!#~", false), ("\"W/\"", "W/", false),
         ] as [(String, String, Bool)]
-    ) func `RFC 9110 8.8.3: this is an entity tag`(
+    ) func `RFC 9110 8.8.3: an entity tag is read`(
         _ text: String,
         _ opaque: String,
         _ isWeak: Bool
@@ -158,14 +158,14 @@ import Testing
     @Test(arguments: [
         "", "\"", "a", "\"a", "a\"", "w/\"a\"", "W\"a\"", "W/a", "W/", "W/\"", "\"a b\"", "\"a\"b\"", " \"a\"",
         "\"a\" ", "\"\u{7F}\"", "\"\u{E9}\"", "\"\t\"", "'a'",
-    ]) func `RFC 9110 8.8.3: this is none`(_ text: String) {
+    ]) func `RFC 9110 8.8.3: a malformed entity tag is rejected`(_ text: String) {
         #expect(EntityTag(text) == nil)
     }
 
     @Test(arguments: [
         ("W/\"1\"", "W/\"1\"", false, true), ("W/\"1\"", "W/\"2\"", false, false), ("W/\"1\"", "\"1\"", false, true),
         ("\"1\"", "W/\"1\"", false, true), ("\"1\"", "\"1\"", true, true), ("\"1\"", "\"2\"", false, false),
-    ]) func `RFC 9110 8.8.3.2: strong and weak comparison`(
+    ]) func `RFC 9110 8.8.3.2: strong and weak comparison give the RFC's results`(
         _ first: String,
         _ second: String,
         _ isStrong: Bool,

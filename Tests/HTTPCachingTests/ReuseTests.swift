@@ -2,11 +2,11 @@ import HTTPCaching
 import HTTPTypes
 import Testing
 
-/// When a stored response may be reused, to the nanosecond (RFC 9111 §4.2.4, §5.2.1; RFC 5861 §4).
+/// The times at which a stored response may be reused, to the nanosecond (RFC 9111 §4.2.4, §5.2.1; RFC 5861 §4).
 @Suite(.timeLimit(.minutes(5))) struct ReuseTests {
     private let instant = Duration.nanoseconds(1)
 
-    /// Fresh for 10 s, served stale on an error for 10 s more, and kept for 100 s.
+    /// Returns lifetimes: fresh for 10 s, served stale on an error for 10 s more, and stored for 100 s.
     private func lifetimes(mustRevalidate: Bool = false, alwaysRevalidate: Bool = false) -> Lifetimes {
         Lifetimes(
             born: at(0),
@@ -35,7 +35,7 @@ import Testing
         )
     }
 
-    @Test(arguments: [500, 502, 503, 504]) func `RFC 5861 4: a response is served stale on an error until its time`(
+    @Test(arguments: [500, 502, 503, 504]) func `RFC 5861 4: a response is served stale on an error until its limit`(
         _ status: Int
     ) {
         #expect(serves(at(20).advanced(by: .zero - instant), after: .status(status)))
@@ -45,19 +45,19 @@ import Testing
         #expect(!serves(at(15), after: .status(status), on: lifetimes(alwaysRevalidate: true)))
     }
 
-    @Test(arguments: [200, 304, 404, 429, 499, 501, 505, 599]) func `Other statuses are no errors by RFC 5861 4`(
+    @Test(arguments: [200, 304, 404, 429, 499, 501, 505, 599]) func `Other statuses are not errors by RFC 5861 4`(
         _ status: Int
     ) {
         #expect(!serves(at(15), after: .status(status), "stale-if-error=60"))
     }
 
-    @Test func `A response is served without a connection until its time, which may be later`() {
+    @Test func `A response is served without a connection until its limit, which may be later`() {
         #expect(serves(at(30).advanced(by: .zero - instant), after: .unreachable))
         #expect(!serves(at(30), after: .unreachable))
         #expect(!serves(at(5), after: .unreachable, "no-cache"))
     }
 
-    @Test func `RFC 5861 4: a request allows no more than the seconds that it names, and never beyond the keeping`() {
+    @Test func `RFC 5861 4: a request's stale-if-error is limited to its seconds and to the time in the store`() {
         for failure in [Reuse.Failure.status(503), .unreachable] {
             #expect(serves(at(70), after: failure, "stale-if-error=60"))
             #expect(!serves(at(70).advanced(by: instant), after: failure, "stale-if-error=60"))
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: [
-        // The request's directives, seconds after the response was made, and whether it is served as it is.
+        // The request's directives, seconds after the response was made, and true if it is served without the origin.
         ("", 0, true), ("", 9, true), ("", 10, false), ("max-age=5", 5, true), ("max-age=5", 6, false),
         ("max-age=0", 0, false), ("min-fresh=4", 6, true), ("min-fresh=4", 7, false), ("min-fresh=0", 9, true),
         ("max-stale=5", 15, true), ("max-stale=5", 16, false), ("max-stale", 99, true), ("max-stale", 100, false),

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Testing
 
-/// What is asked of the origin about stored responses.
+/// A conditional request to the origin for stored responses.
 struct ConditionCase: Sendable, CustomTestStringConvertible {
     let anchor: String
     let request: String
@@ -17,7 +17,7 @@ struct ConditionCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(anchor): \(stored)" }
 }
 
-/// Which stored response a 304 is about.
+/// A 304 and the stored response that it is about.
 struct NotModifiedCase: Sendable, CustomTestStringConvertible {
     let anchor: String
     let answer: String
@@ -47,7 +47,7 @@ struct UpdateCase: Sendable, CustomTestStringConvertible {
     var testDescription: String { anchor }
 }
 
-/// What a response to HEAD says about a stored response of 10 bytes.
+/// A response to HEAD and its meaning for a stored response of 10 bytes.
 struct HeadCase: Sendable, CustomTestStringConvertible {
     let anchor: String
     let head: String
@@ -127,14 +127,15 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         ConditionCase("9111 §4.3.2", [""], insteadOf: "If-None-Match: *\nRange: bytes=0-1\nX: y", asks: "X: y"),
     ]
 
-    @Test("The origin is asked about what is stored", arguments: conditions)
+    @Test("The origin is asked about the stored responses", arguments: conditions)
     func makeConditional(_ test: ConditionCase) {
         var fields = HTTPFields(lines: test.request)
         let stored = test.stored.map { HTTPFields(lines: $0) }
         let asks = Revalidation.makeConditional(&fields, validating: stored)
         #expect(fields.lines == HTTPFields(lines: test.expected).lines)
         #expect(asks == (fields.contains(.ifNoneMatch) || fields.contains(.ifModifiedSince)))
-        // Each says of itself what is said of them all; only dates of several say nothing.
+        // The request is conditional if the only stored response has a validator. If several are stored, dates alone do
+        // not count.
         let haveValidators = stored.map { Revalidation.hasValidator($0) }
         if stored.count == 1 { #expect([asks] == haveValidators) }
         if asks { #expect(haveValidators.contains(true)) }
@@ -195,7 +196,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         #expect(Revalidation.index(of: HTTPFields(lines: test.answer), among: stored) == test.expected)
     }
 
-    /// Every update here comes 100 seconds after ``start``.
+    /// Updates that all arrive 100 s after ``start``.
     static let updates: [UpdateCase] = [
         UpdateCase("9111 §3.2: replaced", "X: 1\nY: 2", by: "X: 3\nDate: {90}", "X: 3\nY: 2\nDate: {90}"),
         UpdateCase("9111 §3.2: added", "Y: 2", by: "X: 3\nDate: {90}", "X: 3\nY: 2\nDate: {90}"),
@@ -313,14 +314,14 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
             HeadCase("9111 §4.3.5: a 200 only", "ETag: \"b\"\nContent-Length: 99", .nothing, status: $0)
         }
 
-    @Test("A response to HEAD updates, invalidates or says nothing", arguments: heads)
+    @Test("A response to HEAD updates or invalidates the stored response, or has no effect", arguments: heads)
     func verdict(_ test: HeadCase) {
         let head = HTTPResponse(test.status, lines: test.head)
         let verdict = Revalidation.verdict(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
         #expect(verdict == test.expected)
     }
 
-    @Test func `a 304 with a tag that cannot be read confirms only what has the same text`() {
+    @Test func `A 304 with a tag that cannot be read confirms only a response with the same text`() {
         func index(_ update: String, _ stored: String) -> Int? {
             Revalidation.index(of: HTTPFields(lines: update), among: [HTTPFields(lines: stored)])
         }
@@ -330,7 +331,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         #expect(index("ETag: \"\u{FFFD}\"", "ETag: \"\u{FFFD}\"\nLast-Modified: {0}") == nil)
     }
 
-    @Test func `what is asked, answered with the same validators, finds what was asked about`() {
+    @Test func `A 304 with the validators that were sent is about the response that has them`() {
         let stored = ["ETag: \"a\"", "ETag: W/\"b\"", "Last-Modified: {0}", "ETag: \"c\"\nLast-Modified: {-9}"]
         for lines in stored {
             let fields = HTTPFields(lines: lines)

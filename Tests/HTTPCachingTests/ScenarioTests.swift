@@ -5,7 +5,7 @@ import LarderTestSupport
 import Testing
 
 extension Scenario {
-    /// Plays the scenario on the pure functions.
+    /// Plays the scenario on the pure functions, and returns its outcome.
     func outcome() -> Outcome {
         let first = HTTPRequest(self.method, lines: self.firstRequest)
         let second = HTTPRequest(lines: self.secondRequest)
@@ -45,7 +45,7 @@ extension Scenario {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct ScenarioTests {
-    @Test("A second request gets what the rules of caching say", arguments: Scenario.all)
+    @Test("A second request gets the outcome that the rules require", arguments: Scenario.all)
     func outcome(_ scenario: Scenario) {
         #expect(scenario.outcome() == scenario.expected)
     }

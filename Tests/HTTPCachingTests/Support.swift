@@ -4,27 +4,26 @@ import HTTPTypes
 import LarderTestSupport
 import Testing
 
-/// The moment the tests play at: Sun, 06 Nov 1994 08:49:37 GMT.
+/// The time at which the tests start: Sun, 06 Nov 1994 08:49:37 GMT.
 let start = Scenario.beginning
 
-/// That many seconds after ``start``.
+/// Returns the time that is this number of seconds after ``start``.
 func at(_ seconds: Int) -> Timestamp {
     start.advanced(by: .seconds(seconds))
 }
 
 extension HTTPFields {
-    /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds
-    /// after ``start``.
+    /// Creates fields from text, one a line: `Cache-Control: max-age=60`. `{60}` means the date 60 s after ``start``.
     init(lines: String) {
         self.init(lines: lines, at: start)
     }
 
-    /// The fields as ``init(lines:)`` reads them, sorted, to be compared.
+    /// The fields in the format that ``init(lines:)`` reads, sorted for comparison.
     var lines: [String] { self.map { "\($0.name): \($0.value)" }.sorted() }
 }
 
 extension HTTPField.Name {
-    /// A name in a test.
+    /// Returns the field name for a name in a test.
     static func named(_ name: String) -> Self {
         guard let name = Self(name) else { preconditionFailure("not a field name: \(name)") }
         return name
@@ -49,7 +48,7 @@ extension HTTPResponse {
     }
 }
 
-/// Random numbers that can be repeated (SplitMix64, Steele, Lea and Flood 2014).
+/// A generator of reproducible random numbers (SplitMix64, Steele, Lea and Flood 2014).
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -57,7 +56,7 @@ struct SeededGenerator: RandomNumberGenerator {
         self.state = seed
     }
 
-    /// A generator with a seed of its own, which is printed: to repeat a failure, write it here.
+    /// Creates a generator with a random seed, and prints the seed. To reproduce a failure, write the seed here.
     init(for test: String) {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of \(test): \(seed)")
@@ -72,7 +71,7 @@ struct SeededGenerator: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// `text` with up to four bytes changed, doubled, dropped or put in, and sometimes cut short.
+    /// Returns `text` with up to four bytes changed, doubled, removed or inserted, and sometimes cut short.
     mutating func mutated(_ text: String) -> String {
         var bytes = Array(text.utf8)
         for _ in 0..<Int.random(in: 1...4, using: &self) {
@@ -92,7 +91,7 @@ struct SeededGenerator: RandomNumberGenerator {
     private static let interesting = Array("\",;=\\ \t-/*:@?%()09azAZ.{}é\u{301}".utf8) + [0, 0x7F, 0xFF, 0x0D, 0x0A]
 }
 
-/// All texts over `alphabet` that are at most `length` long.
+/// Returns all texts over `alphabet` with at most `length` elements.
 func allTexts(over alphabet: [String], upTo length: Int) -> [String] {
     var all = [""]
     var longest = [""]

@@ -3,13 +3,13 @@ import Testing
 
 @testable import HTTPCaching
 
-/// Which requests a response may answer, by the fields it varies by and by its content coding.
+/// The requests that a response may answer, by the fields it varies by and by its content coding.
 @Suite(.timeLimit(.minutes(5))) struct VariantRuleTests {
     private static let codings = ["gzip", "deflate", "br", "zstd", "identity", "*", "foo"]
     private static let plain = VariantRule([.vary: "Accept-Encoding"])
     private static let gzip = VariantRule([.contentEncoding: "gzip"])
 
-    /// A random field: for each of its codings the weight in thousandths.
+    /// Returns a random field: the weight in thousandths of each of its codings.
     private func members(_ random: inout SeededGenerator) -> [String: Int] {
         var members: [String: Int] = [:]
         for coding in Self.codings where Bool.random(using: &random) {
@@ -18,7 +18,7 @@ import Testing
         return members
     }
 
-    /// One of the spellings of a field.
+    /// Returns a random spelling of a field.
     private func spelling(of members: [String: Int], _ random: inout SeededGenerator) -> String {
         func space() -> String { ["", " ", "\t", "  "].randomElement(using: &random) ?? "" }
         let texts = members.shuffled(using: &random).map { coding, weight in
@@ -33,7 +33,7 @@ import Testing
         return texts.joined(separator: space() + "," + space())
     }
 
-    @Test func `Spellings of one Accept-Encoding match each other, and no other one`() {
+    @Test func `Spellings of one Accept-Encoding match each other and no other field`() {
         var random = SeededGenerator(for: "spellings")
         for _ in 0..<2_000 {
             let (first, second) = (members(&random), members(&random))
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func `A response matches its own request, unless that does not accept it`() {
+    @Test func `A response matches its own request unless the request does not accept it`() {
         var random = SeededGenerator(for: "own requests")
         let responses: [HTTPFields] = [
             [:], [.vary: "Accept-Encoding"], [.vary: "Foo"], [.contentEncoding: "gzip"], [.contentEncoding: "br, gzip"],
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test func `What answers a request that prefers codings answers those that prefer fewer`() {
+    @Test func `A response that answers a request with preferred codings answers requests that prefer fewer`() {
         var random = SeededGenerator(for: "preferences")
         let rule = VariantRule([:])
         for _ in 0..<2_000 {
@@ -91,14 +91,14 @@ import Testing
             ("", false), ("caf\u{E9}", false), ("\u{FFFD}", true), ("a\u{FFFD}b", true), ("\u{FFFC}", false),
             ("\u{F8FF}\u{FFFD}", true), ("\u{1FFFD}", false),
         ]
-    ) func `Altered bytes are found wherever they stand`(_ text: String, _ isAltered: Bool) {
+    ) func `Altered bytes are found in every part of a head`(_ text: String, _ isAltered: Bool) {
         #expect(AlteredBytes.stand(in: text) == isAltered)
         #expect(AlteredBytes.stand(in: HTTPField(name: .contentType, value: text)) == isAltered)
         let response = HTTPResponse(status: .init(code: 200, reasonPhrase: "OK"), headerFields: [.location: text])
         #expect(AlteredBytes.stand(in: response) == isAltered)
     }
 
-    @Test func `The bytes before altered ones may begin like them`() {
+    @Test func `Altered bytes are found after bytes that begin like them`() {
         for bytes in [[0xEF, 0xEF, 0xBF, 0xBD], [0xEF, 0xBF, 0xEF, 0xBF, 0xBD]] as [[UInt8]] {
             #expect(AlteredBytes.stand(inBytes: bytes))
         }

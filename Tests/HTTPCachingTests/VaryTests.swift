@@ -3,7 +3,7 @@ import Testing
 
 @testable import HTTPCaching
 
-/// By which fields a response is selected, and when two requests match in them (RFC 9110 §12.5.5, RFC 9111 §4.1).
+/// The fields by which a response is selected, and the match of two requests in them (RFC 9110 §12.5.5, RFC 9111 §4.1).
 @Suite(.timeLimit(.minutes(5))) struct VaryTests {
     @Test(
         arguments: [
@@ -27,7 +27,7 @@ import Testing
         #expect(VaryRule(HTTPFields(lines: response)) == rule)
     }
 
-    @Test func `A response may vary by as many fields as the limit says, and by one more it varies by everything`() {
+    @Test func `A response that varies by more fields than the limit varies by everything`() {
         func rule(_ count: Int) -> VaryRule {
             VaryRule([.vary: (0..<count).map { "X-\($0)" }.joined(separator: ",")])
         }
@@ -39,7 +39,7 @@ import Testing
         #expect(rule(VaryRule.maximumFieldCount + 1) == .everything)
     }
 
-    /// Requests that match, or do not, where a response varies by a field.
+    /// Pairs of requests that match, or do not, in a field that a response varies by.
     static let pairs: [(field: String, first: String, second: String, doMatch: Bool)] = [
         ("X-A", "", "", true), ("X-A", "X-A: 1", "X-A: 1", true), ("X-A", "X-A: 1", "X-A: 2", false),
         ("X-A", "X-A: 1\nX-B: 1", "X-A: 1\nX-B: 2", true), ("X-A", "x-a: 1", "X-A: 1", true),
@@ -54,22 +54,23 @@ import Testing
         ("X-A", "X-A: \"a\\\\\" , b", "X-A: \"a\\\\\",b", true),
         ("X-A", "X-A: v", "X-A: V", false), ("X-A", "X-A: 1%2", "X-A: 1%252", false),
         ("X-A", "X-A: a;q=1", "X-A: a; q=1", false),
-        // One field's value is not another one's.
+        // The value of one field does not match that of another.
         ("X-A, X-B", "X-A: 1\nX-B: 2", "X-A: 2\nX-B: 1", false), ("X-A, X-B", "X-A: 1", "X-B: 1", false),
         ("X-A, X-B", "X-A: 1%0Ax-b:2", "X-A: 1\nX-B: 2", false),
-        // Language tags are case-insensitive, and their order may count.
+        // Language tags are case-insensitive, and their order counts.
         ("Accept-Language", "Accept-Language: en-GB;q=0.5", "Accept-Language: EN-gb; Q=0.5", true),
         ("Accept-Language", "Accept-Language: en, de", "Accept-Language: en\nAccept-Language: de", true),
         ("Accept-Language", "Accept-Language: en, de", "Accept-Language: de, en", false),
         ("Accept-Language", "Accept-Language: en;q=0.5", "Accept-Language: en;q=0.6", false),
         ("Accept-Language", "Accept-Language:", "", false),
-        // Type and subtype are case-insensitive (RFC 9110 §8.3.1), the values of parameters need not be.
+        // Type and subtype are case-insensitive (RFC 9110 §8.3.1); the values of parameters are compared with their
+        // case.
         ("Accept", "Accept: text/HTML ; level=1", "Accept: TEXT/html;level=1", true),
         ("Accept", "Accept: text/html;level=a", "Accept: text/html;level=A", false),
         ("Accept", "Accept: text/html, */*", "Accept: */*, text/html", false),
         ("Accept", "Accept: a/b;c=\"x;y\"", "Accept: a/b;c=\"x; y\"", false),
         ("Accept", "Accept: A/b;c=\"x\"", "Accept: A/b;c=\"x\"", true),
-        // Cookies are no list.
+        // Cookies are not a list.
         ("Cookie", "Cookie: a=1\nCookie: b=2", "Cookie: a=1; b=2", true),
         ("Cookie", "Cookie: a=1; b=2", "Cookie: b=2; a=1", false),
         ("Cookie", "Cookie: a=1, 2", "Cookie: a=1,2", false),
@@ -96,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `A response that varies by everything, or by an altered value, answers no request`() {
+    @Test func `A response that varies by everything or by an altered value answers no request`() {
         #expect(VariantRule([.vary: "*"]).selectingFields(of: [:]) == nil)
         let rule = VariantRule([.vary: "X-A"])
         #expect(rule.selectingFields(of: HTTPFields(lines: "X-A: a\u{FFFD}")) == nil)
@@ -107,12 +108,14 @@ import Testing
         }
     }
 
-    /// Whether a stored response answers a request: its own fields, the request it was fetched for, another request.
+    /// The fields of a stored response, `Accept-Encoding` of its request and of another request, and true if it answers
+    /// it.
     @Test(arguments: [
         // "A response with a content coding […] answers only requests that accept its coding."
         ("Content-Encoding: gzip", "gzip", "gzip", true), ("Content-Encoding: gzip", "gzip", "", false),
         ("Content-Encoding: gzip", "gzip", "br", false), ("Content-Encoding: gzip", "gzip", "gzip;q=0", false),
-        // Identity without Vary shows that its own request's codings are not sent, and no more.
+        // A response without coding and `Vary` shows that its own request's codings are not sent, and nothing about
+        // others.
         ("", "", "gzip", false), ("", "gzip", "", true), ("", "gzip", "gzip", true), ("", "gzip", "gzip, br", false),
         ("", "gzip, br", "br", true), ("", "*", "gzip", false), ("Vary: Accept", "", "gzip", false),
         ("Vary: Accept-Encoding", "", "gzip", false), ("Vary: Accept-Encoding", "gzip", "gzip;q=0.5", false),

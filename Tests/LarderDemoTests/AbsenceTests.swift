@@ -9,10 +9,10 @@ import NIOCore
 import RedisClient
 import Testing
 
-/// A Redis that does not answer, under load: every request is answered as it would be without a cache, nothing older
-/// than what was acknowledged is served, and the log says it once.
+/// Tests of a Redis that does not answer, under load: every request is answered as it would be without a cache, no
+/// response is older than the last acknowledged write, and the log reports the fault once.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct AbsenceTests {
-    /// Asks in vain for half a second at most: long enough for a busy machine, short enough for a test.
+    /// Options with a timeout of 500 ms: long enough for a busy machine, short enough for a test.
     private static var impatient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .milliseconds(500)
@@ -20,7 +20,7 @@ import Testing
         return options
     }
 
-    @Test func `killed, and started again empty`() async throws {
+    @Test func `Requests are answered correctly if Redis is killed and started again empty`() async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis) { scene in
                 let laps = try await scene.ride(
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `killed, and started again with what it held before the last writes`() async throws {
+    @Test func `Requests are answered correctly if Redis is killed and restarts from an old snapshot`() async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis) { scene in
                 await scene.load.hits(50)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `restarted empty, with no time to notice`() async throws {
+    @Test func `Requests are answered correctly if Redis restarts empty before it is noticed`() async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis) { scene in
                 let laps = try await scene.ride(
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `emptied while it runs`() async throws {
+    @Test func `Requests are answered correctly if Redis is flushed while it runs`() async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis) { scene in
                 let laps = try await scene.ride(
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: [Duration.seconds(60), .milliseconds(300)])
-    func `hung, for less time than its connections have patience, and for more`(_ patience: Duration) async throws {
+    func `Requests are answered correctly if Redis hangs, whatever the patience`(_ patience: Duration) async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis, options: Self.impatient) {
                 $0.patience = patience
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func `so slow that no answer comes in time`() async throws {
+    @Test func `Requests are answered correctly if Redis is too slow to answer in time`() async throws {
         try await RedisProcess.run { redis in
             try await SlowProxy.run(to: redis.port) { proxy in
                 try await FaultScene.run(on: redis, options: Self.impatient) {
@@ -128,15 +128,15 @@ import Testing
                     scene.expectAllRight(laps)
                     scene.expectSaidOnce()
                     #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
-                    // A breaker that stays closed refuses none; how many it refuses is up to the machine. Once an
-                    // invalidation waits, no read asks any more.
+                    // A breaker that stays closed does not refuse any request; the number that it refuses depends on
+                    // the machine. Once an invalidation waits, reads do not ask Redis any more.
                     #expect(scene.count("larder_redis_failures", "reason", "breaker") > 0)
                 }
             }
         }
     }
 
-    @Test func `that it answers again is found out although nobody asks`() async throws {
+    @Test func `The store notices that Redis answers again although no request is made`() async throws {
         try await RedisProcess.run { redis in
             let store = try RedisStore(.patient(redis.port), options: Self.impatient, logger: .silent)
             try await serve(ResponseCache(store: store)) { client in
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func `away at the start, and there later`() async throws {
+    @Test func `A Redis that cannot be reached at the start is used once it can`() async throws {
         try await RedisProcess.run { redis in
             redis.kill()
             try await FaultScene.run(on: redis, isConnected: false) { scene in

@@ -18,7 +18,7 @@ import Testing
         (.put, "/api/users/007", #"{"name":"x"}"#), (.patch, "/api/posts/", "{}"), (.delete, "/api/users/1", ""),
     ]
 
-    @Test(arguments: bodies) func `a bad write is a 4xx in JSON and invalidates nothing`(
+    @Test(arguments: bodies) func `An invalid write gets a 4xx in JSON and does not invalidate anything`(
         _ method: HTTPRequest.Method,
         _ path: String,
         _ body: String
@@ -35,9 +35,9 @@ import Testing
     @Test(arguments: [
         "/api/users/0", "/api/users/-1", "/api/users/+7", "/api/users/007", "/api/users/1.0", "/api/users/a",
         "/api/users/%31", "/api/users/99999999999999999999", "/api/users/", "/nothing", "/",
-    ]) func `a bad path is a 4xx in JSON and is not cached`(_ path: String) async throws {
+    ]) func `An invalid path gets a 4xx in JSON and is not cached`(_ path: String) async throws {
         try await withAPI { client, _ in
-            // Once where nothing is kept, and once where the users with good ids are.
+            // The first round runs with an empty cache, the second with two stored users.
             for kept in [0, 2] {
                 let response = try await client.send(.get, path)
                 #expect(response.status.kind == .clientError)
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `with a token the admin routes want it, and tell nothing about keys`() async throws {
+    @Test func `With a token set, the admin routes require it, and do not tell anything about keys`() async throws {
         let token = "0123456789abcdef"
         try await withAPI(token: token) { client, _ in
             _ = try await client.send(.get, "/api/posts/")
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(arguments: ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
-    func `without a token the admin routes refuse what came through a proxy`(_ field: String) async throws {
+    func `Without a token, the admin routes refuse requests that came through a proxy`(_ field: String) async throws {
         try await withAPI { client, _ in
             let response = try await client.send(.get, "/metrics/cache", [HTTPField.Name(field)!: "1.2.3.4"])
             #expect(response.status == .forbidden)
@@ -99,7 +99,7 @@ import Testing
             ),
         ] as [([String: String], String)]
     )
-    func `a wrong configuration is one clear line`(_ variables: [String: String], _ start: String) {
+    func `A wrong configuration is reported in one line`(_ variables: [String: String], _ start: String) {
         let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: variables))
         do {
             _ = try DemoConfiguration(reading: reader)
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `a right configuration is taken`() throws {
+    @Test func `A valid configuration is accepted`() throws {
         let variables = [
             "HOST": "0.0.0.0", "PORT": "0", "LARDER_ADMIN_TOKEN": "0123456789abcdef", "LARDER_MEMORY_LIMIT": "4MiB",
             "LOG_LEVEL": "debug",

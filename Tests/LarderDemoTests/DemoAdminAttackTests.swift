@@ -24,7 +24,7 @@ import Testing
             try await demo.listens(on: port)
             _ = try await Wire.send("GET", "/api/posts/", to: port)
             for request in Self.requests {
-                // As nginx passes it on with `proxy_pass http://127.0.0.1:8080`.
+                // The request has the form in which nginx forwards it with `proxy_pass http://127.0.0.1:8080`.
                 let answer = try await Self.send(request, ["Host: 127.0.0.1:\(port)", "Connection: close"], to: port)
                 #expect(answer.status == (isSaid ? 403 : 401) && !answer.text.contains("GET:"))
             }
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: ["Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"])
-    func `A request for a page of another site is refused`(_ field: String) async throws {
+    func `A request from a page of another site is refused`(_ field: String) async throws {
         try await withPort { port in
             _ = try await Wire.send("GET", "/api/posts/", to: port)
             for request in Self.requests {

@@ -17,8 +17,8 @@ struct FaultScene: Sendable {
     let log: RecordedLog
     let metrics: TestMetrics
 
-    /// Serves the API, and keeps it under load while `body` runs.
-    /// - Parameter isConnected: whether the load begins only when the store is connected.
+    /// Serves the API, and runs a load on it while `body` runs.
+    /// - Parameter isConnected: true if the load begins only when the store is connected.
     static func run(
         on redis: RedisProcess,
         options: RedisStore.Options = .patient,
@@ -28,7 +28,7 @@ struct FaultScene: Sendable {
     ) async throws {
         var configuration = RedisConfiguration.patient(redis.port)
         configure(&configuration)
-        // An attempt to connect before the server listens would be a fault of its own.
+        // An attempt to connect before the server listens would be an additional fault.
         let password = configuration.credentials?.password
         if isConnected { try await withClient(of: redis, password: password) { _ in } }
         let log = RecordedLog()
@@ -42,14 +42,15 @@ struct FaultScene: Sendable {
         }
     }
 
-    /// What the load got before, during and after a fault.
+    /// The results of the load before, during and after a fault.
     struct Laps {
         let before, during, recovering, after: Load.Lap
         var all: [Load.Lap] { [before, during, recovering, after] }
     }
 
-    /// Lets the load run before a fault, through it, and after it until hits have come back.
-    /// - Parameter settled: whether the fault has been noticed; what begins after that counts as during it.
+    /// Runs the load before a fault, during it, and after it until there are hits again.
+    /// - Parameter settled: returns true once the fault has been noticed; requests that begin after that count as
+    ///   during it.
     func ride(
         begin: () async throws -> Void,
         settled: () -> Bool = { true },
@@ -69,13 +70,13 @@ struct FaultScene: Sendable {
         await load.answers(200)
         let laps = load.lap()
         var before = laps[0]
-        // What began while the fault did is judged, but not counted for one side or the other.
+        // The responses to requests that began while the fault set in are checked, but their hits are not counted.
         before.wrong += laps[1].wrong
         before.statuses.merge(laps[1].statuses) { $0 + $1 }
         return Laps(before: before, during: laps[2], recovering: laps[3], after: laps[4])
     }
 
-    /// What holds through every fault: each request was answered, and rightly.
+    /// Checks the rules that hold during every fault: each request was answered, with a correct response.
     func expectAllRight(_ laps: Laps, sourceLocation: SourceLocation = #_sourceLocation) {
         for lap in laps.all {
             #expect(lap.wrong.isEmpty, sourceLocation: sourceLocation)
@@ -87,7 +88,7 @@ struct FaultScene: Sendable {
         #expect(store.pendingInvalidations == 0, sourceLocation: sourceLocation)
     }
 
-    /// What the log says of a fault in which Redis does not answer: once that it began, and once that it is over.
+    /// Checks that the log reports a fault in which Redis does not answer once when it begins and once when it ends.
     func expectSaidOnce(sourceLocation: SourceLocation = #_sourceLocation) {
         let said = log.lines(from: .info)
         let waiting = ["info: Invalidations wait for Redis", "info: Redis has the invalidations that waited"]
@@ -98,18 +99,18 @@ struct FaultScene: Sendable {
             ],
             sourceLocation: sourceLocation
         )
-        // A write in the moment between two connections waits for a moment more.
+        // A write that comes between two connections may make invalidations wait once more.
         let counts = waiting.map { line in said.count { $0 == line } }
         #expect(counts[0] == counts[1] && (1...3).contains(counts[0]), sourceLocation: sourceLocation)
     }
 
-    /// How often something was counted, by the label's dimension.
+    /// Returns the total of a counter for a value of one of its dimensions.
     func count(_ label: String, _ dimension: String, _ value: String) -> Int {
         Int(metrics.counterTotal(label: label, dimensions: [(dimension, value)]))
     }
 }
 
-/// What was logged.
+/// A record of the messages that were logged.
 final class RecordedLog: Sendable {
     private let entries = NIOLockedValueBox<[(level: Logger.Level, text: String, details: String)]>([])
 
@@ -119,12 +120,12 @@ final class RecordedLog: Sendable {
         return logger
     }
 
-    /// The lines of a level and above, without their metadata.
+    /// Returns the lines of at least a level, without their metadata.
     func lines(from level: Logger.Level) -> [String] {
         entries.withLockedValue { $0.filter { $0.level >= level }.map { "\($0.level): \($0.text)" } }
     }
 
-    /// The number of lines, of any level, that hold a text, in their metadata or before.
+    /// Returns the number of lines of any level that contain a text, in the message or in the metadata.
     func count(of text: String) -> Int {
         entries.withLockedValue { $0.count { $0.text.contains(text) || $0.details.contains(text) } }
     }

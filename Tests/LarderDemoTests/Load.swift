@@ -2,20 +2,20 @@ import HTTPTypes
 import LarderTestSupport
 import NIOConcurrencyHelpers
 
-/// Clients that read and write the example API's users for as long as a test lasts, each on connections of its own, and
-/// look at every answer. Where several processes serve it, each client goes from one to the next.
+/// Clients that read and write the users of the example API for as long as a test lasts, each on separate connections,
+/// and check every response. If several processes serve the API, each client uses them in turn.
 ///
-/// The users 1 to 4 have one writer each, who counts versions up; the users 5 and 6 have none.
+/// The users 1 to 4 have one writer each, which increases a version; the users 5 and 6 are never written.
 final class Load: Sendable {
-    /// What the requests got that began in one part of the test.
+    /// The results of the requests that began in one part of the test.
     struct Lap: Sendable {
         var requests = 0
         var hits = 0
-        /// The hits on users who are never written.
+        /// The hits on users that are never written.
         var quietHits = 0
-        /// How many requests of a method got a status.
+        /// The number of requests by method and status.
         var statuses: [String: Int] = [:]
-        /// Answers that were none of those that may be given.
+        /// The responses that are not allowed, ten at most.
         var wrong: [String] = []
         var times: [Duration] = []
 
@@ -25,7 +25,7 @@ final class Load: Sendable {
 
     private struct State {
         var laps = [Lap()]
-        /// The version that was last sent for a user, and the last that was acknowledged.
+        /// The last version of each user that was sent, and the last that was acknowledged.
         var sent: [Int: Int] = [:]
         var acknowledged: [Int: Int] = [:]
         var isOver = false
@@ -40,7 +40,7 @@ final class Load: Sendable {
         hits.open()
     }
 
-    /// Runs the clients until `body` is through. An error of a client ends the test.
+    /// Runs the clients until `body` returns. An error of a client ends the test.
     static func run(on ports: Int..., body: @escaping @Sendable (Load) async throws -> Void) async throws {
         let load = Load()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -64,7 +64,7 @@ final class Load: Sendable {
         try await Wire.open(to: port) { try await open(to: ports.dropFirst(), wires + [$0], body) }
     }
 
-    /// Begins another lap, and returns those before.
+    /// Begins another lap, and returns the laps before it.
     @discardableResult
     func lap() -> [Lap] {
         state.withLockedValue { state in
@@ -73,10 +73,10 @@ final class Load: Sendable {
         }
     }
 
-    /// Waits for that many answers more.
+    /// Waits for `count` more responses.
     func answers(_ count: Int) async { await answers.reached(by: answers.arrivals + count) }
 
-    /// Waits for that many hits more.
+    /// Waits for `count` more hits.
     func hits(_ count: Int) async { await hits.reached(by: hits.arrivals + count) }
 
     private func run(_ client: Int, _ wires: [Wire]) async throws {

@@ -7,7 +7,7 @@ import Testing
         ("PATCH", "/api/posts/", "GET, HEAD, POST"), ("PUT", "/api/posts", "GET, HEAD, POST"),
         ("DELETE", "/api/users/1", "GET, HEAD, PUT"), ("OPTIONS", "/api/users/1", "GET, HEAD, PUT"),
         ("POST", "/metrics/cache", "GET, HEAD"), ("GET", "/api/invalidate/GET:/api/posts/", "DELETE"),
-    ]) func `a method that a route does not have is a 405 that says which it has`(
+    ]) func `A method that a route does not have gets a 405 that lists its methods`(
         _ method: String,
         _ path: String,
         _ allowed: String
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test func `a route that is not there is a 404 to every method`() async throws {
+    @Test func `A route that does not exist answers every method with 404`() async throws {
         try await withPort { port in
             for method in ["GET", "PUT", "PATCH"] {
                 let answer = try await Wire.send(method, "/nothing", to: port)

@@ -4,9 +4,9 @@ import NIOCore
 import NIOPosix
 import Testing
 
-/// The program as a user starts it.
+/// Tests of the program as a user starts it.
 @Suite(.timeLimit(.minutes(5))) struct ProcessTests {
-    @Test func `it listens, answers, and ends with 0 when it is asked to`() async throws {
+    @Test func `The program listens, answers, and exits with status 0 on SIGTERM`() async throws {
         let port = try await FreePort.take()
         let environment = ["PORT": "\(port)", "LARDER_ADMIN_ACCESS": "loopback"]
         try await ProgramProcess.run("larder-demo", environment: environment) { demo in
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `asked to end while a request is under way, it answers it first`() async throws {
+    @Test func `A request in progress on SIGTERM is answered before the program exits`() async throws {
         let port = try await FreePort.take()
         try await ProgramProcess.run("larder-demo", environment: ["PORT": "\(port)", "LOG_LEVEL": "debug"]) { demo in
             try await demo.listens(on: port)
@@ -59,7 +59,7 @@ import Testing
             "larder-demo: LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach, and they reach "
                 + "HOST=0.0.0.0: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
         ),
-    ]) func `a wrong environment is one line and the status of a wrong configuration`(
+    ]) func `A wrong environment is reported in one line with the status EX_CONFIG`(
         _ environment: [String: String],
         _ line: String
     ) async throws {
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `a port in use is said in one line, and the status says unavailable`() async throws {
+    @Test func `A port in use is reported in one line with the status EX_UNAVAILABLE`() async throws {
         let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(taken.localAddress?.port)
@@ -83,7 +83,7 @@ import Testing
         try await taken.close()
     }
 
-    @Test func `a host that is not there is said in one line, and the status says unavailable`() async throws {
+    @Test func `A host that does not exist is reported in one line with the status EX_UNAVAILABLE`() async throws {
         let environment = ["HOST": "host.invalid", "PORT": "0", "LARDER_ADMIN_TOKEN": "0123456789abcdef"]
         try await ProgramProcess.run("larder-demo", environment: environment) { demo in
             let status = try await demo.status()

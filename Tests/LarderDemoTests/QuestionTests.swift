@@ -9,7 +9,7 @@ import NIOCore
 import RedisClient
 import Testing
 
-/// How often a request asks a Redis that does not answer: what it waits is no more than that many timeouts.
+/// Tests of the number of questions to a Redis that does not answer: a request waits for at most that many timeouts.
 @Suite(.timeLimit(.minutes(5))) struct QuestionTests {
     static let requests: [(HTTPRequest.Method, String, String?, HTTPResponse.Status, Int)] = [
         (.get, "/api/users/1", nil, .ok, 1), (.get, "/api/users/1?nocache=true", nil, .ok, 0),
@@ -19,7 +19,7 @@ import Testing
     ]
 
     @Test(arguments: requests)
-    func `a request waits for one question, or two, and the handler has the rest of its time`(
+    func `A request waits for a silent Redis at most twice, and is still answered`(
         _ method: HTTPRequest.Method,
         _ path: String,
         _ body: String?,
@@ -31,11 +31,11 @@ import Testing
             #expect(response.status == status)
             #expect(Self.count(metrics, "deadlineExceeded") == questions && Self.count(metrics, "breaker") == 0)
         }
-        // "a default of 50 ms", and two questions at most
+        // The default timeout is 50 ms, and a request asks twice at most.
         #expect(RedisStore.Options().timeout == .milliseconds(50) && questions <= 2)
     }
 
-    @Test func `once it is known that there are no answers, there are no questions`() async throws {
+    @Test func `Once it is known that Redis does not answer, requests do not ask it`() async throws {
         try await withSilentRedis { client, metrics, proxy in
             for _ in 0..<RedisStore.Options().failureLimit { _ = try await client.send(.get, "/api/users/1") }
             #expect(Self.count(metrics, "deadlineExceeded") == RedisStore.Options().failureLimit)
@@ -49,7 +49,8 @@ import Testing
         }
     }
 
-    /// The API as it is by default, on a Redis that answers nothing any more, and is tried again only much later.
+    /// Serves the API with the default timeouts on a Redis that stops answering, and that is tried again only after 600
+    /// seconds.
     private func withSilentRedis(
         _ test: @escaping @Sendable (any TestClientProtocol, TestMetrics, SlowProxy) async throws -> Void
     ) async throws {
@@ -65,7 +66,7 @@ import Testing
                     options: options,
                     metrics: metrics,
                     logger: .silent,
-                    // Nobody but the requests asks: what the store does of its own accord waits for this clock.
+                    // Only requests ask Redis: the store's timers use this clock, which stands still.
                     clock: ManualClock().clock
                 )
                 try await serve(ResponseCache(store: store)) { client in

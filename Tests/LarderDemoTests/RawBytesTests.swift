@@ -3,9 +3,9 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// What no client library would send.
+/// Tests of requests that a client library would not send.
 @Suite(.timeLimit(.minutes(5))) struct RawBytesTests {
-    /// A target, the status of its answer, and the key it is counted under; no key where it passes by.
+    /// A target, the status of its response, and the key that it is counted under; the key is nil if it is not counted.
     struct Spelling: CustomTestStringConvertible {
         let target: String
         var status = 200
@@ -40,7 +40,7 @@ import Testing
         Spelling(target: "/api/posts/?a=\u{e9}", status: 400, key: nil),
     ]
 
-    @Test(arguments: spellings) func `every spelling is kept under the documented key, or passes by`(
+    @Test(arguments: spellings) func `Every spelling is counted under the documented key or bypasses the cache`(
         _ spelling: Spelling
     ) async throws {
         try await withPort { port in
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [600, 8_000]) func `a long target is kept under a key with a hash`(
+    @Test(arguments: [600, 8_000]) func `A long target is stored under a key with a hash`(
         _ length: Int
     ) async throws {
         try await withPort { port in
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [8_193, 40_000]) func `a target of more than 8 KiB is answered and not stored`(
+    @Test(arguments: [8_193, 40_000]) func `A target of more than 8 KiB is answered and not stored`(
         _ length: Int
     ) async throws {
         try await withPort { port in
@@ -84,10 +84,10 @@ import Testing
         }
     }
 
-    @Test func `a target longer than a head may be is refused, and the server lives`() async throws {
+    @Test func `A target beyond the limit for a head is refused, and the server goes on running`() async throws {
         try await withPort { port in
             let target = "/api/posts/?" + String(repeating: "x", count: 2 << 20)
-            // The server may have closed before all was written.
+            // The server may have closed the connection before everything was written.
             let answer = try? await Wire.send("GET", target, to: port)
             #expect(answer.map { (400..<500).contains($0.status) } ?? true)
             try await expectRightAnswers(from: port)
@@ -97,7 +97,7 @@ import Testing
     @Test(arguments: [
         "Accept-Language", "Cookie", "Authorization", "Cache-Control", "Pragma", "If-None-Match", "If-Modified-Since",
         "If-Match", "Range", "Forwarded", "X-Any",
-    ]) func `bytes that are no UTF-8 in a field harm nothing`(_ name: String) async throws {
+    ]) func `A field with bytes that are not UTF-8 does not change the response`(_ name: String) async throws {
         try await withPort { port in
             for value in [[0xFF, 0xFE], [0xC3], [0xED, 0xA0, 0x80], Array("\"\u{e9}\", =,;\"".utf8), []] as [[UInt8]] {
                 let answer = try await send("/api/posts/", "\(name): ", value, to: port)
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `bytes that are no UTF-8 in a target are no key`() async throws {
+    @Test func `A target with bytes that are not UTF-8 does not become a key`() async throws {
         try await withPort { port in
             for value in [[0xFF], [0xC3, 0x28], [0xC0, 0xAF], [0xED, 0xA0, 0x80]] as [[UInt8]] {
                 for path in ["/api/posts/?x=", "/api/users/1"] {
@@ -132,7 +132,7 @@ import Testing
         "GET /api/posts/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         "GET /api/posts/ HTTP/1.1\r\nHost: localhost\r\nBad Name: x\r\n\r\n",
         "PUT /api/users/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    ]) func `what is no request is refused, and changes nothing`(_ text: String) async throws {
+    ]) func `A malformed request is refused without effect`(_ text: String) async throws {
         try await withPort { port in
             _ = try await Wire.send("GET", "/api/posts/", to: port)
             let answer = try? await Wire.open(to: port) { wire in

@@ -4,9 +4,9 @@ import NIOCore
 import NIOPosix
 import Testing
 
-/// The program with a Redis, as a user starts it.
+/// Tests of the program with a Redis, as a user starts it.
 @Suite(.timeLimit(.minutes(5))) struct RedisDemoTests {
-    @Test func `a Redis that is not there is a line in the log, and is used when it comes`() async throws {
+    @Test func `A Redis that is not running is reported in the log, and is used once it starts`() async throws {
         try await RedisProcess.run { redis in
             redis.kill()
             try await Self.withDemo(on: redis) { demo, port in
@@ -28,8 +28,7 @@ import Testing
         }
     }
 
-    @Test func `while Redis hangs a write says that its invalidation is pending, and a deletion is a 503`() async throws
-    {
+    @Test func `While Redis hangs, a write reports a pending invalidation, and DELETE returns 503`() async throws {
         try await RedisProcess.run { redis in
             try await Self.withDemo(on: redis) { demo, port in
                 try await eventually("there are hits") {
@@ -55,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func `asked to end while Redis hangs, it ends`() async throws {
+    @Test func `The program exits on SIGTERM while Redis hangs`() async throws {
         try await RedisProcess.run { redis in
             try await Self.withDemo(on: redis) { demo, port in
                 try await eventually("there are hits") {
@@ -101,7 +100,7 @@ import Testing
             ),
         ] as [([String: String], String)]
     )
-    func `a wrong address or namespace is one line without the password, and the status of a wrong configuration`(
+    func `A wrong address or namespace is reported in one line without the password, with the status EX_CONFIG`(
         _ environment: [String: String],
         _ end: String
     ) async throws {

@@ -8,12 +8,12 @@ import LarderTestSupport
 import RedisClient
 import Testing
 
-/// How long Redis keeps what the specification says, by the clock of Redis.
+/// Tests of the time for which Redis stores entries, by the clock of Redis.
 @Suite(.timeLimit(.minutes(5))) struct RedisLifetimeTests {
     @Test(arguments: [
         ("/api/users/1", SpecificationTests.user, "larder:3:GET:/api/users/1", 120),
         ("/api/posts/", SpecificationTests.posts, "larder:3:GET:/api/posts/", 90),
-    ]) func `GET gives what it should, and Redis is told to keep it for as long as the route says`(
+    ]) func `GET returns the body of the specification, and Redis stores it for the TTL of the route`(
         _ path: String,
         _ body: String,
         _ key: String,
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `what has expired in Redis is a miss, and is counted no more`() async throws {
+    @Test func `An entry that has expired in Redis is a miss, and is not counted any more`() async throws {
         try await withRedis { redis, store, client in
             let cache = ResponseCache(store: store)
             let router = Router()
@@ -51,7 +51,7 @@ import Testing
                 try await eventually("the store is connected") { store.isAvailable }
                 let admin: HTTPFields = [.authorization: "Bearer 0123456789abcdef"]
                 _ = try await api.send(.get, "/long")
-                // A machine that stands still for a second in between has to be asked again.
+                // If the machine pauses for a second in between, the entry expires, and the requests are repeated.
                 var hits = 0
                 var last = try await api.send(.get, "/short")
                 while hits == 0 {
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func `While Redis is away the metrics tell the last number of keys, and that it is away`() async throws {
+    @Test func `While Redis is down, the metrics report the last number of keys, and that it is down`() async throws {
         try await withRedis { redis, store, _ in
             try await serve(ResponseCache(store: store)) { api in
                 try await eventually("the store is connected") { store.isAvailable }
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    /// A server, a store on it, and a client that looks at what the store has put there.
+    /// Runs a server, a store on it, and a client that inspects what the store has written.
     private func withRedis(
         _ test: @escaping @Sendable (RedisProcess, RedisStore, RedisClient) async throws -> Void
     ) async throws {

@@ -5,18 +5,16 @@ import Logging
 import RedisClient
 import Testing
 
-/// A Redis that answers with errors, under load.
+/// Tests of a Redis that answers with errors, under load.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RefusalTests {
-    /// Refusals count as over after two seconds without one.
+    /// Options by which refusals count as over after two seconds without one.
     private static var options: RedisStore.Options {
         var options = RedisStore.Options.patient
         options.retryPause = .milliseconds(200)
         return options
     }
 
-    @Test func `out of memory: what is there is served, what is written is invalidated, and nothing is added`()
-        async throws
-    {
+    @Test func `If Redis is out of memory, entries are served and invalidated, and none are added`() async throws {
         try await RedisProcess.run(["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"]) { redis in
             try await withClient(of: redis) { client in
                 try await FaultScene.run(on: redis, options: Self.options) { scene in
@@ -41,7 +39,7 @@ import Testing
         }
     }
 
-    /// Writes until Redis takes no more, and lets it be as small as it is full.
+    /// Writes until Redis is out of memory, and then lowers the memory limit.
     private static func fill(_ client: RedisClient) async throws {
         let block = RedisCommand.Argument.text(String(repeating: "x", count: 1 << 20))
         for number in 0..<100 {
@@ -54,7 +52,7 @@ import Testing
                 break
             }
         }
-        // What is invalidated gives its memory back, and that must not do for what is stored.
+        // An invalidation frees memory, which must not suffice for new entries.
         try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "32mb"), deadline: .seconds(30)).ok()
     }
 
@@ -63,7 +61,7 @@ import Testing
         _ = try await client.send(.del((0..<100).map { "block:\($0)" }), deadline: .seconds(30)).integer()
     }
 
-    @Test func `a replica is not asked any more once it has refused a write`() async throws {
+    @Test func `A replica is not used any more once it has refused a write`() async throws {
         try await RedisProcess.run { redis in
             try await withClient(of: redis) { client in
                 try await FaultScene.run(on: redis) { scene in
@@ -87,8 +85,8 @@ import Testing
         }
     }
 
-    @Test func `loading: nothing is asked of it before it is through`() async throws {
-        // A thousand keys that take two milliseconds each, and a look at who asks after every few.
+    @Test func `A Redis that is loading is not used until it has finished`() async throws {
+        // A thousand keys take two milliseconds each to load, and Redis answers its clients after every few of them.
         let arguments = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"]
         try await RedisProcess.run(arguments) { redis in
             try await FaultScene.run(on: redis) { scene in
@@ -112,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `a password that is right no more`() async throws {
+    @Test func `Requests are answered correctly if the password of Redis is changed`() async throws {
         let password = "correct-horse"
         try await RedisProcess.run(["--requirepass", password]) { redis in
             try await withClient(of: redis, password: password) { client in

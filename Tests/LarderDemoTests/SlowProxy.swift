@@ -2,7 +2,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// Stands between a client and a server on this machine: counts what goes in, and holds back what comes out.
+/// A proxy between a client and a server on this machine: it counts the bytes that clients send, and delays the bytes
+/// that the server sends.
 final class SlowProxy: Sendable {
     private struct State {
         var delay = TimeAmount.zero
@@ -37,7 +38,7 @@ final class SlowProxy: Sendable {
     /// The bytes that clients have sent.
     var bytesIn: Int { state.withLockedValue { $0.bytesIn } }
 
-    /// From now on, what the server says is held back that long.
+    /// Delays the bytes that the server sends by this time from now on.
     func delay(by time: TimeAmount) { state.withLockedValue { $0.delay = time } }
 
     fileprivate var delay: TimeAmount { state.withLockedValue { $0.delay } }
@@ -64,7 +65,7 @@ final class SlowProxy: Sendable {
     }
 }
 
-/// Hands on what it reads, in order, each piece no sooner than its delay allows.
+/// A handler that forwards the bytes that it reads, in order, each piece no sooner than its delay allows.
 private final class Relay: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

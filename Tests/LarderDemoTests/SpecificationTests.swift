@@ -4,14 +4,14 @@ import HummingbirdTesting
 import LarderTestSupport
 import Testing
 
-/// The user's specification, row by row, over a live server: from memory, and from Redis.
+/// Tests of the user's specification, row by row, over a live server: with entries in memory, and in Redis.
 ///
-/// The two rows that move a clock have their twins for Redis, which has a clock of its own, in `RedisLifetimeTests`.
+/// The two rows that advance a clock are tested with Redis, which uses its server's clock, in `RedisLifetimeTests`.
 @Suite(.timeLimit(.minutes(5))) struct SpecificationTests {
     static let user = #"{"user":{"id":1,"name":"Cached User A"}}"#
     static let posts = #"{"posts":["Cached post A","Cached post B"]}"#
 
-    @Test func `GET users gives the user and keeps it for 120 seconds`() async throws {
+    @Test func `GET users returns the user and stores it for 120 seconds`() async throws {
         try await withAPI { client, clock in
             let first = try await client.send(.get, "/api/users/1")
             #expect(first.status == .ok && first.text == Self.user && !first.isHit)
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test func `GET posts gives the posts and keeps them for 90 seconds`() async throws {
+    @Test func `GET posts returns the posts and stores them for 90 seconds`() async throws {
         try await withAPI { client, clock in
             let first = try await client.send(.get, "/api/posts/")
             #expect(first.status == .ok && first.text == Self.posts && !first.isHit)
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `PUT changes the user and invalidates what is cached of it`(
+    func `PUT changes the user and invalidates the cached responses with it`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in
@@ -71,7 +71,7 @@ import Testing
         ],
         StoreKind.allCases
     )
-    func `DELETE kills the one key, however its slashes are written`(
+    func `DELETE removes exactly one key, however its slashes are written`(
         _ path: String,
         _ kind: StoreKind
     ) async throws {
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `DELETE takes a query in the key as %3F, and nothing else for it`(
+    func `DELETE accepts the query of a key after %3F, and not after a question mark`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: ["/api/users/1", "/api/posts/"], StoreKind.allCases)
-    func `nocache bypasses on every cached route, and only true does`(
+    func `The parameter nocache=true bypasses every cached route, and other values do not`(
         _ path: String,
         _ kind: StoreKind
     ) async throws {
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `the metrics count hits, misses, top keys and cached keys`(
+    func `The metrics count hits, misses, top keys and cached keys`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in
@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `hits and misses are exact over many connections`(
+    func `Hits and misses are exact over many connections`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in
@@ -150,7 +150,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `every spelling of the path is one entry under the key of the specification`(
+    func `Every spelling of the path is one entry under the key of the specification`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in
@@ -164,7 +164,7 @@ import Testing
     }
 
     @Test(arguments: ["/api/users/1", "/api/posts/", "/metrics/cache"], StoreKind.allCases)
-    func `HEAD gives the fields of GET and no body`(
+    func `HEAD returns the fields of GET without a body`(
         _ path: String,
         _ kind: StoreKind
     ) async throws {
@@ -178,7 +178,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.allCases)
-    func `every positive id is a user`(
+    func `Every positive ID is a user`(
         _ kind: StoreKind
     ) async throws {
         try await withAPI(kind) { client in

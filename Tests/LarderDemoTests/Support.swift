@@ -11,16 +11,16 @@ import NIOCore
 import RedisClient
 import Testing
 
-/// Where the example API keeps its responses in a test.
+/// The kind of store that the example API uses in a test.
 enum StoreKind: CaseIterable, CustomTestStringConvertible {
     case memory
-    /// A Redis server of the test's own.
+    /// The entries are in a Redis server that the test starts.
     case redis
 
     var testDescription: String { self == .memory ? "in memory" : "in Redis" }
 }
 
-/// The example API on a free port, for the time of one test.
+/// Runs the example API on a free port during one test.
 func withAPI(
     _ kind: StoreKind,
     _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void
@@ -38,7 +38,7 @@ func withAPI(
     }
 }
 
-/// The example API on a free port, in memory, with a clock moved by hand, for the time of one test.
+/// Runs the example API on a free port, with a store in memory and a manual clock, during one test.
 func withAPI(
     token: String? = nil,
     _ test: @escaping @Sendable (any TestClientProtocol, ManualClock) async throws -> Void
@@ -64,12 +64,12 @@ func serve(
     try await application.test(.live) { try await test($0) }
 }
 
-/// The same, for who writes to the socket himself.
+/// Runs the example API for a test that writes to the socket itself.
 func withPort(_ test: @escaping @Sendable (Int) async throws -> Void) async throws {
     try await withAPI { client, _ in try await test(try #require(client.port)) }
 }
 
-/// A client of a server, for what a test has to do or see there itself.
+/// Runs a client of a server, with which a test changes or inspects the data of the server.
 func withClient(
     of redis: RedisProcess,
     password: String? = nil,
@@ -92,7 +92,7 @@ extension Logger {
 }
 
 extension RedisStore.Options {
-    /// Gives a busy machine the time that it takes: for tests of what is kept, and not of when.
+    /// Options with timeouts of 30 seconds, for a busy machine: for tests that do not depend on times.
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
@@ -102,14 +102,14 @@ extension RedisStore.Options {
 }
 
 extension Wire {
-    /// The numbers of the metrics route.
+    /// Returns the numbers of the metrics route.
     static func metrics(of port: Int) async throws -> Metrics {
         try JSONDecoder().decode(Metrics.self, from: Data(try await send("GET", "/metrics/cache", to: port).body))
     }
 }
 
 extension TestClientProtocol {
-    /// The answer to one request.
+    /// Sends one request, and returns its response.
     func send(
         _ method: HTTPRequest.Method = .get,
         _ uri: String,
@@ -119,7 +119,7 @@ extension TestClientProtocol {
         try await execute(uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
     }
 
-    /// The numbers of the metrics route.
+    /// Returns the numbers of the metrics route.
     func metrics() async throws -> Metrics {
         try JSONDecoder().decode(Metrics.self, from: Data(try await send(.get, "/metrics/cache").text.utf8))
     }

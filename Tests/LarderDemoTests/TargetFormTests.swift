@@ -3,13 +3,14 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// Targets in other forms than path and query (RFC 9112 §3.2), and in spellings that a router may read otherwise.
+/// Tests of targets in other forms than path and query (RFC 9112 §3.2), and in spellings that a router may read
+/// differently.
 @Suite(.timeLimit(.minutes(5))) struct TargetFormTests {
     @Test(arguments: [
         "http://localhost/api/users/1", "HTTP://localhost:8080/api/users/1", "http://elsewhere//api//users/1/",
         "http://localhost/api/users/1?x=http://y/z", "https://localhost/api/users/1?",
         "/api/users/1?x", "//api/users/1",
-    ]) func `a write invalidates what it changed, whatever the form of its target`(_ target: String) async throws {
+    ]) func `A write invalidates the same responses in every form of its target`(_ target: String) async throws {
         try await withPort { port in
             for path in ["/api/users/1", "/api/users/1?x=1", "/api/users/2"] {
                 _ = try await Wire.send("GET", path, to: port)
@@ -27,7 +28,7 @@ import Testing
 
     @Test(arguments: [
         "http://localhost/api/users/1", "HTTP://elsewhere:80/api/users/1", "http://localhost//api/users/1/?nocache=no",
-    ]) func `an absolute target is kept under the key of its path`(_ target: String) async throws {
+    ]) func `An absolute target is stored under the key of its path`(_ target: String) async throws {
         try await withPort { port in
             _ = try await Wire.send("GET", "/api/users/1", to: port)
             let get = try await Wire.send("GET", target, to: port)
@@ -41,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `an absolute target without a path is the root`() async throws {
+    @Test func `An absolute target without a path is the root`() async throws {
         try await withPort { port in
             for target in ["http://localhost", "http://localhost?x", "http://localhost/"] {
                 let get = try await Wire.send("GET", target, to: port)

@@ -8,12 +8,9 @@ import Logging
 import RedisClient
 import Testing
 
-/// Two servers with a store each on one Redis, over data that they share: as two processes would be that have one
-/// database.
+/// Tests of two servers, each with a store on one Redis, over shared data: like two processes with one database.
 @Suite(.timeLimit(.minutes(5))) struct TwoProcessTests {
-    @Test func `no read that begins after a write was answered sees less than it, whoever wrote and whoever reads`()
-        async throws
-    {
+    @Test func `A read after an acknowledged write never returns older data, in either process`() async throws {
         try await withTwo { first, second in
             try await Load.run(on: try #require(first.port), try #require(second.port)) { load in
                 await load.answers(3_000)
@@ -28,8 +25,7 @@ import Testing
         }
     }
 
-    @Test func `what one has stored is a hit in the other, and what it has written or deleted is a miss`() async throws
-    {
+    @Test func `An entry of one process is a hit in the other, and a miss after a write or deletion`() async throws {
         try await withTwo { first, second in
             for (one, other, name) in [(first, second, "by one"), (second, first, "by the other")] {
                 #expect(try await !one.send(.get, "/api/users/1").isHit)
@@ -45,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `the keys that both keep are counted once, by either, and requests by who answered them`() async throws {
+    @Test func `Shared keys are counted once, and requests by the process that answered them`() async throws {
         try await withTwo { first, second in
             for id in 1...5 {
                 _ = try await first.send(.get, "/api/users/\(id)")

@@ -7,14 +7,14 @@ import Testing
 @testable import LarderExplain
 
 @Suite(.timeLimit(.minutes(5))) struct ExplanationTests {
-    @Test(arguments: Golden.all) func `an exchange is explained word for word`(_ golden: Golden) throws {
+    @Test(arguments: Golden.all) func `The explanation of an exchange has the expected text`(_ golden: Golden) throws {
         let exchange = try MessageFile(golden.file.utf8).exchange(now: start)
         let explanation = CacheExplanation(exchange, policy: golden.isRoute ? .fresh(for: .seconds(90)) : .gateway)
         let text = explanation.lines.joined(separator: "\n")
         #expect(text == golden.text, "\(text)")
     }
 
-    /// For each reason, a file whose first obstacle it is, and the same after its remedy.
+    /// For each reason, a file for which it is the first reason against storing, and the same file after its remedy.
     static let refusals: [(NotStorableReason, String, remedied: String)] = [
         (.method, file(request: "HEAD / HTTP/1.1"), file()),
         (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
@@ -60,7 +60,7 @@ import Testing
         "\(request)\nHost: example.org\n\nHTTP/1.1 \(status)\n\(fields)\n\n"
     }
 
-    @Test func `every refusal has a sentence of its own, and its remedy helps`() throws {
+    @Test func `Every reason of the rules has a different sentence and a remedy that works`() throws {
         var sentences: Set<String> = []
         for (refusal, before, after) in Self.refusals {
             var rules = CachingRules.gateway
@@ -95,13 +95,13 @@ import Testing
             (file(status: 503, "Cache-Control: max-age=90"), "fresh for 10 s at most, by the rules (error-ttl)."),
             (file(status: 503, "Cache-Control: max-age=90"), "errors are not served stale."),
         ]
-    ) func `What the cache adds to the word of the response is explained`(_ file: String, _ sentence: String) throws {
+    ) func `Additions of the cache to the directives are explained`(_ file: String, _ sentence: String) throws {
         let explanation = CacheExplanation(try MessageFile(file.utf8).exchange(now: start), policy: .gateway)
         let text = explanation.lines.joined(separator: " ").split(separator: " ").joined(separator: " ")
         #expect(text.contains(sentence), "\(text)")
     }
 
-    @Test func `every reason of the cache itself has a sentence of its own`() throws {
+    @Test func `Every reason of the cache itself has a different sentence`() throws {
         let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
         let notStored: [NotStoredReason] = [
             .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
@@ -112,7 +112,7 @@ import Testing
         #expect(obstacles.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
     }
 
-    @Test func `a body or tags beyond their limits are in the way`() throws {
+    @Test func `A body or tags beyond their limits prevent storing`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\n\n".utf8).exchange(now: start)
         exchange.bodyLength = 1 << 20
         #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
@@ -123,7 +123,7 @@ import Testing
         #expect(CacheExplanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
     }
 
-    @Test func `a tag that is not accepted is in the way`() throws {
+    @Test func `A tag that is not accepted prevents storing`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
             now: start
         )
@@ -133,7 +133,7 @@ import Testing
         #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
     }
 
-    @Test func `what a policy withholds and forces is said`() throws {
+    @Test func `Fields that a policy withholds and a lifetime that it forces are explained`() throws {
         var policy = CachePolicy.gateway
         policy.rules.forcedLifetime = .seconds(30)
         policy.withheldFields = [.authorization]
@@ -151,33 +151,33 @@ import Testing
         #expect(passed.headline.hasPrefix("Not stored: rule"))
     }
 
-    @Test func `what Connection names has no say in the answer`() throws {
+    @Test func `Fields that Connection names do not affect the result`() throws {
         let file = "GET / HTTP/1.1\nHost: h\nConnection: Authorization\nAuthorization: x\n\nHTTP/1.1 200\n"
         let exchange = try MessageFile((file + "Cache-Control: max-age=9\n\n").utf8).exchange(now: start)
         #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
     }
 
-    /// Every directive that the cache reads is one that there are words for.
+    /// Checks that every directive that the cache reads has an explanation.
     @Test(
         arguments: [
             "public", "private", "private=\"a\"", "no-store", "no-cache", "no-cache=\"a\"", "must-revalidate",
             "proxy-revalidate", "must-understand", "max-age=1", "s-maxage=1", "stale-while-revalidate=1",
             "stale-if-error=1", "immutable", "no-transform", "max-age=x", "s-maxage", "PRIVATE=,",
         ]
-    ) func `a directive that is read is not called ignored`(_ directive: String) throws {
+    ) func `A directive that the cache reads is not called ignored`(_ directive: String) throws {
         let file = "HTTP/1.1 200\nCache-Control: \(directive)\n\n"
         let sentences = DirectiveReading(try MessageFile(file.utf8).exchange(now: start), .gateway).sentences
         #expect(sentences.count == 1 && !sentences[0].contains("ignored"), "\(sentences)")
     }
 
-    @Test func `what a terminal would act on is not printed`() throws {
+    @Test func `Characters that affect a terminal are not printed`() throws {
         var file = Array("HTTP/1.1 200\nCache-Control: \"x\u{202E}\u{9B}".utf8)
         file += Array("\", ab\nExpires: \u{200B}soon\nVary: A\n\n".utf8)
         let text = CacheExplanation(try MessageFile(file).exchange(now: start)).lines.joined(separator: "\n")
         #expect(!text.unicodeScalars.contains { $0.properties.isDefaultIgnorableCodePoint || $0 == "\u{9B}" })
     }
 
-    @Test func `the record keeps its names`() throws {
+    @Test func `The JSON record has stable names`() throws {
         let file = "HTTP/1.1 200\nCache-Control: max-age=60, stale-if-error=30\nETag: \"a\"\nAge: 10\n\n"
         var rules = CachingRules.gateway
         rules.keep = .zero

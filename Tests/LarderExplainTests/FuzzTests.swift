@@ -4,7 +4,7 @@ import LarderTestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct FuzzTests {
-    @Test func `mutated files are read or refused, and explained`() {
+    @Test func `Mutated files are read and explained, or rejected`() {
         var random = seeded(for: "mutated files")
         let files = (MessageFileTests.rows.map(\.file) + Golden.all.map(\.file)).map { Array($0.utf8) }
         var read = 0

@@ -1,9 +1,9 @@
 import Testing
 
-/// Exchanges and what is said of them, word for word. The response came when its `Date` says.
+/// Exchanges with the expected text of their explanations. The response was received at the time in its `Date`.
 struct Golden: Sendable, CustomTestStringConvertible {
     let name: String
-    /// Whether the policy is that of a decorated route; else it is a gateway's.
+    /// True if the policy is that of a decorated route, and false if it is a gateway's.
     var isRoute = false
     let file: String
     let text: String

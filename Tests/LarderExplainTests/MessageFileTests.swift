@@ -4,7 +4,7 @@ import LarderExplain
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct MessageFileTests {
-    /// A file, and what is read of it: method and target, status, `X`, length of the content.
+    /// A file and the values that are read from it: method and target, status, `X`, and the length of the content.
     struct Row: Sendable, CustomTestStringConvertible {
         let name: String
         let file: String
@@ -96,7 +96,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: rows) func `a file is read`(_ row: Row) throws {
+    @Test(arguments: rows) func `A file in any supported format is read`(_ row: Row) throws {
         let file = try MessageFile(row.file.utf8)
         let request = file.request.map {
             "\($0.method.rawValue) \($0.scheme ?? "")://\($0.authority ?? "")\($0.path ?? "")"
@@ -121,30 +121,30 @@ import Testing
             ("HTTP/1.1 200\n" + String(repeating: "A: 1\n", count: 1_001), .tooManyFields, 1_002),
             (String(repeating: " ", count: 1 << 20) + " ", .tooLarge, nil),
         ] as [(String, MessageFileError.Code, Int?)]
-    ) func `a file that cannot be read is refused by line`(_ text: String, _ code: MessageFileError.Code, _ line: Int?)
+    ) func `Unreadable files are rejected with their lines`(_ text: String, _ code: MessageFileError.Code, _ line: Int?)
     {
         let error = #expect(throws: MessageFileError.self) { try MessageFile(text.utf8) }
         #expect(error?.code == code)
         #expect(error?.line == line)
     }
 
-    @Test func `an error is one line that says where`() {
+    @Test func `An error is a single line with the line number`() {
         let error = #expect(throws: MessageFileError.self) { try MessageFile("HTTP/1.1 200\nX\u{7} 1\n".utf8) }
         #expect(error?.description == "line 2: \"X? 1\" is no field, such as Age: 5")
     }
 
-    @Test func `a field keeps its bytes`() throws {
+    @Test func `A field value is read without altering its bytes`() throws {
         let file = try MessageFile(Array("HTTP/1.1 200\nX: ".utf8) + [0xE9] + Array("\n\n".utf8))
         let value = file.response.headerFields.first?.withUnsafeBytesOfValue { Array($0) }
         #expect(value == [0xE9])
     }
 
-    @Test func `many folded lines take no quadratic time`() throws {
+    @Test func `Many folded lines are read in linear time`() throws {
         let file = "HTTP/1.1 200\nX: 1\n" + String(repeating: " a\n", count: 300_000)
         #expect(try MessageFile(file.utf8).response.headerFields.count == 1)
     }
 
-    @Test func `a response without a request is taken to come when it was made`() throws {
+    @Test func `A response without a request counts as received at its Date`() throws {
         let made = start.advanced(by: .seconds(-50))
         let file = try MessageFile("HTTP/1.1 200\nDate: \(HTTPDate.format(made))\nAge: 7\n\n".utf8)
         let exchange = file.exchange(now: start)

@@ -3,10 +3,10 @@ import HTTPTypes
 import LarderExplain
 import LarderTestSupport
 
-/// The moment that the files tell of: Sun, 06 Nov 1994 08:49:37 GMT.
+/// The time at which the exchanges in the files take place: Sun, 06 Nov 1994 08:49:37 GMT.
 let start = Timestamp(secondsSinceEpoch: 784_111_777)
 
-/// Random numbers that can be repeated; the seed is printed.
+/// Returns a generator of reproducible random numbers, and prints its seed.
 func seeded(for test: String) -> SeededRandom {
     let seed = UInt64.random(in: .min ... .max)
     print("seed of \(test): \(seed)")
@@ -22,13 +22,13 @@ extension SeededRandom {
         Int.random(in: 0..<chances, using: &self) == 0
     }
 
-    /// A number of seconds as a directive has it: mostly small, sometimes absurd or broken.
+    /// Returns a random number of seconds as text: usually small, sometimes absurdly large or malformed.
     mutating func seconds() -> String {
         isTrue(in: 12)
             ? pick(["", "x", "-1", "99999999999999999999", "\"7\"", "1.5"]) : String(pick([0, 1, 5, 9, 30]))
     }
 
-    /// Directives, drawn from those that `names` lists; a name that ends in `=` gets a number.
+    /// Returns random directives from `names`; a name that ends in `=` gets a number.
     mutating func directives(_ names: [String], atMost count: Int) -> String {
         (0..<Int.random(in: 0...count, using: &self)).map { _ in
             let name = pick(names)
@@ -36,7 +36,7 @@ extension SeededRandom {
         }.joined(separator: ", ")
     }
 
-    /// An exchange: any mix of what the rules look at.
+    /// Returns a random exchange with fields that affect the rules.
     mutating func exchange() -> Exchange {
         var request = HTTPRequest(
             method: isTrue(in: 20) ? pick([.head, .put, .options]) : .get,
@@ -81,7 +81,7 @@ extension SeededRandom {
         )
     }
 
-    /// Rules around the presets.
+    /// Returns random rules similar to the presets.
     mutating func rules() -> CachingRules {
         var rules = isTrue(in: 4) ? CachingRules.decoratedRoute(ttl: .seconds(9)) : .gateway
         if isTrue(in: 2) { rules.keep = .seconds(pick([0, 10, 40])) }
@@ -91,7 +91,7 @@ extension SeededRandom {
         return rules
     }
 
-    /// `bytes` with up to four bytes changed, doubled, dropped or put in, and sometimes cut short.
+    /// Returns `bytes` with up to four bytes changed, doubled, removed or inserted, and sometimes cut short.
     mutating func mutated(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         let interesting = Array("\r\n :<>*/\t\"=,HTP12{}@".utf8) + [0, 0x7F, 0x80, 0xC3, 0xFF]

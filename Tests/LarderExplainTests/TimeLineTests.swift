@@ -7,7 +7,7 @@ import Testing
 @testable import LarderExplain
 
 @Suite(.timeLimit(.minutes(5))) struct TimeLineTests {
-    @Test func `at any moment the time line says what Reuse decides`() throws {
+    @Test func `The time line agrees with Reuse at any time`() throws {
         var random = seeded(for: "the time line")
         var stored = 0
         for _ in 0..<1_000 {
@@ -29,7 +29,7 @@ import Testing
         #expect(stored > 200)
     }
 
-    /// A moment anywhere, or at and around the ends of rows.
+    /// Returns a random time, or a time at or next to the ends of rows.
     private static func moment(
         of line: TimeLine,
         _ lifetimes: Lifetimes,
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a verdict is that of Storability, and names its refusal first`() {
+    @Test func `The result agrees with Storability, and names its reason first`() {
         var random = seeded(for: "the verdict")
         for _ in 0..<600 {
             let (exchange, rules) = (random.exchange(), random.rules())
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `a client's own limits are rows of their own`() throws {
+    @Test func `The limits of the client's request start new rows`() throws {
         let file = """
             GET / HTTP/1.1
             Host: example.org

@@ -16,9 +16,9 @@ import Testing
     import Foundation
 #endif
 
-/// The line that each request leaves.
+/// The lines that requests leave in the access log.
 @Suite(.timeLimit(.minutes(5))) struct AccessLogTests {
-    /// Runs a gateway that logs to a file, and reads the lines once the gateway has ended.
+    /// Runs a gateway that logs to a file, and returns the lines once the gateway has ended.
     private func lines(_ test: @Sendable (RunningGateway) async throws -> Void) async throws -> [String] {
         let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UInt64.random(in: 0 ... .max)).log")
         defer { try? FileManager.default.removeItem(at: file) }
@@ -35,7 +35,7 @@ import Testing
         return try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map(String.init)
     }
 
-    @Test func `each request leaves a line in the combined format`() async throws {
+    @Test func `Each request leaves a line in the combined format`() async throws {
         let lines = try await lines { gateway in
             _ = try await gateway.exchange("User-Agent: curl/8.5.0", "Referer: http://a.example/?b", target: "/a?b=c")
             _ = try await gateway.exchange(target: "/gone")
@@ -55,19 +55,20 @@ import Testing
         )
     }
 
-    @Test func `a version that is none is escaped`() async throws {
+    @Test func `An invalid HTTP version is escaped`() async throws {
         let lines = try await lines { gateway in
             _ = try await Exchange.send(Array("GET /a HTTP/\"\u{1}\"\r\nHost: a\r\n\r\n".utf8), to: gateway.port)
         }
         #expect(lines.count == 1)
         for line in lines {
             #expect(line.contains("\"GET /a ") && line.contains("\" 400 "), "\(line)")
-            // Six quotes open or close the request, the referer and the agent; one that is sent has a backslash.
+            // Six quotes open or close the request, the referer and the agent. A quote that the client sent has a
+            // backslash.
             #expect(line.replacing("\\\"", with: "").count { $0 == "\"" } == 6 && !line.contains("\u{1}"), "\(line)")
         }
     }
 
-    @Test func `a client cannot write a line of its own`() async throws {
+    @Test func `A client cannot forge a line`() async throws {
         let lines = try await lines { gateway in
             _ = try await gateway.exchange("User-Agent: \" 200 1 \"-\" \"evil\u{E9}\u{9}\\n", target: "/\"\\evil")
         }
@@ -80,7 +81,7 @@ import Testing
         )
     }
 
-    @Test func `nothing is logged where nobody asked for it, and a file that cannot be opened is told at once`()
+    @Test func `Without a setting nothing is logged, and a file that cannot be opened is reported at the start`()
         async throws
     {
         try await RunningGateway.run(before: "http://127.0.0.1:1") { gateway in
@@ -95,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `a pipe that no process reads holds nothing up`() async throws {
+    @Test func `A pipe that no process reads does not block the gateway`() async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID()).pipe").path
         try #require(mkfifo(path, 0o600) == 0)
         defer { unlink(path) }
@@ -110,7 +111,7 @@ import Testing
         try await RunningGateway.run(before: "http://127.0.0.1:1") {
             $0.accessLog = .file(path)
         } _: { gateway in
-            // More than the pipe holds, and nothing reads it.
+            // This is more than the pipe holds, and no process reads it.
             for _ in 0..<40 { _ = try await gateway.send("GET", "/" + String(repeating: "a", count: 4_000)) }
         }
     }

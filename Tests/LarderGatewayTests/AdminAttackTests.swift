@@ -9,7 +9,7 @@ import Testing
 /// Attempts to use the admin routes without being an admin.
 @Suite(.timeLimit(.minutes(5))) struct AdminAttackTests {
     private static let token = "a-token-that-is-long-enough"
-    /// What empties the cache, or tells about it.
+    /// The requests that remove stored responses, or read the cache's state.
     private static let requests = [
         "DELETE /-/larder/everything", "DELETE /-/larder/prefixes/a", "DELETE /-/larder/paths/a",
         "DELETE /-/larder/tags/a", "DELETE /-/larder/urls/http://localhost/a", "GET /-/larder/metrics/cache",
@@ -34,14 +34,15 @@ import Testing
         }
     }
 
-    /// The status of a request with these fields alone.
+    /// Returns the status of a request that has these fields only.
     private static func status(_ request: String, _ fields: [String], of port: Int) async throws -> Int? {
         let lines = ["\(request) HTTP/1.1"] + fields + ["Connection: close", "", ""]
         return try await Exchange.send(Array(lines.joined(separator: "\r\n").utf8), to: port).statuses.first
     }
 
-    /// nginx with `proxy_pass http://127.0.0.1:8000` and nothing else sends this, whoever the client is.
-    @Test func `Behind a proxy with its defaults the admin routes answer nobody without a token`() async throws {
+    /// nginx with `proxy_pass http://127.0.0.1:8000` and no other setting sends these fields, whichever client it
+    /// serves.
+    @Test func `Behind a proxy with its defaults the admin routes refuse clients without a token`() async throws {
         try await Self.serving { gateway, _ in
             _ = try await gateway.send("GET", "/a")
             for request in Self.requests {
@@ -62,7 +63,7 @@ import Testing
         ["Origin: ftp://localhost"], ["Origin: file://"], ["Origin: http://localhost", "Origin: http://evil.example"],
         ["Origin: http://localhost, http://evil.example"], ["Sec-Fetch-Site: cross-site"],
         ["Sec-Fetch-Site: same-site"], ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"],
-    ]) func `A request for a page of another site is refused, with the token and without`(
+    ]) func `A request from a page of another site is refused, with and without the token`(
         _ fields: [String]
     ) async throws {
         for token in [nil, Self.token] {
@@ -81,15 +82,15 @@ import Testing
     @Test(arguments: [
         ["Origin: http://localhost"], ["Origin: https://localhost"], ["Origin: HTTP://LOCALHOST:80"],
         ["Sec-Fetch-Site: same-origin"], ["Sec-Fetch-Site: none"],
-    ]) func `A request for a page of the same site is answered`(_ fields: [String]) async throws {
+    ]) func `A request from a page of the same site is answered`(_ fields: [String]) async throws {
         try await Self.serving(access: .loopback) { gateway, _ in
             let status = try await Self.status(Self.requests[0], ["Host: localhost"] + fields, of: gateway.port)
             #expect(status == 200)
         }
     }
 
-    /// The name of an attacker's page leads to this machine once the page is open ("DNS rebinding").
-    @Test func `A page whose own name leads to this machine is refused`() async throws {
+    /// The name of an attacker's page resolves to this machine once the page is open ("DNS rebinding").
+    @Test func `A page whose name resolves to this machine is refused`() async throws {
         for listen in [nil, "127.0.0.1:0"] {
             try await Self.serving(access: .loopback, listen: listen) { gateway, _ async throws in
                 let port = gateway.adminPort ?? gateway.port
@@ -108,7 +109,7 @@ import Testing
         }
     }
 
-    @Test func `With an address of their own the admin routes answer nowhere else, and nothing else answers there`()
+    @Test func `An admin address answers the admin routes and nothing else, and no other address answers them`()
         async throws
     {
         try await Self.serving(listen: "127.0.0.1:0") { gateway, origin in
@@ -137,7 +138,7 @@ import Testing
         }
     }
 
-    @Test func `With a token the admin routes need it on an address of their own, too`() async throws {
+    @Test func `With a token the admin routes need it on the admin address, too`() async throws {
         try await Self.serving(access: .loopback, token: Self.token, listen: "127.0.0.1:0") { gateway, _ in
             let port = try #require(gateway.adminPort)
             for request in Self.requests {
@@ -148,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func `An address that other machines reach answers nobody without a token`() async throws {
+    @Test func `An admin address that other machines reach refuses every client without a token`() async throws {
         try await Self.serving(access: .loopback, listen: "0.0.0.0:0") { gateway, _ in
             let port = try #require(gateway.adminPort)
             #expect(try await Self.status(Self.requests[0], ["Host: localhost"], of: port) == 403)
@@ -156,10 +157,10 @@ import Testing
         }
     }
 
-    @Test func `The routes answer on a Unix socket, which is for the user who runs the gateway`() async throws {
+    @Test func `The admin routes answer on a Unix socket that only the user of the gateway can open`() async throws {
         let path = "/tmp/larder-\(UUID().uuidString.prefix(8)).sock"
         defer { try? FileManager.default.removeItem(atPath: path) }
-        // The second finds what the first has left behind.
+        // The second gateway finds the socket file that the first has left.
         for _ in 0..<2 {
             try await Self.serving(listen: "unix://\(path)") { gateway, _ in
                 let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -195,7 +196,7 @@ import Testing
             ([], ["LARDER_ADMIN_ACCESS": "loopback"], false), (["--admin-listen", "127.0.0.1:0"], [:], false),
         ] as [([String], [String: String], Bool)]
     )
-    func `A gateway that is started without a token says in one line how to get access`(
+    func `A gateway that is started without a token prints one line about how to get access`(
         _ options: [String],
         _ environment: [String: String],
         _ isSaid: Bool

@@ -4,7 +4,7 @@ import LarderHummingbird
 import LarderTestSupport
 import Testing
 
-/// What the gateway answers itself, and to whom.
+/// The gateway's own routes, and the clients that may use them.
 @Suite(.timeLimit(.minutes(5))) struct AdministrationTests {
     private static func serving(
         token: String? = nil,
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `the health of the gateway is nobody's secret`() async throws {
+    @Test func `The health of the gateway is public`() async throws {
         try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
             let health = try await gateway.send("GET", "/-/larder/health", ["Host-Of: a", "X-Forwarded-For: 1.2.3.4"])
             #expect(health.status == 200 && health.text == "{\"status\":\"ok\"}")
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func `the health of the origins is told to who may know`() async throws {
+    @Test func `The health of the origins needs the token`() async throws {
         try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
             let path = "/-/larder/health/origins"
             let stranger = try await gateway.send("GET", path)
@@ -47,7 +47,7 @@ import Testing
     @Test(arguments: [
         ("127.0.0.1", true), ("::1", true), ("localhost", true), ("0.0.0.0", false), ("::", false),
         ("192.0.2.1", false), ("example.org", false),
-    ]) func `without a token loopback clients may if they are trusted and no other can reach the server`(
+    ]) func `Without a token only trusted loopback clients have access, if other machines cannot connect`(
         _ host: String,
         _ mayLoopback: Bool
     ) {
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `an origin that refuses is not well`() async throws {
+    @Test func `An origin that refuses connections is not healthy`() async throws {
         try await ScriptedOrigin.run { _ in
         } _: { origin in
             try await origin.refuse()
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a URL is purged by the token only`() async throws {
+    @Test func `A purge of a URL needs the token`() async throws {
         try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
             _ = try await gateway.send("GET", "/a")
             #expect(try await gateway.send("PURGE", "/a").status == 401)
@@ -93,12 +93,12 @@ import Testing
         }
     }
 
-    @Test func `without a token a URL is purged from this machine, by its name, and through no proxy`() async throws {
+    @Test func `Without a token a purge must come from this machine, for its name, without a proxy`() async throws {
         try await Self.serving { gateway, origin in
             _ = try await gateway.send("GET", "/a")
             for field in ["X-Forwarded-For: 1.2.3.4", "Via: 1.1 proxy", "Forwarded: for=1.2.3.4"] {
                 #expect(try await gateway.send("PURGE", "/a", [field]).status == 403, "\(field)")
-                // Who names it as the connection's own does not make it go away.
+                // Naming the field in Connection does not remove it from the check.
                 let alone = [field, "Connection: \(field.prefix { $0 != ":" }), close"]
                 #expect(try await gateway.send("PURGE", "/a", alone).status == 403, "\(alone)")
             }
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func `a URL is purged as it is kept, without the parameters that its route ignores`() async throws {
+    @Test func `A purge applies the route's key, without the ignored query parameters`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.target)
         } _: { origin in
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func `what begins as the gateway's own routes do reaches no origin`() async throws {
+    @Test func `A path below the gateway's own routes does not reach an origin`() async throws {
         try await Self.serving { gateway, origin in
             for target in [
                 "/-/larder", "/-/larder/", "/-/larder?a", "/-/larder/nothing", "/-/larder/..", "/-/larder/../../a",
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `the routes may stand elsewhere`() async throws {
+    @Test func `The prefix of the gateway's own routes can be changed`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", [], "origin")
         } _: { origin in

@@ -9,7 +9,7 @@ import Testing
 
 @testable import LarderGateway
 
-/// Clients that send or read less than a gateway waits for.
+/// Clients that send or read more slowly than a gateway tolerates.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ClientRateAttackTests {
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(repeating: "x", count: 64 << 10))\r\n")
 
@@ -29,12 +29,12 @@ import Testing
         ["PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"],
         ["POST /-/larder/ready HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc"],
     ])
-    func `content that does not come is answered with 408, and ends the connection`(_ parts: [String]) async throws {
+    func `Content that is not sent is answered with 408, and ends the connection`(_ parts: [String]) async throws {
         try await Self.answering { origin in
             try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
                 let exchange = try await Exchange.send(Array(parts.joined().utf8), to: gateway.port)
                 #expect(exchange.isEnded)
-                // What is answered without its content has no other answer.
+                // A request that was answered before its content does not get another response.
                 guard !parts[0].contains("larder") else { return }
                 #expect(exchange.statuses == [408] && exchange.answers.last?["Connection"] == "close")
                 #expect(origin.requests.isEmpty)
@@ -43,13 +43,13 @@ import Testing
     }
 
     @Test(arguments: ["G", "GET / HTTP/1.1\r\nHost: local", "GET / HTTP/1.1\r\nHost: localhost\r\n"])
-    func `a head that does not come to its end is answered with 408`(_ text: String) async throws {
+    func `An incomplete head is answered with 408`(_ text: String) async throws {
         try await Self.answering { origin in
             try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
                 let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
                 #expect(exchange.isEnded && exchange.statuses == [408])
                 #expect(exchange.answers.last?["Connection"] == "close")
-                // After another request, too.
+                // The same after another request.
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("GET", "/first")
                     #expect(try await wire.answer().status == 200)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `an upload of which the origin has the beginning is cut off`() async throws {
+    @Test func `A slow upload is cut off after the origin has received its beginning`() async throws {
         let ends = NIOLockedValueBox<[String]>([])
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.head() else { return }
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `a stream whose content does not come is answered with 408, and the connection goes on`() async throws {
+    @Test func `A stream with slow content is answered with 408, and the connection continues`() async throws {
         try await Certificate.run { certificate in
             try await Self.answering { origin in
                 try await RunningGateway.run(before: origin.url) {
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    /// A body without end, most of which no spool has room for.
+    /// Returns an origin with an endless body, most of which does not fit into a spool.
     private static func withEndlessBody(
         _ certificate: Certificate? = nil,
         _ test: @Sendable (RunningGateway, Gate) async throws -> Void
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `a client that does not read is cut off`() async throws {
+    @Test func `A client that does not read is disconnected`() async throws {
         try await Self.withEndlessBody { gateway, ended in
             try await Wire.open(to: gateway.port) { wire in
                 try await wire.send("GET", "/endless")
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `a stream that does not read is reset, and the connection goes on`() async throws {
+    @Test func `A stream whose client does not read is reset, and the connection continues`() async throws {
         try await Certificate.run { certificate in
             try await Self.withEndlessBody(certificate) { gateway, ended in
                 try await HTTP2Wire.open(to: gateway.port) { wire in
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test func `a client over TLS that does not read is cut off`() async throws {
+    @Test func `A client over TLS that does not read is disconnected`() async throws {
         try await Certificate.run { certificate in
             try await Self.withEndlessBody(certificate) { gateway, ended in
                 var tls = TLSConfiguration.makeClientConfiguration()
@@ -176,7 +176,7 @@ import Testing
                 try await channel.writeAndFlush(
                     ByteBuffer(string: "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 )
-                // The handshake is over: nothing is read from here on.
+                // The handshake is complete: nothing is read from here on.
                 try await channel.setOption(.autoRead, value: false).get()
                 await ended.reached()
                 try? await channel.close()
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    @Test func `a client that nothing is expected of is not slow`() async throws {
+    @Test func `A client from which nothing is expected is not slow`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
@@ -206,7 +206,7 @@ import Testing
                         try await events.send("GET", "/events")
                         let head = try await events.head()
                         #expect(head.status == 200)
-                        // Each part comes as it is sent.
+                        // Each part is received as it is sent.
                         #expect(try await events.chunk() == [UInt8(ascii: "a")])
                         for _ in 0..<3 {
                             // This takes as long as a client may be slow.
@@ -224,7 +224,7 @@ import Testing
         }
     }
 
-    @Test func `an upload that an origin reads slowly is not slow`() async throws {
+    @Test func `An upload that the origin reads slowly is not slow`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {

@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [SIGTERM, SIGINT]) func `asked to end, it answers the requests under way, and takes no more`(
+    @Test(arguments: [SIGTERM, SIGINT]) func `A signal to end lets requests under way finish, and refuses others`(
         _ signal: Int32
     ) async throws {
         let gate = Gate()
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `asked to, it loads the routes of its file anew, and a file with diagnostics changes nothing`()
+    @Test func `SIGHUP reloads the routes of the file, and a file with diagnostics changes nothing`()
         async throws
     {
         try await ScriptedOrigin.answering { _ in
@@ -122,7 +122,7 @@ import Testing
             ], EX_CONFIG
         ),
         (["serve", "--origin", "http://127.0.0.1:9", "--origin-ca", "/no/such.crt"], EX_CONFIG),
-    ]) func `what it cannot start with is one line, and the status says wrong configuration`(
+    ]) func `A configuration that cannot be used is reported in one line, with an exit status`(
         _ arguments: [String],
         _ expected: Int32
     ) async throws {
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `a port in use is said in one line, and the status says unavailable`() async throws {
+    @Test func `A port in use is reported in one line, with the status for unavailable`() async throws {
         let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
         let port = try #require(taken.localAddress?.port)
@@ -148,7 +148,7 @@ import Testing
         try await taken.close()
     }
 
-    @Test func `it explains what an origin answers, and what it cannot read`() async throws {
+    @Test func `The explain command explains an origin's response, and reports unreadable input`() async throws {
         try await ScriptedOrigin.answering({ _ in answer("200 OK", ["Cache-Control: max-age=60"], "a") }) { origin in
             try await ProgramProcess.run("larder", ["explain", origin.url + "/a?b", "-H", "Accept: text/css"]) {
                 program in
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [["--help"], ["serve", "--help"], ["help"]]) func `it explains itself`(
+    @Test(arguments: [["--help"], ["serve", "--help"], ["help"]]) func `The program prints its help`(
         _ arguments: [String]
     ) async throws {
         try await ProgramProcess.run("larder", arguments) { program in
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test func `it says which version it is`() async throws {
+    @Test func `The program prints its version`() async throws {
         try await ProgramProcess.run("larder", ["--version"]) { program in
             let status = try await program.status()
             let words = program.output.split(whereSeparator: \.isWhitespace)

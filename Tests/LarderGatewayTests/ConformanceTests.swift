@@ -8,20 +8,20 @@ import Testing
 
 @testable import LarderGateway
 
-/// The conversations of the tables, held over sockets: a client, the gateway, and an origin whose every byte is written
-/// out. The engine alone holds the same ones in its own tests.
+/// The conversations of the conformance tables over sockets, with a client, the gateway, and an origin whose bytes are
+/// given exactly. The engine's own tests run the same conversations without sockets.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct ConformanceTests {
-    /// Methods that end before the cache: NIO's parser knows no `FROB`, and a gateway refuses TRACE.
+    /// The methods that do not reach the cache: NIO's parser does not know `FROB`, and a gateway refuses TRACE.
     private static let refused = ["FROB", "TRACE"]
 
     @Test(arguments: Conversation.all.filter { !$0.steps.contains { refused.contains($0.method.rawValue) } })
-    func `a gateway answers, asks and keeps as the RFCs say`(
+    func `A gateway responds, forwards and stores as the RFCs say`(
         _ conversation: Conversation
     ) async throws {
         #expect(try await Self.complaints(about: conversation) == [])
     }
 
-    @Test(arguments: Scenario.all.filter(\.travels)) func `a gateway does what the rules alone say`(
+    @Test(arguments: Scenario.all.filter(\.travels)) func `A gateway agrees with the rules alone`(
         _ scenario: Scenario
     ) async throws {
         #expect(try await Self.complaints(about: scenario.conversation) == [])
@@ -49,7 +49,7 @@ import Testing
     }
 }
 
-/// Asks a gateway, each question on a connection of its own.
+/// A client that sends each request to a gateway on a separate connection.
 private struct Sockets: ConversationTransport {
     let gateway: RunningGateway
 
@@ -72,7 +72,7 @@ private struct Sockets: ConversationTransport {
 }
 
 extension ScriptedOrigin.Received {
-    /// The request in HTTP's own types.
+    /// The request as an `HTTPRequest`.
     fileprivate var asked: HTTPRequest {
         HTTPRequest(
             method: HTTPRequest.Method(method) ?? .get,
@@ -85,15 +85,16 @@ extension ScriptedOrigin.Received {
 }
 
 extension ScriptedOrigin.Connection {
-    /// Does on the wire what an origin does on its stage.
-    /// - Returns: whether the connection goes on.
+    /// Performs a step of the conversation as the origin.
+    /// - Returns: True if the connection continues.
     fileprivate func perform(_ performance: ConversationStage.Performance) async throws -> Bool {
         switch performance {
         case .answers(var head, let text):
             if !head.headerFields.contains(.contentLength), let length = Self.length(of: text, head.status.code) {
                 head.headerFields[.contentLength] = String(length)
             }
-            // A connection of its own for each question: what fails on a used one is asked again (RetryTests).
+            // Each request gets a separate connection, because a request that fails on a reused one is sent again
+            // (RetryTests).
             head.headerFields.append(HTTPField(name: .connection, value: "close"))
             try await send(Self.text(of: head) + (text ?? ""))
             return false
@@ -105,7 +106,8 @@ extension ScriptedOrigin.Connection {
         }
     }
 
-    /// Statuses that never have content need no word about its length (RFC 9112 §6.3), and answers to HEAD say none.
+    /// Returns the length to declare. Statuses that never have content need none (RFC 9112 §6.3), and responses to HEAD
+    /// do not have one here.
     private static func length(of text: String?, _ status: Int) -> Int? {
         text.map(\.utf8.count) ?? (status == 205 ? 0 : nil)
     }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import LarderGateway
 
-/// Connections that keep other clients out.
+/// Connections that could keep other clients out.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionAttackTests {
-    /// A connection that a test opens and leaves as it is.
+    /// A connection that a test opens and then leaves unused.
     private static func connect(
         _ port: Int,
         from address: String? = nil,
@@ -30,7 +30,7 @@ import Testing
 
     private static func isClosed(_ channel: any Channel) -> Bool { !channel.isActive }
 
-    /// A gateway that takes four connections, before an origin that answers when a gate is open.
+    /// Runs a gateway that accepts four connections, before an origin that responds when a gate is open.
     private static func withGateway(
         _ limit: Int = 4,
         _ certificate: Certificate? = nil,
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: ["", "GET / HTTP/1.1\r\nHost: local", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
-    func `idle connections keep no client out`(_ text: String) async throws {
+    func `Idle connections do not keep clients out`(_ text: String) async throws {
         try await Self.withGateway { gateway, _, _ in
             var idle: [any Channel] = []
             for _ in 0..<20 { idle.append(try await Self.connect(gateway.port, sending: text)) }
@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "\u{16}\u{3}\u{1}"]) func `nor do TLS handshakes that do not come to their end`(
+    @Test(arguments: ["", "\u{16}\u{3}\u{1}"]) func `Incomplete TLS handshakes do not keep clients out`(
         _ text: String
     ) async throws {
         try await Certificate.run { certificate in
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `nor do connections by HTTP/2 without streams`() async throws {
+    @Test func `HTTP/2 connections without streams do not keep clients out`() async throws {
         try await Certificate.run { certificate in
             try await Self.withGateway(2, certificate) { gateway, _, _ in
                 try await HTTP2Wire.open(to: gateway.port) { first in
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    /// Opens connections one after the other that have had an answer each, and keeps them while `body` runs.
+    /// Opens connections one after the other, each of which gets one response, and keeps them open while `body` runs.
     private static func open(
         _ count: Int,
         _ gateway: RunningGateway,
@@ -112,10 +112,10 @@ import Testing
         }
     }
 
-    @Test func `the connection is closed that has been idle for longest`() async throws {
+    @Test func `The connection that has been idle for longest is closed`() async throws {
         try await Self.withGateway { gateway, _, _ in
             try await Self.open(4, gateway) { wires in
-                // The second is used again.
+                // The second connection is used again.
                 try await wires[1].send("GET", "/")
                 #expect(try await wires[1].answer().status == 200)
                 try await Self.open(2, gateway) { _ in
@@ -130,13 +130,13 @@ import Testing
         }
     }
 
-    @Test func `a connection with a request under way is not closed, and a further one waits`() async throws {
+    @Test func `A connection with a request under way is not closed, and a further one waits`() async throws {
         try await Self.withGateway(2) { gateway, gate, origin in
             try await withThrowingTaskGroup(of: String.self) { group in
                 for number in 0..<2 { group.addTask { try await gateway.send("GET", "/held/\(number)").text } }
                 await gate.reached(by: 2)
                 group.addTask { try await gateway.send("GET", "/third").text }
-                // It is there, and is not answered.
+                // It is accepted by the system, but not answered.
                 let asked = try await Self.connect(gateway.port, sending: "GET /fourth HTTP/1.1\r\nHost: a\r\n\r\n")
                 #expect(origin.requests.count == 2)
                 gate.open()
@@ -149,7 +149,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that becomes idle makes room for one that waits`() async throws {
+    @Test func `A connection that becomes idle makes room for a waiting one`() async throws {
         try await Self.withGateway(1) { gateway, gate, _ in
             try await Wire.open(to: gateway.port) { wire in
                 try await wire.send("GET", "/held")
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test func `a gateway stops with connections that wait`() async throws {
+    @Test func `A gateway stops while connections wait`() async throws {
         let waiting = NIOLockedValueBox<[any Channel]>([])
         try await Self.withGateway(1) { gateway, gate, _ in
             async let held = try? gateway.send("GET", "/held")
@@ -180,7 +180,7 @@ import Testing
 
     // MARK: - Connections of one address
 
-    @Test func `an address has as many connections as it may have, and others have theirs`() async throws {
+    @Test func `A limit of connections per address does not affect other addresses`() async throws {
         let record = LogRecord()
         try await ScriptedOrigin.answering({ answer("200 OK", [], $0.target) }) { origin in
             try await RunningGateway.run(before: origin.url, logger: record.logger) {
@@ -213,7 +213,7 @@ import Testing
         }
     }
 
-    @Test func `the connections of trusted proxies are not limited, and by PROXY protocol those of a client are`()
+    @Test func `Connections of trusted proxies are not limited, except by the client address of the PROXY protocol`()
         async throws
     {
         for usesProtocol in [false, true] {
@@ -246,7 +246,7 @@ import Testing
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("2001:db8:1:2::", "2001:db8:1:2::"),
         ("fe80::1", "fe80::"),
     ])
-    func `an IPv6 network of 64 bits counts as one address`(_ address: String, _ network: String) throws {
+    func `An IPv6 network of 64 bits counts as one address`(_ address: String, _ network: String) throws {
         #expect(try #require(IPAddress(address)).clientNetwork == IPAddress(network))
     }
 }

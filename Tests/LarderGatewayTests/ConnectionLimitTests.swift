@@ -3,9 +3,9 @@ import LarderTestSupport
 import NIOConcurrencyHelpers
 import Testing
 
-/// How many connections an origin gets, and how many clients have one.
+/// The number of connections to an origin, and the requests that share them.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionLimitTests {
-    @Test(arguments: [1, 3]) func `requests above the limit of connections wait, and are served`(
+    @Test(arguments: [1, 3]) func `Requests above the limit of connections wait, and are served`(
         _ limit: Int
     ) async throws {
         let gate = Gate()
@@ -24,7 +24,7 @@ import Testing
         } _: { origin in
             try await RunningGateway.run(before: origin.url) {
                 $0.connectionsPerOrigin = limit
-                // It holds for the time in the queue as well.
+                // The timeout includes the time in the queue.
                 $0.connectTimeout = .seconds(120)
                 $0.responseTimeout = .seconds(120)
             } _: { gateway in

@@ -2,9 +2,9 @@ import LarderTestSupport
 import NIOConcurrencyHelpers
 import Testing
 
-/// What becomes of the connections on either side when somebody says too much, too little, or too early.
+/// Connections on which a client or an origin sends too much, too little, or too early.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
-    // MARK: - An origin that says too much
+    // MARK: - An origin that sends too much
 
     private static let evil = answer("200 OK", ["Cache-Control: max-age=600"], "evil")
 
@@ -15,7 +15,7 @@ import Testing
         ],
         [evil, String(evil.prefix(30)), "H", "\r\nH", "HTTP/1.1 103 Early Hints\r\n", "\0", "0"]
     )
-    func `what an origin adds to an answer is not the beginning of the next one`(
+    func `Bytes after a response are not the beginning of the next response`(
         _ good: String,
         _ excess: String
     ) async throws {
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: [answer("200 OK", [], "a body that HEAD has not"), "HTTP/1.1 200 OK\r\n\r\nbody", evil + evil])
-    func `the body of an answer to HEAD is nobody's answer`(_ text: String) async throws {
+    func `The body of a response to HEAD is not the response to the next request`(_ text: String) async throws {
         try await ScriptedOrigin.run { connection in
             guard try await connection.request() != nil else { return }
             try await connection.send(connection.number == 0 ? text : answer("200 OK", [], "right"))
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [evil, String(evil.prefix(30)), "H"])
-    func `an origin that speaks unasked loses its connection`(_ unasked: String) async throws {
+    func `An origin that sends bytes without a request loses its connection`(_ unasked: String) async throws {
         let gate = Gate()
         let isClosed = NIOLockedValueBox(false)
         try await ScriptedOrigin.run { connection in
@@ -59,7 +59,7 @@ import Testing
             try await connection.send(answer("200 OK", [], "right"))
             guard connection.number == 0 else { return }
             await gate.pass()
-            // On a slow machine the gateway has closed it by then: it is idle.
+            // On a slow machine the gateway may have closed the connection already, because it is idle.
             defer { isClosed.withLockedValue { $0 = true } }
             try await connection.send(unasked)
             while (try? await connection.part()) ?? nil != nil {}
@@ -74,10 +74,10 @@ import Testing
         }
     }
 
-    // MARK: - An origin that answers early
+    // MARK: - An origin that responds early
 
     @Test(arguments: [413, 200, 502], ["Content-Length: 20", "Transfer-Encoding: chunked"])
-    func `an origin that answers before the content is there does not hold the client up`(
+    func `An origin that responds before the content is complete does not delay the client`(
         _ status: Int,
         _ framing: String
     ) async throws {
@@ -103,13 +103,13 @@ import Testing
                     #expect(try await wire.answer().text == "/next")
                 }
                 #expect(origin.requests.map(\.target) == ["/early", "/next"])
-                // Content that does not come to its end ends the connection, which nobody else could use.
+                // Incomplete content ends the connection, which no other request could use.
                 try await eventually("the gateway closes the connection") { isLeft.withLockedValue { $0 } }
             }
         }
     }
 
-    @Test func `an origin that hangs up on an upload does not end the gateway`() async throws {
+    @Test func `An origin that disconnects during an upload does not end the gateway`() async throws {
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.head() else { return }
             if request.method == "GET" { try await connection.send(answer("200 OK", [], "well")) }
@@ -128,14 +128,14 @@ import Testing
         }
     }
 
-    // MARK: - A client that says too little
+    // MARK: - A client that sends too little
 
     @Test(arguments: [
         ("Content-Length: 20", "too few"), ("Transfer-Encoding: chunked", "a\r\n0123456789\r\n"),
         ("Transfer-Encoding: chunked", "a\r\n01234"), ("Transfer-Encoding: chunked", "5\r\nchunk\r\nxyz\r\n"),
         ("Transfer-Encoding: chunked", "5\r\nchunks\r\n0\r\n\r\n"), ("Transfer-Encoding: chunked", "-5\r\nchunk\r\n"),
     ])
-    func `content that breaks off is a 400, and never looks whole to the origin`(
+    func `Content that breaks off is a 400, and never looks complete to the origin`(
         _ framing: String,
         _ content: String
     ) async throws {
@@ -148,14 +148,14 @@ import Testing
                 #expect(exchange.isEnded && exchange.statuses == [400], "\(exchange)")
                 try await eventually("the request is over") { origin.connections <= 1 }
                 #expect(origin.requests.allSatisfy { $0.content == nil })
-                // Nothing is left on the connection that the next one would have to pay for.
+                // Nothing is left on the connection that could harm the next request.
                 #expect(try await gateway.send("POST", "/", body: "whole").text == "whole")
                 #expect(origin.requests.last?.content == "whole")
             }
         }
     }
 
-    @Test func `malformed content of a request that was answered gets no second answer`() async throws {
+    @Test func `Malformed content of an answered request does not get a second response`() async throws {
         try await RunningGateway.run(before: "http://127.0.0.1:1") { gateway in
             let text = "GET /-/larder/health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
             let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
@@ -163,10 +163,10 @@ import Testing
         }
     }
 
-    // MARK: - A client that waits to be asked
+    // MARK: - A client that expects 100-continue
 
     @Test(arguments: ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
-    func `a client that expects a 100 gets it, and its content arrives`(_ framing: String) async throws {
+    func `A client that expects a 100 gets it, and its content arrives`(_ framing: String) async throws {
         let content = String(repeating: "0123456789", count: 100_000)
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], "\(request.body == content)")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LarderGateway
 
-/// What a gateway does with cookies and other credentials.
+/// The gateway's treatment of cookies and other credentials.
 @Suite(.timeLimit(.minutes(5))) struct CredentialTests {
     private static let file = """
         routes:
@@ -17,7 +17,7 @@ import Testing
             credentials: {fields: []}
         """
 
-    /// Runs a gateway before an origin that repeats what a request told about its client.
+    /// Runs a gateway before an origin that repeats the credentials of a request.
     private static func run(_ test: @escaping @Sendable (RunningGateway) async throws -> Void) async throws {
         try await ScriptedOrigin.answering { request in
             let told = ["Cookie", "X-API-Key", "X-Tenant", "Proxy-Authorization"].compactMap { request[$0] }
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/ignored", "/dropped", "/named"]) func `cookies that do not matter are told to no origin`(
+    @Test(arguments: ["/ignored", "/dropped", "/named"]) func `Ignored cookies are not sent to the origin`(
         _ path: String
     ) async throws {
         try await Self.run { gateway in
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test func `a cookie that is a credential goes past the cache with all others`() async throws {
+    @Test func `A request with a credential cookie bypasses the cache and forwards all its cookies`() async throws {
         try await Self.run { gateway in
             for user in ["1", "2"] {
                 let answer = try await gateway.send("GET", "/named", ["Cookie: _ga=1; session=\(user)"])
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `by default the response says who may have what was asked with a cookie`() async throws {
+    @Test func `By default a response to a request with a cookie is stored if the response allows it`() async throws {
         try await Self.run { gateway in
             let first = try await gateway.send("GET", "/other", ["Cookie: a=1"])
             #expect(first.text == "told a=1")
@@ -59,7 +59,7 @@ import Testing
     @Test(arguments: [
         ("/other", "X-API-Key", false), ("/other", "Proxy-Authorization", false), ("/other", "Authorization", false),
         ("/named", "X-Tenant", false), ("/open", "X-API-Key", true), ("/open", "Authorization", false),
-    ]) func `what was asked with a credential is stored for all only if the response or the rule says so`(
+    ]) func `A response to a request with a credential is stored for all only if it or the rule allows that`(
         _ path: String,
         _ name: String,
         _ isStored: Bool

@@ -1,7 +1,7 @@
 import LarderTestSupport
 import Testing
 
-/// Attempts to have the page of a logged-in victim stored for all.
+/// Attempts to have the page of a logged-in victim stored for all clients.
 @Suite(.timeLimit(.minutes(5))) struct DeceptionAttackTests {
     private static let routes = """
         routes:
@@ -14,7 +14,7 @@ import Testing
         "/static/a%5cb/..%2f..%2faccount%2fme", "//static/account/me", "/static/a%2fb/../../account/me",
         "/static/%00/../../account/me", "/static/%252e%252e%252faccount", "/account;x/../static/me", "/account.css",
         "/account%0a.css",
-    ]) func `The page that the origin has for a victim's path is not stored`(_ path: String) async throws {
+    ]) func `An origin's page for a victim's path is not stored`(_ path: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request["Cookie"] ?? "nobody")
         } _: { origin in
@@ -22,14 +22,14 @@ import Testing
                 let victim = try await gateway.send("GET", path, ["Cookie: session=victim"])
                 #expect(victim.text == "session=victim")
                 #expect(try await gateway.send("GET", path).text == "nobody")
-                // What a rule stores is stored.
+                // A response that a rule allows to be stored is stored.
                 for _ in 0..<2 { _ = try await gateway.send("GET", "/static/group%2Fname") }
                 #expect(origin.requests.map(\.target) == [path, path, "/static/group%2Fname"])
             }
         }
     }
 
-    @Test(arguments: ["GET", "HEAD", "POST"]) func `A path with several readings is a 400 if the site wants that`(
+    @Test(arguments: ["GET", "HEAD", "POST"]) func `An ambiguous path is rejected with 400 if the setting demands it`(
         _ method: String
     ) async throws {
         try await ScriptedOrigin.answering { _ in

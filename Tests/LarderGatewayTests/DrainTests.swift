@@ -11,7 +11,7 @@ import Testing
     import Darwin
 #endif
 
-/// What clients notice of a gateway that is stopped: nothing but that their connections end.
+/// The behaviour of a gateway that is being stopped: clients notice only that their connections end.
 @Suite(.timeLimit(.minutes(5))) struct DrainTests {
     private static func serve(
         _ origin: String,
@@ -30,8 +30,8 @@ import Testing
         try await Wire.send("GET", "/-/larder/ready", to: port).status == 200
     }
 
-    /// Sends requests by one connection until an answer says that the connection ends.
-    /// - Returns: The number of answers.
+    /// Sends requests on one connection until a response announces the end of the connection.
+    /// - Returns: The number of responses.
     private static func load(_ method: String, to port: Int, _ answered: NIOLockedValueBox<Int>) async throws -> Int {
         try await Wire.open(to: port) { wire in
             for count in 1... {
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `connections under load lose no request when the gateway is stopped`() async throws {
+    @Test func `Connections under load lose no request when the gateway is stopped`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=1"], "answer")
         } _: { origin in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `before it stops listening it serves as before, and says that it is not ready`() async throws {
+    @Test func `Before it stops listening the gateway serves as before, and is not ready`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.target)
         } _: { origin in
@@ -85,7 +85,8 @@ import Testing
                     let answer = try await Wire.send("GET", "/during", to: port)
                     #expect(answer.status == 200 && answer.fields[.connection] == "close")
                     #expect(try await Wire.send("GET", "/-/larder/health", to: port).status == 200)
-                    // What comes by a connection that was idle is answered as well; what came with it, too.
+                    // A request on a connection that was idle is answered as well, and so is a request that was sent
+                    // together with it.
                     let pipeline = ["/first", "/second"].map { "GET \($0) HTTP/1.1\r\nHost: localhost\r\n\r\n" }
                     try await idle.send(bytes: Array(pipeline.joined().utf8))
                     #expect(try await idle.answer().text == "/first")
@@ -93,7 +94,7 @@ import Testing
                     #expect(last.text == "/second" && last.fields[.connection] == "close")
                     #expect(try await idle.part() == nil)
                     try await Wire.open(to: port) { silent in
-                        // A further signal ends the delay, and with it the connections that say nothing.
+                        // A further signal ends the delay, and closes the idle connections.
                         gateway.signal(SIGTERM)
                         let rest = try await silent.part()
                         #expect(rest == nil)
@@ -105,7 +106,7 @@ import Testing
         }
     }
 
-    @Test func `each further signal ends a step sooner, and the last cuts off what is under way`() async throws {
+    @Test func `Each further signal ends a step early, and the last one cuts off requests under way`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             guard try await connection.request() != nil else { return }
@@ -128,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func `by HTTP/2 the streams under way are answered, and the connection ends`() async throws {
+    @Test func `HTTP/2 streams under way are answered, and then the connection ends`() async throws {
         let gate = Gate()
         try await Certificate.run { certificate in
             try await ScriptedOrigin.answering { request in
@@ -144,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `by HTTP/2 a stream that is opened before GOAWAY is read is answered`() async throws {
+    @Test func `An HTTP/2 stream that is opened before the client reads GOAWAY is answered`() async throws {
         let gate = Gate()
         try await Self.serveTLS({ request in
             await gate.pass()
@@ -157,7 +158,8 @@ import Testing
                     try await wire.channel.setOption(.autoRead, value: false).get()
                     gateway.signal(SIGTERM)
                     try await eventually("it drains") { gateway.output.contains("Draining") }
-                    // GOAWAY is written, and lies unread: a response to another connection says that the gateway stops.
+                    // GOAWAY is written, and not read yet: a response on another connection shows that the gateway
+                    // stops.
                     let ready = try await HTTP2Wire.open(to: port) { try await $0.send("GET", "/-/larder/ready") }
                     #expect(ready.status == "503")
                     for number in 4..<6 { group.addTask { try await wire.send("GET", "/\(number)") } }
@@ -174,7 +176,7 @@ import Testing
         }
     }
 
-    @Test func `a TLS handshake that is under way when the listener closes is completed`() async throws {
+    @Test func `A TLS handshake that is under way when the listener closes is completed`() async throws {
         try await Self.serveTLS({ answer("200 OK", [], $0.target) }) { gateway, port in
             try await HTTP2Wire.open(
                 to: port,
@@ -188,7 +190,7 @@ import Testing
         }
     }
 
-    /// Ends the delay of a gateway that is told to stop.
+    /// Ends the delay of a gateway that was told to stop.
     private static func closeListener(of gateway: ProgramProcess) async throws {
         gateway.signal(SIGTERM)
         try await eventually("it drains") { gateway.output.contains("Draining") }
@@ -214,7 +216,7 @@ import Testing
         }
     }
 
-    @Test func `clients that connect anew for each request lose none when the listener closes`() async throws {
+    @Test func `Clients that use a new connection for each request lose none when the listener closes`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=1"], "answer")
         } _: { origin in
@@ -223,7 +225,7 @@ import Testing
                 try await withThrowingTaskGroup(of: Void.self) { clients in
                     for _ in 0..<24 {
                         clients.addTask {
-                            // Until no connection is accepted any more.
+                            // The loop ends when no connection is accepted any more.
                             while try await Self.getByNewConnection(port) { answered.withLockedValue { $0 += 1 } }
                         }
                     }
@@ -255,7 +257,7 @@ import Testing
         }
     }
 
-    @Test func `a response that began before the gateway was told to stop ends its connection`() async throws {
+    @Test func `A response that began before the gateway was told to stop ends its connection`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             guard try await connection.request() != nil else { return }
@@ -285,7 +287,7 @@ import Testing
                 for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }
                 await gate.reached(by: 4)
                 gateway.signal(SIGTERM)
-                // Who connects now is answered, too.
+                // A client that connects now is answered, too.
                 try await eventually("it is not ready") {
                     let ready = try? await HTTP2Wire.open(to: port) { try await $0.send("GET", "/-/larder/ready") }
                     return ready?.status == "503"
@@ -293,7 +295,7 @@ import Testing
                 gate.open()
                 for try await answer in group { #expect(answer.status == "200" && answer.text == "GET") }
             }
-            // GOAWAY ends it, although the gateway listens for ten minutes more.
+            // GOAWAY ends the connection, although the gateway listens for ten more minutes.
             try await wire.channel.closeFuture.get()
         }
         gateway.signal(SIGTERM)

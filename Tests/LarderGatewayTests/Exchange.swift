@@ -2,17 +2,17 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// What a server writes to bytes that a test chooses, up to the end of the connection.
+/// The responses of a server to bytes that a test sends, up to the end of the connection.
 struct Exchange: Sendable {
-    /// An answer, as it was framed.
+    /// A response with its framing.
     struct Answer: Sendable {
-        /// `HTTP/1.1 200 OK`.
+        /// The status line, such as `HTTP/1.1 200 OK`.
         let statusLine: String
         let status: Int
-        /// The fields, as they stood on the wire.
+        /// The field lines as they were received.
         let fields: [String]
         let body: String
-        /// Whether it ended as its head says.
+        /// True if the response ended as its head declares.
         let isWhole: Bool
 
         subscript(_ name: String) -> String? {
@@ -22,14 +22,15 @@ struct Exchange: Sendable {
     }
 
     let answers: [Answer]
-    /// Whether the server ended the connection, rather than the test.
+    /// True if the server ended the connection, rather than the test.
     let isEnded: Bool
     var statuses: [Int] { answers.map(\.status) }
 
-    /// Writes parts, one when the one before is on the wire, and reads until the connection ends.
+    /// Writes parts, each one when the previous one is written, and reads until the connection ends.
     /// - Parameters:
-    ///   - heads: which of the requests are answered by a head alone, counted from 0; 1xx count for none.
-    ///   - closes: whether the client says that nothing more will come.
+    ///   - heads: The numbers of the requests whose responses end with the head, counted from 0; 1xx responses do not
+    ///     count.
+    ///   - closes: True if the client closes its sending side.
     static func send(
         _ parts: [UInt8]...,
         to port: Int,
@@ -46,7 +47,7 @@ struct Exchange: Sendable {
                     )
                 }
             }
-        // Only so that a broken test ends.
+        // The deadline ensures that a failing test ends.
         let isOver = NIOLockedValueBox(false)
         let deadline = channel.channel.eventLoop.scheduleTask(in: .seconds(40)) {
             isOver.withLockedValue { $0 = true }

@@ -2,16 +2,16 @@ import LarderGateway
 import LarderTestSupport
 import Testing
 
-/// What the gateway invalidates after a write that its origin did not confirm.
+/// The invalidations after a write that its origin did not confirm.
 @Suite(.timeLimit(.minutes(5))) struct FailedWriteTests {
-    /// What becomes of a write at the origin.
+    /// The result of a write at the origin.
     enum Fate: CaseIterable {
         case confirmed, redirected, refused, failed, unavailable, badGateway, timedOutBehind
-        /// The origin has read it, and closes the connection.
+        /// The origin reads the request, and closes the connection.
         case closed
-        /// The origin has read it, and says nothing for longer than the gateway waits.
+        /// The origin reads the request, and does not respond within the gateway's timeout.
         case silent
-        /// There is nobody who would take the connection.
+        /// The origin refuses connections.
         case unreachable
 
         var answer: String? {
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    /// Returns whether a stored response is gone after a write to its URL, and the status that the client was given.
+    /// Returns true if a stored response is invalidated by a write to its URL, and the status that the client gets.
     private static func write(
         _ fate: Fate,
         file: @escaping @Sendable (String) -> String? = { _ in nil }
@@ -71,7 +71,7 @@ import Testing
     ]
 
     @Test(arguments: fates)
-    func `A write invalidates if it succeeded, or if it was sent and nobody knows what became of it`(
+    func `A write invalidates if it succeeded, or if it was sent and its result is unknown`(
         _ fate: Fate,
         _ isGone: Bool,
         _ status: Int

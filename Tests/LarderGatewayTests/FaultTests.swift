@@ -4,9 +4,9 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// What clients get when an origin fails, and what is kept of it: nothing.
+/// The responses to clients when an origin fails. Nothing of a faulty response is stored.
 @Suite(.timeLimit(.minutes(5))) struct FaultTests {
-    /// What is kept when the origin fails.
+    /// The stored response when the origin fails.
     enum Kept: String, CaseIterable {
         case nothing
         case stale
@@ -14,19 +14,19 @@ import Testing
         case mustRevalidate
     }
 
-    /// One way to fail.
+    /// One fault of an origin.
     struct Fault: Sendable, CustomTestStringConvertible {
-        /// What a client gets.
+        /// The response that a client gets.
         enum Effect {
-            /// An error of this type with nothing kept, else the stale answer or a 504.
+            /// An error of this type if nothing is stored; otherwise the stale response or a 504.
             case failure(Int, String)
-            /// The same where something is kept, but with nothing kept a body that is seen to be cut off.
+            /// The same if a response is stored. If none is stored, a body that is visibly cut off.
             case cutOffUnlessKept
-            /// A body that is seen to be cut off: its beginning was on its way.
+            /// A body that is visibly cut off, because its beginning was already sent.
             case cutOff
-            /// A body that is seen to be cut off or an error, as the bytes come.
+            /// Either a body that is visibly cut off or an error, depending on how the bytes are received.
             case either(Int, String)
-            /// An answer that is good.
+            /// A correct response.
             case success(Int, String)
         }
 
@@ -41,12 +41,12 @@ import Testing
             self.script = script
         }
 
-        /// Writes bytes and closes the connection.
+        /// Creates a fault that writes bytes and closes the connection.
         init(_ name: String, _ effect: Effect, writes text: String) {
             self.init(name, effect) { try await $0.send(text) }
         }
 
-        /// Writes a head and a body in one go, and closes the connection.
+        /// Creates a fault that writes a head and a body at once, and closes the connection.
         init(_ name: String, _ effect: Effect, _ fields: [String], _ body: String = "") {
             self.init(
                 name,
@@ -56,7 +56,7 @@ import Testing
             )
         }
 
-        /// Writes bytes, and nothing more until the gateway closes the connection.
+        /// Creates a fault that writes bytes, and nothing more until the gateway closes the connection.
         init(_ name: String, hangsAfter text: String, _ effect: Effect) {
             self.init(name, effect) { connection in
                 if !text.isEmpty { try await connection.send(text) }
@@ -224,21 +224,21 @@ import Testing
     ]
 
     @Test(.serialized, arguments: heads + bodies + good, Kept.allCases)
-    func `a fault is an error or the stale answer, and nothing of it is kept`(_ fault: Fault, _ kept: Kept) async throws
+    func `A fault leads to an error or the stale response, and is not stored`(_ fault: Fault, _ kept: Kept) async throws
     {
         try await meet(fault, kept) { _ in }
     }
 
     @Test(arguments: hanging, Kept.allCases)
-    func `an origin that stops answering is given up`(_ fault: Fault, _ kept: Kept) async throws {
+    func `An origin that stops responding is given up`(_ fault: Fault, _ kept: Kept) async throws {
         try await meet(fault, kept) { settings in
-            // Longer than a slow machine takes for an answer that comes.
+            // This is longer than a slow machine takes for a response that is sent.
             settings.responseTimeout = .seconds(8)
             settings.idleTimeout = fault.testDescription.hasPrefix("it ") ? .seconds(60) : .seconds(8)
         }
     }
 
-    @Test(arguments: Kept.allCases) func `an origin that refuses connections is an error or the stale answer`(
+    @Test(arguments: Kept.allCases) func `An origin that refuses connections leads to an error or the stale response`(
         _ kept: Kept
     ) async throws {
         let time = ManualClock()
@@ -257,8 +257,8 @@ import Testing
         }
     }
 
-    @Test func `a host that nobody knows is a 502`() async throws {
-        // No name has a part of 64 bytes (RFC 1035 §2.3.4), so that nobody has to be asked.
+    @Test func `A host that cannot be resolved is a 502`() async throws {
+        // A DNS label has at most 63 bytes (RFC 1035 §2.3.4), so the name is not looked up on the network.
         let host = String(repeating: "x", count: 64) + ".invalid"
         try await RunningGateway.run(before: "http://\(host)") { gateway in
             let answer = try await gateway.exchange()
@@ -268,7 +268,7 @@ import Testing
     }
 
     @Test(arguments: ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "\u{15}\u{3}\u{1}\0\u{2}\u{2}\u{28}"])
-    func `an origin that should speak TLS and does not is a 502`(_ words: String) async throws {
+    func `An origin that should use TLS and does not is a 502`(_ words: String) async throws {
         try await ScriptedOrigin.run { connection in
             guard try await connection.part() != nil else { return }
             try await connection.send(words)
@@ -282,7 +282,7 @@ import Testing
     }
 
     @Test(arguments: ["/-/larder/nothing", "/", "/#"])
-    func `an error to HEAD has no body, and the connection goes on`(_ target: String) async throws {
+    func `An error response to HEAD does not have a body, and the connection continues`(_ target: String) async throws {
         try await ScriptedOrigin.run { _ in
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
@@ -324,7 +324,7 @@ import Testing
                 let count = origin.requests.count
                 #expect(count == (kept == .nothing ? 1 : 2))
                 guard case .success = fault.effect else {
-                    // While something stale can be served, the origin is left alone for half a second.
+                    // While a stale response can be served, no request is sent to the origin for half a second.
                     time.advance(by: .seconds(1))
                     let next = try await gateway.exchange("X-Turn: ask")
                     #expect(next.status == 200 && next.body == "fresh" && next.isWhole)
@@ -365,7 +365,7 @@ import Testing
 }
 
 extension RunningGateway {
-    /// The answer to a request on a connection of its own, which the gateway ends.
+    /// Returns the response to one request on a separate connection, which the gateway ends.
     func exchange(
         _ fields: String...,
         method: String = "GET",

@@ -3,9 +3,9 @@ import LarderGateway
 import LarderTestSupport
 import Testing
 
-/// Attempts to have stored for all what the origin answers to a field that the cache does not know.
+/// Attempts to have an origin's response to a field that the cache does not know stored for all clients.
 @Suite(.timeLimit(.minutes(5))) struct FieldAttackTests {
-    /// An origin that makes variables of fields as CGI says, and answers by two of them.
+    /// Runs an origin that turns fields into variables as CGI does, and responds according to two of them.
     private static func serving(
         _ options: [String: String] = [:],
         vary: String? = nil,
@@ -32,7 +32,7 @@ import Testing
 
     @Test(arguments: [
         "Accept_Language", "accept_language", "Accept.Language", "Accept!Language", "X_Debug", "X~Debug", "_", "X_",
-    ]) func `A field with another separator than a hyphen does not reach the origin`(_ name: String) async throws {
+    ]) func `A field with a separator other than a hyphen does not reach the origin`(_ name: String) async throws {
         try await Self.serving { gateway, origin async throws in
             let first = try await gateway.send("GET", "/a", ["\(name): evil"])
             #expect(first.text == "- - -" && !first.isHit)
@@ -47,7 +47,7 @@ import Testing
         ("Accept_Language", "vary: [Accept-Language]"), ("accept.language", "vary: [Accept-Language]"),
         ("X_Debug", "bypass: {fields: [X-Debug]}"), ("x_tenant", "credentials: {fields: [X-Tenant]}"),
         ("If_None_Match", "ttl: 60s"), ("If_Modified_Since", "ttl: 60s"),
-    ]) func `A field that is kept bypasses the cache if a rule names it with hyphens`(
+    ]) func `A retained field with underscores bypasses the cache if a rule names it with hyphens`(
         _ name: String,
         _ rule: String
     ) async throws {
@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: [("X-Tenant", "evil"), ("x-tenant", "evil"), ("X-Debug", "evil")])
-    func `A field that the settings drop has no part in anything`(_ name: String, _ value: String) async throws {
+    func `A field that the settings drop has no effect`(_ name: String, _ value: String) async throws {
         let options = ["drop-fields": "X-Tenant, x-deb*"]
         try await Self.serving(options, vary: "X-Tenant, X-Debug", rule: "bypass: {fields: [X-Debug]}") {
             gateway,
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: ["RSC", "X-Nextjs-Data", "X-Requested-With", "Upgrade-Insecure-Requests", "X-Tenant", "CDN-Loop"])
-    func `A field that clients have a reason to send reaches the origin`(_ name: String) async throws {
+    func `A field that clients legitimately send reaches the origin`(_ name: String) async throws {
         try await Self.serving { gateway, origin async throws in
             _ = try await gateway.send("GET", "/a", ["\(name): 1"])
             #expect(origin.requests.last?[name] == "1")

@@ -9,9 +9,9 @@ import NIOHTTP1
 import NIOSSL
 import Testing
 
-/// What clients speak with the gateway where it has a certificate.
+/// The protocols that clients can use if the gateway has a certificate.
 @Suite(.timeLimit(.minutes(5))) struct FrontTests {
-    /// A gateway with a certificate before an origin that answers every request.
+    /// Runs a gateway with a certificate before an origin that answers every request.
     static func run(
         _ answer: @escaping @Sendable (ScriptedOrigin.Received) async throws -> String,
         _ test: @Sendable (RunningGateway, ScriptedOrigin) async throws -> Void
@@ -19,7 +19,7 @@ import Testing
         try await run(before: ScriptedOrigin.answers(answer), test)
     }
 
-    /// A gateway with a certificate before an origin that does what a script says.
+    /// Runs a gateway with a certificate before an origin that follows a script.
     private static func run(
         before script: @escaping ScriptedOrigin.Script,
         options: [String: String] = [:],
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [HTTPVersion.http1_1, .http2]) func `both versions are spoken over TLS`(
+    @Test(arguments: [HTTPVersion.http1_1, .http2]) func `Both versions of HTTP are served over TLS`(
         _ version: HTTPVersion
     ) async throws {
         try await Self.run { request in
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `by HTTP/2 field names are in lower case, and each Set-Cookie has its line`() async throws {
+    @Test func `In HTTP/2 field names are in lower case, and each Set-Cookie has a separate line`() async throws {
         try await Self.run { _ in
             answer(
                 "200 OK",
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `a cookie that came in parts is one field for the origin`() async throws {
+    @Test func `A cookie that was sent in parts reaches the origin as one field`() async throws {
         try await Self.run { _ in
             answer()
         } _: { gateway, origin in
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func `a Host that is not the authority is refused`() async throws {
+    @Test func `A Host that differs from the authority is refused`() async throws {
         try await Self.run { _ in
             answer()
         } _: { gateway, origin in
@@ -107,9 +107,9 @@ import Testing
         }
     }
 
-    /// What the origin saw of a request without a length.
+    /// Checks the requests without a length that the origin receives.
     @Test(arguments: ["GET", "DELETE", "POST", "PUT", "PATCH"], ["", "content"])
-    func `content without a length reaches the origin, and none is none`(
+    func `Content without a length reaches the origin, and a request without content stays without it`(
         _ method: String,
         _ body: String
     ) async throws {
@@ -132,12 +132,12 @@ import Testing
             #expect(bodies.withLockedValue { $0.allSatisfy { $0 == body } })
             #expect((request.fields[.transferEncoding] == "chunked") == !body.isEmpty)
             #expect(request.fields[.contentLength] == (body.isEmpty && method.hasPrefix("P") ? "0" : nil))
-            // A GET with content is no question to a cache.
+            // A GET with content is not answered from the cache.
             #expect(origin.requests.count == (method == "GET" && body.isEmpty ? 1 : 2))
         }
     }
 
-    @Test func `content with a length keeps it`() async throws {
+    @Test func `Content with a length is forwarded with it`() async throws {
         try await Self.run { request in
             answer("200 OK", [], request.body)
         } _: { gateway, origin in
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func `a stream that is broken off is not whole for the origin, and the next is served`() async throws {
+    @Test func `A reset stream does not look complete to the origin, and the next one is served`() async throws {
         let ends = NIOLockedValueBox<[String]>([])
         try await Self.run(
             before: { connection in
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func `what nobody keeps ends at the origin when its stream is broken off`() async throws {
+    @Test func `A response that is not stored ends at the origin when its stream is reset`() async throws {
         let ended = Gate()
         let chunk = ByteBuffer(string: "10000\r\n" + String(repeating: "x", count: 64 << 10) + "\r\n")
         try await Self.run(before: { connection in
@@ -206,7 +206,7 @@ import Testing
         }
     }
 
-    @Test func `asked to end, it answers the streams under way`() async throws {
+    @Test func `A signal to end lets the streams under way be answered`() async throws {
         let gate = Gate()
         try await Self.run { request in
             await gate.pass()
@@ -227,7 +227,7 @@ import Testing
         }
     }
 
-    @Test func `an origin may answer a stream before it has the whole`() async throws {
+    @Test func `An origin may respond to a stream before it has received all content`() async throws {
         try await Self.run(
             before: { connection in
                 guard let request = try await connection.head() else { return }

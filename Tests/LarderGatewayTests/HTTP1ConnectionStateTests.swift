@@ -2,11 +2,11 @@ import Testing
 
 @testable import LarderGateway
 
-/// When an HTTP/1.1 connection ends, and what is lost with it: nothing that was read.
+/// The end of an HTTP/1.1 connection, by which no request is lost that was read.
 @Suite(.timeLimit(.minutes(5))) struct HTTP1ConnectionStateTests {
     private typealias Request = HTTP1ConnectionState.Request
 
-    /// A connection by which so many requests without content have come.
+    /// Returns the state of a connection with a number of requests without content.
     private static func state(_ count: Int, closes: Bool = false, isOld: Bool = false) -> HTTP1ConnectionState {
         var state = HTTP1ConnectionState()
         for _ in 0..<count {
@@ -16,7 +16,7 @@ import Testing
         return state
     }
 
-    @Test func `a connection that is to end says so in the last response to what it has read`() {
+    @Test func `A connection that is to end announces it in the last response to a request that was read`() {
         var state = Self.state(2)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: true)?.closes == false)
         #expect(state.endResponse() == .none)
@@ -27,7 +27,7 @@ import Testing
         #expect(state.unanswered == 0)
     }
 
-    @Test func `HTTP_1_0 keeps its connection for what has a length alone`() {
+    @Test func `An HTTP_1_0 connection persists only after a response with a length`() {
         for (closes, hasKnownEnd) in [(true, true), (false, false), (false, true)] {
             var state = Self.state(1, closes: closes, isOld: true)
             let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: false)
@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func `who sends no more has left if one response is awaited, unless it sent what is no HTTP`() {
+    @Test func `A client that closed its input has left if one response is awaited, unless it sent malformed bytes`() {
         var state = Self.state(1)
         #expect(state.closeInput(isLeaving: true) == .leave)
         state = Self.state(1)
@@ -55,7 +55,7 @@ import Testing
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: false)?.closes == true)
     }
 
-    @Test func `what is no HTTP is answered once, and only if its request is not answered already`() {
+    @Test func `Malformed bytes are answered once, and only if their request is not answered already`() {
         var state = Self.state(1)
         #expect(state.malformed() == .refuse)
         #expect(state.malformed() == .ignore(.none))

@@ -9,13 +9,13 @@ import Testing
     import Foundation
 #endif
 
-/// HTTP/2 connections whose streams may be those of several clients.
+/// HTTP/2 connections whose streams may come from several clients.
 @Suite(.timeLimit(.minutes(5))) struct HTTP2ConnectionTests {
     @Test(arguments: [
         [("connection", "close")], [("X-Upper", "case")], [(":path", "/again")], [("te", "gzip")],
         [("content-length", "1"), ("content-length", "2")],
     ])
-    func `a malformed request ends its own stream, and is in the access log`(_ fields: [(String, String)]) async throws
+    func `A malformed request ends its stream only, and is in the access log`(_ fields: [(String, String)]) async throws
     {
         let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UInt64.random(in: 0 ... .max)).log")
         defer { try? FileManager.default.removeItem(at: file) }
@@ -47,7 +47,7 @@ import Testing
         #expect(lines.count { $0.contains("] \"- - HTTP/2.0\" 400 -") } == 3, "\(lines)")
     }
 
-    @Test func `content that is longer than declared ends its own stream`() async throws {
+    @Test func `Content that is longer than declared ends its stream only`() async throws {
         let gate = Gate()
         try await Certificate.run { certificate in
             try await ScriptedOrigin.run { connection in

@@ -5,17 +5,17 @@ import NIOHTTP2
 import NIOPosix
 import NIOSSL
 
-/// A connection by HTTP/2 over TLS that carries the fields that a test writes.
+/// An HTTP/2 connection over TLS that carries the fields that a test writes.
 struct HTTP2Wire: Sendable {
     private typealias Parts = NIOAsyncChannel<HTTP2Frame.FramePayload, HTTP2Frame.FramePayload>
 
     let channel: any Channel
     private let multiplexer: NIOHTTP2Handler.AsyncStreamMultiplexer<Parts>
 
-    /// Connects, and closes the connection after `body`.
+    /// Opens a connection, and closes it after `body`.
     /// - Parameters:
     ///   - validates: True if malformed requests fail before they are sent.
-    ///   - connected: What is done before the TLS handshake begins.
+    ///   - connected: Called before the TLS handshake begins.
     static func open<Value: Sendable>(
         to port: Int,
         validates: Bool = true,
@@ -60,7 +60,7 @@ struct HTTP2Wire: Sendable {
         }
     }
 
-    /// The answer to one request without content.
+    /// Sends one request without content, and returns the response.
     func send(_ method: String = "GET", _ path: String, _ fields: [(String, String)] = []) async throws -> Answer {
         try await stream { stream in
             try await stream.send(method, path, fields, ends: true)
@@ -68,16 +68,16 @@ struct HTTP2Wire: Sendable {
         }
     }
 
-    /// What a server answered.
+    /// A server's response.
     struct Answer: Sendable {
-        /// The fields of the head as they came, `:status` first.
+        /// The fields of the head as they were received, `:status` first.
         let fields: HPACKHeaders
         let text: String
 
         var status: String { fields.first(name: ":status") ?? "" }
     }
 
-    /// One request and its answer.
+    /// One request and its response.
     final class Stream {
         private var inbound: NIOAsyncChannelInboundStream<HTTP2Frame.FramePayload>.AsyncIterator
         private let outbound: NIOAsyncChannelOutboundWriter<HTTP2Frame.FramePayload>
@@ -106,19 +106,19 @@ struct HTTP2Wire: Sendable {
             try await outbound.write(.headers(HTTP2Frame.FramePayload.Headers(headers: headers, endStream: ends)))
         }
 
-        /// Writes content, as fast as it is taken.
+        /// Writes content as fast as the server takes it.
         func send(_ content: ByteBuffer, ends: Bool = false) async throws {
             try await outbound.write(
                 .data(HTTP2Frame.FramePayload.Data(data: .byteBuffer(content), endStream: ends))
             )
-            // A loop that is behind takes any number of writes before it says that it is full.
+            // An event loop that is behind takes any number of writes before it reports that the connection is full.
             try await loop.submit {}.get()
         }
 
-        /// Breaks the stream off.
+        /// Resets the stream.
         func cancel() async throws { try await outbound.write(.rstStream(.cancel)) }
 
-        /// Reads the head of the answer that is none of those before it (1xx).
+        /// Returns the head of the final response, without the informational ones (1xx).
         func head() async throws -> HPACKHeaders {
             while let payload = try await inbound.next() {
                 guard case .headers(let headers) = payload else { continue }
@@ -127,7 +127,7 @@ struct HTTP2Wire: Sendable {
             throw Wire.Failure.ended
         }
 
-        /// Reads some content as it comes; nil where there will be none.
+        /// Returns some content as it is received; nil at the end.
         func part() async throws -> ByteBuffer? {
             while let payload = try await inbound.next() {
                 switch payload {
@@ -141,7 +141,7 @@ struct HTTP2Wire: Sendable {
             return nil
         }
 
-        /// Reads an answer.
+        /// Returns the whole response.
         func answer() async throws -> Answer {
             let fields = try await head()
             var body = ByteBuffer()

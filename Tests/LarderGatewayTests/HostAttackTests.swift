@@ -3,9 +3,9 @@ import LarderGateway
 import LarderTestSupport
 import Testing
 
-/// Attempts to have stored for a host what the origin answers to another spelling of it.
+/// Attempts to have the response to one spelling of a host stored for all spellings of it.
 @Suite(.timeLimit(.minutes(5))) struct HostAttackTests {
-    /// The spellings of one host, the one of the key first. Each is what a client may write.
+    /// The spellings of one host that a client may write, the one of the key first.
     private static let spellings = [
         ["shop.example", "SHOP.example", "shop.example:80", "shop.example:", "shop.example.", "Shop.Example.:0080"],
         ["shop.example:81", "SHOP.EXAMPLE:81", "shop.example.:81", "shop.example:0081"],
@@ -15,7 +15,7 @@ import Testing
         ["shop.example..", "SHOP.example.."],
     ]
 
-    /// An origin that tells every host that it sees.
+    /// Runs an origin that repeats every host that it receives.
     private static func serving(
         options: [String: String] = [:],
         certificate: Certificate? = nil,
@@ -39,7 +39,7 @@ import Testing
         return try #require(exchange.answers.first).body
     }
 
-    @Test(arguments: spellings) func `An origin is told the host as the key has it, whatever its spelling is`(
+    @Test(arguments: spellings) func `An origin receives the host in the spelling of the key, in any case`(
         _ hosts: [String]
     ) async throws {
         // Each spelling fills the key once.
@@ -54,7 +54,7 @@ import Testing
                         "GET:http://\(hosts[0])/a"
                     ]
                 )
-                // What is not stored is asked in the same spelling.
+                // A request that bypasses the cache is sent in the same spelling.
                 _ = try await Wire.open(to: gateway.port) { wire in
                     let lines = ["POST /a HTTP/1.1", "Host: \(first)", "Content-Length: 0", "", ""]
                     try await wire.send(bytes: Array(lines.joined(separator: "\r\n").utf8))
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `The hosts that are served are told in one spelling`() async throws {
+    @Test func `Hosts of the list are sent to the origin in one spelling`() async throws {
         try await Self.serving(options: ["hosts": "shop.example, shop.example:81"]) { gateway, origin async throws in
             for hosts in Self.spellings.prefix(2) {
                 for host in hosts {
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func `An origin that is told its own name sees the client's in one spelling as well`() async throws {
+    @Test func `An origin that receives its own name gets the client's host in one spelling, too`() async throws {
         try await Self.serving(options: ["host-field": "origin"]) { gateway, origin async throws in
             for host in ["SHOP.example:80", "shop.example"] {
                 #expect(try await Self.get(host, gateway) == "127.0.0.1:\(origin.port) shop.example -")
@@ -85,18 +85,18 @@ import Testing
         }
     }
 
-    @Test func `The host that a trusted proxy names is told in one spelling`() async throws {
+    @Test func `A host that a trusted proxy names is sent to the origin in one spelling`() async throws {
         try await Self.serving(options: ["trusted-proxies": "127.0.0.1, ::1"]) { gateway, origin async throws in
             for host in Self.spellings[0] {
                 let fields = ["X-Forwarded-For: 203.0.113.9", "X-Forwarded-Host: \(host)"]
-                // What the proxy was told as Host is in no key.
+                // The proxy's own Host is not part of any key.
                 #expect(try await Self.get("evil.example", gateway, fields) == "shop.example shop.example -", "\(host)")
             }
             #expect(origin.requests.count == 1)
         }
     }
 
-    @Test func `Forwarded has one host, and that in the spelling of the key`() async throws {
+    @Test func `Forwarded has one host, in the spelling of the key`() async throws {
         let options = ["trusted-proxies": "127.0.0.1, ::1, 10.0.0.0/8", "trusted-fields": "forwarded"]
         try await Self.serving(options: options) { gateway, origin async throws in
             for host in Self.spellings[0] {
@@ -121,7 +121,7 @@ import Testing
         }
     }
 
-    @Test func `The authority of HTTP 2 is told in one spelling, without the port of https`() async throws {
+    @Test func `An HTTP 2 authority is sent to the origin in one spelling, without the port of https`() async throws {
         try await Certificate.run { certificate in
             try await Self.serving(certificate: certificate) { gateway, origin async throws in
                 try await HTTP2Wire.open(to: gateway.port) { wire in

@@ -5,7 +5,7 @@ import NIOPosix
 import NIOSSL
 import Testing
 
-/// Clients that connect, and then say too little.
+/// Clients that connect, and then send too little.
 @Suite(.timeLimit(.minutes(5))) struct IdleClientTests {
     private static let idleTimeout = Duration.seconds(2)
 
@@ -15,7 +15,7 @@ import Testing
             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc",
         ]
     )
-    func `a client that says no more is not waited for`(_ text: String) async throws {
+    func `A client that sends nothing more is disconnected`(_ text: String) async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: ["", "\u{16}\u{3}\u{1}"])
-    func `nor is one that does not come to speak TLS`(_ text: String) async throws {
+    func `A client that does not complete a TLS handshake is disconnected`(_ text: String) async throws {
         try await Self.withTLS { gateway in
             let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
             #expect(exchange.isEnded)
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: ["", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"])
-    func `nor one by HTTP/2 that does not answer when it is told to end`(_ text: String) async throws {
+    func `An HTTP/2 client that does not answer GOAWAY is disconnected`(_ text: String) async throws {
         try await Self.withTLS { gateway in
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.certificateVerification = .none
@@ -52,7 +52,7 @@ import Testing
                 }
                 .connect(host: "127.0.0.1", port: gateway.port).get()
             try? await channel.writeAndFlush(ByteBuffer(string: text))
-            // Only so that a broken test ends.
+            // The deadline ensures that a failing test ends.
             let giveUp = channel.eventLoop.scheduleTask(in: .seconds(60)) {
                 Issue.record("The gateway keeps the connection")
                 channel.close(promise: nil)
@@ -62,10 +62,10 @@ import Testing
         }
     }
 
-    @Test func `who has not come to speak TLS does not hold up the end of the gateway`() async throws {
+    @Test func `A client that has not begun TLS does not delay the end of the gateway`() async throws {
         try await Self.withTLS(idleTimeout: .seconds(600)) { gateway in
             async let silent = Exchange.send([], to: gateway.port)
-            // Connections are accepted in turn: the silent one is there, too, or will be refused.
+            // Connections are accepted in order, so the silent one is accepted as well, or will be refused.
             _ = try await HTTP2Wire.open(to: gateway.port) { try await $0.send("GET", "/") }
             await gateway.stop()
             let isEnded = (try? await silent)?.isEnded

@@ -7,18 +7,18 @@
     import NIOHPACK
     import Testing
 
-    /// What a gateway's process grows by while bodies pass that are larger than it may grow.
+    /// The growth of a gateway's process while it forwards bodies that are larger than the allowed growth.
     ///
-    /// `make test-large` runs them with bodies of 2 GiB.
+    /// `make test-large` runs these tests with bodies of 2 GiB.
     @Suite(.serialized, .timeLimit(.minutes(60))) struct LargeBodyTests {
         static let isLarge = ProcessInfo.processInfo.environment["LARDER_LARGE"] == "1"
         static let size = isLarge ? 2 << 30 : 192 << 20
-        /// The most that a process may grow by.
+        /// The largest allowed growth of the process in bytes.
         static let growth = 64 << 20
 
         enum Framing: CaseIterable { case length, chunks }
 
-        @Test(arguments: Framing.allCases) func `a download is no larger in memory`(_ framing: Framing) async throws {
+        @Test(arguments: Framing.allCases) func `A download takes little memory`(_ framing: Framing) async throws {
             let (size, pattern, sent) = (Self.size, Pattern(), NIOLockedValueBox(0))
             try await ScriptedOrigin.run(Self.serving(size, framing, pattern, sent)) { origin in
                 try await Self.withGateway(before: origin.url) { port, _ in
@@ -35,7 +35,7 @@
             }
         }
 
-        @Test(arguments: Framing.allCases) func `an upload is no larger in memory`(_ framing: Framing) async throws {
+        @Test(arguments: Framing.allCases) func `An upload takes little memory`(_ framing: Framing) async throws {
             let (size, pattern, sent, gate) = (Self.size, Pattern(), NIOLockedValueBox(0), Gate())
             try await ScriptedOrigin.run(Self.taking(pattern, gate)) { origin in
                 try await Self.withGateway(before: origin.url) { port, _ in
@@ -56,7 +56,7 @@
             }
         }
 
-        @Test func `a download by HTTP/2 is no larger in memory`() async throws {
+        @Test func `A download over HTTP/2 takes little memory`() async throws {
             let (size, pattern, sent) = (Self.size, Pattern(), NIOLockedValueBox(0))
             try await Certificate.run { certificate in
                 try await ScriptedOrigin.run(Self.serving(size, .length, pattern, sent)) { origin in
@@ -76,7 +76,7 @@
             }
         }
 
-        @Test func `an upload by HTTP/2 is no larger in memory`() async throws {
+        @Test func `An upload over HTTP/2 takes little memory`() async throws {
             let (size, pattern, sent, gate) = (Self.size, Pattern(), NIOLockedValueBox(0), Gate())
             try await Certificate.run { certificate in
                 try await ScriptedOrigin.run(Self.taking(pattern, gate)) { origin in
@@ -103,7 +103,7 @@
     }
 
     extension LargeBodyTests {
-        /// Runs a gateway in a process of its own, and sees by how much it grows.
+        /// Runs a gateway in a separate process, and checks its growth.
         private static func withGateway(
             before origin: String,
             _ certificate: Certificate? = nil,
@@ -126,7 +126,7 @@
             }
         }
 
-        /// Waits until nothing has been sent for a while, since nobody reads.
+        /// Waits until nothing has been sent for a second, since the receiver does not read.
         private static func standsStill(_ sent: NIOLockedValueBox<Int>, below size: Int) async throws {
             var (last, since) = (0, ContinuousClock.now)
             try await eventually("nothing is sent any more", within: .seconds(120)) {
@@ -137,7 +137,7 @@
             #expect(last < size / 2, "\(last) bytes were taken while nobody read")
         }
 
-        /// An origin that answers with a pattern, which might be kept if it were smaller.
+        /// Returns an origin that responds with a pattern, which could be stored if it were smaller.
         private static func serving(
             _ size: Int,
             _ framing: Framing,
@@ -153,7 +153,8 @@
             }
         }
 
-        /// An origin that says how much it has taken once a gate is open, and whether it was the pattern.
+        /// Returns an origin that reads the content once a gate is open, and reports its size and if it was the
+        /// pattern.
         private static func taking(_ pattern: Pattern, _ gate: Gate) -> ScriptedOrigin.Script {
             { connection in
                 guard let request = try await connection.head() else { return }
@@ -165,7 +166,7 @@
         }
     }
 
-    /// Bytes that repeat after a prime number, so that a part in the wrong place shows.
+    /// Bytes that repeat after a prime number, so that a misplaced part is detected.
     private struct Pattern: Sendable {
         private static let period = 65_521
         private let twice: ByteBuffer
@@ -176,7 +177,7 @@
             twice = ByteBuffer(bytes: bytes + bytes)
         }
 
-        /// Sends so many bytes, and counts them.
+        /// Sends a number of bytes, and counts them.
         func pour(
             _ size: Int,
             _ framing: LargeBodyTests.Framing,
@@ -200,7 +201,7 @@
             if framing == .chunks { try await send(ByteBuffer(string: "0\r\n\r\n")) }
         }
 
-        /// Whether what came is the pattern from its beginning.
+        /// A check that the received bytes are the pattern from its beginning.
         struct Check {
             private let pattern: Pattern
             private(set) var count = 0

@@ -13,23 +13,23 @@ import Testing
     import Darwin
 #endif
 
-/// Clients that leave before they have a response, while the origin says nothing.
+/// Clients that disconnect before they have a response, while the origin does not respond.
 @Suite(.timeLimit(.minutes(5))) struct LeavingTests {
-    /// How a client leaves.
+    /// The way in which a client disconnects.
     enum Leaving: CaseIterable, Sendable {
         case reset
         case end
-        /// It sends no more, and reads on.
+        /// The client closes its sending side, and continues to read.
         case halfClose
     }
 
-    /// What a client was waiting for.
+    /// The response for which the client waits.
     enum Wait: CaseIterable, Sendable {
         /// The next event of a stream.
         case events
         /// The response to a POST.
         case write
-        /// The response to a GET that the cache does not store, and knows it.
+        /// The response to a GET that is known not to be stored.
         case uncacheable
         /// The rest of a body that was to be stored and has become too large.
         case oversized
@@ -43,11 +43,11 @@ import Testing
             }
         }
 
-        /// True if the client has the beginning of a response when it leaves.
+        /// True if the client has received the beginning of a response when it disconnects.
         var hasHead: Bool { self == .events || self == .oversized }
     }
 
-    /// An origin that begins a response at most, and waits for the end of its connection.
+    /// Returns an origin that at most begins a response, and waits for the end of its connection.
     private static func quiet(
         _ held: NIOLockedValueBox<Int>,
         _ released: NIOLockedValueBox<Int>
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: Leaving.allCases, Wait.allCases)
-    func `the origin learns at once that the client has left, if the response cannot be stored`(
+    func `The connection to the origin ends when the client disconnects, if the response cannot be stored`(
         _ leaving: Leaving,
         _ wait: Wait
     ) async throws {
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func `by HTTP/2 a reset of the stream is enough`() async throws {
+    @Test func `An HTTP/2 stream reset ends the connection to the origin`() async throws {
         let (held, released) = (NIOLockedValueBox(0), NIOLockedValueBox(0))
         try await Certificate.run { certificate in
             try await ScriptedOrigin.run(Self.quiet(held, released)) { origin in
@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test func `requests that nobody waits for make room for the next one`() async throws {
+    @Test func `Fetches without waiting clients make room for the next request`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.request() else { return }
@@ -137,7 +137,7 @@ import Testing
                     clients.append(client)
                 }
                 await gate.reached(by: 4)
-                // One that waits already, and one that comes when the others have left.
+                // One request waits already, and one is sent when the other clients have disconnected.
                 async let fifth = gateway.send("GET", "/fifth")
                 for client in clients { try await client.leave(.reset) }
                 #expect(try await fifth.text == "/fifth")
@@ -147,7 +147,7 @@ import Testing
         }
     }
 
-    @Test func `streams that clients wait for count for the limit, and every other one makes room`() async throws {
+    @Test func `Streams with waiting clients count toward the limit, and all other fetches make room`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.request() else { return }
@@ -170,7 +170,7 @@ import Testing
                     await gate.reached(by: number + 1)
                     try await client.leave(.reset)
                 }
-                // Three at a time, which need the connections of all three.
+                // Three requests are sent at once, which need the connections of all three fetches.
                 try await withThrowingTaskGroup(of: String.self) { group in
                     for number in 0..<3 { group.addTask { try await gateway.send("GET", "/next/\(number)").text } }
                     for try await text in group { #expect(text.hasPrefix("/next")) }
@@ -182,7 +182,7 @@ import Testing
     }
 
     @Test(arguments: [Leaving.reset, .end])
-    func `bodies that are stored for nobody in particular make room for the next request`(
+    func `Bodies that are stored without a waiting client make room for the next request`(
         _ leaving: Leaving
     ) async throws {
         let released = NIOLockedValueBox(0)
@@ -208,14 +208,14 @@ import Testing
                 for number in 0..<2 {
                     #expect(try await gateway.send("GET", "/next/\(number)").text == "/next/\(number)")
                 }
-                // No more than had to.
+                // No more bodies are ended than necessary.
                 try await eventually("a body has ended") { released.withLockedValue { $0 } > 0 }
                 #expect(released.withLockedValue { $0 } <= 2)
             }
         }
     }
 
-    @Test func `who waits for the fetch of a client that leaves is served`() async throws {
+    @Test func `Waiters are served when the client that leads the fetch disconnects`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while try await connection.request() != nil {
@@ -234,7 +234,7 @@ import Testing
                     for _ in 0..<3 { group.addTask { try await gateway.send("GET", "/a").text } }
                     try await eventually("they wait") { gateway.gateway.cache.passengerCount == 3 }
                     try await leader.leave(.reset)
-                    // This one needs the only connection, and has to wait for it.
+                    // This request needs the only connection, and has to wait for it.
                     group.addTask { try await gateway.send("GET", "/b").text }
                     try await eventually("it waits") { gateway.gateway.cache.flightCount == 2 }
                     gate.open()
@@ -245,7 +245,7 @@ import Testing
         }
     }
 
-    @Test func `a client that only sends no more gets what Redis has, and what follows a response`() async throws {
+    @Test func `A half-closed client gets a hit from Redis, and a hit after another response`() async throws {
         let gate = Gate()
         try await RedisProcess.run { redis in
             try await ScriptedOrigin.run { connection in
@@ -263,7 +263,8 @@ import Testing
                         let exchange = try await Exchange.send(Array(stored.utf8), to: gateway.port, closes: true)
                         #expect(exchange.answers.map(\.body) == ["/stored"], "\(exchange)")
                     }
-                    // The FIN comes while the first waits for the origin; the second needs none.
+                    // The FIN is received while the first request waits for the origin. The second does not need the
+                    // origin.
                     async let exchange = Exchange.send(
                         Array(("GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n" + stored).utf8),
                         to: gateway.port,
@@ -278,7 +279,7 @@ import Testing
         }
     }
 
-    @Test func `a client that only sends no more gets what is stored, and anything if half-close is allowed`()
+    @Test func `A half-closed client gets stored responses, and any response if half-close is allowed`()
         async throws
     {
         let gate = Gate()
@@ -312,12 +313,12 @@ import Testing
     }
 }
 
-/// A client that leaves as a test says.
+/// A client that disconnects as a test demands.
 private final class Client: Sendable {
     let channel: any Channel
     private let count: NIOLockedValueBox<Int>
 
-    /// The number of bytes that have come.
+    /// The number of bytes that were received.
     var received: Int { count.withLockedValue { $0 } }
 
     init(to port: Int) async throws {
@@ -346,7 +347,7 @@ private final class Client: Sendable {
     }
 }
 
-/// Counts the bytes that come.
+/// A channel handler that counts the received bytes.
 private final class ByteCounter: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
 

@@ -4,9 +4,9 @@ import NIOCore
 import NIOSSL
 import Testing
 
-/// What an operator does with the program: replaces certificates, checks files, asks for explanations.
+/// The tasks of an operator: to replace certificates, check files, and ask for explanations.
 @Suite(.timeLimit(.minutes(5))) struct OperationTests {
-    /// A directory that is gone after `body`.
+    /// Creates a directory that is removed after `body`.
     private static func directory(_ body: (URL) async throws -> Void) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "larder-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -14,7 +14,7 @@ import Testing
         try await body(directory)
     }
 
-    /// The certificate that a new connection gets.
+    /// Returns the certificate that a new connection gets.
     private static func certificate(of port: Int) async throws -> NIOSSLCertificate? {
         try await HTTP2Wire.open(to: port) { wire in
             #expect(try await wire.send("GET", "/").status == "200")
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `new connections get a certificate that was replaced, old ones go on, and a wrong one changes nothing`()
+    @Test func `New connections get a replaced certificate, old ones continue, and an unusable one changes nothing`()
         async throws
     {
         try await ScriptedOrigin.answering { _ in
@@ -63,7 +63,7 @@ import Testing
                 #expect(lines.contains { $0.contains("Reloaded") && $0.contains("log-level, certificate") }, "\(lines)")
                 #expect(lines.contains { $0.contains("restart") && $0.contains("listen, memory-limit") }, "\(lines)")
                 #expect(try await certificate(of: port) == expected[1])
-                // A key of another certificate, and a file that is cut off.
+                // The first row has the key of another certificate, and the second a truncated file.
                 for (certificate, privateKey) in [(pairs[1].certificate, pairs[0].privateKey), (file.path, file.path)] {
                     let count = gateway.output.components(separatedBy: "A file cannot be used").count
                     try install(certificate, privateKey)
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test func `a file that is larger than a configuration may be is not read whole`() async throws {
+    @Test func `A file above the size limit of configurations is not read whole`() async throws {
         try await Self.directory { directory in
             let file = directory.appending(path: "larder.yaml")
             try Data("origin: http://127.0.0.1:9\n".utf8).write(to: file)
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `a check finds what stops the start`() async throws {
+    @Test func `A check finds the faults that prevent a start`() async throws {
         try await Self.directory { directory in
             let pairs = try ["one", "two"].map { try Certificate(for: "DNS:localhost", in: directory, named: $0) }
             let file = directory.appending(path: "larder.yaml")
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test func `an explanation with a configuration asks the origin of the route`() async throws {
+    @Test func `An explanation with a configuration is made with the origin of the route`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", [], "api")
         } _: { api in

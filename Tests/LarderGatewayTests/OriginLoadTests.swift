@@ -5,11 +5,11 @@ import Testing
 @testable import Larder
 @testable import LarderGateway
 
-/// Which fetches end so that others have a connection.
+/// The fetches that end so that other requests get a connection.
 @Suite(.timeLimit(.minutes(5))) struct OriginLoadTests {
     private static let origin = OriginAddress("http://127.0.0.1:1")!
 
-    /// A fetch for which a request waits until the test says otherwise.
+    /// A fetch for which a request waits until `leave()` is called.
     private final class Asked: Sendable {
         private let isAwaited = NIOLockedValueBox(true)
         let fetch: BackgroundFetch
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `as many fetches end as there are requests too many, the first that was left first`() {
+    @Test func `Excess requests end as many abandoned fetches, the first abandoned one first`() {
         let load = OriginLoad(limit: 3)
         let asked = (0..<3).map { _ in Asked() }
         let slots = asked.map { load.enter(Self.origin, $0.fetch) }
@@ -30,13 +30,13 @@ import Testing
         #expect(asked.map(\.fetch.isAbandoned) == [false, false, false])
         let fourth = load.enter(Self.origin, nil)
         #expect(asked.map(\.fetch.isAbandoned) == [false, false, true])
-        // The third is not over yet, and makes room for one request only.
+        // The third fetch has not finished yet, and makes room for one request only.
         let fifth = load.enter(Self.origin, Asked().fetch)
         #expect(asked.map(\.fetch.isAbandoned) == [true, false, true])
         withExtendedLifetime((slots, fourth, fifth)) {}
     }
 
-    @Test func `what is over makes room, and what somebody waits for does not`() {
+    @Test func `A finished fetch makes room, and a fetch with a waiting request is not ended`() {
         let load = OriginLoad(limit: 2)
         let (first, second) = (Asked(), Asked())
         var slot: OriginLoad.Slot? = load.enter(Self.origin, first.fetch)
@@ -51,7 +51,7 @@ import Testing
         withExtendedLifetime((other, third, fourth)) {}
     }
 
-    @Test func `a request that waits has room made by the next that is left`() {
+    @Test func `A waiting request gets the connection of the next abandoned fetch`() {
         let load = OriginLoad(limit: 1)
         let asked = Asked()
         let slot = load.enter(Self.origin, asked.fetch)

@@ -6,10 +6,10 @@ import Testing
 
 /// Requests whose content an origin takes for the next request of its connection (a "CL.0" fault).
 @Suite(.timeLimit(.minutes(5))) struct OriginReuseAttackTests {
-    /// Content that makes the next request on the connection a header field of one for `/evil`.
+    /// Content that makes the next request on the connection a header field of a request for `/evil`.
     private static let prefix = "GET /evil HTTP/1.1\r\nX-Ignore: "
 
-    /// An origin that reads no content, and answers with the path that it was asked for.
+    /// Returns an origin that does not read content, and responds with the target of the request.
     private static func ignoringContent(_ status: String) -> ScriptedOrigin.Script {
         { connection in
             while let request = try await connection.head() {
@@ -26,7 +26,7 @@ import Testing
         ("GET", "404 Not Found"), ("POST", "301 Moved Permanently"), ("POST", "404 Not Found"),
         ("PUT", "405 Method Not Allowed"), ("PATCH", "500 Internal Server Error"),
     ])
-    func `content does not become the beginning of another client's request`(
+    func `Content does not become the beginning of another client's request`(
         _ method: String,
         _ status: String
     ) async throws {
@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD", "OPTIONS", "DELETE"], ["Content-Length: 3", "Transfer-Encoding: chunked"])
-    func `a connection that carried content without a meaning is not used again`(
+    func `A connection that carried content without a meaning is not used again`(
         _ method: String,
         _ framing: String
     ) async throws {
@@ -66,14 +66,14 @@ import Testing
         }
     }
 
-    @Test(arguments: ["POST", "PUT", "PATCH", "GET"]) func `one that was read as it was meant is used again`(
+    @Test(arguments: ["POST", "PUT", "PATCH", "GET"]) func `A connection whose content was read is used again`(
         _ method: String
     ) async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
-                // Those that are idle for a while end, which a busy machine may take between two requests.
+                // Idle connections are closed after a while, which a busy machine may take between two requests.
                 try await eventually("a connection is used again") {
                     _ = try? await gateway.send(method, "/", body: method == "GET" ? nil : "abc")
                     return origin.connections < origin.requests.count
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `one that was answered before the content was complete is not used again`() async throws {
+    @Test func `A connection whose response came before the content was complete is not used again`() async throws {
         let answered = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {

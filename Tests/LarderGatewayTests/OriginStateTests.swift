@@ -8,13 +8,13 @@ import Testing
 
 @testable import LarderGateway
 
-/// What the log says of an origin that fails.
+/// The log's messages about an origin that fails.
 @Suite(.timeLimit(.minutes(5))) struct OriginStateTests {
     private static func time(_ seconds: Double) -> Timestamp {
         Timestamp(secondsSinceEpoch: 1_000).advanced(by: .seconds(seconds))
     }
 
-    @Test func `an origin that cannot be reached is down at once, and up with its next response`() {
+    @Test func `An origin that cannot be reached is down at once, and up with its next response`() {
         var state = OriginState()
         #expect(state.answered(at: Self.time(0)) == .nothing)
         #expect(state.failed(.unreachable, at: Self.time(1)) == .logDown(unlogged: 0))
@@ -28,7 +28,7 @@ import Testing
         #expect(!state.isDown)
     }
 
-    @Test func `an origin that gives no response is down after three in a row`() {
+    @Test func `An origin that does not respond is down after three failures in a row`() {
         var state = OriginState()
         #expect(state.failed(.noResponse, at: Self.time(0)) == .logFailure(unlogged: 0))
         #expect(state.failed(.noResponse, at: Self.time(1)) == .nothing)
@@ -37,14 +37,14 @@ import Testing
         #expect(state.failed(.noResponse, at: Self.time(5)) == .logDown(unlogged: 3))
     }
 
-    @Test func `what says nothing about the origin as a whole makes it neither down nor up`() {
+    @Test func `A failure that does not concern the origin as a whole makes it neither down nor up`() {
         var state = OriginState()
         for _ in 0..<10 { _ = state.failed(.other, at: Self.time(0)) }
         #expect(!state.isDown)
         #expect(state.failed(.other, at: Self.time(10)) == .logFailure(unlogged: 9))
     }
 
-    @Test func `an origin that goes up and down all the time is not logged all the time`() {
+    @Test func `An origin that goes up and down constantly is not logged constantly`() {
         var state = OriginState()
         var lines = 0
         for tenth in 0..<6_000 {
@@ -52,18 +52,18 @@ import Testing
             let action = tenth % 2 == 0 ? state.failed(.unreachable, at: now) : state.answered(at: now)
             if action != .nothing { lines += 1 }
         }
-        // Ten minutes: the burst, then a change and a reminder each ten seconds at most.
+        // These are ten minutes: the burst, then at most a change and a reminder every ten seconds.
         #expect((10...130).contains(lines), "\(lines)")
     }
 
-    @Test func `a clock that is set back does not silence it`() {
+    @Test func `A clock that is set back does not suppress the log`() {
         var state = OriginState()
         #expect(state.failed(.unreachable, at: Self.time(1_000)) == .logDown(unlogged: 0))
         #expect(state.answered(at: Self.time(0)) != .nothing)
         #expect(state.failed(.unreachable, at: Self.time(1)) == .logDown(unlogged: 0))
     }
 
-    @Test func `the gauge tells of every origin that routes name, and of no other`() throws {
+    @Test func `The gauge shows every origin that routes name, and no other`() throws {
         let metrics = TestMetrics()
         let watch = OriginWatch(clock: ManualClock().clock, logger: .quiet, metrics: metrics)
         let origins = try ["http://a", "http://b"].map { try #require(OriginAddress($0)) }
@@ -74,12 +74,12 @@ import Testing
         #expect(value(origins[0]) == 1 && value(origins[1]) == 1)
         watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
         #expect(value(origins[1]) == 0)
-        // What is kept stays as it is.
+        // The state of an origin that is still named does not change.
         watch.keep(origins)
         #expect(value(origins[1]) == 0)
         watch.keep([origins[0]])
         #expect(value(origins[0]) == 1 && value(origins[1]) == nil)
-        // The last requests to it fail.
+        // The last requests to the removed origin fail.
         watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
         watch.answered(origins[1])
         #expect(value(origins[1]) == nil)
@@ -87,7 +87,7 @@ import Testing
         #expect(value(origins[1]) == 1)
     }
 
-    @Test func `a dead origin behind stale responses is logged once, with its error, and once more when it is back`()
+    @Test func `A failing origin behind stale responses is logged once with its error, and once when it is up again`()
         async throws
     {
         let log = LogRecord()

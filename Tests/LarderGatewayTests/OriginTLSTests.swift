@@ -5,9 +5,9 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// What the gateway speaks with origins, and what it leaves as it is.
+/// The protocols between the gateway and origins, and the responses that it does not change.
 @Suite(.timeLimit(.minutes(5))) struct OriginTLSTests {
-    @Test func `an origin that speaks HTTP/2 is asked by it`() async throws {
+    @Test func `An origin that speaks HTTP/2 gets HTTP/2 requests`() async throws {
         try await Certificate.run { certificate in
             try await TLSOrigin.run(with: certificate) { request in
                 Response(
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `an origin that speaks HTTP/1.1 over TLS is asked by it`() async throws {
+    @Test func `An origin that speaks HTTP/1.1 over TLS gets HTTP/1.1 requests`() async throws {
         try await Certificate.run { certificate in
             try await ScriptedOrigin.answering(with: certificate) { request in
                 answer("200 OK", ["Cache-Control: max-age=60"], request.method + request.body)
@@ -52,13 +52,13 @@ import Testing
     }
 
     @Test(arguments: ["DNS:other.example", "IP:127.0.0.2"])
-    func `a certificate for another name is none`(_ name: String) async throws {
+    func `A certificate for another name is refused`(_ name: String) async throws {
         try await Certificate.run(for: name) { certificate in
             try await Self.expectRefusal(of: certificate, trusting: certificate)
         }
     }
 
-    @Test func `a certificate that nobody vouches for is none`() async throws {
+    @Test func `A certificate that no trusted authority signed is refused`() async throws {
         try await Certificate.run { certificate in
             try await Certificate.run { other in try await Self.expectRefusal(of: certificate, trusting: other) }
             try await Self.expectRefusal(of: certificate, trusting: nil)
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func `a redirect is the client's to follow`() async throws {
+    @Test func `A redirect is forwarded to the client`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("302 Found", ["Location: http://127.0.0.1:1/elsewhere"], "moved")
         } _: { origin in
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `what is compressed stays so`() async throws {
+    @Test func `A compressed response is not decompressed`() async throws {
         try await ScriptedOrigin.answering { _ in
             let fields = ["Content-Encoding: gzip", "Vary: Accept-Encoding", "Cache-Control: max-age=60"]
             return answer("200 OK", fields, "\u{1F}8")

@@ -5,9 +5,9 @@ import Testing
 
 @testable import LarderGateway
 
-/// What a client must not be able to have stored for others.
+/// Attempts of a client to change the response that is stored for other clients.
 @Suite(.timeLimit(.minutes(5))) struct PoisoningTests {
-    /// What attacks were made with, beside the names that the gateway lists.
+    /// The fields with which attacks were made, in addition to the names that the gateway lists.
     private static let others = [
         "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix",
         "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Anything", "X-Forwarded",
@@ -17,7 +17,7 @@ import Testing
         "X_Envoy_Original_Path", "WL-Proxy-SSL", "X-React-Router-SPA-Mode", "X-Original-URL", "x-astro-path",
     ]
 
-    @Test func `no field about the way of a request passes with a client's value`() async throws {
+    @Test func `A field about the client's path is never forwarded with the client's value`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=60"], "page")
         } _: { origin in
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `a client that has left before its address was known does not pass for nobody`() {
+    @Test func `A client that disconnected before its address was read is reported as unknown`() {
         var request = HTTPRequest(method: .get, scheme: "http", authority: "a.example", path: "/")
         request.headerFields = [.xForwardedFor: "10.0.0.1", .xRealIP: "10.0.0.1"]
         let sender = Sender(request, peer: nil, scheme: "http", trusting: TrustedProxies())
@@ -46,9 +46,9 @@ import Testing
         #expect(fields[values: .xForwardedFor] == ["unknown"] && fields[values: .xRealIP] == ["unknown"])
     }
 
-    @Test func `what one client writes into them does not reach the next`() async throws {
+    @Test func `A client's forwarding fields do not reach the next client`() async throws {
         try await ScriptedOrigin.answering { request in
-            // As frameworks make links.
+            // Frameworks build links like this.
             let host = request["X-Forwarded-Host"] ?? request.host ?? ""
             let link = (request["X-Forwarded-Proto"] ?? "http") + "://" + host + (request["X-Forwarded-Prefix"] ?? "")
             return answer("200 OK", ["Cache-Control: max-age=60"], link + (request["X-Original-URL"] ?? request.target))
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: ["/vary", "/key"], ["Connection: Accept-Language", "Connection: close, accept-language"])
-    func `a field that Connection names tells no answers apart`(_ target: String, _ connection: String) async throws {
+    func `A field that Connection names selects no response`(_ target: String, _ connection: String) async throws {
         let routes = "routes: [{path: /key, vary: [Accept-Language]}]"
         try await ScriptedOrigin.answering { request in
             let fields = ["Cache-Control: max-age=60"] + (target == "/vary" ? ["Vary: Accept-Language"] : [])
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test(arguments: ["X-Forwarded-For", "Accept, x-real-ip"])
-    func `an answer that differs by the client's address is for nobody else`(_ vary: String) async throws {
+    func `A response that varies by the client's address is not stored for other clients`(_ vary: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60", "Vary: \(vary)"], request["X-Forwarded-For"] ?? "")
         } _: { origin in
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `an absolute target says whose page is stored, and not the Host beside it`() async throws {
+    @Test func `An absolute target selects the stored page, and the Host field does not`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
         } _: { origin in
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test
-    func `each host and each port has entries of its own, in any case and with the port that goes without saying`()
+    func `Each host and port has separate entries, in any case and with the scheme's default port`()
         async throws
     {
         try await ScriptedOrigin.answering { request in
@@ -142,7 +142,7 @@ import Testing
         }
     }
 
-    @Test func `a key names scheme, host and path, and can be purged by it`() async throws {
+    @Test func `A key has the scheme, host and path, and is listed in the metrics`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=60"], "page")
         } _: { origin in

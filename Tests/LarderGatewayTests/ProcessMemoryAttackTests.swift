@@ -10,17 +10,18 @@
     import NIOSSL
     import Testing
 
-    /// The memory of a gateway's process under requests that are made to escape its limits.
+    /// The memory of a gateway's process under requests that are made to exceed its limits.
     ///
-    /// docs/threats.md, "Memory": below 1.25 × `memory-limit` + `in-flight-limit` + 64 MiB + what each connection may
-    /// take, beyond what the process takes before the first request. `make attack` runs them at full size.
+    /// docs/threats.md, "Memory": the growth of the process after its start is below 1.25 × `memory-limit` +
+    /// `in-flight-limit` + 64 MiB + the memory that each connection may take. `make attack` runs these tests at full
+    /// size.
     @Suite(.serialized, .timeLimit(.minutes(30))) struct ProcessMemoryAttackTests {
         private static let isFull = ProcessInfo.processInfo.environment["LARDER_ATTACK"] == "1"
         private static let memoryLimit = 8 << 20
         private static let inFlightLimit = 4 << 20
 
-        /// The memory that a connection may take, in bytes: one that is idle or waits, one with a body, and
-        /// one with a body over TLS.
+        /// The memory that a connection may take, in bytes: one that is idle or waits, one with a body, and one with a
+        /// body over TLS.
         enum ConnectionMemory: Int {
             case waiting = 32_768
             case writing = 163_840
@@ -31,11 +32,11 @@
             memoryLimit * 5 / 4 + inFlightLimit + 64 << 20 + connections * memory.rawValue
         }
 
-        /// Requests that fill the store, one after the other on some connections.
+        /// Requests that fill the store, sent one after the other on some connections.
         struct Flood: CustomTestStringConvertible {
             let testDescription: String
             let count: Int
-            /// The target and the fields of each request.
+            /// Returns the target and the fields of each request.
             let request: @Sendable (Int) -> (target: String, fields: [String])
         }
 
@@ -44,7 +45,7 @@
         }
 
         static let floods: [Flood] = [
-            // Each leaves little in the store: what they leave elsewhere shows.
+            // Each request stores little, so that memory outside of the store becomes visible.
             Flood(testDescription: "short targets", count: isFull ? 20_000 : 5_000) { ("/bytes/10?\($0)", []) },
             Flood(testDescription: "targets of 8 KB", count: isFull ? 5_000 : 500) {
                 ("/bytes/10?" + filler(8_000, $0), [])
@@ -67,7 +68,7 @@
             },
         ]
 
-        @Test(arguments: floods) func `what is stored takes no more than the limit`(_ flood: Flood) async throws {
+        @Test(arguments: floods) func `Stored responses stay within the memory limit`(_ flood: Flood) async throws {
             try await Self.withGateway(connections: 8) { port, _ in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for place in 0..<8 {
@@ -86,7 +87,7 @@
             }
         }
 
-        @Test func `bodies on their way take no more than their budget`() async throws {
+        @Test func `Bodies on their way take no more memory than their budget`() async throws {
             let count = Self.isFull ? 200 : 40
             try await Self.withGateway(connections: count, .writing) { port, _ in
                 try await Self.hold(count, to: port) {
@@ -97,11 +98,11 @@
             }
         }
 
-        @Test func `stored responses that clients do not read are charged after their eviction`() async throws {
+        @Test func `Stored responses that clients do not read are charged after their eviction`() async throws {
             let count = Self.isFull ? 400 : 100
             try await Self.withGateway(connections: count, .writing) { port, _ in
                 for number in 0..<count {
-                    // Each is stored, and read to its end by a first client.
+                    // Each response is stored, and read to its end by a first client.
                     _ = try await Wire.send("GET", "/bytes/2097152?\(number)", to: port)
                 }
                 try await Self.hold(count, to: port) {
@@ -112,7 +113,7 @@
             }
         }
 
-        @Test func `a stored response that many clients over TLS do not read takes its memory once`() async throws {
+        @Test func `A stored response that many clients over TLS do not read takes its memory once`() async throws {
             let count = Self.isFull ? 200 : 60
             try await Certificate.run { certificate in
                 try await Self.withGateway(connections: count, .writingTLS, certificate) { port, gateway in
@@ -128,13 +129,13 @@
             }
         }
 
-        @Test func `waiting requests with large heads take no more than their share`() async throws {
+        @Test func `Waiting requests with large heads take no more memory than their share`() async throws {
             let count = Self.isFull ? 2_000 : 1_000
             try await Self.withGateway(connections: count) { port, gateway in
                 try await Self.hold(count, to: port) { _ in
                     ("/gate", (0..<30).map { "X-Field-\($0): " + Self.filler(1_900, $0) })
                 } until: { _ in
-                    // All of them are read by then.
+                    // All heads have been read at this point.
                     try await Self.growsNoMore(gateway)
                 }
             }
@@ -152,7 +153,7 @@
             }
         }
 
-        /// Sends a request over TLS, and reads no more than the beginning of the response.
+        /// Sends a request over TLS, and reads only the beginning of the response.
         private static func connectWithoutReading(to port: Int, _ target: String) async throws -> any Channel {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.certificateVerification = .none
@@ -171,7 +172,7 @@
             return channel
         }
 
-        /// Opens as many connections, each with a request, and keeps them until `condition` returns.
+        /// Opens a number of connections with one request each, and holds them open until `condition` returns.
         private static func hold(
             _ count: Int,
             to port: Int,
@@ -189,7 +190,7 @@
             try await open([])
         }
 
-        /// An origin whose bodies have the size that their paths say.
+        /// Returns an origin whose bodies have the sizes that the paths give.
         private static func origin(_ gate: Gate) -> Application<RouterResponder<BasicRequestContext>> {
             let router = Router()
             let part = ByteBuffer(repeating: 0x61, count: 64 << 10)
@@ -200,7 +201,7 @@
                 let body = ResponseBody(contentLength: size) { writer in
                     var rest = size
                     while rest > 0 {
-                        // The last part of a slow body comes after all others have been asked for.
+                        // The last part of a slow body is sent after all other requests have arrived.
                         if slowly, rest <= part.readableBytes { await gate.pass() }
                         guard let next = part.getSlice(at: 0, length: min(rest, part.readableBytes)) else { return }
                         try await writer.write(next)
@@ -220,7 +221,7 @@
             return Application(router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)))
         }
 
-        /// Runs a gateway in a process of its own, and sees by how much it grows.
+        /// Runs a gateway in a separate process, and checks its growth.
         private static func withGateway(
             connections: Int,
             _ memory: ConnectionMemory = .waiting,
@@ -253,7 +254,7 @@
         }
     }
 
-    /// Stops to read at the first bytes.
+    /// A channel handler that stops reading at the first bytes.
     private final class UnreadingHandler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 

@@ -15,7 +15,7 @@ import Testing
     private static let six: [UInt8] =
         [0x20, 1, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9] + [UInt8](repeating: 1, count: 16) + [1, 0, 0, 80]
 
-    /// Headers, and the client that each names.
+    /// The headers, and the client that each one names.
     static let good: [(header: [UInt8], client: String?, port: Int?)] = [
         (Array("PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\n".utf8), "203.0.113.9", 4_711),
         (Array("PROXY TCP6 2001:db8::9 ::1 65535 0\r\n".utf8), "2001:db8::9", 65_535),
@@ -29,7 +29,7 @@ import Testing
         (binary(1, 0x31, [UInt8](repeating: 47, count: 216)), nil, nil),
     ]
 
-    @Test func `a header is read byte by byte and at once, and what follows is left`() {
+    @Test func `A header is read byte by byte and at once, and the bytes after it remain`() {
         for (header, client, port) in Self.good {
             for length in 0..<header.count {
                 #expect(ProxyProtocolHeader.read(header[..<length]) == .incomplete, "\(header) \(length)")
@@ -51,11 +51,11 @@ import Testing
         "PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n",
         "PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n", "PROXY\r\n", "proxy TCP4 1.2.3.4 1.2.3.4 1 1\r\n", "\r\nPROXY",
         "PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n", "PROXY TCP4 a 1.2.3.4 1 1\r\n", "\u{16}\u{3}\u{1}",
-    ]) func `what is not a header is invalid`(_ text: String) {
+    ]) func `Bytes that are not a header are invalid`(_ text: String) {
         #expect(ProxyProtocolHeader.read(Array(text.utf8)) == .invalid)
     }
 
-    @Test func `a header that is too long or of an unknown kind is invalid, as soon as that shows`() {
+    @Test func `A header that is too long or of an unknown kind is invalid as soon as that is known`() {
         let long = Array(("PROXY UNKNOWN " + String(repeating: "x", count: 93)).utf8)
         #expect(long.count == 107 && ProxyProtocolHeader.read(long) == .invalid)
         #expect(ProxyProtocolHeader.read(long.dropLast()) == .incomplete)
@@ -69,7 +69,7 @@ import Testing
         #expect(ProxyProtocolHeader.read(Self.binary(1, 0x21, Self.four)) == .invalid)
     }
 
-    @Test func `no bytes make it trap, and more bytes do not change what was read`() {
+    @Test func `No bytes cause a trap, and more bytes do not change the result`() {
         var random = SeededRandom(seed: 18)
         for _ in 0..<50_000 {
             var bytes = Self.good.randomElement(using: &random)?.header ?? []

@@ -2,9 +2,9 @@ import HTTPTypes
 import LarderTestSupport
 import Testing
 
-/// What passes through, and how.
+/// The basic functions of the proxy: to store, to forward and to invalidate.
 @Suite(.timeLimit(.minutes(10))) struct ProxyTests {
-    @Test func `an answer is kept, and served without the origin`() async throws {
+    @Test func `A response is stored, and served without the origin`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: max-age=60", "X-Kept: yes"], "body")
         } _: { origin in
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test func `a write passes with its content, and invalidates`() async throws {
+    @Test func `A write is forwarded with its content, and invalidates`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.method + " " + request.body)
         } _: { origin in
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test func `what a client says of its way does not reach the origin`() async throws {
+    @Test func `A client's forwarding fields do not reach the origin`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in

@@ -6,7 +6,7 @@ import Testing
 
 @testable import LarderGateway
 
-/// What is removed by URL, key, path and host, and what is said about it.
+/// Purges by URL, key, path and host, and their responses.
 @Suite(.timeLimit(.minutes(5))) struct PurgeTests {
     private static let token = "a-token-that-is-long-enough"
 
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    /// Asks for a path of a host.
+    /// Requests a path of a host, and returns true if the response is a hit.
     private static func get(_ target: String, of host: String, _ gateway: RunningGateway) async throws -> Bool {
         let text = "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n"
         let answers = try await Exchange.send(Array(text.utf8), to: gateway.port).answers
@@ -38,7 +38,7 @@ import Testing
     @Test(arguments: [
         ("/caf%C3%A9", "/caf%c3%a9"), ("/caf%c3%a9", "/caf%C3%A9"), ("/a%7eb", "/a~b"), ("/a~b", "/a%7Eb"),
         ("/a%2fb?x=%c3", "/a%2Fb?x=%C3"), ("/caf%C3%a9", "/caf%c3%A9"), ("/%61%2F", "/a%2f"),
-    ]) func `another spelling of the same URL is purged, by PURGE, key and URL`(
+    ]) func `Another spelling of the same URL is purged, by PURGE, key and URL`(
         _ stored: String,
         _ spelling: String
     ) async throws {
@@ -47,7 +47,7 @@ import Testing
 
     @Test(arguments: [
         ("/caf%C3%A9", "/caf%c3%a9"), ("/a~b", "/a%7Eb"), ("/a%2fb?x=%c3", "/a%2Fb?x=%C3"), ("/a", "/%61"),
-    ]) func `another spelling of the same URL is purged from Redis`(_ stored: String, _ spelling: String) async throws {
+    ]) func `Another spelling of the same URL is purged from Redis`(_ stored: String, _ spelling: String) async throws {
         try await RedisProcess.run { redis in
             let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
             try await Self.serving(store: store) { gateway in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `an encoded slash is not a slash`() async throws {
+    @Test func `An encoded slash is not a slash`() async throws {
         try await Self.serving { gateway in
             for _ in 0..<2 { _ = try await gateway.send("GET", "/a%2Fb") }
             #expect(try await gateway.send("PURGE", "/a/b").status == 404)
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func `the response says how many entries were removed`() async throws {
+    @Test func `The response gives the number of removed entries`() async throws {
         try await Self.serving { gateway in
             _ = try await gateway.send("GET", "/a")
             let purged = try await gateway.send("PURGE", "/a")
@@ -99,7 +99,7 @@ import Testing
                     "\(target) \(answer)"
                 )
             }
-            // What is not understood differs from what is not stored.
+            // Malformed names get another status than names of entries that are not stored.
             for target in [
                 "invalidate/GET:/a", "invalidate/", "invalidate/a", "invalidate/GET:http://localhost/a?b", "urls/",
                 "urls/a",
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, Self.token]) func `a URL of one host is purged, with a token and without`(
+    @Test(arguments: [nil, Self.token]) func `A URL of one host is purged, with and without a token`(
         _ token: String?
     ) async throws {
         try await Self.serving(token: token) { gateway in
@@ -139,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func `a URL is purged under its own route`() async throws {
+    @Test func `A URL is purged with the key of its route`() async throws {
         let file = "routes: [{path: /**, host: shop.example, query: {ignore: [utm_*]}}]"
         try await Self.serving(file: file) { gateway in
             for _ in 0..<2 { _ = try await Self.get("/a?utm_x=1", of: "shop.example", gateway) }
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test func `every admin request leaves a line in the log, and one that is refused a warning`() async throws {
+    @Test func `Every admin request is logged, and a refused one as a warning`() async throws {
         let log = LogRecord()
         try await Self.serving(token: Self.token, log: log) { gateway in
             let fields = ["Authorization: Bearer \(Self.token)"]
@@ -178,7 +178,7 @@ import Testing
 
 /// Requests for hosts that are not served.
 @Suite(.timeLimit(.minutes(5))) struct HostListTests {
-    @Test func `the port of https is the one that goes without saying there`() async throws {
+    @Test func `A served host may have the default port of its scheme`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
         } _: { origin in
@@ -198,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func `requests for other hosts get 421, and no entry`() async throws {
+    @Test func `Requests for other hosts get 421, and are not stored`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.host ?? "")
         } _: { origin in
@@ -228,16 +228,16 @@ import Testing
                     "SHOP.example", "shop.example:80", "shop.example.", "Shop.Example.:0080", "shop.example:",
                 ]
                 for host in ["shop.example"] + spellings { #expect(try await status(host) == 200, "\(host)") }
-                // All of them are one key.
+                // All of these spellings have one key.
                 #expect(origin.requests.map(\.host) == ["shop.example"])
                 for host in ["shop.example:\(gateway.port)", "api.example:9000", "a.b.example.org"] {
                     #expect(try await status(host) == 200, "\(host)")
                 }
                 #expect(origin.requests.count == 4)
-                // Load balancers ask for the health by an address.
+                // Load balancers check the health by an address.
                 #expect(try await status("10.1.2.3", "GET /-/larder/health") == 200)
                 #expect(await gateway.gateway.cache.count() == 4)
-                // A request without a host is for the origin's own name.
+                // A request without a host is sent to the origin's own name.
                 let bare = try await Exchange.send(Array("GET / HTTP/1.0\r\n\r\n".utf8), to: gateway.port)
                 #expect(bare.statuses == [200] && origin.requests.last?.host == "127.0.0.1:\(origin.port)")
             }
@@ -245,9 +245,9 @@ import Testing
     }
 }
 
-/// Requests that ask to be handled as ones of another method.
+/// Requests that ask to be handled as requests with another method.
 @Suite(.timeLimit(.minutes(5))) struct MethodOverrideTests {
-    @Test func `a write keeps its method override, and what may be stored loses it`() async throws {
+    @Test func `A write is forwarded with its method override, and a GET or HEAD without`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.method)
         } _: { origin in
@@ -257,7 +257,8 @@ import Testing
                         ("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false),
                         ("HEAD", false),
                     ] {
-                        // One that bypasses the cache, too: it would change something without invalidating it.
+                        // The override is removed from a request that bypasses the cache as well, because it would
+                        // change something without invalidating it.
                         for cookie in [[], ["If-Match: \"a\""]] {
                             let target = "/\(name)/\(method)/\(cookie.count)"
                             let length = isKept ? ["Content-Length: 0"] : []

@@ -5,9 +5,9 @@ import Logging
 import NIOConcurrencyHelpers
 import Testing
 
-/// Other routes while requests come, and the end.
+/// Reloads of the routes and settings while requests are under way.
 @Suite(.timeLimit(.minutes(5))) struct ReloadTests {
-    @Test func `a reload loses no request`() async throws {
+    @Test func `A reload loses no request`() async throws {
         let isDone = NIOLockedValueBox(false)
         try await ScriptedOrigin.answering { _ in
             answer("200 OK", ["Cache-Control: no-store"], "old")
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `a reload says what takes a restart`() async throws {
+    @Test func `A reload warns of a body limit that needs a restart`() async throws {
         let messages = NIOLockedValueBox<[String]>([])
         let logger = Logger(label: "test") { _ in WarningLog(messages) }
         let origin = try #require(OriginAddress("http://127.0.0.1:1"))
@@ -71,7 +71,7 @@ import Testing
         #expect(messages.withLockedValue { $0.count } == 1)
     }
 
-    @Test func `a request goes on by the route it began with`() async throws {
+    @Test func `A request continues with the route with which it began`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.answering { _ in
             await gate.pass()
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `what can be taken over is, and what needs a restart is named`() async throws {
+    @Test func `Reloadable settings are applied, and settings that need a restart are named`() async throws {
         let log = LogRecord()
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: no-store"], request.host ?? "")
@@ -144,10 +144,10 @@ import Testing
         }
     }
 
-    @Test func `a file that cannot be read keeps nothing else from being taken over`() async throws {
+    @Test func `A file that cannot be read does not prevent other settings from being applied`() async throws {
         let log = LogRecord()
         try await ScriptedOrigin.run { connection in
-            // It never answers.
+            // The origin never responds.
             while try await connection.request() != nil {}
         } _: { origin in
             try await RunningGateway.run(before: origin.url, logger: log.logger) { gateway in
@@ -168,13 +168,13 @@ import Testing
                 #expect(reloads.last?.contains("changed=no settings ") == true, "\(reloads)")
                 let start = ContinuousClock.now
                 #expect(try await gateway.send("GET", "/a").status == 504)
-                // Before, it was a minute.
+                // The timeout was a minute before.
                 #expect(ContinuousClock.now - start < .seconds(30))
             }
         }
     }
 
-    @Test func `a response under way goes on by the connections that it began with`() async throws {
+    @Test func `A response under way continues on the connections with which it began`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while try await connection.request() != nil {
@@ -201,7 +201,7 @@ import Testing
     }
 }
 
-/// Takes down what the gateway warns of.
+/// A log handler that records warnings.
 private struct WarningLog: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.warning

@@ -12,15 +12,15 @@ import Testing
     import Foundation
 #endif
 
-/// What the gateway answers by itself: requests for it, and requests that go no further.
+/// The responses of the gateway itself: to requests about it, and to requests that are refused.
 @Suite(.timeLimit(.minutes(5))) struct RequestHeadTests {
     private static func text(_ line: String, _ fields: String...) -> [UInt8] {
         Array((([line] + fields).map { $0 + "\r\n" }.joined() + "\r\n").utf8)
     }
 
-    // MARK: - By HTTP/1.0 and for the server as a whole
+    // MARK: - HTTP/1.0 requests and requests for the server as a whole
 
-    @Test(arguments: ["health", "ready"]) func `health checks need no Host by HTTP/1.0`(_ route: String) async throws {
+    @Test(arguments: ["health", "ready"]) func `HTTP/1.0 health checks need no Host`(_ route: String) async throws {
         try await RunningGateway.run(before: "http://127.0.0.1:1") { gateway in
             let exchange = try await Exchange.send(Self.text("GET /-/larder/\(route) HTTP/1.0"), to: gateway.port)
             let answer = try #require(exchange.answers.first)
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    @Test func `a client by HTTP/1.0 that asks for it keeps its connection`() async throws {
+    @Test func `A client by HTTP/1.0 that asks for a persistent connection gets one`() async throws {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.request() {
                 if request.target == "/endless" {
@@ -65,7 +65,7 @@ import Testing
 
     // MARK: - The gateway's own responses
 
-    @Test func `every response of the gateway's own has a date`() async throws {
+    @Test func `Every response of the gateway itself has a Date`() async throws {
         let own = [
             ("GET /-/larder/health HTTP/1.1", 200), ("GET /-/larder/nothing HTTP/1.1", 404),
             ("PURGE /a HTTP/1.1", 404), ("TRACE / HTTP/1.1", 405), ("OPTIONS * HTTP/1.1", 200), ("GET * HTTP/1.1", 400),
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `requests that are rejected are in the access log`() async throws {
+    @Test func `Rejected requests are in the access log`() async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UInt64.random(in: 0 ... .max)).log")
         defer { try? FileManager.default.removeItem(at: file) }
         let rejected = [
@@ -123,18 +123,18 @@ import Testing
 
     // MARK: - The size of a head
 
-    @Test func `by HTTP/2 a large head is a 431 on its stream, and a far larger one ends the connection`()
+    @Test func `A large HTTP/2 head is a 431 on its stream, and a far larger one ends the connection`()
         async throws
     {
         try await FrontTests.run { _ in
             answer()
         } _: { gateway, origin in
-            // 3,939 bytes each by the measure of HTTP/2. On the wire the copies are a byte each.
+            // Each field has 3,939 bytes as HTTP/2 measures it. On the wire each repetition is one byte.
             func fields(_ count: Int) -> [(String, String)] {
                 Array(repeating: ("x-large", String(repeating: "x", count: 3_900)), count: count)
             }
             try await HTTP2Wire.open(to: gateway.port) { wire in
-                // The first request comes before the client has seen any setting.
+                // The first request is sent before the client has received the settings.
                 #expect(try await wire.send("GET", "/", fields(15)).status == "200")
                 let refusal = try await wire.send("GET", "/", fields(25))
                 #expect(refusal.status == "431" && refusal.fields.contains(name: "date"))
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test func `the acknowledgement of settings is told early, and taken off when it comes`() throws {
+    @Test func `The acknowledgement of settings is inserted early, and removed when it is received`() throws {
         func frame(_ type: UInt8, _ flags: UInt8, _ content: [UInt8]) -> [UInt8] {
             [0, UInt8(content.count >> 8), UInt8(content.count & 0xFF), type, flags, 0, 0, 0, 1] + content
         }

@@ -1,10 +1,10 @@
 import LarderTestSupport
 import Testing
 
-/// Which requests are sent twice: those without content that change nothing more by it, when the origin closed their
+/// The requests that are sent twice: those without content and with an idempotent method, if the origin closed their
 /// connection before it can have seen them.
 @Suite(.timeLimit(.minutes(5))) struct RetryTests {
-    /// How an origin ends a connection.
+    /// The way in which an origin ends a connection.
     enum End: String, CaseIterable {
         case close
         case reset
@@ -17,17 +17,17 @@ import Testing
         }
     }
 
-    /// The answer to a request that was sent on a connection that had carried another one, and all that the origin saw.
+    /// Returns the response to a request that was sent on a reused connection, and all requests that the origin saw.
     /// - Parameters:
-    ///   - onReused: meets the request there.
-    ///   - onFresh: meets what comes by any other connection.
+    ///   - onReused: The script for the request on the reused connection.
+    ///   - onFresh: The script for requests on all other connections.
     private func meet(
         _ method: String = "GET",
         body: String? = nil,
         onReused: @escaping ScriptedOrigin.Script,
         onFresh: @escaping ScriptedOrigin.Script = { try await $0.send(answer("200 OK", [], "again")) }
     ) async throws -> (answer: Exchange.Answer, seen: [ScriptedOrigin.Received]) {
-        // On a slow machine a connection may be given up before the next request comes.
+        // On a slow machine the gateway may close an idle connection before the next request is sent.
         for _ in 0..<50 {
             let (second, seen) = try await ScriptedOrigin.run { connection in
                 if connection.number == 0 {
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD", "POST", "DELETE"], End.allCases)
-    func `a request that fails on a connection of its own is sent once`(_ method: String, _ end: End) async throws {
+    func `A request that fails on a new connection is sent once`(_ method: String, _ end: End) async throws {
         try await ScriptedOrigin.run { connection in
             guard try await connection.head() != nil else { return }
             try await Self.end(connection, end)
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"], End.allCases)
-    func `one without content is sent again on a new connection`(_ method: String, _ end: End) async throws {
+    func `A request without content is sent again on a new connection`(_ method: String, _ end: End) async throws {
         let (answer, seen) = try await meet(
             method,
             body: method == "PUT" ? "" : nil,
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: End.allCases)
-    func `one that fails twice in a row is not sent a third time`(_ end: End) async throws {
+    func `A request that fails twice in a row is not sent a third time`(_ end: End) async throws {
         let (answer, seen) = try await meet(
             onReused: { try await Self.end($0, end) },
             onFresh: { try await Self.end($0, end) }
@@ -94,7 +94,7 @@ import Testing
         arguments: [("POST", ""), ("POST", "content"), ("PATCH", ""), ("PUT", "content"), ("DELETE", "content")],
         End.allCases
     )
-    func `one with content, or that changes more by it, is sent once`(
+    func `A request with content, or whose method is not idempotent, is sent once`(
         _ request: (method: String, content: String),
         _ end: End
     ) async throws {
@@ -108,14 +108,14 @@ import Testing
     }
 
     @Test(arguments: ["H", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n", "x"])
-    func `one that the origin has begun to answer is sent once`(_ beginning: String) async throws {
+    func `A request whose response has begun is sent once`(_ beginning: String) async throws {
         let (answer, seen) = try await meet(onReused: { try await $0.send(beginning) })
         #expect(answer.status == 502)
         #expect(seen.map(\.connection) == [0, 0])
     }
 
     @Test(arguments: [20, 21])
-    func `what has been stale for longer than it was fresh is not served before a second try`(_ age: Int) async throws {
+    func `A response that is stale for longer than fresh is served after a second try`(_ age: Int) async throws {
         for _ in 0..<50 {
             let clock = ManualClock()
             let (second, seen) = try await ScriptedOrigin.run { connection in
@@ -140,7 +140,7 @@ import Testing
         throw Timeout(description: "No connection was used twice")
     }
 
-    @Test func `one whose answer breaks off in the body is sent once`() async throws {
+    @Test func `A request whose response breaks off in the body is sent once`() async throws {
         let text = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody"
         let (answer, seen) = try await meet(onReused: { try await $0.send(text) })
         #expect(answer.status == 200 && !answer.isWhole)

@@ -13,30 +13,30 @@ import NIOSSL
     import Darwin
 #endif
 
-/// A server whose every byte a test decides: each connection is handed to a script, which reads requests and writes
-/// whatever it likes.
+/// A server whose bytes a test determines: each connection is handled by a script, which reads requests and writes any
+/// bytes.
 final class ScriptedOrigin: Sendable {
-    /// A request as it came.
+    /// A request as it was received.
     struct Received: Sendable {
-        /// The request line and the fields, as they stood on the wire.
+        /// The request line and the field lines, as they were received.
         let head: String
         let method: String
         let target: String
         let fields: HTTPFields
         /// The value of `Host`.
         let host: String?
-        /// The content, unframed; nil where the script has not read it to its end.
+        /// The content without its framing; nil if the script has not read it to its end.
         var content: String?
-        /// The content, or nothing.
+        /// The content, or an empty string.
         var body: String { content ?? "" }
         /// The value of a field.
         subscript(_ name: String) -> String? { HTTPField.Name(name).flatMap { fields[$0] } }
 
-        /// Which connection it came by, counted from 0.
+        /// The number of the request's connection, counted from 0.
         let connection: Int
     }
 
-    /// Why a script cannot go on.
+    /// The reason why a script cannot continue.
     typealias Failure = ByteReader.Failure
 
     typealias Script = @Sendable (Connection) async throws -> Void
@@ -45,12 +45,12 @@ final class ScriptedOrigin: Sendable {
     private let log: NIOLockedValueBox<[Received]>
     private let accepted: NIOLockedValueBox<Int>
 
-    /// The requests so far, in the order in which their heads came.
+    /// The requests so far, in the order in which their heads were received.
     var requests: [Received] { log.withLockedValue { $0 } }
-    /// The connections so far.
+    /// The number of connections so far.
     var connections: Int { accepted.withLockedValue { $0 } }
     var url: String { "http://127.0.0.1:\(port)" }
-    /// The URL of one with a certificate.
+    /// The URL of a server with a certificate.
     var secureURL: String { "https://127.0.0.1:\(port)" }
 
     private let server: any Channel
@@ -67,11 +67,11 @@ final class ScriptedOrigin: Sendable {
     /// Refuses connections from now on.
     func refuse() async throws {
         try await server.close()
-        // Else the origin of another test may be given the port.
+        // Otherwise the origin of another test could get the port.
         placeholder.withLockedValue { $0 = Placeholder(port: port) }
     }
 
-    /// Holds a port and does not listen: who connects is refused.
+    /// A socket that holds a port without listening, so that connections are refused.
     private final class Placeholder: Sendable {
         #if canImport(Glibc)
             private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -89,8 +89,8 @@ final class ScriptedOrigin: Sendable {
         deinit { close(descriptor) }
     }
 
-    /// Serves by a script a connection while `test` runs. What a script throws ends its connection.
-    /// - Parameter certificate: what it serves TLS with; nil: it speaks in the clear.
+    /// Runs a script for each connection while `test` runs. An error that a script throws ends its connection.
+    /// - Parameter certificate: The certificate for TLS; nil for a server without TLS.
     static func run<Value: Sendable>(
         with certificate: Certificate? = nil,
         _ script: @escaping Script,
@@ -145,7 +145,7 @@ final class ScriptedOrigin: Sendable {
         }
     }
 
-    /// Serves one answer a request, for as long as the gateway keeps the connection.
+    /// Runs a server that responds once to each request, as long as the gateway holds the connection open.
     static func answering<Value: Sendable>(
         with certificate: Certificate? = nil,
         _ answer: @escaping @Sendable (Received) async throws -> String,
@@ -154,7 +154,7 @@ final class ScriptedOrigin: Sendable {
         try await run(with: certificate, answers(answer), test)
     }
 
-    /// A script of one answer a request.
+    /// Returns a script that responds once to each request.
     static func answers(_ answer: @escaping @Sendable (Received) async throws -> String) -> Script {
         { connection in
             while let request = try await connection.request() { try await connection.send(try await answer(request)) }
@@ -163,14 +163,14 @@ final class ScriptedOrigin: Sendable {
 }
 
 extension ScriptedOrigin {
-    /// One connection of the gateway's.
+    /// One connection of the gateway.
     final class Connection {
         let number: Int
         private let channel: any Channel
         private var reader: ByteReader
         private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
         private let log: NIOLockedValueBox<[Received]>
-        /// Which request of the log is the last that came by this connection.
+        /// The index in the log of the last request on this connection.
         private var index = 0
 
         fileprivate init(
@@ -187,7 +187,7 @@ extension ScriptedOrigin {
             self.log = log
         }
 
-        /// The next request with its content; nil where the gateway has closed the connection.
+        /// Returns the next request with its content; nil if the gateway has closed the connection.
         func request() async throws -> Received? {
             guard var request = try await head() else { return nil }
             var content = ""
@@ -201,12 +201,12 @@ extension ScriptedOrigin {
             return request
         }
 
-        /// Reads the content of a request as it comes.
+        /// Reads the content of a request as it is received.
         func content(of request: Received, _ body: (ByteBuffer) throws -> Void) async throws {
             try await reader.content(request.fields, body)
         }
 
-        /// The head of the next request; nil where the gateway has closed the connection.
+        /// Returns the head of the next request; nil if the gateway has closed the connection.
         func head() async throws -> Received? {
             var text = ""
             repeat {
@@ -239,23 +239,23 @@ extension ScriptedOrigin {
             return request
         }
 
-        /// Some bytes as they come; nil where there will be none.
+        /// Returns some bytes as they are received; nil at the end.
         func part() async throws -> ByteBuffer? { try await reader.part() }
 
-        /// Writes bytes, as fast as they are taken.
+        /// Writes bytes as fast as the gateway takes them.
         func send(_ text: String) async throws { try await send(ByteBuffer(string: text)) }
 
-        /// Writes bytes, as fast as they are taken.
+        /// Writes bytes as fast as the gateway takes them.
         func send(_ buffer: ByteBuffer) async throws {
             try await outbound.write(buffer)
-            // A loop that is behind takes any number of writes before it says that it is full.
+            // An event loop that is behind takes any number of writes before it reports that the connection is full.
             try await channel.eventLoop.submit {}.get()
         }
 
-        /// Ends the connection, without a word.
+        /// Closes the connection without a further message.
         func close() async throws { try await channel.close() }
 
-        /// Ends the connection so that the other side learns that it was broken, and not that it ended.
+        /// Resets the connection, so that the gateway learns that it was broken, and not that it ended.
         func reset() async throws {
             try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
             try await channel.close()
@@ -263,14 +263,14 @@ extension ScriptedOrigin {
     }
 }
 
-/// An HTTP/1.1 answer as text, with its length.
+/// Returns an HTTP/1.1 response as text, with its length.
 func answer(_ status: String = "200 OK", _ fields: [String] = [], _ body: String = "") -> String {
     (["HTTP/1.1 \(status)"] + fields + ["Content-Length: \(body.utf8.count)"]).joined(separator: "\r\n") + "\r\n\r\n"
         + body
 }
 
 extension TLSConfiguration {
-    /// What a server shows to its clients.
+    /// Returns the TLS configuration of a server with the given certificate.
     static func server(_ files: Certificate) throws -> TLSConfiguration {
         .makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },

@@ -6,11 +6,11 @@ import NIOConcurrencyHelpers
 import RedisClient
 import Testing
 
-/// Two gateways that keep in one place.
+/// Two gateways that share a store.
 @Suite(.timeLimit(.minutes(5))) struct SharedStoreTests {
     private static let rounds = 200
 
-    /// Runs two gateways on one Redis, before one origin whose answers are numbered, and of several parts.
+    /// Runs two gateways on one Redis, before one origin whose responses are numbered and sent in several parts.
     private static func run(
         _ framing: @escaping @Sendable (String) -> [String],
         _ test: @Sendable (RunningGateway, RunningGateway, ScriptedOrigin) async throws -> Void
@@ -55,7 +55,7 @@ import Testing
         },
     ]
 
-    @Test(arguments: [0, 1]) func `a fill is seen by the other as soon as its last byte is`(
+    @Test(arguments: [0, 1]) func `A stored response is visible to the other gateway as soon as its last byte is sent`(
         _ framing: Int
     ) async throws {
         try await Self.run(Self.framings[framing]) { one, other, origin in
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `while Redis hangs a write says that its invalidation is pending, and a purge is a 503`() async throws {
+    @Test func `While Redis hangs a write reports a pending invalidation, and a purge is a 503`() async throws {
         try await RedisProcess.run { redis in
             try await ScriptedOrigin.run { connection in
                 while try await connection.request() != nil { try await connection.send(answer("200 OK", [], "done")) }
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 1]) func `an invalidation is seen by the other as soon as its answer is`(
+    @Test(arguments: [0, 1]) func `An invalidation is visible to the other gateway as soon as its response is sent`(
         _ framing: Int
     ) async throws {
         try await Self.run(Self.framings[framing]) { one, other, _ in
@@ -130,7 +130,7 @@ import Testing
 }
 
 extension RedisStore.Options {
-    /// Gives Redis all the time that a busy machine may take.
+    /// The options with timeouts that are long enough for a busy machine.
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)

@@ -6,13 +6,13 @@ import Testing
 
 @testable import LarderGateway
 
-/// Clients that are slow on purpose, and as many as there are connections to the origin.
+/// Clients that are slow on purpose, in greater number than the connections to the origin.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SlowClientAttackTests {
     private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
     static let attackers = 12
 
-    /// Settings under which eight requests take every connection to the origin.
+    /// Changes the settings so that eight requests take every connection to the origin.
     static func configure(_ settings: inout GatewaySettings) {
         settings.connectionsPerOrigin = 8
         settings.connectTimeout = .seconds(60)
@@ -21,7 +21,7 @@ import Testing
         settings.bodyLimit = .kibibytes(64)
     }
 
-    /// Expects misses to be answered.
+    /// Expects that misses are answered.
     static func expectMisses(_ gateway: RunningGateway) async throws {
         for number in 0..<8 {
             let response = try await gateway.send("GET", "/miss/\(number)")
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    /// Opens connections, and keeps them while `body` runs.
+    /// Opens connections, and holds them open while `body` runs.
     static func attack(
         _ gateway: RunningGateway,
         _ attackers: Int = attackers,
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1_000, 600 << 10]) func `content that no origin takes is given back`(_ size: Int) async throws {
+    @Test(arguments: [1_000, 600 << 10]) func `Content that no origin reads is given back`(_ size: Int) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.target)
         } _: { origin in
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `content of clients that leave, and of those answered early, is given back`() async throws {
+    @Test func `Content is given back if its client disconnects or is answered early`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: ["Content-Length: 1000", "Transfer-Encoding: chunked"])
-    func `content that does not come holds no connection to the origin`(_ framing: String) async throws {
+    func `Content that is not received does not hold a connection to the origin`(_ framing: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.target)
         } _: { origin in
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `content that has come to its end goes to the origin as it is`() async throws {
+    @Test func `Complete content is sent to the origin unchanged`() async throws {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
                 var count = 0
@@ -127,7 +127,7 @@ import Testing
                 $0.spoolLimit = .mebibytes(1)
             } _: { gateway in
                 try await Wire.open(to: gateway.port) { wire in
-                    // In memory, in a file, and beyond what is stored of a message.
+                    // The sizes fit into memory, into a file, and exceed the limit of one message.
                     for parts in [0, 1, 3, 12, 15, 16, 17, 100] {
                         try await wire.send("POST", "/", ["Content-Length: \(parts << 16)"])
                         for _ in 0..<parts { try await wire.send(Self.part) }
@@ -143,7 +143,7 @@ import Testing
     }
 
     @Test(arguments: [("Cache-Control: max-age=60", "GET"), ("Cache-Control: no-store", "POST")])
-    func `a body that is not read holds no connection to the origin`(_ field: String, _ method: String) async throws {
+    func `An unread body does not hold a connection to the origin`(_ field: String, _ method: String) async throws {
         let sent = NIOLockedValueBox(0)
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.request() {
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func `a body that came through a file is whole`() async throws {
+    @Test func `A body that was spooled to a file is complete`() async throws {
         try await ScriptedOrigin.run { connection in
             while try await connection.head() != nil {
                 try await connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -202,8 +202,8 @@ import Testing
         for number in 0..<3 { #expect(try await gateway.send("GET", "/other/\(number)").status == 200) }
     }
 
-    /// Bodies that no spool has room for.
-    @Test func `a body without end that is not read gives way to a request that waits`() async throws {
+    /// The bodies do not fit into a spool.
+    @Test func `An endless body that is not read is ended for a waiting request`() async throws {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
                 guard request.target.hasPrefix("/endless") else {
@@ -228,7 +228,7 @@ import Testing
         }
     }
 
-    @Test func `uploads that an origin reads slowly leave connections to other requests`() async throws {
+    @Test func `Uploads that an origin reads slowly leave connections to other requests`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
@@ -264,7 +264,7 @@ import Testing
         }
     }
 
-    @Test func `a slow upload that no spool has room for gives way to one that waits`() async throws {
+    @Test func `A slow upload that does not fit into a spool is ended for a waiting one`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.target)
         } _: { origin in
@@ -286,7 +286,7 @@ import Testing
         }
     }
 
-    @Test func `a request with content beyond its part of the connections gets 503 in time`() async throws {
+    @Test func `A request with content above its share of the connections gets 503 in time`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.answering { request in
             if request.method == "POST" { await gate.pass() }

@@ -6,16 +6,16 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-/// Clients that do not read, and clients that leave.
+/// Clients that do not read, and clients that disconnect.
 @Suite(.timeLimit(.minutes(5))) struct SlowClientTests {
     private static let length = "Content-Length: \(8 << 20)"
     private static let part = ByteBuffer(repeating: UInt8(ascii: "x"), count: 64 << 10)
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
 
-    /// Whoever waits for another one's fetch does so as long as a busy machine may take.
+    /// A configuration in which waiters wait for another request's fetch as long as a busy machine may take.
     private static let patient = "routes:\n  - path: /**\n    wait: 10m\n"
 
-    /// An origin whose answer is of 8 MiB, and may be kept.
+    /// Returns an origin whose response has 8 MiB, and can be stored.
     private static func large(_ framing: String, _ sent: NIOLockedValueBox<Int>) -> ScriptedOrigin.Script {
         { connection in
             while try await connection.head() != nil {
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: [length, "Transfer-Encoding: chunked"])
-    func `who does not read holds up nobody who has what is kept`(_ framing: String) async throws {
+    func `A client that does not read does not delay clients of a stored response`(_ framing: String) async throws {
         let sent = NIOLockedValueBox(0)
         let store = MemoryStore(limit: .mebibytes(64), entryLimit: .mebibytes(9))
         try await ScriptedOrigin.run(Self.large(framing, sent)) { origin in
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [length, "Transfer-Encoding: chunked"])
-    func `who does not read holds up nobody who has what is too large to keep`(_ framing: String) async throws {
+    func `A client that does not read does not delay clients of unstored responses`(_ framing: String) async throws {
         let sent = NIOLockedValueBox(0)
         try await ScriptedOrigin.run(Self.large(framing, sent)) { origin in
             try await RunningGateway.run(before: origin.url) {
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["Cache-Control: no-store"]])
-    func `what nobody keeps and nobody reads any more ends at the origin`(_ fields: [String]) async throws {
+    func `A response that is neither stored nor read ends at the origin`(_ fields: [String]) async throws {
         let ended = Gate()
         try await ScriptedOrigin.run { connection in
             guard try await connection.head() != nil else { return }
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func `what fills the cache goes on when its first reader leaves`() async throws {
+    @Test func `A response that is being stored continues when its first reader disconnects`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             while try await connection.head() != nil {
@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test func `what would fill the cache ends at its limit when nobody reads`() async throws {
+    @Test func `A response that would be stored ends at the limit when no client reads it`() async throws {
         let ended = Gate()
         try await ScriptedOrigin.run { connection in
             guard try await connection.head() != nil else { return }

@@ -5,11 +5,11 @@ import NIOCore
 import NIOHPACK
 import Testing
 
-/// Clients that hold removed responses, so that nothing more is stored.
+/// Clients that hold the memory of removed responses, so that nothing more could be stored.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SlowReaderAttackTests {
     private static let length = 16 << 20
 
-    /// A gateway whose memory for bodies on their way is taken by three responses.
+    /// Runs a gateway whose memory for bodies on their way is taken by three responses.
     private static func withGateway(
         _ certificate: Certificate? = nil,
         _ test: @Sendable (RunningGateway) async throws -> Void
@@ -22,7 +22,7 @@ import Testing
                 before: origin.url,
                 store: MemoryStore(limit: .mebibytes(64), entryLimit: .mebibytes(17))
             ) {
-                // No rate tells these clients from others: they could read a byte now and then.
+                // A lowest rate would not detect these clients: they could read a byte now and then.
                 $0.clientRate = .bytes(0)
                 $0.clientRateTime = .milliseconds(500)
                 $0.inFlightLimit = .mebibytes(40)
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `the slowest clients give way, and responses are stored again`() async throws {
+    @Test func `The slowest clients are disconnected, and responses are stored again`() async throws {
         try await Self.withGateway { gateway async throws in
             try await Self.hold(6, gateway) { wires async throws in
                 #expect(try await gateway.send("GET", "/small").status == 200)
@@ -50,7 +50,7 @@ import Testing
         }
     }
 
-    /// Has clients read the beginning of responses that are removed then, one after the other.
+    /// Lets clients read the beginning of responses that are then removed, one after the other.
     private static func hold(
         _ count: Int,
         _ gateway: RunningGateway,
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `the slowest streams give way, and their connection goes on`() async throws {
+    @Test func `The slowest streams are reset, and their connection continues`() async throws {
         try await Certificate.run { certificate in
             try await Self.withGateway(certificate) { gateway async throws in
                 try await HTTP2Wire.open(to: gateway.port) { wire async throws in

@@ -1,37 +1,37 @@
 import LarderTestSupport
 import Testing
 
-/// What one client may do with bytes that two servers could read otherwise: they are refused, or passed on in one
-/// reading (RFC 9112 §11.2).
+/// Requests whose bytes two servers could read differently: they are refused, or forwarded with one meaning (RFC 9112
+/// §11.2).
 @Suite(.timeLimit(.minutes(5))) struct SmugglingTests {
-    /// Bytes, what the client gets for them, and all that the origin sees of them.
+    /// The bytes of a request, the responses that the client gets, and the requests that the origin sees.
     struct Row: Sendable {
-        /// What a request is told by here, with the section of RFC 9112 or 9110 that settles it.
+        /// The name of the row, with the section of RFC 9112 or 9110 that decides it.
         let id: String
-        /// The bytes, a scalar each.
+        /// The bytes, one for each Unicode scalar.
         let text: String
-        /// The statuses of the answers, without that to `next`, which follows where the connection goes on.
+        /// The statuses of the responses, without that to `next`, which follows if the connection continues.
         let statuses: [Int]
-        /// Method, target and content of what the origin is asked, but for `next`.
+        /// The method, target and content of the requests that the origin sees, without `next`.
         let seen: [String]
-        /// Whether the connection goes on, so that `next` is answered.
+        /// True if the connection continues, so that `next` is answered.
         let goesOn: Bool
-        /// What the head must have.
+        /// The texts that the head must have.
         let has: [String]
-        /// What the head must not have, in any case.
+        /// The texts that the head must not have, in lower case.
         let lacks: [String]
 
-        /// It is refused, and nothing of it reaches the origin.
+        /// Returns a row that is refused, and of which nothing reaches the origin.
         static func refused(_ id: String, _ text: String, _ status: Int = 400) -> Row {
             Row(id: id, text: text, statuses: [status], seen: [], goesOn: false, has: [], lacks: [])
         }
 
-        /// It is refused in an answer of its own, and the connection goes on.
+        /// Returns a row that gets an error response, after which the connection continues.
         static func answered(_ id: String, _ text: String, _ status: Int) -> Row {
             Row(id: id, text: text, statuses: [status], seen: [], goesOn: true, has: [], lacks: [])
         }
 
-        /// It passes.
+        /// Returns a row that is forwarded.
         static func passes(
             _ id: String,
             _ text: String,
@@ -188,7 +188,7 @@ import Testing
             ),
         ]
 
-    /// Chunks that are none.
+    /// Malformed chunks.
     static let malformed: [(id: String, content: String)] = [
         ("a size with a sign", "+5\r\nhello\r\n0\r\n\r\n"),
         ("a negative size", "-5\r\nhello\r\n0\r\n\r\n"),
@@ -387,7 +387,7 @@ import Testing
         ]
         .map { .passes("target \($0)", get($0), "GET \($0) ") }
 
-    /// Methods, and fields that ask for more than an answer (RFC 9110).
+    /// Methods, and fields that ask for more than a response (RFC 9110).
     static let methods: [Row] = [
         .answered("TRACE, 9110 §9.3.8", "TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
         .passes("M-SEARCH", "M-SEARCH / HTTP/1.1\r\nHost: localhost\r\n\r\n", "M-SEARCH / "),
@@ -495,7 +495,7 @@ import Testing
         ),
     ]
 
-    /// Requests that come at once (RFC 9112 §9.3.2).
+    /// Pipelined requests (RFC 9112 §9.3.2).
     static let pipelines: [Row] = [
         .passes(
             "three",
@@ -559,7 +559,7 @@ import Testing
     ]
 
     @Test(arguments: Table.all)
-    func `bytes with two readings are refused or passed on in one`(_ table: Table) async throws {
+    func `Ambiguous bytes are refused, or forwarded with one meaning`(_ table: Table) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.method == "HEAD" ? "" : "seen")
         } _: { origin in
@@ -586,7 +586,7 @@ import Testing
         #expect(!head.contains("attempt"), id)
     }
 
-    @Test func `chunks that are none are a 400, and never look whole to the origin`() async throws {
+    @Test func `Malformed chunks are a 400, and never look complete to the origin`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in
@@ -601,7 +601,7 @@ import Testing
         }
     }
 
-    @Test func `a target of visible characters reaches the origin byte for byte, or nothing does`() async throws {
+    @Test func `A target of visible characters reaches the origin byte for byte, or is refused`() async throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SeededRandom(seed: seed)
         let targets = (0..<600).map { _ in
@@ -627,7 +627,7 @@ import Testing
         }
     }
 
-    @Test func `a request that comes back is a loop`() async throws {
+    @Test func `A request that comes back is a loop`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in

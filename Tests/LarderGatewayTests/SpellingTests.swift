@@ -9,7 +9,7 @@ import Testing
         ("Cache-Tag: a, new arrivals", "new%20arrivals"), ("Surrogate-Key: a new%20arrivals", "new%20arrivals"),
         ("Cache-Tag: caf\u{E9}", "caf%C3%A9"), ("Cache-Tag: garden & home", "garden%20%26%20home"),
         ("Cache-Tag: a%2Cb", "a%2Cb"),
-    ]) func `a purge names the tag of a response`(_ field: String, _ name: String) async throws {
+    ]) func `A purge names the tag of a response`(_ field: String, _ name: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60", field], request.target)
         } _: { origin in
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func `a response with a thousand tags is kept, and one with a tag too long is not`() async throws {
+    @Test func `A response with a thousand tags is stored, and one with too long a tag is not`() async throws {
         try await ScriptedOrigin.answering { request in
             let tags = request.target == "/a" ? (0..<1_000).map { "tag \($0)" } : [String(repeating: "t", count: 257)]
             return answer("200 OK", ["Cache-Control: max-age=60", "Cache-Tag: \(tags.joined(separator: ","))"], "text")
@@ -44,7 +44,7 @@ import Testing
         "/api/./posts", "/api/%2e/posts", "/api/x/../posts", "/api//posts", "//api/posts", "/api/posts/",
         "/api%2Fposts",
         "/api\\posts", "/api/posts;v=1", "/API/p%6Fsts", "/api/posts?x=1",
-    ]) func `a write to another spelling of a path invalidates it`(_ spelling: String) async throws {
+    ]) func `A write to another spelling of a path invalidates it`(_ spelling: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.target)
         } _: { origin in
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `a target spelled like a shortened key is a miss`() async throws {
+    @Test func `A target spelled like a shortened key is a miss`() async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", ["Cache-Control: max-age=60"], request.target)
         } _: { origin in

@@ -11,7 +11,7 @@ import Testing
     import Foundation
 #endif
 
-/// What waits for a slow client: in memory, then in a file without a name.
+/// The bytes that wait for a slow client: first in memory, then in a file without a name.
 @Suite(.timeLimit(.minutes(5))) struct SpoolTests {
     private let budget = InFlightBudget(limit: .mebibytes(4))
     private let record = LogRecord()
@@ -26,7 +26,7 @@ import Testing
         ByteBuffer(bytes: (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) })
     }
 
-    @Test func `parts come out in order, up to the limit, and the room is given back`() async throws {
+    @Test func `Parts are read in order, up to the limit, and the room is given back`() async throws {
         let space = space()
         for length in [1, 1_000, 65_536, 100_000, 300_000] {
             let spool = Spool(space)
@@ -47,7 +47,7 @@ import Testing
         #expect(budget.used == 0 && space.usedDisk == 0)
     }
 
-    @Test(arguments: 1...8) func `reads and writes in any order lose nothing`(_ seed: UInt64) async throws {
+    @Test(arguments: 1...8) func `Reads and writes in any order lose nothing`(_ seed: UInt64) async throws {
         var random = SeededRandom(seed: seed)
         let space = space(message: 1 << 19)
         let spool = Spool(space)
@@ -75,7 +75,7 @@ import Testing
         #expect(expected.readableBytes == 0)
     }
 
-    @Test func `a part larger than the limit passes through an empty spool`() async throws {
+    @Test func `An empty spool accepts a part larger than the limit`() async throws {
         for message in [0, 10] {
             let spool = Spool(space(message: message))
             #expect(await spool.offer(Self.part(1, 100)))
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `a writer waits for the reader where there is no room, and a reader for the writer`() async throws {
+    @Test func `A writer without room waits for the reader, and a reader without parts for the writer`() async throws {
         let spool = Spool(space(message: 1_000))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func `half of the memory is left to others`() async throws {
+    @Test func `Half of the memory is left to other bodies`() async throws {
         let space = space(message: 4 << 20)
         var spools: [Spool] = []
         for number in 0..<20 {
@@ -106,14 +106,14 @@ import Testing
             spools.append(spool)
             for _ in 0..<3 { #expect(await spool.offer(Self.part(number, 100_000))) }
         }
-        // What each takes for its first part comes on top.
+        // The memory that each spool takes for its first part is added.
         #expect(budget.used <= budget.limit / 2 + 20 * 100_000)
         #expect(space.usedDisk > 0)
         spools.removeAll()
         #expect(budget.used == 0 && space.usedDisk == 0)
     }
 
-    @Test func `files leave nothing in the folder`() async throws {
+    @Test func `Files leave nothing in the folder`() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "spool-\(UInt64.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -123,7 +123,7 @@ import Testing
         #expect(try await spool.next() == Self.part(0, 50_000))
     }
 
-    @Test func `a folder that cannot be used is logged once, and means that writers wait`() async throws {
+    @Test func `A folder that cannot be used is logged once, and makes writers wait`() async throws {
         let space = space(directory: "/nonexistent/folder")
         for _ in 0..<3 {
             let spool = Spool(space)
@@ -135,7 +135,7 @@ import Testing
         #expect(record.lines("Temporary files cannot be written").count == 1)
     }
 
-    @Test func `files take no more than their space together`() async throws {
+    @Test func `Files take no more than their space together`() async throws {
         let space = space(disk: 1_500_000)
         let spools = (0..<4).map { _ in Spool(space) }
         var taken = 0
@@ -145,7 +145,7 @@ import Testing
         for spool in spools { #expect(try await spool.next() == Self.part(0, 50_000)) }
     }
 
-    @Test func `there are no more files than there may be`() async throws {
+    @Test func `The number of files does not exceed its limit`() async throws {
         var limits = SpoolSpace.Limits(message: 1 << 20, disk: 8 << 20)
         limits.files = 2
         let space = SpoolSpace(limits, memory: InFlightBudget(limit: .bytes(0)), logger: record.logger)
@@ -156,7 +156,7 @@ import Testing
         #expect(await spools[1].offer(Self.part(0, 10)))
     }
 
-    @Test func `the reader of a message that broke off has what came before`() async throws {
+    @Test func `The reader of a message that broke off gets the parts before the error`() async throws {
         let spool = Spool(space())
         #expect(await spool.offer(Self.part(1, 10)))
         spool.fail(UpstreamError.responseTimeout)
@@ -164,7 +164,7 @@ import Testing
         await #expect(throws: UpstreamError.responseTimeout) { try await spool.next() }
     }
 
-    @Test func `an abortion ends both sides at once`() async throws {
+    @Test func `An abortion ends both sides at once`() async throws {
         let spool = Spool(space(message: 100))
         #expect(await spool.offer(Self.part(1, 100)))
         let writing = Task { try await spool.append(Self.part(2, 100)) }
@@ -173,7 +173,7 @@ import Testing
         await #expect(throws: UpstreamError.responseTimeout) { try await spool.next() }
     }
 
-    @Test func `a task that is cancelled waits no longer`() async throws {
+    @Test func `A cancelled task stops waiting`() async throws {
         let spool = Spool(space(message: 100))
         let reading = Task { try await spool.next() }
         reading.cancel()

@@ -16,12 +16,12 @@ struct RunningGateway: Sendable {
     let adminPort: Int?
     private let group: ServiceGroup
 
-    /// Runs a gateway on a free port while `test` runs, and sees that it ends.
+    /// Runs a gateway on a free port while `test` runs, and waits until it has ended.
     /// - Parameters:
-    ///   - file: a configuration file, in YAML.
-    ///   - adminAccess: the clients that the admin routes answer without a token; nil for what the file and the options
-    ///     say.
-    ///   - configure: changes settings beyond what the file and the options say.
+    ///   - file: The text of a configuration file, in YAML.
+    ///   - adminAccess: The clients that may use the admin routes without a token; nil for the setting of the file and
+    ///     the options.
+    ///   - configure: Changes settings after the file and the options were read.
     static func run<Value: Sendable>(
         before origin: String,
         store: any CacheStore = MemoryStore(limit: .mebibytes(64)),
@@ -42,7 +42,7 @@ struct RunningGateway: Sendable {
             environment: [:],
             options: options
         )
-        // A busy machine may take its time.
+        // The timeouts are long enough for a busy machine.
         configuration.settings.connectTimeout = .seconds(60)
         configuration.settings.responseTimeout = .seconds(60)
         configuration.settings.clientRateTime = .seconds(120)
@@ -90,10 +90,10 @@ struct RunningGateway: Sendable {
         }
     }
 
-    /// Tells the gateway to stop, as SIGTERM would.
+    /// Tells the gateway to stop, as SIGTERM does.
     func stop() async { await group.triggerGracefulShutdown() }
 
-    /// The answer to one request on a connection of its own.
+    /// Returns the response to one request on a separate connection.
     func send(
         _ method: String = "GET",
         _ target: String = "/",
@@ -105,7 +105,7 @@ struct RunningGateway: Sendable {
 }
 
 extension Logger {
-    /// Says nothing.
+    /// A logger that discards all messages.
     static let quiet = Logger(label: "quiet") { _ in SwiftLogNoOpLogHandler() }
 }
 

@@ -9,13 +9,13 @@ import NIOPosix
 import NIOSSL
 import ServiceLifecycle
 
-/// An origin server over TLS that speaks HTTP/2 with who asks for it, and HTTP/1.1 else.
+/// An origin server over TLS that speaks HTTP/2 with clients that negotiate it, and otherwise HTTP/1.1.
 struct TLSOrigin: Sendable {
-    /// A request as it came.
+    /// A request as it was received.
     struct Received: Sendable {
         let head: HTTPRequest
         let body: String
-        /// `2`, or `1.1`.
+        /// The HTTP version, `2` or `1.1`.
         let version: String
     }
 
@@ -26,7 +26,7 @@ struct TLSOrigin: Sendable {
     /// The requests so far.
     var requests: [Received] { log.withLockedValue { $0 } }
 
-    /// Serves while `test` runs.
+    /// Runs the server while `test` runs.
     static func run<Value: Sendable>(
         with certificate: Certificate,
         _ answer: @escaping @Sendable (Received) async throws -> Response,

@@ -5,7 +5,7 @@ import NIOPosix
 import NIOSSL
 import Testing
 
-/// The versions of TLS that are spoken (RFC 8996, RFC 9325).
+/// The versions of TLS that the gateway accepts (RFC 8996, RFC 9325).
 @Suite(.timeLimit(.minutes(5))) struct TLSVersionTests {
     /// Returns true if a TLS handshake with a server succeeds.
     private static func connects(to port: Int, by version: TLSVersion) async throws -> Bool {
@@ -21,7 +21,7 @@ import Testing
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
-        // What is written waits for the handshake, and fails with it.
+        // The write waits for the handshake, and fails with it.
         do {
             try await channel.writeAndFlush(ByteBuffer(string: "GET / HTTP/1.1\r\n"))
             try await channel.close()
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `clients are served over TLS 1_2 and 1_3 alone`() async throws {
+    @Test func `Clients are served over TLS 1_2 and 1_3 alone`() async throws {
         try await Certificate.run { certificate in
             try await RunningGateway.run(before: "http://127.0.0.1:1") {
                 $0.certificate = .init(certificate)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [TLSVersion.tlsv1, .tlsv11]) func `an origin that speaks older versions is not asked`(
+    @Test(arguments: [TLSVersion.tlsv1, .tlsv11]) func `An origin with older versions of TLS only gets no request`(
         _ version: TLSVersion
     ) async throws {
         try await Certificate.run { certificate in

@@ -9,7 +9,7 @@ import Testing
 
 /// A gateway behind a load balancer.
 @Suite(.timeLimit(.minutes(5))) struct TrustedProxyTests {
-    /// A gateway that trusts these proxies, before an origin that enforces https.
+    /// Runs a gateway that trusts the given proxies, before an origin that enforces https.
     private static func serving(
         trusting proxies: String?,
         _ kind: String? = nil,
@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `what a trusted proxy says is believed, appended to and passed on`() async throws {
+    @Test func `A trusted proxy's fields are believed, extended and forwarded`() async throws {
         try await Self.serving(trusting: "127.0.0.0/8, ::1, 10.0.0.0/8") { gateway, origin in
             let fields = [
                 "X-Forwarded-For: 127.0.0.1, 203.0.113.9, 10.0.0.2", "X-Forwarded-Proto: https",
@@ -47,7 +47,7 @@ import Testing
             #expect(request["X-Forwarded-Host"] == "shop.example" && request.host == "shop.example")
             #expect(request["X-Forwarded-Port"] == "443" && request["X-Forwarded-Prefix"] == nil)
             #expect(request["Forwarded"] == nil)
-            // Scheme and host are in the key.
+            // The scheme and the host are in the key.
             #expect(try await gateway.send("GET", "/a", fields).isHit)
             let plain = try await gateway.send("GET", "/a", ["X-Forwarded-For: 203.0.113.9"])
             #expect(plain.status == 301 && plain["Location"] == "https://localhost/a")
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `a proxy that writes Forwarded is believed so, and its clients' X-Forwarded fields are dropped`()
+    @Test func `A trusted proxy's Forwarded is believed, and its clients' X-Forwarded fields are dropped`()
         async throws
     {
         try await Self.serving(trusting: "127.0.0.0/8, ::1, 10.0.0.0/8", "forwarded") { gateway, origin in
@@ -83,7 +83,7 @@ import Testing
     @Test(arguments: [
         "for=x", "for=\"", "for=127.0.0.1;proto=http;host=evil.example", ";;=", "for=203.0.113.9;proto=ftp",
     ])
-    func `a Forwarded that a proxy has let pass changes nothing`(_ written: String) async throws {
+    func `A Forwarded field that a proxy only forwards has no effect`(_ written: String) async throws {
         try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
             let fields = ["Forwarded: \(written)", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https"]
             #expect(try await gateway.send("GET", "/a", fields).status == 200)
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `a client that a trusted proxy does not name is unknown, and the scheme is believed`() async throws {
+    @Test func `A client that a trusted proxy does not name is unknown, and the scheme is believed`() async throws {
         try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
             for fields in [["X-Forwarded-For: unknown"], ["X-Forwarded-For: 1.2.3.4, x"], []] {
                 let answer = try await gateway.send("GET", "/\(fields.count)", fields + ["X-Forwarded-Proto: https"])
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, "192.0.2.1"]) func `what anyone else says is dropped`(_ proxies: String?) async throws {
+    @Test(arguments: [nil, "192.0.2.1"]) func `Fields of untrusted peers are dropped`(_ proxies: String?) async throws {
         try await Self.serving(trusting: proxies) { gateway, origin in
             let fields = [
                 "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https", "X-Forwarded-Host: shop.example",
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func `an admin route is not opened by what a proxy says, trusted or not`() async throws {
+    @Test func `The fields of a proxy, trusted or not, do not give access to an admin route`() async throws {
         for proxies in [nil, "127.0.0.1, ::1"] {
             try await Self.serving(trusting: proxies) { gateway, _ in
                 let direct = try await gateway.send("DELETE", "/-/larder/everything")
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `a host that no request may have is none by a proxy either`() async throws {
+    @Test func `An invalid host is refused from a trusted proxy, too`() async throws {
         try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
             for host in ["a/b", "a b", "a@b", "a#b"] {
                 let refused = try await gateway.send("GET", "/a", ["X-Forwarded-Host: \(host)"])
@@ -141,7 +141,7 @@ import Testing
         }
     }
 
-    @Test func `the access log tells the client's address`() async throws {
+    @Test func `The access log has the client's address`() async throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "access-\(UUID().uuidString).log")
         defer { try? FileManager.default.removeItem(at: file) }
         try await Self.serving(trusting: "127.0.0.1, ::1", log: file.path) { gateway, _ in
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test func `the client is the one that the header names, however it comes`() async throws {
+    @Test func `The client is the one that the header names, in one part or in several`() async throws {
         let log = LogRecord()
         try await Self.serving(log: log) { gateway in
             let binary = ProxyProtocolTests.binary(1, 0x11, [203, 0, 113, 9, 198, 51, 100, 1, 1, 1, 1, 1])
@@ -200,14 +200,15 @@ import Testing
                 )
                 #expect(parts.answers.map(\.body) == [client], "\(parts)")
             }
-            // What the client itself says is not believed, as it is not a trusted proxy, nor does one pass it on.
+            // The client's own fields are not believed, as it is not a trusted proxy, and no trusted proxy forwards
+            // them.
             let forged = Self.request.replacing("\r\n\r\n", with: "\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
             for (header, client) in [(Self.header, "203.0.113.9"), ("PROXY UNKNOWN\r\n", "unknown")] {
                 let answers = try await Exchange.send(Array((header + forged).utf8), to: gateway.port).answers
                 #expect(answers.map(\.body) == [client])
             }
             #expect(log.lines("PROXY").isEmpty)
-            // A connection without a header ends without an answer, and so does one with a wrong header.
+            // A connection without a header ends without a response, and so does one with a malformed header.
             for text in [Self.request, "PROXY TCP4 nonsense\r\n" + Self.request] {
                 let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
                 #expect(exchange.answers.isEmpty && exchange.isEnded)
@@ -216,7 +217,7 @@ import Testing
         }
     }
 
-    @Test func `a connection that says nothing ends in time`() async throws {
+    @Test func `A connection that sends no header is closed in time`() async throws {
         try await Self.serving(idle: .milliseconds(200)) { gateway in
             for start in ["", "PROXY TCP4 203"] {
                 let exchange = try await Exchange.send(Array(start.utf8), to: gateway.port)
@@ -225,7 +226,7 @@ import Testing
         }
     }
 
-    @Test func `who is no trusted proxy is served without a header, and not believed with one`() async throws {
+    @Test func `A peer that is not trusted is served without a header, and refused with one`() async throws {
         try await Self.serving(trusting: "192.0.2.1") { gateway in
             let plain = try await Exchange.send(Array(Self.request.utf8), to: gateway.port)
             #expect(plain.answers.map(\.body) == ["127.0.0.1"])
@@ -234,7 +235,7 @@ import Testing
         }
     }
 
-    @Test func `an admin route is not opened by a client that a proxy calls local`() async throws {
+    @Test func `A client that a proxy calls local does not get access to an admin route`() async throws {
         try await Self.serving { gateway in
             let request = "DELETE /-/larder/everything HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             for (header, status) in [
@@ -247,7 +248,7 @@ import Testing
         }
     }
 
-    @Test func `the header comes before TLS`() async throws {
+    @Test func `The header is read before TLS`() async throws {
         try await Certificate.run { certificate in
             try await Self.serving(certificate: certificate) { gateway in
                 var tls = TLSConfiguration.makeClientConfiguration()

@@ -6,9 +6,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-/// Content on its way to an origin.
+/// The content of clients' requests on its way to an origin.
 @Suite(.timeLimit(.minutes(5))) struct UploadTests {
-    @Test func `an origin may answer before it has the whole, and the connection goes on`() async throws {
+    @Test func `An origin may respond before it has received all content, and the connection continues`() async throws {
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.head() {
                 if request.method == "POST" {
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [["Content-Length: 10"], ["Transfer-Encoding: chunked"]])
-    func `what a client breaks off is not whole for the origin`(_ framing: [String]) async throws {
+    func `Content that a client breaks off does not look complete to the origin`(_ framing: [String]) async throws {
         let ends = NIOLockedValueBox<[String]>([])
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.head() else { return }
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func `content may take longer than an answer may`() async throws {
+    @Test func `Content may take longer than the response timeout`() async throws {
         let (clock, gate) = (ManualClock(), Gate())
         try await ScriptedOrigin.answering { request in
             if request.target == "/late" { await gate.pass() }
@@ -76,7 +76,7 @@ import Testing
                     try await wire.send(bytes: Array("0123456789".utf8))
                     #expect(try await wire.answer().text == "0123456789")
                 }
-                // The time for the answer begins with the end of the content.
+                // The response timeout begins with the end of the content.
                 async let late = gateway.send("POST", "/late", body: "0123456789")
                 try await eventually("it is timed") { clock.sleeperCount == 1 }
                 clock.advance(by: .seconds(30))
@@ -88,7 +88,7 @@ import Testing
     }
 
     @Test(arguments: ["100-continue", "100-Continue"])
-    func `who asks first whether to send is told to`(_ expectation: String) async throws {
+    func `A client that expects a 100 gets it before it sends its content`(_ expectation: String) async throws {
         try await ScriptedOrigin.answering { request in
             answer("200 OK", [], request.body + (request.fields[.expect] ?? ""))
         } _: { origin in

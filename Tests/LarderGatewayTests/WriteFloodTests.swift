@@ -1,11 +1,12 @@
 import LarderTestSupport
 import Testing
 
-/// What anonymous writes leave of what is stored, with a log of invalidations that is far too small for all of them.
+/// The stored responses after a flood of anonymous writes, with an invalidation log that is far too small for them.
 @Suite(.timeLimit(.minutes(5))) struct WriteFloodTests {
     private static let stored = 100
 
-    /// Serves what may be stored to GETs, and a redirect that names two more paths to POSTs.
+    /// Runs a gateway before an origin whose responses to GET can be stored, and that redirects POSTs to name two more
+    /// paths.
     private static func serve(_ options: [String], _ test: @Sendable (Int) async throws -> Void) async throws {
         try await ScriptedOrigin.answering { request in
             guard request.method == "POST" else { return answer("200 OK", ["Cache-Control: max-age=600"], "stored") }
@@ -42,7 +43,7 @@ import Testing
                 if try await reader.answer().isHit { hits += 1 }
             }
             #expect(hits >= stored * 95 / 100)
-            // What is written to is not served from the store.
+            // A path that was written to is not served from the store.
             try await reader.send("POST", "/stored/7", body: "new")
             #expect(try await reader.answer().status == 302)
             try await reader.send("GET", "/stored/7")
@@ -63,11 +64,11 @@ import Testing
         }
     }
 
-    @Test func `2,400 POSTs to distinct paths leave 95 percent of what is stored in memory`() async throws {
+    @Test func `2,400 POSTs to distinct paths leave 95 percent of the stored responses in memory`() async throws {
         try await Self.serve(["--invalidation-log", "64KiB"]) { try await Self.expectHits($0) }
     }
 
-    @Test func `2,400 POSTs to distinct paths leave 95 percent of what is stored in Redis`() async throws {
+    @Test func `2,400 POSTs to distinct paths leave 95 percent of the stored responses in Redis`() async throws {
         try await RedisProcess.run { redis in
             let options = ["--store", "redis://127.0.0.1:\(redis.port)", "--invalidation-log", "1MiB"]
             try await Self.serve(options) { try await Self.expectHits($0) }

@@ -9,7 +9,7 @@ import Testing
 
 /// The rate at which refused admin requests are logged.
 @Suite(.timeLimit(.minutes(5))) struct AuditTests {
-    @Test func `Refused requests beyond a number are counted, and the count is logged with the next line`() {
+    @Test func `Refused requests beyond the limit are counted, and the count is logged with the next line`() {
         var refusals = LogLimit(AdminAudit.limit)
         let start = ContinuousClock.now
         let first = (0..<AdminAudit.limit).map { _ in refusals.count(at: start) }
@@ -20,7 +20,7 @@ import Testing
         #expect(next == [1_000, 0])
     }
 
-    @Test func `A thousand refused requests leave no more lines than the limit, and answered ones a line each`() {
+    @Test func `Refused requests are logged up to the limit, and each answered request is logged`() {
         let record = LogRecord()
         let audit = AdminAudit()
         let head = HTTPRequest(method: .delete, scheme: "http", authority: "localhost", path: "/api/invalidate/a")

@@ -7,12 +7,12 @@ import Testing
 
 @testable import LarderHummingbird
 
-/// How routes come into a cached group: subgroups, contexts, collections and controllers.
+/// The ways to add routes to a cached group: subgroups, contexts, collections and controllers.
 @Suite(.timeLimit(.minutes(5))) struct CachedGroupTests {
     private let kitchen = Kitchen()
     private var cache: ResponseCache { kitchen.cache }
 
-    @Test func `perUser sees the context that all middleware made, added before or after`() async throws {
+    @Test func `The perUser function gets the context that all middleware changed`() async throws {
         for place in 0..<4 {
             let kitchen = Kitchen()
             let router = Router(context: UserContext.self)
@@ -35,8 +35,7 @@ import Testing
         }
     }
 
-    @Test func `a subgroup with a context of another type keeps users apart by the context of its parent`() async throws
-    {
+    @Test func `A subgroup with another context distinguishes users by the context of its parent`() async throws {
         let router = Router(context: UserContext.self)
         let names = Names()
         router.group("me").add(middleware: Authentication())
@@ -53,14 +52,14 @@ import Testing
             }
             #expect(try await client.get("/me/x", [.authorization: "bob"]).cacheStatus.contains("; hit"))
             #expect(names.take().count == 5)
-            // What the new context demands is demanded on hits too.
+            // The new context is created on hits too, and throws if there is no user.
             #expect(try await client.get("/me/x").status == .unauthorized)
             _ = try await client.execute(uri: "/me/x", method: .put, headers: [.authorization: "ada"])
             #expect(try await client.get("/me/x", [.authorization: "bob"]).cacheStatus.contains("fwd="))
         }
     }
 
-    @Test func `a cache of the subgroup itself tells users by its own context`() async throws {
+    @Test func `A subgroup with its own cache distinguishes users by its own context`() async throws {
         let router = Router(context: UserContext.self)
         router.group("me").add(middleware: Authentication())
             .cached(by: cache, .fresh(for: .seconds(60)), perUser: { _, _ in "everybody" })
@@ -77,7 +76,7 @@ import Testing
         #expect(cache.statistics.snapshot().topKeys.map(\.key.description).sorted().first == "GET:/me#user=ada")
     }
 
-    @Test func `a request whose user cannot be told bypasses the cache`() async throws {
+    @Test func `A request whose user cannot be determined bypasses the cache`() async throws {
         let handler = CallbackResponder<BasicRequestContext> { _, _ in Response(status: .ok) }
         let route = RouteCache<BasicRequestContext>(
             cache: cache,
@@ -93,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `of two caches around one route the inner one is in force, with all middleware in front`() async throws {
+    @Test func `The inner of two caches around a route is used, and all middleware runs in front of it`() async throws {
         let names = Names()
         let router = Router()
         router.cached(by: cache, for: .seconds(60)).add(middleware: Naming(name: "outer", names: names)).group("a")
@@ -107,7 +106,7 @@ import Testing
         #expect(names.take() == ["outer", "inner", "outer", "inner"])
     }
 
-    @Test func `a cached group of a collection keeps the order, wherever the collection goes`() async throws {
+    @Test func `Middleware keeps its order in a cached group of a collection`() async throws {
         let names = Names()
         let collection = RouteCollection()
         collection.add(middleware: Naming(name: "collection", names: names))
@@ -124,7 +123,7 @@ import Testing
         #expect(names.take() == all + all)
     }
 
-    @Test func `a collection without middleware is cached by the group it is added to`() async throws {
+    @Test func `A collection without middleware is cached by the group that it is added to`() async throws {
         let collection = RouteCollection()
         _ = collection.on("c", method: .get) { _, _ in "c" }
         collection.group("own").cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .nobody)).get { _, _ in "own"
@@ -142,7 +141,7 @@ import Testing
         }
     }
 
-    /// A controller that adds middleware of its own: it takes a cached group.
+    /// A controller that adds middleware to a subgroup, and so takes a cached group.
     struct Posts {
         func addRoutes(to group: CachedRouterGroup<BasicRequestContext>) {
             group.group("drafts").add(middleware: Door()).get { _, _ in "drafts" }
@@ -157,7 +156,7 @@ import Testing
         }
     }
 
-    /// A controller that calls `cached` where it adds middleware.
+    /// A controller that calls `cached` on the group to which it adds middleware.
     struct Tags {
         let cache: ResponseCache
 
@@ -173,7 +172,7 @@ import Testing
         }
     }
 
-    @Test func `controllers add their routes to a cached group`() async throws {
+    @Test func `Controllers can add their routes to a cached group`() async throws {
         let router = Router()
         let cached = router.group("api").cached(by: cache, for: .seconds(60))
         Posts().addRoutes(to: cached.group("posts"))
@@ -193,7 +192,7 @@ import Testing
         }
     }
 
-    @Test func `middleware that the cache would hide stops the program while its routes are built`() async throws {
+    @Test func `Middleware that would not run on hits stops the program while its routes are built`() async throws {
         func check(_ result: ExitTest.Result?) throws {
             let text = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
             #expect(text.contains("call `cached` there") && text.contains("cachingMiddleware()"))
@@ -226,7 +225,8 @@ import Testing
     }
 }
 
-/// Adds routes with another context to a group that is Hummingbird's own, since its type is not known here.
+/// Adds routes with another context to a group of Hummingbird's own type, since the type of the group is not known
+/// here.
 private func addGenericRoutes(to group: some RouterMethods<BasicRequestContext>) {
     group.group("e", context: Child.self).get { _, _ in "e" }
 }
@@ -236,7 +236,7 @@ private struct Opaque: HTTPResponder {
     func respond(to request: Request, context: BasicRequestContext) async throws -> Response { Response(status: .ok) }
 }
 
-/// A context that only a user who is known has.
+/// A context that requires a user.
 struct SignedIn: ChildRequestContext {
     typealias ParentContext = UserContext
     var coreContext: CoreRequestContextStorage
@@ -249,7 +249,7 @@ struct SignedIn: ChildRequestContext {
     }
 }
 
-/// A context made from the one of a user.
+/// A context made from that of a user.
 struct Renamed: RequestContext {
     typealias Source = SignedIn
     var coreContext: CoreRequestContextStorage

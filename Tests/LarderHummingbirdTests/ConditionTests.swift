@@ -13,7 +13,7 @@ import Testing
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    /// Conditions on a response with the tag "v1" that was last modified then, and whether they make a 304.
+    /// Conditions on a response with the entity tag "v1" and this modification date, and true if the response is a 304.
     static let conditions: [([String], Bool)] = [
         ([#"If-None-Match: "v1""#], true),
         ([#"If-None-Match: W/"v1""#], true),
@@ -30,7 +30,7 @@ import Testing
     ]
 
     @Test(arguments: conditions, ["GET", "HEAD"])
-    func `who has what is kept gets a 304, by the tag before the date`(
+    func `A client that has the stored response gets a 304, and the entity tag precedes the date`(
         _ condition: ([String], Bool),
         _ method: String
     ) async throws {
@@ -49,13 +49,13 @@ import Testing
             for name in [HTTPField.Name.contentType, .contentLanguage, .contentEncoding, .lastModified] {
                 #expect(answer.fields[name] == nil, "\(name)")
             }
-            // RFC 9110 §8.6: a length in a 304 "MUST NOT" be another than that of the 200.
+            // RFC 9110 §8.6: the Content-Length of a 304 "MUST NOT" differ from that of the 200.
             #expect(answer.fields[.contentLength] == nil || answer.fields[.contentLength] == "4")
         }
         #expect(cooked.value == 1)
     }
 
-    @Test func `a miss with a condition asks for the whole, and keeps it for everybody`() async throws {
+    @Test func `A miss with a condition stores the complete response for all clients`() async throws {
         try await serve(router) { port in
             let first = try await Wire.send("GET", "/a", [#"If-None-Match: "v1""#], to: port)
             #expect(first.status == 304 && first.cacheStatus.contains("fwd=uri-miss; fwd-status=200"))
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `a condition that only the origin can judge passes by`() async throws {
+    @Test func `A request with a condition that only the origin can evaluate bypasses the cache`() async throws {
         try await serve(router) { port in
             _ = try await Wire.send("GET", "/a", to: port)
             for condition in [#"If-Match: "v1""#, "If-Unmodified-Since: \(Self.modified)"] {
@@ -75,7 +75,7 @@ import Testing
         #expect(cooked.value == 3)
     }
 
-    @Test func `HEAD has the length and no body, on a miss and on a hit`() async throws {
+    @Test func `A HEAD response has a length and no body, on a miss and on a hit`() async throws {
         try await serve(router) { port in
             try await Wire.open(to: port) { wire in
                 for place in 0..<3 {
@@ -84,7 +84,7 @@ import Testing
                     #expect(head.status == 200 && head.fields[.contentLength] == "4")
                     #expect(head.fields[.eTag] == #""v1""# && head.isHit == (place > 0))
                 }
-                // Had a body come, this would not be the beginning of an answer.
+                // If a body had been sent, the next answer would not begin here.
                 try await wire.send("GET", "/a")
                 let whole = try await wire.answer()
                 #expect(whole.text == "body" && whole.isHit)

@@ -7,11 +7,11 @@ import LarderHummingbird
 import LarderTestSupport
 import Testing
 
-/// What a handler of a cached route sees of the credentials of its client.
+/// The credentials that a handler of a cached route receives from its client.
 @Suite(.timeLimit(.minutes(5))) struct CredentialRouteTests {
     private let cache = Kitchen().cache
 
-    /// A router that repeats what a request told about its client.
+    /// Returns a router whose handler answers with the credentials that it received.
     private func echo(_ policy: CachePolicy) -> Router<BasicRequestContext> {
         let router = Router()
         router.group("me").cached(by: cache, policy).get { request, _ in
@@ -21,7 +21,7 @@ import Testing
         return router
     }
 
-    @Test func `a route that ignores credentials repeats none of them to others`() async throws {
+    @Test func `A route that ignores credentials does not disclose them to other clients`() async throws {
         try await serve(Application(router: echo(.fresh(for: .seconds(60)).ignoringCredentials()))) { client in
             let secrets: HTTPFields = [.cookie: "_ga=2; session=1", .xAPIKey: "k", .authorization: "ada"]
             for fields in [secrets, [:], secrets] {
@@ -29,13 +29,13 @@ import Testing
                 #expect(value == "session= ga= key= user=")
             }
             #expect(try await client.get("/me").cacheStatus.contains("; hit"))
-            // Who bypasses the cache is answered alone.
+            // The response to a request that bypasses the cache is not shared.
             let own = try await client.get("/me?nocache=true", secrets)
             #expect(own.text == "session=1 ga=2 key=k user=ada")
         }
     }
 
-    @Test func `analytics cookies do not switch the cache off where the policy names the others`() async throws {
+    @Test func `Analytics cookies do not cause a bypass if the policy names the credential cookies`() async throws {
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session"])
         try await serve(Application(router: echo(policy))) { client in
             #expect(try await client.get("/me", [.cookie: "_ga=1"]).text == "session= ga= key= user=")
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `an API key bypasses the cache by default`() async throws {
+    @Test func `A request with an API key bypasses the cache by default`() async throws {
         try await serve(Application(router: echo(.fresh(for: .seconds(60))))) { client in
             for key in ["a", "b"] {
                 let response = try await client.get("/me", [.xAPIKey: key])
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `of a known user the handler sees what the policy names`() async throws {
+    @Test func `For a known user the handler receives only the cookies that the policy names`() async throws {
         let router = Router()
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session"])
         router.group("me").cached(by: cache, policy, perUser: { request, _ in request.cookies["session"]?.value })

@@ -7,7 +7,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// Who asks, as an authentication middleware would have found out.
+/// A context with the user of a request, as an authentication middleware sets it.
 struct UserContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var user: String?
@@ -34,7 +34,7 @@ struct Authentication: RouterMiddleware {
 @Suite(.timeLimit(.minutes(5))) struct DecoratorTests {
     private let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(16)))
 
-    @Test func `users never see each other's answers, and no name forges another's`() async throws {
+    @Test func `A user never gets the response of another user, whatever the names of the users`() async throws {
         let router = Router(context: UserContext.self)
         router.add(middleware: Authentication())
         router.group("me").cached(by: cache, .fresh(for: .seconds(60)), perUser: { $1.user })
@@ -57,7 +57,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `what a request with credentials and no user got is for nobody else`() async throws {
+    @Test func `A response to a request with credentials and without a user is not shared`() async throws {
         let router = Router(context: UserContext.self)
         var policy = CachePolicy.fresh(for: .seconds(60))
         policy.credentials = .byResponse
@@ -72,7 +72,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `without a word on users, a request with credentials passes by`() async throws {
+    @Test func `A request with credentials bypasses the cache if the policy does not name users`() async throws {
         let router = Router()
         router.cached(by: cache, for: .seconds(60)).get("a") { _, _ in "a" }
         router.cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials()).get("b") { _, _ in "b" }
@@ -83,7 +83,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `tags of the handler invalidate, and no client sees them`() async throws {
+    @Test func `A handler's tags invalidate its response and are not sent to clients`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ in
             Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: "a"))).tagged("posts", "a-1")
@@ -99,7 +99,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `a whole application stores only what says it is public`() async throws {
+    @Test func `A cache around an application stores only responses that are explicitly public`() async throws {
         let router = Router()
         router.get("public") { _, _ in Response(status: .ok, headers: [.cacheControl: "public, max-age=60"]) }
         router.get("silent") { _, _ in Response(status: .ok) }
@@ -111,7 +111,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `a streamed body is kept, and one that breaks off is not`() async throws {
+    @Test func `A streamed body is stored unless it ends with an error`() async throws {
         let router = Router()
         router.group("whole").cached(by: cache, for: .seconds(60)).get { _, _ in
             Response(status: .ok, body: ResponseBody(contentsOf: ["ab", "cd"].map { ByteBuffer(string: $0) }))
@@ -142,7 +142,7 @@ struct Authentication: RouterMiddleware {
         (HTTPResponse.Status.ok, false, true), (.internalServerError, false, true), (.internalServerError, true, true),
         (.serviceUnavailable, true, true), (.conflict, false, false), (.conflict, true, false),
         (.notFound, true, false),
-    ]) func `A write that commits and then fails invalidates its path, and one that is refused does not`(
+    ]) func `A write that fails with 5xx invalidates its path, and a write that is refused with 4xx does not`(
         _ status: HTTPResponse.Status,
         _ isThrown: Bool,
         _ isInvalidated: Bool
@@ -165,7 +165,7 @@ struct Authentication: RouterMiddleware {
         }
     }
 
-    @Test func `an error of the handler comes out as the handler threw it`() async throws {
+    @Test func `An error of the handler is thrown unchanged`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ -> String in
             throw HTTPError(.conflict, headers: [.retryAfter: "7"], message: "Not now")
@@ -177,7 +177,7 @@ struct Authentication: RouterMiddleware {
     }
 }
 
-/// The application on a free port for the time of one test.
+/// Serves an application on a free port for the time of one test.
 func serve(
     _ application: some ApplicationProtocol,
     _ test: @escaping @Sendable (any TestClientProtocol) async throws -> Void

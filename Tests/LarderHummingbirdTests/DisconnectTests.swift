@@ -5,9 +5,9 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// Cancels what stands behind it when the client closes its connection, as servers of long requests do.
+/// A middleware that cancels the handler when the client closes its connection, as servers of long requests do.
 private struct CancelWithClient<Context: RequestContext>: RouterMiddleware {
-    /// Passed by every request that was cancelled.
+    /// A gate that every cancelled request passes.
     let gone: Gate
 
     func handle(
@@ -26,9 +26,9 @@ private struct CancelWithClient<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-/// Tells of every body that could not be written to the client's end.
+/// A middleware that reports each body that could not be written completely.
 private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
-    /// Passed by every such body.
+    /// A gate that every such body passes.
     let gone: Gate
 
     func handle(
@@ -55,7 +55,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
     private let cooked = Counter()
     private let gate = Gate()
 
-    @Test func `a client that leaves while its miss is fetched leaves the answer to the others`() async throws {
+    @Test func `A client that disconnects during its fetch does not end the fetch for the waiters`() async throws {
         let gone = Gate()
         gone.open()
         let router = Router()
@@ -63,7 +63,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
         router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
             let number = cooked.next()
             await gate.pass()
-            // As a handler does that asks a database.
+            // A handler that queries a database checks for cancellation in the same way.
             try Task.checkCancellation()
             return "answer \(number)"
         }
@@ -85,7 +85,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
         #expect(cooked.value == 1)
     }
 
-    @Test func `a client that leaves in the middle of a body leaves the whole of it to the others`() async throws {
+    @Test func `A client that disconnects in the middle of a body does not prevent storing the body`() async throws {
         let gone = Gate()
         gone.open()
         let router = Router()
@@ -98,7 +98,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
                 body: ResponseBody { writer in
                     try await writer.write(ByteBuffer(string: "begin"))
                     await gate.pass()
-                    // A server learns that a client has left by writing to it.
+                    // A server notices that a client has disconnected when it writes to the connection.
                     while gone.arrivals == 0 {
                         try await writer.write(ByteBuffer(string: "."))
                         await Task.yield()

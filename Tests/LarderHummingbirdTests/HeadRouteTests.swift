@@ -7,7 +7,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// Requests that a handler of another method answers.
+/// Requests that are answered by the handler of another method, and HEAD requests.
 @Suite(.timeLimit(.minutes(5))) struct HeadRouteTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
@@ -15,7 +15,7 @@ import Testing
 
     private static let mark = HTTPField.Name("X-Head")!
 
-    @Test(arguments: [false, true]) func `a HEAD request to a route of its own does not fill the GET key`(
+    @Test(arguments: [false, true]) func `A HEAD request to a HEAD route does not fill the GET key`(
         _ hasOption: Bool
     ) async throws {
         let heads = Counter()
@@ -29,14 +29,14 @@ import Testing
             #expect(first.cacheStatus.contains("detail=head"))
             #expect(await cache.count() == 0)
             #expect(try await client.get("/a").text == "body 1")
-            // Its handler answers it with a stored response at hand too.
+            // The handler is called even if there is a stored response to GET.
             #expect(try await client.execute(uri: "/a", method: .head).headers[Self.mark] == "2")
             let hit = try await client.get("/a")
             #expect(hit.text == "body 1" && hit.cacheStatus.contains("; hit"))
         }
     }
 
-    @Test func `a HEAD endpoint that the router generates has the response of GET`() async throws {
+    @Test func `A generated HEAD endpoint is answered with the response to GET`() async throws {
         let router = Router(options: .autoGenerateHeadEndpoints)
         router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ in "body \(cooked.next())" }
         try await Application(router: router).test(.live) { client in
@@ -50,7 +50,7 @@ import Testing
         #expect(cooked.value == 1)
     }
 
-    @Test func `a handler for another method answers no GET, whatever middleware makes of it`() async throws {
+    @Test func `Middleware that changes the method does not share responses between methods`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).add(middleware: MethodOverride())
             .get { _, _ in "get \(cooked.next())" }
@@ -62,7 +62,7 @@ import Testing
             #expect(try await client.execute(uri: "/a", method: .options, headers: asGet).text == "options")
             #expect(try await client.get("/a").cacheStatus.contains("; hit"))
             #expect(try await client.execute(uri: "/a", method: .post, headers: asGet).text == "post")
-            // A POST is a write, whatever it is called later.
+            // A POST is a write even if middleware changes its method.
             #expect(try await client.get("/a").text == "get 2")
             let asPut: HTTPFields = [MethodOverride.field: "PUT"]
             #expect(try await client.get("/a", asPut).text == "get 3")
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `around a whole application a route for HEAD alone answers HEAD`() async throws {
+    @Test func `A cache around an application passes HEAD to a route for HEAD alone`() async throws {
         let router = Router()
         router.head("only") { _, _ in
             Response(status: .ok, headers: [Self.mark: "only", .cacheControl: "public, max-age=60"])
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func `around a whole application HEAD gets what its route says, or what is stored for GET`() async throws {
+    @Test func `A cache around an application answers HEAD by the HEAD route or the stored GET`() async throws {
         let router = Router()
         let shared: HTTPFields = [.cacheControl: "public, max-age=60"]
         router.get("a") { _, _ in
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func `around a whole application HEAD of a GET route is unchanged`(
+    @Test(arguments: [false, true]) func `A cache around an application does not add HEAD endpoints to GET routes`(
         _ hasOption: Bool
     ) async throws {
         let router = Router(options: hasOption ? .autoGenerateHeadEndpoints : [])
@@ -124,7 +124,7 @@ import Testing
     }
 }
 
-/// Gives a request the method that a field names.
+/// A middleware that gives a request the method that a field names.
 private struct MethodOverride: RouterMiddleware {
     static let field = HTTPField.Name("X-Method")!
 

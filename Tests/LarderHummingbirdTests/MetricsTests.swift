@@ -15,7 +15,7 @@ import Testing
         let stale: Int64
     }
 
-    @Test func `swift-metrics has the numbers of the metrics route`() async throws {
+    @Test func `The counters of swift-metrics equal those of the metrics route`() async throws {
         let (clock, metrics) = (ManualClock(), TestMetrics())
         let store = MemoryStore(limit: .mebibytes(16), clock: clock.clock)
         let cache = ResponseCache(store: store, metrics: metrics, clock: clock.clock)
@@ -29,18 +29,18 @@ import Testing
         router.addCacheAdministration(of: cache, access: .token(try #require(BearerToken(token))))
         try await serve(router) { port in
             let right = ["Authorization: Bearer \(token)"]
-            // A miss, two hits, a stale one and its refresh.
+            // These are a miss, two hits, and a stale hit with its refresh.
             for _ in 0..<2 { _ = try await Wire.send("GET", "/a", to: port) }
             _ = try await Wire.send("HEAD", "/a", to: port)
             clock.advance(by: .seconds(60))
             _ = try await Wire.send("GET", "/a", to: port)
             await cache.idle()
-            // What passes by, what may not be stored, and what is not there.
+            // These are bypasses, responses that must not be stored, and a miss with only-if-cached.
             for _ in 0..<3 { _ = try await Wire.send("GET", "/a?nocache=true", to: port) }
             _ = try await Wire.send("GET", "/a", ["Cookie: a=b"], to: port)
             for _ in 0..<2 { _ = try await Wire.send("GET", "/secret", to: port) }
             _ = try await Wire.send("GET", "/a?b", ["Cache-Control: only-if-cached"], to: port)
-            // Two invalidations.
+            // These are two invalidations.
             _ = try await Wire.send("PUT", "/a", body: "", to: port)
             _ = try await Wire.send("DELETE", "/api/invalidate/GET:/a", right, to: port)
 

@@ -8,7 +8,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-/// Middleware runs on every request, wherever it was added; the cache saves the work of handlers alone.
+/// The order of middleware and cache: middleware runs on every request, and the cache replaces only the handler's work.
 @Suite(.timeLimit(.minutes(5))) struct MiddlewareOrderTests {
     private let kitchen = Kitchen()
     private let cooked = Counter()
@@ -18,7 +18,7 @@ import Testing
     /// The places where the middleware of a route can be added.
     enum Place: CaseIterable { case router, routerLater, group, cachedGroup, subgroup, deepSubgroup }
 
-    @Test(arguments: Place.allCases) func `a response filled by a request with the key is not for one without`(
+    @Test(arguments: Place.allCases) func `A stored response is not served to a request that middleware rejects`(
         _ place: Place
     ) async throws {
         let router = Router()
@@ -47,7 +47,7 @@ import Testing
         #expect(cooked.value == 1)
     }
 
-    @Test func `on a hit all middleware runs in the order it has on a miss`() async throws {
+    @Test func `On a hit all middleware runs in the same order as on a miss`() async throws {
         let names = Names()
         let router = Router()
         router.add(middleware: Naming(name: "router", names: names))
@@ -68,7 +68,7 @@ import Testing
             #expect(names.take() == all + ["handler"])
             #expect(try await client.get("/a/b").cacheStatus.contains("; hit"))
             #expect(names.take() == all)
-            // Middleware applies to the routes added after it, and to its own group.
+            // Middleware applies to the routes that are added after it, and to its own group.
             _ = try await client.get("/a/b/late")
             #expect(names.take() == all + ["late"])
             _ = try await client.get("/a/plain")
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func `each origin has its own CORS fields, on hits too`() async throws {
+    @Test func `Each origin has its own CORS fields, on hits too`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60))
             .add(middleware: CORSMiddleware(allowOrigin: .originBased, allowCredentials: true))
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test func `a write runs through the same middleware, and invalidates only if they let it through`() async throws {
+    @Test func `A write runs the same middleware and invalidates only if it reaches the handler`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).add(middleware: Door())
             .get { _, _ in "\(cooked.next())" }
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func `a response is stored as the handler made it, and changed for each request`() async throws {
+    @Test func `A response is stored as the handler returns it and changed for each request`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).add(middleware: Shouting()).get { _, _ in "text" }
         try await Application(router: router).test(.router) { client in
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    @Test func `the key is made of the request as the middleware leaves it`() async throws {
+    @Test func `The key is made of the request as the middleware changed it`() async throws {
         let router = Router()
         router.group("a/:id").cached(by: cache, .fresh(for: .seconds(60)).varying(by: .acceptLanguage))
             .add(middleware: Rewriting())
@@ -138,7 +138,7 @@ import Testing
         #expect(cache.statistics.snapshot().topKeys.map(\.key.description) == ["GET:/b#accept-language:de"])
     }
 
-    @Test func `a refresh in the background calls the handler alone`() async throws {
+    @Test func `A refresh in the background calls the handler without the middleware`() async throws {
         let names = Names()
         let router = Router()
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(60))
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func `behind cachingMiddleware a hit saves the middleware's work, and only there`() async throws {
+    @Test func `A hit skips middleware only if it was added to the group of cachingMiddleware`() async throws {
         let names = Names()
         let router = Router()
         let group = router.group("a").cached(by: cache, for: .seconds(60))
@@ -179,7 +179,7 @@ import Testing
     }
 }
 
-/// Lets in requests that carry a field which the cache does not know for a credential.
+/// A middleware that rejects requests without a field that the cache does not treat as a credential.
 struct Door: RouterMiddleware {
     static let field = HTTPField.Name("X-Door")!
 
@@ -193,13 +193,13 @@ struct Door: RouterMiddleware {
     }
 }
 
-/// Names in the order they were added.
+/// A list of names in the order in which they were added.
 final class Names: Sendable {
     private let names = NIOLockedValueBox<[String]>([])
 
     func add(_ name: String) { names.withLockedValue { $0.append(name) } }
 
-    /// Returns the names so far, and forgets them.
+    /// Returns the names that were added so far, and removes them.
     func take() -> [String] {
         names.withLockedValue { names in
             defer { names = [] }
@@ -208,7 +208,7 @@ final class Names: Sendable {
     }
 }
 
-/// Adds its name for each request that comes by.
+/// A middleware that adds its name for each request.
 struct Naming<Context: RequestContext>: RouterMiddleware {
     let name: String
     let names: Names
@@ -228,7 +228,7 @@ struct Naming<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-/// Encodes bodies for clients that accept it, as compression does.
+/// A middleware that encodes bodies for clients that accept it, as compression does.
 private struct Shouting: RouterMiddleware {
     func handle(
         _ request: Request,
@@ -243,7 +243,7 @@ private struct Shouting: RouterMiddleware {
     }
 }
 
-/// Sends every request to one path, in a language without its region.
+/// A middleware that changes the path of each request to `/b` and removes the region from its language.
 private struct Rewriting: RouterMiddleware {
     func handle(
         _ request: Request,
@@ -257,7 +257,7 @@ private struct Rewriting: RouterMiddleware {
     }
 }
 
-/// A context made from a plain one.
+/// A context made from a basic context.
 struct Child: RequestContext {
     typealias Source = BasicRequestContext
     var coreContext: CoreRequestContextStorage

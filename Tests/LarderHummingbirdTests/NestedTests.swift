@@ -9,7 +9,7 @@ import Testing
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    @Test func `a handler that asks the cache for its own key gets an answer`() async throws {
+    @Test func `A handler that requests its own key from the cache gets a response`() async throws {
         let inner = responder { "inner \(cooked.next())" }
         let router = Router()
         router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
@@ -21,11 +21,11 @@ import Testing
             let again = try await Wire.send("GET", "/a", to: port)
             #expect(again.text == "inner 1" && again.isHit)
         }
-        // It looked for a response twice: for the client, and for the handler.
+        // The cache looked up the key twice: for the client, and for the handler.
         #expect(cooked.value == 1 && kitchen.cache.statistics.snapshot().misses == 2)
     }
 
-    @Test func `a handler that streams asks for its own key from the middle of its body`() async throws {
+    @Test func `A handler can request its own key while it writes its body`() async throws {
         let inner = responder { "inner" }
         let router = Router()
         router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `two handlers that ask for each other's keys wait no longer than their patience`() async throws {
+    @Test func `Two handlers that request each other's keys wait no longer than the coalescing timeout`() async throws {
         let (left, right) = (Gate(), Gate())
         let router = Router()
         for (path, own, other) in [("a", left, "/b"), ("b", right, "/a")] {
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    /// A responder behind the same cache, under the same rule for keys.
+    /// Returns a responder behind the same cache, with the same policy.
     private func responder(_ text: @escaping @Sendable () -> String) -> CachingResponder<BasicRequestContext> {
         let plain = CallbackResponder<BasicRequestContext> { _, _ in
             Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: text())))

@@ -28,7 +28,7 @@ import Testing
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    @Test(arguments: cases) func `what may not be shared is not kept, and says why`(_ refused: Case) async throws {
+    @Test(arguments: cases) func `A response that is not storable carries the reason`(_ refused: Case) async throws {
         try await serve(router(answering: refused)) { port in
             for number in 1...3 {
                 let answer = try await Wire.send("GET", "/a", to: port)
@@ -40,7 +40,7 @@ import Testing
         #expect(await kitchen.cache.count() == 0)
     }
 
-    @Test(arguments: cases) func `who waited for what may not be shared is let go and asks alone`(
+    @Test(arguments: cases) func `A waiter asks the origin if the response that it waits for must not be shared`(
         _ refused: Case
     ) async throws {
         let gate = Gate()

@@ -52,12 +52,12 @@ import Testing
         Array((lines.joined(separator: "\r\n") + "\r\n\r\n" + content).utf8)
     }
 
-    @Test(arguments: ambiguous) func `an ambiguous request is rejected, and its connection ends`(
+    @Test(arguments: ambiguous) func `An ambiguous request is rejected and its connection closed`(
         _ lines: [String]
     ) async throws {
         try await serve { port in
             try await Wire.open(to: port) { wire in
-                // The second request must not be answered: nothing says where the first one ends.
+                // The second request must not be answered, because the end of the first one is ambiguous.
                 try await wire.send(bytes: Self.bytes(lines, "0\r\n\r\n") + Self.bytes(["GET /a HTTP/1.1", "Host: a"]))
                 let answer = try await wire.answer()
                 #expect(answer.status == 400, "\(lines)")
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    @Test func `the rejection comes after the responses to the requests before it`() async throws {
+    @Test func `A rejection follows the responses to earlier requests`() async throws {
         try await serve { port in
             try await Wire.open(to: port) { wire in
                 let good = Self.bytes(["GET /a HTTP/1.1", "Host: a.example"])
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func `a HEAD request is rejected without a body`() async throws {
+    @Test func `A HEAD request is rejected without a body`() async throws {
         try await serve { port in
             try await Wire.open(to: port) { wire in
                 try await wire.send(bytes: Self.bytes(["HEAD /a HTTP/1.1"]))
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func `ordinary requests are answered as by Hummingbird's own server`() async throws {
+    @Test func `Ordinary requests are answered as by Hummingbird's own server`() async throws {
         for validates in [true, false] {
             try await serve(validates: validates) { port in
                 try await Wire.open(to: port) { wire in
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func `without the validation such requests are taken`() async throws {
+    @Test func `Ambiguous requests are accepted without the validation`() async throws {
         try await serve(validates: false) { port in
             try await Wire.open(to: port) { wire in
                 try await wire.send(bytes: Self.bytes(Self.ambiguous[1]))

@@ -21,7 +21,7 @@ import Testing
     ]
 
     @Test(arguments: targets, [false, true])
-    func `whatever spelling reaches the handler of a path invalidates what the path stored`(
+    func `A write by any spelling that reaches the handler of a path invalidates the path`(
         _ target: String,
         _ ignoresCase: Bool
     ) async throws {
@@ -37,12 +37,12 @@ import Testing
                 _ = try await client.get(plain)
                 let post = try await client.execute(uri: target, method: .post)
                 if target == plain { #expect(post.text == "\(path)") }
-                // A route that does not go on below itself is a 404 for some of these, which changes nothing.
+                // Some of these get a 404 from a route without a wildcard, which does not invalidate.
                 if post.status == .ok, post.text == "\(path)" {
                     #expect(try await !client.get(plain).cacheStatus.contains("; hit"))
                 }
             }
-            // What is stored under an odd spelling is gone after a write by the same one.
+            // A response that is stored under an unusual spelling is invalidated by a write to the same spelling.
             _ = try await client.get(target)
             _ = try await client.execute(uri: target, method: .post)
             #expect(try await !client.get(target).cacheStatus.contains("; hit"))
@@ -52,7 +52,7 @@ import Testing
     @Test(arguments: [
         "/api/posts/", "//api/posts", "/api//posts", "/api/./posts", "/api/%2e/posts", "/api/x/../posts",
         "/api/posts?x=1",
-    ]) func `a write to another spelling of a path is a miss for the path`(_ target: String) async throws {
+    ]) func `A write to another spelling of a path invalidates the path`(_ target: String) async throws {
         let (kitchen, cooked) = (Kitchen(), Counter())
         let (reading, writing) = (Router(), Router())
         reading.group("api/posts").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "\(cooked.next())" }
@@ -75,7 +75,7 @@ import Testing
         String(repeating: "t", count: 256), String(repeating: "t", count: 300), "",
     ]
 
-    @Test(arguments: tags) func `a handler's tag arrives whatever its text is, and is purged by its spelling`(
+    @Test(arguments: tags) func `A handler's tag can have any text and is purged by its percent-encoded name`(
         _ text: String
     ) async throws {
         let (kitchen, cooked) = (Kitchen(), Counter())
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(arguments: ["new%20arrivals", "new arrivals"])
-    func `a purge names a tag encoded or not`(_ name: String) async throws {
+    func `A purge can name a tag percent-encoded or not`(_ name: String) async throws {
         let (kitchen, cooked) = (Kitchen(), Counter())
         let router = Router()
         router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
@@ -123,7 +123,7 @@ import Testing
     }
 
     @Test(arguments: ["%FF", String(repeating: "a", count: 257)])
-    func `a purge of what is no tag says what was expected`(_ name: String) async throws {
+    func `A purge of an invalid tag is answered with the expected form`(_ name: String) async throws {
         let kitchen = Kitchen()
         let router = Router()
         router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `a thousand tags of a handler arrive`() async throws {
+    @Test func `A handler can give a response a thousand tags`() async throws {
         let kitchen = Kitchen()
         let router = Router()
         let tags = (0..<1_000).map { CacheTag("tag \($0)") }
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func `a long key is deleted by its whole text, and as the metrics show it`() async throws {
+    @Test func `A long key can be deleted by its full text and by its text in the metrics`() async throws {
         let kitchen = Kitchen()
         let router = Router()
         router.addCacheAdministration(of: kitchen.cache, access: Self.admin)

@@ -8,7 +8,7 @@ import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct StaleTests {
-    /// How a handler fails.
+    /// The way in which a handler fails.
     enum Failing: String, CaseIterable, CustomTestStringConvertible {
         case not, throwing, throwingStatus, answering
         var testDescription: String { rawValue }
@@ -29,7 +29,7 @@ import Testing
     private let cooked = Counter()
     private let mood = Mood()
 
-    @Test func `what is stale is served at once while one request refreshes it, and then what is new`() async throws {
+    @Test func `A stale response is served at once while one request refreshes it`() async throws {
         let gate = Gate()
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(300))
         try await serve(router(policy) { if $0 > 1 { await gate.pass() } }) { port in
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [Failing.throwing, .throwingStatus, .answering])
-    func `while the handler fails what is kept is served, until its time is over`(_ how: Failing) async throws {
+    func `A stored response is served while the handler fails, up to a limit`(_ how: Failing) async throws {
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(300))
         try await serve(router(policy)) { port in
             _ = try await Wire.send("GET", "/a", to: port)
@@ -74,7 +74,7 @@ import Testing
         #expect(kitchen.log.events.count { if case .miss(_, .staleOnError) = $0 { true } else { false } } == 2)
     }
 
-    @Test func `what was invalidated is never served, though the handler fails`() async throws {
+    @Test func `An invalidated response is not served if the handler fails`() async throws {
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(300))
             .stale(whileRevalidating: .seconds(300))
         try await serve(router(policy)) { port in

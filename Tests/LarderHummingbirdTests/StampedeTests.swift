@@ -12,7 +12,7 @@ import Testing
         let misses: Int
     }
 
-    @Test func `two hundred misses at once on as many connections are one call of the handler`() async throws {
+    @Test func `Two hundred concurrent misses on as many connections call the handler once`() async throws {
         let kitchen = Kitchen()
         let (cooked, gate) = (Counter(), Gate())
         let token = "0123456789abcdef"

@@ -15,7 +15,7 @@ import Testing
     private let gate = Gate()
     private let policy = CachePolicy.fresh(for: .seconds(60)).limitingBodies(to: .kibibytes(64))
 
-    @Test func `a stream beyond the limit reaches everybody whole and is not kept`() async throws {
+    @Test func `A stream beyond the body limit reaches every client in full and is not stored`() async throws {
         try await serve(router(parts: 64, declaring: nil)) { port in
             async let sent = send(4, "/a", to: port)
             try await eventually("three wait for the first") { kitchen.cache.passengerCount == 3 }
@@ -27,7 +27,7 @@ import Testing
         #expect(await kitchen.cache.count() == 0)
     }
 
-    @Test func `a body that declares more than the limit passes through and says why it is not kept`() async throws {
+    @Test func `A body that declares more than the limit is forwarded and not stored`() async throws {
         gate.open()
         let whole = Array(repeatElement(Self.part, count: 64).joined())
         try await serve(router(parts: 64, declaring: whole.count)) { port in
@@ -40,14 +40,15 @@ import Testing
         #expect(await kitchen.cache.count() == 0)
     }
 
-    @Test func `an endless body runs no faster than its reader, and ends when the reader leaves`() async throws {
+    @Test func `An endless body is produced at the pace of its reader, and ends with the connection`() async throws {
         gate.open()
         try await serve(router(parts: .max, declaring: nil)) { port in
             try await Wire.open(to: port) { wire in
                 try await wire.send("GET", "/a")
                 _ = try await wire.head()
                 var read = 0
-                // More than the sockets hold in between by far, so that a writer that ran ahead would show.
+                // This is far more than the buffers of the sockets hold, so that a writer without back pressure is
+                // noticed.
                 while read < 96 << 20 {
                     let chunk = try await wire.chunk() ?? []
                     guard Self.continues(chunk, at: read) else {
@@ -64,7 +65,7 @@ import Testing
         #expect(await kitchen.cache.count() == 0)
     }
 
-    @Test func `who waits for a body that takes too long to keep is let go`() async throws {
+    @Test func `A waiter asks the origin if the body that it waits for takes too long to store`() async throws {
         let slow = policy.waiting(atMost: .seconds(600))
         let (second, router) = (Gate(), Router())
         router.group("a").cached(by: kitchen.cache, slow).get { _, _ in
@@ -87,7 +88,7 @@ import Testing
             try await eventually("the second waits") { kitchen.cache.passengerCount == 1 }
             kitchen.clock.advance(by: .seconds(31))
             second.open()
-            // The first is still held at the gate when the second asks for itself.
+            // The first response has not ended when the second request calls the handler.
             await second.reached(by: 2)
             gate.open()
             let answers = (try await leading, try await waiting)
@@ -122,7 +123,7 @@ import Testing
         return router
     }
 
-    /// Whether bytes are those of the endless body from a place on.
+    /// Returns true if bytes equal those of the endless body from an offset on.
     private static func continues(_ bytes: [UInt8], at place: Int) -> Bool {
         var offset = place % part.count
         var rest = bytes[...]

@@ -5,18 +5,18 @@ import LarderTestSupport
 import Synchronization
 import Testing
 
-/// A number that handlers count up.
+/// A number that handlers increase.
 final class Counter: Sendable {
     private let count = Atomic<Int>(0)
 
     var value: Int { count.load(ordering: .relaxed) }
 
-    /// Counts up, and returns the new number.
+    /// Increases the number, and returns the result.
     @discardableResult
     func next(adding number: Int = 1) -> Int { count.wrappingAdd(number, ordering: .relaxed).newValue }
 }
 
-/// A clock moved by hand, and a cache that goes by it.
+/// A cache with a clock that tests advance.
 struct Kitchen {
     let clock = ManualClock()
     let log = EventLog()
@@ -31,7 +31,7 @@ struct Kitchen {
     }
 }
 
-/// The router on a free port for the time of one test, by the port's number.
+/// Serves a router on a free port for the time of one test, which gets the port.
 func serve(
     _ router: Router<BasicRequestContext>,
     onPort test: @escaping @Sendable (Int) async throws -> Void
@@ -41,7 +41,7 @@ func serve(
     }
 }
 
-/// Sends the same request that many times at once, each on a connection of its own.
+/// Sends the same request several times at once, each on its own connection.
 func send(_ count: Int, _ target: String, to port: Int) async throws -> [Wire.Answer] {
     try await withThrowingTaskGroup(of: Wire.Answer.self) { group in
         for _ in 0..<count { group.addTask { try await Wire.send("GET", target, to: port) } }

@@ -6,13 +6,13 @@ import LarderHummingbird
 import LarderTestSupport
 import Testing
 
-/// Targets that the parser of HTTP/1.1 refuses or mends, and other versions of HTTP may hand on.
+/// Targets that the parser of HTTP/1.1 rejects or corrects, and that other versions of HTTP may pass on.
 @Suite(.timeLimit(.minutes(5))) struct TargetTests {
     @Test(arguments: [
         "http://localhost/a", "HTTP://localhost:80/a?nocache", "http://localhost//a/", "/a",
-        // The first scalar is a slash and the first character is none, so Hummingbird looks for a scheme.
+        // The first scalar is a slash but the first character is not, so Hummingbird looks for a scheme.
         "/\u{338}x://localhost/a", "/\u{338}/a?://localhost/a",
-    ]) func `a write invalidates the path that the router read`(_ target: String) async throws {
+    ]) func `A write invalidates the path that the router read`(_ target: String) async throws {
         let (kitchen, cooked) = (Kitchen(), Counter())
         let router = Router()
         router.group("a").cached(by: kitchen.cache, for: .seconds(60))

@@ -10,7 +10,7 @@ import Testing
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    @Test func `every language has its own answer, and one invalidation kills them all`() async throws {
+    @Test func `Each language has its own variant, and one invalidation removes all of them`() async throws {
         try await serve(router) { port in
             func get(_ language: String) async throws -> Wire.Answer {
                 try await Wire.send("GET", "/greeting", ["Accept-Language: \(language)"], to: port)
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `who waits for one language does not get the other`() async throws {
+    @Test func `A waiter does not get the response to another language`() async throws {
         let gate = Gate()
         let router = router(behind: gate)
         try await serve(router) { port in
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func `A handler that encodes without Vary reaches every client as it can decode`() async throws {
+    @Test func `An encoded response without Vary is served only to clients that accept the encoding`() async throws {
         let router = Router()
         router.group("page").cached(by: kitchen.cache, for: .seconds(60)).get { request, _ in
             let isEncoded = request.headers[.acceptEncoding]?.contains("gzip") == true

@@ -3,11 +3,11 @@ import Testing
 
 @testable import LarderRedis
 
-/// When nobody asks a server that does not answer.
+/// The states of a breaker, and when requests may ask the server.
 @Suite(.timeLimit(.minutes(5))) struct BreakerTests {
     private static let start = ContinuousClock.now
 
-    /// What happens to a breaker, by the second of the test.
+    /// An event of a test, with its time in seconds.
     enum Event: Hashable {
         case asks(mayGo: Bool)
         case probes(at: Int, mayGo: Bool)
@@ -29,7 +29,7 @@ import Testing
 
     private static func moment(_ second: Int) -> ContinuousClock.Instant { start + .seconds(second) }
 
-    /// Three failures in a row open it, for ten seconds.
+    /// Three failures in a row, which open the breaker for ten seconds.
     private static let opened: [Event] = [.fails(at: 0, .none), .fails(at: 0, .none), .fails(at: 0, .opened)]
 
     private static let none = Breaker.State.closed(failures: 0, since: nil)
@@ -105,7 +105,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: rows) func `a breaker`(_ row: Row) {
+    @Test(arguments: rows) func `A breaker opens after failures in a row and closes after an answer`(_ row: Row) {
         var breaker = Breaker(threshold: 3, span: row.span, pause: .seconds(10))
         for (number, event) in row.events.enumerated() {
             switch event {
@@ -122,12 +122,12 @@ import Testing
         #expect(breaker.state == row.state)
     }
 
-    @Test(arguments: 1...20) func `whatever happens, one probe at a time asks a server that is away`(_ seed: Int) {
+    @Test(arguments: 1...20) func `Only one probe at a time asks a server that is away`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var breaker = Breaker(threshold: 3, span: .seconds(2), pause: .seconds(10))
         var (asking, isProbing) = (0, false)
         var (now, row, openedAt) = (Self.start, [ContinuousClock.Instant](), ContinuousClock.Instant?.none)
-        // It says that it opened and that it closed in turns.
+        // The breaker reports alternately that it opened and that it closed.
         var isOpen: Bool { openedAt != nil }
         for _ in 0..<2_000 {
             now += .seconds(Int.random(in: 0...4, using: &random))
@@ -144,7 +144,7 @@ import Testing
                 #expect((change == .opened) == (!isOpen && row.count >= 3 && now - row[0] >= .seconds(2)))
                 if change == .opened { (openedAt, row) = (now, []) }
             case 6 where asking > 0 || isProbing:
-                // The probe is answered, or a request that came before.
+                // The probe is answered, or a request that was sent before.
                 if isProbing { isProbing = false } else { asking -= 1 }
                 row = []
                 let change = breaker.succeeded()

@@ -19,9 +19,9 @@ import Testing
     import Darwin
 #endif
 
-/// A slow Redis is told from a busy process.
+/// A store tells a slow Redis from a busy process.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct BusyProcessTests {
-    /// Runs a store with the timeouts that everybody has.
+    /// Runs a store with the default timeouts.
     private func withStore(
         on redis: RedisProcess,
         port: Int? = nil,
@@ -43,7 +43,7 @@ import Testing
         for loop in loops.makeIterator() {
             loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(5)) { task in
                 if isOver.withLockedValue({ $0 }) { return task.cancel() }
-                // Longer than the timeout.
+                // The loop is busy for longer than the timeout.
                 let end = ContinuousClock.now + .milliseconds(55)
                 while ContinuousClock.now < end {}
             }
@@ -52,8 +52,8 @@ import Testing
         try await body()
     }
 
-    @Test func `A thousand look-ups at a time in a busy process count nothing against a healthy Redis`() async throws {
-        // Of its own: other tests have theirs to run.
+    @Test func `A thousand concurrent look-ups in a busy process count no failure of a healthy Redis`() async throws {
+        // The store gets its own event loop, because other tests run on the shared ones.
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         try await RedisProcess.run { redis in
             let metrics = TestMetrics()
@@ -82,7 +82,7 @@ import Testing
         try await loops.shutdownGracefully()
     }
 
-    @Test func `A hung Redis is left alone soon, and asked again when it goes on`() async throws {
+    @Test func `A hung Redis is soon no longer asked, and is asked again when it continues`() async throws {
         try await RedisProcess.run { redis in
             try await withStore(on: redis) { store, metrics in
                 #expect(await store.keep("v", at: "/a"))
@@ -91,7 +91,8 @@ import Testing
                 while store.isAvailable {
                     waits.append(await ContinuousClock().measure { _ = await store.texts(at: "/a") })
                 }
-                // Each of them waited for a timeout, and all of them for no longer than the row of failures takes.
+                // Each request waited for a timeout, and all of them together for no longer than the row of failures
+                // takes.
                 #expect((4...30).contains(waits.count), "\(waits)")
                 #expect(waits.reduce(.zero, +) < .seconds(3), "\(waits)")
                 let again = await ContinuousClock().measure { #expect(await store.texts(at: "/a").isEmpty) }
@@ -102,16 +103,16 @@ import Testing
         }
     }
 
-    @Test func `A Redis that becomes slow all of a sudden is left alone, though every reply comes`() async throws {
+    @Test func `A Redis that suddenly becomes slow is no longer asked, though every reply arrives`() async throws {
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, metrics in
                     #expect(await store.keep("v", at: "/a"))
                     for _ in 0..<200 { _ = await store.texts(at: "/a") }
-                    // Longer than a probe waits: a server that answers one is used.
+                    // The lag is longer than a probe waits: a server that answers a probe is used.
                     proxy.lag = .milliseconds(1_500)
                     await withDiscardingTaskGroup { group in
-                        // One after the other, and many at a time: there is always a reply under way.
+                        // Requests are sent one after the other, and many at a time: there is always a reply under way.
                         for worker in 0..<20 {
                             group.addTask {
                                 for _ in 0..<100 * worker { await Task.yield() }
@@ -127,7 +128,7 @@ import Testing
         }
     }
 
-    @Test func `A Redis that steadily takes longer than the timeout is used, once it has been probed`() async throws {
+    @Test func `A Redis that always takes longer than the timeout is used after it has been probed`() async throws {
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, metrics in
@@ -147,7 +148,8 @@ import Testing
                         await Task.yield()
                     }
                     #expect(hits >= 20 && (1...2).contains(trips), "\(trips) times, \(hits) hits in a row")
-                    // No request waits for a probe, but the one that comes when it is answered finds Redis back.
+                    // No request waits for a probe. Only the request that arrives when the probe is answered may find
+                    // Redis back.
                     #expect(long <= trips, "\(long) waits")
                     #expect(failures(metrics, "late") + failures(metrics, "deadlineExceeded") < 40)
                 }
@@ -155,7 +157,7 @@ import Testing
         }
     }
 
-    @Test func `A Redis that is a little slower than it was is used`() async throws {
+    @Test func `A Redis that is a little slower than before is used`() async throws {
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, _ in
@@ -173,12 +175,12 @@ import Testing
     }
 }
 
-/// Stands between a store and its server, and holds back what the server says.
+/// A proxy between a store and its server that delays what the server sends.
 private final class LaggingProxy: Sendable {
     private let held = NIOLockedValueBox(TimeAmount.zero)
     private let channel = NIOLockedValueBox<(any Channel)?>(nil)
 
-    /// How long what the server says is held back.
+    /// The time for which data from the server is delayed.
     var lag: TimeAmount {
         get { held.withLockedValue { $0 } }
         set { held.withLockedValue { $0 = newValue } }

@@ -5,10 +5,10 @@ import Testing
 
 @testable import LarderRedis
 
-/// No command walks what is kept, however much that is.
+/// The cost of commands does not depend on how much is stored.
 @Suite(.timeLimit(.minutes(5))) struct CommandCostTests {
-    /// What Redis' processor spent on the operations of a store, a time each: what a machine that is busy with
-    /// something else takes from a server shows in all of them, so the least of several rounds is compared.
+    /// Returns the processor time that Redis spent on each operation of a store. On a busy machine the time of each
+    /// round can be longer, so the least of several rounds is compared.
     private func cost(of store: RedisStore, _ stranger: Stranger) async throws -> [String: Double] {
         let operations: [(String, @Sendable () async throws -> Void)] = [
             ("key", { await store.invalidate([.key(EntryLocation("/some/1").key)]) }),
@@ -32,12 +32,12 @@ import Testing
         return least
     }
 
-    /// The microseconds of all commands since the last reset, but for those that asked for it.
+    /// Returns the time of all commands since the last reset in microseconds, except the commands that ask for it.
     private func microseconds(_ stranger: Stranger) async throws -> Double {
         let text = try await stranger.send("INFO", "commandstats").text()
         var sum = 0.0
         for line in text.split(whereSeparator: \.isNewline) where line.contains("usec=") {
-            // What a script calls is in the time of the script.
+            // The time of a script includes that of the commands it calls.
             let name = line.prefix { $0 != ":" }.dropFirst("cmdstat_".count)
             guard ["evalsha", "eval", "hmget", "zmscore"].contains(name) else { continue }
             let usec = line.split(separator: ",").first { $0.hasPrefix("usec=") }
@@ -46,9 +46,9 @@ import Testing
         return sum
     }
 
-    /// A bound in microseconds would fail where the machine is busy: what counts is that a hundred times as much that
-    /// is kept and stamped does not cost a hundred times as much, nor ten times.
-    @Test func `what a command costs does not grow with what is kept and stamped`() async throws {
+    /// A bound in microseconds would fail on a busy machine. What counts is that a hundred times as many entries and
+    /// invalidations do not cost a hundred times as much, nor ten times.
+    @Test func `The cost of a command does not grow with the number of entries and invalidations`() async throws {
         try await RedisProcess.run { redis in
             var limits = StoreLimits()
             limits.stampLimit = 5_000
@@ -64,7 +64,7 @@ import Testing
                         let scopes = (first..<first + 100).map { InvalidationScope.tag("t\($0)") }
                         await store.invalidate(scopes)
                     }
-                    // The first two hundred died with everything else that was measured.
+                    // The first two hundred entries were invalidated with everything else that was measured.
                     #expect(await store.count() >= 19_790)
                     let versions = try await stranger.send("ZCARD", "larder:3:{log}").integer()
                     #expect(versions == 5_011)
@@ -78,14 +78,14 @@ import Testing
         }
     }
 
-    /// Returns how many entries one step of a count looks at, of those at `/0`, `/1`, ….
+    /// Returns the number of entries that one step of a count looks at, of those at `/0`, `/1`, ….
     private func step(over count: Int, _ stranger: Stranger) async throws -> Int {
         let keys = ["larder:3:{log}"] + (0..<count).map { "larder:3:GET:/\($0)" }
         let arguments: [RedisCommand.Argument] = [.integer(WallClock.system.now.millisecondsSinceEpoch), 2_000, 1]
         return try await stranger.send(.run(Scripts.alive, keys: keys, arguments: arguments)).elements().count
     }
 
-    @Test func `a step of a count reads few lists of many variants, though none of them is alive`() async throws {
+    @Test func `A step of a count reads few lists of many variants, even if all variants are invalid`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test func `a step of a count reads few versions from tables, and one entry has its limit`() async throws {
+    @Test func `A step of a count reads few versions from tables, and one entry has its limit`() async throws {
         try await RedisProcess.run { redis in
             var limits = StoreLimits()
             limits.stampLimit = 10
@@ -123,7 +123,7 @@ import Testing
                     let moved = try await step(over: 30, stranger)
                     #expect((1...4).contains(moved), "\(moved)")
                     #expect(await store.count() == 30)
-                    // More than ten steps' worth under one key: what is left is not counted.
+                    // One key has more than the work of ten steps: variants that are left by then are not counted.
                     let many = (0..<900).map { CacheTag("m\($0)") }
                     for language in 0..<20 {
                         await store.keep("v", at: "/large", tags: many, language: "l\(language)")

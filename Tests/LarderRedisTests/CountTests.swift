@@ -7,9 +7,9 @@ import Testing
 
 @testable import LarderRedis
 
-/// How many keys are stored.
+/// The count of the keys that are stored.
 @Suite(.timeLimit(.minutes(5))) struct CountTests {
-    @Test func `The count is exact up to 10,000 keys, and old beyond that`() async throws {
+    @Test func `The count is exact up to 10,000 keys, and may be old beyond that`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(2, on: redis, clock: ManualClock().clock) { stores in
@@ -21,12 +21,12 @@ import Testing
                     #expect(await store.count() == 6_000)
                     await peer.invalidate([.prefix("/1")])
                     #expect(await store.count() == 5_999)
-                    // Keys of others are no entries.
+                    // The keys of other programs are not entries.
                     try await stranger.send("EVAL", "for i = 1, 20000 do redis.call('SET', 'x' .. i, '') end", 0)
                     #expect(await store.count() == 5_999)
                     await peer.invalidate([.tag("a")])
                     #expect(await store.count() == 0)
-                    // Beyond the limit the number holds for a while.
+                    // A number beyond the limit is used for a while.
                     await store.fill(0..<11_000, tags: ["c"])
                     #expect(await peer.count() == 11_000)
                     await store.invalidate([.tag("c")])
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `While Redis is away the last number is told, and that it is`() async throws {
+    @Test func `While Redis is away the last count is returned, and the store reported as unavailable`() async throws {
         var options = RedisStore.Options()
         options.retryPause = .milliseconds(50)
         try await RedisProcess.run { redis in
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `A walk counts each name once, and of very many keys looks at some`() {
+    @Test func `A walk counts each name once, and looks at a part of very many keys`() {
         var walk = KeyWalk(total: 10)
         #expect(walk.meet(["a", "b"], next: "7") == ["a", "b"])
         walk.look(at: 2, alive: 1)
@@ -87,7 +87,7 @@ import Testing
         return walk
     }
 
-    @Test func `A number of very many keys holds for a minute, and is renewed before`() {
+    @Test func `A count of very many keys is used for a minute, and renewed before`() {
         let start = ContinuousClock.now
         var known = KeyCount<String>()
         #expect(known.last == 0)
@@ -103,7 +103,7 @@ import Testing
         #expect(!isDue)
         isDue = known.begin(of: 20_000, at: start + .seconds(45))
         #expect(isDue)
-        // While it is being renewed, the old one is told, however old it is.
+        // The old number is returned while a walk renews it, however old it is.
         answer = known.ask(of: 20_000, at: start + .seconds(99), "b")
         #expect(answer == .tell(15_000))
         waiters = known.end(walk(over: 20_000, alive: 1, next: "7"), at: start + .seconds(100))
@@ -112,7 +112,7 @@ import Testing
         #expect(answer == .walk)
     }
 
-    @Test func `One walk is under way at a time, and others wait for it`() {
+    @Test func `One walk is under way at a time, and other requests wait for it`() {
         let start = ContinuousClock.now
         var known = KeyCount<String>()
         var answer = known.ask(of: 10, at: start, "a")
@@ -125,12 +125,12 @@ import Testing
         #expect(!isDue)
         var waiters = known.end(walk(over: 10, alive: 9), at: start)
         #expect(waiters == ["b", "c"] && known.last == 9)
-        // Few keys are counted whenever somebody asks.
+        // Few keys are counted at each request.
         answer = known.ask(of: 10, at: start, "d")
         #expect(answer == .walk)
         waiters = known.end(walk(over: 10, alive: 8), at: start)
         #expect(waiters.isEmpty && known.last == 8)
-        // The first count of very many is waited for.
+        // Requests wait for the first count of very many keys.
         known = KeyCount()
         isDue = known.begin(of: 20_000, at: start)
         #expect(isDue)
@@ -140,7 +140,7 @@ import Testing
         #expect(answer == .wait)
     }
 
-    @Test func `Many who ask for the number at a time walk once`() async throws {
+    @Test func `Concurrent requests for the count share one walk`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
@@ -161,7 +161,7 @@ import Testing
                             for _ in 0..<50 { group.addTask { #expect(await store.count() == 5_000) } }
                         }
                     }
-                    // Who asks when a walk has ended begins another.
+                    // A request after the end of a walk begins another.
                     #expect(many <= 3 * once, "\(many) steps, and \(once) for one")
                 }
             }

@@ -5,8 +5,8 @@ import LarderTestSupport
 import RedisClient
 import Testing
 
-/// The counterexamples of the protocol of births and stamps, over a real Redis and two caches, each as a process of its
-/// own would have it: `a` and `b` share nothing but the server and the origin's data (the ids are the model checker's).
+/// The counterexamples of the invalidation protocol (docs/invalidation.md), with a real Redis and two caches as two
+/// processes would have them: `a` and `b` share only the server and the origin's data.
 @Suite(.timeLimit(.minutes(5))) struct CounterexampleTests {
     private static let late = HTTPFields([HTTPField(name: .cacheTagForTests, value: "late")])
     private static let policy = CachePolicy.fresh(for: .seconds(60)).readingTags
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    /// An origin that renders what the row holds, and holds every rendering of `v0` at a gate.
+    /// Returns an origin that renders the text of the row, and holds every rendering of `v0` at a gate.
     private func origin(
         of row: Row,
         holding text: String = "v0",
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `A01: a fill that another process's write overtook is answered to nobody who asks after`() async throws {
+    @Test func `Overtaken fill: a fill from before another process's write is not served after it`() async throws {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate)
@@ -59,9 +59,9 @@ import Testing
         }
     }
 
-    @Test func `A09: what one process found is dead once the other has written`() async throws {
+    @Test func `Compared at the store alone: a stored response is invalid after another's write`() async throws {
         try await withProcesses { a, b in
-            // The write knows of no such query, so that nothing but the comparison lets go of it.
+            // The write does not name this query, so that only the comparison makes the entry invalid.
             let (row, target) = (Row("v0"), "/row?page=2")
             let origin = TestOrigin { _ in TestResponse(row.text) }
             _ = try await a.get(target, from: origin)
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false]) func `A11: a fill with a late tag that was stamped meanwhile is dead`(
+    @Test(arguments: [true, false]) func `Late tag: a fill is invalid if its tag was invalidated while the handler ran`(
         _ asksOther: Bool
     ) async throws {
         try await withProcesses { a, b in
@@ -94,7 +94,7 @@ import Testing
             let reader = asksOther ? b : a
             let after = try await reader.get(under: Self.policy, from: origin).text
             #expect(after == "v1")
-            // What is kept with the tag dies by it, whoever knows of the tag.
+            // A response stored with the tag is invalidated by it, in each process that knows the tag or does not.
             row.text = "v2"
             await b.cache.invalidate(.tag("late"))
             for process in [a, b] {
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `A16: of two writers at a time none takes the other's version back`() async throws {
+    @Test func `Two writers: neither of two concurrent writers lowers the version that the other wrote`() async throws {
         try await withProcesses { a, b in
             for round in 0..<30 {
                 let (row, gate) = (Row("v0"), Gate())
@@ -112,7 +112,8 @@ import Testing
                 async let first = a.get("/row/\(round)", under: Self.policy, from: origin)
                 await gate.reached()
                 row.text = "v1"
-                // The birth of the fill lies between any two that stood before: each of these must stay above it.
+                // The read version of the fill may lie between the versions of the writers: each of these must stay
+                // above it.
                 async let one = a.cache.invalidate(.tag("late"), .tag("one"))
                 async let other = b.cache.invalidate(.tag("late"), .tag("other"))
                 _ = await (one, other)
@@ -129,13 +130,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false]) func `A26: what was invalidated stays dead when its version is forgotten`(
+    @Test(arguments: [true, false]) func `Forgotten version: a response stays invalid when the version leaves the list`(
         _ isLate: Bool
     ) async throws {
         try await withProcesses(stampLimit: 3) { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate, Self.late)
-            // One fill is kept before the write, one arrives after it.
+            // One fill is stored before the write, and one arrives after it.
             let kept = Gate()
             kept.open()
             _ = try await b.get("/kept", under: Self.policy, from: self.origin(of: row, at: kept, Self.late))
@@ -157,8 +158,7 @@ import Testing
         }
     }
 
-    @Test func `A35: a refresh that another process's write overtook does not bring the old answer back`() async throws
-    {
+    @Test func `Overtaken refresh: a refresh from before another's write is not served after it`() async throws {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(600))
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func `C02: nobody boards a flight that another process's write overtook`() async throws {
+    @Test func `Joined too late: a request does not join a flight from before another's write`() async throws {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate)
@@ -192,14 +192,14 @@ import Testing
             #expect(b.cache.passengerCount == 0)
             gate.open()
             let (text, new) = (try await before.text, try await after.text)
-            // The earlier one may have what either fetch brings, the later one what is new alone.
+            // The earlier request may get the response of either fetch, the later one only the new response.
             #expect(["v0", "v1"].contains(text) && new == "v1")
             let last = try await b.get(from: origin).text
             #expect(last == "v1")
         }
     }
 
-    @Test func `C05: who boarded before the flight had the other process's tag looks again`() async throws {
+    @Test func `Late tag for waiters: a waiter looks up again if the flight gets an invalidated tag`() async throws {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate, Self.late)
@@ -216,7 +216,7 @@ import Testing
     }
 }
 
-/// What one process has: a cache on a store of its own.
+/// The parts of one process: a cache on a separate store.
 struct Process {
     let store: RedisStore
     let cache: ResponseCache
@@ -235,7 +235,7 @@ struct Process {
         try await cache.respond(to: .get(target), under: policy, from: origin)
     }
 
-    /// A write that has succeeded by now.
+    /// Sends a write that has succeeded when this returns.
     func put(_ target: String = "/row") async throws -> TestResponse {
         var request = HTTPRequest.get(target)
         request.method = .put

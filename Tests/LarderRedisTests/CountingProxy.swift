@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// Stands between a store and its server, counts how often the store waits for an answer, and can hold up a question.
+/// A proxy between a store and its server that counts how often the store waits for a reply, and can hold a command.
 final class CountingProxy: Sendable {
     private struct State {
         var trips = 0
@@ -14,7 +14,7 @@ final class CountingProxy: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Runs a proxy to a server until `body` is through.
+    /// Runs a proxy to a server until `body` returns.
     static func run(to port: Int, _ body: (CountingProxy, _ port: Int) async throws -> Void) async throws {
         let proxy = CountingProxy()
         let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -34,16 +34,16 @@ final class CountingProxy: Sendable {
         }
     }
 
-    /// The round trips since the count began: questions sent together, and their answers.
+    /// The round trips since the count began: commands sent together, and their replies.
     var trips: Int { state.withLockedValue { $0.trips } }
 
-    /// The bytes of the answers since the count began.
+    /// The bytes of the replies since the count began.
     var bytes: Int { state.withLockedValue { $0.bytes } }
 
-    /// Begins to count anew.
+    /// Starts the count again from zero.
     func reset() { state.withLockedValue { ($0.trips, $0.bytes) = (0, 0) } }
 
-    /// Holds the question of a round trip, counted from 1 as of now, until the gate is open.
+    /// Holds the commands of a round trip, counted from 1 as of now, until the gate is open.
     func hold(trip: Int, at gate: Gate) {
         state.withLockedValue { $0 = State(held: (trip, gate)) }
     }
@@ -55,7 +55,7 @@ final class CountingProxy: Sendable {
     }
 
     private func connect(_ client: Connection, to port: Int) async throws {
-        // Whatever happens, a channel of this kind has to be run.
+        // A channel of this kind has to be run in any case.
         try await client.executeThenClose { questions, toClient in
             let server = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
                 .connect(host: "127.0.0.1", port: port, channelInitializer: Self.wrap)
@@ -76,7 +76,7 @@ final class CountingProxy: Sendable {
                             try await toClient.write(part)
                         }
                     }
-                    // Where one side has gone, the other has no more to say.
+                    // One side has nothing more to send once the other has closed.
                     try await group.next()
                     group.cancelAll()
                 }
@@ -84,7 +84,7 @@ final class CountingProxy: Sendable {
         }
     }
 
-    /// A part of a question came; the gate that it has to wait at, if there is one.
+    /// Counts a part of a command that arrived; returns the gate that it has to wait at, if there is one.
     private func asked() -> Gate? {
         state.withLockedValue { state in
             if state.hasAnswered { state.trips += 1 }

@@ -8,21 +8,21 @@ import Testing
 
 @testable import LarderRedis
 
-/// Somebody else writes where the store does: that costs misses, which are counted, and never a wrong answer.
+/// Another program writes where the store does: that costs misses, which are counted, and never a wrong response.
 @Suite(.timeLimit(.minutes(5))) struct DamageTests {
     private struct Bench {
         let store: RedisStore
         let stranger: Stranger
         let metrics: TestMetrics
 
-        /// How many values were no entries, for a reason.
+        /// Returns the number of values that could not be read for a reason.
         func unreadable(_ reason: String) -> Int64 {
             metrics.counterTotal(label: "larder_redis_unreadable", dimensions: [("reason", reason)])
         }
 
         var unreadable: Int64 { metrics.counterTotal(label: "larder_redis_unreadable") }
 
-        /// The store works: it keeps, finds, counts, and invalidates what it keeps.
+        /// Checks that the store works: it stores, finds, counts and invalidates a response.
         func mustWork(at target: String = "/a") async throws {
             #expect(await store.keep("new", at: target))
             #expect(await store.texts(at: target).first == "new")
@@ -37,7 +37,8 @@ import Testing
         try await RedisProcess.run { redis in
             let metrics = TestMetrics()
             try await Stranger.meets(redis) { stranger in
-                // By a clock that stands still the store asks nothing by itself: what is counted, the test has caused.
+                // The store sends nothing by itself if its clock stands still: everything that is counted is caused by
+                // the test.
                 try await withStores(1, on: redis, metrics: metrics, clock: ManualClock().clock) { stores in
                     #expect(await stores[0].keep("v0", at: "/a"))
                     try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
@@ -48,7 +49,7 @@ import Testing
 
     private static let entry = "larder:3:GET:/a"
 
-    @Test func `a string where an entry was is a miss, until the next fill`() async throws {
+    @Test func `A string in the place of an entry is a miss until the next fill`() async throws {
         try await withBench { bench in
             try await bench.stranger.send("SET", .text(Self.entry), "a text")
             #expect(await bench.store.texts(at: "/a").isEmpty)
@@ -57,7 +58,7 @@ import Testing
         }
     }
 
-    /// What a stranger does to the ledger, and whether that shows as something that is none.
+    /// The changes that another program makes to the log, and whether each is counted as unreadable.
     static let strangers: [(commands: [[String]], isCounted: Bool)] = [
         ([["SET", "larder:3:{log}", "a text"]], true),
         ([["DEL", "larder:3:{log}"], ["ZADD", "larder:3:{log}", "7", "foo"]], false),
@@ -68,7 +69,7 @@ import Testing
         ([["ZADD", "larder:3:{log}", "inf", "!floor"]], true),
     ]
 
-    @Test(arguments: strangers) func `something else where the log was kills everything, and makes room for another`(
+    @Test(arguments: strangers) func `Another value in place of the log invalidates everything, and is replaced`(
         _ commands: [[String]],
         _ isCounted: Bool
     ) async throws {
@@ -82,7 +83,7 @@ import Testing
             #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
             #expect(await bench.store.readVersion().epoch != old.epoch)
             #expect(await !bench.store.keep("late", at: "/a", born: old))
-            // At the latest the next write makes another one.
+            // The next write begins another log at the latest.
             await bench.store.invalidate([.path("/other")])
             #expect(await bench.store.readVersion().epoch != old.epoch)
             #expect(await bench.store.texts(at: "/a").isEmpty)
@@ -90,7 +91,7 @@ import Testing
         }
     }
 
-    @Test func `a server that refuses to say is no damage`() async throws {
+    @Test func `An error reply to a look-up is not counted as damage`() async throws {
         try await withBench { bench in
             try await bench.stranger.send("ACL", "SETUSER", "default", "-hmget")
             #expect(await bench.store.texts(at: "/a").isEmpty)
@@ -101,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func `the entry of another key is none`() async throws {
+    @Test func `The entry of another key is not found`() async throws {
         try await withBench { bench in
             try await bench.stranger.send("RENAME", .text(Self.entry), "larder:3:GET:/b")
             #expect(await bench.store.texts(at: "/b").isEmpty)
@@ -111,7 +112,7 @@ import Testing
         }
     }
 
-    /// What a stranger makes of a value, and what it is called then.
+    /// The changes that another program makes to a value, with the reasons by which they are counted.
     static let damages: [(String, @Sendable (ByteBuffer) -> ByteBuffer)] = [
         ("foreign", { _ in ByteBuffer(string: "a text of somebody else") }),
         ("length", { _ in ByteBuffer() }),
@@ -125,7 +126,7 @@ import Testing
         ("checksum", { $0.changed(at: $0.readableBytes / 2) { $0 ^ 0x80 } }),
     ]
 
-    @Test(arguments: damages) func `a damaged value is a miss that is counted`(
+    @Test(arguments: damages) func `A damaged value is a miss that is counted`(
         _ reason: String,
         _ damage: @Sendable (ByteBuffer) -> ByteBuffer
     ) async throws {
@@ -138,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func `no flipped bit is answered`() async throws {
+    @Test func `An entry with a flipped bit is never served`() async throws {
         try await withBench { bench in
             var random = SeededRandom(seed: 7)
             let value = try #require(try await bench.stranger.field("v:", of: Self.entry))
@@ -155,7 +156,7 @@ import Testing
         }
     }
 
-    @Test func `fields of somebody else beside the variants do no harm, and are removed by the next fill`() async throws
+    @Test func `Fields of other programs beside the variants do no harm, and the next fill removes them`() async throws
     {
         try await withBench { bench in
             for field in ["foo", "v:foo:bar", "s:foo:bar", "o:"] {
@@ -171,7 +172,7 @@ import Testing
         }
     }
 
-    @Test func `A variant that is listed and is not there is a miss that is counted`() async throws {
+    @Test func `A variant that is listed and does not exist is a miss that is counted`() async throws {
         try await withBench { bench in
             for language in ["en", "de"] { await bench.store.keep(language, at: "/vary", language: language) }
             let list = try #require(try await bench.stranger.field("m", of: "larder:3:GET:/vary"))
@@ -194,7 +195,7 @@ import Testing
         String(repeating: "v", count: 9_000_000),
     ]
 
-    @Test(arguments: lists) func `a list that cannot be read is a miss that is counted`(_ list: String) async throws {
+    @Test(arguments: lists) func `A list that cannot be read is a miss that is counted`(_ list: String) async throws {
         try await withBench { bench in
             try await bench.stranger.send("HSET", .text(Self.entry), "m", .text(list))
             #expect(await bench.store.texts(at: "/a").isEmpty)
@@ -205,7 +206,7 @@ import Testing
         }
     }
 
-    @Test func `whatever stands in a list, what is found is what was stored`() async throws {
+    @Test func `A look-up with a damaged list finds only responses that were stored`() async throws {
         try await withBench { bench in
             var random = SeededRandom(seed: 11)
             for language in ["en", "de"] { await bench.store.keep(language, at: "/a", language: language) }

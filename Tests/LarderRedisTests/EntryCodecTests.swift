@@ -50,7 +50,7 @@ import Testing
         Example("a target that is not ASCII", .example(target: "/caf\u{E9}?\u{0}#")),
     ]
 
-    @Test(arguments: examples) func `what is written is read`(_ example: Example) throws {
+    @Test(arguments: examples) func `An entry is read as it was written`(_ example: Example) throws {
         let value = EntryCodec.encode(example.entry)
         let read = try EntryCodec.decode(value, expecting: example.entry.location.key)
         #expect(Facts(read) == Facts(example.entry))
@@ -58,12 +58,12 @@ import Testing
         #expect(EntryCodec.encode(example.entry) == value)
     }
 
-    @Test func `whatever is written is read`() throws {
+    @Test func `Random entries are read as they were written`() throws {
         var random = SeededRandom(seed: 1)
         for round in 0..<2_000 {
             let entry = CacheEntry.random(using: &random)
             let value = EntryCodec.encode(entry)
-            // In the middle of a reply, as the client hands it out.
+            // The value is in the middle of a reply, as the client returns it.
             var reply = ByteBuffer()
             reply.writeString("$\(value.readableBytes)\r\n")
             let start = reply.writerIndex
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Lifetimes.Source.allCases) func `every source of a lifetime is read`(
+    @Test(arguments: Lifetimes.Source.allCases) func `Every source of a lifetime is read`(
         _ source: Lifetimes.Source
     ) throws {
         let entry = CacheEntry.example(lifetimes: .of(.distantPast, until: .distantFuture, source: source))
@@ -84,12 +84,12 @@ import Testing
         #expect(read.lifetimes.source == source)
     }
 
-    @Test func `the numbers of the sources stay what they are`() {
+    @Test func `The numbers of the sources do not change`() {
         let numbers = Lifetimes.Source.allCases.map { "\($0) \($0.rawValue)" }
         #expect(numbers == ["none 0", "sMaxAge 1", "maxAge 2", "expires 3", "heuristic 4", "rules 5"])
     }
 
-    @Test func `the layout is that of version 3`() throws {
+    @Test func `The layout is that of version 3`() throws {
         // Another layout needs another version; then this value is replaced.
         let golden = """
             4c524452030000019a0000000c4745543a2f706f7374732f3100c8000000024f4b000000050000000c436f6e74656e742d54
@@ -106,7 +106,7 @@ import Testing
         #expect(EntryCodec.encode(.example).hexDump(format: .compact) == golden.filter { !$0.isWhitespace })
     }
 
-    @Test func `a body stays where it came in, unless that would hold twice its memory`() throws {
+    @Test func `A body is not copied, unless a slice would hold twice its memory`() throws {
         let large = CacheEntry.example(body: ByteBuffer(repeating: 7, count: 700_000))
         let value = EntryCodec.encode(large)
         let read = try EntryCodec.decode(value, expecting: large.location.key)
@@ -122,10 +122,10 @@ import Testing
     }
 }
 
-// MARK: - What is not an entry
+// MARK: - Values that are not entries
 
 extension EntryCodecTests {
-    /// What a value is refused for, nil where it is read.
+    /// Returns the reason why a value is rejected; nil if it is read.
     static func defect(of value: ByteBuffer, expecting key: CacheKey = .example) -> EntryCodec.Defect? {
         do {
             _ = try EntryCodec.decode(value, expecting: key)
@@ -135,7 +135,7 @@ extension EntryCodecTests {
         }
     }
 
-    @Test func `a value that ends early is cut off`() throws {
+    @Test func `A value that ends early is cut off`() throws {
         let value = EntryCodec.encode(.example)
         for length in 0..<value.readableBytes {
             let prefix = try #require(value.getSlice(at: 0, length: length))
@@ -143,13 +143,13 @@ extension EntryCodecTests {
         }
     }
 
-    @Test func `a value that goes on is overlong`() {
+    @Test func `A value with extra bytes is overlong`() {
         var value = EntryCodec.encode(.example)
         value.writeInteger(UInt8.zero)
         #expect(Self.defect(of: value) == .overlong)
     }
 
-    @Test func `no bit can be another`() {
+    @Test func `A value with a flipped bit is rejected`() {
         let value = EntryCodec.encode(.example)
         for bit in 0..<value.readableBytes * 8 {
             var flipped = value
@@ -158,7 +158,7 @@ extension EntryCodecTests {
         }
     }
 
-    @Test func `a value of another version is refused before anything else is read`() {
+    @Test func `A value of another version is rejected before anything else is read`() {
         for version in UInt8.min ... .max where version != EntryCodec.version {
             var value = EntryCodec.encode(.example)
             value.change(at: 4) { _ in version }
@@ -168,17 +168,17 @@ extension EntryCodecTests {
     }
 
     @Test(arguments: ["hello", "{\"a\":1}", "LRDS\u{1}", "lrdr\u{1}", "    "])
-    func `what others wrote is foreign`(_ text: String) {
+    func `A value that other programs wrote is foreign`(_ text: String) {
         #expect(Self.defect(of: ByteBuffer(string: text)) == .foreign)
     }
 
     @Test(arguments: ["GET:/posts", "GET:/posts/2", "get:/posts/1", "GET:/posts/1?a"])
-    func `an entry is found under its own key alone`(_ text: String) throws {
+    func `An entry is found only under its own key`(_ text: String) throws {
         let key = try #require(CacheKey(text))
         #expect(Self.defect(of: EntryCodec.encode(.example), expecting: key) == .otherKey)
     }
 
-    @Test func `a value that says more than it holds is refused`() {
+    @Test func `A value that claims more than it holds is rejected`() {
         let value = EntryCodec.encode(.example)
         var cut = value
         cut.setInteger(UInt32.max, at: 5)
@@ -193,7 +193,7 @@ extension EntryCodecTests {
         }
     }
 
-    @Test func `counts without elements are refused`() {
+    @Test func `Counts without elements are rejected`() {
         for fill in [1, UInt8.max] {
             for count in 0..<600 {
                 var value = EntryCodec.encode(.example)
@@ -206,7 +206,7 @@ extension EntryCodecTests {
         }
     }
 
-    @Test(arguments: 0..<8) func `a value without room for its checksum is refused`(_ size: Int) {
+    @Test(arguments: 0..<8) func `A value without room for its checksum is rejected`(_ size: Int) {
         var value = EntryCodec.encode(.example)
         value.moveWriterIndex(to: 9 + size)
         value.setInteger(UInt32(value.readableBytes), at: 5)
@@ -216,7 +216,7 @@ extension EntryCodecTests {
     @Test(arguments: [
         ("X-Line", "a\nb"), ("X-Return", "a\rb"), ("X-Null", "a\u{0}b"), ("X Space", "a"), ("", "a"),
         (":status", "200"),
-    ]) func `no field is read that none could write`(_ name: String, _ value: String) {
+    ]) func `A field that no response can have is rejected`(_ name: String, _ value: String) {
         let forged = forgery(fields: 1) { forged in
             forged.write(name)
             forged.write(value)
@@ -231,7 +231,7 @@ extension EntryCodecTests {
         #expect(Self.defect(of: honest) == nil)
     }
 
-    @Test func `there are at most as many fields as a response can have`() {
+    @Test func `A value with more fields than a response can have is rejected`() {
         let forged = forgery(fields: 65_535) { forged in
             for _ in 0..<65_535 {
                 forged.write("A")
@@ -243,11 +243,11 @@ extension EntryCodecTests {
     }
 
     @Test(arguments: [(200, "O\rK"), (200, "\u{7F}"), (1_000, "OK"), (65_535, "")])
-    func `no status is read that none could write`(_ code: UInt16, _ phrase: String) {
+    func `A status that no response can have is rejected`(_ code: UInt16, _ phrase: String) {
         #expect(Self.defect(of: forgery(code: code, phrase: phrase)) == .malformed)
     }
 
-    /// The value of a response with such a head, whether or not there can be one.
+    /// Returns the value of a response with such a head, which may be one that no response can have.
     private func forgery(
         code: UInt16 = 200,
         phrase: String = "OK",
@@ -266,12 +266,12 @@ extension EntryCodecTests {
         return forged
     }
 
-    @Test func `random bytes are never an entry`() {
+    @Test func `Random bytes are never an entry`() {
         var random = SeededRandom(seed: 2)
         for round in 0..<5_000 {
             var value = ByteBuffer()
             if Bool.random(using: &random) {
-                // What has the right beginning, and then also the right length and checksum.
+                // The value has the right beginning, and later also the right length and checksum.
                 value.writeImmutableBuffer(EntryCodec.encode(.example))
                 value.moveWriterIndex(to: 9)
                 if Bool.random(using: &random) { value.write(CacheKey.example.description) }
@@ -287,7 +287,7 @@ extension EntryCodecTests {
         }
     }
 
-    @Test func `a changed value is refused, or says what it then says`() {
+    @Test func `A changed value is rejected, or is read as exactly what it contains`() {
         var random = SeededRandom(seed: 3)
         for round in 0..<1_000 {
             let entry = CacheEntry.random(using: &random)
@@ -318,7 +318,7 @@ extension EntryCodecTests {
         }
     }
 
-    /// A sealed value is refused, or is an entry that would be written exactly so.
+    /// Expects that a sealed value is rejected, or is an entry that would be written with the same bytes.
     private func expectSameOrRefused(
         _ value: ByteBuffer,
         expecting key: CacheKey = .example,

@@ -6,11 +6,11 @@ import Testing
 
 @testable import LarderRedis
 
-/// Keys, variants and scopes in Redis that nobody can forge, and tags in any number.
+/// Clients cannot forge keys, variants and scopes in Redis, and a response can have any number of tags.
 @Suite(.timeLimit(.minutes(5))) struct KeyForgeryTests {
     private static let long = "/x?q=" + String(repeating: "a", count: 600)
 
-    @Test(arguments: [nil, "42"]) func `a request for a forged target is a miss in Redis`(_ user: String?) async throws
+    @Test(arguments: [nil, "42"]) func `A request for a forged target is a miss in Redis`(_ user: String?) async throws
     {
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis) { stores in
@@ -36,7 +36,7 @@ import Testing
         }
     }
 
-    @Test func `the name of a variant is made of 128 bits at least`() {
+    @Test func `The name of a variant is made of at least 128 bits`() {
         #expect(VariantName.digestLength * 8 >= 128)
         let names = ["en", "de"].map { language in
             VariantName(of: .example(fields: [.vary: "Accept-Language"], request: [.acceptLanguage: language]))
@@ -45,7 +45,7 @@ import Testing
         #expect(names[0].field.utf8.count == "v:".utf8.count + 1 + 4 * VariantName.digestLength)
     }
 
-    @Test func `a value in the place of another key is not found`() async throws {
+    @Test func `A value in the place of another key is not found`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis) { stores in
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `no two scopes share a member of the log`() throws {
+    @Test func `No two scopes share a member of the log`() throws {
         let scopes: [InvalidationScope] = [
             .path("/a"), .path("/b"), .path(CachePath("a", "b")), .path(CachePath(segments: ["a/b"])), .prefix("/a"),
             .tag("/a"),
@@ -73,7 +73,7 @@ import Testing
         #expect(members.allSatisfy { $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } })
     }
 
-    @Test func `a prefix deeper than prefixes go kills what is below it`() async throws {
+    @Test func `A prefix deeper than the deepest stored prefix invalidates what is below it`() async throws {
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis) { stores in
                 let deep = String(repeating: "/s", count: 20)
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1_000, 9_000]) func `a response with many tags is stored, found and killed by any of them`(
+    @Test(arguments: [1_000, 9_000]) func `A response with many tags is stored, found, and invalidated by any of them`(
         _ count: Int
     ) async throws {
         var limits = StoreLimits()
@@ -112,7 +112,7 @@ import Testing
                 await caches[0].invalidate(.tag("tag \(count)"))
                 #expect(try await !get(caches[0]).contains("hit"))
                 #expect(try await get(caches[1]).contains("hit"))
-                // A fill that a late tag has overtaken is not stored.
+                // A fill is not stored if one of its late tags was invalidated after its read version.
                 let readVersion = await stores[0].readVersion()
                 await stores[1].invalidate([.tag("tag \(count - 1)")])
                 let tags = (0..<count).map { CacheTag("tag \($0)") }
@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test func `a thousand tags cost a hit one round trip`() async throws {
+    @Test func `A hit with a thousand tags is one round trip`() async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient

@@ -6,9 +6,9 @@ import Testing
 
 @testable import LarderRedis
 
-/// What a reply says of the ledger, and that no reply says what it does not.
+/// The reading of a reply of the invalidation log, and the rejection of all others.
 @Suite(.timeLimit(.minutes(5))) struct LedgerReadingTests {
-    /// What becomes of a reply.
+    /// The result of reading a reply.
     enum Outcome: Hashable {
         case reading(LogVersion, floor: UInt64)
         case noLedger
@@ -33,11 +33,11 @@ import Testing
 
     private static func bulk(_ text: String) -> RESPValue { .bulk(ByteBuffer(string: text)) }
 
-    /// Numbers as a server may write them, or anybody.
+    /// Numbers as a server or another program may write them.
     static let numbers: [(RESPValue, UInt64?)] = [
         (.double(0), 0), (.double(-0.0), 0), (.double(42), 42), (.double(0x1p53 - 1), (1 << 53) - 1),
         (bulk("0"), 0), (bulk("42"), 42), (bulk("9007199254740991"), (1 << 53) - 1),
-        // Beyond them a ledger could count on, and stand still.
+        // Adding one may not change these numbers, so that the log would not count on.
         (.double(0x1p53), nil), (.double(0x1p53 + 2), nil), (.double(0x1p64), nil), (.double(1e300), nil),
         (bulk("9007199254740992"), nil), (bulk("9007199254740993"), nil), (bulk("18446744073709551615"), nil),
         (bulk("18446744073709551616"), nil), (bulk(String(repeating: "9", count: 400)), nil),
@@ -51,7 +51,7 @@ import Testing
         (.array([.double(7)]), nil), (.set([]), nil), (.map([]), nil),
     ]
 
-    @Test(arguments: numbers) func `a number is whole, and one that Redis can count on`(
+    @Test(arguments: numbers) func `A number in the log is whole, and below the limit up to which Redis counts exactly`(
         _ value: RESPValue,
         _ number: UInt64?
     ) {
@@ -92,11 +92,11 @@ import Testing
         (.array([.error(RedisReplyError("ERR"))] + standing[1...]), .failure(.refused)),
     ]
 
-    @Test(arguments: replies) func `a reply is a log, none, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
+    @Test(arguments: replies) func `A reply is a log, no log, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
         #expect(Self.outcome(of: reply) == outcome)
     }
 
-    @Test(arguments: 1...20) func `no reply traps`(_ seed: Int) {
+    @Test(arguments: 1...20) func `No reply traps`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         let values = Self.numbers.map(\.0) + Self.standing + [.null, .error(RedisReplyError("ERR x"))]
         for _ in 0..<2_000 {
@@ -110,8 +110,8 @@ import Testing
         }
     }
 
-    /// `Alive` of PROTOCOL: the epoch, the floor, and the stamps of all covers.
-    @Test func `alive is what no scope was stamped after, and what is not below the floor`() throws {
+    /// Rule 3 of docs/invalidation.md: the epoch, the floor, and the versions of all scopes are compared.
+    @Test func `A read version is valid unless it is below the floor or the version of one of its scopes`() throws {
         let values = Self.standing + [.double(5), .null, .double(6)]
         let reading = try #require(try LogReading(.array(values), of: ["ta", "tb", "tc"]))
         let rows: [(UInt64, [String], Bool)] = [
@@ -131,7 +131,7 @@ import Testing
         #expect(reading.newestVersion(on: ["tb"]) == 3 && reading.newestVersion(on: ["tc", "ta"]) == 6)
     }
 
-    @Test func `an epoch fits a score of Redis, and is never the same again`() {
+    @Test func `An epoch fits into a score of Redis and is never repeated`() {
         let epochs = (0..<1_000).map { _ in LogVersion.Epoch.newInRedis() }
         #expect(Set(epochs).count == epochs.count)
         for epoch in epochs {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// Limits of what is stored in Redis, to the byte, the millisecond and the tag.
+/// The limits of what is stored in Redis, to the byte, the millisecond and the tag.
 @Suite(.timeLimit(.minutes(5))) struct LimitTests {
     @Test(arguments: [(0, true), (-1, false)]) func `An entry is stored in Redis up to exactly the limit`(
         _ difference: Int,
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `A response that is kept for less than a millisecond is not stored`() async throws {
+    @Test func `A response with a lifetime of less than a millisecond is not stored`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis) { stores in
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `A variant that is stored takes the place of those that were invalidated by a path with queries`()
+    @Test func `A variant that is stored replaces those that were invalidated by a path with queries`()
         async throws
     {
         try await RedisProcess.run { redis in

@@ -7,7 +7,7 @@ import Testing
 @testable import Larder
 @testable import LarderRedis
 
-/// The invalidation log in Redis: its list, its tables, and what becomes of entries older than the list.
+/// The invalidation log in Redis: its list, its tables, and the validity of entries older than the list.
 @Suite(.timeLimit(.minutes(5))) struct LogTests {
     private func withTwoStores(
         listLimit: Int = 4,
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `Nothing is forgotten, and nothing else is invalid, when the list is full`() async throws {
+    @Test func `A full list forgets no invalidation and makes nothing else invalid`() async throws {
         try await withTwoStores { store, peer, _ in
             let old = await store.readVersion()
             for id in 0..<40 { #expect(await store.keep("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
@@ -47,7 +47,7 @@ import Testing
                 #expect(await store.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
                 #expect(await peer.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
             }
-            // Fills that began before: the overtaken ones are not stored, the others are.
+            // These fills began before the invalidations: those that were invalidated are not stored, the others are.
             for id in 0..<10 {
                 let isOvertaken = (1...4).contains(id)
                 #expect(
@@ -65,7 +65,8 @@ import Testing
         }
     }
 
-    /// Invalidates what POSTs to a gateway do whose answers name two more paths (`Location`, `Content-Location`).
+    /// Invalidates the scopes of POSTs to a gateway whose responses name two more paths (`Location`,
+    /// `Content-Location`).
     private func post(_ range: Range<Int>, by store: RedisStore) async {
         let request = HTTPRequest(method: .post, scheme: "http", authority: "example.org", path: "/")
         for first in stride(from: range.lowerBound, to: range.upperBound, by: 33) {
@@ -78,8 +79,8 @@ import Testing
         }
     }
 
-    @Test func `A flood of POSTs to a gateway leaves 95 percent of what is stored`() async throws {
-        // 100,000 POSTs that name three paths each and a log of the default size, at a hundredth of both.
+    @Test func `A flood of POSTs to a gateway leaves 95 percent of the stored responses valid`() async throws {
+        // The test is 100,000 POSTs that name three paths each and a log of the default size, at a hundredth of both.
         try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, stranger async throws in
             let kept = (0..<500).map { "http://example.org/kept/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
@@ -112,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func `Everything invalid empties the list, and leaves the tables and the epoch`() async throws {
+    @Test func `Invalidating everything empties the list, and leaves the tables and the epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/kept"))
             let old = await store.readVersion()
@@ -120,7 +121,7 @@ import Testing
             let moved = try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p")
             await peer.invalidate([.everything, .path("/other")])
             #expect(try await stranger.send("ZCARD", "larder:3:{log}").integer() == 11)
-            // Who has read the list before may read the table yet.
+            // A look-up that has read the list before may still have to read the table.
             #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
             #expect(try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
             #expect(await store.texts(at: "/kept").isEmpty)
@@ -133,7 +134,7 @@ import Testing
     }
 
     @Test(arguments: ["lost", "of another epoch", "of another type", "cut off"])
-    func `A log whose table is damaged makes a new epoch`(_ damage: String) async throws {
+    func `A log with a damaged table is replaced by one with a new epoch`(_ damage: String) async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/kept"))
             await peer.invalidate([.path("/kept")])
@@ -149,7 +150,8 @@ import Testing
                 try await stranger.send("LPUSH", table, "x")
             default: try await stranger.send("SET", table, "1234")
             }
-            // Whoever looks at what needs the table finds out: here a look-up, or else the next invalidation.
+            // The damage is found by the first command that needs the table: here a look-up, or else the next
+            // invalidation.
             #expect(await store.texts(at: "/kept").isEmpty)
             await peer.invalidate([.tag("any")])
             #expect(await store.readVersion().epoch != old.epoch)
@@ -159,7 +161,7 @@ import Testing
         }
     }
 
-    @Test func `A fill is not shared on the word of a lost table`() async throws {
+    @Test func `A fill is not shared if the table that could invalidate it is lost`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             let old = await store.readVersion()
             await peer.invalidate([.path("/kept")])
@@ -170,7 +172,7 @@ import Testing
         }
     }
 
-    @Test func `A process with another limit takes the log that it finds`() async throws {
+    @Test func `A process with another limit uses the log that it finds`() async throws {
         try await RedisProcess.run { redis in
             var small = RedisStore.Options.patient
             small.logLimit = .kibibytes(64)
@@ -192,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func `A version whose table cannot be made stays in the list, and is not acknowledged`() async throws {
+    @Test func `A version stays in the list and is not acknowledged if its table cannot be created`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger async throws in
                 var options = RedisStore.Options.patient
@@ -221,7 +223,7 @@ import Testing
         }
     }
 
-    @Test func `A fill without a log is unknown, and no error of Redis`() async throws {
+    @Test func `The validity of a fill without a log is unknown, and Redis reports no error`() async throws {
         try await withTwoStores { store, _, stranger async throws in
             await store.keep("v0", at: "/first")
             let readVersion = await store.readVersion()
@@ -240,7 +242,7 @@ import Testing
         }
     }
 
-    @Test func `The last version of an epoch begins another one`() async throws {
+    @Test func `An invalidation after the last version of an epoch begins another epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
             #expect(await store.keep("v0", at: "/a"))
             let old = await store.readVersion()

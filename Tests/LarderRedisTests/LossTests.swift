@@ -6,7 +6,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// Redis loses what it was given: that costs misses, and nothing old comes back.
+/// Redis loses data: that costs misses, and no old response is served.
 @Suite(.timeLimit(.minutes(5))) struct LossTests {
     private func withTwoStores(_ body: (RedisStore, RedisStore, Stranger) async throws -> Void) async throws {
         try await RedisProcess.run { redis in
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: ["FLUSHALL", "FLUSHDB"])
-    func `everything is lost under a running store`(_ command: String) async throws {
+    func `A store continues with a new log after Redis lost everything`(_ command: String) async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
             let old = await store.readVersion()
@@ -25,7 +25,7 @@ import Testing
             try await stranger.send(command)
             #expect(await store.texts(at: "/a").isEmpty)
             #expect(await store.count() == 0)
-            // What was being fetched, and what comes back from a copy, is of another life.
+            // A fetch that began before, and an entry restored from a copy, have the read version of another epoch.
             #expect(await !peer.keep("v0", at: "/a", born: old))
             try await stranger.send("RESTORE", "larder:3:GET:/a", 0, .bytes(dump), "REPLACE")
             #expect(await store.texts(at: "/a").isEmpty)
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `without its log everything older is dead`() async throws {
+    @Test func `Everything older is invalid if the log is lost`() async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
             let old = await store.readVersion()
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `the first to need a lost log may be a write or a fill`() async throws {
+    @Test func `A write or a fill may be the first to need a lost log`() async throws {
         try await withTwoStores { store, peer, stranger in
             #expect(await store.keep("v0", at: "/a"))
             let old = await store.readVersion()
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    @Test func `what was deleted behind the store's back, or is over, is not counted`() async throws {
+    @Test func `Entries that another program deleted, or that are expired, are not counted`() async throws {
         try await withTwoStores { store, peer, stranger in
             for id in 0..<30 { #expect(await store.keep("v0", at: "/\(id)")) }
             #expect(await peer.count() == 30)
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func `A connection that drops invalidates nothing again`() async throws {
+    @Test func `A lost connection does not repeat invalidations`() async throws {
         try await withTwoStores { store, peer, stranger in
             await store.invalidate([.tag("t"), .path("/b")])
             #expect(await store.keep("v0", at: "/a", tags: ["t"]))

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// A Redis with less memory than would be stored, under each policy by which it makes room.
+/// A Redis with less memory than the responses need, under each policy for eviction.
 @Suite(.timeLimit(.minutes(5))) struct MemoryPressureTests {
     private static let memory = 8 * 1024 * 1024
     private static let body = String(repeating: "x", count: 90_000)
@@ -17,12 +17,12 @@ import Testing
         let stranger: Stranger
         let metrics: TestMetrics
 
-        /// The commands that Redis refused for a lack of memory.
+        /// The number of commands that Redis refused for lack of memory.
         var refused: Int64 {
             metrics.counterTotal(label: "larder_redis_refusals", dimensions: [("code", "OOM")])
         }
 
-        /// What is used of the memory.
+        /// Returns the number of bytes of memory in use.
         func used() async throws -> Int {
             let lines = try await stranger.send("INFO", "memory").text().split(whereSeparator: \.isNewline)
             let line = lines.first { $0.hasPrefix("used_memory:") }
@@ -35,7 +35,8 @@ import Testing
         listLimit: Int? = nil,
         _ body: (Bench) async throws -> Void
     ) async throws {
-        // What was used in the same second looks equally old to Redis: with few samples it would take any of a flood.
+        // Keys that were used in the same second look equally old to Redis: with few samples it would evict any of a
+        // flood.
         let arguments = [
             "--maxmemory", "\(Self.memory)", "--maxmemory-policy", policy, "--maxmemory-samples", "64",
         ]
@@ -56,32 +57,33 @@ import Testing
         }
     }
 
-    /// Every entry has a list whose variants are all there, and a time to live. Returns the number of entries.
+    /// Checks that every entry has a list, all of its variants and a time to live. Returns the number of entries.
     private func mustBeWhole(_ bench: Bench) async throws -> Int {
         let keys = try await bench.stranger.send("KEYS", "larder:3:GET:*").elements().map { try $0.text() }
         for key in keys {
             let fields = try await bench.stranger.send("HLEN", .text(key)).integer()
             let left = try await bench.stranger.milliseconds(left: key)
-            // Redis evicts on as long as its memory is full.
+            // Redis continues to evict as long as its memory is full.
             #expect(left == -2 || left > 0 && fields == 3, "\(key): \(fields) fields, \(left) ms")
         }
         return keys.count
     }
 
     @Test(arguments: ["volatile-lru", "volatile-ttl", "allkeys-lru"])
-    func `a flood of distinct keys leaves the memory to entries, and no command fails`(_ policy: String) async throws {
+    func `A flood of distinct keys leaves the memory to entries, and no command fails`(_ policy: String) async throws {
         try await withBench(policy) { bench in
             let before = try await bench.used()
             await bench.store.invalidate((0..<1_000).map { .tag("t\($0)") })
             let log = try await bench.used() - before
-            // A flood that fills the memory within a second may take the log with it where any key may be evicted.
+            // A flood that fills the memory within a second may evict the log, if any key may be evicted.
             let isLogSafe = policy != "allkeys-lru"
             var hits = 0
             for id in 0..<250 {
                 let isAlive = await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
                 #expect(isAlive || !isLogSafe)
                 if id.isMultiple(of: 5) {
-                    // What is looked up again and again is found, but for the fill after Redis has chosen it.
+                    // A response that is looked up often is found, except until the next fill after Redis has evicted
+                    // it.
                     if await bench.store.texts(at: "/hot") == ["hot"] {
                         hits += 1
                     } else {
@@ -103,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `a server that evicts nothing refuses fills alone, and takes them again when entries expire`()
+    @Test func `A server that evicts nothing refuses only fills, and takes them again when entries expire`()
         async throws
     {
         try await withBench("noeviction") { bench in
@@ -111,7 +113,7 @@ import Testing
             #expect(await bench.store.keep("old", at: "/old", freshFor: .seconds(600)))
             var stored = 0
             for id in 0..<200 {
-                // What is refused is alive all the same, so that it can be shared.
+                // A response that Redis refuses is valid all the same, so that it can be shared.
                 #expect(await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600)))
                 guard bench.refused == 0 else { break }
                 stored += 1
@@ -121,7 +123,7 @@ import Testing
             #expect(refused > 0)
             #expect(await bench.store.texts(at: "/hot") == ["hot"])
             #expect(await bench.store.invalidate([.tag("t"), .path("/0"), .prefix("/x")]) == .acknowledged)
-            // What a refused fill would have replaced is not the newest any more.
+            // The response that a refused fill would have replaced is no longer the newest.
             try await bench.stranger.send("CONFIG", "SET", "maxmemory", "1")
             #expect(await bench.store.keep("new", at: "/old"))
             #expect(await bench.store.texts(at: "/old").isEmpty)
@@ -142,7 +144,7 @@ import Testing
     }
 
     @Test(arguments: ["volatile-lru", "noeviction", "allkeys-lru"])
-    func `versions that moved into tables are kept under pressure, or everything is invalid`(
+    func `Versions in tables survive memory pressure, or everything is invalid`(
         _ policy: String
     ) async throws {
         try await withBench(policy, listLimit: 100) { bench in
@@ -152,7 +154,7 @@ import Testing
             for id in 0..<200 {
                 await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
                 #expect(await bench.store.invalidate([.path(CachePath("/written/\(id)"))]) == .acknowledged)
-                // What was invalidated long ago stays invalid, whatever Redis evicts.
+                // A response that was invalidated long ago stays invalid, whatever Redis evicts.
                 if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
             }
             let tables = try await bench.stranger.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
@@ -162,7 +164,7 @@ import Testing
                 #expect(tables == 2)
                 #expect(await bench.store.readVersion().epoch == first.epoch)
             }
-            // What is stored now is found.
+            // A response that is stored now is found.
             if policy == "volatile-lru" {
                 #expect(await bench.store.keep("new", at: "/new", freshFor: .seconds(600), tags: ["t0"]))
                 #expect(await bench.store.texts(at: "/new") == ["new"])
@@ -170,7 +172,7 @@ import Testing
         }
     }
 
-    /// Lets every entry expire at once, as their time would.
+    /// A script that lets every entry expire at once, as if its time had passed.
     private static let expire: RedisCommand.Argument = """
         for _, key in ipairs(redis.call('KEYS', 'larder:3:GET:*')) do redis.call('PEXPIRE', key, 1) end
         """

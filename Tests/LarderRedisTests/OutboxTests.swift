@@ -4,7 +4,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// What must go out before Redis is trusted again.
+/// The invalidations that have to be delivered before Redis is used again.
 @Suite(.timeLimit(.minutes(5))) struct OutboxTests {
     private let start = ContinuousClock.now
 
@@ -12,7 +12,7 @@ import Testing
         range.map { .tag("tag-\($0)") }
     }
 
-    @Test func `what is added waits, and what is delivered does not`() {
+    @Test func `Scopes wait when they are added, until they are delivered`() {
         var outbox = Outbox()
         outbox.add([.tag("a"), .tag("b")])
         #expect(Set(outbox.scopes) == [.tag("a"), .tag("b")] && outbox.count == 2)
@@ -23,7 +23,7 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `what is added again while it is on its way waits on`() {
+    @Test func `A scope that is added again while it is being sent waits on`() {
         var outbox = Outbox()
         outbox.add([.tag("a"), .tag("b")])
         let sentAt = outbox.turn
@@ -34,7 +34,7 @@ import Testing
         #expect(outbox.count == 0)
     }
 
-    @Test func `every invalidation is another turn, delivered or not`() {
+    @Test func `Every invalidation is another turn, delivered or not`() {
         var outbox = Outbox()
         var last = outbox.turn
         for step in 0..<4 {
@@ -44,14 +44,14 @@ import Testing
         }
     }
 
-    @Test func `too many that wait become one that scopes all of them`() {
+    @Test func `Too many waiting scopes become one that includes all of them`() {
         var outbox = Outbox(limit: 10)
         outbox.add(scopes(0..<10))
         #expect(outbox.count == 10)
         outbox.add(scopes(10..<11))
         #expect(outbox.scopes == [.everything])
         outbox.validate()
-        // And again, while that is on its way.
+        // The same happens while `everything` is being sent.
         let sentAt = outbox.turn
         outbox.add(scopes(0..<11))
         #expect(outbox.scopes == [.everything])
@@ -61,7 +61,7 @@ import Testing
         #expect(outbox.count == 0)
     }
 
-    @Test func `what was on its way when too many waited does not stand for them`() {
+    @Test func `Confirming a batch that was sent before an overflow does not confirm the overflow`() {
         var outbox = Outbox(limit: 10)
         outbox.add(scopes(0..<10))
         let sentAt = outbox.turn
@@ -70,10 +70,10 @@ import Testing
         #expect(outbox.scopes == [.everything])
     }
 
-    @Test func `what goes out is what has waited longest, and never all of it`() {
+    @Test func `The scopes that have waited longest are sent first, up to a limit`() {
         var outbox = Outbox()
         for first in stride(from: 0, to: 1_000, by: 10) { outbox.add(scopes(first..<first + 10)) }
-        // One that is invalidated again has its place.
+        // A scope that is invalidated again has its old place.
         outbox.add(scopes(0..<1))
         #expect(outbox.settled == 0)
         for _ in 0..<2 {
@@ -90,7 +90,7 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `what is queued again while it is on its way keeps nothing else waiting`() {
+    @Test func `A scope that is queued again while it is being sent delays no other scope`() {
         var outbox = Outbox()
         outbox.add([.tag("hot"), .tag("a")])
         let sentAt = outbox.turn
@@ -101,7 +101,7 @@ import Testing
         #expect(outbox.settled == sentAt)
         let batch = outbox.next(upTo: 100)
         #expect(Set(batch) == [.tag("hot"), .tag("b")])
-        // What stands for all that has waited has waited as long as they.
+        // `everything` replaces waiting scopes, and has waited as long as they have.
         var full = Outbox(limit: 10)
         full.add(scopes(0..<5))
         full.add(scopes(5..<11))
@@ -109,14 +109,14 @@ import Testing
         full.validate()
     }
 
-    @Test func `the work of a delivery does not depend on how much waits`() {
+    @Test func `The work of a delivery does not depend on how many scopes wait`() {
         var outbox = Outbox()
         outbox.add(scopes(0..<100_000))
         #expect(outbox.looked == 0)
-        // A server that confirms nothing, or that comes and goes.
+        // These are the calls for a server that confirms nothing, or that comes and goes.
         for _ in 0..<1_000 { _ = outbox.next(upTo: 100) }
         #expect(outbox.looked == 100_000)
-        // The same scopes, again and again.
+        // The same scopes are added many times.
         for _ in 0..<10_000 { outbox.add(scopes(0..<100)) }
         #expect(outbox.looked < 2_000_000)
         let before = outbox.looked
@@ -129,7 +129,7 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `a replay that a server has taken waits no more, and is remembered once`() {
+    @Test func `A scope of a replay that a server has taken no longer waits, and is remembered once`() {
         var outbox = Outbox()
         outbox.deliver([.tag("old")], sentAt: outbox.turn, now: start)
         outbox.add([.tag("waiting")])
@@ -145,7 +145,7 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `a replay is what waits, and what was delivered in the last minute`() {
+    @Test func `A replay has the scopes that wait and those delivered in the last minute`() {
         var outbox = Outbox()
         #expect(outbox.replay(at: start, all: true).isEmpty)
         outbox.deliver([.tag("old")], sentAt: outbox.turn, now: start)
@@ -158,7 +158,7 @@ import Testing
         #expect(outbox.replay(at: start + .seconds(90), all: true) == [.tag("waiting")])
     }
 
-    @Test func `A replay to the same life of a server is what waits`() {
+    @Test func `A replay to a server with the same run ID has only the scopes that wait`() {
         var outbox = Outbox()
         outbox.deliver([.tag("delivered")], sentAt: outbox.turn, now: start)
         #expect(outbox.replay(at: start, all: false).isEmpty)
@@ -166,7 +166,7 @@ import Testing
         #expect(outbox.replay(at: start, all: false) == [.tag("waiting")])
     }
 
-    @Test func `What takes more memory than it may becomes everything`() {
+    @Test func `Scopes that take more memory than the limit become everything`() {
         var outbox = Outbox(costLimit: .kibibytes(2))
         let name = String(repeating: "x", count: 900)
         for id in 0..<5 { outbox.add([.path(CachePath("/\(id)\(name)"))]) }
@@ -180,14 +180,14 @@ import Testing
         #expect(outbox.count == 0)
     }
 
-    @Test func `a replay with everything in it is that alone`() {
+    @Test func `A replay that includes everything has no other scope`() {
         var outbox = Outbox()
         outbox.deliver([.tag("a"), .everything], sentAt: outbox.turn, now: start)
         outbox.add([.tag("b")])
         #expect(outbox.replay(at: start, all: true) == [.everything])
     }
 
-    @Test func `more than is remembered of the last minute is replayed as everything`() {
+    @Test func `More deliveries in the last minute than are remembered are replayed as everything`() {
         var outbox = Outbox(limit: 10)
         outbox.deliver(scopes(0..<10), sentAt: 0, now: start)
         #expect(Set(outbox.replay(at: start, all: true)) == Set(scopes(0..<10)))
@@ -198,14 +198,14 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `what is older than a minute does not crowd out what is younger`() {
+    @Test func `Deliveries older than a minute do not displace younger ones`() {
         var outbox = Outbox(limit: 10)
         outbox.deliver(scopes(0..<10), sentAt: 0, now: start)
         outbox.deliver(scopes(10..<11), sentAt: 0, now: start + .seconds(3_600))
         #expect(outbox.replay(at: start + .seconds(3_600), all: true) == scopes(10..<11))
     }
 
-    /// The naive outbox keeps every invalidation for ever, with what became of it.
+    /// A simple outbox that remembers every invalidation and its delivery without a limit.
     private struct Model {
         var debts: [(scope: InvalidationScope, turn: UInt64)] = []
         var delivered: [(scopes: [InvalidationScope], at: ContinuousClock.Instant)] = []
@@ -215,7 +215,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 1...20) func `whatever happens, nothing is lost and nothing grows`(_ seed: Int) {
+    @Test(arguments: 1...20) func `Random operations lose no invalidation and exceed no limit`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var outbox = Outbox(limit: 12, memory: .seconds(60))
         var model = Model()

@@ -18,7 +18,7 @@ import Testing
 
 /// Invalidations while Redis does not answer, and the writes that wait for them.
 @Suite(.timeLimit(.minutes(5))) struct PendingTests {
-    /// Reads that wait as long as it takes, and invalidations that wait for a time of their own.
+    /// Returns options by which reads wait as long as necessary, and invalidations for a separate timeout.
     private static func options(invalidations timeout: Duration) -> RedisStore.Options {
         var options = RedisStore.Options.patient
         options.invalidationTimeout = timeout
@@ -46,9 +46,9 @@ import Testing
             }
             #expect(waited >= .milliseconds(500))
             #expect(store.pendingInvalidations == 1)
-            // It was late, and keeps no read from Redis.
+            // The invalidation was late, which stops no read from Redis.
             #expect(store.isAvailable)
-            // That Redis is away is known by now.
+            // The store knows by now that Redis is away.
             let again = await ContinuousClock().measure {
                 #expect(await store.invalidate([.path("/b")]) == .pending)
                 let key = EntryLocation("/c").key
@@ -66,7 +66,7 @@ import Testing
     @Test func `An invalidation of very many scopes has one deadline`() async throws {
         try await withStore(invalidations: .milliseconds(100)) { store, _ in
             await store.invalidate([.path("/first")])
-            // 500 commands, each of which is in time by itself.
+            // The scopes take 500 commands, each of which is in time by itself.
             let scopes = (0..<50_000).map { InvalidationScope.path(CachePath(segments: ["\($0)"])) }
             #expect(await store.invalidate(scopes) == .pending)
             try await eventually("they are delivered") { store.pendingInvalidations == 0 }
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `Removing a key says that it is pending`() async throws {
+    @Test func `The result of removing a key says that its invalidation is pending`() async throws {
         var options = Self.options(invalidations: .milliseconds(50))
         options.timeout = .milliseconds(50)
         options.timeoutBounds = .milliseconds(50) ... .milliseconds(50)
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func `A Redis that answers again within the deadline acknowledges`() async throws {
+    @Test func `A Redis that answers again within the deadline acknowledges the invalidation`() async throws {
         try await withStore(invalidations: .seconds(60)) { store, redis in
             redis.signal(SIGSTOP)
             async let first = store.invalidate([.path("/a")])
@@ -113,13 +113,13 @@ import Testing
             try redis.start()
             for write in writes { #expect(await write.value == .acknowledged) }
             #expect(store.pendingInvalidations == 0)
-            // It acknowledges before the connection takes other commands.
+            // The server acknowledges before the connection takes other commands.
             try await eventually("it stores") { await store.keep("v1", at: "/1") }
             #expect(await store.texts(at: "/1") == ["v1"])
         }
     }
 
-    @Test func `What is pending has a store connect again at once, however long it would have paused`() async throws {
+    @Test func `A store with pending invalidations reconnects at once, however long its pause is`() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
             configuration.reconnecting = ReconnectPlan(first: .seconds(3_600), longest: .seconds(3_600))
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test func `A Redis that is left alone by reads still acknowledges invalidations`() async throws {
+    @Test func `A Redis that is no longer asked by reads still acknowledges invalidations`() async throws {
         var options = Self.options(invalidations: .seconds(60))
         options.timeout = .milliseconds(10)
         options.timeoutBounds = .milliseconds(10) ... .milliseconds(10)
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    @Test func `A caller that is cancelled takes no invalidation with it`() async throws {
+    @Test func `Cancelling the caller does not cancel the invalidation`() async throws {
         try await withStore(invalidations: .seconds(60)) { store, _ in
             #expect(await store.keep("v0", at: "/a"))
             let write = Task { await store.invalidate([.path("/a")]) }
@@ -174,7 +174,7 @@ import Testing
         }
     }
 
-    @Test func `Whoever waits when the store stops is let go`() async throws {
+    @Test func `Waiting invalidations end when the store stops`() async throws {
         let waiting = try await RedisProcess.run { redis in
             var waiting: Task<InvalidationResult, Never>?
             try await withStores(1, on: redis, options: Self.options(invalidations: .seconds(600))) { stores in
@@ -188,7 +188,7 @@ import Testing
         #expect(await waiting?.value == .pending)
     }
 
-    @Test func `The answer to a write says that its invalidation is pending`() async throws {
+    @Test func `The response to a write says that its invalidation is pending`() async throws {
         try await withStore(invalidations: .seconds(2)) { store, redis in
             let cache = ResponseCache(store: store)
             var request = HTTPRequest.get("/posts")
@@ -205,7 +205,7 @@ import Testing
         }
     }
 
-    @Test func `Without Redis requests share a fetch that begins after they came, although others write meanwhile`()
+    @Test func `Without Redis requests share a fetch that begins after they arrived, even if others write meanwhile`()
         async throws
     {
         try await withStore(invalidations: .milliseconds(1)) { store, redis in
@@ -234,12 +234,12 @@ import Testing
                 #expect(try await response.text == "v0")
                 #expect(response.cacheStatus.contains("store-unavailable"))
             }
-            // The first one's, and another for all who came while it was under way.
+            // The first request's fetch is one, and all requests that arrived while it was under way share another.
             #expect(origin.fetches.count == 2)
         }
     }
 
-    @Test func `Without Redis a request after a write to the same path does not share the fetch from before it`()
+    @Test func `Without Redis a request after a write to the same path does not share an earlier fetch`()
         async throws
     {
         try await withStore(invalidations: .milliseconds(1)) { store, redis in
@@ -273,7 +273,7 @@ import Testing
                 #expect(await store.invalidate([.path("/a")]) == .pending)
                 #expect(store.pendingInvalidations == 1 && store.isAvailable)
                 #expect(await store.texts(at: "/a").isEmpty)
-                // Nothing tells what else the invalidation covers.
+                // The store cannot know what else the invalidation concerns.
                 #expect(await store.texts(at: "/b").isEmpty)
                 try await stranger.send("ACL", "SETUSER", "default", "+eval", "+evalsha")
                 try await eventually("it is delivered") { store.pendingInvalidations == 0 }
@@ -307,9 +307,9 @@ import Testing
     }
 }
 
-/// Who waits for which delivery.
+/// The waiters for deliveries.
 @Suite(.timeLimit(.minutes(5))) struct AcknowledgementQueueTests {
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `Everybody is told once, and not too early`(_ seed: UInt64) {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `Each waiter is resumed once, and not too early`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var queue = AcknowledgementQueue<UInt64>()
         var model: [UInt64: Outbox.Turn] = [:]

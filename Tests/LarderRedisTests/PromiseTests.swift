@@ -6,12 +6,12 @@ import NIOConcurrencyHelpers
 import RedisClient
 import Testing
 
-/// The promise of two processes on one Redis, under load: a request that starts after a write was told never gets a
-/// body rendered before it.
+/// The promise of docs/invalidation.md with two processes on one Redis, under load: a request that starts after a write
+/// was acknowledged never gets a body that was rendered before it.
 @Suite(.timeLimit(.minutes(10))) struct PromiseTests {
     private static let policy = CachePolicy.fresh(for: .seconds(60)).tagged("rows").readingTags
 
-    /// How a write tells the cache: by the path of what it changed, or by something that covers it.
+    /// Writes a row and invalidates it: by the path of what changed, or by a scope that includes it.
     private static func write(_ row: Int, _ kind: Int, through process: Process) async throws {
         switch kind {
         case 0..<4: _ = try await process.put("/row/\(row)")
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [(UInt64(1), 10_000), (2, 3)]) func `what one writes, the next read through the other sees`(
+    @Test(arguments: [(UInt64(1), 10_000), (2, 3)]) func `A write through one process is read through the other`(
         _ seed: UInt64,
         _ stampLimit: Int
     ) async throws {
@@ -37,7 +37,7 @@ import Testing
                 let origins = (0..<rows).map { row in
                     TestOrigin { _ in
                         let version = versions[row].committed
-                        // What overtakes a fill has its chance.
+                        // This gives a write the time to overtake a fill.
                         for _ in 0..<version % 20 { await Task.yield() }
                         return TestResponse("\(version)", [.cacheTagForTests: "late-\(row)"])
                     }
@@ -83,7 +83,7 @@ import Testing
                     }
                     return try await group.reduce(0, +)
                 }
-                // Where nothing is ever found, nothing is proven.
+                // A test without hits would prove nothing.
                 #expect(hits > 50)
                 for row in 0..<rows {
                     let text = try await processes[row % 2].get("/row/\(row)", under: Self.policy, from: origins[row])

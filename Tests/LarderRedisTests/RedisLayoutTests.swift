@@ -8,7 +8,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// What stands in Redis, under which names and for how long.
+/// The keys in Redis: their names, types, values and times to live.
 @Suite(.timeLimit(.minutes(5))) struct RedisLayoutTests {
     private func withOneStore(
         options: RedisStore.Options = .patient,
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `a key in Redis is the key of the cache behind the namespace`() async throws {
+    @Test func `A key in Redis is the key of the cache after the namespace`() async throws {
         try await withOneStore { store, stranger in
             let cache = ResponseCache(store: store)
             let origin = TestOrigin { request in TestResponse(request.path ?? "") }
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `the pattern of the entries matches them, whatever the namespace is`() async throws {
+    @Test func `The pattern of the entries matches them in any namespace`() async throws {
         try await withOneStore { _, stranger in
             for namespace in ["larder:", "~!*:{}", "[a-c]^\\?"] {
                 let names = try #require(RedisNames(namespace: namespace))
@@ -81,14 +81,14 @@ import Testing
         }
     }
 
-    @Test func `Redis lets go of an entry no later than the route said, and of the log never`() async throws {
+    @Test func `Redis expires an entry no later than its policy says, and never expires the log`() async throws {
         try await withOneStore { store, stranger in
             let cache = ResponseCache(store: store)
             let origin = TestOrigin { _ in TestResponse("v0") }
             let rows: [(String, CachePolicy, ClosedRange<Int64>)] = [
                 ("/short", .fresh(for: .seconds(90)), 1...90_000),
                 ("/long", .fresh(for: .seconds(86_400)), 80_000_000...86_400_000),
-                // What is kept for stale answers is kept by the policy's word.
+                // A response may be stored longer for stale use, as the policy says.
                 (
                     "/stale", .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(3_600)),
                     3_600_000...3_690_000
@@ -100,8 +100,7 @@ import Testing
                 #expect(range.contains(left), "\(target): \(left)")
             }
             #expect(try await stranger.milliseconds(left: "larder:3:{log}") == -1)
-            // A second variant of a shorter life does not shorten the first one's, nor a longer one's lengthen for
-            // ever.
+            // A second variant with a shorter lifetime does not shorten the first one's.
             await store.keep("en", at: "/vary", freshFor: .seconds(1_000), language: "en")
             await store.keep("de", at: "/vary", freshFor: .seconds(10), language: "de")
             let left = try await stranger.milliseconds(left: "larder:3:GET:/vary")
@@ -109,14 +108,14 @@ import Testing
         }
     }
 
-    @Test func `A variant that is stored takes the place of those that were invalidated with its key`() async throws {
+    @Test func `A variant that is stored replaces those that were invalidated with its key`() async throws {
         try await withOneStore { (store, stranger) async throws in
             for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(7))
             await store.invalidate([.path(EntryLocation("/a").path)])
             await store.keep("it", at: "/a", language: "it")
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(3))
-            // A tag may be one that the others do not have.
+            // A tag may be one that the other variants do not have.
             #expect(await store.keep("plain", at: "/a", tags: ["one"]))
             await store.invalidate([.tag("one")])
             #expect(await store.keep("again", at: "/a", tags: ["one"]))
@@ -124,7 +123,7 @@ import Testing
         }
     }
 
-    @Test func `what is over when it arrives is not there, nor what it replaces`() async throws {
+    @Test func `A response that is expired on arrival is not stored, and what it replaces is removed`() async throws {
         try await withOneStore { store, stranger in
             for lifetime in [Duration.seconds(-3_600), .zero, .microseconds(1)] {
                 #expect(await store.keep("v0", at: "/a"))
@@ -139,7 +138,7 @@ import Testing
     }
 
     @Test(arguments: ["log", "index", "GET", "*", "~n", "!floor"])
-    func `no key that is removed is one of the store's own`(_ name: String) async throws {
+    func `Removing a key never removes a key that the store uses itself`(_ name: String) async throws {
         try await withOneStore { store, stranger in
             #expect(await store.keep("v0", at: "/a"))
             let key = try #require(CacheKey(name))
@@ -154,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `namespaces on one server know nothing of each other`() async throws {
+    @Test func `Namespaces on one server are independent of each other`() async throws {
         try await RedisProcess.run { redis in
             let stores = try ["a:", "b:"].map { namespace in
                 var options = RedisStore.Options.patient
@@ -177,14 +176,14 @@ import Testing
     }
 
     @Test(arguments: ["", "a b", "a\n", "tab\t", "ä:", "\u{7F}", "\u{0}", String(repeating: "a", count: 65)])
-    func `a namespace that is none is an error`(_ namespace: String) {
+    func `A namespace that is not valid is an error`(_ namespace: String) {
         var options = RedisStore.Options()
         options.namespace = namespace
         #expect(throws: RedisStoreError.self) { try RedisStore("redis://127.0.0.1:6379", options: options) }
     }
 
     @Test(arguments: ["a", "~!*:{}", String(repeating: "a", count: 64)])
-    func `a namespace is visible ASCII`(_ namespace: String) throws {
+    func `A namespace is visible ASCII`(_ namespace: String) throws {
         var options = RedisStore.Options()
         options.namespace = namespace
         _ = try RedisStore("redis://127.0.0.1:6379", options: options)

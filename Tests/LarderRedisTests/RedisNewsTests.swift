@@ -7,19 +7,19 @@ import Testing
     private let start = ContinuousClock.now
     private let quiet = Duration.seconds(5)
 
-    @Test func `that Redis came, went and is back is news once`() {
+    @Test func `Each change in the availability of Redis is reported once`() {
         var news = RedisNews(quiet: quiet)
         let told = [true, true, false, false, false, true, true, false].map { news.redis(isThere: $0) }
         #expect(told == [.come, nil, .gone, nil, nil, .back, nil, .gone])
     }
 
-    @Test func `that Redis was away from the beginning is news, and so is that it came`() {
+    @Test func `A Redis that is away from the beginning is reported, and so is its return`() {
         var news = RedisNews(quiet: quiet)
         let told = [false, false, true].map { news.redis(isThere: $0) }
         #expect(told == [.gone, nil, .back])
     }
 
-    @Test func `a refusal is news once, and over when what was refused is answered and some time has gone by`() {
+    @Test func `A refusal is reported once, and is over when its command is answered after the quiet time`() {
         var news = RedisNews(quiet: quiet)
         let set = RedisCommand("SET", "a", "1")
         let refusals = [0, 3].map { news.refused("OOM", set, at: start + .seconds($0)) }
@@ -32,13 +32,13 @@ import Testing
         #expect(again)
     }
 
-    @Test func `refusals that alternate are news once each`() {
+    @Test func `Refusals that alternate are reported once each`() {
         var news = RedisNews(quiet: quiet)
         let told = (0..<10).map { news.refused($0.isMultiple(of: 2) ? "OOM" : "NOPERM", .get("a"), at: start) }
         #expect(told == [true, true] + Array(repeating: false, count: 8))
     }
 
-    @Test func `a refusal is over when all that was refused is answered, a script by its name`() {
+    @Test func `A refusal is over when every refused command or script is answered`() {
         var news = RedisNews(quiet: .zero)
         let scripts = ["return 1", "return 2"].map { RedisCommand.run(RedisScript($0), keys: []) }
         _ = scripts.map { news.refused("OOM", $0, at: start) }
@@ -46,7 +46,7 @@ import Testing
         #expect(answers == [nil, "OOM"])
     }
 
-    @Test func `a server that makes codes up is not remembered for ever`() {
+    @Test func `The number of remembered error codes is limited`() {
         var news = RedisNews(quiet: quiet)
         let told = (0..<100).count { news.refused("E\($0)", .get("a"), at: start) }
         #expect(told == 16)

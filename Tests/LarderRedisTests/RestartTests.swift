@@ -7,7 +7,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// A server that crashes and comes back with what an older snapshot holds has lost invalidations: nothing that was
+/// A server that crashes and comes back with the data of an older snapshot has lost invalidations: nothing that was
 /// stored before the restart is served after it.
 @Suite(.timeLimit(.minutes(10))) struct RestartTests {
     private static let entry = "larder:3:GET:/a"
@@ -28,7 +28,7 @@ import Testing
         return try #require(version)
     }
 
-    /// Fails unless the restarted server holds the snapshot: otherwise nothing could come back.
+    /// Fails unless the restarted server has the data of the snapshot: otherwise no old response could come back.
     private func mustHoldSnapshot(_ redis: RedisProcess) async throws {
         try await Stranger.meets(redis) { stranger in
             let value = try await stranger.field("v:", of: Self.entry)
@@ -42,7 +42,7 @@ import Testing
             let version = try await snapshot(redis)
             try await redis.restart()
             try await mustHoldSnapshot(redis)
-            // The process that invalidated is gone as well: nothing but the server's run ID tells.
+            // The process that invalidated has ended as well: only the server's run ID shows the restart.
             try await withStores(2, on: redis) { stores in
                 for store in stores {
                     #expect(await store.texts(at: "/a").isEmpty)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `A store that lives on through a restart serves nothing from the snapshot`() async throws {
+    @Test func `A store that runs through a restart serves nothing from the snapshot`() async throws {
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis) { stores in
                 let survivor = stores[0]
@@ -81,11 +81,11 @@ import Testing
         }
     }
 
-    @Test func `What a write told as acknowledged is read through the other process, though Redis restarts meanwhile`()
+    @Test func `An acknowledged write is read through the other process, even if Redis restarts meanwhile`()
         async throws
     {
         try await RedisProcess.run { redis in
-            // Timeouts and pauses that everybody has.
+            // The stores have the default timeouts and pauses.
             let stores = try (0..<2).map { _ in
                 try RedisStore("redis://127.0.0.1:\(redis.port)", logger: .silent)
             }
@@ -95,7 +95,7 @@ import Testing
                 let versions = Versions()
                 let origin = TestOrigin { _ in
                     let version = versions.committed
-                    // What overtakes a fetch has its chance.
+                    // This gives a write the time to overtake a fetch.
                     for _ in 0..<version % 20 { await Task.yield() }
                     return TestResponse("\(version)")
                 }
@@ -136,7 +136,7 @@ import Testing
                     for round in 0..<5 {
                         try await eventually("the writer is connected") { stores[0].isAvailable }
                         try await come(50)
-                        // Every other time it comes back with what it held some time ago.
+                        // Every other time the server comes back with the data of an earlier time.
                         if round.isMultiple(of: 2) { try? await Stranger.meets(redis) { try await $0.send("SAVE") } }
                         try await come(50)
                         redis.kill()
@@ -148,7 +148,7 @@ import Testing
                     isOver.text = "yes"
                     return try await group.reduce((told: 0, hits: 0)) { ($0.told + $1.told, $0.hits + $1.hits) }
                 }
-                // If nothing is told, or nothing found, nothing is proven.
+                // A test without acknowledged writes, or without hits, would prove nothing.
                 #expect(counts.told > 5 && counts.hits > 5, "\(counts)")
             }
         }
@@ -171,7 +171,7 @@ import Testing
         }
     }
 
-    @Test func `A store that comes back to a server that was not restarted finds what was stored`() async throws {
+    @Test func `A store that connects again to a server that was not restarted finds what was stored`() async throws {
         try await RedisProcess.run { redis in
             var epochs: Set<LogVersion.Epoch> = []
             for round in 0..<2 {

@@ -6,9 +6,9 @@ import Testing
 
 @testable import LarderRedis
 
-/// How often Redis is asked, and how much it has to do.
+/// The number of round trips to Redis, and the amount of data that they transfer.
 @Suite(.timeLimit(.minutes(5))) struct RoundTripTests {
-    /// Two stores on one server: the first behind a proxy, asking nothing by itself.
+    /// Runs two stores on one server: the first behind a proxy, sending nothing by itself.
     private func withProxy(_ body: (RedisStore, RedisStore, CountingProxy) async throws -> Void) async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
@@ -22,10 +22,10 @@ import Testing
         }
     }
 
-    @Test func `a hit is one round trip, and so is a miss, a fill and an invalidation`() async throws {
+    @Test func `A hit is one round trip, and so is a miss, a fill and an invalidation`() async throws {
         try await withProxy { store, _, proxy in
             let now = WallClock.system.now
-            // The first of each kind sends its script as well.
+            // The first command of each kind sends its script as well.
             await store.keep("v0", at: "/first")
             await store.invalidate([.path("/first")])
             let location = EntryLocation("/a", tags: ["posts"])
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `a hit with every variant is one round trip`() async throws {
+    @Test func `A hit with every variant is one round trip`() async throws {
         try await withProxy { store, _, proxy in
             for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
             proxy.reset()
@@ -59,18 +59,18 @@ import Testing
             let size = 40_000
             func body(_ language: String) -> String { language + String(repeating: "x", count: size) }
             for language in languages { #expect(await peer.keep(body(language), at: "/a", language: language)) }
-            // The first look-up learns by what the responses vary.
+            // The first look-up learns the fields by which the responses vary.
             #expect(await store.text(at: "/a", [.acceptLanguage: "en"]) == body("en"))
             for language in languages {
                 proxy.reset()
                 #expect(await store.text(at: "/a", [.acceptLanguage: language]) == body(language))
                 #expect(proxy.trips == 1 && proxy.bytes < size + 4_000, "\(proxy.trips) trips, \(proxy.bytes) bytes")
             }
-            // No other variant is transferred to tell that there is none.
+            // A miss transfers no other variant.
             proxy.reset()
             #expect(await store.text(at: "/a", [.acceptLanguage: "sv"]) == nil)
             #expect(proxy.trips == 1 && proxy.bytes < 4_000)
-            // What another process stores meanwhile, by another rule, costs one more round trip, once.
+            // A variant that another process stores meanwhile, by another rule, costs one more round trip, once.
             let fields: HTTPFields = [.acceptLanguage: "sv", .accept: "text/plain"]
             #expect(await peer.keep("by two", at: "/a", fields, [.vary: "Accept, Accept-Language"]))
             for trips in [2, 1, 1] {
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func `A key that was not seen before is found in one round trip if it varies by what others vary by`()
+    @Test func `A key that was not seen before is found in one round trip if it varies as other keys do`()
         async throws
     {
         try await withProxy { store, peer, proxy in
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func `tags of the handler's cost who learns of them a round trip, once`() async throws {
+    @Test func `The handler's tags cost a process that does not know them one round trip, once`() async throws {
         try await withProxy { store, peer, proxy in
             #expect(await peer.keep("v0", at: "/a", tags: ["late", "later"]))
             proxy.reset()
@@ -118,7 +118,7 @@ import Testing
             #expect(await store.texts(at: "/a") == ["v1"])
             #expect(await store.texts(at: "/a") == ["v1"])
             #expect(proxy.trips == 3)
-            // Who keeps an entry knows its tags.
+            // A process that stores an entry knows its tags.
             #expect(await store.keep("v2", at: "/b", tags: ["late"]))
             proxy.reset()
             #expect(await store.texts(at: "/b") == ["v2"])
@@ -126,8 +126,8 @@ import Testing
         }
     }
 
-    /// A27 of PROTOCOL: between the two looks of a hit with a late tag, others push that tag's stamp out.
-    @Test func `A27: a version that is forgotten between two looks at the log kills all the same`() async throws {
+    /// Between the two reads of a hit with a late tag, other invalidations push that tag's version out of the list.
+    @Test func `Forgotten between two reads: a version that leaves the list in between still counts`() async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient
@@ -152,8 +152,9 @@ import Testing
         }
     }
 
-    /// Between the two trips of a look-up, of a verdict and of a late tag's comparison, everything is invalidated and
-    /// the tables are written again: what was moved before the first trip is invalid all the same.
+    /// Everything is invalidated, and the tables are written again, between the two trips of a look-up, of a validity
+    /// check and of a late tag's comparison: a response that was invalid by the tables before the first trip is invalid
+    /// all the same.
     @Test(arguments: ["look-up", "verdict", "late tag"])
     func `A version in a table is found by a second trip that begins after everything was invalidated`(
         _ kind: String
@@ -173,7 +174,7 @@ import Testing
                         await peer.invalidate(kind == "late tag" ? [.tag("late")] : [.path("/a")])
                         for id in 0..<10 { await peer.invalidate([.path(CachePath("/x/\(id)")), .tag("x\(id)")]) }
                         let gate = Gate()
-                        // The list and the table are read twice where a tag is known from the entry only.
+                        // The list and the table are read twice if a tag is known only from the entry.
                         proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
                         async let isValid =
                             kind == "verdict"

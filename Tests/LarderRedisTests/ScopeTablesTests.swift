@@ -6,11 +6,11 @@ import Testing
 
 @testable import LarderRedis
 
-/// Where the log keeps what its list has no room for, without Redis.
+/// The tables of the log for versions that its list has no room for, without Redis.
 @Suite(.timeLimit(.minutes(2))) struct ScopeTablesTests {
     private static let epoch = LogVersion.Epoch(high: 1 << 52, low: 1 << 52 + 1)
 
-    @Test(arguments: [1, 40, 1_000, 514_000]) func `Cells lie in their rows, whatever the size`(_ cells: Int) {
+    @Test(arguments: [1, 40, 1_000, 514_000]) func `Cells are in their rows, whatever the size`(_ cells: Int) {
         let tables = ScopeTables(cells: cells)
         for kind in ScopeKind.allCases {
             let count = tables.count(kind)
@@ -35,10 +35,10 @@ import Testing
     }
 
     @Test(arguments: [1, 2_048, 65_536, 1 << 20, 1 << 24, 1 << 27, 1 << 30], [1, 100, 10_000])
-    func `List and tables stay within the limit`(_ bytes: Int, _ listLimit: Int) {
+    func `The list and the tables stay within the limit`(_ bytes: Int, _ listLimit: Int) {
         let size = LogSize(within: .bytes(bytes), listLimit: listLimit)
         let cells = ScopeKind.tables.reduce(0) { $0 + 4 * size.tables.count($1) }
-        // One scope and a few cells are there however small the limit is.
+        // The log has one scope and a few cells, however small the limit is.
         #expect(cells * 4 + size.listLimit * LogSize.listedCost <= max(bytes, 256 + 64))
         #expect(size.listLimit <= listLimit)
         let used = min(bytes, 256 << 20)
@@ -46,7 +46,7 @@ import Testing
         if bytes == 1 << 24, listLimit == 10_000 { #expect(size.tables.cells > 675_000 && size.listLimit == 10_000) }
     }
 
-    @Test func `A reading says what it was not asked for`() throws {
+    @Test func `A reading names the scopes that the tables were not asked for`() throws {
         let values: [RESPValue] = [
             .double(0x1p52), .double(0x1p52 + 1), .double(90), .double(3), .double(0), .double(50), .double(0),
             .double(0), .double(0), .double(0x1p52 + 1_000),
@@ -75,7 +75,7 @@ import Testing
         #expect(reading.newestVersion(on: ["p/a"]) == 12)
     }
 
-    @Test func `Paths and paths on a host share cells, and are disturbed by their own kind only`() throws {
+    @Test func `Paths and paths on a host share cells, and are affected only by versions of their own kind`() throws {
         let values: [RESPValue] = [
             .double(0x1p52), .double(0x1p52 + 1), .double(90), .double(3), .double(0), .double(20), .double(80),
             .double(0), .double(0), .double(0x1p52 + 1_000),

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LarderRedis
 
-/// What the log and the metrics say of a server that invalidations cannot be kept on as they should.
+/// The log lines and the metrics about a server on which the invalidation log cannot work as it should.
 @Suite(.timeLimit(.minutes(5))) struct ServerWarningTests {
     private func withStore(
         on redis: RedisProcess,
@@ -30,17 +30,17 @@ import Testing
         metrics.recorders(label: "larder_redis_other_formats").first?.lastValue
     }
 
-    @Test func `A log of another format is named when Redis is met, and when one appears later`() async throws {
+    @Test func `A log of another format is reported on connecting, and when one appears later`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await stranger.send("ZADD", "larder:2:{log}", 1, "~n")
-                // In another namespace it is nobody's.
+                // A log in another namespace does not count.
                 try await stranger.send("ZADD", "other:1:{log}", 1, "~n")
                 try await withStore(on: redis) { store, metrics, warnings in
                     #expect(formats(metrics) == 1)
                     #expect(warnings.lines("invalidation log of another format").count == 1)
                     #expect(warnings.lines("format=3 logs=larder:2:{log}").count == 1)
-                    // It is not warned of again.
+                    // The store does not warn of it again.
                     await store.delivery.lookForOtherFormats()
                     #expect(warnings.lines("invalidation log of another format").count == 1)
                     // A process of another version starts.
@@ -90,7 +90,7 @@ import Testing
     ]
 
     @Test(arguments: sizes)
-    func `An invalidation log that may take a quarter of the memory is warned of once`(
+    func `The store warns once of an invalidation log that may take a quarter of the memory`(
         _ memory: String,
         _ limit: ByteCount,
         _ count: Int
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func `A Redis that does not tell of its memory is used`() async throws {
+    @Test func `A Redis that does not report its memory is used`() async throws {
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await stranger.send("ACL", "SETUSER", "default", "-info")
@@ -117,11 +117,11 @@ import Testing
         }
     }
 
-    @Test func `Without a connection nothing is sent, however much waits`() async throws {
+    @Test func `Without a connection nothing is sent, however many invalidations wait`() async throws {
         let metrics = TestMetrics()
         var options = RedisStore.Options()
         options.invalidationTimeout = .milliseconds(50)
-        // There is nobody at this port.
+        // No server listens on this port.
         let store = try RedisStore("redis://127.0.0.1:1", options: options, metrics: metrics, logger: .silent)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await store.run() }

@@ -3,9 +3,9 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// A store on a real Redis keeps the rules of all stores; the second handle is what another process would have.
+/// A store on a real Redis obeys the rules of all stores; the second handle is what another process would have.
 @Suite(.timeLimit(.minutes(5))) struct RedisStoreBehaviourTests {
-    @Test(arguments: StoreBehaviour.all) func `a store on Redis`(_ behaviour: StoreBehaviour) async throws {
+    @Test(arguments: StoreBehaviour.all) func `Redis stores obey each rule`(_ behaviour: StoreBehaviour) async throws {
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, behaviour.limits) { stores in
                 let clock = WallClock.system

@@ -8,11 +8,11 @@ import RedisClient
 
 @testable import LarderRedis
 
-/// Runs stores on a server, each as a process of its own would, until `body` is through.
+/// Runs stores on a server, each as a separate process would, until `body` returns.
 /// - Parameters:
-///   - metrics: where all of them count.
-///   - clock: what they wait by between their rounds: one that stands still keeps them from asking by themselves.
-///   - port: where they look for the server, if not where it is.
+///   - metrics: the metrics of all stores.
+///   - clock: the clock of their background work: with one that stands still they send nothing by themselves.
+///   - port: the port on which they connect to the server, if it is not the server's.
 func withStores(
     _ count: Int,
     on redis: RedisProcess,
@@ -34,7 +34,7 @@ func withStores(
         try RedisStore(configuration, options: options, metrics: metrics, logger: .silent, clock: clock)
     }
     try await withRunning(stores) {
-        // A connection that comes up later would meet, and mend, what a test has damaged by then.
+        // A connection that is opened later would repair what a test has damaged by then.
         for store in stores {
             try await eventually("every connection is up") { store.connectionCount == configuration.connections }
         }
@@ -42,7 +42,7 @@ func withStores(
     }
 }
 
-/// Runs stores until `body` is through.
+/// Runs stores until `body` returns.
 func withRunning(_ stores: [RedisStore], _ body: () async throws -> Void) async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
         for store in stores {
@@ -57,7 +57,7 @@ func withRunning(_ stores: [RedisStore], _ body: () async throws -> Void) async 
 }
 
 extension RedisStore.Options {
-    /// Gives a busy machine the time that it takes: for tests of what is kept, and not of when.
+    /// Options with the time that a busy machine needs: for tests of what is stored, and not of when.
     static var patient: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
@@ -72,11 +72,11 @@ extension Logger {
     static let silent = Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
 }
 
-/// Somebody else on the same server: what an operator types into redis-cli.
+/// Another client on the same server: what an operator types into redis-cli.
 struct Stranger {
     private let client: RedisClient
 
-    /// Comes to a server, and goes after `body`.
+    /// Connects to a server, and disconnects after `body`.
     static func meets(_ redis: RedisProcess, _ body: (Stranger) async throws -> Void) async throws {
         let client = try RedisClient(.patient(redis.port), logger: .silent)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -87,7 +87,7 @@ struct Stranger {
         }
     }
 
-    /// Sends a command; an error of the server is thrown.
+    /// Sends a command; throws if the reply is an error of the server.
     @discardableResult
     func send(_ name: String, _ arguments: RedisCommand.Argument...) async throws -> RESPValue {
         try await send(RedisCommand(name, arguments))
@@ -100,7 +100,7 @@ struct Stranger {
         return reply
     }
 
-    /// Every key on the server with its type.
+    /// Returns every key on the server with its type.
     func keys() async throws -> [String: String] {
         var types: [String: String] = [:]
         for key in try await send("KEYS", "*").elements() {
@@ -109,24 +109,24 @@ struct Stranger {
         return types
     }
 
-    /// The milliseconds that a key still lives: -1 for ever, -2 not at all.
+    /// Returns the remaining time to live of a key in milliseconds: -1 if it does not expire, -2 if it does not exist.
     func milliseconds(left key: String) async throws -> Int64 { try await send("PTTL", .text(key)).integer() }
 
-    /// A field of a hash.
+    /// Returns a field of a hash.
     func field(_ field: String, of key: String) async throws -> ByteBuffer? {
         try await send("HGET", .text(key), .text(field)).bytes()
     }
 }
 
 extension EntryLocation {
-    /// The address of a GET of a target.
+    /// Creates the location of a GET of a target.
     init(_ target: String, tags: [CacheTag] = []) {
         self.init(key: CacheKey("GET:\(target)") ?? .example, target: target, tags: tags)
     }
 }
 
 extension RedisStore {
-    /// Keeps a text at a target, as a fill that began now would; whether it is alive.
+    /// Stores a text at a target, as a fill that began now would; returns true if it is valid.
     @discardableResult
     func keep(
         _ text: String,
@@ -197,22 +197,22 @@ extension RedisStore {
         }
     }
 
-    /// The texts at a target, the newest first.
+    /// Returns the texts at a target, the newest first.
     func texts(at target: String) async -> [String] {
         await load(EntryLocation(target), at: WallClock.system.now).entries.map(\.text)
     }
 
-    /// Where the invalidations stand.
+    /// Returns the version of the log.
     func readVersion() async -> LogVersion {
         await load(EntryLocation("/nothing"), at: WallClock.system.now).readVersion
     }
 
-    /// The number of keys kept.
+    /// Returns the number of keys that are stored.
     func count() async -> Int { await count(at: WallClock.system.now) }
 }
 
 extension VariantQuery {
-    /// The query of a request with these fields, under a policy that shares everything.
+    /// Creates the query of a request with these fields, under a policy that shares everything.
     init(_ fields: HTTPFields) {
         self.init(fields: fields) { $0.matches(.get("/", fields)) }
     }

@@ -5,7 +5,7 @@ import NIOCore
 
 @testable import Larder
 
-/// All that an entry is made of, in bytes: texts compare by meaning, and what one composes another may decompose.
+/// The parts of an entry, in bytes: strings compare by meaning, and equal ones may have different bytes.
 struct Facts: Equatable {
     struct Field: Equatable {
         let name, value: [UInt8]
@@ -51,7 +51,7 @@ extension CacheKey {
 }
 
 extension CacheEntry {
-    /// What an API answers.
+    /// The response of an API.
     static let example = CacheEntry.example()
 
     static func example(
@@ -150,7 +150,7 @@ extension CacheEntry {
 }
 
 extension Lifetimes {
-    /// All moments the same but for the birth.
+    /// Creates lifetimes of which all times except the first are the same.
     static func of(_ born: Timestamp, until: Timestamp, source: Source = .rules, flags: UInt8 = 0) -> Lifetimes {
         Lifetimes(
             born: born,

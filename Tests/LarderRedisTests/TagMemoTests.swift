@@ -8,12 +8,12 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct TagMemoTests {
     private func key(_ id: Int) -> CacheKey { CacheKey("GET:/\(id)") ?? .example }
 
-    @Test func `of what is not known nothing is guessed`() {
+    @Test func `The guess for an unknown key is empty`() {
         let memo = TagMemo<CacheKey>()
         #expect(memo[key(1)].isEmpty && memo.count == 0)
     }
 
-    @Test func `the last tags seen are the guess`() {
+    @Test func `The last tags seen are the guess`() {
         var memo = TagMemo<CacheKey>()
         memo.remember(["ta", "tb"], for: key(1))
         memo.remember(["tc"], for: key(2))
@@ -25,13 +25,13 @@ import Testing
         memo.validate()
     }
 
-    @Test func `a handler that gives no tags takes no room`() {
+    @Test func `A handler that gives no tags takes no room`() {
         var memo = TagMemo<CacheKey>()
         memo.remember([], for: key(1))
         #expect(memo.count == 0)
     }
 
-    @Test func `the oldest guess makes room for the newest`() {
+    @Test func `The oldest guess makes room for the newest`() {
         var memo = TagMemo<CacheKey>(limit: 2)
         for id in 1...2 { memo.remember(["t\(id)"], for: key(id)) }
         memo.remember(["t1 again"], for: key(1))
@@ -40,7 +40,7 @@ import Testing
         memo.validate()
     }
 
-    @Test func `a memo remembers a bounded number of tags, for a key and for all of them`() {
+    @Test func `A memo remembers a bounded number of tags, for a key and for all keys`() {
         var memo = TagMemo<CacheKey>(tagLimit: 5)
         memo.remember(["a", "b", "c"], for: key(1))
         memo.remember(["d", "e"], for: key(2))
@@ -58,7 +58,7 @@ import Testing
         large.validate()
     }
 
-    @Test(arguments: 1...20) func `a memo is a dictionary that forgets its oldest keys`(_ seed: Int) {
+    @Test(arguments: 1...20) func `A memo is a dictionary that forgets its oldest keys`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
         var memo = TagMemo<CacheKey>(limit: 8)
         var model: [(key: CacheKey, tags: [String])] = []

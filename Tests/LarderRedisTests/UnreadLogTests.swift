@@ -8,7 +8,7 @@ import Testing
 
 /// A process whose look-ups do not reach the log, while another process writes.
 @Suite(.timeLimit(.minutes(5))) struct UnreadLogTests {
-    @Test func `C02: a request whose look-up timed out does not share a fetch from before another's write`()
+    @Test func `Joined too late: a request whose look-up timed out does not share a fetch from before another's write`()
         async throws
     {
         try await RedisProcess.run { redis in
@@ -27,7 +27,7 @@ import Testing
                             if text == "v0" { await rendered.pass() }
                             return TestResponse(text)
                         }
-                        // Its questions reach Redis no more.
+                        // Commands of the second process no longer reach Redis.
                         let held = Gate()
                         proxy.hold(trip: 1, at: held)
                         async let before = b.get(from: origin)
@@ -45,7 +45,7 @@ import Testing
                             let text = try await request.value.text
                             #expect(text == "v1")
                         }
-                        // One fetch for all who came after the first one had begun.
+                        // One fetch serves all requests that arrived after the first one had begun.
                         #expect(origin.fetches.count == 2)
                         held.open()
                     }

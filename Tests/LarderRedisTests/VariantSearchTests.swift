@@ -28,7 +28,8 @@ import Testing
         return fields
     }
 
-    /// The rule of the engine: what varies by something comes first, then what does not, the newest first of each.
+    /// Returns the text that the engine's rule chooses: a response that varies by something comes before one that does
+    /// not, and the newest comes first.
     private static func chosen(_ entries: [CacheEntry], _ fields: HTTPFields) -> String? {
         let matching = entries.filter { $0.matches(.get("/", fields)) }
         return (matching.first { $0.vary != .nothing } ?? matching.first)?.text
@@ -82,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `A variant that the policy does not share makes room for the next`() async throws {
+    @Test func `A look-up finds the next variant if the policy does not share the first`() async throws {
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis) { stores in
                 let fields: HTTPFields = [.acceptLanguage: "de"]
@@ -96,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `A memo knows what it was told, up to its limits`() throws {
+    @Test func `A memo remembers what was stored, up to its limits`() throws {
         var memo = VariantMemo(limit: 3, variantLimit: 6)
         let epoch = LogVersion.Epoch(high: 1, low: 2)
         func list(_ count: Int) throws -> (VariantList, ByteBuffer) {

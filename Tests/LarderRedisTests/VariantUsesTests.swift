@@ -3,11 +3,11 @@ import Testing
 
 @testable import LarderRedis
 
-/// Which variants a process has used.
+/// The variants that a process has used.
 @Suite(.timeLimit(.minutes(5))) struct VariantUsesTests {
     private let key = CacheKey("GET:/a")!
 
-    @Test func `The least recently used comes first, and what was not used is not named`() {
+    @Test func `The least recently used variant comes first, and unused variants are not named`() {
         var uses = VariantUses()
         let marks = uses.marks(of: ["v:a", "v:b", "v:c"], under: key)
         #expect(uses.used(under: key).isEmpty)
@@ -22,7 +22,7 @@ import Testing
         uses.validate()
     }
 
-    @Test func `What is gone is forgotten, and one variant alone is not remembered`() {
+    @Test func `A variant that no longer exists is forgotten, and a single variant is not remembered`() {
         var uses = VariantUses()
         for mark in uses.marks(of: ["v:a", "v:b"], under: key) { mark.mark() }
         _ = uses.marks(of: ["v:b", "v:c"], under: key)
@@ -34,7 +34,7 @@ import Testing
         uses.validate()
     }
 
-    @Test func `There are no more keys than the limit`() {
+    @Test func `The number of keys does not exceed the limit`() {
         var uses = VariantUses(limit: 3)
         for id in 0..<10 {
             _ = uses.marks(of: ["v:a", "v:b"], under: CacheKey("GET:/\(id)")!)

@@ -4,7 +4,7 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// Bytes that are not UTF-8 reach the cache as U+FFFD, whichever they were.
+/// Requests whose bytes are not UTF-8: the cache gets U+FFFD in their place, whichever they were.
 @Suite(.timeLimit(.minutes(5))) struct AlteredBytesTests {
     private static let city = HTTPField.Name("X-City")!
     private static let altered: HTTPFields = [city: "Orl\u{FFFD}ans"]
@@ -14,7 +14,7 @@ import Testing
         TestOrigin { _ in TestResponse("city", fields.adding([.cacheControl: "max-age=60"])) }
     }
 
-    @Test(arguments: policies) func `A request with altered bytes in a field that Vary names is no hit and not stored`(
+    @Test(arguments: policies) func `A request with altered bytes in a field of Vary is neither hit nor stored`(
         _ policy: CachePolicy
     ) async throws {
         let bench = Bench()
@@ -27,7 +27,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test(arguments: policies) func `A request with altered bytes in a field that a stored Vary names bypasses`(
+    @Test(arguments: policies) func `A request with altered bytes in a field of a stored Vary bypasses the cache`(
         _ policy: CachePolicy
     ) async throws {
         let bench = Bench()
@@ -47,7 +47,7 @@ import Testing
         #expect(cached.head.status == .gatewayTimeout)
     }
 
-    @Test func `Requests with altered bytes that wait for one fetch all ask for themselves`() async throws {
+    @Test func `Requests with altered bytes that wait for one fetch all fetch for themselves`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func `A request with altered bytes in its key bypasses`() async throws {
+    @Test func `A request with altered bytes in its key bypasses the cache`() async throws {
         let bench = Bench()
         let origin = origin([:])
         let policy = CachePolicy.fresh(for: .seconds(60))
@@ -105,14 +105,14 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `Altered bytes where nothing depends on them do no harm`() async throws {
+    @Test func `Altered bytes in a part that nothing depends on have no effect`() async throws {
         let bench = Bench()
         let origin = origin([:])
         for _ in 0..<2 { _ = try await bench.get("/posts", Self.altered, from: origin) }
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `An altered entity tag of a client matches nothing`() async throws {
+    @Test func `An altered entity tag of a client does not match`() async throws {
         let bench = Bench()
         let origin = origin([.eTag: "\"caf\""])
         for fields in [[.ifNoneMatch: "\"caf\u{FFFD}\""], [.ifNoneMatch: "\"\u{FFFD}\", \"b\""]] as [HTTPFields] {
@@ -122,7 +122,7 @@ import Testing
         #expect(try await bench.get("/posts", range, under: .gateway, from: origin).head.status == .ok)
     }
 
-    @Test func `Values that are not UTF-8 and whose bytes are known tell requests apart`() async throws {
+    @Test func `Values that are not UTF-8 tell requests apart if their bytes are known`() async throws {
         let bench = Bench()
         let origin = origin()
         for byte in [0xE9, 0xE8, 0xE9] as [UInt8] {

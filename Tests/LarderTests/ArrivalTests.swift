@@ -5,11 +5,11 @@ import Testing
 
 @testable import Larder
 
-/// Which requests may have the result of a flight that they did not lead (PROTOCOL.md, "Flights"; RFC 9111 §4).
+/// The requests that may get the result of another request's flight (docs/invalidation.md, rule 7; RFC 9111 §4).
 @Suite(.timeLimit(.minutes(5))) struct ArrivalTests {
     private static let epoch = LogVersion.Epoch(high: 1, low: 1)
     private static let otherEpoch = LogVersion.Epoch(high: 1, low: 2)
-    /// When the origin answered.
+    /// The time at which the origin answered.
     private let answered = Timestamp(secondsSinceEpoch: 1_800_000_000)
     private let instant = Duration.nanoseconds(1)
 
@@ -36,7 +36,7 @@ import Testing
         return cacheable
     }
 
-    /// An entry that is fresh for ten seconds after the origin answered, and may be served stale for ten more.
+    /// Returns an entry that is fresh for ten seconds after the origin answered, and may be served stale for ten more.
     private func entry(_ fields: HTTPFields = [:], request: HTTPFields = [:]) -> CacheEntry {
         .sample(
             "v",
@@ -50,18 +50,18 @@ import Testing
         )
     }
 
-    // MARK: - By the log of invalidations
+    // MARK: - By the invalidation log
 
     @Test(
         arguments: [
-            // A look-up that is no later than the flight's own: nothing can have overtaken the flight for it.
+            // The look-up is not later than the flight's own: the flight cannot be overtaken for it.
             (4, false, 4, true), (5, false, 5, true), (5, true, 9, true), (0, false, 9, true),
-            // A later look-up: the result must have been valid at the version of the look-up, or later.
+            // The look-up is later: the result must have been valid at the look-up's version, or later.
             (6, true, 6, true), (6, true, 7, true), (6, true, 5, false), (7, true, 6, false), (6, false, 6, false),
             (6, false, 9, false),
         ] as [(UInt64, Bool, UInt64, Bool)]
     )
-    func `A result answers a look-up that it was valid for`(
+    func `A result answers a look-up at whose version it was valid`(
         _ lookup: UInt64,
         _ isAlive: Bool,
         _ checkedAt: UInt64,
@@ -72,7 +72,7 @@ import Testing
         #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: lookup)))
     }
 
-    @Test func `A result that was checked in another epoch answers no look-up that is later than its flight`() {
+    @Test func `A result that was checked in another epoch does not answer a look-up that is later than its flight`() {
         let arrival = arrival(checkedAt: LogVersion(epoch: Self.otherEpoch, number: 9))
         #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: 5)))
         #expect(!arrival.mayServe(LogVersion(epoch: Self.epoch, number: 6)))
@@ -82,7 +82,7 @@ import Testing
 
     // MARK: - By the time of joining
 
-    @Test func `The origin's answer is one to those who joined before it, or with it`() {
+    @Test func `The origin's response is shared as fetched with requests that joined before it, or with it`() {
         let arrival = arrival()
         #expect(arrival.answers(joinedAt: answered.advanced(by: .zero - instant)))
         #expect(arrival.answers(joinedAt: answered))
@@ -93,7 +93,7 @@ import Testing
         .fetched(status: 200, nil), .fetched(status: 200, .tooLarge), .validated(status: 304, nil), .stalePaused,
     ]
 
-    @Test(arguments: sources.indices) func `A request that joined after the answer has it as from the store`(
+    @Test(arguments: sources.indices) func `A request that joined after the response gets it as from the store`(
         _ place: Int
     ) throws {
         let (source, entry, cacheable) = (Self.sources[place], entry(), try cacheable())
@@ -105,17 +105,17 @@ import Testing
         #expect(try mayAnswer(after: .zero))
         #expect(try mayAnswer(after: instant))
         #expect(try mayAnswer(after: .seconds(10) - instant))
-        // Stale while it revalidates.
+        // The response is stale while it is revalidated.
         #expect(try mayAnswer(after: .seconds(20) - instant))
         #expect(try !mayAnswer(after: .seconds(20)))
-        // A request that demands a newer response has it if it joined before the answer.
+        // A request that demands a newer response gets this one if it joined before the response.
         #expect(try mayAnswer([.cacheControl: "no-cache"], after: .zero))
         #expect(try !mayAnswer([.cacheControl: "no-cache"], after: instant))
         #expect(arrival.mayAnswer(cacheable, joinedAt: .distantPast, with: entry, source))
     }
 
     @Test(arguments: [500, 502, 503, 504, nil] as [Int?])
-    func `RFC 5861 4: a stale response after a failure is for those who joined before it, and allow it`(
+    func `RFC 5861 4: A stale response after a failure is shared with requests that joined before and allow it`(
         _ status: Int?
     ) throws {
         let entry = entry()
@@ -127,7 +127,7 @@ import Testing
         }
         #expect(try mayAnswer(after: .seconds(-1)))
         #expect(try mayAnswer(after: .zero))
-        // It joined after the failure: the origin has not failed for it, though the response could be reused.
+        // The request joined after the failure: the origin has not failed for it, though the response could be reused.
         #expect(try !mayAnswer(after: instant))
         #expect(try !mayAnswer([.cacheControl: "no-cache"], after: .seconds(-1)))
     }
@@ -143,7 +143,7 @@ import Testing
 
     // MARK: - By the response
 
-    @Test func `RFC 9111 4.1: a response is shared with requests that match it`() throws {
+    @Test func `RFC 9111 4.1: A response is shared with requests that match it`() throws {
         let entry = entry([.vary: "Accept-Language"], request: [.acceptLanguage: "en"])
         let inquiries = [
             try cacheable([.acceptLanguage: "en"]), try cacheable([.acceptLanguage: "de"]), try cacheable(),
@@ -155,7 +155,7 @@ import Testing
         }
     }
 
-    @Test func `A policy that shares by explicit permission alone does not take a response without it`() throws {
+    @Test func `A policy that requires explicit permission does not share a response without it`() throws {
         var policy = CachePolicy.gateway
         policy.rules.requiresExplicitPermission = true
         let cacheable = try cacheable(under: policy)
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `The store has something new by what was fetched or confirmed, and stored`() {
+    @Test func `A result counts as stored if it was fetched or validated, and stored`() {
         let entry = entry()
         #expect(arrival(.entry(entry, .fetched(status: 200, nil))).isStored)
         #expect(arrival(.entry(entry, .validated(status: 304, nil))).isStored)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// A fetch as what may end it knows it.
+/// The lifetime of a fetch object.
 @Suite(.timeLimit(.minutes(5))) struct BackgroundFetchTests {
     private final class Reference: Sendable {
         private let value = NIOLockedValueBox<WeakFetch>(WeakFetch())
@@ -15,7 +15,7 @@ import Testing
 
     private struct WeakFetch { weak var fetch: BackgroundFetch? }
 
-    @Test(arguments: [true, false]) func `Nothing of a fetch is left once it is over, whatever refers to it`(
+    @Test(arguments: [true, false]) func `A fetch is released when it is over, whatever refers to it`(
         _ isStored: Bool
     ) async throws {
         let bench = Bench()
@@ -31,7 +31,7 @@ import Testing
         try await eventually("the fetch is gone") { !reference.isAlive }
     }
 
-    @Test func `A fetch that is over refers to nothing that is set later`() async {
+    @Test func `A fetch that is over does not retain tasks that are attached later`() async {
         let bench = Bench()
         let reference = Reference()
         do {

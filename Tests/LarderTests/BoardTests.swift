@@ -4,9 +4,9 @@ import Testing
 
 @testable import Larder
 
-/// The tables that requests wait at and leave by, against naive models, by seeded random operations.
+/// The eviction queue and the memory of hit-for-miss keys against naive models, by seeded random operations.
 @Suite(.timeLimit(.minutes(5))) struct BoardTests {
-    @Test(arguments: [14, 15] as [UInt64]) func `a queue gives its members second chances as a list would`(
+    @Test(arguments: [14, 15] as [UInt64]) func `A queue gives its members second chances as a list would`(
         _ seed: UInt64
     ) {
         var random = SeededRandom(seed: seed)
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [16, 17] as [UInt64]) func `a memo remembers no longer than it should, and never too many`(
+    @Test(arguments: [16, 17] as [UInt64]) func `A memo keeps its span and its limit of keys`(
         _ seed: UInt64
     ) {
         var random = SeededRandom(seed: seed)
@@ -58,7 +58,8 @@ import Testing
                 model[key] = nil
             case 2: clock.advance(by: .milliseconds(Int.random(in: 0...9_000, using: &random)))
             default:
-                // It may have forgotten for want of room, and never has what the model has not.
+                // The memo may have forgotten the key for lack of room, but never remembers a key that the model has
+                // not.
                 let isRemembered = model[key].map { clock.now < $0 } == true
                 #expect(isRemembered || !memo.contains(key, at: clock.now), "seed \(seed)")
             }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Larder
 
-/// A body on its way to the store and to the client that asked for it.
+/// A body that is captured for the store while the client that asked for it reads it.
 @Suite(.timeLimit(.minutes(5))) struct BodyCaptureTests {
     private let clock = ManualClock()
     private let events = NIOLockedValueBox<[String]>([])
@@ -31,10 +31,10 @@ import Testing
 
     private func told() -> [String] { events.withLockedValue { $0 } }
 
-    /// What a reader gets that does not wait: a part, "end", or "nothing yet".
+    /// Returns what a reader that does not wait gets: a part, "end", or "nothing yet".
     private func next(_ reader: BodyReader) async throws -> String {
         let task = Task {
-            // Waits until it is cancelled, so that the reader does not wait for more.
+            // The task waits until it is cancelled, so that the reader does not wait for more.
             while !Task.isCancelled { await Task.yield() }
             return try await reader.next().map { String(buffer: $0) } ?? "end"
         }
@@ -95,7 +95,7 @@ import Testing
         #expect(try await next(reader) == "end")
     }
 
-    @Test func `A body that fails after its last part is not sent as whole`() async throws {
+    @Test func `A body that fails after its last part is not sent as complete`() async throws {
         let capture = capture(length: 4)
         let reader = capture.reader()
         try await write("ab", "cd", to: capture)
@@ -154,7 +154,7 @@ import Testing
         #expect(throws: NotStoredReason.brokenOff) { try long.whole() }
     }
 
-    @Test func `An empty body is whole, and empty parts are none`() async throws {
+    @Test func `An empty body is complete, and empty parts are ignored`() async throws {
         for length in [nil, 0] as [Int?] {
             let capture = capture(length: length)
             let reader = capture.reader()
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `An origin whose body nobody reads or stores is told so`() async throws {
+    @Test func `An origin whose body is neither read nor stored is told so`() async throws {
         let capture = capture()
         var reader: BodyReader? = capture.reader()
         #expect(try await next(try #require(reader)) == "nothing yet")
@@ -178,7 +178,7 @@ import Testing
 
     // MARK: - Memory
 
-    /// A body of 40 KiB in parts of 10 KiB.
+    /// Writes a body of 40 KiB in parts of 10 KiB.
     private func writeFour(to capture: BodyCapture) async throws {
         for _ in 0..<4 { try await capture.write(ByteBuffer(repeating: 0x61, count: 10 << 10)) }
     }
@@ -198,7 +198,7 @@ import Testing
         #expect(try await next(reader) == "end")
     }
 
-    @Test func `Without room one part at a time is on its way`() async throws {
+    @Test func `Without room, one part at a time is in flight`() async throws {
         budget.charge(budget.limit)
         let capture = capture(limit: 1 << 20)
         let reader = capture.reader()
@@ -218,7 +218,7 @@ import Testing
         #expect(budget.used == budget.limit)
     }
 
-    @Test func `What a body took of the budget is given back, whether it is stored, broken off or left`() async throws {
+    @Test func `Memory taken of the budget is given back if a body is stored, broken off or abandoned`() async throws {
         do {
             let stored = capture(limit: 1 << 20)
             try await writeFour(to: stored)
@@ -237,7 +237,7 @@ import Testing
         #expect(budget.used == 0)
     }
 
-    @Test func `A part in a much larger allocation is charged for what it keeps`() async throws {
+    @Test func `A part in a much larger allocation is charged for the memory that it retains`() async throws {
         let capture = capture(limit: 1 << 20)
         for _ in 0..<16 {
             var read = ByteBufferAllocator().buffer(capacity: 64 << 10)

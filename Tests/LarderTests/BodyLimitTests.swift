@@ -6,11 +6,11 @@ import Testing
 
 @testable import Larder
 
-/// Which bodies are stored, and what they take of the limit.
+/// The size limit of stored bodies, and the memory that they take of the store's limit.
 @Suite(.timeLimit(.minutes(5))) struct BodyLimitTests {
     private static let mebibyte = 1 << 20
 
-    /// A body of a length, as an origin gives it.
+    /// The way in which an origin gives a body of some length.
     enum Giving: CaseIterable { case whole, parts, undeclared }
 
     private func origin(_ length: Int, _ giving: Giving) -> TestOrigin {
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 512, 5_000, 3 << 20])
-    func `A limit of a policy's own holds to the byte`(_ limit: Int) async throws {
+    func `A limit set by a policy is exact to the byte`(_ limit: Int) async throws {
         let entry = CacheEntry.limit(forBodiesOf: .bytes(limit))
         for (length, isStored) in [(limit, true), (limit + 1, false)] {
             let store = MemoryStore(limit: .mebibytes(64), entryLimit: entry)
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `A body of the limit is stored beside fields of the greatest size`() async throws {
+    @Test func `A body of exactly the limit is stored beside fields of the largest size`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             var head = HTTPResponse(status: .ok)
@@ -71,7 +71,7 @@ import Testing
         #expect(fitted.storageCapacity == length && fitted.readableBytes == length)
         #expect(fitted.readableBytesView.allSatisfy { $0 == 1 })
         #expect((length..<length + 5_000).contains(ByteBuffer.allocated(length)))
-        // Whoever writes to a copy of it gets a buffer as any other, and leaves it as it was.
+        // A write to a copy of it makes a usual buffer, and leaves the original as it was.
         var copy = fitted
         copy.writeBytes([2, 3])
         copy.writeBytes(Array(repeating: 4, count: 3 * length))

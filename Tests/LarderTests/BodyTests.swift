@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, 6]) func `a body in parts is kept whole`(_ length: Int?) async throws {
+    @Test(arguments: [nil, 6]) func `A body in parts is stored whole`(_ length: Int?) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in self.parts(["ab", "cd", "ef"], length: length) }
         #expect(try await bench.get(from: origin).text == "abcdef")
@@ -22,7 +22,7 @@ import Testing
         #expect(hit.head.headerFields[.contentLength] == "6")
     }
 
-    @Test func `who has the last byte finds the response stored`() async throws {
+    @Test func `A client that has the last byte finds the response stored`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -48,7 +48,7 @@ import Testing
         #expect(try await reader.next() == nil)
     }
 
-    @Test(arguments: [nil, 40]) func `a body over the limit passes through whole, and is not kept`(
+    @Test(arguments: [nil, 40]) func `A body over the limit is forwarded whole and not stored`(
         _ length: Int?
     )
         async throws
@@ -63,7 +63,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test(arguments: [3, 5]) func `a body of another length than declared is never kept nor ended as whole`(
+    @Test(arguments: [3, 5]) func `A body of another length than declared is neither stored nor ended as complete`(
         _ sent: Int
     )
         async throws
@@ -75,7 +75,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `a body that breaks off is never kept nor ended as whole`() async throws {
+    @Test func `A body that breaks off is neither stored nor ended as complete`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             TestResponse { sink in
@@ -88,7 +88,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `an endless body lets go of those who wait and ends when its reader leaves`() async throws {
+    @Test func `An endless body releases its waiters and ends when its reader leaves`() async throws {
         let bench = Bench()
         let ended = Gate()
         let origin = TestOrigin { _ in
@@ -116,7 +116,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `a HEAD fills what a GET then finds`() async throws {
+    @Test func `A HEAD request stores the response that a GET then finds`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("body") }
         let head = try await bench.send(.head, to: origin)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// What a route's rule keeps away from the cache, or out of it.
+/// The rules by which a route's requests bypass the cache, and by which parts of requests are left out of it.
 @Suite(.timeLimit(.minutes(5))) struct BypassRuleTests {
     static let rule = BypassRule(
         cookies: ["session", "wp_*"],
@@ -21,7 +21,7 @@ import Testing
         ("/p?a=b&preview=no", "", false), ("/p?a=b;preview=1", "", false), ("/p?pr%65view=1", "", false),
         ("/p?previews=1", "", true), ("/p?a=preview", "", true), ("/p?x_1=2", "", false), ("/p?", "", true),
         ("/preview?", "", true), ("/p?preview%3D1", "", true),
-    ]) func `a request with what the rule names goes past the cache`(
+    ]) func `A request with a name of the rule bypasses the cache`(
         _ target: String,
         _ cookies: String,
         _ isCached: Bool
@@ -36,7 +36,7 @@ import Testing
         #expect(await bench.cache.count() == (isCached ? 1 : 0))
     }
 
-    @Test func `fields and cookies of their own field are seen, and a hit goes past as well`() async throws {
+    @Test func `A rule sees fields and separate cookie fields, and overrides a hit`() async throws {
         let bench = Bench()
         let policy = CachePolicy.gateway.bypassing(Self.rule)
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
@@ -52,7 +52,7 @@ import Testing
         #expect(origin.forwards == 2 && origin.fetches.count == 1)
     }
 
-    @Test func `where nothing is kept, a write invalidates all the same`() async throws {
+    @Test func `A write invalidates even if the route stores nothing`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
         _ = try await bench.get(under: .gateway, from: origin)
@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test(arguments: ["", "a=b", "a;b", "a&b", "a*b", "**", "é", "a b", String(repeating: "a", count: 257)])
-    func `this is no pattern of names`(_ text: String) {
+    func `A text with illegal bytes is not a name pattern`(_ text: String) {
         #expect(NamePattern(text) == nil)
     }
 
@@ -73,7 +73,7 @@ import Testing
         ("/p?x=utm_a", "/p?x=utm_a"), ("/p?ut%6D_a=1", "/p"), ("/p?", "/p?"), ("/p?&utm_a=1", "/p?"),
         ("/p?refs=1", "/p?refs=1"),
         ("/p", "/p"), ("/p?REF=1", "/p?REF=1"),
-    ]) func `an ignored parameter is in no key, and what is fetched has none`(
+    ]) func `An ignored parameter is left out of the key and of the fetch`(
         _ target: String,
         _ fetched: String
     ) async throws {
@@ -88,7 +88,7 @@ import Testing
         #expect(key.hasSuffix(fetched) && bench.cache.statistics.snapshot().topKeys.count == 1)
     }
 
-    @Test func `a withheld field selects nothing, and what is fetched has none`() async throws {
+    @Test func `A withheld field does not select a response and is left out of the fetch`() async throws {
         let bench = Bench()
         var policy = CachePolicy.gateway
         policy.withheldFields = [.cookie]
@@ -99,7 +99,7 @@ import Testing
             #expect(try await bench.get("/posts", [.cookie: cookie], under: policy, from: origin).text == "none")
         }
         #expect(origin.fetches.count == 1)
-        // What goes past the cache keeps it.
+        // A request that bypasses the cache keeps the field.
         let passing = try await bench.get(
             "/posts",
             [.cookie: "a=1", .ifMatch: "\"x\""],

@@ -5,7 +5,7 @@ import LarderTestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct CacheTests {
-    @Test func `a response is fresh until its time is over`() async throws {
+    @Test func `A response is fresh until its lifetime ends`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)
@@ -21,7 +21,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `a 404 is not kept, and the 200 after it is`() async throws {
+    @Test func `A 404 is not stored, and the 200 after it is`() async throws {
         let bench = Bench()
         let status = Row("missing")
         let origin = TestOrigin { _ in
@@ -39,7 +39,7 @@ import Testing
             ([.contentLength: "3"], "content"),
             ([.ifMatch: "\"x\""], "precondition"), ([.transferEncoding: "chunked"], "content"),
         ] as [(HTTPFields, String)]
-    ) func `a request passes by for this reason`(
+    ) func `A request bypasses the cache for this reason`(
         _ fields: HTTPFields,
         _ reason: String
     )
@@ -56,7 +56,7 @@ import Testing
         #expect(counts.hits == 0 && counts.misses == 1)
     }
 
-    @Test func `a bypass neither reads nor stores`() async throws {
+    @Test func `A bypass neither reads nor stores`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         #expect(try await bench.get("/posts?nocache=true", from: origin).cacheStatus.contains("detail=nocache"))
@@ -65,7 +65,7 @@ import Testing
         #expect(try await bench.get("/posts", from: origin).cacheStatus.contains("hit"))
     }
 
-    @Test func `two users never see each other's answer`() async throws {
+    @Test func `Two users never see each other's response`() async throws {
         let bench = Bench()
         var policy = CachePolicy.fresh(for: .seconds(60))
         policy.rules.allowsAuthorization = true
@@ -84,7 +84,7 @@ import Testing
             ([.cacheControl: "no-store"], "no-store"), ([.cacheControl: "private"], "private"),
             ([.setCookie: "a=b"], "set-cookie"), ([.vary: "*"], "vary-star"),
         ] as [(HTTPFields, String)]
-    ) func `a response is refused for this reason`(
+    ) func `A response is not stored for this reason`(
         _ fields: HTTPFields,
         _ reason: String
     )
@@ -96,7 +96,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `what the response says of its lifetime beats the policy`() async throws {
+    @Test func `The lifetime in the response overrides the policy`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=5"]) }
         _ = try await bench.get(from: origin)
@@ -104,7 +104,7 @@ import Testing
         #expect(try await !bench.get(from: origin).cacheStatus.contains("hit"))
     }
 
-    @Test func `a condition is answered from the store`() async throws {
+    @Test func `A condition is answered from the store`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         let tag = try #require(try await bench.get(from: origin).head.headerFields[.eTag])
@@ -116,7 +116,7 @@ import Testing
         #expect(try await bench.get("/posts", [.ifNoneMatch: "\"x\""], from: origin).head.status == .ok)
     }
 
-    @Test func `stale is served while one refresh brings the new`() async throws {
+    @Test func `A stale response is served while one refresh fetches the new one`() async throws {
         let bench = Bench()
         let row = Row("old")
         let origin = TestOrigin { _ in TestResponse(row.text) }
@@ -133,7 +133,7 @@ import Testing
         #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
     }
 
-    @Test func `a refresh that failed is not tried again at every request`() async throws {
+    @Test func `A refresh that failed is not tried again at every request`() async throws {
         let bench = Bench(limits: CacheLimits(failurePause: .seconds(5)))
         let isDown = Row("")
         let origin = TestOrigin { _ in
@@ -156,7 +156,7 @@ import Testing
         #expect(origin.fetches.count == 3)
     }
 
-    @Test(arguments: [true, false]) func `stale is served where the origin fails`(_ throwing: Bool) async throws {
+    @Test(arguments: [true, false]) func `A failing origin's stale response is served`(_ throwing: Bool) async throws {
         let bench = Bench()
         let isDown = Row("")
         let origin = TestOrigin { _ in
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func `only-if-cached is never passed on`() async throws {
+    @Test func `A request with only-if-cached is never forwarded`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         let response = try await bench.get("/posts", [.cacheControl: "only-if-cached"], from: origin)
@@ -188,7 +188,7 @@ import Testing
     }
 
     @Test(arguments: [(HTTPResponse.Status.ok, true), (.seeOther, true), (.badRequest, false)])
-    func `a write invalidates what it names where it succeeds`(
+    func `A write invalidates the scopes that it names if it succeeds`(
         _ status: HTTPResponse.Status,
         _ kills: Bool
     )
@@ -204,7 +204,7 @@ import Testing
         #expect(await bench.cache.count() == (kills ? 0 : 3))
     }
 
-    @Test func `hits and misses are exact under concurrency`() async throws {
+    @Test func `Hits and misses are exact under concurrency`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         try await withThrowingTaskGroup(of: Void.self) { group in

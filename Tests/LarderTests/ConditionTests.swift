@@ -8,7 +8,7 @@ import Testing
 
 /// Ranges and conditions of requests that the store cannot answer.
 @Suite(.timeLimit(.minutes(5))) struct ConditionTests {
-    /// An origin that answers ranges and conditions itself, as a file server does; the requests it was given.
+    /// An origin that answers ranges and conditions itself, as a file server does, and records its requests.
     private struct Server: Origin {
         let text: String
         let fields: HTTPFields
@@ -44,7 +44,7 @@ import Testing
     private static let policies: [CachePolicy] = [.gateway, .fresh(for: .seconds(60)), .whatIsPublic]
 
     @Test(arguments: ["private, no-store", "no-store", "private", "max-age=60, private"], policies)
-    func `the range of a response that is not stored is the origin's own, from the first request on`(
+    func `The range of a response that is not stored is forwarded to the origin from the first request on`(
         _ directives: String,
         _ policy: CachePolicy
     ) async throws {
@@ -56,13 +56,13 @@ import Testing
             #expect(part.head.status == .partialContent)
             #expect(part.head.headerFields[.contentRange] == "bytes 0-1/10")
             #expect(try await part.text == "01")
-            // What is remembered of the key is forgotten after thirty seconds.
+            // A key is hit-for-miss for thirty seconds.
             bench.clock.advance(by: .seconds(20))
         }
     }
 
     @Test(arguments: [true, false], policies)
-    func `the range of a body over the limit is the origin's own, from the first request on`(
+    func `The range of a body over the limit is forwarded to the origin from the first request on`(
         _ isStreaming: Bool,
         _ policy: CachePolicy
     ) async throws {
@@ -87,7 +87,7 @@ import Testing
     }
 
     @Test(arguments: ["private, no-store", "no-store", "private"], policies)
-    func `the condition of a response that is not stored is answered, from the first request on`(
+    func `The condition of a response that is not stored is answered from the first request on`(
         _ directives: String,
         _ policy: CachePolicy
     ) async throws {
@@ -103,12 +103,12 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 1_000, 2_000, 66_000, 300_000], [true, false])
-    func `a client that has the response gets a 304 on a cold key, however long the body is`(
+    func `A client that has the response gets a 304 on a cold key, however long the body is`(
         _ length: Int,
         _ hasTag: Bool
     ) async throws {
         let text = String(repeating: "x", count: length)
-        // Once to learn the tag, which the cache makes where the handler sets none.
+        // One request learns the tag, which the cache makes if the handler sets none.
         let fields: HTTPFields = hasTag ? [.eTag: "\"e\""] : [:]
         let first = Bench()
         var server = Server(text: text, fields: fields, request: .get("/posts"))
@@ -125,7 +125,7 @@ import Testing
                 #expect(response.head.status == .notModified)
                 #expect(response.head.headerFields[.eTag] == tag)
                 await bench.cache.idle()
-                // It fills the cache for the others all the same.
+                // The response is stored for the other clients all the same.
                 let hit = try await bench.cache.respond(to: .get("/posts"), under: policy, from: server)
                 #expect(hit.cacheStatus.contains("; hit"))
                 #expect(try await hit.text == text)
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false]) func `so does one whose stale response was replaced`(
+    @Test(arguments: [true, false]) func `A client gets a 304 on a stale response that was replaced`(
         _ isStreaming: Bool
     ) async throws {
         let bench = Bench()
@@ -150,7 +150,7 @@ import Testing
         #expect(try await bench.cache.respond(to: .get("/posts"), under: policy, from: server).text == "new")
     }
 
-    @Test func `a 304 is sent when the head is there, before the body`() async throws {
+    @Test func `A 304 is sent when the head is known, before the body`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -168,7 +168,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `a client that has something else gets the whole`() async throws {
+    @Test func `A client that has another response gets the whole body`() async throws {
         for policy in Self.policies {
             let bench = Bench()
             let fields: HTTPFields = [.cacheControl: "public, max-age=60", .eTag: "\"e\""]
@@ -181,7 +181,7 @@ import Testing
     }
 
     @Test(arguments: [404, 410, 203, 503], [true, false])
-    func `of a status other than 200 no range is cut, however long the body is`(
+    func `A range is cut from no status but 200, however long the body is`(
         _ code: Int,
         _ isOverLimit: Bool
     ) async throws {
@@ -204,7 +204,7 @@ import Testing
     }
 
     @Test(arguments: policies)
-    func `RFC 9110 13.1.3: without a modification date If-Modified-Since means nothing`(
+    func `RFC 9110 13.1.3: Without a modification date, If-Modified-Since is ignored`(
         _ policy: CachePolicy
     ) async throws {
         let bench = Bench()

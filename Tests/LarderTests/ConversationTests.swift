@@ -6,22 +6,22 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// The conversations of the table, held with the engine as a gateway runs it, and one after the other: each has a cache
-/// of its own, and hundreds at once would take memory that other tests measure.
+/// The conversations of the table with the engine as a gateway runs it. They run one after the other: each has its own
+/// cache, and hundreds at once would take memory that other tests measure.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ConversationTests {
-    @Test(arguments: Conversation.all) func `a cache answers, asks and keeps as the RFCs say`(
+    @Test(arguments: Conversation.all) func `A cache answers, forwards and stores as the RFCs say`(
         _ conversation: Conversation
     ) async throws {
         #expect(try await Self.complaints(about: conversation) == [])
     }
 
-    @Test(arguments: Scenario.all.filter(\.travels)) func `a cache does what the rules alone say`(
+    @Test(arguments: Scenario.all.filter(\.travels)) func `A cache behaves as the rules alone say`(
         _ scenario: Scenario
     ) async throws {
         #expect(try await Self.complaints(about: scenario.conversation) == [])
     }
 
-    @Test func `ids are unique, and there are enough`() {
+    @Test func `Conversation IDs are unique, and there are enough of them`() {
         let ids = Conversation.all.map(\.id)
         #expect(Set(ids).count == ids.count)
         #expect(ids.count >= 80)
@@ -37,7 +37,7 @@ import Testing
     }
 }
 
-/// Asks a cache of this process.
+/// A transport that sends to a cache of this process.
 private struct Engine: ConversationTransport {
     let cache: ResponseCache
     let policy: CachePolicy
@@ -61,7 +61,7 @@ private struct Engine: ConversationTransport {
     var waitingCount: Int { cache.passengerCount }
 }
 
-/// An origin on a stage, without a connection in between.
+/// An origin on a stage, without a connection to it.
 private struct StagedOrigin: Origin {
     let stage: ConversationStage
     let request: HTTPRequest

@@ -5,11 +5,12 @@ import Testing
 
 @testable import Larder
 
-/// Which credentials keep a request from the cache, and which fields and cookies a fetch for others goes without.
+/// The credentials that make a request bypass the cache, and the fields and cookies that are withheld from shared
+/// fetches.
 @Suite(.timeLimit(.minutes(5))) struct CredentialTests {
     private static let tenant = HTTPField.Name("X-Tenant-Token")!
 
-    /// An origin that repeats what a request told about its client.
+    /// Returns an origin that repeats the request's credentials.
     private static func echo(_ fields: HTTPFields = [:]) -> TestOrigin {
         TestOrigin { request in
             let names: [HTTPField.Name] = [.cookie, .authorization, .proxyAuthorization, .xAPIKey, tenant]
@@ -22,7 +23,7 @@ import Testing
 
     private static let names: [HTTPField.Name] = [.authorization, .proxyAuthorization, .xAPIKey, .cookie]
 
-    @Test(arguments: names) func `a request with credentials bypasses a decorated route`(
+    @Test(arguments: names) func `A request with credentials bypasses the cache on a decorated route`(
         _ name: HTTPField.Name
     ) async throws {
         let bench = Bench()
@@ -33,7 +34,7 @@ import Testing
         #expect(origin.forwards == 1 && origin.fetches.count == 1)
     }
 
-    @Test func `a field that the policy names is a credential, and the others stay credentials`() async throws {
+    @Test func `A field that the policy names is a credential, and the others stay credentials`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(fields: [Self.tenant])
         let origin = Self.echo()
@@ -41,7 +42,7 @@ import Testing
             let response = try await bench.get("/posts", [name: "secret"], under: policy, from: origin)
             #expect(response.cacheStatus.contains("fwd=bypass"), "\(name)")
         }
-        // A field that no policy names is none.
+        // A field that no policy names is not a credential.
         let other = try await bench.get("/posts", [Self.tenant: "x"], from: origin)
         #expect(other.cacheStatus.contains("stored"))
     }
@@ -50,7 +51,7 @@ import Testing
         "session=1", "_ga=2; session=1", "_ga=2;session=1", "session", "_ga=2;\tsession=1", "session =1",
         "sess%69on=1", "__Host-id=3", "_ga=\"a; session=1\"", "_ga=2, session=1", "_ga=2 session=1",
         "_ga=2;\u{A0}session=1", "wp_1=2",
-    ]) func `a request with a cookie that the policy names bypasses the cache, and keeps its cookies`(
+    ]) func `A request with a cookie that the policy names bypasses the cache and keeps its cookies`(
         _ cookie: String
     ) async throws {
         let bench = Bench()
@@ -63,7 +64,7 @@ import Testing
 
     @Test(arguments: [
         "_ga=2", "_ga=1; theme=dark", "id=3", "sessions=1", "a=session", "", ";", "wp=1",
-    ]) func `other cookies do not switch the cache off, and no stored response was made of them`(
+    ]) func `Other cookies do not cause a bypass, and stored responses do not depend on them`(
         _ cookie: String
     ) async throws {
         let bench = Bench()
@@ -78,7 +79,7 @@ import Testing
         #expect(origin.fetches.allSatisfy { !$0.headerFields.contains(.cookie) })
     }
 
-    @Test func `a cookie in a field of its own counts as it does among others`() async throws {
+    @Test func `A cookie in a separate field counts as one among others does`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session"])
         let origin = Self.echo()
@@ -92,7 +93,7 @@ import Testing
         ("_ga=2; session=\"a b\"; theme=dark", "session=\"a b\""), ("session=1; _ga=2", "session=1"),
         ("session=1;lang=de", "session=1;lang=de"), ("_ga=2;  session=a=b ;lang=de;x", "session=a=b ;lang=de"),
         ("session=é; _ga=ü", "session=é"), ("session=1; session=2; _ga=3; lang=", "session=1; session=2; lang="),
-    ]) func `of a user who is known the handler sees the cookies that the policy names, byte for byte`(
+    ]) func `A handler gets the cookies of a known user that the policy names, byte for byte`(
         _ cookie: String,
         _ kept: String
     ) async throws {
@@ -105,7 +106,7 @@ import Testing
         #expect(next.cacheStatus.contains("; hit"))
     }
 
-    @Test func `bytes that are no UTF-8 stay as they are in a cookie that is kept`() {
+    @Test func `Bytes that are not UTF-8 stay as they are in a cookie that is not withheld`() {
         var fields = HTTPFields()
         let value = Array("a=1; session=".utf8) + [0xE9, 0xFF] + Array("; b=2".utf8)
         fields.append(HTTPField(name: .cookie, value: value))
@@ -115,7 +116,7 @@ import Testing
         #expect(bytes == [Array("session=".utf8) + [0xE9, 0xFF]])
     }
 
-    @Test func `with a known user and no named cookies everything reaches the handler`() async throws {
+    @Test func `With a known user and no named cookies all fields reach the handler`() async throws {
         let bench = Bench()
         for policy in [CachePolicy.fresh(for: .seconds(60)), .fresh(for: .seconds(60)).ignoringCredentials()] {
             var policy = policy
@@ -133,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func `a policy that ignores credentials withholds them from what is fetched for everybody`() async throws {
+    @Test func `A policy that ignores credentials withholds them from shared fetches`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(fields: [Self.tenant]).ignoringCredentials()
         let origin = Self.echo()
@@ -144,12 +145,12 @@ import Testing
         let first = try await bench.get("/posts", secrets, under: policy, from: origin)
         #expect(try await first.text == "" && first.cacheStatus.contains("stored"))
         #expect(try await bench.get("/posts", under: policy, from: origin).cacheStatus.contains("; hit"))
-        // A request that bypasses the cache keeps them: nobody else gets its answer.
+        // A request that bypasses the cache keeps them: its response is for this client alone.
         let conditional = secrets.adding([.ifMatch: "\"x\""])
         #expect(try await bench.get("/posts", conditional, under: policy, from: origin).cacheStatus.contains("bypass"))
     }
 
-    @Test func `a refresh in the background is made without credentials too`() async throws {
+    @Test func `A background refresh is made without credentials, too`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(60)).ignoringCredentials()
         let origin = Self.echo()
@@ -161,7 +162,7 @@ import Testing
         #expect(origin.fetches.allSatisfy { !$0.headerFields.contains(.cookie) && !$0.headerFields.contains(.xAPIKey) })
     }
 
-    @Test func `a credential that is part of the key reaches the handler`() async throws {
+    @Test func `A credential that is part of the key reaches the handler`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).ignoringCredentials().varying(by: .xAPIKey)
         let origin = Self.echo()
@@ -173,7 +174,7 @@ import Testing
     }
 
     @Test(arguments: [("max-age=60", false), ("public, max-age=60", true), ("s-maxage=60", true)])
-    func `a gateway shares what X-API-Key and Proxy-Authorization get as RFC 9111 3.5 says of Authorization`(
+    func `RFC 9111 3.5: A gateway treats X-API-Key and Proxy-Authorization like Authorization`(
         _ directives: String,
         _ isShared: Bool
     ) async throws {
@@ -188,7 +189,7 @@ import Testing
         }
     }
 
-    @Test func `a gateway's rule may say that a field is no credential, but not Authorization`() async throws {
+    @Test func `A rule of a gateway may declare that a field is not a credential, except Authorization`() async throws {
         let bench = Bench()
         var policy = CachePolicy.gateway
         policy.rules.credentialFields = []
@@ -198,7 +199,7 @@ import Testing
         #expect(try await bench.get("/b", [.xAPIKey: "k"], under: policy, from: origin).cacheStatus.contains("stored"))
     }
 
-    @Test func `a gateway that knows which cookies are credentials withholds the others`() async throws {
+    @Test func `A gateway whose policy names credential cookies withholds the others`() async throws {
         let bench = Bench()
         let policy = CachePolicy.gateway.credentials(cookies: ["session"])
         let origin = Self.echo([.cacheControl: "max-age=60"])
@@ -211,7 +212,7 @@ import Testing
     }
 
     @Test(arguments: [("websocket", true), ("WebSocket/13", true), ("foo, websocket", true), ("h2c", false)])
-    func `a request for the WebSocket protocol goes to the handler`(_ upgrade: String, _ isPassed: Bool) async throws {
+    func `A WebSocket request is forwarded to the handler`(_ upgrade: String, _ isPassed: Bool) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)

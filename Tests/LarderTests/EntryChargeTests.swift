@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-/// What stored responses take of the budget for bodies on their way.
+/// The memory that stored responses take of the budget for bodies in flight.
 @Suite(.timeLimit(.minutes(5))) struct EntryChargeTests {
     private let clock = ManualClock()
     private let budget = InFlightBudget(limit: .kibibytes(64))
@@ -32,7 +32,7 @@ import Testing
         #expect(budget.used == 0)
     }
 
-    @Test func `A response that is evicted while nothing uses it is charged to nothing`() async {
+    @Test func `A response that is evicted while nothing uses it is not charged`() async {
         let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(32), shardCount: 1)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let readVersion = await store.load(location, at: clock.now).readVersion

@@ -13,7 +13,7 @@ import Testing
         FailureMemo(limit: limit, first: .milliseconds(500), longest: .seconds(10))
     }
 
-    /// How long the pause lasts that is under way at `now`; nil if none is.
+    /// Returns the rest of the pause that is under way at `now`; nil if there is none.
     private func left(_ memo: FailureMemo<Int>, _ key: Int, at now: Timestamp) -> Duration? {
         memo.pause(of: key, at: now).map { $0.until.duration(since: now) }
     }
@@ -77,7 +77,7 @@ import Testing
         #expect(memo.count == 2)
     }
 
-    @Test func `Of too many keys those whose pause ends first are forgotten`() {
+    @Test func `Beyond the limit of keys, those whose pause ends first are forgotten`() {
         var memo = memo(limit: 4)
         for key in 0..<4 { memo.failed(key, status: nil, at: start.advanced(by: .milliseconds(key))) }
         #expect(memo.count == 4)
@@ -89,13 +89,13 @@ import Testing
 
     @Test func `The key that failed last is remembered, though its pause ends first`() {
         var memo = memo(limit: 4)
-        // A clock that was set back.
+        // The clock was set back.
         for key in 0..<5 { memo.failed(key, status: nil, at: start.advanced(by: .seconds(-key))) }
         memo.validate()
         #expect(memo.pause(of: 4, at: start.advanced(by: .seconds(-4))) != nil)
     }
 
-    @Test func `There is room for one key at least, and no pause is longer than the longest`() {
+    @Test func `There is room for at least one key, and no pause is longer than the longest`() {
         var memo = FailureMemo<Int>(limit: 0, first: .seconds(5), longest: .seconds(1))
         memo.failed(1, status: nil, at: start)
         #expect(memo.count == 1 && left(memo, 1, at: start) == .seconds(5))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-/// The table of flights and waiters (PROTOCOL.md, "Flights").
+/// The table of flights and waiters (docs/invalidation.md, rules 6 and 7).
 @Suite(.timeLimit(.minutes(5))) struct FlightTableTests {
     private static let epoch = LogVersion.Epoch.new()
     private static let timeout = Duration.seconds(5)
@@ -21,7 +21,7 @@ import Testing
         FlightKey(key: CacheKey(legal: "GET:" + name), selecting: .none, isDemand: isDemand)
     }
 
-    /// The result of a flight that read `version` and was valid, or not, when the log stood at `seen`.
+    /// Returns the result of a flight that read `version` and was valid, or not, when the log's version was `seen`.
     private static func shared(_ version: UInt64, isAlive: Bool = true, seen: UInt64? = nil) -> FlightResult {
         let said = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
@@ -34,12 +34,12 @@ import Testing
         )
     }
 
-    /// The same as a failure that may be due to the leader's request.
+    /// Returns the same result as a failure that may be due to the leader's request.
     private static func failed(_ result: FlightResult) -> FlightResult {
         if case .shared(let arrival) = result { .failed(arrival) } else { result }
     }
 
-    /// What waiters are told, in words.
+    /// Describes in words what waiters are told.
     private static func words(_ told: FlightTable<Int>.Told) -> [Int: String] {
         Dictionary(
             uniqueKeysWithValues: told.map { waiter, news in
@@ -58,7 +58,7 @@ import Testing
         SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, landingLimit: 8, pick: { $0 - 1 }))
     }
 
-    /// Has a waiter join; what it does in words.
+    /// Makes a waiter join, and describes in words what it does.
     @discardableResult
     private func join(
         _ table: SharedTable,
@@ -77,14 +77,14 @@ import Testing
         }
     }
 
-    @Test func `a waiter whose look-up saw an invalidation that the flight overtook is not answered by it`() {
+    @Test func `A waiter whose look-up saw an invalidation during the flight is not answered by the flight`() {
         let table = table()
         #expect(join(table, 0) == "lead 1")
-        // It looked before the write, and so may have what was rendered before it.
+        // The look-up was before the write, so the request may have a response that was rendered before it.
         #expect(join(table, 1) == "wait")
-        // It looked after a write to something else.
+        // The look-up was after a write to something else.
         #expect(join(table, 2, Self.key(), Self.ticket(1)) == "wait")
-        // It looked after a write to this very path.
+        // The look-up was after a write to this very path.
         #expect(join(table, 3, Self.key(), Self.ticket(2, newest: 2)) == "lead 2")
         let told = table.land(FlightID(value: 1), Self.shared(0, isAlive: false, seen: 2), at: start)
         #expect(Self.words(told) == [1: "arrived"])
@@ -92,7 +92,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a failure that may be due to the leader's request is told once another waiter has met it as well`() {
+    @Test func `A failure that may be due to the leader's request is shared once another waiter has met it as well`() {
         let table = table()
         for waiter in 0..<4 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
@@ -104,7 +104,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a success after a failure answers everybody, and a later failure is not told at once either`() {
+    @Test func `A success after a failure answers all waiters, and a later failure is not shared at once either`() {
         let table = table()
         for waiter in 0..<3 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
@@ -119,7 +119,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `after a failure the waiters wait for another flight that is under way`() {
+    @Test func `After a failure the waiters wait for another flight that is under way`() {
         let table = table()
         join(table, 0)
         join(table, 1)
@@ -135,7 +135,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a result that was checked at a lower version than the waiter's look-up does not answer it`() {
+    @Test func `A result that was checked at a lower version than the waiter's look-up does not answer it`() {
         let table = table()
         join(table, 0)
         join(table, 1, Self.key(), Self.ticket(7))
@@ -144,7 +144,7 @@ import Testing
         #expect(Self.words(told) == [1: "arrived", 2: "lead 2"])
     }
 
-    @Test func `one flight starts per coalescing timeout, and any of them answers everybody`() {
+    @Test func `One flight starts per coalescing timeout, and any of them answers all waiters`() {
         let table = table()
         join(table, 0)
         for waiter in 1..<10 { join(table, waiter, after: 1) }
@@ -152,7 +152,7 @@ import Testing
         let first = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
         #expect(Self.words(first) == [1: "lead 2"])
         #expect(join(table, 10, after: 9) == "wait")
-        // Nobody else within the next five seconds; then a request that comes by itself, or one of those who wait.
+        // No other flight starts within the next five seconds; then one starts for a new request or for a waiter.
         #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(9)), timeout: Self.timeout).isEmpty)
         #expect(join(table, 11, after: 10) == "lead 3")
         #expect(table.count == 3)
@@ -162,7 +162,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a leader that started later has what an earlier flight brings`() {
+    @Test func `A leader that started later gets the result of an earlier flight`() {
         let table = table()
         join(table, 0)
         join(table, 1, after: 1)
@@ -176,7 +176,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `a leader is not told of its own flight by the table`() {
+    @Test func `A leader is not told of its own flight by the table`() {
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
@@ -184,7 +184,7 @@ import Testing
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
-    @Test func `the first leader has what a later flight brings`() {
+    @Test func `The first leader gets the result of a later flight`() {
         let table = table()
         join(table, 0)
         table.watch(FlightID(value: 1), Self.ticket().lookup, as: (100, 100))
@@ -192,7 +192,7 @@ import Testing
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [100: "arrived"])
     }
 
-    @Test func `a leader that demands a newer response has nothing of an earlier flight`() {
+    @Test func `A leader that demands a newer response does not get the result of an earlier flight`() {
         let table = table()
         let key = Self.key(isDemand: true)
         join(table, 0, key)
@@ -202,7 +202,7 @@ import Testing
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
-    @Test func `beyond the limit of flights waiters wait on for the one under way`() {
+    @Test func `Beyond the limit of flights waiters continue to wait for the one under way`() {
         let table = SharedTable(FlightTable(flightLimit: 1, waiterLimit: 100, landingLimit: 8))
         join(table, 0)
         for waiter in 1..<10 { join(table, waiter) }
@@ -213,7 +213,7 @@ import Testing
         #expect(table.land(FlightID(value: 1), Self.shared(0), at: late).count == 10)
     }
 
-    @Test func `a request that may not lead waits for a flight under way, and else goes alone`() {
+    @Test func `A request that may not lead waits for a flight under way, and otherwise fetches alone`() {
         let table = table()
         func join(_ id: Int) -> FlightTable<Int>.Joining {
             table.join(
@@ -230,7 +230,7 @@ import Testing
         if case .wait = join(2) {} else { Issue.record("it does not wait") }
     }
 
-    @Test func `what others may never have lets everybody go at once`() {
+    @Test func `A result that can never be shared releases all waiters at once`() {
         let table = table()
         join(table, 0)
         for waiter in 1..<10 { join(table, waiter) }
@@ -239,7 +239,7 @@ import Testing
         #expect(table.land(FlightID(value: 1), .unsharable, at: start).isEmpty && table.count == 0)
     }
 
-    @Test func `waiters that have to ask for themselves do so in steps of 1, 2, 4, 8`() {
+    @Test func `Waiters that have to fetch for themselves do so in steps of 1, 2, 4 and 8`() {
         let table = table()
         join(table, 0)
         for waiter in 1..<20 { join(table, waiter) }
@@ -249,7 +249,7 @@ import Testing
             var next: [FlightID] = []
             for (place, id) in leading.enumerated() {
                 let told = table.land(id, .refusedToLeader, at: start)
-                // The next step begins when the last of this one is over.
+                // The next step begins when the last flight of this one is over.
                 #expect(place == leading.count - 1 || told.isEmpty)
                 for (_, news) in told { if case .lead(let id) = news { next.append(id) } }
                 table.validate()
@@ -261,14 +261,14 @@ import Testing
         #expect(table.count == 0 && table.waiterCount == 0)
     }
 
-    @Test func `requests that demand a newer response share the flight that starts after they came`() {
+    @Test func `Requests that demand a newer response share the flight that starts after they arrived`() {
         let table = table()
         let key = Self.key(isDemand: true)
         #expect(join(table, 0, key) == "lead 1")
         for waiter in 1..<5 { #expect(join(table, waiter, key) == "wait") }
-        // The first flight started before they came.
+        // The first flight started before they arrived.
         #expect(Self.words(table.land(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
-        // Its leader is still looking: the origin is asked after this one came.
+        // Its leader is still looking up: the origin is asked after this request arrived.
         #expect(join(table, 5, key) == "wait")
         table.start(FlightID(value: 2), Self.ticket().lookup)
         #expect(join(table, 8, key) == "wait")
@@ -276,12 +276,12 @@ import Testing
         #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "arrived", 8: "lead 3"])
         table.start(FlightID(value: 3), Self.ticket().lookup)
         #expect(table.land(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
-        // They are apart from those who take what is fetched already.
+        // They do not share flights with requests that take a response that was fetched already.
         #expect(join(table, 6) == "lead 4")
         #expect(join(table, 7, key) == "lead 5")
     }
 
-    @Test func `a leader that did not fetch after all has the others look again`() {
+    @Test func `A leader that did not fetch after all makes the waiters look up again`() {
         let table = table()
         join(table, 0)
         for waiter in 1..<4 { join(table, waiter) }
@@ -289,7 +289,7 @@ import Testing
         #expect(Self.words(told) == [1: "look again", 2: "look again", 3: "look again"])
     }
 
-    @Test func `the landing of an older flight leaves a newer one of the same key joinable`() {
+    @Test func `The end of an older flight leaves a newer one of the same key joinable`() {
         let table = table()
         join(table, 0)
         #expect(join(table, 1, Self.key(), Self.ticket(1, newest: 1)) == "lead 2")
@@ -298,7 +298,7 @@ import Testing
         #expect(join(table, 2, Self.key(), Self.ticket(1, newest: 1)) == "wait")
     }
 
-    @Test func `a request beyond the limits of waiters or of flights asks alone`() {
+    @Test func `A request beyond the limits of waiters or of flights fetches alone`() {
         let table = SharedTable(FlightTable(flightLimit: 2, waiterLimit: 2, landingLimit: 8))
         #expect(join(table, 0) == "lead 1")
         #expect(join(table, 1) == "wait")
@@ -306,12 +306,12 @@ import Testing
         #expect(join(table, 3) == "alone")
         #expect(join(table, 4, Self.key("/b")) == "lead 2")
         #expect(join(table, 5, Self.key("/c")) == "alone")
-        // The flight of a waiter that gave up is joined by another one.
+        // Another request can wait in the place of a waiter that gave up.
         #expect(table.leave(2, Self.key()) == 2)
         #expect(join(table, 6) == "wait")
     }
 
-    @Test func `a request whose look-up is of another epoch does not join`() {
+    @Test func `A request whose look-up has another epoch does not join`() {
         let table = table()
         #expect(join(table, 0) == "lead 1")
         let other = Ticket(
@@ -321,7 +321,7 @@ import Testing
         #expect(join(table, 1, Self.key(), other) == "lead 2")
     }
 
-    @Test func `a landing is remembered for as many landings as the limit says`() {
+    @Test func `The end of a flight is remembered for as many flights as the limit says`() {
         let table = table()
         func land(_ waiter: Int, _ name: String) {
             let words = join(table, waiter, Self.key(name), Self.ticket(landing: .max))
@@ -335,24 +335,24 @@ import Testing
         #expect(join(table, 1, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
         for other in 1..<8 { land(1 + other, "/\(other)") }
         #expect(join(table, 20, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
-        // It looked after that landing, so that it has seen what was stored.
+        // The look-up was after the end of that flight, so that it has seen the stored response.
         #expect(join(table, 21, Self.key("/1"), Self.ticket(landing: 2)).hasPrefix("lead"))
         land(30, "/8")
         #expect(join(table, 22, Self.key("/a"), Self.ticket(landing: 0)).hasPrefix("lead"))
         #expect(join(table, 23, Self.key("/2"), Self.ticket(landing: 0)) == "landed")
         #expect(join(table, 24, Self.key("/8"), Self.ticket(landing: 8)) == "landed")
-        // What is for requests that demand a newer response answers no earlier one.
+        // The result of an earlier flight does not answer a request that demands a newer response.
         #expect(join(table, 25, Self.key("/8", isDemand: true), Self.ticket(landing: 8)).hasPrefix("lead"))
     }
 
-    /// A request whose look-up did not reach the log.
+    /// The ticket of a request whose look-up did not reach the log.
     private static let unknown = Ticket(lookup: .unknown(at: LogVersion(epoch: .new(), number: 0)), landing: .max)
 
-    @Test func `C02: who does not know the log waits for a fetch that starts after it arrived`() {
+    @Test func `Joined too late: A request that does not know the log waits for a fetch that starts later`() {
         let table = table()
         #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
         for waiter in 1...3 { #expect(join(table, waiter, Self.key(), Self.unknown) == "wait") }
-        // Its own version of the log is that of the flight, and tells nothing.
+        // The request has the same version as the flight, but it is not the log's, so it tells nothing.
         let version = Self.unknown.lookup.readVersion
         let result = FlightResult.shared(
             Arrival(
@@ -370,7 +370,7 @@ import Testing
         #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "lead 3"])
     }
 
-    @Test func `C02: a flight whose leader does not know the log takes nobody who does, and the other way round`() {
+    @Test func `Joined too late: Requests that know the log and requests that do not are not coalesced`() {
         let table = table()
         #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
         #expect(join(table, 1) == "lead 2")
@@ -378,7 +378,7 @@ import Testing
         #expect(join(table, 3) == "wait")
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [3: "arrived"])
         _ = table.land(FlightID(value: 1), .abandoned, at: start)
-        // One that starts later is for everybody who waits.
+        // A flight that starts later is for all waiters.
         #expect(join(table, 4) == "lead 3")
         #expect(join(table, 5) == "wait")
         #expect(join(table, 6, Self.key(), Self.unknown, after: 6) == "lead 4")
@@ -386,7 +386,7 @@ import Testing
         #expect(Self.words(told) == [5: "arrived"])
     }
 
-    /// The result of a flight by which something was stored.
+    /// The result of a flight whose response was stored.
     private static var stored: FlightResult {
         let readVersion = LogVersion(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
@@ -403,7 +403,7 @@ import Testing
     }
 
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
-    func `every waiter is told once, and only what it may have`(_ seed: UInt64) {
+    func `Every waiter is told once, and only a result that it may have`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let table = SharedTable(FlightTable(flightLimit: 6, waiterLimit: 5, landingLimit: 8))
         var version: UInt64 = 0
@@ -477,17 +477,18 @@ import Testing
         }
     }
 
-    /// Requests and flights while other processes write: every write is in the log, and some look-ups do not reach it.
+    /// Requests and flights run while other processes write: every write is in the log, and some look-ups do not reach
+    /// it.
     @Test(arguments: [21, 22, 23, 24] as [UInt64])
-    func `nobody is answered from before a write that was acknowledged before it arrived`(_ seed: UInt64) {
+    func `A request never gets a response from before a write that was acknowledged before it arrived`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let table = SharedTable(FlightTable(flightLimit: 8, waiterLimit: 8, landingLimit: 8))
         var version: UInt64 = 0
         /// The version of the last write to each key.
         var written: [FlightKey: UInt64] = [:]
-        /// What the log said when the origin was asked, and whether the leader knows it.
+        /// The log's version when the origin was asked, and whether the leader knows it.
         var underWay: [FlightID: (key: FlightKey, askedAt: UInt64, lookup: Lookup)] = [:]
-        /// The last write that a request has to see.
+        /// The version of the last write that a request has to see.
         var waiting: [Int: UInt64] = [:]
         var shared = 0
         func lookup(_ key: FlightKey) -> Lookup {
@@ -520,7 +521,7 @@ import Testing
             case 0..<6:
                 let mustSee = written[key] ?? 0
                 let found = lookup(key)
-                // Another process writes between the look-up and what comes of it.
+                // Another process writes between the look-up and its use.
                 if Int.random(in: 0..<10, using: &random) == 0 {
                     version += 1
                     written[key] = version
@@ -553,7 +554,7 @@ import Testing
             }
             table.validate()
         }
-        // If nothing is shared, nothing is proven.
+        // The test proves nothing if no result is shared.
         #expect(shared > 500, "seed \(seed)")
     }
 }

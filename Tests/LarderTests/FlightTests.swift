@@ -7,7 +7,7 @@ import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct FlightTests {
-    @Test func `any number of misses on a key are one call to the origin`() async throws {
+    @Test func `Any number of misses on a key cause one call to the origin`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -26,7 +26,7 @@ import Testing
         #expect(counts.topKeys.map(\.count) == [200])
     }
 
-    @Test func `the fetch outlives the client that began it`() async throws {
+    @Test func `A fetch continues after the client that began it has left`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -43,7 +43,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `a passenger that leaves harms nobody`() async throws {
+    @Test func `A waiter that leaves does not affect other waiters`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -63,7 +63,7 @@ import Testing
         #expect(bench.cache.statistics.snapshot().misses == 2)
     }
 
-    @Test func `an uncacheable response lets everybody go at once, and the key is not serialised after it`()
+    @Test func `An uncacheable response releases all waiters at once, and later requests for the key do not wait`()
         async throws
     {
         let bench = Bench()
@@ -81,7 +81,7 @@ import Testing
             first.open()
             let leaderStatus = try await leader.value.cacheStatus
             #expect(leaderStatus.contains("detail=private"))
-            // All ten stand at the origin at the same time.
+            // All ten requests are at the origin at the same time.
             await others.reached(by: 10)
             for _ in 0..<5 { group.addTask { _ = try await bench.get(from: origin) } }
             await others.reached(by: 15)
@@ -91,7 +91,7 @@ import Testing
         #expect(origin.fetches.count == 16)
     }
 
-    @Test func `nobody waits for a hung origin longer than the policy says`() async throws {
+    @Test func `A request does not wait for a hung origin longer than the coalescing timeout`() async throws {
         let bench = Bench()
         let hung = Gate()
         let calls = Row("")
@@ -115,7 +115,7 @@ import Testing
         #expect(leaderText == "answer")
     }
 
-    @Test func `an error of the handler reaches everybody who waited, unchanged`() async throws {
+    @Test func `An error of the handler reaches all waiters unchanged`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test(arguments: ["no-cache", "no-cache, max-age=60", "max-age=0, must-revalidate"])
-    func `RFC 9111 4: what must be validated for each request is nobody else's answer`(
+    func `RFC 9111 4: A response that must be validated for each request is not shared`(
         _ directives: String
     )
         async throws
@@ -156,7 +156,7 @@ import Testing
                         #expect(try await response.text == "v" && !response.cacheStatus.contains("collapsed"))
                     }
                 }
-                // What is kept tells that there is nothing to wait for.
+                // The stored response tells that waiting is of no use.
                 if gate === first { try await eventually("three wait") { bench.cache.passengerCount == 3 } }
                 await gate.reached(by: gate === first ? 1 : 4)
                 gate.open()
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [(2, 1), (1, 2)]) func `who comes after the answer has it as long as it is fresh`(
+    @Test(arguments: [(2, 1), (1, 2)]) func `A request after the response's head shares it while it is fresh`(
         _ lifetime: Int,
         _ fetches: Int
     ) async throws {
@@ -184,10 +184,10 @@ import Testing
         async let passenger = bench.get(under: .gateway, from: origin)
         try await eventually("it waits") { bench.cache.passengerCount == 1 }
         bench.clock.advance(by: .seconds(1))
-        // Later than the answer, and earlier than its end.
+        // This request is later than the head of the response, and earlier than its end.
         async let late = bench.get(under: .gateway, from: origin)
         try await eventually("both wait") { bench.cache.passengerCount == 2 }
-        // It may be stale by its end.
+        // The response may be stale by its end.
         bench.clock.advance(by: .seconds(2))
         gate.open()
         let texts = try await [leader.text, passenger.text, late.text]
@@ -195,7 +195,7 @@ import Testing
         #expect(origin.fetches.count == fetches)
     }
 
-    @Test func `what is served stale to who allows it is not for who waited with him`() async throws {
+    @Test func `A stale response for a client that allows it is not shared with other waiters`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -217,7 +217,7 @@ import Testing
         #expect(failed.head.status == .serviceUnavailable)
     }
 
-    @Test func `RFC 9111 5.2.1.4: who says no-cache waits for nobody`() async throws {
+    @Test func `RFC 9111 5.2.1.4: A request with no-cache does not wait for another fetch`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -233,12 +233,12 @@ import Testing
         #expect(texts == ["v", "v"])
     }
 
-    @Test func `what landed while a request looked for it is not fetched again`() async throws {
+    @Test func `A response that was stored during a request's look-up is not fetched again`() async throws {
         let store = SlowStore()
         let cache = ResponseCache(store: store)
         let policy = CachePolicy.fresh(for: .seconds(60))
         let origin = TestOrigin { _ in TestResponse("v") }
-        // It looks, finds nothing, and is slow to hear of it.
+        // The request looks up, finds nothing, and gets the result late.
         async let slow: TestResponse = cache.respond(to: .get("/posts"), under: policy, from: origin)
         await store.slow.reached()
         let quick: TestResponse = try await cache.respond(to: .get("/posts"), under: policy, from: origin)
@@ -248,7 +248,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `a flight is over before its leader has the answer`() async throws {
+    @Test func `A flight is over before its leader has the response`() async throws {
         let bench = Bench()
         let origin = TestOrigin { request in
             switch request.path {
@@ -271,7 +271,7 @@ import Testing
         }
     }
 
-    @Test func `a passenger is served only what varies as its own request does`() async throws {
+    @Test func `A waiter gets only a response whose Vary fields match its own request`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in
@@ -294,7 +294,7 @@ import Testing
         #expect(try await !bench.get("/posts", [.acceptLanguage: "de"], from: origin).cacheStatus.contains("hit"))
     }
 
-    @Test func `a handler that asks for its own key does not wait for itself`() async throws {
+    @Test func `A handler that requests its own key does not wait for itself`() async throws {
         let bench = Bench()
         let inner = TestOrigin { _ in TestResponse("inner") }
         let outer = TestOrigin { _ in
@@ -304,7 +304,7 @@ import Testing
         #expect(try await bench.get(from: outer).text == "outer of inner")
     }
 
-    @Test func `beyond its limits the cache fetches without flights`() async throws {
+    @Test func `Beyond its limits the cache fetches without flights`() async throws {
         let bench = Bench(limits: CacheLimits(flights: 1, passengers: 1))
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -315,7 +315,7 @@ import Testing
             for path in ["/a", "/a", "/a", "/b"] {
                 group.addTask { _ = try await bench.get(path, from: origin) }
             }
-            // One leads, one waits, one finds no seat and one no flight.
+            // One request leads, one waits, one exceeds the limit of waiters and one the limit of flights.
             await gate.reached(by: 3)
             #expect(bench.cache.passengerCount <= 1)
             gate.open()
@@ -324,7 +324,7 @@ import Testing
     }
 }
 
-/// A store outside of the process, whose first find is long on its way.
+/// A store outside of the process, whose first look-up takes long.
 private final class SlowStore: CacheStore {
     let slow = Gate()
     private let kept = MemoryStore(limit: .mebibytes(1))

@@ -5,11 +5,11 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// What the client gets whose request was forwarded: the response as the origin sent it (RFC 9111 §5.2.2.4, §5.2.2.7).
+/// The response to the client whose request was forwarded: as the origin sent it (RFC 9111 §5.2.2.4, §5.2.2.7).
 @Suite(.timeLimit(.minutes(5))) struct ForwardedTests {
     private static let custom = HTTPField.Name("X-Custom")!
 
-    /// How the body of a response comes.
+    /// The way in which the body of a response arrives.
     enum Way: CaseIterable {
         case whole, inParts, chunked
     }
@@ -29,7 +29,7 @@ import Testing
         arguments: Way.allCases,
         ["no-cache=\"Set-Cookie\"", "private=\"Set-Cookie\"", "no-cache=\"set-cookie, x-custom\""]
     )
-    func `fields that only limit storing and reuse reach the client that asked, and nobody else`(
+    func `Fields that only limit storing and reuse reach the client whose request was forwarded, and no other`(
         _ way: Way,
         _ directive: String
     ) async throws {
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `those who waited for the same response do not get them`() async throws {
+    @Test func `Waiters for the same response do not get such fields`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD", "range", "condition"])
-    func `it gets them by whatever request it came`(_ kind: String) async throws {
+    func `A forwarded client gets such fields with every kind of request`(_ kind: String) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             TestResponse(
@@ -90,7 +90,7 @@ import Testing
         #expect(second.head.status.code == status && !second.head.headerFields.contains(.setCookie))
     }
 
-    @Test func `a response that is not stored after all reaches its client as it came`() async throws {
+    @Test func `A response that is not stored after all reaches its client as it came`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -106,7 +106,7 @@ import Testing
         #expect(response.head.headerFields[Self.custom] == "1")
     }
 
-    @Test func `what one server tells another goes no further`() async throws {
+    @Test func `Fields between two servers are not forwarded`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             TestResponse(
@@ -124,7 +124,7 @@ import Testing
     }
 }
 
-/// A refusal that is due to one request takes nothing from the others.
+/// Responses that are not storable because of one request, and do not affect other requests.
 @Suite(.timeLimit(.minutes(5))) struct RefusedToOneTests {
     @Test(
         arguments: [
@@ -133,7 +133,7 @@ import Testing
         ] as [HTTPFields],
         [CachePolicy.ClientDirectives.honor, .coalesce]
     )
-    func `a fresh entry outlives a request past it whose response may not be stored`(
+    func `A fresh entry stays after a forwarded request whose response may not be stored`(
         _ fields: HTTPFields,
         _ directives: CachePolicy.ClientDirectives
     ) async throws {
@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: [400, 401, 403, 404, 406, 410, 429], [true, false])
-    func `a fresh entry outlives a client error of a request past it`(_ code: Int, _ isThrown: Bool) async throws {
+    func `A fresh entry stays after a client error of a forwarded request`(_ code: Int, _ isThrown: Bool) async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).honoringRequestDirectives()
         let status = HTTPResponse.Status(code: code)
@@ -163,7 +163,7 @@ import Testing
         #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("; hit"))
     }
 
-    @Test(arguments: [401, 403, 406, 429]) func `a stale entry outlives a client error that is due to the request`(
+    @Test(arguments: [401, 403, 406, 429]) func `A stale entry stays after a client error that is due to the request`(
         _ code: Int
     ) async throws {
         let bench = Bench()
@@ -184,7 +184,7 @@ import Testing
         #expect(try await bench.get(under: policy, from: origin).text == "v")
     }
 
-    @Test func `what the origin says of the response itself replaces a fresh entry`() async throws {
+    @Test func `A response whose own directives forbid storing replaces a fresh entry`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).honoringRequestDirectives()
         let origin = TestOrigin { request in
@@ -203,7 +203,7 @@ import Testing
         [.cacheControl: "min-fresh=9999"], [.cacheControl: "max-age=0, no-cache, must-revalidate"],
     ]
 
-    @Test(arguments: demands) func `a decorated route ignores them, whoever may bypass the cache`(
+    @Test(arguments: demands) func `A decorated route ignores demands, whichever clients may bypass the cache`(
         _ fields: HTTPFields
     ) async throws {
         for policy in [
@@ -216,7 +216,7 @@ import Testing
         }
     }
 
-    @Test(arguments: demands) func `a decorated route that honors them forwards each`(
+    @Test(arguments: demands) func `A decorated route that honors demands forwards each of them`(
         _ fields: HTTPFields
     ) async throws {
         let bench = Bench()
@@ -226,7 +226,7 @@ import Testing
         #expect(origin.fetches.count == 5)
     }
 
-    @Test func `only-if-cached and no-store are honored on a decorated route`() async throws {
+    @Test func `A decorated route honors only-if-cached and no-store`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         let cached: HTTPFields = [.cacheControl: "only-if-cached"]
@@ -237,7 +237,7 @@ import Testing
         #expect(try await bench.get("/posts", cached, from: origin).cacheStatus.contains("; hit"))
     }
 
-    @Test func `a client cannot have stale responses for the asking on a decorated route`() async throws {
+    @Test func `A client cannot ask for stale responses on a decorated route`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         _ = try await bench.get(from: origin)
@@ -246,7 +246,7 @@ import Testing
         #expect(!response.cacheStatus.contains("; hit"))
     }
 
-    @Test(arguments: demands) func `a gateway has all requests that demand a newer response share one fetch`(
+    @Test(arguments: demands) func `A gateway coalesces all requests that demand a newer response`(
         _ fields: HTTPFields
     ) async throws {
         let bench = Bench()
@@ -261,12 +261,12 @@ import Testing
         _ = try await bench.get(under: .gateway, from: origin)
         async let first = bench.get("/posts", fields, under: .gateway, from: origin)
         await gates[0].reached()
-        // They came after that fetch began: its response may be older than they are.
+        // These requests arrived after that fetch began: its response may be older than they are.
         let others = (0..<50).map { _ in
             Task { try await bench.get("/posts", fields, under: .gateway, from: origin).text }
         }
         try await eventually("fifty wait") { bench.cache.passengerCount == 50 }
-        // Whoever demands nothing has what is stored.
+        // A request that demands nothing gets the stored response.
         #expect(try await bench.get(under: .gateway, from: origin).text == "v0")
         gates[0].open()
         #expect(try await first.text == "v1")
@@ -278,7 +278,7 @@ import Testing
     }
 
     @Test(arguments: ["no-cache", "max-age=0"])
-    func `a request that demands a newer response joins no fetch that began before it, on a cold key either`(
+    func `A request that demands a newer response does not join a fetch that began before it, even on a cold key`(
         _ directive: String
     ) async throws {
         let bench = Bench()
@@ -298,7 +298,7 @@ import Testing
         _ = try await first
     }
 
-    @Test(arguments: demands) func `a gateway that honors them forwards each, at once`(
+    @Test(arguments: demands) func `A gateway that honors demands forwards each at once`(
         _ fields: HTTPFields
     ) async throws {
         let bench = Bench()
@@ -312,7 +312,7 @@ import Testing
         let clients = (0..<5).map { _ in
             Task { [policy] in try await bench.get("/posts", fields, under: policy, from: origin) }
         }
-        // `min-fresh` demands nothing while nothing is stored.
+        // `min-fresh` has no effect while nothing is stored.
         let directives = RequestDirectives(fields)
         let demandsAtOnce = directives.noCache || directives.maxAge == .zero
         await gate.reached(by: demandsAtOnce ? 5 : 1)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// The preset of a gateway: what its keys are, who shares what, and what a write kills.
+/// The preset of a gateway: its keys, the sharing of its responses, and the invalidation by writes.
 @Suite(.timeLimit(.minutes(5))) struct GatewayPolicyTests {
     struct Target: CustomTestStringConvertible {
         var scheme: String? = "http"
@@ -45,14 +45,14 @@ import Testing
         Target(path: "/\u{E9}", key: nil),
         Target(path: "*", key: nil),
         Target(path: "http://other/p", key: nil),
-    ]) func `a target is kept verbatim, behind its site`(_ example: Target) {
+    ]) func `A target is verbatim in its key, after its origin`(_ example: Target) {
         let result = CachePolicy.gateway.keys.key(of: example.request, user: nil)
         #expect(result?.key.description == example.key)
         #expect(result?.asksForBypass != true)
         #expect(result.map { "GET:" + ($0.target ?? "") } == example.key)
     }
 
-    @Test func `two sites share nothing, and one site under two names does`() async throws {
+    @Test func `Two origins do not share responses, and two spellings of one origin do`() async throws {
         let bench = Bench()
         let origin = TestOrigin { request in
             TestResponse("\(request.scheme ?? "")://\(request.authority ?? "")", [.cacheControl: "max-age=60"])
@@ -65,7 +65,7 @@ import Testing
         #expect(origin.fetches.map(\.authority) == ["a", "b", "a:8080"])
     }
 
-    @Test func `RFC 9111 4.4: a write kills on its own site, whatever the query, and what it names there`()
+    @Test func `RFC 9111 4.4: A write invalidates its path and the URIs that it names on its own origin alone`()
         async throws
     {
         let bench = Bench()
@@ -95,13 +95,13 @@ import Testing
         write.authority = "b"
         _ = try await bench.cache.respond(to: write, under: .gateway, from: answer)
         #expect(paths.filter { isKept(request("b", $0)) } == ["/named", "/other"])
-        // By hand a path is killed on every site.
+        // An explicit invalidation of a path concerns every origin.
         await bench.cache.invalidate(.path("/other"))
         #expect(!isKept(request("a", "/other")) && !isKept(request("b", "/other")))
     }
 
     @Test(arguments: [("max-age=60", false), ("public, max-age=60", true), ("s-maxage=60", true)])
-    func `RFC 9111 3.5: an answer to Authorization is shared where it says so`(
+    func `RFC 9111 3.5: A response to Authorization is shared if it says so`(
         _ directives: String,
         _ isShared: Bool
     ) async throws {
@@ -113,12 +113,12 @@ import Testing
         #expect(origin.fetches.first?.headerFields[.authorization] == "Bearer a")
         _ = try await bench.get(under: .gateway, from: origin)
         #expect(origin.fetches.count == (isShared ? 1 : 2))
-        // What was stored for who sent none is for everybody.
+        // The response that was stored for a request without credentials is for all clients.
         let other = try await bench.get("/posts", [.authorization: "Bearer b"], under: .gateway, from: origin)
         #expect(other.cacheStatus.contains("; hit"))
     }
 
-    @Test func `who has credentials does not wait for answers that are for others alone`() async throws {
+    @Test func `A request with credentials does not wait for responses for other clients alone`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in
@@ -138,7 +138,7 @@ import Testing
         #expect(texts == ["of second", "of third"])
     }
 
-    @Test func `a Cookie is nothing to a gateway, and no ETag is made`() async throws {
+    @Test func `A gateway ignores Cookie and does not make an ETag`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=60"]) }
         let first = try await bench.get("/posts", [.cookie: "a=b"], under: .gateway, from: origin)
@@ -146,7 +146,7 @@ import Testing
         #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("; hit"))
     }
 
-    @Test func `the fields of the server's connection go no further, kept or not`() async throws {
+    @Test func `The fields of the server's connection are not forwarded, stored or not`() async throws {
         let own = try #require(HTTPField.Name("X-Own"))
         for directives in ["max-age=60", "no-store"] {
             let bench = Bench()
@@ -169,7 +169,7 @@ import Testing
         }
     }
 
-    @Test func `conditions reach the server where nothing is kept`() async throws {
+    @Test func `Conditions are forwarded to the server if nothing is stored`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "no-store"]) }
         for status in ["detail=no-store", "detail=uncacheable"] {

@@ -4,11 +4,11 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// HEAD where a server is asked (RFC 9111 §4.3.5).
+/// HEAD requests if the origin is a server (RFC 9111 §4.3.5).
 @Suite(.timeLimit(.minutes(5))) struct HeadTests {
     private static let policy = CachePolicy.gateway
 
-    /// An origin whose answers to HEAD are scripted apart.
+    /// Returns an origin whose responses to HEAD are scripted separately.
     private func origin(_ head: HTTPResponse, _ fields: HTTPFields = [:]) -> TestOrigin {
         TestOrigin { request in
             request.method == .head
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test func `a HEAD that misses goes as HEAD, and stores nothing`() async throws {
+    @Test func `A HEAD request that misses is forwarded as HEAD and stores nothing`() async throws {
         let bench = Bench()
         let head = HTTPResponse(status: .ok, headerFields: [.contentLength: "4", .cacheControl: "max-age=10"])
         let origin = origin(head)
@@ -30,7 +30,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `a HEAD is answered from a fresh response to GET`() async throws {
+    @Test func `A HEAD request is answered from a fresh response to GET`() async throws {
         let bench = Bench()
         let origin = origin(HTTPResponse(status: .ok))
         _ = try await bench.get(under: Self.policy, from: origin)
@@ -40,7 +40,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `a HEAD with the same validators makes what is kept fresh again, with its fields`() async throws {
+    @Test func `A HEAD response with the same validators refreshes the stored response and its fields`() async throws {
         let bench = Bench()
         let name = try #require(HTTPField.Name("X-Count"))
         let head = HTTPResponse(
@@ -64,7 +64,7 @@ import Testing
         arguments: [
             [.eTag: "\"b\"", .contentLength: "4"], [.eTag: "\"a\"", .contentLength: "5"],
         ] as [HTTPFields]
-    ) func `a HEAD of another response lets go of what is kept`(_ fields: HTTPFields) async throws {
+    ) func `A HEAD response with other validators removes the stored one`(_ fields: HTTPFields) async throws {
         let bench = Bench()
         let origin = origin(HTTPResponse(status: .ok, headerFields: fields))
         _ = try await bench.get(under: Self.policy, from: origin)
@@ -75,7 +75,7 @@ import Testing
         #expect(origin.fetches.map(\.method) == [.get, .head, .get])
     }
 
-    @Test func `a HEAD that is no success says nothing of what is kept`() async throws {
+    @Test func `A HEAD response with an error status does not affect the stored response`() async throws {
         let bench = Bench()
         let origin = origin(HTTPResponse(status: .methodNotAllowed))
         _ = try await bench.get(under: Self.policy, from: origin)
@@ -84,7 +84,7 @@ import Testing
         #expect(await bench.cache.count() == 1)
     }
 
-    @Test func `a HEAD overtaken by a write makes nothing fresh again`() async throws {
+    @Test func `A HEAD response that a write overtook does not make the stored response fresh`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in
@@ -104,7 +104,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `the conditions of a HEAD are answered from the head that came`() async throws {
+    @Test func `The conditions of a HEAD request are answered from the head that was fetched`() async throws {
         let bench = Bench()
         let origin = origin(HTTPResponse(status: .ok, headerFields: [.eTag: "\"a\""]))
         var request = HTTPRequest.get("/posts", [.ifNoneMatch: "\"a\""])
@@ -114,7 +114,7 @@ import Testing
         #expect(origin.fetches.first?.headerFields.contains(.ifNoneMatch) == false)
     }
 
-    @Test func `a HEAD served stale is refreshed by GET`() async throws {
+    @Test func `A HEAD request that is answered stale is refreshed by GET`() async throws {
         let bench = Bench()
         let fields: HTTPFields = [.cacheControl: "max-age=10, stale-while-revalidate=60"]
         let origin = TestOrigin { _ in TestResponse("body", fields) }
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test(arguments: [200, 503], ["", "no-cache", "max-age=0"])
-    func `HEAD requests share what one of them asks for`(_ code: Int, _ demand: String) async throws {
+    func `HEAD requests share the response of one of them`(_ code: Int, _ demand: String) async throws {
         let bench = Bench()
         let gate = Gate()
         let status = HTTPResponse.Status(code: code)
@@ -148,12 +148,12 @@ import Testing
             #expect(response.head.status == status)
             #expect(response.head.headerFields[.contentLength] == "4")
         }
-        // A demand is answered by a fetch that starts after it came.
+        // A demand for a newer response is answered by a fetch that starts after it arrived.
         #expect(origin.fetches.count == (demand.isEmpty ? 1 : 2))
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `what a HEAD brings for one user is for no other`() async throws {
+    @Test func `A private HEAD response for one user is not shared`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct HitForMissTests {
     private static let policy = CachePolicy.fresh(for: .seconds(5))
 
-    /// Whether a second request for `/posts` waits for the fetch of a first one.
+    /// Returns true if a second request for `/posts` waits for the fetch of a first one.
     private func coalesces(_ bench: Bench, _ fields: HTTPFields = [:]) async throws -> Bool {
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -30,14 +30,14 @@ import Testing
 
     private let notStored: HTTPFields = [.cacheControl: "no-store"]
 
-    @Test func `A key that was stored is hit-for-miss no longer`() async throws {
+    @Test func `A key that was stored is no longer hit-for-miss`() async throws {
         let bench = Bench()
         #expect(try await coalesces(bench, notStored))
         #expect(try await !coalesces(bench, notStored))
-        // This one is stored.
+        // The response to this request is stored.
         #expect(try await !coalesces(bench))
         #expect(await bench.cache.count() == 1)
-        // It expires while the key would still be remembered.
+        // The response expires while the key would still be remembered.
         bench.clock.advance(by: .seconds(6))
         #expect(try await coalesces(bench))
     }
@@ -54,7 +54,7 @@ import Testing
         #expect(!after.cacheStatus.contains("detail=uncacheable"))
     }
 
-    @Test func `One key that is hit-for-miss does not make another one so`() async throws {
+    @Test func `One hit-for-miss key does not affect another key`() async throws {
         let bench = Bench()
         _ = try await bench.get("/other", from: TestOrigin { [notStored] _ in TestResponse("v", notStored) })
         #expect(try await coalesces(bench))

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The memory of bodies on their way", .timeLimit(.minutes(5)))
 struct InFlightBudgetTests {
-    @Test("What fits is taken, what does not is not, and what is given back can be taken again")
+    @Test("Memory is taken only if it fits, and memory that is given back can be taken again")
     func limit() {
         let budget = InFlightBudget(limit: .bytes(100))
         let first = budget.take(60)
@@ -17,7 +17,7 @@ struct InFlightBudgetTests {
         #expect(again)
     }
 
-    @Test("What is held already is charged beyond the limit, and keeps others out")
+    @Test("Memory that is held already is charged beyond the limit, and none can be taken then")
     func charge() {
         let budget = InFlightBudget(limit: .bytes(100))
         budget.charge(150)
@@ -29,7 +29,7 @@ struct InFlightBudgetTests {
         #expect(budget.used == 100)
     }
 
-    @Test("Tasks that take and give side by side leave nothing taken, and never exceed the limit")
+    @Test("Concurrent tasks that take and give back never exceed the limit, and leave nothing taken")
     func concurrent() async {
         let budget = InFlightBudget(limit: .bytes(100))
         let most = await withTaskGroup(of: Int.self) { group in

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Larder
 
-/// No two requests that differ share a key, whatever a client sends.
+/// Keys cannot be forged: two requests that differ have different keys, whatever a client sends.
 @Suite(.timeLimit(.minutes(5))) struct KeyForgeryTests {
-    /// All that a key is made of.
+    /// The parts of a request that a key is made from.
     struct Parts: Hashable, CustomTestStringConvertible {
         var target = "/p"
         var user: String?
@@ -85,13 +85,13 @@ import Testing
         ),
     ]
 
-    @Test(arguments: pairs) func `two requests that differ have two keys`(_ name: String, _ one: Parts, _ other: Parts)
+    @Test(arguments: pairs) func `Two requests that differ have two keys`(_ name: String, _ one: Parts, _ other: Parts)
     {
         #expect(one.key == nil || one.key != other.key, "\(name)")
         #expect(one.key != nil || other.key != nil, "\(name)")
     }
 
-    @Test func `a long key keeps a readable head and ends in a digest that no target can spell`() throws {
+    @Test func `A long key keeps its beginning and ends in a digest that no target can spell`() throws {
         let key = try #require(Parts(target: Self.long).key)
         #expect(key.description.utf8.count == CacheKey.maximumLength)
         #expect(key.description.hasPrefix("GET:/x?q=aaaa"))
@@ -104,10 +104,10 @@ import Testing
         #expect(Parts(target: String(target(of: key).prefix { $0 != "#" }), user: String(digest)).key != key)
     }
 
-    /// The target that a key would be the key of.
+    /// Returns the target that would have this key.
     private func target(of key: CacheKey) -> String { String(key.description.dropFirst("GET:".count)) }
 
-    /// What a client could send in the hope of getting a key.
+    /// Returns targets that a client could send in the attempt to get a key.
     private func forgeries(of key: CacheKey) -> [String] {
         let target = target(of: key)
         return [
@@ -116,7 +116,7 @@ import Testing
         ]
     }
 
-    @Test(arguments: 505...520) func `a key has at most 512 bytes, and stays whole up to them`(_ length: Int) throws {
+    @Test(arguments: 505...520) func `A key has at most 512 bytes, and is whole up to them`(_ length: Int) throws {
         let text = "GET:/" + String(repeating: "a", count: length - 5)
         let key = try #require(CacheKey(text))
         #expect(Parts(target: "/" + String(repeating: "a", count: length - 5)).key == key)
@@ -124,7 +124,7 @@ import Testing
         #expect((key.description == text) == (length <= 512))
     }
 
-    @Test(arguments: 1...8) func `no keys of random requests collide, at any length`(_ seed: Int) throws {
+    @Test(arguments: 1...8) func `Keys of random requests do not collide, at any length`(_ seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         func text(_ length: Int, _ alphabet: String) -> String {
             let letters = Array(alphabet)
@@ -132,7 +132,7 @@ import Testing
         }
         var known: [CacheKey: (String, String?, String?)] = [:]
         for _ in 0..<4_000 {
-            // A small alphabet at lengths around the limit, and what was found before as a target of its own.
+            // The targets are of a small alphabet, with lengths around the limit, or are made from an earlier key.
             var target =
                 "/"
                 + text([0, 1, 2, 3, 430, 435, 505, 506, 507, 508, 509, 520].randomElement(using: &random) ?? 0, "a")
@@ -144,7 +144,7 @@ import Testing
             let field = Bool.random(using: &random) ? nil : text(.random(in: 0...4, using: &random), "a&=:#,%")
             let parts = Parts(target: target, user: user, fields: field.map { ["a": [$0]] } ?? [:], names: ["a"])
             guard let key = parts.key else { continue }
-            // The canonical form of the target is the key's business (`KeyTests`).
+            // The canonical form of the target is not tested here (`KeyTests`).
             let plain = KeyPolicy(bypassParameter: "nocache").key(of: .get(target), user: nil)?.key.description ?? ""
             let mine = (plain, user, field?.trimmingPrefix(" ").description)
             if let other = known[key] {
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [nil, "42"]) func `a request for a forged target is a miss`(_ user: String?) async throws {
+    @Test(arguments: [nil, "42"]) func `A request for a forged target is a miss`(_ user: String?) async throws {
         let bench = Bench()
         let origin = TestOrigin { TestResponse("of \($0.path?.utf8.count ?? 0)") }
         _ = try await bench.get(Self.long, for: user, from: origin)
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test func `a long key is deleted by its whole text and by its shortened one`() async throws {
+    @Test func `A long key is deleted by its whole text and by its shortened one`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v") }
         for text in ["GET:" + Self.long, nil] {
@@ -182,7 +182,7 @@ import Testing
         }
     }
 
-    @Test func `policies that share a store share no keys`() async throws {
+    @Test func `Policies that share a store do not share keys`() async throws {
         let bench = Bench()
         let byUser = CachePolicy.fresh(for: .seconds(60))
         let byField = CachePolicy.fresh(for: .seconds(60)).varying(by: HTTPField.Name("user")!)

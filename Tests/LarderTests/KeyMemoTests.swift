@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-/// The memory of which keys were found uncacheable, or failed to refresh.
+/// The memory of keys that were uncacheable, or failed to refresh.
 @Suite(.timeLimit(.minutes(5))) struct KeyMemoTests {
     @Test func `A key is forgotten after its time, and there are never more keys than the limit`() throws {
         let clock = ManualClock()
@@ -22,7 +22,7 @@ import Testing
         #expect(!memo.contains(CacheKey(legal: "GET:/99"), at: clock.now))
     }
 
-    @Test func `A key that is added again and again pushes no other key out`() {
+    @Test func `A key that is added repeatedly does not evict another key`() {
         let clock = ManualClock()
         var memo = KeyMemo<Int>(limit: 10_000, span: .seconds(30))
         for key in 0..<100 { memo.add(key, at: clock.now) }
@@ -32,7 +32,7 @@ import Testing
         for key in 0..<100 { #expect(memo.contains(key, at: clock.now)) }
     }
 
-    @Test func `A key that is added again lives for the whole span from then on`() {
+    @Test func `A key that is added again is remembered for the whole span from then on`() {
         let clock = ManualClock()
         var memo = KeyMemo<String>(limit: 2, span: .seconds(30))
         memo.add("a", at: clock.now)
@@ -41,7 +41,7 @@ import Testing
         memo.add("a", at: clock.now)
         clock.advance(by: .seconds(20))
         #expect(memo.contains("a", at: clock.now) && memo.contains("b", at: clock.now))
-        // The key that was added longest ago makes room.
+        // The key that was added longest ago is evicted.
         memo.add("c", at: clock.now)
         #expect(memo.contains("a", at: clock.now) && !memo.contains("b", at: clock.now))
         memo.validate()

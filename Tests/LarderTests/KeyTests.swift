@@ -40,18 +40,18 @@ import Testing
         Case(target: "/me", key: "GET:/me#user=a%26user%3Db", user: "a&user=b"),
         Case(target: "/me", key: "GET:/me#user=%2523", user: "%23"),
         Case(target: "/me", key: "GET:/me#user=", user: ""),
-    ]) func `a target has this key`(_ example: Case) {
+    ]) func `A target has this key`(_ example: Case) {
         #expect(example.rule.key(of: .get(example.target), user: example.user)?.key.description == example.key)
     }
 
     @Test(arguments: [
         ("/p?nocache=true", true), ("/p?nocache=false", false), ("/p?nocache=TRUE", false), ("/p?nocache", false),
         ("/p?nocache=true1", false), ("/p?a=1&nocache=true", true), ("/p?xnocache=true", false), ("/p", false),
-    ]) func `only true asks for a bypass`(_ target: String, _ asks: Bool) {
+    ]) func `Only the value true asks for a bypass`(_ target: String, _ asks: Bool) {
         #expect(KeyPolicy(bypassParameter: "nocache").key(of: .get(target), user: nil)?.asksForBypass == asks)
     }
 
-    @Test func `an over-long key keeps its head and differs by its tail`() throws {
+    @Test func `A key over the limit keeps its beginning and differs by its end`() throws {
         let head = "/" + String(repeating: "a", count: 600)
         let keys = ["1", "2"].compactMap { KeyPolicy().key(of: .get(head + $0), user: nil)?.key }
         #expect(keys.count == 2 && keys[0] != keys[1])
@@ -63,12 +63,12 @@ import Testing
     @Test(arguments: [
         ("/api/posts", "/api/posts"), ("//API///Posts/", "/api/posts"), ("/api/p%6Fsts", "/api/posts"), ("/", "/"),
         ("", "/"), ("/a%2Fb", "/a%2Fb"), ("/a%zz", "/a%25zz"), ("/a%00", "/a%00"), ("/caf\u{E9}", "/caf%C3%A9"),
-    ]) func `a path is compared in one spelling`(_ text: String, _ spelling: String) {
+    ]) func `A path is compared in one spelling`(_ text: String, _ spelling: String) {
         #expect(CachePath(text).description == spelling)
         #expect(CachePath(CachePath(text).description).description == spelling)
     }
 
-    @Test func `a path has every path above it as prefix, to sixteen segments`() {
+    @Test func `A path has every path above it as prefix, up to sixteen segments`() {
         #expect(("/a/b/c" as CachePath).prefixes.map(\.description) == ["/", "/a", "/a/b", "/a/b/c"])
         let deep = CachePath(String(repeating: "/s", count: 40))
         #expect(deep.prefixes.count == CachePath.maximumPrefixDepth + 1)
@@ -76,11 +76,11 @@ import Testing
 
     @Test(arguments: [
         ("http://host/api/x?q", "/api/x"), ("/api/x?http://a/b", "/api/x"), ("foo?x=://", "/foo"), ("http://h", "/"),
-    ]) func `a target's path is found in every form`(_ target: String, _ path: String) {
+    ]) func `A target's path is found in every form`(_ target: String, _ path: String) {
         #expect(CachePath(target: target).description == path)
     }
 
-    @Test func `no bytes of a target trap`() {
+    @Test func `A target with any bytes does not trap`() {
         var random = SeededRandom(seed: 7)
         for _ in 0..<5_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in

@@ -9,7 +9,7 @@ import Testing
     /// A field that any client can send.
     private static let attack = HTTPField.Name.referer
 
-    /// The statuses that eight requests get that wait for one with the field, and the number of fetches.
+    /// Returns the statuses that eight requests get that wait for one with the field, and the number of fetches.
     private func statuses(
         waiting count: Int = 8,
         attackers: Int = 1,
@@ -54,7 +54,7 @@ import Testing
 
     private static func isAttack(_ request: HTTPRequest) -> Bool { request.headerFields.contains(attack) }
 
-    @Test func `an error that the leader's own field causes reaches the leader alone`() async throws {
+    @Test func `An error that the leader's own field causes reaches the leader alone`() async throws {
         let result = try await statuses { request in
             if Self.isAttack(request) { throw TestFailure("closed") }
             return TestResponse("v", [.cacheControl: "max-age=60"])
@@ -63,7 +63,7 @@ import Testing
         #expect(result.fetches == 2)
     }
 
-    @Test func `a 500 that the leader's own field causes reaches the leader alone`() async throws {
+    @Test func `A 500 that the leader's own field causes reaches the leader alone`() async throws {
         let result = try await statuses { request in
             Self.isAttack(request)
                 ? TestResponse("no", status: .internalServerError, [:])
@@ -73,7 +73,7 @@ import Testing
         #expect(result.fetches == 2)
     }
 
-    @Test func `two requests that cause it, the leader and the first that waits, fail alone`() async throws {
+    @Test func `Two requests that cause the error, the leader and the first waiter, fail alone`() async throws {
         let result = try await statuses(attackers: 2) { request in
             Self.isAttack(request)
                 ? TestResponse("no", status: .internalServerError, [:])
@@ -82,13 +82,13 @@ import Testing
         #expect(result.statuses == ["200": 9, "500": 1])
     }
 
-    @Test func `an origin that fails for every request is asked twice, and everybody learns of it`() async throws {
+    @Test func `An origin that fails for every request is asked twice, and all requests fail`() async throws {
         let result = try await statuses { _ in TestResponse("no", status: .internalServerError, [:]) }
         #expect(result.statuses == ["500": 9])
         #expect(result.fetches == 2)
     }
 
-    @Test func `an origin that says that it is overloaded is asked once`() async throws {
+    @Test func `An origin that says that it is overloaded is asked once`() async throws {
         let result = try await statuses { _ in TestResponse("no", status: .serviceUnavailable, [:]) }
         #expect(result.statuses == ["503": 9])
         #expect(result.fetches == 1)

@@ -6,16 +6,16 @@
 
     @testable import Larder
 
-    /// What the store says it takes, against what the process grew by: a process of its own, in which no other test
-    /// takes anything meanwhile.
+    /// The size that the store reports, against the growth of the process: a separate process, in which no other test
+    /// allocates at the same time.
     @Suite(.timeLimit(.minutes(5))) struct MemoryTests {
-        /// The second number of `/proc/self/statm`: resident pages.
+        /// Returns the resident memory in bytes, from the second number of `/proc/self/statm`, the resident pages.
         private static func residentBytes() throws -> Int {
             let numbers = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
             return try #require(numbers.count > 1 ? Int(numbers[1]) : nil) * 4_096
         }
 
-        @Test func `the charge scopes what the process grew by`() async {
+        @Test func `The charge covers the growth of the process`() async {
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 40) }
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 1_000) }
         }

@@ -27,7 +27,7 @@ import Testing
         return request
     }
 
-    @Test(arguments: cookies) func `A cookie is seen in every spelling that a server reads as the one named`(
+    @Test(arguments: cookies) func `A cookie is found in every spelling that a server reads as the named one`(
         _ cookie: String
     ) async throws {
         let rule = BypassRule(cookies: ["session_id"])
@@ -35,7 +35,7 @@ import Testing
         #expect(rule.reason(for: Self.request("/p", ["a=b", cookie, "c=d"])) == .rule)
         #expect(BypassRule(cookies: ["sess*"]).reason(for: Self.request("/p", [cookie])) == .rule)
         #expect(BypassRule(cookies: ["a1", "session.id"]).reason(for: Self.request("/p", [cookie])) == .rule)
-        // A policy that names credential cookies withholds the others: with one of these, nothing is shared.
+        // A policy that names credential cookies withholds the others: a response to one of these is not shared.
         let bench = Bench()
         let origin = TestOrigin { request in
             TestResponse(request.headerFields[.cookie] ?? "none", [.cacheControl: "public, max-age=60"])
@@ -46,7 +46,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test(arguments: others) func `Another cookie is not taken for it, and is withheld from what is shared`(
+    @Test(arguments: others) func `Another cookie is not taken for the named one, and is withheld from shared fetches`(
         _ cookie: String
     ) async throws {
         #expect(BypassRule(cookies: ["session_id"]).reason(for: Self.request("/p", [cookie])) == nil)
@@ -66,7 +66,7 @@ import Testing
         "/p??is_preview=1", "/p?&=is_preview=1", "/p?is.preview=1", "/p?is+preview=1", "/p?is%5Bpreview=1",
         "/p?is%20preview", "/p%3Fis_preview=1", "/p%3fa&is_preview", "/p%253Fis_preview=1", "/p%3fa?is_preview=1",
         "/p?%22is_preview%22=1", "/p?is%255fpreview",
-    ]) func `A parameter is seen in every spelling that a server reads as the one named`(_ target: String) {
+    ]) func `A parameter is found in every spelling that a server reads as the named one`(_ target: String) {
         #expect(BypassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == .rule)
         #expect(BypassRule(parameters: ["is_p*"]).reason(for: Self.request(target)) == .rule)
         #expect(BypassRule(parameters: ["is_preview[]"]).reason(for: Self.request(target)) == .rule)
@@ -75,15 +75,15 @@ import Testing
     @Test(arguments: [
         "/p", "/p?", "/is_preview?a=1", "/p?is_previews=1", "/p?his_preview=1", "/p?a=is_preview", "/p?a=%3Fis_preview",
         "/p?preview=1", "/p?is-preview", "/p%3", "/p?%", "/p/is_preview=1",
-    ]) func `Another parameter is not taken for it`(_ target: String) {
+    ]) func `Another parameter is not taken for the named one`(_ target: String) {
         #expect(BypassRule(parameters: ["is_preview"]).reason(for: Self.request(target)) == nil)
     }
 
-    /// What is left out of a key is left out of what is fetched: another spelling is in both.
+    /// A parameter that is left out of a key is left out of the fetch: another spelling is in both.
     @Test(arguments: [
         "/p?UTM_a=1", "/p?utm.a=1", "/p?utm%5Fa=1", "/p?utm%255fa=1", "/p?a=1;utm_b=2", "/p?utm_a[]=1", "/p?+utm_a=1",
         "/p?a=1&utm_x=;b=2", "/p?utm_a%00b=1", "/p%3Futm_a=1", "/p??utm_a=1", "/p?=utm_a=1", "/p?\"utm_a\"=1",
-    ]) func `A parameter that is ignored is in neither the key nor the request, in another spelling in both`(
+    ]) func `An ignored parameter is in neither the key nor the fetch, and another spelling of it in both`(
         _ target: String
     ) async throws {
         let bench = Bench()

@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-/// A cache around a cached route: the same one, or another one of the same process.
+/// A cache around a cached route: the same cache, or another one of the same process.
 @Suite(.timeLimit(.minutes(5))) struct NestedCacheTests {
     /// A route that is cached inside of another cache.
     private struct Layers: Origin {
@@ -36,7 +36,7 @@ import Testing
         return try await outer.cache.respond(to: request, under: policy, from: layers)
     }
 
-    @Test(arguments: [true, false]) func `a route is cached inside of a cache that stores nothing of it`(
+    @Test(arguments: [true, false]) func `A route is cached inside of a cache that stores nothing of it`(
         _ isSame: Bool
     ) async throws {
         let outer = Bench()
@@ -51,7 +51,7 @@ import Testing
         #expect(handler.fetches.count == 1)
     }
 
-    @Test(arguments: [true, false]) func `what is public is answered by the outer cache`(_ isSame: Bool) async throws {
+    @Test(arguments: [true, false]) func `A public response is a hit of the outer cache`(_ isSame: Bool) async throws {
         let outer = Bench()
         let inner = isSame ? outer : Bench()
         let handler = TestOrigin { _ in TestResponse("v", [.cacheControl: "public, max-age=30"]) }
@@ -61,7 +61,7 @@ import Testing
         #expect(hit.cacheStatus.hasSuffix(", Larder; hit; ttl=30"))
     }
 
-    @Test(arguments: [true, false]) func `misses share one call of the handler at both levels`(
+    @Test(arguments: [true, false]) func `Misses share one call of the handler at both levels`(
         _ isSame: Bool
     ) async throws {
         let outer = Bench()
@@ -71,7 +71,7 @@ import Testing
             await gate.pass()
             return TestResponse("v")
         }
-        // What the outer one does not store is remembered there, and its requests do not wait for one another.
+        // The outer cache remembers the key as uncacheable, and its requests do not wait for one another.
         let personal = TestOrigin { _ in TestResponse("v", [.cacheControl: "private"]) }
         _ = try await Self.get(through: outer, inner.cache, personal)
         let clients = (0..<20).map { _ in Task { try await Self.get(through: outer, inner.cache, handler).text } }
@@ -82,10 +82,10 @@ import Testing
         for client in clients { #expect(try await client.value == "v") }
     }
 
-    @Test func `what a route stores behind its authentication is not for those in front of it`() async throws {
+    @Test func `A response that a route stores behind its authentication is not served in front of it`() async throws {
         let bench = Bench()
         let secret = TestOrigin { _ in TestResponse("secret") }
-        // A request that bypasses the outer cache fills the inner one under the same key.
+        // A request that bypasses the outer cache stores its response in the inner one under the same key.
         let route = CachePolicy.fresh(for: .seconds(60)).ignoringCredentials()
         let known = HTTPRequest.get("/posts", [.authorization: "Bearer x"])
         _ = try await Self.get(known, through: bench, bench.cache, secret, route: route)
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false], ["handler", "route"]) func `a tag invalidates at both levels`(
+    @Test(arguments: [true, false], ["handler", "route"]) func `A tag invalidates at both levels`(
         _ isSame: Bool,
         _ tag: String
     ) async throws {
@@ -115,20 +115,20 @@ import Testing
         let first = try await Self.get(through: outer, inner.cache, handler)
         #expect(!first.head.headerFields.contains(.init("Cache-Tag")!))
         row.text = "new"
-        // The second time the inner one answers from its store, or the outer one from its own.
+        // The second request is answered from the inner cache's store, or from the outer one's.
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "old")
         for cache in [outer.cache, inner.cache] { await cache.invalidate(.tag(CacheTag(tag))) }
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
     }
 
-    @Test func `a hit of the inner cache tells the outer one its tags`() async throws {
+    @Test func `A hit of the inner cache passes its tags to the outer one`() async throws {
         let outer = Bench()
         let inner = Bench()
         let row = Row("old")
         let handler = TestOrigin { _ in
             TestResponse(row.text, [.cacheControl: "public, max-age=30", .init("Cache-Tag")!: "handler"])
         }
-        // It is stored by the inner cache alone.
+        // The response is stored by the inner cache alone.
         _ = try await inner.cache.respond(to: .get("/posts"), under: Self.route, from: handler)
         _ = try await Self.get(through: outer, inner.cache, handler)
         row.text = "new"
@@ -137,7 +137,7 @@ import Testing
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
     }
 
-    @Test func `a handler that asks for its own key again and again gets an answer in the end`() async throws {
+    @Test func `A handler that requests its own key endlessly gets a response in the end`() async throws {
         let bench = Bench()
         struct Endless: Origin {
             let cache: ResponseCache
@@ -152,7 +152,7 @@ import Testing
         #expect(try await bench.cache.respond(to: .get("/posts"), under: policy, from: endless).text == "the end")
     }
 
-    @Test func `A handler that asks for its own key is fetched as many times as the limit says, and bypasses then`()
+    @Test func `A handler that requests its own key is fetched as often as the limit says, and then bypasses`()
         async throws
     {
         let bench = Bench()

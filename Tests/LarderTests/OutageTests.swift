@@ -10,7 +10,7 @@ import Testing
     private static let policy = CachePolicy.fresh(for: .seconds(10))
         .stale(ifError: .seconds(600), after: .milliseconds(200))
 
-    /// An origin that answers once, and then stands at a gate and fails.
+    /// Returns an origin that answers once, and afterwards waits at a gate and fails.
     private static func failing(at gate: Gate, _ fields: HTTPFields = [:]) -> TestOrigin {
         let isUp = Row("yes")
         return TestOrigin { _ in
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `a leader and its waiters get the stale response when the soft timeout is over`() async throws {
+    @Test func `A leader and its waiters get the stale response when the soft timeout is over`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = Self.failing(at: gate)
@@ -34,20 +34,20 @@ import Testing
         bench.clock.advance(by: .milliseconds(100))
         async let late = bench.get(under: Self.policy, from: origin)
         try await eventually("both wait") { bench.cache.passengerCount == 2 && bench.clock.sleeperCount == 4 }
-        // It waits no longer than the leader.
+        // The late request waits no longer than the leader.
         bench.clock.advance(by: .milliseconds(100))
         for response in try await [leader, waiter, late] {
             #expect(try await response.text == "good")
             #expect(response.cacheStatus.contains("detail=soft-timeout"))
         }
-        // Who comes now does not wait at all.
+        // A request that arrives now does not wait at all.
         #expect(try await bench.get(under: Self.policy, from: origin).text == "good")
         #expect(origin.fetches.count == 2)
         gate.open()
         await bench.cache.idle()
     }
 
-    @Test func `a response that comes after the soft timeout is stored`() async throws {
+    @Test func `A response that arrives after the soft timeout is stored`() async throws {
         let bench = Bench()
         let gate = Gate()
         let row = Row("old")
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: ["must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10", "no-cache"])
-    func `RFC 9111 4.2.4: what forbids stale reuse is waited for, whatever the soft timeout`(
+    func `RFC 9111 4.2.4: A response that forbids stale reuse is waited for, whatever the soft timeout`(
         _ directives: String
     ) async throws {
         let bench = Bench()
@@ -91,12 +91,12 @@ import Testing
         _ = try? await client.value
     }
 
-    @Test func `the soft timeout is off by default`() {
+    @Test func `The soft timeout is off by default`() {
         #expect(CachePolicy.gateway.softTimeout == nil)
         #expect(CachePolicy.fresh(for: .seconds(1)).stale(ifError: .seconds(60)).softTimeout == nil)
     }
 
-    @Test(arguments: [true, false]) func `a failing origin is asked after pauses that double to ten seconds`(
+    @Test(arguments: [true, false]) func `A failing origin is asked after pauses that double up to ten seconds`(
         _ isThrown: Bool
     ) async throws {
         let bench = Bench()
@@ -127,7 +127,7 @@ import Testing
         #expect(try await bench.get(under: policy, from: origin).cacheStatus.contains("stored"))
     }
 
-    @Test func `without a usable stale response a failing origin is asked each time`() async throws {
+    @Test func `Without a usable stale response a failing origin is asked each time`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in throw TestFailure("down") }
         for _ in 0..<3 {
@@ -136,7 +136,7 @@ import Testing
         #expect(origin.fetches.count == 3)
     }
 
-    @Test func `what is invalidated during the pause is not served stale`() async throws {
+    @Test func `A response that is invalidated during the pause is not served stale`() async throws {
         let bench = Bench()
         let isUp = Row("yes")
         let origin = TestOrigin { _ in
@@ -152,7 +152,7 @@ import Testing
         await #expect(throws: TestFailure("down")) { try await bench.get(under: policy, from: origin) }
     }
 
-    @Test func `waiters of a slow origin that fails get the stale response with the leader`() async throws {
+    @Test func `Waiters of a slow origin that fails get the stale response with the leader`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = Self.failing(at: gate)
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: ["path", "late tag"])
-    func `what was invalidated while a failing origin hung is not served stale`(_ way: String) async throws {
+    func `A response that was invalidated while its origin hung is not served stale`(_ way: String) async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = Self.failing(at: gate, [.init("Cache-Tag")!: "late"])
@@ -182,7 +182,7 @@ import Testing
     }
 
     @Test(arguments: [401, 403, 429], [true, false])
-    func `a refresh that is refused is not tried again at every stale hit`(_ code: Int, _ isThrown: Bool) async throws {
+    func `A refresh that is refused is not tried again at every stale hit`(_ code: Int, _ isThrown: Bool) async throws {
         let bench = Bench()
         let status = HTTPResponse.Status(code: code)
         let isUp = Row("yes")
@@ -202,7 +202,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test(arguments: ["no-cache", "max-age=0"]) func `a request past a fresh response replaces it by no error`(
+    @Test(arguments: ["no-cache", "max-age=0"]) func `A forwarded request's error does not replace a fresh response`(
         _ directive: String
     ) async throws {
         let bench = Bench()
@@ -219,7 +219,7 @@ import Testing
         #expect(hit.cacheStatus.contains("; hit"))
     }
 
-    @Test(arguments: [nil, 9]) func `an origin that breaks off is left alone for longer each time, too`(
+    @Test(arguments: [nil, 9]) func `Pauses double for an origin that breaks off, too`(
         _ length: Int?
     ) async throws {
         let bench = Bench()
@@ -240,11 +240,11 @@ import Testing
             await bench.cache.idle()
             bench.clock.advance(by: .milliseconds(100))
         }
-        // At 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 25.5 seconds.
+        // The fetches are at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 25.5 seconds.
         #expect(origin.fetches.count == 1 + 7)
     }
 
-    @Test func `a request that demands a newer response waits, whatever the soft timeout`() async throws {
+    @Test func `A request that demands a newer response waits, whatever the soft timeout`() async throws {
         let bench = Bench()
         let gate = Gate()
         var policy = Self.policy

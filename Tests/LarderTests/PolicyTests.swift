@@ -8,7 +8,7 @@ import Testing
         (["Bearer 0123456789abcdef"], true), (["bearer 0123456789abcdef"], true), ([], false),
         (["Bearer 0123456789abcdee"], false), (["Bearer 0123456789abcdef0"], false), (["Bearer "], false),
         (["Basic 0123456789abcdef"], false), (["Bearer 0123456789abcdef", "Bearer 0123456789abcdef"], false),
-    ]) func `where a bypass wants a token, nobody passes by without it`(
+    ]) func `A client bypass with a token needs the token`(
         _ sent: [String],
         _ passes: Bool
     ) async throws {
@@ -26,11 +26,11 @@ import Testing
     }
 
     @Test(arguments: ["", "short", "0123456789abcde", "0123456789 bcdef", "================", "0123456789abcdé"])
-    func `this is no token`(_ text: String) {
+    func `A text with too few or illegal characters is not a token`(_ text: String) {
         #expect(BearerToken(text) == nil)
     }
 
-    @Test func `responses that differ by a field or by the host have keys of their own`() async throws {
+    @Test func `Responses that differ by a field or by the host have different keys`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).varying(by: .acceptLanguage).varyingByHost()
         let origin = TestOrigin { request in

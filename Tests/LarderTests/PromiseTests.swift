@@ -5,10 +5,10 @@ import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
-/// The promise over the whole engine: flights, refreshes, streams and late tags beside writers, all at once.
+/// The promise of docs/invalidation.md over the whole engine: flights, refreshes, streams and late tags beside writers.
 @Suite(.timeLimit(.minutes(10))) struct PromiseTests {
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func `who asks after a write was acknowledged never gets what was rendered before it`(_ seed: UInt64) async throws {
+    func `A request after an acknowledged write never gets a response from before it`(_ seed: UInt64) async throws {
         let bench = Bench(
             limits: CacheLimits(flights: seed == 4 ? 2 : 100, failurePause: .zero, longestFailurePause: .zero)
         )

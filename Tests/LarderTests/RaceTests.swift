@@ -3,9 +3,9 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// The counterexamples of the protocol of births and stamps, driven step by step (the ids are the model checker's).
+/// The counterexamples of docs/invalidation.md, replayed step by step under their names.
 @Suite(.timeLimit(.minutes(5))) struct RaceTests {
-    @Test func `A01: a fill that a write overtook is answered to who asked before, and never to who asks after`()
+    @Test func `Overtaken fill: A response that a write overtook answers earlier requests, and never later ones`()
         async throws
     {
         let bench = Bench()
@@ -27,8 +27,7 @@ import Testing
         #expect(try await bench.get(from: origin).text == "v1")
     }
 
-    @Test func `A11: a fill with a tag of the handler's is dead where the tag was invalidated meanwhile`() async throws
-    {
+    @Test func `Late tag: A response is invalid if its handler's tag was invalidated meanwhile`() async throws {
         let bench = Bench()
         let row = Row("v0")
         let rendered = Gate()
@@ -51,7 +50,7 @@ import Testing
         #expect(try await !bench.get(under: policy, from: origin).cacheStatus.contains("hit"))
     }
 
-    @Test func `A35: a background refresh that a write overtook does not bring the old answer back`() async throws {
+    @Test func `Overtaken refresh: A refresh that a write overtook does not restore the old response`() async throws {
         let bench = Bench()
         let row = Row("v0")
         let rendered = Gate()
@@ -75,7 +74,7 @@ import Testing
         #expect(try await bench.get(under: policy, from: origin).text == "v1")
     }
 
-    @Test func `C02: who asks after a write does not board a flight that was born before it`() async throws {
+    @Test func `Joined too late: A request after a write does not join a flight that began before it`() async throws {
         let bench = Bench()
         let row = Row("v0")
         let rendered = Gate()
@@ -89,7 +88,7 @@ import Testing
         row.text = "v1"
         await bench.cache.invalidate(.path("/posts"))
         #expect(try await bench.get(from: origin).text == "v1")
-        // The later flight was quicker, and what it brings is newer: it answers the leader of the first one as well.
+        // The later flight was faster, and its response is newer: it answers the leader of the first one as well.
         let beforeText = try await before.text
         #expect(beforeText == "v1")
         rendered.open()
@@ -97,7 +96,7 @@ import Testing
         #expect(try await bench.get(from: origin).text == "v1")
     }
 
-    @Test func `a passenger who came after a late tag was invalidated looks again`() async throws {
+    @Test func `Late tag for waiters: A waiter from after the tag's invalidation looks up again`() async throws {
         let bench = Bench()
         let row = Row("v0")
         let rendered = Gate()
@@ -110,7 +109,7 @@ import Testing
         async let leader = bench.get(under: policy, from: origin)
         await rendered.reached()
         row.text = "v1"
-        // Nobody knows yet that the flight has this tag, so the passenger may board.
+        // The tag of the flight is not known yet, so the waiter may join.
         await bench.cache.invalidate(.tag("late"))
         async let passenger = bench.get(under: policy, from: origin)
         try await eventually("somebody waits") { bench.cache.passengerCount == 1 }
@@ -121,7 +120,7 @@ import Testing
         #expect(passengerText == "v1")
     }
 
-    @Test func `an invalidation of something else does not keep requests apart`() async throws {
+    @Test func `An invalidation of another path does not keep requests from sharing a fetch`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -143,7 +142,7 @@ import Testing
         (.prefix("/post"), false),
         (.everything, true), (.tag("posts"), true), (.tag("other"), false), (.path("/"), false),
         (.path("/POSTS/"), true),
-    ]) func `a scope kills what it scopes and nothing else`(_ scope: InvalidationScope, _ kills: Bool) async throws {
+    ]) func `A scope invalidates its own responses alone`(_ scope: InvalidationScope, _ kills: Bool) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v0") }
         let policy = CachePolicy.fresh(for: .seconds(60)).tagged("posts")
@@ -153,7 +152,7 @@ import Testing
         #expect(try await bench.get("/posts?page=2", under: policy, from: origin).cacheStatus.contains("hit") == !kills)
     }
 
-    @Test(arguments: [15, 16, 17, 40]) func `a prefix of any depth kills what is below it`(_ depth: Int) async throws {
+    @Test(arguments: [15, 16, 17, 40]) func `A deep prefix invalidates the paths below it`(_ depth: Int) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v0") }
         let prefix = String(repeating: "/s", count: depth)
@@ -162,7 +161,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `a trimmed log forgets nothing that lives`() async throws {
+    @Test func `Forgotten version: A dropped version does not make an old response valid`() async throws {
         let clock = ManualClock()
         let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)
         let cache = ResponseCache(store: store, clock: clock.clock)

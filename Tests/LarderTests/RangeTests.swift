@@ -5,7 +5,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// Ranges cut from what is kept whole (RFC 9110 §14).
+/// Ranges of stored responses (RFC 9110 §14).
 @Suite(.timeLimit(.minutes(5))) struct RangeTests {
     static let digits = "0123456789"
 
@@ -24,13 +24,13 @@ import Testing
             ("bytes=-2", "89", "bytes 8-9/10"), ("bytes=8-99", "89", "bytes 8-9/10"),
         ] as [(String, String, String)],
         [CachePolicy.gateway, .fresh(for: .seconds(60))]
-    ) func `a range is cut from what is kept`(
+    ) func `A range is cut from a stored response`(
         _ example: (range: String, text: String, contentRange: String),
         _ policy: CachePolicy
     ) async throws {
         let bench = Bench()
         let origin = Self.origin()
-        // First the leader, of the whole that it had to fetch; then from the store.
+        // The first request leads a fetch of the whole response; the second is answered from the store.
         for status in ["fwd=uri-miss; fwd-status=200", "; hit"] {
             let part = try await bench.get("/posts", [.range: example.range], under: policy, from: origin)
             #expect(part.head.status == .partialContent)
@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: ["bytes=0-1,4-5", "items=0-1", "bytes=5-1", "bytes=", "bytes=a-b", "0-1"])
-    func `of several ranges, and of what is none, the whole is sent`(_ range: String) async throws {
+    func `Several ranges and invalid ranges get the whole response`(_ range: String) async throws {
         let bench = Bench()
         let origin = Self.origin()
         for _ in 0..<2 {
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func `a range past the end gets a 416 that nobody keeps`() async throws {
+    @Test func `A range beyond the end gets a 416 that must not be stored`() async throws {
         let bench = Bench()
         let response = try await bench.get("/posts", [.range: "bytes=10-"], under: .gateway, from: Self.origin())
         #expect(response.head.status == .rangeNotSatisfiable)
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: [("\"d\"", true), ("W/\"d\"", false), ("\"x\"", false)])
-    func `If-Range gets the part only of the very same`(_ tag: String, _ isSame: Bool) async throws {
+    func `If-Range gets the range only with the same strong validator`(_ tag: String, _ isSame: Bool) async throws {
         let bench = Bench()
         let origin = Self.origin()
         _ = try await bench.get(under: .gateway, from: origin)
@@ -80,7 +80,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `a condition comes before a range, and HEAD has none`() async throws {
+    @Test func `A condition precedes a range, and HEAD ignores the range`() async throws {
         let bench = Bench()
         let origin = Self.origin()
         let fields: HTTPFields = [.range: "bytes=0-3", .ifNoneMatch: "\"d\""]
@@ -93,7 +93,7 @@ import Testing
         #expect(response.head.headerFields[.contentLength] == "10")
     }
 
-    @Test func `only of a 200 a range is cut`() async throws {
+    @Test func `A range is cut only from a 200`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("missing", status: .notFound, [.cacheControl: "max-age=60"]) }
         for _ in 0..<2 {
@@ -104,7 +104,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test(arguments: [nil, 10]) func `a body in parts is waited for, where a range is wanted of it`(
+    @Test(arguments: [nil, 10]) func `A range of a body in parts waits for the whole body`(
         _ length: Int?
     ) async throws {
         let bench = Bench()
@@ -119,7 +119,7 @@ import Testing
         #expect(try await part.text == "56")
     }
 
-    @Test(arguments: [nil, 100]) func `of a body that is too large to keep the whole is streamed`(
+    @Test(arguments: [nil, 100]) func `A range of a body that is too large gets the whole body as a stream`(
         _ length: Int?
     ) async throws {
         let bench = Bench()
@@ -135,13 +135,13 @@ import Testing
         #expect(try await whole.text == String(repeating: Self.digits, count: 10))
         await bench.cache.idle()
         #expect(await bench.cache.count() == 0)
-        // The range is the server's own to answer: at once, and as long as the response is known not to be stored.
+        // The server answers the range itself, as long as the key is hit-for-miss.
         let next = try await bench.get("/posts", [.range: "bytes=5-6"], under: policy, from: origin)
         #expect(next.cacheStatus.contains("detail=uncacheable"))
         #expect(origin.forwards == 2)
     }
 
-    @Test func `a 206 is never kept`() async throws {
+    @Test func `A 206 is never stored`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             TestResponse(
@@ -158,7 +158,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `who waits for the whole may want a part of it`() async throws {
+    @Test func `A waiter for the whole response may get a range of it`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in

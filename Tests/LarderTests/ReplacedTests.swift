@@ -4,7 +4,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// What the origin has replaced by something that is not kept.
+/// Stored responses that the origin has replaced by responses that are not stored.
 @Suite(.timeLimit(.minutes(5))) struct ReplacedTests {
     enum Answer: String, CaseIterable {
         case thrownStatus, status, tooLarge, tooLargeStream, tooManyTags, tagNotAccepted
@@ -14,7 +14,7 @@ import Testing
         .stale(ifError: .seconds(60)).limitingBodies(to: .bytes(8))
 
     @Test(arguments: Answer.allCases)
-    func `what a refresh found replaced is not served again, however the handler says it`(
+    func `A response that a refresh found replaced is not served again, for any kind of replacement`(
         _ answer: Answer
     ) async throws {
         let bench = Bench()
@@ -37,7 +37,7 @@ import Testing
         await #expect(throws: TestFailure.self) { try await bench.get(under: Self.policy, from: origin) }
     }
 
-    @Test func `a refresh whose body breaks off is not tried again at every request`() async throws {
+    @Test func `A refresh whose body breaks off is not tried again at every request`() async throws {
         let bench = Bench()
         let row = Row("old")
         let origin = TestOrigin { _ in
@@ -58,7 +58,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `A stored response that is replaced by one that varies otherwise does not come back in front of it`()
+    @Test func `A stored response that is replaced by one with another Vary is not found in its place`()
         async throws
     {
         let bench = Bench()
@@ -72,7 +72,7 @@ import Testing
         row.text = "new"
         bench.clock.advance(by: .seconds(15))
         #expect(try await bench.get("/posts", english, under: policy, from: origin).text == "new")
-        // RFC 9111 §4.1 prefers a response with Vary to one without, so that the old one must be gone.
+        // RFC 9111 §4.1 prefers a response with Vary to one without, so the old one must have been removed.
         let hit = try await bench.get("/posts", english, under: policy, from: origin)
         #expect(try await hit.text == "new")
         #expect(hit.cacheStatus.contains("; hit"))

@@ -4,17 +4,17 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// What RFC 9111 and its neighbours say a shared cache does, on the engine as a gateway runs it: a response is fetched,
-/// time passes, and a request comes that is answered so.
+/// The rules of RFC 9111 and related RFCs for a shared cache, on the engine as a gateway runs it: a response is
+/// fetched, time passes, and the answer to a further request is checked.
 @Suite(.timeLimit(.minutes(5))) struct RuleTests {
     enum Answer: CustomTestStringConvertible {
-        /// From the store, fresh: with this age, where one is given.
+        /// From the store, fresh, and with this age if one is given.
         case hit(age: Int? = nil)
         /// From the store, stale, for this reason.
         case stale(String)
-        /// By the origin, for this reason.
+        /// From the origin, for this reason.
         case asked(String)
-        /// By nobody: 504.
+        /// A 504, from the cache itself.
         case unavailable
 
         var testDescription: String { "\(self)" }
@@ -171,7 +171,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: storing + reuse) func `a request is answered as the rule says`(_ rule: Rule) async throws {
+    @Test(arguments: storing + reuse) func `A request is answered as the rule says`(_ rule: Rule) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", status: rule.status, rule.response) }
         _ = try await bench.get("/posts", rule.first, under: .gateway, from: origin)
@@ -198,7 +198,7 @@ import Testing
         }
     }
 
-    @Test func `RFC 9111 4.2.3: the time a response takes on its way counts as age`() async throws {
+    @Test func `RFC 9111 4.2.3: The time that a response takes to arrive counts as age`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in
             bench.clock.advance(by: .seconds(4))
@@ -210,7 +210,7 @@ import Testing
         #expect(try await bench.get(under: .gateway, from: origin).cacheStatus.contains("fwd=stale"))
     }
 
-    @Test func `RFC 9111 4: who waited for another's answer gets an Age with it`() async throws {
+    @Test func `RFC 9111 4: A waiter gets an Age with the shared response`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -227,7 +227,7 @@ import Testing
         #expect(ages == ["0"])
     }
 
-    @Test func `RFC 9211 2: the word of this cache comes after those of the caches before it`() async throws {
+    @Test func `RFC 9211 2: The Cache-Status of this cache follows those of the caches before it`() async throws {
         let bench = Bench()
         let name = try #require(HTTPField.Name("Cache-Status"))
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=9", name: "Inner; hit"]) }
@@ -238,7 +238,7 @@ import Testing
     }
 
     @Test(arguments: [("GET", false), ("OPTIONS", false), ("POST", true), ("PURGEALL", true)])
-    func `RFC 9111 4.4: unsafe methods kill, unknown ones among them`(_ name: String, _ kills: Bool) async throws {
+    func `RFC 9111 4.4: Unsafe methods invalidate, even unknown ones`(_ name: String, _ kills: Bool) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=9"]) }
         _ = try await bench.get(under: .gateway, from: origin)

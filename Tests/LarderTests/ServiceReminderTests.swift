@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// A cache that nothing runs says so.
+/// The warning of a cache whose service does not run.
 @Suite(.timeLimit(.minutes(5))) struct ServiceReminderTests {
     private let clock = ManualClock()
     private let log = LogRecord(from: .warning)
@@ -21,13 +21,13 @@ import Testing
         _ = try await cache.respond(to: .get(path), under: .fresh(for: .seconds(600)), from: origin)
     }
 
-    @Test func `a cache whose service was not started warns once, with the line to add`() async throws {
+    @Test func `A cache whose service was not started warns once, with the line to add`() async throws {
         try await get("/a")
         clock.advance(by: .milliseconds(999))
         try await get("/b")
         #expect(log.lines.isEmpty)
         clock.advance(by: .milliseconds(1))
-        // A hit says nothing: it costs nothing.
+        // A hit does not check, so that it costs no time.
         try await get("/a")
         #expect(log.lines.isEmpty)
         for path in ["/c", "/d", "/e"] { try await get(path) }
@@ -37,7 +37,7 @@ import Testing
         #expect(log.lines.first?.contains("app.addServices(cache)") == true)
     }
 
-    @Test func `writes and requests that bypass the cache are enough to warn`() async throws {
+    @Test func `Writes and requests that bypass the cache are enough to warn`() async throws {
         for _ in 0..<2 {
             try await get("/a?nocache=true")
             clock.advance(by: .seconds(1))
@@ -45,7 +45,7 @@ import Testing
         #expect(log.lines.count == 1)
     }
 
-    @Test func `a cache whose service starts in time does not warn, nor after it was shut down`() async throws {
+    @Test func `A cache whose service starts in time does not warn, nor after it was shut down`() async throws {
         try await get("/a")
         let running = Task { [cache] in try await cache.run() }
         while clock.sleeperCount == 0 { await Task.yield() }
@@ -58,7 +58,7 @@ import Testing
         #expect(log.lines.isEmpty)
     }
 
-    @Test func `a clock that goes back does not warn`() async throws {
+    @Test func `A clock that goes back does not warn`() async throws {
         let reminder = ServiceReminder()
         reminder.check(at: Timestamp(secondsSinceEpoch: 100), log.logger)
         reminder.check(at: Timestamp(secondsSinceEpoch: 50), log.logger)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// What a part of the memory store removes for want of room, and in which order.
+/// The eviction and expiry of entries in a part of the memory store, and their order.
 @Suite(.timeLimit(.minutes(5))) struct ShardTests {
     private static let epoch = LogVersion.Epoch(high: 1, low: 1)
     private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
@@ -28,7 +28,7 @@ import Testing
         )
     }
 
-    /// A shard that its tests need not hand lists to.
+    /// A shard whose calls need no list of removed entries.
     private final class Box {
         private var shard: MemoryShard
         private var removed: [CacheEntry] = []
@@ -43,7 +43,8 @@ import Testing
             shard.validate()
         }
 
-        /// Looks the variants up of a key; `isAlive` is asked as the log of invalidations is, at `number`.
+        /// Returns the variants of a key; `isAlive` is called in place of the comparison with the log, at version
+        /// `number`.
         func find(
             _ name: String,
             at now: Timestamp,
@@ -77,21 +78,21 @@ import Testing
         }
     }
 
-    @Test func `A full shard removes what is expired before anything that could still be used`() {
+    @Test func `A full shard removes expired entries before any that could still be used`() {
         let cost = entry("0").cost
         let shard = Box(limit: 42 * cost)
-        // The first that was stored, and so the first to be evicted.
+        // This entry was stored first, and would be evicted first.
         shard.save(entry("fresh"), at: start)
         for id in 10..<50 { shard.save(entry("\(id)", freshFor: .seconds(10)), at: start) }
         #expect(shard.count == 41)
         let now = start.advanced(by: .seconds(10))
-        // More than one call removes of what is expired without need.
+        // There are more expired entries than one call removes without need.
         shard.save(entry("large", bytes: 30 * cost), at: now)
         #expect(shard.has("fresh", at: now) && shard.has("large", at: now))
         #expect(shard.bytes <= 42 * cost)
     }
 
-    @Test func `A shard that is full of what is usable evicts what was not used for longest`() {
+    @Test func `A shard that is full of usable entries evicts the least recently used one`() {
         let cost = entry("0").cost
         let shard = Box(limit: 4 * cost)
         for id in 0..<4 { shard.save(entry("\(id)"), at: start) }
@@ -102,7 +103,7 @@ import Testing
         #expect(shard.bytes == 4 * cost)
     }
 
-    @Test func `An entry that takes exactly the limit is stored, and takes the place of all others`() {
+    @Test func `An entry that takes exactly the limit is stored, and replaces all others`() {
         let large = entry("large", bytes: 5_000)
         let shard = Box(limit: large.cost)
         shard.save(entry("0"), at: start)
@@ -110,7 +111,7 @@ import Testing
         #expect(shard.has("large", at: start) && !shard.has("0", at: start))
     }
 
-    @Test func `What is expired is removed up to the limit of one call, and what ends now is expired`() {
+    @Test func `Expired entries are removed up to the limit of one call, and an entry that ends now is expired`() {
         let shard = Box(limit: 1 << 20)
         for id in 0..<5 { shard.save(entry("\(id)", freshFor: .seconds(10 + id)), at: start) }
         #expect(shard.removeExpired(at: start.advanced(by: .seconds(10) - .nanoseconds(1)), limit: 9) == 0)
@@ -120,7 +121,7 @@ import Testing
         #expect(shard.count == 1 && shard.has("4", at: start))
     }
 
-    @Test func `A variant more than the limit takes the place of the one that was not used for longest`() {
+    @Test func `A variant beyond the limit replaces the least recently used one`() {
         let shard = Box(limit: 1 << 20, variantLimit: 3)
         let entries = ["en", "de", "fr"].map { entry("v", language: $0) }
         for entry in entries { shard.save(entry, at: start) }
@@ -131,7 +132,7 @@ import Testing
         #expect(left == ["accept-language:it", "accept-language:fr", "accept-language:en"])
     }
 
-    @Test func `The log is asked once for each of its versions, and about every variant`() {
+    @Test func `Every variant is compared with the log once for each of its versions`() {
         let shard = Box(limit: 1 << 20)
         shard.save(entry("v", language: "en"), at: start, number: 3)
         shard.save(entry("v", language: "de"), at: start, number: 5)
@@ -143,25 +144,25 @@ import Testing
                 return !entry.selectingFields.text.hasSuffix("en")
             }.count
         }
-        // The second variant is known to be valid at 5, and the first at 3 alone.
+        // The second variant is known to be valid at version 5, and the first at version 3 alone.
         #expect(find(3) == 2 && asked == 0)
         #expect(find(4) == 1 && asked == 2)
         #expect(find(4) == 1 && asked == 0)
         #expect(find(5) == 1 && asked == 1)
     }
 
-    @Test func `What was read before a version is removed, and what was read at it stays`() {
+    @Test func `Entries with a lower read version than the given one are removed, and others stay`() {
         let shard = Box(limit: 1 << 20)
         for version in 0..<6 { shard.save(entry("\(version)", version: UInt64(version)), at: start) }
         #expect(shard.removeBorn(before: 0) == MemoryShard.Progress(compared: 0, isThrough: true))
         #expect(shard.removeBorn(before: 3) == MemoryShard.Progress(compared: 6, isThrough: true))
         #expect((0..<6).map { shard.has("\($0)", at: start) } == [false, false, false, true, true, true])
-        // Nothing older is left to look for.
+        // No older entries are left.
         #expect(shard.removeBorn(before: 3).compared == 0)
         #expect(shard.removeBorn(before: 5, limit: 2) == MemoryShard.Progress(compared: 2, isThrough: false))
     }
 
-    @Test func `A store takes an entry of exactly its limit, and not one of a byte more`() async {
+    @Test func `A store accepts an entry of exactly its limit, and none that is one byte larger`() async {
         let clock = ManualClock()
         let entry = entry("a", bytes: 1_000)
         for (limit, isStored) in [(entry.cost, true), (entry.cost - 1, false)] {

@@ -5,9 +5,9 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// Errors of the server that are not stored, and are shared all the same with those who waited for them.
+/// Errors of the server that are not stored, but are shared with waiters.
 @Suite(.timeLimit(.minutes(5))) struct SharedErrorTests {
-    /// How often the origin is asked by two requests that come at the same time.
+    /// Returns the number of fetches for two requests that arrive at the same time.
     private func fetches(
         of response: TestResponse,
         under policy: CachePolicy
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test(arguments: policies.indices) func `RFC 9111 5.2.2.4: an error is not shared if it forbids that`(
+    @Test(arguments: policies.indices) func `RFC 9111 5.2.2.4: An error is not shared if it forbids that`(
         _ place: Int
     ) async throws {
         let forbidden: [HTTPFields] = [
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 7]) func `RFC 9111 5.1: the client whose request was forwarded gets the age it came with`(
+    @Test(arguments: [0, 7]) func `RFC 9111 5.1: The client whose request was forwarded gets the response's own age`(
         _ age: Int
     ) async throws {
         let bench = Bench()

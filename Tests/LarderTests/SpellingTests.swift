@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-/// No spelling of a path escapes an invalidation, however the server behind the cache reads paths.
+/// Invalidation of paths in every spelling, for servers behind the cache that read paths in different ways.
 @Suite(.timeLimit(.minutes(5))) struct SpellingTests {
     @Test(arguments: [
         ("/api/posts", ["/api/posts"]), ("/API/Posts/", ["/api/posts"]), ("/api/p%6Fsts?x=/../", ["/api/posts"]),
@@ -20,7 +20,7 @@ import Testing
         ("//api///posts", ["/api/posts", "/posts"]), ("http://h/api/posts?x", ["/api/posts"]),
         ("http://h", ["/"]), ("foo?x=://h/api/posts", ["/foo", "/api/posts"]),
         ("/api/posts#x", ["/api/posts%23x", "/api/posts"]),
-    ]) func `a target has these readings, the literal one first`(_ target: String, _ paths: [String]) {
+    ]) func `A target has these readings, the literal one first`(_ target: String, _ paths: [String]) {
         let readings = PathReadings(target: target).paths
         #expect(readings.first?.description == paths.first)
         #expect(Set(readings.map(\.description)) == Set(paths))
@@ -31,7 +31,7 @@ import Testing
         "/a/b/" + String(repeating: "%2F;", count: 1_000),
         "/a/b/c/..;\\..%2F%252e%252e;/x%3F", "/a/b/c/d/e/f/g/..;x\\%2E%252F;y%3Fz",
         "/;" + String(repeating: "a", count: 2_048), "/" + String(repeating: "a", count: 8_192),
-    ]) func `a target that is too long, or has too many readings, has no key, and no reading above it`(
+    ]) func `A target that is too long or has too many readings has no key, and its scopes are its own paths`(
         _ target: String
     ) {
         #expect(KeyPolicy().key(of: .get(target), user: nil) == nil)
@@ -46,16 +46,16 @@ import Testing
         }
     }
 
-    @Test func `bytes that no target may have are read like those that are encoded`() {
+    @Test func `Bytes that no target may have are read like encoded ones`() {
         #expect(PathReadings(target: "/caf\u{E9}/a b").paths == [CachePath("/caf%C3%A9/a%20b")])
         #expect(PathReadings(target: "/caf\u{E9}/../a").paths.contains("/a"))
-        // Swift takes them for "K", ";" and "`".
+        // Swift takes these characters for "K", ";" and "`".
         #expect(PathReadings(target: "/\u{212A}eys").paths == ["/%E2%84%AAeys", "/keys"])
         #expect(PathReadings(target: "/a/..\u{37E}x/\u{1FEF}").paths.contains("/`"))
     }
 
-    @Test func `the longest targets are read in linear time, and none but short readings`() {
-        // What means something in every manner, as often as 64 KiB hold it.
+    @Test func `The longest targets are read in linear time, and into short readings alone`() {
+        // The text has a meaning in every manner of reading, repeated up to 64 KiB.
         let odd = "/a/..;b\\.%2F%252e%3Fc//%2e%2e;%5C"
         let long = String(repeating: odd, count: (64 << 10) / odd.utf8.count)
         var paths: [CachePath] = []
@@ -69,7 +69,7 @@ import Testing
         #expect(PathReadings(target: "/posts;" + String(repeating: "a", count: 60_000)).paths.contains("/posts"))
     }
 
-    @Test func `a path given by segments is never another path`() {
+    @Test func `A path made from segments is never another path`() {
         #expect(CachePath("products", "a/b").description == "/products/a%2Fb")
         #expect(CachePath("products", "..").description == "/products/%2E%2E")
         #expect(CachePath("products", ".", "x").description == "/products/%2E/x")
@@ -82,13 +82,13 @@ import Testing
             let path = CachePath("products", id)
             #expect(CachePath(path.description) == path, "\(id)")
             #expect(path.prefixes.contains("/products") && path != "/products", "\(id)")
-            // What a client sends for this id belongs to the path.
+            // A client's target with this ID belongs to the path.
             let target = "/products/" + id.utf8.map { "%" + ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             #expect(PathReadings(target: target).paths.contains(path), "\(id)")
         }
     }
 
-    @Test func `a path as text is a path as it stands in a URL`() {
+    @Test func `A path made from a text is the path of that text in a URL`() {
         #expect(CachePath("/api/posts?page=2") == "/api/posts")
         #expect(CachePath("/api/posts#x") == "/api/posts")
         #expect(CachePath("api/posts/") == "/api/posts")
@@ -98,7 +98,7 @@ import Testing
         #expect(CachePath("") == "/" && CachePath("?") == "/" && CachePath("..") == "/")
     }
 
-    @Test func `a path is bounded, and two long ones stay apart`() {
+    @Test func `A path is bounded, and two long paths differ`() {
         let long = String(repeating: "a", count: 10_000)
         let paths = [long + "1", long + "2", "x/" + long].map { CachePath("/" + $0) }
         #expect(Set(paths).count == 3 && paths.allSatisfy { $0.description.utf8.count < 600 })
@@ -110,7 +110,7 @@ import Testing
     }
 }
 
-/// Servers as they are known to read paths: which segments a request is for.
+/// A server that reads paths in a known way: the segments that a request is for.
 private struct PathServer: CustomTestStringConvertible {
     let testDescription: String
     let read: @Sendable (String) -> [String]
@@ -177,12 +177,12 @@ private struct PathServer: CustomTestStringConvertible {
         return "/" + (0..<count).map { _ in Self.pieces.randomElement(using: &random) ?? "/" }.joined()
     }
 
-    /// What a write to one target invalidates of a response for another.
+    /// Returns true if a write to one target invalidates a response for another.
     private func isInvalidated(_ stored: String, byWriteTo written: String, under policy: CachePolicy) -> Bool {
         func request(_ target: String) -> HTTPRequest {
             HTTPRequest(method: .get, scheme: "http", authority: "example.org", path: target)
         }
-        // What has no key is not stored.
+        // A target without a key is not stored.
         guard let result = policy.keys.key(of: request(stored), user: nil) else { return true }
         let location = EntryLocation(key: result.key, target: result.target ?? stored)
         let scopes = Set(location.scopes().map(\.fingerprint))
@@ -190,7 +190,7 @@ private struct PathServer: CustomTestStringConvertible {
     }
 
     @Test(arguments: PathServer.all, 1...2)
-    fileprivate func `two targets that a server takes for one resource invalidate each other`(
+    fileprivate func `Two targets that a server takes for one resource invalidate each other`(
         _ server: PathServer,
         _ seed: Int
     ) {
@@ -227,7 +227,7 @@ private struct PathServer: CustomTestStringConvertible {
     ]
 
     @Test(arguments: spellings, [true, false])
-    func `a write to another spelling of a path invalidates it, and a write to the path what has another spelling`(
+    func `A write invalidates its path in every spelling, and a write to a spelling invalidates the path`(
         _ spelling: String,
         _ isGateway: Bool
     ) async throws {
@@ -248,7 +248,7 @@ private struct PathServer: CustomTestStringConvertible {
     }
 
     @Test(arguments: ["/api/postsx", "/api", "/api/posts/x", "/apx/posts", "/"])
-    func `a write to another path leaves a response`(_ written: String) {
+    func `A write to another path does not invalidate a response`(_ written: String) {
         for policy in [CachePolicy.gateway, .fresh(for: .seconds(60))] {
             #expect(!isInvalidated("/api/posts", byWriteTo: written, under: policy))
         }
@@ -258,15 +258,14 @@ private struct PathServer: CustomTestStringConvertible {
         "/a/..;\\..%2F%252e%252e;/x%3F", "/;" + String(repeating: "a", count: 2_049), "/\u{E9}",
         "//x/..;/%5C%252F%3F", "/" + String(repeating: "%2F;", count: 10_000),
     ])
-    func `a write with many readings invalidates what it may be for, and nothing else on its host`(_ written: String) {
+    func `A write with many readings invalidates these, and nothing else on its host`(_ written: String) {
         let others = ["/p", "/api/posts", "/b", "/q/a"]
         for policy in [CachePolicy.gateway, .fresh(for: .seconds(60))] {
             for stored in others { #expect(!isInvalidated(stored, byWriteTo: written, under: policy), "\(stored)") }
         }
     }
 
-    /// Whatever can be stored is stored with some of the readings of its own target, and a write to that target names
-    /// them all.
+    /// A response is stored with some of the readings of its own target, and a write to that target names all of them.
     @Test(arguments: 1...2) func `A write names every reading that a response for its target is stored with`(
         _ seed: Int
     ) {

@@ -5,9 +5,9 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// How often slow and failing origins are asked, however many clients there are.
+/// The number of requests to slow and failing origins, however many clients there are.
 @Suite(.timeLimit(.minutes(5))) struct StampedeTests {
-    /// Clients of one key, each with its answer, or the error that it got.
+    /// Starts clients of one key, and returns the response of each, or the error that it got.
     private static func crowd(
         of count: Int,
         _ fields: HTTPFields = [:],
@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: [CachePolicy.gateway, .fresh(for: .seconds(60))])
-    func `an origin that takes longer than the coalescing timeout is asked once per timeout`(
+    func `An origin that takes longer than the coalescing timeout is asked once per timeout`(
         _ policy: CachePolicy
     ) async throws {
         let bench = Bench()
@@ -52,7 +52,7 @@ import Testing
         bench.clock.advance(by: .seconds(1))
         await gates[2].reached()
         #expect(bench.cache.passengerCount == 57)
-        // The first fetch is over after twelve seconds, and answers everybody, those included who lead another.
+        // The first fetch is over after twelve seconds, and answers all requests, even those that lead another fetch.
         gates[0].open()
         let answers = await crowd.value
         #expect(answers == Array(repeating: "answer 0", count: 60))
@@ -65,7 +65,7 @@ import Testing
         arguments: [CachePolicy.gateway, .fresh(for: .seconds(60))],
         ["returned", "thrown", "thrown without status"]
     )
-    func `a failure of the origin is shared by all who waited for it`(
+    func `A failure of the origin is shared with all waiters`(
         _ policy: CachePolicy,
         _ way: String
     ) async throws {
@@ -83,13 +83,13 @@ import Testing
         try await eventually("49 wait") { bench.cache.passengerCount == 49 }
         gate.open()
         #expect(await crowd.value.allSatisfy { $0.contains("down") })
-        // What may be due to the first request is known of all once a second one has met it.
+        // A failure that may be due to the first request is shared once a second request has met it.
         #expect(origin.fetches.count == (way == "thrown without status" ? 2 : 1))
         #expect(await bench.cache.count() == 0)
     }
 
     @Test(arguments: ["no-store", "private", "no-cache"])
-    func `a failure that says that it is not to be shared is not, and the key is asked in steps`(
+    func `A failure that forbids sharing is not shared, and the key is fetched in steps`(
         _ directive: String
     ) async throws {
         let bench = Bench()
@@ -107,11 +107,11 @@ import Testing
         #expect(origin.fetches.count == 8)
     }
 
-    @Test func `waiters whose leader's response is not for them ask in steps, not all at once`() async throws {
+    @Test func `Waiters that cannot get the leader's response fetch in steps, not all at once`() async throws {
         let bench = Bench()
         let gates = [Gate(), Gate(), Gate(), Gate()]
         let calls = Row("")
-        // The first three are refused to others because of the request that led; then one can be stored.
+        // The first two responses are not for other requests, because of the leader's own; then one can be stored.
         let origin = TestOrigin { _ in
             let call = calls.text.count
             calls.text += "x"
@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test(arguments: [400, 401, 403, 404, 406, 429])
-    func `an error of one request is not everybody's`(_ code: Int) async throws {
+    func `An error due to one request is not shared`(_ code: Int) async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in
@@ -153,7 +153,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `a request that says no-store leads nobody, and may have what another one fetches`() async throws {
+    @Test func `A request with no-store does not lead, and may get the response of another fetch`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -173,7 +173,7 @@ import Testing
         #expect(origin.fetches.count == 4)
     }
 
-    @Test func `around a whole application a failure is shared as well`() async throws {
+    @Test func `A failure is shared around a whole application, too`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { _ in
@@ -187,7 +187,7 @@ import Testing
         #expect(origin.fetches.count == 1)
     }
 
-    @Test func `an error page that was made for a cookie is for nobody else`() async throws {
+    @Test func `An error page for a cookie is not shared with other clients`() async throws {
         let bench = Bench()
         let gate = Gate()
         let origin = TestOrigin { request in
@@ -204,7 +204,7 @@ import Testing
         #expect(texts == ["dear anna", "dear bob", "dear carol"])
     }
 
-    @Test func `the first leader has what a later flight brings`() async throws {
+    @Test func `The first leader gets the result of a later flight`() async throws {
         let bench = Bench()
         let hung = Gate()
         let calls = Row("")
@@ -225,7 +225,7 @@ import Testing
         hung.open()
     }
 
-    @Test func `unrelated writes do not keep requests from sharing a fetch`() async throws {
+    @Test func `Unrelated writes do not keep requests from sharing a fetch`() async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(10))
         let gate = Gate()

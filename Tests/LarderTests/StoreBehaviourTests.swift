@@ -2,10 +2,10 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// The memory store keeps the rules of all stores, with one lock and with several.
+/// The behaviour of all stores, checked for the memory store with one lock and with several.
 @Suite(.timeLimit(.minutes(5))) struct StoreBehaviourTests {
     @Test(arguments: StoreBehaviour.all, [1, 4])
-    func `a memory store`(_ behaviour: StoreBehaviour, shardCount: Int) async throws {
+    func `A memory store behaves as every store must`(_ behaviour: StoreBehaviour, shardCount: Int) async throws {
         let clock = ManualClock()
         let limits = behaviour.limits
         let store = MemoryStore(
@@ -20,7 +20,7 @@ import Testing
         store.validate()
     }
 
-    @Test func `every behaviour has a name of its own`() {
+    @Test func `Every behaviour has a different name`() {
         #expect(Set(StoreBehaviour.all.map(\.description)).count == StoreBehaviour.all.count)
     }
 }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Larder
 
-/// Every data structure against a naive model, by seeded random operations.
+/// The data structures against naive models, by seeded random operations.
 @Suite(.timeLimit(.minutes(5))) struct StructureTests {
-    @Test(arguments: [1, 2, 3] as [UInt64]) func `a heap gives the lowest first`(_ seed: UInt64) {
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `A heap returns the lowest priority first`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var heap = IndexedHeap<Int>()
         var model: [Int: Int] = [:]
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `counts are exact up to the room and never too low beyond it`() throws {
+    @Test func `Counts are exact up to the room and never too low beyond it`() throws {
         var random = SeededRandom(seed: 4)
         var summary = SpaceSaving(room: 20)
         var model: [CacheKey: Int] = [:]
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func `a million keys do not grow the counts`() throws {
+    @Test func `A million keys do not grow the counts`() throws {
         let keys = TopKeys(guaranteed: 64)
         let hot = try #require(CacheKey("GET:/hot"))
         for id in 0..<1_000_000 {
@@ -59,7 +59,7 @@ import Testing
         #expect(keys.top(1).first?.key == hot)
     }
 
-    @Test(arguments: [5, 6] as [UInt64]) func `a log remembers as a list of all versions would`(_ seed: UInt64) {
+    @Test(arguments: [5, 6] as [UInt64]) func `A log compares as a list of all versions would`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var log = InvalidationLog(limit: 10)
         var versions: [InvalidationScope.Fingerprint: UInt64] = [:]
@@ -74,7 +74,7 @@ import Testing
             let born = UInt64.random(in: 0...log.number, using: &random)
             let id = scope(Int.random(in: 0..<30, using: &random))
             let isAlive = log.isAlive(LogVersion(epoch: log.epoch, number: born), scopes: [id])
-            // It may forget, and then calls dead what is alive; never the other way round.
+            // The log may drop versions, and then finds valid responses invalid; it never finds invalid ones valid.
             let truth = born >= versions[id] ?? 0
             #expect(!isAlive || truth, "seed \(seed)")
             #expect(isAlive == (truth && born >= log.floor), "seed \(seed)")
@@ -82,7 +82,7 @@ import Testing
         #expect(!log.isAlive(LogVersion(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
     }
 
-    @Test func `the oldest that was not used leaves first`() {
+    @Test func `The oldest unused slot is evicted first`() {
         var queue = EvictionQueue()
         for slot in 0..<4 { queue.insert(slot) }
         queue.use(0)
@@ -98,7 +98,7 @@ import Testing
         queue.validate()
     }
 
-    @Test(arguments: [8, 9, 10] as [UInt64]) func `a store keeps to its model`(_ seed: UInt64) async {
+    @Test(arguments: [8, 9, 10] as [UInt64]) func `A store agrees with its model`(_ seed: UInt64) async {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
         let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(8), shardCount: 2, stampLimit: 5)
@@ -119,11 +119,11 @@ import Testing
                     freshFor: life
                 )
                 #expect(await store.save(entry, at: clock.now).isAlive)
-                // What is too large is not kept, and neither is what it replaces.
+                // An entry that is too large is not stored, and the entry that it replaces is removed.
                 model[location.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil
             case 4..<7:
                 let found = await store.load(location, at: clock.now).entries.first.map { String(buffer: $0.body) }
-                // It may have evicted, and never has what the model has not.
+                // The store may have evicted the entry, but never has one that the model has not.
                 if let found {
                     #expect(found.suffix(6) == model[location.key]?.text.suffix(6), "seed \(seed)")
                     #expect(model[location.key].map { clock.now < $0.until } == true, "seed \(seed)")

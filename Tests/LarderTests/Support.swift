@@ -4,7 +4,7 @@ import Larder
 import LarderTestSupport
 import NIOConcurrencyHelpers
 
-/// A cache on a memory store, a clock moved by hand, and a log of what the cache did.
+/// A cache with a memory store, a clock moved by hand, and a log of the cache's events.
 struct Bench {
     let clock = ManualClock()
     let log = EventLog()

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Larder
 
-/// How an invalidation removes what it concerns, and how much of that one hold of a lock does.
+/// The removal of invalidated entries, and the amount of it that one hold of a lock does.
 @Suite(.timeLimit(.minutes(5))) struct SweepTests {
     private static let clock = ManualClock()
     private static let epoch = LogVersion.Epoch.new()
@@ -27,7 +27,7 @@ import Testing
         )
     }
 
-    /// A shard with so many entries below `/a`, and as many below `/b`.
+    /// Returns a shard with `count` entries below `/a`, and as many below `/b`.
     private static func shard(_ count: Int) -> MemoryShard {
         var shard = MemoryShard(limit: .max, variantLimit: 8)
         var dropped: [CacheEntry] = []
@@ -39,7 +39,7 @@ import Testing
         return shard
     }
 
-    /// Says that nothing is alive.
+    /// Finds every entry invalid.
     private static func dead(_ entry: CacheEntry) -> Verdict {
         Verdict(isAlive: false, said: LogVersion(epoch: epoch, number: 1))
     }
@@ -63,12 +63,12 @@ import Testing
             shard.validate()
             (calls, compared, isThrough) = (calls + 1, compared + asked, progress.isThrough)
         }
-        // What is beside it was not looked at.
+        // The entries of the other paths were not examined.
         #expect(compared == 1_000 && calls == 1_000 / MemoryShard.batchLimit + 1)
         #expect(shard.count == 1_000)
     }
 
-    @Test func `An invalidation of what nothing belongs to compares nothing`() {
+    @Test func `An invalidation of a scope without entries compares nothing`() {
         var shard = Self.shard(1_000)
         var dropped: [CacheEntry] = []
         for scope in [InvalidationScope.path("/a"), .path("/c/1"), .prefix("/c"), .tag("other")] {
@@ -85,7 +85,7 @@ import Testing
         #expect(dropped.isEmpty && shard.count == 2_000)
     }
 
-    @Test func `What was stored after an invalidation ends the search for what it killed`() {
+    @Test func `An entry that was stored after an invalidation ends the search for invalid ones`() {
         var shard = MemoryShard(limit: .max, variantLimit: 8)
         var dropped: [CacheEntry] = []
         for id in 0..<3 { shard.save(Self.entry("/a/\(id)"), at: Self.clock.now, number: 0, dropping: &dropped) }
@@ -102,7 +102,7 @@ import Testing
         shard.validate()
     }
 
-    @Test func `Removing what is older than the log remembers goes on where it stopped`() {
+    @Test func `The removal of entries below a version continues where it stopped`() {
         var shard = Self.shard(1_000)
         var dropped: [CacheEntry] = []
         for id in 0..<500 {
@@ -148,7 +148,7 @@ import Testing
     }
 
     @Test(arguments: [InvalidationScope.prefix("/a"), .tag("t"), .everything], [1, 4, 600])
-    func `What a large invalidation killed is removed in the background, and never found`(
+    func `The entries of a large invalidation are removed in the background, and never found`(
         _ scope: InvalidationScope,
         _ shards: Int
     ) async {
@@ -164,7 +164,7 @@ import Testing
         #expect(store.size == .bytes(0))
     }
 
-    @Test func `What a small invalidation killed is not counted from its end on`() async {
+    @Test func `The entries of a small invalidation are not counted once it returns`() async {
         let clock = ManualClock()
         let store = await store(2_000, shards: 4, clock)
         await store.invalidate([.path("/a/1/1")])
@@ -175,7 +175,7 @@ import Testing
         #expect(await store.count(at: clock.now) == 1_797)
     }
 
-    @Test func `A count removes nothing, and leaves out what is expired`() async {
+    @Test func `A count removes nothing, and leaves out expired entries`() async {
         let clock = ManualClock()
         let store = await store(500, shards: 2, clock)
         let size = store.size
@@ -184,7 +184,7 @@ import Testing
         #expect(store.size == size)
     }
 
-    @Test func `Much that waits to be removed is removed by who invalidates, and nothing is forgotten`() async {
+    @Test func `Many concurrent invalidations are all removed in the end`() async {
         let clock = ManualClock()
         let store = await store(5_000, shards: 4, clock)
         await withTaskGroup(of: Void.self) { group in
@@ -197,12 +197,12 @@ import Testing
         #expect(await store.count(at: clock.now) == 0)
     }
 
-    @Test func `The background sweep removes what is expired, and nothing that dropped versions may concern`()
+    @Test func `The background sweep removes expired entries, and none that dropped versions may concern`()
         async throws
     {
         let clock = ManualClock()
         let store = await store(400, shards: 2, clock)
-        // More scopes than the log remembers.
+        // These are more scopes than the log has room for.
         for id in 0..<200 { await store.invalidate([.path(CachePath(bytes: "/x/\(id)".utf8))]) }
         await store.removeUnusable(at: clock.now)
         #expect(await store.count(at: clock.now) == 400)
@@ -220,7 +220,7 @@ import Testing
         let entries = (0..<30).map { _ in Token() }
         let scopes = (0..<6).map { InvalidationScope.tag(CacheTag("t\($0)")).fingerprint }
         var index = ScopeIndex()
-        /// The members in the order in which they came.
+        /// The members in the order in which they were added.
         var model: [(entry: ObjectIdentifier, slot: Int, scopes: [InvalidationScope.Fingerprint])] = []
         for _ in 0..<3_000 {
             let number = Int.random(in: entries.indices, using: &random)
@@ -246,7 +246,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [4, 5] as [UInt64]) func `A heap counts what is due as a list does`(_ seed: UInt64) {
+    @Test(arguments: [4, 5] as [UInt64]) func `A heap counts members up to a priority as a list does`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var heap = IndexedHeap<Int>()
         var model: [Int: Int] = [:]
@@ -263,7 +263,7 @@ import Testing
     private final class Token {}
 }
 
-/// What invalidations of other things leave alone, however many there are.
+/// Invalidations of other scopes, however many, do not affect stored responses.
 @Suite(.timeLimit(.minutes(2))) struct UnrelatedInvalidationTests {
     private let clock = ManualClock()
 
@@ -271,7 +271,7 @@ import Testing
         EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
     }
 
-    @Test(arguments: [4, 100]) func `Stored responses outlive any number of unrelated invalidations`(
+    @Test(arguments: [4, 100]) func `Stored responses stay after any number of unrelated invalidations`(
         _ stampLimit: Int
     ) async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: stampLimit, clock: clock.clock)
@@ -315,7 +315,7 @@ import Testing
         store.validate()
     }
 
-    @Test func `A fetch that began before the log reaches back is not stored`() async {
+    @Test func `A fetch that began before the log's oldest version is not stored`() async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
         let readVersion = await store.load(location("/a"), at: clock.now).readVersion
         await store.invalidate([.path("/a")])

@@ -5,25 +5,25 @@ import Testing
 
 @testable import Larder
 
-/// What a tag is, and that responses, purges and code mean the same tag by the same text.
+/// Tags: responses, purges and code mean the same tag by the same text.
 @Suite(.timeLimit(.minutes(5))) struct TagTests {
     @Test(arguments: [
         ("posts", "posts"), ("garden & home", "garden%20&%20home"), ("caf\u{E9}", "caf%C3%A9"), ("a,b", "a%2Cb"),
         ("50%", "50%25"), ("new%20arrivals", "new%2520arrivals"), ("a?b#c", "a%3Fb%23c"), ("a/b:c", "a/b:c"),
         ("\n", "%0A"), ("\u{0}", "%00"), ("\"", "%22"), ("Posts", "Posts"), ("\u{FFFD}", "%EF%BF%BD"),
-    ]) func `any text is a tag, percent-encoded in one way`(_ text: String, _ spelling: String) {
+    ]) func `Any text is a tag, percent-encoded in one way`(_ text: String, _ spelling: String) {
         #expect(CacheTag(text).description == spelling)
         #expect(CacheTag(percentEncoded: spelling) == CacheTag(text))
     }
 
-    @Test func `a tag is written in code as a literal, with or without interpolation`() {
+    @Test func `A tag is written in code as a literal, with or without interpolation`() {
         let id = 7
         let tags: [CacheTag] = ["posts", "user-\(id)", "garden & home"]
         #expect(tags == [CacheTag("posts"), CacheTag("user-7"), CacheTag("garden & home")])
         #expect(CachePolicy.fresh(for: .seconds(1)).tagged("posts", "user-\(id)").tags.count == 2)
     }
 
-    @Test func `different texts never make the same tag`() {
+    @Test func `Different texts never make the same tag`() {
         let parts = [
             ["a", "b:c"], ["a:b", "c"], ["a", "b", "c"], ["a%3Ab", "c"], ["a", "b%3Ac"], ["a", ""], ["", "a"],
             ["a", "b"],
@@ -32,12 +32,12 @@ import Testing
         #expect(Set(tags).count == tags.count)
         #expect(CacheTag("category", "garden & home") == CacheTag("category:garden & home"))
         #expect(CacheTag("user", 42) == "user:42")
-        // Equal as Swift texts, and different bytes.
+        // These texts are equal as Swift strings, and have different bytes.
         #expect(CacheTag("caf\u{E9}") != CacheTag("cafe\u{301}"))
         #expect(CacheTag("K") != CacheTag("\u{212A}"))
     }
 
-    @Test func `a text that is no tag becomes one, the same each time and for no other text`() {
+    @Test func `A text that is not a tag becomes one, the same each time and for no other text`() {
         let texts = [
             "", String(repeating: "a", count: 257), String(repeating: "a", count: 258),
             String(repeating: "\u{E9}", count: 200),
@@ -48,7 +48,7 @@ import Testing
             #expect(CacheTag(text) == tag)
             #expect(CacheTag(percentEncoded: tag.description) == tag)
             #expect(tag.description.contains("#sha256="))
-            // No text is spelled like it, and a response field that has its spelling names it.
+            // No text is spelled like this tag, and a response field with its spelling names it.
             #expect(CacheTag(tag.description) != tag)
             #expect(CacheTag(percentEncoded: tag.description) == tag)
             #expect(CacheTag(percentEncoded: tag.description.replacing("#", with: "%23")) != tag)
@@ -60,7 +60,7 @@ import Testing
         ("new%20arrivals", "new arrivals"), ("new arrivals", "new arrivals"), ("100%", "100%"), ("50%25", "50%"),
         ("a%2Cb", "a,b"), ("caf%C3%A9", "caf\u{E9}"), ("caf%c3%a9", "caf\u{E9}"), ("caf\u{E9}", "caf\u{E9}"),
         ("%2520", "%20"), ("%EF%BF%BD", "\u{FFFD}"),
-    ]) func `a tag in a field, a URL or a file is decoded once`(_ written: String, _ text: String) {
+    ]) func `A tag in a field, a URL or a file is decoded once`(_ written: String, _ text: String) {
         #expect(CacheTag(percentEncoded: written) == CacheTag(text))
     }
 
@@ -68,7 +68,7 @@ import Testing
         "", String(repeating: "a", count: 257), String(repeating: "%41", count: 257), "%FF", "caf%E9", "a\u{FFFD}b",
     ]
 
-    @Test(arguments: notAccepted) func `what is not 1 to 256 bytes of UTF-8 is not accepted`(_ written: String) {
+    @Test(arguments: notAccepted) func `A tag must have 1 to 256 bytes of UTF-8`(_ written: String) {
         #expect(CacheTag(percentEncoded: written) == nil)
     }
 
@@ -79,7 +79,7 @@ import Testing
         ("Edge-Cache-Tag", "new arrivals,b", ["new arrivals", "b"]),
         ("Surrogate-Key", "new%20arrivals caf\u{E9}\tb  c,d", ["new arrivals", "caf\u{E9}", "b", "c,d"]),
         ("xkey", "a b", ["a", "b"]),
-    ]) func `a response names these tags`(_ name: String, _ value: String, _ texts: [String]) throws {
+    ]) func `A response names these tags`(_ name: String, _ value: String, _ texts: [String]) throws {
         let field = try #require(HTTPField.Name(name))
         let named = ResponseTags([field: value], named: [field])
         #expect(named.tags == texts.map { CacheTag($0) })
@@ -92,7 +92,7 @@ import Testing
     @Test(arguments: [
         ("new arrivals", "new%20arrivals"), ("caf\u{E9}", "caf%C3%A9"), ("garden & home", "garden%20%26%20home"),
         (String(repeating: "t", count: 256), String(repeating: "t", count: 256)),
-    ]) func `a response with a tag is invalidated by every spelling of it`(
+    ]) func `A response with a tag is invalidated by every spelling of it`(
         _ text: String,
         _ encoded: String
     ) async throws {
@@ -118,7 +118,7 @@ import Testing
             ("a\u{FFFD}", "altered-bytes"),
         ]
     )
-    func `a response with a tag that is not accepted is not stored, and says why`(
+    func `A response with a tag that is not accepted is not stored, and says why`(
         _ tag: String,
         _ reason: String
     ) async throws {
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test(arguments: [(1_000, nil), (1_001, nil), (2, 2), (3, 2), (0, 0), (1, 0)] as [(Int, Int?)])
-    func `a response has up to as many tags as the policy says`(_ count: Int, _ limit: Int?) async throws {
+    func `A response has up to as many tags as the policy says`(_ count: Int, _ limit: Int?) async throws {
         let bench = Bench()
         var policy = CachePolicy.fresh(for: .seconds(60))
         #expect(policy.tagLimit == 1_000)
@@ -151,7 +151,7 @@ import Testing
     }
 
     @Test(arguments: [(["%FF"], "tag-not-accepted"), (["a", "b", "c"], "too-many-tags")])
-    func `a 304 whose tags are not accepted ends the stored response`(_ tags: [String], _ detail: String) async throws {
+    func `A 304 with tags that are not accepted removes the response`(_ tags: [String], _ detail: String) async throws {
         let bench = Bench()
         var policy = CachePolicy.gateway.limitingTags(to: 2)
         policy.keys = KeyPolicy()

@@ -3,25 +3,25 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// What a handler sees of a request, and the key does not have: it must not reach those who did not send it.
+/// Parts of a request that the key does not have: a response that depends on them must not reach other clients.
 @Suite(.timeLimit(.minutes(5))) struct UnkeyedTests {
     @Test(arguments: [
         ("/p?nocache=%3Cb%3E", "/p"), ("/p?a=1&nocache=x&b=2", "/p?a=1&b=2"), ("/p?nocache", "/p"),
         ("/p?a=nocache", "/p?a=nocache"), ("/p?", "/p?"), ("/p?nocaches=1&a", "/p?nocaches=1&a"),
-    ]) func `a handler does not see the parameter that is the cache's`(_ sent: String, _ seen: String) async throws {
+    ]) func `A handler does not get the cache's own parameter`(_ sent: String, _ seen: String) async throws {
         let bench = Bench()
         let origin = TestOrigin { TestResponse($0.path ?? "") }
         #expect(try await bench.get(sent, from: origin).text == seen)
     }
 
-    @Test func `a handler whose own parameter it is sees it`() async throws {
+    @Test func `A handler gets the parameter if the cache does not own it`() async throws {
         let bench = Bench()
         let origin = TestOrigin { TestResponse($0.path ?? "") }
         let policy = CachePolicy.fresh(for: .seconds(60)).bypassable(by: .nobody)
         #expect(try await bench.get("/p?nocache=x", under: policy, from: origin).text == "/p?nocache=x")
     }
 
-    @Test(arguments: [false, true]) func `hosts are kept apart where the handler or the policy says so`(
+    @Test(arguments: [false, true]) func `Hosts have separate responses if the handler or the policy says so`(
         _ byPolicy: Bool
     ) async throws {
         let bench = Bench()

@@ -5,15 +5,15 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-/// What a gateway serves where its origin cannot be reached, or breaks off (RFC 9111 §4.2.4, RFC 5861 §4).
+/// The responses of a gateway whose origin cannot be reached, or breaks off (RFC 9111 §4.2.4, RFC 5861 §4).
 @Suite(.timeLimit(.minutes(5))) struct UnreachableTests {
-    /// How an origin fails once a first response has come.
+    /// The way in which an origin fails after its first response.
     enum Failing: CaseIterable {
-        /// It throws, and that stands for no status.
+        /// It throws an error without a status.
         case throwing
-        /// Its head comes, and of its body nothing; of a length that is known, or not.
+        /// It sends a head and no byte of the body, whose length is declared, or not.
         case breakingOff, breakingOffChunked
-        /// It ends a body before it began it.
+        /// It ends a body before it has begun it.
         case endingEarly
     }
 
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: Failing.allCases, [HTTPRequest.Method.get, .head])
-    func `stale is served`(_ failing: Failing, _ method: HTTPRequest.Method) async throws {
+    func `A stale response is served`(_ failing: Failing, _ method: HTTPRequest.Method) async throws {
         let bench = Bench()
         let origin = Self.origin(method == .head ? .throwing : failing, [.cacheControl: "max-age=10", .eTag: "\"x\""])
         _ = try await bench.get(under: .gateway, from: origin)
@@ -52,7 +52,7 @@ import Testing
     @Test(
         arguments: Failing.allCases,
         ["no-cache", "must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10"]
-    ) func `RFC 9111 4.2.4: what forbids stale reuse is never served stale`(
+    ) func `RFC 9111 4.2.4: A response that forbids stale reuse is never served stale`(
         _ failing: Failing,
         _ directives: String
     ) async throws {
@@ -64,12 +64,12 @@ import Testing
             try await bench.get(under: .gateway, from: origin).text
         }
         if failing == .throwing { #expect(error?.underlying as? TestFailure == TestFailure("down")) }
-        // It stays, and is served again once the origin confirms it.
+        // The response stays stored, and is served again after the origin confirms it.
         let back = TestOrigin { _ in .notModified([.eTag: "\"x\""]) }
         #expect(try await bench.get(under: .gateway, from: back).text == "good")
     }
 
-    @Test func `RFC 9111 5.2.2.2: whoever waited is told that the origin cannot be reached`() async throws {
+    @Test func `RFC 9111 5.2.2.2: Waiters are told that the origin cannot be reached`() async throws {
         let bench = Bench()
         let gate = Gate()
         let isUp = Row("yes")
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `an error that stands for a status, and what a handler throws, stay as they are`() async throws {
+    @Test func `An error with a status and an error of a handler are not changed`() async throws {
         let errors = [TestFailure("down"), TestFailure("bad", status: .badGateway)]
         let policies = [CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(60)), .gateway]
         for (error, policy) in zip(errors, policies) {
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func `who says no-cache gets the error, and who says max-age=0 what there is`() async throws {
+    @Test func `A request with no-cache gets the error, and one with max-age=0 the stale response`() async throws {
         let bench = Bench()
         let origin = Self.origin(.throwing, [.cacheControl: "max-age=10"])
         _ = try await bench.get(under: .gateway, from: origin)
@@ -123,7 +123,7 @@ import Testing
         #expect(try await kept.text == "good")
     }
 
-    @Test func `a server that answers with an error is reached: its answer goes on, unless stale-if-error`()
+    @Test func `An error response of a server is forwarded, unless stale-if-error allows a stale one`()
         async throws
     {
         for (directives, text) in [("max-age=10", "bad"), ("max-age=10, stale-if-error=60", "good")] {
@@ -138,13 +138,13 @@ import Testing
             _ = try await bench.get(under: .gateway, from: origin)
             bench.clock.advance(by: .seconds(15))
             #expect(try await bench.get(under: .gateway, from: origin).text == text)
-            // It says so itself, and a client may say it for itself (RFC 5861 §4).
+            // The response allows it itself, and a client may allow it for itself (RFC 5861 §4).
             let wish: HTTPFields = [.cacheControl: "stale-if-error=60"]
             #expect(try await bench.get("/posts", wish, under: .gateway, from: origin).text == "good")
         }
     }
 
-    @Test func `what was invalidated is not served stale either`() async throws {
+    @Test func `A response that was invalidated is not served stale either`() async throws {
         let bench = Bench()
         let origin = Self.origin(.throwing, [.cacheControl: "max-age=10"])
         _ = try await bench.get(under: .gateway, from: origin)
@@ -152,7 +152,7 @@ import Testing
         await #expect(throws: TestFailure("down")) { try await bench.get(under: .gateway, from: origin) }
     }
 
-    @Test func `a body that breaks off once it has begun is not mended`() async throws {
+    @Test func `A body that breaks off after its beginning is not replaced`() async throws {
         let bench = Bench()
         let isUp = Row("yes")
         let origin = TestOrigin { _ in

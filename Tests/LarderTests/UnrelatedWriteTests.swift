@@ -3,12 +3,12 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// Writes to something else keep no requests from sharing a fetch.
+/// Writes to other paths, which do not keep requests from sharing a fetch.
 @Suite(.timeLimit(.minutes(5))) struct UnrelatedWriteTests {
-    /// What is stored when the requests come.
+    /// The stored response when the requests arrive.
     enum Stored: CaseIterable { case nothing, stale, variant }
 
-    @Test(arguments: Stored.allCases) func `Requests share one fetch although others write meanwhile`(
+    @Test(arguments: Stored.allCases) func `Requests share one fetch although unrelated writes happen meanwhile`(
         _ stored: Stored
     ) async throws {
         let bench = Bench()
@@ -32,7 +32,7 @@ import Testing
             } else {
                 try await eventually("it waits") { bench.cache.passengerCount == number }
             }
-            // By path, by tag, by prefix, by key, and by a path that begins alike.
+            // The invalidations are by path, by tag, by prefix, by key, and by a path that begins alike.
             await bench.cache.invalidate(.path("/other"), .tag("other"), .prefix("/post"), .path("/posts/1"))
             await bench.cache.remove(try #require(CacheKey("GET:/other")))
         }

@@ -4,9 +4,9 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// Asking a server whether what is kept is still good (RFC 9111 §4.3).
+/// Validation of stored responses with a server (RFC 9111 §4.3).
 @Suite(.timeLimit(.minutes(5))) struct ValidationTests {
-    /// An origin whose one resource has validators, and answers conditions as it should.
+    /// Returns an origin whose one resource has validators, and which answers conditions as it should.
     static func origin(
         _ row: Row = Row("v1"),
         _ fields: HTTPFields = [.cacheControl: "max-age=10"],
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func `what is stale is asked about, and a 304 makes it fresh again`() async throws {
+    @Test func `A stale response is validated, and a 304 makes it fresh again`() async throws {
         let bench = Bench()
         let origin = Self.origin()
         _ = try await bench.get(under: .gateway, from: origin)
@@ -38,7 +38,7 @@ import Testing
         #expect(bench.log.events.contains { if case .validated = $0 { true } else { false } })
     }
 
-    @Test func `what has changed is replaced`() async throws {
+    @Test func `A response that has changed is replaced`() async throws {
         let bench = Bench()
         let row = Row("v1")
         let origin = Self.origin(row)
@@ -57,7 +57,7 @@ import Testing
             [.cacheControl: "no-cache"], [.cacheControl: "max-age=0"], [.pragma: "no-cache"],
             [.cacheControl: "min-fresh=20"],
         ] as [HTTPFields]
-    ) func `who demands it gets a fresh response validated`(_ fields: HTTPFields) async throws {
+    ) func `A fresh response is validated if the request demands it`(_ fields: HTTPFields) async throws {
         let bench = Bench()
         let origin = Self.origin()
         _ = try await bench.get(under: .gateway, from: origin)
@@ -66,7 +66,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `RFC 9111 5.2.2.4: a no-cache response is validated at every reuse`() async throws {
+    @Test func `RFC 9111 5.2.2.4: A no-cache response is validated at every reuse`() async throws {
         let bench = Bench()
         let origin = Self.origin(Row("v1"), [.cacheControl: "no-cache, max-age=60"])
         for count in 1...3 {
@@ -76,7 +76,7 @@ import Testing
         #expect(origin.fetches.last?.headerFields[.ifNoneMatch] == "\"v1\"")
     }
 
-    @Test func `a date is asked about in the origin's own spelling`() async throws {
+    @Test func `A modification date is sent in the origin's own spelling`() async throws {
         let bench = Bench()
         let modified = "Sunday, 06-Nov-94 08:49:37 GMT"
         let origin = TestOrigin { request in
@@ -89,7 +89,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `what has no validator, and what is no success, is asked for whole`() async throws {
+    @Test func `A response without a validator or with an error status is fetched whole`() async throws {
         for (status, fields) in [(.ok, [:]), (.notFound, [.eTag: "\"x\""])] as [(HTTPResponse.Status, HTTPFields)] {
             let bench = Bench()
             let origin = TestOrigin { _ in
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test func `a handler of this process is never asked conditionally`() async throws {
+    @Test func `A handler of this process is never asked conditionally`() async throws {
         let bench = Bench()
         let origin = Self.origin()
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(60))
@@ -112,7 +112,7 @@ import Testing
         #expect(origin.fetches.allSatisfy { $0.headerFields[.ifNoneMatch] == nil })
     }
 
-    @Test func `the client's own conditions are answered from what was validated`() async throws {
+    @Test func `The client's own conditions are answered from the validated response`() async throws {
         let bench = Bench()
         let origin = Self.origin()
         _ = try await bench.get(under: .gateway, from: origin)
@@ -125,7 +125,7 @@ import Testing
         #expect(origin.fetches.dropFirst().allSatisfy { $0.headerFields[.ifNoneMatch] == "\"v1\"" })
     }
 
-    @Test func `RFC 9111 3.2: a 304 replaces fields, but those that describe the stored bytes or a connection`()
+    @Test func `RFC 9111 3.2: A 304 replaces all fields except those about the stored bytes or a connection`()
         async throws
     {
         let bench = Bench()
@@ -148,7 +148,7 @@ import Testing
         #expect(!fields.contains(.connection) && !fields.contains(.setCookie))
     }
 
-    @Test func `RFC 9111 4.3.4: a 304 about nothing that is kept is no answer, and the whole is asked for, once`()
+    @Test func `RFC 9111 4.3.4: A 304 that matches no stored response causes one fetch of the whole response`()
         async throws
     {
         let bench = Bench()
@@ -170,7 +170,7 @@ import Testing
         #expect(origin.fetches.count == 5)
     }
 
-    @Test func `a 304 that forbids storing answers this request, and nobody after it`() async throws {
+    @Test func `A 304 that forbids storing answers this request, and no later one`() async throws {
         let bench = Bench()
         let origin = Self.origin(confirming: [.cacheControl: "no-store"])
         _ = try await bench.get(under: .gateway, from: origin)
@@ -181,7 +181,7 @@ import Testing
         #expect(await bench.cache.count() == 0)
     }
 
-    @Test func `who waits for a validation is served by it`() async throws {
+    @Test func `A waiter gets the validated response`() async throws {
         let bench = Bench()
         let gate = Gate()
         let row = Row("first")
@@ -206,7 +206,7 @@ import Testing
         #expect(origin.fetches.count == 2)
     }
 
-    @Test func `a refresh in the background asks conditionally too`() async throws {
+    @Test func `A background refresh is conditional, too`() async throws {
         let bench = Bench()
         let origin = Self.origin(Row("v1"), [.cacheControl: "max-age=10, stale-while-revalidate=60"])
         _ = try await bench.get(under: .gateway, from: origin)
@@ -219,7 +219,7 @@ import Testing
         #expect(try await bench.get(under: .gateway, from: origin).cacheStatus == "Larder; hit; ttl=10")
     }
 
-    @Test func `a 304 brings tags where it has some, and leaves those there are`() async throws {
+    @Test func `A 304 with tags replaces the tags, and one without leaves them`() async throws {
         for update in [[:], [HTTPField.Name("Surrogate-Key")!: "new"]] as [HTTPFields] {
             let bench = Bench()
             let fields: HTTPFields = [.cacheControl: "max-age=10", HTTPField.Name("Surrogate-Key")!: "old"]
@@ -236,9 +236,9 @@ import Testing
     }
 }
 
-/// The promise where what is kept is confirmed (PROTOCOL, "Refresh").
+/// The promise of docs/invalidation.md for validated responses (rule 5).
 @Suite(.timeLimit(.minutes(5))) struct ValidationRaceTests {
-    /// Asks about what is stale, and holds the origin's 304 until the gate is opened.
+    /// Validates a stale response, and holds the origin's 304 until the gate is opened.
     private func confirming(
         on bench: Bench,
         _ gate: Gate,
@@ -262,7 +262,7 @@ import Testing
         return try await confirmed
     }
 
-    @Test func `A35: what was invalidated while it was validated is not made fresh again`() async throws {
+    @Test func `Overtaken refresh: A 304 does not refresh a response that was invalidated meanwhile`() async throws {
         let bench = Bench()
         let confirmed = try await confirming(on: bench, Gate()) {
             let put = try await bench.send(.put, under: .gateway, to: TestOrigin { _ in TestResponse("written") })
@@ -274,7 +274,7 @@ import Testing
         #expect(try await bench.get(under: .gateway, from: origin).text == "v2")
     }
 
-    @Test func `A37: what took the place of what was validated is not dated anew`() async throws {
+    @Test func `Wrong entry re-dated: A 304 does not re-date the replacement of the validated response`() async throws {
         let bench = Bench()
         let other = ValidationTests.origin(Row("v0"), [.cacheControl: "max-age=3"])
         _ = try await confirming(on: bench, Gate()) {
@@ -282,7 +282,7 @@ import Testing
             let text = try await bench.get("/posts", fresh, under: .gateway, from: other).text
             #expect(text == "v0")
         }
-        // Whatever is kept now, the lifetime is that of its own validator.
+        // The response that is stored now has the lifetime of its own validator.
         bench.clock.advance(by: .seconds(5))
         let hit = try await bench.get(under: .gateway, from: ValidationTests.origin(Row("v9")))
         let text = try await hit.text

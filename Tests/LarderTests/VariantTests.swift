@@ -4,7 +4,7 @@ import Larder
 import LarderTestSupport
 import Testing
 
-/// Variants of a key on decorated routes, where the origin is a handler of the process.
+/// Variants of a key on decorated routes, with a handler of the process as the origin.
 @Suite(.timeLimit(.minutes(5))) struct VariantTests {
     private static let policies: [CachePolicy] = [.fresh(for: .seconds(60)), .gateway]
     private static let browsers = [
@@ -13,7 +13,7 @@ import Testing
         "deflate, gzip, br, zstd",
     ]
 
-    /// A server with compression as Hummingbird's middleware does it: without `Vary`.
+    /// Returns an origin that compresses as Hummingbird's middleware does: by default without `Vary`.
     private func compressing(vary: Bool = false) -> TestOrigin {
         TestOrigin { request in
             let codings = request.headerFields[.acceptEncoding] ?? ""
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test(arguments: policies, [true, false]) func `Every client gets what it can decode, whoever asks first`(
+    @Test(arguments: policies, [true, false]) func `Every client gets what it can decode, whichever asks first`(
         _ policy: CachePolicy,
         vary: Bool
     ) async throws {
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test func `One client that shows that nothing is encoded is enough for all that accept no more`() async throws {
+    @Test func `One uncoded response answers all clients that accept no further coding`() async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("plain", [.cacheControl: "max-age=60"]) }
         for spelling in Self.browsers + ["", "identity", "gzip", "br;q=0.5"] {
@@ -132,7 +132,7 @@ import Testing
         #expect(origin.fetches.count <= 3)
     }
 
-    @Test func `A route says how long errors are fresh`() async throws {
+    @Test func `A route limits the freshness of errors`() async throws {
         for (limit, seconds) in [(nil, 10), (Duration.seconds(30), 30)] {
             let bench = Bench()
             let origin = TestOrigin { _ in

@@ -5,9 +5,9 @@ import LarderTestSupport
 import NIOConcurrencyHelpers
 import Testing
 
-/// What a write invalidates, by how it ended.
+/// The scopes that a write invalidates, by its ending.
 @Suite(.timeLimit(.minutes(5))) struct WriteTests {
-    /// How a write ends.
+    /// The ending of a write.
     enum Ending: CustomTestStringConvertible {
         case answers(Int, HTTPFields = [:])
         case throwing(Int?)
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    /// Stores responses, lets a write end, and returns which of them are gone.
+    /// Stores responses, lets a write end, and returns the paths whose responses were removed.
     private func gone(
         after ending: Ending,
         under policy: CachePolicy,
@@ -62,7 +62,7 @@ import Testing
         [200, 201, 204, 302, 303, 500, 501, 502, 503, 504, 599].map { .answers($0) }
         + [nil, 303, 500, 502, 503, 504].map { .throwing($0) } + [.cancelled]
 
-    @Test(arguments: changing) func `A write to a decorated route invalidates its path and what the policy names`(
+    @Test(arguments: changing) func `A write to a decorated route invalidates its path and the scopes of its policy`(
         _ ending: Ending
     ) async throws {
         #expect(try await gone(after: ending, under: Self.handler) == ["/posts", "/posts?page=2", "/named"])
@@ -109,7 +109,7 @@ import Testing
         #expect(try await gone(after: ending, under: onError) == (ifOnError ? own + ["/posts?page=2"] : []))
     }
 
-    @Test func `A route can be told to keep its responses when a write fails`() async throws {
+    @Test func `A route can keep its responses when a write fails`() async throws {
         let policy = Self.handler.invalidating(onError: false)
         for ending in [Ending.answers(500), .throwing(nil), .throwing(500), .cancelled] {
             #expect(try await gone(after: ending, under: policy) == [])
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `What a failing write changed is not served from a flight that began before it`() async throws {
+    @Test func `A response that a failing write changed is not served from an earlier flight`() async throws {
         let bench = Bench()
         let (row, rendered) = (Row("v0"), Gate())
         let origin = TestOrigin { _ in
@@ -141,7 +141,7 @@ import Testing
     }
 }
 
-/// When the answer to a write leaves, and what it says.
+/// The time and the content of the response to a write.
 @Suite(.timeLimit(.minutes(5))) struct AcknowledgementTests {
     private func cache(on store: SlowInvalidations, _ log: EventLog) -> ResponseCache {
         ResponseCache(store: store, observer: log, clock: store.clock.clock)
@@ -153,7 +153,7 @@ import Testing
         return try await cache.respond(to: request, under: .fresh(for: .seconds(60)), from: origin)
     }
 
-    @Test func `The answer to a write waits for the acknowledgement`() async throws {
+    @Test func `The response to a write waits for the acknowledgement`() async throws {
         let store = SlowInvalidations(result: .acknowledged)
         let (log, isAnswered) = (EventLog(), Row("no"))
         let cache = cache(on: store, log)
@@ -187,14 +187,14 @@ import Testing
         #expect(await cache.invalidate([]) == .acknowledged)
     }
 
-    @Test func `A client that leaves in the middle of a write takes no invalidation with it`() async throws {
+    @Test func `A write is invalidated even if its client leaves meanwhile`() async throws {
         let store = SlowInvalidations(result: .acknowledged)
         let (handler, log) = (Gate(), EventLog())
         let cache = cache(on: store, log)
         let write = Task {
             let origin = TestOrigin { _ in
                 await handler.pass()
-                // As a handler does whose next statement after the commit is cancelled.
+                // A handler behaves like this if the statement after its commit is cancelled.
                 try Task.checkCancellation()
                 return TestResponse("written")
             }
@@ -210,7 +210,7 @@ import Testing
         #expect(!store.wasCancelled)
     }
 
-    @Test func `A handler's own invalidation is carried out although its client leaves`() async throws {
+    @Test func `A handler's own invalidation is carried out even if its client leaves`() async throws {
         let store = SlowInvalidations(result: .acknowledged)
         let cache = cache(on: store, EventLog())
         let call = Task { await cache.invalidate(.tag("posts")) }
@@ -222,7 +222,7 @@ import Testing
     }
 }
 
-/// A store whose invalidations wait at a gate, and come to what the test says.
+/// A store whose invalidations wait at a gate and then have the result that the test sets.
 private final class SlowInvalidations: CacheStore {
     let clock = ManualClock()
     let gate = Gate()
@@ -235,7 +235,7 @@ private final class SlowInvalidations: CacheStore {
         self.result = result
     }
 
-    /// Whether an invalidation was cancelled while it waited.
+    /// True if an invalidation was cancelled while it waited.
     var wasCancelled: Bool { cancelled.withLockedValue { $0 } }
     var entryLimit: ByteCount { kept.entryLimit }
 
@@ -263,7 +263,7 @@ private final class SlowInvalidations: CacheStore {
 }
 
 extension EventLog {
-    /// The invalidations of paths so far, and what they came to.
+    /// The invalidations of paths so far, with their results.
     fileprivate var invalidations: [String] {
         events.compactMap { event in
             switch event {

@@ -3,10 +3,10 @@ import Testing
 
 @testable import RedisClient
 
-/// How the timeout of replies follows the replies. Times are milliseconds.
+/// Tests of how the timeout follows the times of replies. Times are in milliseconds.
 @Suite(.timeLimit(.minutes(5))) struct AdaptiveTimeoutTests {
     enum Event: Hashable {
-        /// So many replies took so long each.
+        /// This many replies come, each after this time.
         case replies(Int, after: Double)
         case expires
         case passes(seconds: Int)
@@ -45,7 +45,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: rows) func `a timeout`(_ row: Row) {
+    @Test(arguments: rows) func `The timeout follows the times of replies`(_ row: Row) {
         var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
         var timeout = AdaptiveTimeout(AdaptiveTimeout.Bounds(), at: now)
         for event in row.events {
@@ -62,7 +62,7 @@ import Testing
         #expect(row.timeout.contains(milliseconds), "\(milliseconds) ms")
     }
 
-    @Test func `a base outside the bounds widens them`() {
+    @Test func `A base outside the bounds widens them`() {
         let low = AdaptiveTimeout.Bounds(base: .milliseconds(2))
         #expect(low.shortest == .milliseconds(2) && low.longest == .seconds(1))
         let high = AdaptiveTimeout.Bounds(base: .seconds(5))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import RedisClient
 
-/// Connections have names here.
+/// A stand-in for a connection that has only a name.
 private final class Named: Sendable {
     let name: String
     init(_ name: String) { self.name = name }
@@ -16,7 +16,7 @@ private final class Named: Sendable {
         RedisServer(runID: runID, version: "7", role: "master")
     }
 
-    @Test("connections take turns, and empty slots are passed over")
+    @Test("Connections are used in turn, and empty slots are skipped")
     func takesTurns() {
         var state = ClientState<Named>(slots: 3)
         #expect(state.next()?.name == nil)
@@ -27,7 +27,7 @@ private final class Named: Sendable {
         #expect(names == ["2", "1", "2", "1"])
     }
 
-    @Test func `large commands share the last connection, and small ones avoid one that awaits much`() {
+    @Test func `Large commands share the last connection, and small ones avoid one that awaits many bytes`() {
         var state = ClientState<Named>(slots: 3)
         #expect(state.next(weight: 1_000_000)?.name == nil)
         _ = state.meet(server("a"))
@@ -39,19 +39,19 @@ private final class Named: Sendable {
         #expect(Set(idle) == ["0", "1", "2"])
         let busy = (0..<6).compactMap { _ in state.next { $0.name == "2" ? 500_000 : 100 }?.name }
         #expect(Set(busy) == ["0", "1"])
-        // If all are busy, the one that awaits the least.
+        // If all connections await many bytes, the one that awaits the fewest is used.
         let all = (0..<3).compactMap { _ in state.next { $0.name == "1" ? 70_000 : 500_000 }?.name }
         #expect(all == ["1", "1", "1"])
     }
 
-    @Test func `large commands go to any connection if the last is away`() {
+    @Test func `Large commands use another connection if the last slot is empty`() {
         var state = ClientState<Named>(slots: 2)
         _ = state.meet(server("a"))
         _ = state.join(Named("0"), slot: 0, generation: 1, server: server("a"))
         #expect(state.next(weight: 1_000_000)?.name == "0")
     }
 
-    @Test func `what a connection awaits is what was sent and what is expected, until it is answered`() {
+    @Test func `The awaited bytes of a connection are those sent and those expected, until they are answered`() {
         let start = NIODeadline.uptimeNanoseconds(0)
         var state = ConnectionState<Int>(limits: RESPLimits(), patience: .seconds(1), timeouts: .init(), now: start)
         for (waiter, expected) in [(1, 500), (2, -7), (3, Int.max)] {
@@ -67,7 +67,7 @@ private final class Named: Sendable {
                 Issue.record("refused")
                 return
             }
-            // A caller that leaves does not take its reply along.
+            // The reply to a caller that has left is still awaited.
             if waiter == 1 { _ = state.abandon(id) }
         }
         let most = RESPLimits().pipelineBytes
@@ -80,7 +80,7 @@ private final class Named: Sendable {
         #expect(state.bytesAwaited == 0)
     }
 
-    @Test("the phase follows the connections, and changes are told once")
+    @Test("The phase follows the connections, and each change is reported once")
     func tellsChangesOnce() {
         var state = ClientState<Named>(slots: 2)
         let (one, two) = (Named("1"), Named("2"))
@@ -109,7 +109,7 @@ private final class Named: Sendable {
         #expect(told == [.down, .none, .up, .none, .none, .down])
     }
 
-    @Test("a connection that ends late does not take its successor with it")
+    @Test("A connection that ends late does not remove its successor")
     func leavesLate() {
         var state = ClientState<Named>(slots: 1)
         let (old, new) = (Named("old"), Named("new"))
@@ -119,7 +119,7 @@ private final class Named: Sendable {
         #expect(state.next()?.name == "new")
     }
 
-    @Test("the server that was met last is the only one that is used")
+    @Test("Only connections to the server that was reached last are used")
     func leavesStrangers() {
         var state = ClientState<Named>(slots: 2)
         #expect(state.meet(server("a")).isEmpty)
@@ -138,7 +138,7 @@ private final class Named: Sendable {
         #expect(state.next()?.name == "3")
     }
 
-    @Test("a server without a run id is nobody's stranger")
+    @Test("A server without a run ID is not considered a different server")
     func toleratesTheNameless() {
         var state = ClientState<Named>(slots: 2)
         #expect(state.meet(server(nil)).isEmpty)
@@ -151,7 +151,7 @@ private final class Named: Sendable {
         }
     }
 
-    @Test("a stopped client has no connections and no changes to tell")
+    @Test("A stopped client has no connections and does not report changes")
     func stops() {
         var state = ClientState<Named>(slots: 1)
         let connection = Named("1")

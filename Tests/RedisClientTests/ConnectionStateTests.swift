@@ -3,7 +3,7 @@ import Testing
 
 @testable import RedisClient
 
-/// Waiters are names, times are seconds.
+/// Tests of the state of a connection. Waiters are names, times are in seconds.
 @Suite(.timeLimit(.minutes(5))) struct ConnectionStateTests {
     private func state(_ change: (inout RESPLimits) -> Void = { _ in }) -> ConnectionSubject {
         var limits = RESPLimits()
@@ -13,7 +13,7 @@ import Testing
         )
     }
 
-    @Test("replies go to those who asked, in the order of asking")
+    @Test("Replies go to the callers in the order in which they sent their commands")
     func ordersReplies() {
         let state = state()
         #expect(state.send("a") == 1)
@@ -23,7 +23,7 @@ import Testing
         #expect(state.reply("3") == "b: 2 3")
     }
 
-    @Test("a tombstone swallows the replies of the one who left, and no others")
+    @Test("A tombstone discards the replies of a caller that left, and no others")
     func swallows() throws {
         let state = state()
         let first = try #require(state.send("a", commands: 2))
@@ -35,7 +35,7 @@ import Testing
         #expect(state.reply("3") == "b: 3")
     }
 
-    @Test("a caller may leave between two replies of its batch")
+    @Test("A caller may leave between two replies of its batch")
     func leavesHalfway() throws {
         let state = state()
         let first = try #require(state.send("a", commands: 2))
@@ -46,7 +46,7 @@ import Testing
         #expect(state.reply("3") == "b: 3")
     }
 
-    @Test("a caller that leaves after its reply has nothing to leave")
+    @Test("Abandoning a batch that was answered does not have an effect")
     func leavesTooLate() throws {
         let state = state()
         let first = try #require(state.send("a"))
@@ -59,7 +59,7 @@ import Testing
         #expect(state.abandon(second) == "b")
     }
 
-    @Test("a reply that nobody asked for closes the connection")
+    @Test("A reply without a command closes the connection")
     func refusesUnasked() {
         let state = state()
         state.send("a")
@@ -67,7 +67,7 @@ import Testing
         #expect(state.reply("2") == "close: protocolViolation")
     }
 
-    @Test("deadlines release their callers, and the connection lives on")
+    @Test("Deadlines release their callers, and the connection stays open")
     func expires() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(10)))
@@ -82,7 +82,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("a connection is dead when its oldest command is overdue by more than its patience")
+    @Test("A connection is lost when its oldest command is overdue by more than its patience")
     func dies() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(1)))
@@ -94,7 +94,7 @@ import Testing
         #expect(state.close() == ["b"])
     }
 
-    @Test("a command is not blamed for the time it waited behind another")
+    @Test("The time that a command waited behind another does not count as its delay")
     func isFairToTheSecond() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(30)))
@@ -107,7 +107,7 @@ import Testing
         #expect(state.expire(now: 30) == ["dead"])
     }
 
-    @Test("a timeout counts from when the commands were handed to the socket")
+    @Test("A timeout counts from when the commands were flushed to the socket")
     func countsFromFlush() {
         let state = state()
         state.send("a", timeout: .adaptive, at: nil)
@@ -122,7 +122,7 @@ import Testing
         #expect(state.expire(now: 2.5) == ["b"])
     }
 
-    @Test("what waits behind others is not given up while the server sends, and not for longer than the upper bound")
+    @Test("Commands behind others wait while the server sends, up to the upper bound")
     func waitsWhileTheServerSends() {
         let state = state()
         state.send("a", timeout: .adaptive)
@@ -135,7 +135,7 @@ import Testing
         #expect(state.expire(now: 1) == ["a", "b"])
     }
 
-    @Test("what is overdue may be unread as long as nothing was read since, and callers wait a second for that")
+    @Test("An overdue reply may be unread if nothing was read since, and callers wait a second for it")
     func tellsWhatIsUnread() {
         let state = state()
         state.send("a", timeout: .adaptive)
@@ -145,7 +145,7 @@ import Testing
         #expect(!state.isUnread(at: 0.07))
         #expect(state.isUnread(at: 0.11))
         #expect(state.expire(now: 0.11) == ["a"])
-        // The connection's own end is due too.
+        // The connection itself counts as lost next.
         #expect(state.nextExpiry == 5.05)
         state.read(at: 5.04)
         #expect(state.isUnread(at: 5.06))
@@ -153,7 +153,7 @@ import Testing
         #expect(!state.isUnread(at: 5.07), "a server that sends without end has its end")
     }
 
-    @Test("a server that sends nothing more is not waited for")
+    @Test("Callers do not wait for a server that has stopped sending")
     func givesUpOnSilence() {
         let state = state()
         state.send("a", timeout: .adaptive)
@@ -163,7 +163,7 @@ import Testing
         #expect(state.expire(now: 0.051) == ["b"])
     }
 
-    @Test("a reply that came after the timeout is late, and no measure for the next")
+    @Test("A reply after the timeout is late, and is not a sample")
     func tellsLateReplies() {
         let state = state()
         state.send("a", timeout: .adaptive)
@@ -174,11 +174,11 @@ import Testing
         #expect(state.nextExpiry == 1.05)
         #expect(state.reply("3", now: 1.04) == "c: 3")
         state.send("d", timeout: .adaptive, at: 2)
-        // Four times as long as the slowest.
+        // The timeout is four times the time of the slowest reply.
         #expect(state.nextExpiry.map { abs($0 - 2.16) < 0.001 } == true)
     }
 
-    @Test("a probe waits up to the upper bound, and its reply is a measure for the next")
+    @Test("A probe waits up to the upper bound, and its reply is a sample")
     func learnsFromProbes() {
         let state = state()
         for second in [0.0, 1] {
@@ -191,7 +191,7 @@ import Testing
         #expect(state.reply("2", now: 2.12) == "probe: 2")
         state.send("b", timeout: .adaptive, at: 4)
         #expect(state.reply("3", now: 4.12) == "b: 3")
-        // What a busy process reads too late is no measure, and neither is a reply that nobody waits for any more.
+        // A reply that a busy process reads too late is not a sample, and neither is one whose caller has left.
         for isExact in [false, true] {
             state.send("probe", timeout: .probe, at: 10)
             if isExact { #expect(state.expire(now: 11) == ["probe"]) }
@@ -202,7 +202,7 @@ import Testing
         #expect(state.expire(now: 20.6) == ["c"])
     }
 
-    @Test("a reply counts by its first bytes")
+    @Test("A reply is timed by its first bytes")
     func countsFirstBytes() {
         let state = state()
         state.send("a", commands: 2, timeout: .adaptive)
@@ -211,7 +211,7 @@ import Testing
         #expect(state.reply("2", now: 0.3) == "a: 1 2")
     }
 
-    @Test("what a busy process reads too late is not late, and no measure")
+    @Test("A reply that a busy process reads too late is not late, and is not a sample")
     func excusesTheProcess() {
         let state = state()
         state.send("a", timeout: .adaptive)
@@ -220,7 +220,7 @@ import Testing
         #expect(state.nextExpiry == 1.05)
     }
 
-    @Test("commands in flight are limited, tombstones included")
+    @Test("Commands in flight are limited, tombstones included")
     func limitsCommands() throws {
         let state = state { $0.commandsInFlight = 3 }
         let first = try #require(state.send("a", commands: 2))
@@ -234,7 +234,7 @@ import Testing
         #expect(state.send("f", commands: 2) == 3)
     }
 
-    @Test("bytes in flight are limited, tombstones included")
+    @Test("Bytes in flight are limited, tombstones included")
     func limitsBytes() throws {
         let state = state { $0.bytesInFlight = 100 }
         #expect(state.send("a", bytes: 101) == nil)
@@ -246,7 +246,7 @@ import Testing
         #expect(state.send("d", bytes: 60) == 3)
     }
 
-    @Test("the replies held back for one pipeline are limited")
+    @Test("The replies held back for one pipeline are limited")
     func limitsHeldReplies() throws {
         let state = state { $0.pipelineBytes = 100 }
         state.send("a", commands: 3)
@@ -255,7 +255,7 @@ import Testing
         #expect(state.reply("3", bytes: 1) == "close: protocolViolation")
     }
 
-    @Test("replies that a tombstone swallows are not held back")
+    @Test("Replies that a tombstone discards are not held back")
     func forgetsSwallowedReplies() throws {
         let state = state { $0.pipelineBytes = 100 }
         let first = try #require(state.send("a", commands: 3))
@@ -267,7 +267,7 @@ import Testing
         #expect(state.reply("4", bytes: 90) == "b: 4")
     }
 
-    @Test("a draining connection answers those who wait and takes no more")
+    @Test("A draining connection answers waiting callers and rejects further commands")
     func drains() throws {
         let state = state()
         let first = try #require(state.send("a"))
@@ -283,7 +283,7 @@ import Testing
         #expect(state.isDrained)
     }
 
-    @Test("tombstones do not keep a draining connection open")
+    @Test("Tombstones do not keep a draining connection open")
     func drainsTombstones() throws {
         let state = state()
         let first = try #require(state.send("a"))
@@ -292,7 +292,7 @@ import Testing
         #expect(state.isDrained)
     }
 
-    @Test("closing fails whoever waits, and nobody twice")
+    @Test("Closing fails every waiting caller, and none twice")
     func closes() throws {
         let state = state()
         state.send("a")
@@ -307,7 +307,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("any order of events serves every caller exactly once")
+    @Test("Any order of events serves every caller exactly once")
     func model() {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of connection events: \(seed)")
@@ -316,7 +316,7 @@ import Testing
     }
 }
 
-/// The same queue, told by its simplest means: who is owed what.
+/// A simple model of the same queue: the replies that each caller must get.
 private struct Model {
     let seed: UInt64
     let state = ConnectionSubject(

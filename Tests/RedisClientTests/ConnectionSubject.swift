@@ -2,7 +2,7 @@ import NIOCore
 
 @testable import RedisClient
 
-/// A state whose answers can be compared in a line. (A class: an expectation does not mutate a value.)
+/// A connection state whose results can be compared as text. (A class, because an expectation does not mutate a value.)
 final class ConnectionSubject {
     private var state: ConnectionState<String>
 
@@ -10,7 +10,7 @@ final class ConnectionSubject {
         self.state = state
     }
 
-    /// The id of the batch, or nil if it was refused.
+    /// Sends a batch, and returns its ID, or nil if it was refused.
     @discardableResult
     func send(
         _ name: String,
@@ -27,7 +27,7 @@ final class ConnectionSubject {
         }
     }
 
-    /// When the first of what is handed to the socket by this is late.
+    /// Flushes what was sent, and returns the earliest deadline of the newly flushed batches.
     @discardableResult
     func flush(at now: Double) -> Double? { state.flush(now: .seconds(now)).map(\.inSeconds) }
 
@@ -35,7 +35,7 @@ final class ConnectionSubject {
     func isHopeless(at now: Double) -> Bool { state.isHopeless(at: .seconds(now)) }
     func read(at now: Double, isExact: Bool = true) { state.read(now: .seconds(now), isExact: isExact) }
 
-    /// What came of a reply.
+    /// Receives a reply, and returns its effect as text.
     func reply(_ text: String, bytes: Int = 1, now: Double = 0, isExact: Bool = true) -> String {
         state.read(now: .seconds(now), isExact: isExact)
         return switch state.receive(.status(text), bytes: bytes, now: .seconds(now), isExact: isExact) {
@@ -46,7 +46,7 @@ final class ConnectionSubject {
         }
     }
 
-    /// Those whose deadline has passed, and whether the connection is dead.
+    /// Returns the callers whose deadline has passed, and "dead" if the connection counts as lost.
     func expire(now: Double) -> [String] {
         let (waiters, verdict) = state.expire(now: .seconds(now))
         return verdict == .dead ? waiters + ["dead"] : waiters

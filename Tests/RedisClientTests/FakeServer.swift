@@ -5,24 +5,24 @@ import NIOPosix
 import RedisClient
 import Testing
 
-/// A server on a real socket that answers whatever a test wants it to.
+/// A server on a real socket that answers with the script of a test.
 final class FakeServer: Sendable {
     enum Answer: Sendable {
         case send(String)
         case sendAndClose(String)
-        /// Sends the same again and again, for as long as the client takes it.
+        /// The same text is sent again and again, for as long as the client takes it.
         case flood(String)
         case nothing
     }
 
-    /// Answers a command that arrived on a connection; connections are counted from zero.
+    /// A function that answers a command that arrived on a connection; connections are numbered from zero.
     typealias Script = @Sendable (_ command: [String], _ connection: Int) -> Answer
 
     let port: Int
     /// All commands that have arrived, as lines.
     let commands = Inbox<String>()
     private let channel: any Channel
-    /// A thread of its own: one that floods leaves no time to others.
+    /// A group with one thread for this server alone: a server that floods does not leave time to others.
     private let group: MultiThreadedEventLoopGroup
     private let script: NIOLockedValueBox<Script>
     private let children = NIOLockedValueBox<[any Channel]>([])
@@ -55,7 +55,7 @@ final class FakeServer: Sendable {
         return fake
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     var connections: Int { children.withLockedValue { $0.count } }
 
     func change(_ script: @escaping Script) {
@@ -67,13 +67,13 @@ final class FakeServer: Sendable {
         return script.withLockedValue { $0 }(command, connection)
     }
 
-    /// Says something to a client that asked nothing.
+    /// Sends text to a client that has not asked for it.
     func say(_ text: String, on connection: Int) {
         let child = children.withLockedValue { $0[connection] }
         child.writeAndFlush(ByteBuffer(string: text), promise: nil)
     }
 
-    /// Ends a connection.
+    /// Closes a connection.
     func cut(_ connection: Int) {
         children.withLockedValue { $0[connection] }.close(promise: nil)
     }
@@ -84,7 +84,7 @@ final class FakeServer: Sendable {
         try? await group.shutdownGracefully()
     }
 
-    /// What a healthy server answers, which echoes the keys of GET.
+    /// Returns the answer of a healthy server, which echoes the keys of GET.
     static func sane(_ command: [String], runID: String = "run-1") -> Answer {
         switch command.first {
         case "HELLO": .send("%3\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n+role\r\n+master\r\n")
@@ -127,7 +127,7 @@ private final class FakeServerHandler: ChannelInboundHandler {
         let loop = context.eventLoop
         let bound = NIOLoopBound((self, context), eventLoop: loop)
         context.writeAndFlush(wrapOutboundOut(bytes)).whenSuccess {
-            // In another turn: a write that succeeds at once would pile up calls.
+            // The next write waits for another turn of the event loop: writes that succeed at once would nest calls.
             loop.execute {
                 let (handler, context) = bound.value
                 handler.flood(bytes, context: context)
@@ -137,7 +137,7 @@ private final class FakeServerHandler: ChannelInboundHandler {
 }
 
 extension RedisConfiguration {
-    /// A local server, with times that suit a test.
+    /// Returns the configuration for a local server, with delays that suit a test.
     static func local(_ port: Int) -> RedisConfiguration {
         var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
         configuration.reconnecting = ReconnectPlan(first: .milliseconds(2), longest: .milliseconds(20))
@@ -145,7 +145,7 @@ extension RedisConfiguration {
     }
 }
 
-/// Logs nothing.
+/// A logger that discards all messages.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// Runs a client while `body` runs.
@@ -164,7 +164,8 @@ func withClient<Result: Sendable>(
     }
 }
 
-/// Waits for something that another process or thread is about to do, and fails if it does not.
+/// Waits until a condition becomes true that depends on another process or thread, and records an issue if it does not.
+/// The default limit is 240 seconds.
 func eventually(
     within limit: Duration = .seconds(240),
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -178,7 +179,7 @@ func eventually(
     Issue.record("it did not happen within \(limit)", sourceLocation: sourceLocation)
 }
 
-/// The code of the error that is thrown, if one is.
+/// Returns the code of the error that `body` throws, or nil if it does not throw one.
 func errorCode(_ body: () async throws -> Void) async -> RedisError.Code? {
     do {
         try await body()

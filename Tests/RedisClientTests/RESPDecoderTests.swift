@@ -3,7 +3,7 @@ import NIOTestUtils
 import RedisClient
 import Testing
 
-/// Everything that is on the wire, in one piece.
+/// Decodes everything on the wire, in one piece.
 private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RESPViolation) -> [RESPMessage.Content] {
     var decoder = RESPDecoder(limits: limits)
     var buffer = ByteBuffer(string: wire)
@@ -49,12 +49,12 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ("|1\r\n|1\r\n+a\r\n+b\r\n+c\r\n+d\r\n:1\r\n", .integer(1)),
     ]
 
-    @Test("a line of each type is read as its value", arguments: values)
+    @Test("A line of each type is decoded to its value", arguments: values)
     func readsEachType(wire: String, value: RESPValue) throws {
         #expect(try decode(wire) == [.reply(value)])
     }
 
-    @Test("not a number is read as such")
+    @Test("A double that is not a number is decoded as such")
     func readsNaN() throws {
         guard case .reply(.double(let number)) = try decode(",nan\r\n").first else {
             Issue.record("no double")
@@ -63,7 +63,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         #expect(number.isNaN)
     }
 
-    @Test("a push is told apart from a reply")
+    @Test("A push is distinguished from a reply")
     func readsPushes() throws {
         let wire = ":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n:2\r\n>1\r\n+pong\r\n"
         #expect(
@@ -124,7 +124,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         (">1\r\n:1\r\n", .namelessPush),
     ]
 
-    @Test("what is not RESP3 is refused", arguments: violations)
+    @Test("Input that is not RESP3 is refused", arguments: violations)
     func refuses(wire: String, violation: RESPViolation) {
         #expect(throws: violation) { _ = try decode(wire) }
     }
@@ -152,7 +152,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ">2\r\n+1234567\r\n+123456\r\n",
     ]
 
-    @Test("what reaches a limit is let through", arguments: atTheLimit)
+    @Test("Input that reaches a limit is accepted", arguments: atTheLimit)
     func admits(wire: String) throws {
         #expect(try !decode(wire, limits: limits).isEmpty)
     }
@@ -170,22 +170,22 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ("*6\r\n+123456\r\n+123456\r\n+123456\r\n+123456\r\n+1\r\n", .messageTooLarge),
         (">3\r\n+1234567\r\n+12345\r\n:1\r\n", .messageTooLarge),
         (">2\r\n+a\r\n$16\r\n", .messageTooLarge),
-        // Empty attributes take no elements and no depth, but bytes.
+        // Empty attributes do not count as elements or depth, but they count as bytes.
         ("|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n", .messageTooLarge),
     ]
 
-    @Test("what passes a limit is refused when it is announced", arguments: beyond)
+    @Test("Input that exceeds a limit is refused when its size is announced", arguments: beyond)
     func refuses(wire: String, violation: RESPViolation) {
         #expect(throws: violation) { _ = try decode(wire, limits: limits) }
     }
 
-    @Test("limits count anew for every message")
+    @Test("Limits apply to each message separately")
     func startsOver() throws {
         let wire = String(repeating: "*2\r\n$16\r\n0123456789abcdef\r\n:1\r\n", count: 50)
         #expect(try decode(wire, limits: limits).count == 50)
     }
 
-    @Test("limits without a bound overflow nowhere")
+    @Test("Limits of the largest possible value do not cause an overflow")
     func survivesExtremeLimits() {
         var limits = RESPLimits()
         (limits.bulkLength, limits.elements) = (.max, .max)
@@ -200,7 +200,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
 }
 
 @Suite(.timeLimit(.minutes(5))) struct RESPStreamTests {
-    /// The decoder in the clothes that NIO's verifier wants to see.
+    /// The decoder, adapted to the protocol that NIO's verifier needs.
     private struct Adapter: NIOSingleStepByteToMessageDecoder {
         typealias InboundOut = RESPMessage.Content
         var decoder = RESPDecoder(limits: RESPLimits())
@@ -214,13 +214,13 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         }
     }
 
-    @Test("messages are the same drip by drip, one by one and all at once")
+    @Test("Messages are the same byte by byte, one by one and all at once")
     func verifies() throws {
         let pairs = RESPDecoderTests.values.map { ($0.wire, [RESPMessage.Content.reply($0.value)]) }
         try ByteToMessageDecoderVerifier.verifyDecoder(stringInputOutputPairs: pairs) { Adapter() }
     }
 
-    @Test("any value is read as it was written, however the bytes are cut")
+    @Test("Any value is decoded as it was encoded, however the bytes are split")
     func roundTrips() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of any value: \(seed)")
@@ -236,7 +236,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         }
     }
 
-    @Test("damaged bytes come to the same end however they are cut, and never crash")
+    @Test("Damaged bytes have the same result however they are split, and never cause a crash")
     func survivesMutation() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of damaged bytes: \(seed)")
@@ -290,7 +290,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
 }
 
 @Suite(.timeLimit(.minutes(5))) struct RESPEncoderTests {
-    @Test("commands are arrays of bulk strings, whatever their arguments hold")
+    @Test("Commands are arrays of bulk strings, whatever their arguments contain")
     func encodes() {
         var buffer = ByteBuffer()
         RESPEncoder.encode(
@@ -305,13 +305,13 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         #expect(String(buffer: buffer) == expected)
     }
 
-    @Test("a script is known by the SHA-1 of its source")
+    @Test("A script is identified by the SHA-1 of its source")
     func digests() {
         #expect(RedisScript("return 1").digest == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
     }
 
     @Test(
-        "a time to live is whole milliseconds and at least one",
+        "A time to live is in whole milliseconds and at least one",
         arguments: [
             (Duration.milliseconds(1500), Int64(1500)), (.microseconds(1999), 1), (.zero, 1), (.seconds(-5), 1),
             (.seconds(Int64.max), Int64.max),

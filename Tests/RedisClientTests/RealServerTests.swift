@@ -5,13 +5,13 @@ import Testing
 
 @testable import RedisClient
 
-/// A real Redis, which these tests start themselves. Without redis-server they fail.
+/// Tests with a real Redis, which they start. Without redis-server they fail.
 ///
-/// Nothing here is a matter of time: deadlines are so long that they pass only where something hangs.
+/// The results do not depend on time: deadlines are so long that they pass only if something hangs.
 @Suite(.timeLimit(.minutes(5))) struct RealServerTests {
     private let limit = Duration.seconds(60)
 
-    @Test("every command that is used does what it says")
+    @Test("Every command that is used has its documented effect")
     func speaks() async throws {
         try await RedisProcess.run { redis in
             try await withClient(.patient(redis.port)) { client in
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test("one failing command of a pipeline leaves the others alone")
+    @Test("One failing command of a pipeline does not affect the others")
     func reportsErrors() async throws {
         try await RedisProcess.run { redis in
             try await withClient(.patient(redis.port)) { client in
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test("all types of RESP3 that Redis can send are understood")
+    @Test("All types of RESP3 that Redis can send are decoded")
     func understands() async throws {
         try await RedisProcess.run(["--enable-debug-command", "yes"]) { redis in
             try await withClient(.patient(redis.port)) { client in
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test("keys that are tracked are told of by pushes, in between the replies")
+    @Test("Changes of tracked keys are reported by pushes between the replies")
     func tracks() async throws {
         try await RedisProcess.run { redis in
             let pushes = Inbox<RedisPush>()
@@ -122,7 +122,7 @@ import Testing
         }
     }
 
-    @Test("a password opens the server, and a wrong one is told to the owner")
+    @Test("A password gives access, and a wrong one is reported to the owner")
     func authenticates() async throws {
         try await RedisProcess.run(["--requirepass", "se cret"]) { redis in
             var configuration = try RedisConfiguration(url: "redis://:se%20cret@127.0.0.1:\(redis.port)")
@@ -143,7 +143,7 @@ import Testing
         }
     }
 
-    @Test("databases are kept apart, and one that does not exist is told to the owner")
+    @Test("Databases are separate, and one that does not exist is reported to the owner")
     func selects() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
@@ -164,7 +164,7 @@ import Testing
         }
     }
 
-    @Test("scripts run by their digest, and once more in full after the server has forgotten them")
+    @Test("Scripts run by their digest, and once in full after the server has dropped them")
     func runsScripts() async throws {
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', 'runs')}")
         try await RedisProcess.run { redis in
@@ -187,7 +187,7 @@ import Testing
         }
     }
 
-    @Test("a server that is killed costs those in flight, and is met again when it is back, by another run id")
+    @Test("A killed server fails the commands in flight, and is reached again with another run ID")
     func survivesRestart() async throws {
         try await RedisProcess.run { redis in
             let met = Inbox<String?>()
@@ -201,7 +201,7 @@ import Testing
                         _ = try await client.send(RedisCommand("BLPOP", "none", 0), deadline: .seconds(60))
                     }
                 }
-                // Every other question goes out behind the one that blocks, and has no answer.
+                // Every second question uses the connection that is blocked, and is not answered.
                 try await eventually {
                     let clients = try? await client.info("clients", deadline: .milliseconds(500))
                     return clients?["blocked_clients"] == "1"
@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    @Test("a server that hangs costs each caller its deadline; when it goes on, so do the same connections")
+    @Test("While a server hangs, callers wait until their deadlines; then the same connections go on")
     func survivesHanging() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    @Test("a server that hangs for longer than the patience is left, and met again when it goes on")
+    @Test("A server that hangs for longer than the patience is disconnected, and reached again later")
     func losesPatience() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
@@ -253,17 +253,17 @@ import Testing
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 redis.signal(SIGSTOP)
-                // Nobody sends anything: the heartbeat has to find out.
+                // The test does not send commands, so the heartbeat has to notice it.
                 try await eventually { client.status.phase == .down }
                 #expect(await errorCode { try await client.ping(deadline: .seconds(60)) } == .unavailable)
                 redis.signal(SIGCONT)
-                // So little patience may be lost again on a machine that is busy.
+                // With such a short patience, a connection may be lost again on a busy machine.
                 try await eventually { await errorCode { try await client.ping(deadline: limit) } == nil }
             }
         }
     }
 
-    @Test("a server may listen on a unix socket")
+    @Test("A server may listen on a Unix socket")
     func usesUnixSockets() async throws {
         try await RedisProcess.run(["--unixsocket", "redis.sock"]) { redis in
             var configuration = try RedisConfiguration(url: "unix://\(redis.socket)?db=2")
@@ -289,11 +289,11 @@ import Testing
         }
     }
 
-    @Test("TLS with a certificate that nobody vouches for is no connection")
+    @Test("TLS with an untrusted certificate does not connect")
     func verifiesCertificates() async throws {
         try await withTLS { redis in
             try await withClient(try configuration(redis, host: "localhost")) { client in
-                // Until the server listens, the error is another one.
+                // Until the server listens, the error is a different one.
                 try await eventually {
                     client.status.lastError.map { "\($0)".contains("CERTIFICATE_VERIFY_FAILED") } ?? false
                 }
@@ -302,13 +302,13 @@ import Testing
         }
     }
 
-    @Test("TLS with a certificate for another name is no connection", arguments: ["localhost", "127.0.0.1"])
+    @Test("TLS with a certificate for another name does not connect", arguments: ["localhost", "127.0.0.1"])
     func verifiesNames(host: String) async throws {
         try await withTLS(names: "DNS:elsewhere.example,IP:127.0.0.9") { redis in
             var configuration = try configuration(redis, host: host)
             configuration.tls?.trustRoots = redis.certificate
             try await withClient(configuration) { client in
-                // Until the server listens, the error is another one.
+                // Until the server listens, the error is a different one.
                 try await eventually {
                     client.status.lastError.map { "\($0)".contains("failedToValidateHostname") } ?? false
                 }
@@ -317,7 +317,7 @@ import Testing
         }
     }
 
-    @Test("a file of certificates that is not there is told at once")
+    @Test("A missing file of certificates is reported at once")
     func refusesMissingTrustRoots() throws {
         var configuration = try RedisConfiguration(url: "rediss://localhost")
         configuration.tls?.trustRoots = "/nowhere/ca.pem"

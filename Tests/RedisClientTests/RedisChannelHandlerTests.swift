@@ -4,7 +4,7 @@ import Testing
 
 @testable import RedisClient
 
-/// The handler on a channel without a socket, with a clock that stands still.
+/// The handler on a channel without a socket, with a manual clock.
 private final class Line {
     let channel: EmbeddedChannel
     let handler: RedisChannelHandler
@@ -29,7 +29,7 @@ private final class Line {
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 6379)).wait()
     }
 
-    /// Sends commands for a caller, whose answer arrives in `answers` under its name.
+    /// Sends commands for a caller, whose result is added to `answers` with its name.
     @discardableResult
     func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount? = .seconds(1)) -> Ticket {
         let ticket = Ticket()
@@ -63,7 +63,7 @@ private final class Line {
         channel.embeddedEventLoop.advanceTime(by: time)
     }
 
-    /// What was written, flush by flush.
+    /// Returns the bytes that were flushed since the last call, as text.
     func written() throws -> String {
         var text = ""
         while let bytes = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
@@ -72,7 +72,7 @@ private final class Line {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct RedisChannelHandlerTests {
-    @Test("commands leave in the order of sending, and all that are sent in one turn leave together")
+    @Test("Commands are sent in order, and those of one turn of the event loop are flushed together")
     func pipelines() throws {
         let line = try Line()
         line.send("a", .get("1"))
@@ -89,7 +89,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "b: two three"])
     }
 
-    @Test("a push in the middle of replies reaches the push handler and disturbs nobody")
+    @Test("A push between replies reaches the push handler and does not affect callers")
     func pushes() throws {
         let line = try Line()
         line.send("a", .get("1"), .get("2"))
@@ -98,7 +98,7 @@ private final class Line {
         #expect(line.pushes.all == [RedisPush(kind: "invalidate", values: [.null])])
     }
 
-    @Test("a cancelled caller leaves at once, and its late reply reaches nobody")
+    @Test("A cancelled caller returns at once, and its late reply is discarded")
     func cancels() throws {
         let line = try Line()
         let ticket = line.send("a", .get("1"))
@@ -110,7 +110,7 @@ private final class Line {
         #expect(line.channel.isActive)
     }
 
-    @Test("a caller that was cancelled before its commands were sent is told so, and leaves a tombstone")
+    @Test("A caller that is cancelled before its commands are sent gets an error, and leaves a tombstone")
     func cancelsBeforeSending() throws {
         let line = try Line()
         let ticket = Ticket()
@@ -126,7 +126,7 @@ private final class Line {
         #expect(line.answers.all == ["cancelled", "b: two"])
     }
 
-    @Test("a deadline passes for its own caller only")
+    @Test("A deadline applies to its caller only")
     func passesDeadlines() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(3))
@@ -140,7 +140,7 @@ private final class Line {
         #expect(line.channel.isActive)
     }
 
-    @Test("replies that come while the server sends on are late by what they took, and in time if they are quick")
+    @Test("A reply is timed by its first bytes, even while the server sends other replies")
     func tellsLateReplies() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: nil)
@@ -151,11 +151,11 @@ private final class Line {
         try line.receive("+t")
         line.pass(.milliseconds(30))
         try line.receive("wo\r\n")
-        // Forty milliseconds in time make a timeout of 160.
+        // A reply after 40 ms raises the timeout to 160 ms.
         #expect(line.answers.all == ["a: one", "b: two (late)"])
     }
 
-    @Test("the alarm goes on ringing for commands sent after the first")
+    @Test("The alarm fires for commands that were sent after the first")
     func keepsTheAlarmSet() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(2))
@@ -169,7 +169,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
     }
 
-    @Test("a server that stays silent for longer than the connection's patience is given up")
+    @Test("A server that stays silent for longer than the connection's patience is given up")
     func losesPatience() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
@@ -183,7 +183,7 @@ private final class Line {
         #expect(line.end.all.map(\.code) == [.connectionLost])
     }
 
-    @Test("pushes do not pass for answers: a server that only talks is given up as well")
+    @Test("Pushes do not count as replies: a server that sends only pushes is given up as well")
     func isNotFooledByPushes() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
@@ -194,7 +194,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("an idle connection waits for ever")
+    @Test("An idle connection stays open")
     func idles() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
@@ -205,7 +205,7 @@ private final class Line {
     }
 
     @Test(
-        "whatever breaks the protocol fails those in flight and closes the connection",
+        "A violation of the protocol fails the commands in flight and closes the connection",
         arguments: ["HTTP/1.1 400\r\n", "$99999999999999999999\r\n", "*2\r\n>1\r\n", "+half\r\n$-7\r\n+late\r\n"]
     )
     func closesOnViolation(wire: String) throws {
@@ -222,7 +222,7 @@ private final class Line {
         #expect(line.end.all.map(\.code) == [.protocolViolation])
     }
 
-    @Test("an answer to nobody closes the connection")
+    @Test("A reply without a command closes the connection")
     func closesOnUnaskedAnswer() throws {
         let line = try Line()
         try line.receive("+hello\r\n")
@@ -230,7 +230,7 @@ private final class Line {
         #expect(line.end.all.map(\.code) == [.protocolViolation])
     }
 
-    @Test("a connection that ends fails those in flight, and refuses those who come after")
+    @Test("A connection that ends fails the commands in flight, and rejects later ones")
     func ends() throws {
         let line = try Line()
         line.send("a", .get("1"), .get("2"))
@@ -241,7 +241,7 @@ private final class Line {
         #expect(line.end.all.count == 1)
     }
 
-    @Test("a full connection refuses commands without sending them")
+    @Test("A full connection refuses commands without sending them")
     func overflows() throws {
         let line = try Line { $0.commandsInFlight = 1 }
         line.send("a", .get("1"))
@@ -251,7 +251,7 @@ private final class Line {
         #expect(try line.written() == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n")
     }
 
-    @Test("a drained connection closes with its last answer")
+    @Test("A drained connection closes after its last reply")
     func drains() throws {
         let line = try Line()
         line.send("a", .get("1"))
@@ -263,7 +263,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("a drained connection does not wait longer than its deadlines")
+    @Test("A drained connection does not wait longer than its deadlines")
     func drainsByDeadline() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
@@ -272,7 +272,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("memory is not kept for what was read, although every read ends within a message")
+    @Test("Memory for bytes that were read is released, although every read ends within a message")
     func discardsWhatWasRead() throws {
         let line = try Line()
         let commands = 2000
@@ -289,10 +289,10 @@ private final class Line {
         #expect(largest <= 8 * 1024)
     }
 
-    @Test("a connection that was given up reads nothing more")
+    @Test("A connection that was given up does not read any more")
     func stopsReading() throws {
         let line = try Line()
-        // A channel that takes its time to close goes on delivering.
+        // A channel that takes time to close goes on delivering.
         try line.channel.pipeline.syncOperations.addHandler(SlowToClose(), position: .first)
         try line.receive("?\r\n")
         for _ in 0..<100 { try line.receive(String(repeating: "x", count: 1000)) }
@@ -300,7 +300,7 @@ private final class Line {
     }
 }
 
-/// A handler that does not let the channel close.
+/// A handler that prevents the channel from closing.
 private final class SlowToClose: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
 

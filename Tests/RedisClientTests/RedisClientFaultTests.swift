@@ -5,9 +5,9 @@ import Testing
 
 @testable import RedisClient
 
-/// A client and a server that misbehaves, over real sockets.
+/// Tests of a client with a server that misbehaves, over real sockets.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientFaultTests {
-    @Test("a thousand callers share two connections, and each gets its own answer")
+    @Test("A thousand callers share two connections, and each gets the reply to its command")
     func multiplexes() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         try await withClient(.local(server.port)) { client in
@@ -37,7 +37,7 @@ import Testing
         "\0\0\0\0\0\0",
     ]
 
-    @Test("nonsense instead of a greeting is an error that is told, and the client tries again", arguments: nonsense)
+    @Test("Nonsense instead of a greeting is reported as an error, and the client tries again", arguments: nonsense)
     func survivesNonsenseAtFirst(nonsense: String) async throws {
         let server = try await FakeServer.start { _, _ in .send(nonsense) }
         var configuration = RedisConfiguration.local(server.port)
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(
-        "nonsense in the middle fails those in flight, and the client connects again",
+        "Nonsense after the greeting fails the commands in flight, and the client connects again",
         arguments: nonsense.dropLast(2)
     )
     func survivesNonsenseLater(nonsense: String) async throws {
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(
-        "a server that does not stop talking is cut off",
+        "A server that does not stop sending is disconnected",
         arguments: [
             "+" + String(repeating: "x", count: 1000), "|1\r\n+a\r\n+b\r\n", "*1000\r\n:1\r\n", ">1\r\n+push\r\n",
         ]
@@ -95,7 +95,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("half an answer before the end of the connection is no answer")
+    @Test("A partial reply before the end of the connection is not returned")
     func survivesHalfAnswers() async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "GET" && command[1] == "bad" ? .sendAndClose("$10\r\nhalf") : FakeServer.sane(command)
@@ -109,7 +109,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("an answer that never comes costs its caller the deadline, and nobody else anything")
+    @Test("A missing reply costs its caller the deadline, and does not affect other callers")
     func survivesSilence() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
@@ -122,7 +122,7 @@ import Testing
             #expect(await errorCode { _ = try await client.get("a", deadline: .milliseconds(20)) } == .deadlineExceeded)
             try await eventually { server.commands.all.last == "GET a" }
             server.change { command, _ in FakeServer.sane(command) }
-            // The late answer, to nobody; then one that is waited for.
+            // The late reply is discarded; the next one is waited for.
             server.say("$1\r\na\r\n", on: 0)
             #expect(try await client.get("b", deadline: .seconds(10)) == ByteBuffer(string: "b"))
         }
@@ -130,7 +130,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a server that never introduces itself is left after the time for connecting")
+    @Test("A server that does not answer the greeting is given up after the connect timeout")
     func survivesSilenceAtFirst() async throws {
         let server = try await FakeServer.start { _, _ in .nothing }
         var configuration = RedisConfiguration.local(server.port)
@@ -141,7 +141,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("answers that belong to somebody else are noticed by the heartbeat")
+    @Test("The heartbeat notices replies that belong to other commands")
     func noticesForeignAnswers() async throws {
         let server = try await FakeServer.start { command, connection in
             command[0] == "PING" && connection == 0 ? .send("$5\r\nother\r\n") : FakeServer.sane(command)
@@ -158,7 +158,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("an answer of a type that the command never has is an error, not a crash")
+    @Test("A reply of a type that the command never returns is an error, not a crash")
     func refusesForeignTypes() async throws {
         let server = try await FakeServer.start { command, _ in
             ["HELLO", "INFO", "PING"].contains(command[0]) ? FakeServer.sane(command) : .send("*1\r\n#t\r\n")
@@ -181,7 +181,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a cancelled caller leaves at once, and those on the same connection get their answers")
+    @Test("A cancelled caller returns at once, and others on the same connection get their replies")
     func survivesCancellation() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
@@ -208,7 +208,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a script that the server does not know is sent in full, and its answer takes the place of the refusal")
+    @Test("A script that the server does not know is sent in full, and its reply replaces the error")
     func fallsBack() async throws {
         let script = RedisScript("return 'x'")
         let server = try await FakeServer.start { command, _ in

@@ -6,9 +6,9 @@ import Testing
 
 @testable import RedisClient
 
-/// A client from its first attempt to its end, against a server that does as it is told.
+/// Tests of a client from its first attempt to its end, with a scripted server.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientLifeTests {
-    @Test("the greeting names protocol, user, client and database in one round trip")
+    @Test("The greeting names protocol, user, client and database in one round trip")
     func greets() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
@@ -23,7 +23,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a server that refuses INFO is used, and its run id is unknown")
+    @Test("A server that refuses INFO is used, and its run ID is unknown")
     func toleratesPoorUsers() async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "INFO" ? .send("-NOPERM this user has no permissions\r\n") : FakeServer.sane(command)
@@ -36,7 +36,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("before it runs, and without a server, a client fails commands at once and says why")
+    @Test("Before it runs, and without a server, a client fails commands at once with the reason")
     func failsFast() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let port = server.port
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("no command of a caller goes out on a connection before its owner has been introduced")
+    @Test("A connection does not take commands of callers until its owner's hook has returned")
     func introducesFirst() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
@@ -82,7 +82,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a connection that its owner turns down takes no commands, and another is tried")
+    @Test("A connection that its owner rejects does not take commands, and another attempt follows")
     func turnsDown() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let attempts = NIOLockedValueBox(0)
@@ -105,7 +105,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("when another server is met, the connections to the one before take no more commands")
+    @Test("When another server is reached, the connections to the previous one are not used any more")
     func leavesTheOldServer() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let seen = Inbox<(generation: Int, runID: String?, open: Int)>()
@@ -129,7 +129,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("pushes reach their hook with the generation of their connection")
+    @Test("Pushes reach their hook with the generation of their connection")
     func pushes() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let pushes = Inbox<String>()
@@ -145,7 +145,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("attempts to connect are as far apart as the plan says")
+    @Test("Attempts to connect follow the delays of the plan")
     func backsOff() async throws {
         let server = try await FakeServer.start { _, _ in .sendAndClose("") }
         var configuration = RedisConfiguration.local(server.port)
@@ -160,7 +160,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a graceful shutdown answers those in flight, refuses the others, and returns")
+    @Test("A graceful shutdown answers the commands in flight, rejects others, and returns")
     func shutsDownGracefully() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let client = try RedisClient(.local(server.port), logger: silent)
@@ -180,7 +180,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("a client that is cancelled while it connects does not wait for the server")
+    @Test("A client that is cancelled while it connects does not wait for the server")
     func stopsConnecting() async throws {
         let server = try await FakeServer.start { _, _ in .nothing }
         var configuration = RedisConfiguration.local(server.port)
@@ -191,7 +191,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("the log says once that Redis is away, and once that it is back")
+    @Test("The log reports once that Redis is down, and once that it is back")
     func logsOnce() async throws {
         let server = try await FakeServer.start { _, _ in .sendAndClose("") }
         let log = Inbox<String>()
@@ -207,7 +207,7 @@ import Testing
     }
 }
 
-/// A clock on which nobody has to wait.
+/// A clock whose sleeps return at once.
 struct HastyClock: Clock {
     let sleeps = Inbox<Duration>()
 

@@ -19,7 +19,7 @@ import Testing
         ("unix://:secret@/run/a@b.sock", .unixSocket(path: "/run/a@b.sock"), 0),
     ]
 
-    @Test("an address is read as it is meant", arguments: addresses)
+    @Test("An address is parsed into endpoint, database and TLS", arguments: addresses)
     func reads(url: String, endpoint: RedisConfiguration.Endpoint, database: Int) throws {
         let configuration = try RedisConfiguration(url: url)
         #expect(configuration.endpoint == endpoint)
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "user and password are percent-decoded",
+        "User and password are percent-decoded",
         arguments: [
             ("redis://h", nil), ("redis://:pw@h", .init(user: "default", password: "pw")),
             ("redis://ada:p%40%3a%2Fw@h", .init(user: "ada", password: "p@:/w")),
@@ -71,7 +71,7 @@ import Testing
         ("unix:///", "is absolute"),
     ]
 
-    @Test("a mistake in an address is named, and the password in it is not", arguments: mistakes)
+    @Test("A mistake in an address is reported without its password", arguments: mistakes)
     func refuses(url: String, reason: String) {
         do throws(RedisError) {
             _ = try RedisConfiguration(url: url)
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test("no description of a configuration shows the password")
+    @Test("Descriptions of a configuration do not show the password")
     func redacts() throws {
         let configuration = try RedisConfiguration(url: "redis://ada:secret@h")
         var dumped = ""
@@ -96,7 +96,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(5))) struct ReconnectPlanTests {
-    @Test("delays double up to the longest, and half of each is left to chance")
+    @Test("Delays double up to the longest, and half of each is random")
     func grows() {
         let bounds: [Int64] = [50, 100, 200, 400, 800, 1000, 1000]
         for seed in UInt64(0)..<100 {
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    @Test("processes that fail together do not come back together")
+    @Test("Processes that fail at the same time reconnect at different times")
     func scatters() {
         var generator = SeededGenerator(seed: 1)
         let delays = (0..<100).map { _ in
@@ -119,7 +119,7 @@ import Testing
         #expect(Set(delays).count > 90)
     }
 
-    @Test("only a connection that lasted makes its loss a first failure")
+    @Test("Only a connection that lasted resets the delay")
     func resets() {
         var plan = ReconnectPlan(first: .milliseconds(100), longest: .seconds(10))
         var generator = SeededGenerator(seed: 1)
@@ -129,7 +129,7 @@ import Testing
         #expect(plan.delay(afterLifetime: .zero, using: &generator) >= .milliseconds(100))
     }
 
-    @Test("no number of failures overflows, and none makes a delay longer than the longest")
+    @Test("Failures never cause an overflow, or a delay beyond the longest")
     func saturates() {
         var generator = SeededGenerator(seed: 1)
         for longest in [Duration.zero, .milliseconds(1), .seconds(Int64.max)] {

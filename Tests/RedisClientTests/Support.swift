@@ -2,7 +2,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 
-/// The same numbers for the same seed, everywhere (SplitMix64).
+/// SplitMix64: the same numbers for the same seed on every machine.
 struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -20,7 +20,7 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 extension ByteBuffer {
-    /// The same bytes in memory of their own, as a socket would deliver them.
+    /// A copy of the bytes in newly allocated memory, as a socket would deliver them.
     var copied: ByteBuffer {
         ByteBuffer(bytes: readableBytesView)
     }
@@ -32,7 +32,7 @@ extension RESPValue {
     }
 }
 
-/// Writes values as a server does.
+/// Encoding of values in the format that a server sends.
 extension ByteBuffer {
     mutating func writeRESP(_ value: RESPValue) {
         switch value {
@@ -63,7 +63,7 @@ extension ByteBuffer {
     }
 }
 
-/// A value of any type, with aggregates no deeper than `depth`.
+/// Returns a random value of any type, with aggregates no deeper than `depth`.
 func anyValue(depth: Int, using generator: inout SeededGenerator) -> RESPValue {
     func values(_ factor: Int = 1) -> [RESPValue] {
         (0..<Int.random(in: 0...4, using: &generator) * factor).map { _ in
@@ -92,7 +92,7 @@ func anyValue(depth: Int, using generator: inout SeededGenerator) -> RESPValue {
     }
 }
 
-/// Where threads leave things for a test to look at.
+/// A list to which threads add elements for a test to inspect.
 final class Inbox<Element: Sendable>: Sendable {
     private let contents = NIOLockedValueBox<[Element]>([])
 

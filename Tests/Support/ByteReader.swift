@@ -1,32 +1,32 @@
 public import HTTPTypes
 public import NIOCore
 
-/// Reads what comes by a connection: lines, counted bytes, and the content of messages of HTTP/1.1 as it is framed.
+/// A reader for the bytes of a connection: lines, counted bytes, and the content of HTTP/1.1 messages.
 public struct ByteReader {
-    /// Why something could not be read.
+    /// The reason why something could not be read.
     public enum Failure: Error, Hashable {
         /// The other side closed the connection.
         case ended
-        /// What came is no HTTP/1.1.
+        /// The bytes are not valid HTTP/1.1.
         case nonsense(String)
     }
 
     private var inbound: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator
     private var received = ByteBuffer()
 
-    /// A reader of all that comes.
+    /// Creates a reader of an inbound stream.
     public init(_ inbound: NIOAsyncChannelInboundStream<ByteBuffer>) {
         self.inbound = inbound.makeAsyncIterator()
     }
 
-    /// Reads to the end of a line, and takes that off.
+    /// Reads a line, and returns it without its CRLF.
     public mutating func line() async throws -> String {
         var line: [UInt8] = []
         while !line.suffix(2).elementsEqual([13, 10]) { line += try await bytes(1) }
         return String(decoding: line.dropLast(2), as: UTF8.self)
     }
 
-    /// Reads that many bytes.
+    /// Reads `count` bytes.
     public mutating func bytes(_ count: Int) async throws -> [UInt8] {
         while received.readableBytes < count {
             guard let part = try await inbound.next() else { throw Failure.ended }
@@ -36,7 +36,7 @@ public struct ByteReader {
         return received.readBytes(length: count) ?? []
     }
 
-    /// Reads some bytes as they come; nil where there will be none.
+    /// Reads some bytes as they arrive; nil at the end of the stream.
     public mutating func part() async throws -> ByteBuffer? {
         guard received.readableBytes == 0 else {
             defer { received.clear() }
@@ -61,8 +61,8 @@ public struct ByteReader {
         return count == 0 ? nil : chunk
     }
 
-    /// Reads the content of a message as it comes.
-    /// - Parameter fields: those of its head, which say where it ends.
+    /// Reads the content of a message as it arrives.
+    /// - Parameter fields: the fields of its head, which tell where it ends.
     public mutating func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
         if let length = fields[.contentLength].flatMap({ Int($0) }) { return try await pour(length, body) }
         while let size = Int(try await line(), radix: 16) {
@@ -86,7 +86,7 @@ public struct ByteReader {
 }
 
 extension HTTPField {
-    /// A field as it stands on a line.
+    /// Creates a field from a line of a head.
     public init(line: String) throws {
         guard let colon = line.firstIndex(of: ":"), let name = HTTPField.Name(String(line[..<colon])) else {
             throw ByteReader.Failure.nonsense(line)

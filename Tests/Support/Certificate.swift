@@ -1,13 +1,13 @@
 public import Foundation
 
-/// A certificate that vouches for itself, and its key, as files.
+/// A self-signed certificate and its key, as files.
 public struct Certificate: Sendable {
     /// The path of the certificate, as PEM.
     public let certificate: String
     /// The path of its key, as PEM.
     public let privateKey: String
 
-    /// Makes one for names as openssl writes them: `DNS:localhost,IP:127.0.0.1`.
+    /// Creates a certificate for names in the format of openssl: `DNS:localhost,IP:127.0.0.1`.
     public init(for names: String, in directory: URL, named name: String = "server") throws {
         certificate = directory.appending(path: "\(name).crt").path
         privateKey = directory.appending(path: "\(name).key").path
@@ -20,7 +20,7 @@ public struct Certificate: Sendable {
         guard process.exitStatus == 0 else { throw Unusable(description: "openssl made no certificate") }
     }
 
-    /// Makes one for this machine, which is gone after `body`.
+    /// Creates a certificate for this machine, and deletes it after `body`.
     public static func run<Value: Sendable>(
         for names: String = "DNS:localhost,IP:127.0.0.1",
         _ body: (Certificate) async throws -> Value
@@ -32,7 +32,7 @@ public struct Certificate: Sendable {
     }
 }
 
-/// The programs that tests start beside those of this package.
+/// The programs that tests start besides those of this package.
 enum Tool {
     static func find(_ tool: String) throws -> URL {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin"

@@ -10,19 +10,19 @@ import NIOConcurrencyHelpers
 
 /// A process that a test started, without standard input.
 ///
-/// Foundation's `Process` lists all open descriptors to have the child close them, and crashes when there are more than
-/// a thousand, as there are in tests of many connections.
+/// Foundation's `Process` lists all open descriptors to have the child close them, and crashes if there are more than a
+/// thousand, as in tests with many connections.
 final class ChildProcess: Sendable {
     let pid: pid_t
-    /// How it ended: its status, negative if a signal ended it; nil while it runs.
+    /// The exit status, negative if a signal ended the process; nil while it runs.
     private let status = NIOLockedValueBox<Int32?>(nil)
     private let end = DispatchGroup()
 
     /// Starts a program.
     /// - Parameters:
-    ///   - environment: Its environment; nil: that of this process.
+    ///   - environment: The environment of the process; nil for that of this process.
     ///   - output: The file to which standard output and standard error are appended.
-    ///   - onEnd: Is told how it ended.
+    ///   - onEnd: Called with the exit status.
     init(
         _ program: URL,
         _ arguments: [String],
@@ -47,16 +47,16 @@ final class ChildProcess: Sendable {
 
     var isRunning: Bool { status.withLockedValue { $0 == nil } }
 
-    /// Sends a signal, while the process runs.
+    /// Sends a signal if the process runs.
     func signal(_ number: Int32) {
-        // Not reaped under the lock, so that the number is still its own.
+        // The process is not reaped while the lock is held, so the ID still belongs to it.
         status.withLockedValue { if $0 == nil { _ = kill(pid, number) } }
     }
 
-    /// Waits until it has ended; blocks the thread.
+    /// Waits until the process has ended; blocks the thread.
     func waitUntilExit() { end.wait() }
 
-    /// How it ended; nil while it runs.
+    /// The exit status, negative if a signal ended the process; nil while it runs.
     var exitStatus: Int32? { status.withLockedValue { $0 } }
 
     private func awaitEnd() -> Int32 {
@@ -99,7 +99,7 @@ final class ChildProcess: Sendable {
             if let directory { try Self.addChdir(&actions, directory) }
             try Self.addCloseFrom(&actions, 3)
         #endif
-        // The threads of this process block signals, and may ignore some: the child does not.
+        // The threads of this process block signals, and may ignore some: the child does not inherit that.
         var (none, all) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         sigfillset(&all)
@@ -123,7 +123,7 @@ final class ChildProcess: Sendable {
     #if !canImport(Darwin)
         private typealias Actions = UnsafeMutablePointer<posix_spawn_file_actions_t>
 
-        // Swift's module of the C library leaves these out; glibc has them since 2.34.
+        // Swift's module of the C library leaves these functions out; glibc has them since 2.34.
         private static func addChdir(_ actions: Actions, _ directory: String) throws {
             typealias Function = @convention(c) (Actions, UnsafePointer<CChar>) -> Int32
             let function = try symbol("posix_spawn_file_actions_addchdir_np")

@@ -4,11 +4,11 @@ import NIOPosix
 
 /// Ports of 127.0.0.1 for programs that a test starts.
 public enum FreePort {
-    /// The ports that were given to a program of this process.
+    /// The ports that were given to a program by this process.
     private static let taken = NIOLockedValueBox<Set<Int>>([])
 
-    /// Returns a port that nobody listens on, and that stays free until its program listens and while it is down: below
-    /// those that the system gives to clients and to listeners without a port of their own, of which one would take it
+    /// Returns a port that is not in use, and that stays free until its program listens and while the program is down.
+    /// It lies below the ports that the system assigns to clients and to listeners on port 0, which would take it
     /// sooner or later.
     public static func take() async throws -> Int {
         for _ in 0..<100 {

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// Holds whoever comes to it until it is opened, so that a test can drive an interleaving step by step.
+/// A gate that holds tasks until it is opened, so that a test can drive an interleaving step by step.
 public final class Gate: Sendable {
     private struct State {
         var isOpen = false
@@ -11,10 +11,10 @@ public final class Gate: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// A closed gate.
+    /// Creates a closed gate.
     public init() {}
 
-    /// Comes to the gate, and waits until it is open.
+    /// Arrives at the gate, and waits until it is open.
     public func pass() async {
         await withCheckedContinuation { continuation in
             let (isOpen, watchers) = state.withLockedValue { state in
@@ -30,7 +30,7 @@ public final class Gate: Sendable {
         }
     }
 
-    /// Waits until that many have come to the gate.
+    /// Waits until at least `arrivals` tasks have arrived at the gate.
     public func reached(by arrivals: Int = 1) async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLockedValue { state in
@@ -42,7 +42,7 @@ public final class Gate: Sendable {
         }
     }
 
-    /// Lets everybody through, now and later.
+    /// Lets all tasks through, now and later.
     public func open() {
         let waiting = state.withLockedValue { state in
             state.isOpen = true
@@ -52,28 +52,29 @@ public final class Gate: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    /// How many have come to the gate.
+    /// The number of tasks that have arrived at the gate.
     public var arrivals: Int { state.withLockedValue { $0.arrivals } }
 }
 
-/// A condition that did not come about.
+/// An error for a condition that did not become true in time.
 public struct Timeout: Error, CustomStringConvertible {
     public let description: String
 
-    /// A condition, in words.
+    /// Creates the error from a description of the condition.
     public init(description: String) { self.description = description }
 }
 
-/// Waits until a condition holds that no gate can tell of: another task has come to wait, say.
+/// Waits until a condition becomes true that cannot be observed with a gate: that another task has begun to wait, for
+/// example.
 ///
-/// It is bounded in real time only so that a broken test ends.
+/// The real time is limited, 240 seconds by default, only so that a broken test ends.
 public func eventually(_ what: String, within limit: Duration = .seconds(240), _ holds: () async -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     var rounds = 0
     while !(await holds()) {
         guard ContinuousClock.now < deadline else { throw Timeout(description: "It never came about that \(what)") }
         rounds += 1
-        // Hundreds of tests that spin would leave no processor time to those they wait for.
+        // Hundreds of tests that spin would leave no processor time to those that they wait for.
         if rounds < 20 { await Task.yield() } else { try await Task.sleep(for: .milliseconds(1)) }
     }
 }

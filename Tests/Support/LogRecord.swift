@@ -1,18 +1,18 @@
 public import Logging
 import NIOConcurrencyHelpers
 
-/// The messages that a logger was given, a line each: the level, the message, and its metadata by name.
+/// The messages that a logger was given, one line each: the level, the message, and its metadata sorted by name.
 public final class LogRecord: Sendable {
     private let recorded = NIOLockedValueBox<[String]>([])
     private let level: Logger.Level
 
-    /// Creates an empty record of messages from a level on.
+    /// Creates an empty record of messages of at least a level, `info` by default.
     public init(from level: Logger.Level = .info) { self.level = level }
 
-    /// Every line so far.
+    /// All lines so far.
     public var lines: [String] { recorded.withLockedValue { $0 } }
 
-    /// The lines of one message.
+    /// Returns the lines that contain a message.
     public func lines(_ message: String) -> [String] { lines.filter { $0.contains(message) } }
 
     /// A logger that writes into the record.

@@ -2,7 +2,7 @@ public import HTTPCaching
 public import Larder
 import NIOConcurrencyHelpers
 
-/// A clock that moves by hand: for whoever reads it, and for whoever sleeps by it.
+/// A clock that a test advances, for reading the time and for sleeping.
 public final class ManualClock: Sendable {
     private struct State {
         var now: Timestamp
@@ -12,23 +12,23 @@ public final class ManualClock: Sendable {
 
     private let state: NIOLockedValueBox<State>
 
-    /// A clock that stands at a moment.
+    /// Creates a clock that shows a given time.
     public init(now: Timestamp = Timestamp(secondsSinceEpoch: 1_800_000_000)) {
         self.state = NIOLockedValueBox(State(now: now))
     }
 
-    /// The time it shows.
+    /// The time that the clock shows.
     public var now: Timestamp { state.withLockedValue { $0.now } }
 
-    /// How many sleep by it.
+    /// The number of tasks that sleep by the clock.
     public var sleeperCount: Int { state.withLockedValue { $0.sleepers.count } }
 
-    /// The clock as the engine takes it.
+    /// The clock in the form that the engine takes.
     public var clock: WallClock {
         WallClock(now: { self.now }, sleep: { try await self.sleep(for: $0) })
     }
 
-    /// Moves on, and wakes who has slept long enough.
+    /// Advances the time, and wakes the tasks whose sleep is over.
     public func advance(by duration: Duration) {
         let woken = state.withLockedValue { state in
             state.now = state.now.advanced(by: duration)

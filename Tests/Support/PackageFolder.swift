@@ -1,8 +1,8 @@
 public import Foundation
 
-/// The folder of the package that the tests are of.
+/// The folder of the package that the tests belong to.
 public enum PackageFolder {
-    /// The folder that `Package.swift` is in.
+    /// The folder with `Package.swift`.
     public static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 

@@ -1,9 +1,9 @@
 import NIOConcurrencyHelpers
 
-/// Limits the tests that run processes of their own at the same time.
+/// A limit on the number of tests that run child processes at the same time: 24.
 ///
-/// All tests of a group begin at once. With a server for each of them, servers and tests starve, and the descriptors of
-/// one process run short.
+/// All tests of a group begin at once. With a server for each of them, servers and tests would starve, and this process
+/// would run out of descriptors.
 enum ProcessSlots {
     private struct State {
         var free = 24
@@ -11,7 +11,8 @@ enum ProcessSlots {
     }
 
     private static let state = NIOLockedValueBox(State())
-    /// True in a test that has a slot: whatever it starts besides needs none, so that no test waits for itself.
+    /// True in a test that has a slot: other processes that it starts do not need one, so that no test waits for
+    /// itself.
     @TaskLocal private static var hasSlot = false
 
     /// Runs `body` when a slot is free.

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A built program in a process of its own, with an environment of its own. It is ended when the test is over.
+/// A built program that runs as a child process with a given environment. It is ended when the test is over.
 public final class ProgramProcess: Sendable {
     private let process: ChildProcess
     private let log: URL
@@ -22,7 +22,7 @@ public final class ProgramProcess: Sendable {
         }
     }
 
-    /// The number of the process.
+    /// The ID of the process.
     public var pid: Int32 { process.pid }
 
     /// Starts a program, and ends it after `body`.
@@ -39,18 +39,18 @@ public final class ProgramProcess: Sendable {
         }
     }
 
-    /// What it wrote to its standard output and its standard error so far.
+    /// The text that the program wrote to its standard output and its standard error so far.
     public var output: String { (try? String(contentsOf: log, encoding: .utf8)) ?? "" }
 
-    /// Waits until it listens.
+    /// Waits until the program listens on a port.
     public func listens(on port: Int) async throws {
         try await eventually("it listens: \(output)") {
             (try? await Wire.open(to: port) { _ in true }) == true
         }
     }
 
-    /// Waits until it has ended, a minute at most.
-    /// - Returns: its status; negative where a signal ended it.
+    /// Waits until the program has ended, 60 seconds at most.
+    /// - Returns: the exit status; negative if a signal ended the program.
     public func status() async throws -> Int32 {
         try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask { [ended] in await ended.first { _ in true } }
@@ -66,7 +66,7 @@ public final class ProgramProcess: Sendable {
         }
     }
 
-    /// Sends it a signal, while it runs.
+    /// Sends the program a signal if it runs.
     public func signal(_ signal: Int32) {
         process.signal(signal)
     }
@@ -89,7 +89,7 @@ public final class ProgramProcess: Sendable {
         try? FileManager.default.removeItem(at: log)
     }
 
-    /// The program stands beside the bundle of the tests.
+    /// Finds the program beside the bundle of the tests.
     private static func executable(_ program: String) throws -> URL {
         let beside = Bundle.allBundles.map(\.bundleURL) + CommandLine.arguments.prefix(1).map { URL(filePath: $0) }
         let candidates = beside.map { $0.deletingLastPathComponent().appending(path: program) }
@@ -100,7 +100,7 @@ public final class ProgramProcess: Sendable {
     }
 }
 
-/// Something that a test needs, and that is not there.
+/// An error for something that a test needs and that is missing.
 public struct Unusable: Error, CustomStringConvertible {
     public let description: String
 

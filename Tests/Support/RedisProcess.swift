@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 package import RedisClient
 
-/// A redis-server of a test's own: on a free port of 127.0.0.1, in a directory of its own, without persistence.
+/// A redis-server for one test: on a free port of 127.0.0.1, in a temporary directory, without persistence.
 public final class RedisProcess: Sendable {
     public let port: Int
     public let directory: URL
@@ -41,7 +41,8 @@ public final class RedisProcess: Sendable {
         return try await body(redis)
     }
 
-    /// A server that listens. Another process may have taken the port since it was found free: then on another.
+    /// Starts a server and waits until it listens. If another process has taken the port since it was found free, tries
+    /// another port.
     private static func started(in directory: URL, _ arguments: [String]) async throws -> RedisProcess {
         for _ in 0..<5 {
             let redis = RedisProcess(port: try await FreePort.take(), directory: directory, arguments: arguments)
@@ -52,13 +53,13 @@ public final class RedisProcess: Sendable {
         throw Unusable(description: "redis-server ends as soon as it is started")
     }
 
-    /// Waits until the server listens; false where it has ended instead.
+    /// Waits until the server listens; returns false if it has ended instead.
     private func listens() async throws -> Bool {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
         while process.withLockedValue({ $0?.isRunning == true }) {
             if let channel = try? await bootstrap.connect(host: "127.0.0.1", port: port).get() {
                 try? await channel.close()
-                // Whoever took the port from it would answer as well.
+                // A process that took the port first would accept the connection as well.
                 return process.withLockedValue { $0?.isRunning == true }
             }
             await Task.yield()
@@ -102,7 +103,8 @@ public final class RedisProcess: Sendable {
 }
 
 extension RedisConfiguration {
-    /// A real server: tried again at once, and given all the time that a busy machine may take.
+    /// Returns a configuration for a real server: with short delays between attempts to connect, and timeouts that are
+    /// long enough for a busy machine.
     package static func patient(_ port: Int) -> RedisConfiguration {
         var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
         configuration.bePatient()

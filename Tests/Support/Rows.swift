@@ -3,11 +3,11 @@ public import HTTPTypes
 public import Larder
 import NIOConcurrencyHelpers
 
-/// What an origin renders from, as a database would hold it.
+/// The data that an origin renders, as a database would hold it.
 public final class Row: Sendable {
     private let value: NIOLockedValueBox<String>
 
-    /// A row that holds a text.
+    /// Creates a row that holds a text.
     public init(_ text: String) { value = NIOLockedValueBox(text) }
 
     public var text: String {
@@ -16,16 +16,16 @@ public final class Row: Sendable {
     }
 }
 
-/// The versions of a row: what is committed, and what its writer was told of after it was invalidated.
+/// The versions of a row: the last committed one, and the last one that was acknowledged after its invalidation.
 public final class Versions: Sendable {
     private let state = NIOLockedValueBox((committed: 0, told: 0))
 
-    /// A row that nobody has written yet.
+    /// Creates the versions of a row that has not been written yet.
     public init() {}
 
     /// The last version committed.
     public var committed: Int { state.withLockedValue { $0.committed } }
-    /// The last version that somebody was told of: nobody may see less.
+    /// The last acknowledged version: later requests must not get an older one.
     public var told: Int { state.withLockedValue { $0.told } }
 
     /// Commits the next version.
@@ -36,17 +36,17 @@ public final class Versions: Sendable {
         }
     }
 
-    /// Tells of a version that was invalidated after it had been committed.
+    /// Acknowledges a version that was committed and then invalidated.
     public func tell(_ version: Int) { state.withLockedValue { $0.told = max($0.told, version) } }
 }
 
 extension HTTPField.Name {
-    /// Where a handler says which tags its response has.
+    /// The field in which a handler names the tags of its response.
     public static let cacheTagForTests = HTTPField.Name("Cache-Tag")!
 }
 
 extension CachePolicy {
-    /// The policy, reading that field.
+    /// The policy, extended to read tags from that field.
     public var readingTags: CachePolicy {
         var policy = self
         if !policy.rules.tagFields.contains(.cacheTagForTests) { policy.rules.tagFields.append(.cacheTagForTests) }

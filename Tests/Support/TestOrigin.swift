@@ -4,30 +4,30 @@ import NIOConcurrencyHelpers
 public import NIOCore
 import Synchronization
 
-/// A response of a test's origin, or what the cache made of one.
+/// A response of a test's origin, or a response that the cache derived from one.
 public struct TestResponse: OriginResponse {
-    /// A body as the origin or the cache gives it.
+    /// A body in the form in which the origin or the cache gives it.
     public enum Body: Sendable {
-        /// Nothing, for a HEAD or a 304.
+        /// There is no body, as for a HEAD or a 304.
         case none
-        /// The whole.
+        /// The body is given as a whole.
         case whole(ByteBuffer)
-        /// Written part by part by an origin; the length is what it declares.
+        /// The body is written part by part by an origin, which declares the length.
         case written(length: Int?, @Sendable (any BodySink) async throws -> Void)
-        /// Read part by part from the cache.
+        /// The body is read part by part from the cache.
         case read(BodyReader, length: Int?)
     }
 
     public var head: HTTPResponse
     public var body: Body
 
-    /// A response with a whole body.
+    /// Creates a response with a whole body.
     public init(_ text: String, status: HTTPResponse.Status = .ok, _ fields: HTTPFields = [:]) {
         self.head = HTTPResponse(status: status, headerFields: fields)
         self.body = .whole(ByteBuffer(string: text))
     }
 
-    /// A response whose body is written part by part.
+    /// Creates a response whose body is written part by part.
     public init(
         length: Int? = nil,
         _ fields: HTTPFields = [:],
@@ -37,7 +37,7 @@ public struct TestResponse: OriginResponse {
         self.body = .written(length: length, write)
     }
 
-    /// A 304, which has no body.
+    /// Creates a 304, which has no body.
     public static func notModified(_ fields: HTTPFields = [:]) -> TestResponse {
         TestResponse(headOnly: HTTPResponse(status: .notModified, headerFields: fields))
     }
@@ -91,7 +91,7 @@ public struct TestResponse: OriginResponse {
     public var cacheStatus: String { head.headerFields[HTTPField.Name("Cache-Status")!] ?? "" }
 }
 
-/// Collects the text of a body.
+/// A sink that collects the text of a body.
 private final class TextSink: BodySink {
     private let collected = NIOLockedValueBox("")
 
@@ -104,7 +104,7 @@ private final class TextSink: BodySink {
     func finish() async throws {}
 }
 
-/// An origin that a test scripts, and that counts.
+/// An origin that answers with a test's handler, and that counts requests.
 public final class TestOrigin: Origin {
     public typealias Handler = @Sendable (HTTPRequest) async throws -> TestResponse
 
@@ -112,13 +112,13 @@ public final class TestOrigin: Origin {
     private let fetched = NIOLockedValueBox<[HTTPRequest]>([])
     private let forwarded = Atomic<Int>(0)
 
-    /// An origin that answers every request by `handler`.
+    /// Creates an origin that answers every request with `handler`.
     public init(_ handler: @escaping Handler) { self.handler = handler }
 
-    /// The requests that the cache made.
+    /// The requests that the cache fetched.
     public var fetches: [HTTPRequest] { fetched.withLockedValue { $0 } }
 
-    /// The number of the clients' own requests that the cache passed on.
+    /// The number of client requests that bypassed the cache.
     public var forwards: Int { forwarded.load(ordering: .relaxed) }
 
     public func fetch(_ request: HTTPRequest) async throws -> TestResponse {
@@ -140,10 +140,10 @@ public final class TestOrigin: Origin {
 public struct TestFailure: Error, Equatable {
     public let name: String
     public let status: HTTPResponse.Status?
-    /// Whether the request had reached the origin when it failed.
+    /// True if the request had reached the origin when it failed.
     public let wasSent: Bool
 
-    /// An error that stands for a status, or for none.
+    /// Creates an error that stands for a status, or for none.
     public init(_ name: String, status: HTTPResponse.Status? = nil, wasSent: Bool = true) {
         self.name = name
         self.status = status
@@ -151,28 +151,28 @@ public struct TestFailure: Error, Equatable {
     }
 }
 
-/// Keeps what a cache says it did.
+/// An observer that records the events of a cache.
 public final class EventLog: CacheObserver {
     private let log = NIOLockedValueBox<[CacheEvent]>([])
 
-    /// An empty log.
+    /// Creates an empty log.
     public init() {}
 
-    /// Everything so far.
+    /// All events so far.
     public var events: [CacheEvent] { log.withLockedValue { $0 } }
 
     public func observe(_ event: CacheEvent) { log.withLockedValue { $0.append(event) } }
 }
 
 extension HTTPRequest {
-    /// A GET of a path on this machine.
+    /// Creates a GET request for a path on `localhost`.
     public static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
         HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
     }
 }
 
 extension HTTPFields {
-    /// These fields, and others in place of those of the same name.
+    /// Returns these fields, with `others` added; a field of the same name is replaced.
     public func adding(_ others: HTTPFields) -> HTTPFields {
         var fields = self
         for other in others { fields[other.name] = other.value }

@@ -2,10 +2,10 @@ public import HTTPTypes
 public import NIOCore
 import NIOPosix
 
-/// A connection to a server on this machine that carries what a test writes, byte by byte, and reads what comes back
-/// without mending it.
+/// A connection to a server on this machine that sends the bytes of a test unchanged, and reads the response without
+/// correcting it.
 public final class Wire {
-    /// What a server answered.
+    /// A response of a server.
     public struct Answer: Sendable {
         public let status: Int
         public let fields: HTTPFields
@@ -15,11 +15,11 @@ public final class Wire {
         public var text: String { String(decoding: body, as: UTF8.self) }
         /// The value of `Cache-Status`.
         public var cacheStatus: String { fields[HTTPField.Name("Cache-Status")!] ?? "" }
-        /// Whether the answer came from the cache.
+        /// True if the response came from the cache.
         public var isHit: Bool { cacheStatus.contains("; hit") }
     }
 
-    /// Why an answer could not be read.
+    /// The reason why a response could not be read.
     public typealias Failure = ByteReader.Failure
 
     private var reader: ByteReader
@@ -52,7 +52,7 @@ public final class Wire {
         }
     }
 
-    /// The answer to one request on a connection of its own.
+    /// Sends one request on a new connection, and returns the response.
     public static func send(
         _ method: String = "GET",
         _ target: String,
@@ -83,22 +83,22 @@ public final class Wire {
         try await send(ByteBuffer(bytes: bytes))
     }
 
-    /// Writes bytes, as fast as they are taken.
+    /// Writes bytes, as fast as the server takes them.
     public func send(_ bytes: ByteBuffer) async throws {
         try await outbound.write(bytes)
-        // A loop that is behind takes any number of writes before it says that it is full.
+        // An event loop that is behind accepts any number of writes before it reports that it is full.
         try await loop.submit {}.get()
     }
 
-    /// Reads an answer.
-    /// - Parameter hasBody: whether the request was none that is answered by a head alone.
+    /// Reads a response.
+    /// - Parameter hasBody: false if the request was one that is answered without a body, such as HEAD.
     public func answer(hasBody: Bool = true) async throws -> Answer {
         let (status, fields) = try await head()
         return Answer(status: status, fields: fields, body: try await body(after: status, fields, hasBody: hasBody))
     }
 
-    /// Reads the body of an answer whose head has been read.
-    /// - Parameter hasBody: whether the request was none that is answered by a head alone.
+    /// Reads the body of a response whose head has been read.
+    /// - Parameter hasBody: false if the request was one that is answered without a body, such as HEAD.
     public func body(after status: Int, _ fields: HTTPFields, hasBody: Bool = true) async throws -> [UInt8] {
         guard hasBody, status != 204, status != 304 else { return [] }
         if fields[.transferEncoding] == "chunked" {
@@ -112,7 +112,7 @@ public final class Wire {
         return try await reader.bytes(length)
     }
 
-    /// Reads the head of an answer.
+    /// Reads the head of a response.
     public func head() async throws -> (status: Int, fields: HTTPFields) {
         let statusLine = try await reader.line()
         let words = statusLine.split(separator: " ")
@@ -125,11 +125,11 @@ public final class Wire {
     /// Reads the next chunk of a chunked body; nil after the last.
     public func chunk() async throws -> [UInt8]? { try await reader.chunk() }
 
-    /// Reads some bytes as they come; nil where there will be none.
+    /// Reads some bytes as they arrive; nil at the end of the stream.
     public func part() async throws -> ByteBuffer? { try await reader.part() }
 
-    /// Reads the content of an answer as it comes.
-    /// - Parameter fields: those of its head, which say where it ends.
+    /// Reads the content of a response as it arrives.
+    /// - Parameter fields: the fields of its head, which tell where it ends.
     public func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
         try await reader.content(fields, body)
     }

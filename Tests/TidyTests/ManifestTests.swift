@@ -2,7 +2,7 @@ import Foundation
 import LarderTestSupport
 import Testing
 
-/// The manifest, the imports and the folders agree.
+/// Checks that the manifest, the imports and the folders agree.
 @Suite(.timeLimit(.minutes(5))) struct ManifestTests {
     /// A target as the manifest declares it.
     struct Target: CustomTestStringConvertible {
@@ -17,7 +17,7 @@ import Testing
         "Darwin", "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Musl", "Synchronization", "Testing",
     ]
 
-    /// The targets of `Package.swift`, as its text declares them.
+    /// Returns the targets that the text of `Package.swift` declares.
     static func targets() throws -> [Target] {
         let manifest = try PackageFolder.text(of: "Package.swift")
         var aliases: [String: String] = [:]
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `every folder of sources is a target`() throws {
+    @Test func `Every folder of sources is a target`() throws {
         let paths = Set(try Self.targets().map(\.path))
         for folder in ["Sources", "Tests", "Examples/Demo"] {
             let names = try FileManager.default.contentsOfDirectory(
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: try targets()) func `a target imports what the manifest declares, and all of it`(
+    @Test(arguments: try targets()) func `A target imports what the manifest declares, and all of it`(
         _ target: Target
     ) throws {
         var imported: Set<String> = []
@@ -72,7 +72,7 @@ import Testing
         #expect(target.dependencies.subtracting(imported).subtracting(programs) == [])
     }
 
-    /// The folders of a target, and what they may hold: nothing stands beside them but the files named here.
+    /// The folders that a target may have, and the only files beside them.
     static let layout: [(target: String, folders: Set<String>, files: Set<String>)] = [
         ("Sources/HTTPCaching", ["Fields", "Freshness", "Parsing", "Reuse", "Storing"], []),
         (
@@ -87,7 +87,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: layout) func `folders hold what the layout says`(
+    @Test(arguments: layout) func `Folders hold what the layout says`(
         _ target: String,
         _ folders: Set<String>,
         _ files: Set<String>

@@ -2,7 +2,7 @@ import Foundation
 import LarderTestSupport
 import Testing
 
-/// The house rules that a machine can check: of layout, of arrows between targets, of what has no place in sources.
+/// The project's rules that a program can check: layout, imports between targets, and words that sources must not have.
 @Suite(.timeLimit(.minutes(5))) struct TidyTests {
     /// A source file, by its path from the root.
     struct File: CustomTestStringConvertible {
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    /// Everything that is no test.
+    /// Returns all files except those of tests.
     static func sources() throws -> [File] { try files(below: "Sources") + files(below: "Examples") }
 
     /// Returns the module that a line imports; nil if it imports none.
@@ -30,23 +30,23 @@ import Testing
         return words[place + 1].split(separator: ".").first.map(String.init)
     }
 
-    @Test func `there are sources to look at`() throws {
+    @Test func `There are sources to check`() throws {
         #expect(try Self.files(below: "Sources").count > 50)
     }
 
-    @Test(arguments: try sources()) func `a file is one idea, of 400 lines at most`(_ file: File) {
+    @Test(arguments: try sources()) func `A file of sources has at most 400 lines`(_ file: File) {
         #expect(file.lines.count <= 400)
     }
 
     @Test(arguments: try sources() + files(below: "Tests"))
-    func `a line has 120 columns at most`(_ file: File) {
+    func `A line has at most 120 columns`(_ file: File) {
         for (number, line) in file.lines.enumerated() where line.count > 120 && !line.contains("@Test func") {
             // A long text in a table stays in one piece.
             #expect(line.contains("\""), "\(file.path):\(number + 1)")
         }
     }
 
-    /// What each target may import of the others and of what does I/O; the compiler checks the rest.
+    /// The modules that a target must not import, from the other targets or for I/O; the compiler checks the rest.
     static let banned: [(folder: String, modules: [String])] = [
         ("Sources/HTTPCaching", ["Foundation", "NIOCore", "NIOPosix", "Logging", "Synchronization", "Larder"]),
         ("Sources/Larder", ["Foundation", "Hummingbird", "RedisClient", "NIOPosix", "AsyncHTTPClient"]),
@@ -62,7 +62,7 @@ import Testing
         ("Sources/LarderGateway", ["RedisClient", "LarderRedis"]),
     ]
 
-    @Test(arguments: banned) func `the arrows run one way`(_ folder: String, _ modules: [String]) throws {
+    @Test(arguments: banned) func `Imports run only in one direction`(_ folder: String, _ modules: [String]) throws {
         for file in try Self.files(below: folder) {
             for line in file.lines {
                 guard let module = Self.importedModule(line) else { continue }
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test(arguments: try sources()) func `sources neither trap on purpose nor put things off`(
+    @Test(arguments: try sources()) func `Sources do not trap on purpose or postpone work`(
         _ file: File
     ) {
         let words = [
@@ -82,14 +82,14 @@ import Testing
         }
     }
 
-    /// Files that have to poll: what waits for other processes, and a fake server, which has no other way to see that a
-    /// client is gone.
+    /// The files that have to poll because they wait for other processes, and a fake server, which can notice only by
+    /// polling that a client has left.
     static let polling: Set<String> = [
         "Tests/RedisClientTests/FakeServer.swift", "Tests/Support/Gate.swift", "Tests/Support/ProgramProcess.swift",
     ]
 
     @Test(arguments: try files(below: "Tests").filter { !polling.contains($0.path) })
-    func `tests do not sleep`(_ file: File) {
+    func `Tests do not sleep`(_ file: File) {
         for (number, line) in file.lines.enumerated() {
             for word in ["Task" + ".sleep", "Thread" + ".sleep", "us" + "leep("] {
                 #expect(!line.contains(word), "\(file.path):\(number + 1)")
@@ -97,8 +97,8 @@ import Testing
         }
     }
 
-    /// A hang is a failing test only if a time limit ends it. Nested suites inherit the limit of the suite around them.
-    @Test(arguments: try files(below: "Tests")) func `every suite has a time limit`(_ file: File) {
+    /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them.
+    @Test(arguments: try files(below: "Tests")) func `Every suite has a time limit`(_ file: File) {
         var isSuite = false
         for (number, line) in file.lines.enumerated() {
             let code = line.drop { $0 == " " }
@@ -107,12 +107,12 @@ import Testing
             if code.hasPrefix("@" + "Suite") {
                 #expect(code.contains(".timeLimit(.minutes("), "\(file.path):\(number + 1)")
             }
-            // A test before any suite would be in one that is implied, and has no limit.
+            // A test before any suite would be in an implied suite, which has no limit.
             if code.hasPrefix("@" + "Test") { #expect(isSuite, "\(file.path):\(number + 1)") }
         }
     }
 
-    @Test func `one file reads the wall clock`() throws {
+    @Test func `One file reads the wall clock`() throws {
         let readers = try Self.files(below: "Sources").filter { file in
             file.lines.contains { $0.contains("clock_gettime") || $0.contains("Date.now") }
         }

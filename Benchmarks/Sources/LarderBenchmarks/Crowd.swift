@@ -4,10 +4,10 @@
     import Darwin
 #endif
 
-/// Many connections of one thread, each of which asks again as soon as it is answered.
+/// Many connections on one thread, each of which sends the next request as soon as it has a response.
 ///
-/// It does as little as can be, so that one core keeps any proxy on another busy, and yet looks at the status and the
-/// length of each answer.
+/// It does as little work as possible, so that one core keeps any proxy on another core busy, and still checks the
+/// status and the length of each response.
 final class Crowd {
     private let members: [Connection]
     private var progress: [Progress]
@@ -18,8 +18,8 @@ final class Crowd {
         progress = Array(repeating: Progress(), count: count)
     }
 
-    /// Asks for a path until the time is over or the count reached, and waits for what is under way then.
-    /// - Returns: the number of answers, each a 200 with a body of `size` bytes.
+    /// Requests a path until the time is over or the count is reached, and then waits for the responses under way.
+    /// - Returns: The number of responses, each a 200 with a body of `size` bytes.
     func ask(_ path: String, size: Int, for duration: Duration, atMost most: Int) throws -> Int {
         let request = Connection.request(path)
         let length = Array("content-length: \(size)\r\n".utf8)
@@ -38,7 +38,7 @@ final class Crowd {
                 guard isThrough else { continue }
                 answered += 1
                 if isOver {
-                    // A negative descriptor is one that `poll` does not look at.
+                    // `poll` ignores negative descriptors.
                     (polled[place].fd, polled[place].revents) = (-1, 0)
                     waiting -= 1
                 } else {
@@ -50,17 +50,17 @@ final class Crowd {
     }
 }
 
-/// How much of an answer a connection has.
+/// The progress of a connection in reading a response.
 private struct Progress {
     private static let headLimit = 8_192
 
-    /// The beginning of the answer, while its head is not there as a whole.
+    /// The beginning of the response, while its head is incomplete.
     private var start: [UInt8] = []
     private var received = 0
-    /// The bytes of the answer; known once the head is there.
+    /// The length of the response in bytes; nil until its head is complete.
     private var total: Int?
 
-    /// Takes what came. Whether the answer is there as a whole.
+    /// Takes bytes that arrived. Returns true if the response is complete.
     mutating func take(_ bytes: ArraySlice<UInt8>, size: Int, length: [UInt8]) throws -> Bool {
         received += bytes.count
         if total == nil {
@@ -78,7 +78,8 @@ private struct Progress {
         return true
     }
 
-    /// Where the head ends, where it does; checks its status and that it has this line for the length.
+    /// Returns the end of the head, nil if it is incomplete; checks the status, and that the head has this line for the
+    /// length.
     private static func headEnd(_ bytes: [UInt8], _ length: [UInt8]) throws -> Int? {
         let (lineFeed, carriageReturn) = (UInt8(ascii: "\n"), UInt8(ascii: "\r"))
         var (lineStart, hasLength) = (0, false)
@@ -92,7 +93,8 @@ private struct Progress {
                 return place + 1
             }
             if place + 1 - lineStart == length.count {
-                // Names have no case; a bit makes letters small and leaves digits, colon and space as they are.
+                // Field names are case-insensitive; setting one bit makes letters lower-case and leaves digits, colon
+                // and space unchanged.
                 hasLength =
                     hasLength
                     || zip(bytes[lineStart..<place - 1], length).allSatisfy { $0 | 0x20 == $1 }

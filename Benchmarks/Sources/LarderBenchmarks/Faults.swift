@@ -9,7 +9,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// What a Redis that fails costs a request, beside the same request in a process that has no cache.
+/// The cost of a failing Redis for a request, compared with the same request in a process without a cache.
 struct Faults: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: """
@@ -78,8 +78,8 @@ struct Faults: ParsableCommand {
         }
     }
 
-    /// Many connections that ask for what is stored, in a process that has more to do than it can: what Redis answers is
-    /// used, and Redis is not left alone.
+    /// Measures many connections that request stored responses in an overloaded process: the responses of Redis are
+    /// used, and the store does not pause its requests to Redis.
     private func measureCrowd(_ redis: RedisServer) async throws {
         let (outages, fetches) = (Count(), Count())
         let logger = Logger(label: "benchmarks") { _ in OutageLog(outages: outages) }
@@ -100,7 +100,7 @@ struct Faults: ParsableCommand {
         }
     }
 
-    /// Both routes, each from four connections.
+    /// Measures both routes, each with four connections.
     private func measure(_ name: String, _ port: Int) async throws {
         for path in ["/bare/", "/cached/"] {
             let count = requests / 4
@@ -111,7 +111,7 @@ struct Faults: ParsableCommand {
                         let connection = try Connection(port: port)
                         for number in 0..<count {
                             let start = ContinuousClock.now
-                            // Half of the keys are asked for again.
+                            // Half of the keys are requested again.
                             let answer = try connection.get(
                                 "\(path)\(worker)-\(number / 2)-\(name.filter { $0 != " " })"
                             )
@@ -167,7 +167,7 @@ private final class Count: Sendable {
     func add() { number.wrappingAdd(1, ordering: .relaxed) }
 }
 
-/// Counts how often a store leaves Redis alone, by what it logs.
+/// A count of how often a store pauses its requests to Redis, according to its log.
 private struct OutageLog: LogHandler {
     let outages: Count
     var logLevel = Logger.Level.warning
@@ -185,7 +185,7 @@ private struct OutageLog: LogHandler {
     }
 }
 
-/// What several threads measured.
+/// The measurements of several threads.
 private final class Results: @unchecked Sendable {
     private let lock = NSLock()
     private var times: [Duration] = []

@@ -7,12 +7,13 @@ import LarderRedis
 import Logging
 import NIOCore
 
-/// What a flood leaves in a Redis of 64 MB under each policy, and what large responses do to small ones.
+/// The effect of a flood on a Redis of 64 MB under each eviction policy, and the effect of large responses on small
+/// ones.
 struct Floods: Sendable {
     let urls: Int
 
     private static let memory = 64 * 1_024 * 1_024
-    /// The variants of the large page, and its size in bytes.
+    /// The number of variants of the large page, and its size in bytes.
     private static let variants = 8
     private static let size = 500_000
 
@@ -31,7 +32,7 @@ struct Floods: Sendable {
         }
     }
 
-    /// Distinct URLs, and one that is asked for again and again.
+    /// Requests distinct URLs, and one URL again and again.
     private func flood(_ redis: RedisServer, _ policy: String, _ port: Int) async throws {
         let before = try redis.number("used_memory:", in: "memory")
         let urls = urls
@@ -65,7 +66,7 @@ struct Floods: Sendable {
         )
     }
 
-    /// Twenty connections that ask for a large page, and one for small keys.
+    /// Requests a large page on twenty connections, and small keys on one.
     private func crowd(_ variants: Int, _ port: Int) async throws {
         let (asked, hits) = try await Task.detached {
             let first = try Connection(port: port)
@@ -95,7 +96,7 @@ struct Floods: Sendable {
         print("\(variants) variants | \(hits) of \(asked)")
     }
 
-    /// Runs a server that caches in a Redis until `body` is through.
+    /// Runs a server that caches in Redis until `body` returns.
     private static func serve(_ redis: RedisServer, _ body: (Int) async throws -> Void) async throws {
         var logger = Logger(label: "benchmarks")
         logger.logLevel = .critical

@@ -6,8 +6,8 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// `larder serve` beside nginx and Varnish: the requests that a proxy answers from its cache in a second of the
-/// processor's time, its own alone.
+/// `larder serve` compared with nginx and Varnish: the requests that a proxy answers from its cache in a second of its
+/// processor time.
 struct Gateway: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures hits of larder serve beside those of nginx and of Varnish.",
@@ -54,7 +54,7 @@ struct Gateway: ParsableCommand {
         }
     }
 
-    /// All rounds with bodies of one size.
+    /// Measures all rounds with bodies of one size.
     private func measure(
         _ own: RunningProxy,
         beside rivals: [RunningProxy],
@@ -84,7 +84,7 @@ struct Gateway: ParsableCommand {
         if done < rounds { print("Only \(done) rounds: the time is over.") }
     }
 
-    /// The requests that a proxy answers in a second of its processor time, all of them hits.
+    /// Returns the number of requests that a proxy answers in a second of its processor time, all of them hits.
     private func speed(of proxy: RunningProxy, size: Int, origin: Origin) throws -> Double {
         let crowd = try Crowd(of: connections, port: proxy.port)
         _ = try crowd.ask("/\(size)", size: size, for: .milliseconds(250), atMost: requests)
@@ -113,7 +113,7 @@ struct Gateway: ParsableCommand {
     }
 }
 
-// MARK: - What takes part
+// MARK: - Participants
 
 extension Gateway {
     private var program: URL {
@@ -122,7 +122,7 @@ extension Gateway {
             .appending(path: "larder")
     }
 
-    /// What larder is measured beside; says what is missing.
+    /// Returns the proxies that Larder is compared with; prints the names of missing ones.
     private func others() -> [Proxy] {
         let tools = Tools(directory: URL(filePath: tools))
         var others: [Proxy] = []
@@ -146,12 +146,12 @@ extension Gateway {
     }
 }
 
-/// The server behind the proxies: `/40` answers with forty bytes that may be kept for an hour.
+/// The server behind the proxies: `/40` answers with forty bytes that may be stored for an hour.
 private final class Origin: Sendable {
     let port: Int
     private let counter: Counter
 
-    /// The requests that came through.
+    /// The number of requests that reached the server.
     var requests: Int { counter.count.load(ordering: .relaxed) }
 
     private final class Counter: Sendable {
@@ -180,7 +180,7 @@ private final class Origin: Sendable {
             eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup(numberOfThreads: 1)),
             logger: logger
         )
-        // It ends with the process.
+        // The server ends with the process.
         Task { try await application.runService(gracefulShutdownSignals: []) }
         let (semaphore, found) = (DispatchSemaphore(value: 0), Counter())
         Task {

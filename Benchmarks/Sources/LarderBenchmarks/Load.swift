@@ -12,12 +12,13 @@
     private let noSignal: Int32 = 0
 #endif
 
-/// Why a measurement is not to be trusted.
+/// The reason why a measurement is not valid.
 struct BenchmarkError: Error, CustomStringConvertible {
     let description: String
 }
 
-/// A connection that asks and waits for the answer, as bare as can be: it is the server that is measured.
+/// A connection that sends requests and waits for the responses, with as little work as possible: the measurement is
+/// about the server.
 final class Connection {
     let descriptor: Int32
     private lazy var buffer = [UInt8](repeating: 0, count: 1 << 20)
@@ -35,7 +36,7 @@ final class Connection {
 
     deinit { close(descriptor) }
 
-    /// A port that nobody listens on.
+    /// Returns a port that no process listens on.
     static func unusedPort() throws -> Int {
         let descriptor = socket(AF_INET, streamType, 0)
         defer { close(descriptor) }
@@ -57,12 +58,12 @@ final class Connection {
         return (address, socklen_t(MemoryLayout<sockaddr_in>.size))
     }
 
-    /// The whole answer to a GET: head and body.
+    /// Returns the whole response to a GET: head and body.
     func get(_ path: String, language: String? = nil) throws -> (head: String, body: String) {
         try answer(to: Self.request(path, language: language))
     }
 
-    /// The whole answer to a POST of nothing: head and body.
+    /// Returns the whole response to an empty POST: head and body.
     func post(_ path: String) throws -> (head: String, body: String) {
         try answer(to: Array("POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n".utf8))
     }
@@ -73,7 +74,8 @@ final class Connection {
         return (String(decoding: head, as: UTF8.self), String(decoding: buffer[split..<end], as: UTF8.self))
     }
 
-    /// Asks until the answer is one that the measurement is about: the server may still be connecting to Redis.
+    /// Sends requests until the response is one that the measurement is about: the server may still be connecting to
+    /// Redis.
     func awaitHits(_ path: String) throws {
         guard path != Route.bare.path else { return }
         for _ in 0..<500 {
@@ -83,14 +85,14 @@ final class Connection {
         throw BenchmarkError(description: "\(path) is never answered from the cache")
     }
 
-    /// A number of what Redis says of itself, by a command of its line protocol.
+    /// Returns a number that Redis reports in `INFO`.
     func redisNumber(_ name: String) throws -> Double {
         let command = Array("INFO\r\n".utf8)
         guard send(descriptor, command, command.count, noSignal) == command.count else {
             throw BenchmarkError(description: "Cannot send: \(errno)")
         }
         var text = ""
-        // A bulk string: `$`, its length, and so many bytes.
+        // The reply is a bulk string: `$`, its length in bytes, and so many bytes.
         var length: Int?
         while length == nil || text.utf8.count < length ?? 0 {
             let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
@@ -106,7 +108,7 @@ final class Connection {
         throw BenchmarkError(description: "Redis does not tell its \(name)")
     }
 
-    /// Asks again and again, and checks that every answer is as long as the first.
+    /// Sends the same request again and again, and checks that every response is as long as the first.
     func repeatGet(_ path: String, count: Int) throws {
         let request = Self.request(path)
         for _ in 0..<count {
@@ -123,21 +125,22 @@ final class Connection {
         return Array("GET \(path) HTTP/1.1\r\n\(fields)\(more)\r\n".utf8)
     }
 
-    /// Sends all of it; a request fits into the socket's buffer.
+    /// Sends a whole request, which fits into the socket's buffer.
     func write(_ bytes: [UInt8]) throws {
         guard send(descriptor, bytes, bytes.count, noSignal) == bytes.count else {
             throw BenchmarkError(description: "Cannot send: \(errno)")
         }
     }
 
-    /// Reads what is there. Returns how many bytes.
+    /// Reads the available bytes. Returns their number.
     func read(into buffer: inout [UInt8]) throws -> Int {
         let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
         guard received > 0 else { throw BenchmarkError(description: "The server hung up") }
         return received
     }
 
-    /// Sends, and reads one answer that has a Content-Length. Returns its head, and where it ends in the buffer.
+    /// Sends a request, and reads one response that has a Content-Length. Returns its head, and the end of the head in
+    /// the buffer.
     private func exchange(_ request: [UInt8]) throws -> (head: ArraySlice<UInt8>, end: Int) {
         try write(request)
         var filled = 0

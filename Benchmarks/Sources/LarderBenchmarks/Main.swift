@@ -11,7 +11,7 @@ struct Benchmarks: ParsableCommand {
     )
 }
 
-/// The routes side by side in one run.
+/// The benchmarks, which compare the routes in one run.
 struct Compare: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Compares the bare route and the cached ones.")
 

@@ -1,16 +1,16 @@
 import Foundation
 
-/// A server process of its own for one measurement; ended when the measurement is.
+/// A separate server process for one measurement; it ends with the measurement.
 struct Measurement {
-    /// What runs the server: nothing, or valgrind.
+    /// The program that runs the server, with its arguments: none, or valgrind.
     let launcher: [String]
     let size: Int
     let route: Route
-    /// The port of the Redis that the route needs, if it does.
+    /// The port of the Redis that the route needs; nil if it needs none.
     var redis: Int?
 
-    /// The instructions that a request costs: two runs of different length, and their difference, so that the start
-    /// and the end of the process count for nothing.
+    /// Returns the number of instructions of a request, as the difference of two runs of different length, so that the
+    /// start and the end of the process do not count.
     static func instructions(_ route: Route, size: Int) throws -> Int {
         let counts = [1_000, 3_000]
         let totals = try counts.map { count in
@@ -31,16 +31,16 @@ struct Measurement {
         return (totals[1] - totals[0]) / (counts[1] - counts[0])
     }
 
-    /// What a route takes of the processor, and of Redis.
+    /// The cost of a route in processor time and in requests to Redis.
     struct Speed {
-        /// The requests answered in a second of processor time, that of the server and of Redis taken together: what
-        /// one core does on which both run.
+        /// The number of requests answered in a second of processor time of the server and Redis together, as if both
+        /// ran on one core.
         let requestsPerSecond: Double
-        /// The times that Redis was asked for a request; nil where there is no Redis.
+        /// The number of times that Redis was asked for each request; nil without Redis.
         let roundTrips: Double?
     }
 
-    /// The requests that the server answers in a second of processor time.
+    /// Returns the requests that the server answers in a second of processor time, and its requests to Redis.
     static func speed(_ route: Route, size: Int, count: Int) throws -> Speed {
         try withRedis(for: route) { redis in
             try Measurement(launcher: [], size: size, route: route, redis: redis).withServer { port in
@@ -56,17 +56,17 @@ struct Measurement {
         }
     }
 
-    /// The times that Redis reads from its socket for a hit, where one request follows another.
+    /// Returns the number of times that Redis reads from its socket for a hit, when requests follow one another.
     private static func roundTrips(_ route: Route, _ control: Connection, redis: Int) throws -> Double {
         let probe = try Connection(port: redis)
         let count = 1_000
         let before = try probe.redisNumber("total_reads_processed")
         try control.repeatGet(route.path, count: count)
-        // The probe's own question is one of them.
+        // One of the reads is the probe's own command.
         return (try probe.redisNumber("total_reads_processed") - before - 1) / Double(count)
     }
 
-    /// Eight connections that ask at once.
+    /// Sends requests on eight connections at once.
     private static func load(_ path: String, port: Int, count: Int) throws {
         let failures = Failures()
         DispatchQueue.concurrentPerform(iterations: 8) { _ in
@@ -79,7 +79,7 @@ struct Measurement {
         if let first = failures.first { throw first }
     }
 
-    /// The microseconds of processor time that the server, and Redis where there is one, have used so far.
+    /// Returns the processor time that the server, and Redis if there is one, have used so far, in microseconds.
     private static func usage(_ connection: Connection, _ redis: Int?) throws -> Double {
         guard let microseconds = Double(try connection.get("/usage").body) else {
             throw BenchmarkError(description: "The server does not say what it used")
@@ -90,7 +90,7 @@ struct Measurement {
         return microseconds + seconds * 1_000_000
     }
 
-    /// Runs a Redis of its own beside what needs one.
+    /// Runs a separate Redis for a route that needs one.
     private static func withRedis<Result>(for route: Route, _ body: (_ port: Int?) throws -> Result) throws -> Result {
         guard route == .redis else { return try body(nil) }
         let process = Process()
@@ -106,7 +106,7 @@ struct Measurement {
         return try body(port)
     }
 
-    /// The total that callgrind writes at the end of its profile.
+    /// Returns the total that callgrind writes at the end of its profile.
     private static func total(of profile: URL) throws -> Int {
         let text = try String(contentsOf: profile, encoding: .utf8)
         for line in text.split(separator: "\n") where line.hasPrefix("totals:") || line.hasPrefix("summary:") {
@@ -130,7 +130,8 @@ struct Measurement {
         process.standardError = FileHandle.nullDevice
         try process.run()
         defer { process.waitUntilExit() }
-        // It ends with its input: a graceful shutdown of the gateway's origin would wait for the gateway's connections.
+        // The server ends with its input: a graceful shutdown of the gateway's origin would wait for the gateway's
+        // connections.
         defer { try? input.fileHandleForWriting.close() }
         guard let port = firstLine(of: output.fileHandleForReading).flatMap({ Int($0) }) else {
             throw BenchmarkError(description: "The server did not start")

@@ -1,26 +1,26 @@
 import Foundation
 
-/// A caching reverse proxy, as it is started for a measurement: on one core, in the clear, with its cache in memory.
+/// A caching reverse proxy as it is started for a measurement: on one core, without TLS, with its cache in memory.
 struct Proxy {
     let name: String
     let program: URL
-    /// What the program needs to find its libraries, where it was not installed.
+    /// The environment by which the program finds its libraries if it was not installed.
     var environment: [String: String] = [:]
-    /// The arguments for a port to listen on, a port of the origin, and a directory of its own.
+    /// The function that returns the arguments for a port to listen on, a port of the origin, and a separate directory.
     let arguments: (_ port: Int, _ origin: Int, _ directory: URL) throws -> [String]
 }
 
 extension Proxy {
-    /// The program of this package.
-    /// - Parameter options: More options; by default it stops at once.
+    /// Returns the proxy of this package.
+    /// - Parameter options: Further options; by default the one that stops it without a delay.
     static func larder(_ program: URL, name: String = "larder", options: [String] = ["--drain-delay", "0s"]) -> Proxy {
         Proxy(name: name, program: program) { port, origin, _ in
             ["serve", "--origin", "http://127.0.0.1:\(origin)", "--listen", "127.0.0.1:\(port)"] + options
         }
     }
 
-    /// nginx with `proxy_cache`, tuned as its manual has it: files go out by `sendfile` from a file system in memory,
-    /// and their descriptors are kept.
+    /// Returns nginx with `proxy_cache`, configured as its manual advises: files are sent by `sendfile` from a file
+    /// system in memory, and their descriptors are cached. Returns nil if nginx is missing.
     static func nginx(in tools: Tools) -> Proxy? {
         guard let program = tools.program("nginx") else { return nil }
         return Proxy(name: "nginx", program: program, environment: tools.environment) { port, origin, directory in
@@ -64,7 +64,7 @@ extension Proxy {
         }
     }
 
-    /// Varnish with the VCL it comes with, and one pool of threads.
+    /// Returns Varnish with one pool of threads and its default VCL; nil if Varnish is missing.
     static func varnish(in tools: Tools) -> Proxy? {
         guard let program = tools.program("varnishd") else { return nil }
         return Proxy(name: "varnish", program: program, environment: tools.environment) { port, origin, directory in
@@ -78,7 +78,7 @@ extension Proxy {
                 "-F", "-f", file.path(), "-a", "127.0.0.1:\(port)", "-s", "malloc,256m", "-p", "thread_pools=1",
                 "-n", directory.appending(path: "work").path(), "-j", "none", "-T", "none", "-S", "none",
             ]
-            // It compiles its configuration, and asks for gcc.
+            // Varnish compiles its configuration with gcc.
             if tools.program("gcc") == nil {
                 arguments += ["-p", "cc_command=exec clang -O2 -fpic -shared -o %o %s"]
             }
@@ -87,7 +87,7 @@ extension Proxy {
     }
 }
 
-/// Where programs are: installed, or taken from Debian's packages into a directory.
+/// The places of programs: installed, or unpacked from Debian's packages into a directory.
 struct Tools {
     let directory: URL
 
@@ -100,7 +100,7 @@ struct Tools {
             .first { FileManager.default.isExecutableFile(atPath: $0.path()) }
     }
 
-    /// Where the libraries are that came with the programs.
+    /// The directories of the libraries that came with the programs.
     var environment: [String: String] {
         let base = directory.appending(path: "usr/lib")
         let folders = (try? FileManager.default.contentsOfDirectory(at: base, includingPropertiesForKeys: nil)) ?? []

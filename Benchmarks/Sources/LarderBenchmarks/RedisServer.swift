@@ -2,12 +2,12 @@ import Foundation
 import NIOCore
 import NIOPosix
 
-/// A redis-server of a measurement's own.
+/// A redis-server for one measurement.
 final class RedisServer {
     let port = Int.random(in: 10_000..<32_000)
     private let process = Process()
 
-    /// Starts a server with further settings.
+    /// Creates a server with these further settings, and starts it.
     init(_ settings: String...) throws {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments =
@@ -38,7 +38,7 @@ final class RedisServer {
         return String(decoding: data, as: UTF8.self)
     }
 
-    /// Returns a number that `INFO` tells, 0 if it does not.
+    /// Returns a number from `INFO`; 0 if it is not there.
     func number(_ name: String, in section: String) throws -> Int {
         let lines = try ask("INFO", section).split(whereSeparator: \.isNewline)
         let value = lines.first { $0.hasPrefix(name) }.map { $0.dropFirst(name.count) }
@@ -51,13 +51,13 @@ final class RedisServer {
     }
 }
 
-/// Hands on what goes in, and holds back what comes out.
+/// A proxy that forwards requests at once and delays responses.
 final class DelayingProxy: @unchecked Sendable {
     private let lock = NSLock()
     private var held = TimeAmount.zero
     private(set) var port = 0
 
-    /// How long what the server says is held back.
+    /// The delay of the server's responses.
     var delay: TimeAmount {
         get { lock.withLock { held } }
         set { lock.withLock { held = newValue } }

@@ -2,9 +2,9 @@ import Hummingbird
 import Logging
 import ServiceLifecycle
 
-/// Runs an application on a free port of this machine until `body` is through, and lets it end what is under way:
-/// Hummingbird's server does not bear being cancelled while a client connects.
-/// - Parameter services: What runs beside it.
+/// Runs an application on a free port of this machine until `body` returns, and lets it finish the requests under way:
+/// Hummingbird's server must not be cancelled while a client connects.
+/// - Parameter services: The services that run beside it.
 func withApplication<Context: InitializableFromSource & RequestContext>(
     _ router: Router<Context>,
     services: [any Service] = [],

@@ -6,14 +6,14 @@ import Foundation
     import Darwin
 #endif
 
-/// A proxy that runs, on a port and in a directory of its own; nothing is left of it when it is ended.
+/// A running proxy with its own port and directory, both of which are released when it ends.
 final class RunningProxy {
     let name: String
     let port: Int
     private let process: ChildProcess
     private let directory: URL
 
-    /// Starts a proxy on a core, and waits until it takes connections.
+    /// Creates a proxy that runs on a core, and waits until it accepts connections.
     init(_ proxy: Proxy, origin: Int, core: Int) throws {
         name = proxy.name
         port = try Connection.unusedPort()
@@ -37,13 +37,14 @@ final class RunningProxy {
         }
     }
 
-    /// The seconds that the processor worked for it so far, in user and system mode, all of its processes together.
+    /// Returns the processor time that all processes of the proxy have used so far, in user and system mode, in
+    /// seconds.
     func processorSeconds() throws -> Double {
         let ticks = try ProcessTable.now().ticks(below: process.id)
         return Double(ticks) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
-    /// Sends it a signal, while it runs.
+    /// Sends the proxy a signal if it is running.
     func send(_ signal: Int32) {
         if !process.hasEnded() { kill(process.id, signal) }
     }
@@ -54,7 +55,7 @@ final class RunningProxy {
         Leftovers.shared.remove(self)
     }
 
-    /// A file system in memory, where there is one that lets programs be run: Varnish makes one of its configuration.
+    /// A file system in memory, if there is one from which programs can be run: Varnish makes one of its configuration.
     private static var memory: URL {
         let (path, noPrograms) = ("/dev/shm", 8 as UInt)
         var status = statvfs()
@@ -75,13 +76,13 @@ final class RunningProxy {
     }
 }
 
-/// A process that this one started. Foundation's own learns that a process has ended from a socket which those started
-/// later inherit: it would wait for them too.
+/// A child process. Foundation's `Process` learns of the end of a process from a socket that is inherited by processes
+/// that are started later, so it would wait for these too.
 private final class ChildProcess {
     let id: pid_t
     private var isReaped = false
 
-    /// Starts what `env` makes of the words, with its output in a file.
+    /// Creates a process that runs the command by `env`, with its output in a file.
     init(_ words: [String], output: URL) throws {
         #if canImport(Glibc)
             var actions = posix_spawn_file_actions_t()
@@ -106,7 +107,7 @@ private final class ChildProcess {
         return isReaped
     }
 
-    /// Asks it to end, and sees to it.
+    /// Asks the process to end, and ends it if it does not.
     func end() {
         guard !hasEnded() else { return }
         kill(id, SIGTERM)
@@ -119,12 +120,12 @@ private final class ChildProcess {
     }
 }
 
-/// The processes of this machine, with what each has used of the processor.
+/// The processes of this machine, with the processor time that each has used.
 private struct ProcessTable {
     private var parents: [Int32: Int32] = [:]
     private var ticks: [Int32: Int] = [:]
 
-    /// What `/proc` says (proc_pid_stat(5)).
+    /// Reads `/proc` (proc_pid_stat(5)).
     static func now() throws -> ProcessTable {
         var table = ProcessTable()
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
@@ -142,7 +143,7 @@ private struct ProcessTable {
         return table
     }
 
-    /// The ticks of a process and of all that descend from it.
+    /// Returns the ticks of a process and of all its descendants.
     func ticks(below root: Int32) throws -> Int {
         guard ticks[root] != nil else { throw BenchmarkError(description: "A proxy has died") }
         return ticks.filter { descends($0.key, from: root) }.values.reduce(0, +)
@@ -158,7 +159,7 @@ private struct ProcessTable {
     }
 }
 
-/// What is to be ended and removed when the program is interrupted.
+/// The processes to end and the directories to remove when the program is interrupted.
 final class Leftovers: @unchecked Sendable {
     static let shared = Leftovers()
 
@@ -166,7 +167,7 @@ final class Leftovers: @unchecked Sendable {
     private var entries: [ObjectIdentifier: (id: Int32, directory: URL)] = [:]
     private var signals: [any DispatchSourceSignal] = []
 
-    /// Sees to it that an interrupted program leaves nothing behind.
+    /// Ensures that an interrupted program leaves no processes and no directories.
     func clearWhenInterrupted() {
         signals = [SIGINT, SIGTERM, SIGHUP].map { number in
             signal(number, SIG_IGN)
@@ -191,7 +192,7 @@ final class Leftovers: @unchecked Sendable {
     private func clear() {
         lock.withLock {
             for entry in entries.values { kill(entry.id, SIGTERM) }
-            // They write into their directories until they have ended.
+            // The processes write into their directories until they have ended.
             for entry in entries.values {
                 for _ in 0..<200 where kill(entry.id, 0) == 0 { usleep(10_000) }
                 try? FileManager.default.removeItem(at: entry.directory)

@@ -16,21 +16,21 @@ import NIOPosix
     import Darwin
 #endif
 
-/// What is measured against what.
+/// The routes that are compared.
 enum Route: String, CaseIterable, ExpressibleByArgument {
     /// A route that returns bytes made beforehand, with the fields a hit has: nothing can be cheaper in Hummingbird.
     case bare
-    /// The same behind the decorator: every request but the first is a hit in memory.
+    /// The same route behind the cache: every request but the first is a hit in memory.
     case cached
-    /// The same with the responses in Redis.
+    /// The same route with the responses in Redis.
     case redis
-    /// A server's answer of the same size behind the gateway: every request but the first is a hit in memory.
+    /// A server's response of the same size behind the gateway: every request but the first is a hit in memory.
     case gateway
 
     var path: String { "/\(rawValue)" }
 }
 
-/// The server under measurement: one event loop, both routes, and its own use of the processor at `/usage`.
+/// The measured server: one event loop, both routes, and its own processor time at `/usage`.
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Serves the routes that are measured.")
 
@@ -45,7 +45,7 @@ struct Serve: ParsableCommand {
     @Flag(help: "End where the standard input does: with whoever started this.")
     var whileRead = false
 
-    /// Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread: this one waits instead.
+    /// Runs the server and waits. Callgrind 3.19 does not survive the asynchronous `main`, which ends its first thread.
     func run() throws {
         NIOSingletons.groupLoopCountSuggestion = 1
         let end = DispatchSemaphore(value: 0)
@@ -67,7 +67,7 @@ struct Serve: ParsableCommand {
         let body = ByteBuffer(repeating: UInt8(ascii: "x"), count: size)
         let router = Router()
         var services = [cache]
-        // What a hit's head holds: the bare route returns the same bytes, but for their values.
+        // The fields of a hit's head: the bare route returns the same number of bytes, with other values.
         let fields: HTTPFields = [
             .contentType: "text/plain; charset=utf-8",
             .contentLength: String(size),
@@ -142,15 +142,15 @@ struct Serve: ParsableCommand {
         }
     }
 
-    /// Tells whoever started this the port.
+    /// Prints the port for the process that started this one.
     private static func announce(_ port: Int) {
         print(port)
         fflush(nil)
     }
 
-    /// What this process used of the processor so far, in user and system mode.
+    /// Returns the processor time that this process has used so far, in user and system mode, in microseconds.
     private static func processorMicroseconds() -> Int {
-        // POSIX: "CLOCKS_PER_SEC is defined to be one million", whatever the clock's grain.
+        // POSIX: "CLOCKS_PER_SEC is defined to be one million", which does not depend on the resolution of the clock.
         Int(clock())
     }
 }

@@ -6,20 +6,21 @@ import Foundation
     import Darwin
 #endif
 
-/// What a `larder` that is stopped under load costs its clients: requests that were sent and never answered.
+/// The number of requests that are sent and not answered when `larder` is stopped under load.
 struct Stopping {
-    /// The connections that are kept alive, each with one request after the other.
+    /// The number of connections that are kept alive, each with one request after the other.
     private static let connections = 52
     /// The program.
     let program: URL
 
-    /// The program beside this one.
+    /// Creates a measurement of the program in the same directory as this one.
     init() {
         program = URL(filePath: Bundle.main.executablePath ?? CommandLine.arguments[0]).deletingLastPathComponent()
             .appending(path: "larder")
     }
 
-    /// What the clients do until they are told that their connection ends, or until none is accepted any more.
+    /// The load: the requests that clients send until they are told that their connection ends, or until no connection
+    /// is accepted any more.
     private enum Load: String, CaseIterable {
         case get = "GET, keep-alive"
         case post = "POST, keep-alive"
@@ -29,7 +30,7 @@ struct Stopping {
     /// Measures SIGTERM, with a delay of a second, and SIGINT.
     /// - Parameters:
     ///   - origin: The port of a server on this machine.
-    ///   - path: What it is asked for.
+    ///   - path: The path that is requested.
     func measure(origin: Int, path: String) throws {
         print("\nlarder gets | clients of \(Self.connections) connections | requests | lost")
         for (name, signal) in [("SIGTERM", SIGTERM), ("SIGINT", SIGINT)] {
@@ -52,7 +53,7 @@ struct Stopping {
     }
 
     /// Keeps connections busy until the server ends them.
-    /// - Parameter stop: Is called when they have been busy for a second.
+    /// - Parameter stop: Called when the connections have been busy for a second.
     private func put(
         _ load: Load,
         on port: Int,
@@ -65,7 +66,7 @@ struct Stopping {
             group.enter()
             Thread.detachNewThread {
                 defer { group.leave() }
-                // A connection that is refused has no request to lose.
+                // A refused connection has no request to lose.
                 while let connection = try? Connection(port: port) {
                     do {
                         try Self.use(connection, load, path, tally)
@@ -94,6 +95,6 @@ struct Stopping {
 }
 
 extension String {
-    /// The text at the right of a column.
+    /// Returns the text, aligned to the right of a column.
     fileprivate func padded(to width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
 }

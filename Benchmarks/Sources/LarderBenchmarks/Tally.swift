@@ -1,6 +1,6 @@
 import Foundation
 
-/// Requests, and how many of them went as wanted, counted by several threads.
+/// The numbers of requests and of those that went as wanted, counted by several threads.
 final class Tally: @unchecked Sendable {
     private let lock = NSLock()
     private var asked = 0

@@ -4,17 +4,19 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// What anonymous writes leave of what is stored: POSTs to distinct paths through a gateway, answered by redirects.
+/// The effect of anonymous writes on stored responses: POSTs to distinct paths through a gateway, answered by
+/// redirects.
 struct Writes: Sendable {
-    /// The writes that come as fast as they are answered.
+    /// The number of writes that are sent as fast as they are answered.
     let count: Int
-    /// How long writes come at a steady rate, in seconds: longer than the ttl of what is stored meanwhile.
+    /// The time for which writes are sent at a steady rate, in seconds: longer than the ttl of the responses that are
+    /// stored meanwhile.
     let seconds: Int
 
-    /// The writes of a second at the steady rate.
+    /// The number of writes per second at the steady rate.
     private static let rate = 1_000
     private static let stored = 1_000
-    /// The ttl of what is asked for at the steady rate, in seconds.
+    /// The ttl of the responses that are requested at the steady rate, in seconds.
     private static let ttl = 60
 
     func measure() async throws {
@@ -35,7 +37,7 @@ struct Writes: Sendable {
         }
     }
 
-    /// As many writes as are answered.
+    /// Sends writes as fast as they are answered.
     private func burst(_ port: Int, _ onRedis: Bool, _ isNamed: Bool) throws {
         let filler = try Connection(port: port)
         for number in 0..<Self.stored { _ = try filler.get("/long/\(number)") }
@@ -61,7 +63,7 @@ struct Writes: Sendable {
         print("\(Self.name(onRedis)) | \(names) | \(sent) | \(hits)")
     }
 
-    /// Writes at a steady rate, and a reader who asks for a hundred keys in turn.
+    /// Sends writes at a steady rate, while a reader requests a hundred keys in turn.
     private func steady(_ port: Int, _ onRedis: Bool) throws {
         let (writes, reads) = (Tally(), Tally())
         let end = ContinuousClock.now + .seconds(seconds)
@@ -70,7 +72,7 @@ struct Writes: Sendable {
                 let connection = try Connection(port: port)
                 var number = 0
                 while ContinuousClock.now < end, !writes.isOver {
-                    // A tenth of a second's share, and a pause until the next.
+                    // The writes of a tenth of a second, and a pause until the next.
                     let next = ContinuousClock.now + .milliseconds(100)
                     for _ in 0..<(thread == 0 ? Self.rate / 10 : 50) {
                         number += 1
@@ -94,7 +96,7 @@ struct Writes: Sendable {
 
     private static func name(_ onRedis: Bool) -> String { onRedis ? "Redis " : "memory" }
 
-    /// Runs a gateway in a process of its own, with a Redis of its own if it is to have one.
+    /// Runs a gateway in a separate process, with a separate Redis if it needs one.
     private static func withGateway(
         _ program: URL,
         _ origin: Int,
@@ -111,7 +113,7 @@ struct Writes: Sendable {
         try body(gateway.port)
     }
 
-    /// Runs the origin until `body` is through.
+    /// Runs the origin until `body` returns.
     private static func withOrigin(_ body: (_ port: Int) async throws -> Void) async throws {
         let router = Router()
         for (name, ttl) in [("long", 3_600), ("short", ttl)] {

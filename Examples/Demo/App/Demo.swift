@@ -7,7 +7,7 @@ public import NIOCore
 
 /// Builds the example API; the program and the tests call this.
 /// - Parameters:
-///   - cache: keeps the responses.
+///   - cache: stores the responses.
 ///   - repository: the simulated users and posts.
 public func buildApplication(
     _ configuration: DemoConfiguration,
@@ -32,8 +32,8 @@ public func buildApplication(
     return application
 }
 
-/// Makes the store that the configuration asks for: in Redis, or in the memory of this process.
-/// - Throws: `ConfigurationError` where the address of Redis is none. Whether there is a server turns out later.
+/// Creates the store that the configuration asks for: in Redis, or in the memory of this process.
+/// - Throws: `ConfigurationError` if the URL of Redis is not valid. The server is connected to later.
 public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws(ConfigurationError) -> any CacheStore {
     guard let url = configuration.redisURL else { return MemoryStore(limit: configuration.memoryLimit) }
     var options = RedisStore.Options()
@@ -45,7 +45,7 @@ public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws
     }
 }
 
-/// The routes of the example API.
+/// Builds the routes of the example API.
 func buildRouter(cache: ResponseCache, repository: Repository, access: AdminAccess) -> Router<DemoRequestContext> {
     let users = UsersRouter(repository: repository)
     let posts = PostsRouter(repository: repository)

@@ -3,17 +3,17 @@ public import Larder
 import LarderHummingbird
 public import Logging
 
-/// What the environment says about how the example API runs.
+/// The configuration of the example API, read from the environment.
 ///
 /// - `HOST` (default `127.0.0.1`): the address to listen on.
 /// - `PORT` (default `8080`): the port, 1 to 65535; 0 takes a free one.
-/// - `LARDER_ADMIN_TOKEN`: the bearer token of the admin routes, which they need.
-/// - `LARDER_ADMIN_ACCESS` (default `token`): `loopback` has them answer clients on this machine without a token, for
-///   development.
-/// - `REDIS_URL`: the Redis server that keeps the responses, such as `redis://127.0.0.1:6379`; without it the memory of
-///   this process does.
-/// - `LARDER_NAMESPACE` (default `larder:`): what every key in Redis begins with.
-/// - `LARDER_MEMORY_LIMIT` (default `256MiB`): what the cache may take of memory.
+/// - `LARDER_ADMIN_TOKEN`: the bearer token that the admin routes need.
+/// - `LARDER_ADMIN_ACCESS` (default `token`): with `loopback`, the admin routes answer clients on this machine without
+///   a token, for development.
+/// - `REDIS_URL`: the Redis server that stores the responses, such as `redis://127.0.0.1:6379`; if it is unset, they
+///   are stored in the memory of this process.
+/// - `LARDER_NAMESPACE` (default `larder:`): the prefix of every key in Redis.
+/// - `LARDER_MEMORY_LIMIT` (default `256MiB`): the memory that the cache may use.
 /// - `LOG_LEVEL` (default `info`).
 public struct DemoConfiguration: Sendable {
     public var host: String
@@ -25,7 +25,7 @@ public struct DemoConfiguration: Sendable {
     public var memoryLimit: ByteCount
     public var logLevel: Logger.Level
 
-    /// A configuration.
+    /// Creates a configuration.
     public init(
         host: String = "127.0.0.1",
         port: Int = 8080,
@@ -52,8 +52,8 @@ public struct DemoConfiguration: Sendable {
         }
     }
 
-    /// Reads the configuration.
-    /// - Throws: `ConfigurationError` for a value that is wrong or empty.
+    /// Creates a configuration from a reader.
+    /// - Throws: `ConfigurationError` if a value is wrong or empty.
     public init(reading reader: ConfigReader) throws(ConfigurationError) {
         try self.init(
             host: Self.value("host", in: reader, expecting: "a host name or an address") { $0 } ?? "127.0.0.1",
@@ -108,7 +108,7 @@ public struct DemoConfiguration: Sendable {
         let name = key.components.joined(separator: "_").uppercased()
         guard !text.isEmpty else { throw ConfigurationError("\(name) is empty: leave it out, or give \(expectation)") }
         guard let value = parse(text) else {
-            // Whatever it is, it stays in its line.
+            // Control characters in the value are replaced, so that the message stays on one line.
             let shown = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
             throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is wrong: expected \(expectation)")
         }
@@ -119,9 +119,10 @@ public struct DemoConfiguration: Sendable {
 extension DemoConfiguration {
     /// The access to the admin routes.
     public enum AdminAccessSetting: String, Hashable, Sendable, CaseIterable {
-        /// They need the token, and without one they answer no client.
+        /// The admin routes need the token. If none is set, they do not answer any client.
         case token
-        /// Without a token they answer clients on this machine, and all that a proxy on it passes on: for development.
+        /// Without a token, the admin routes answer clients on this machine, and everything that a proxy on it
+        /// forwards: for development.
         case loopback
     }
 
@@ -130,7 +131,8 @@ extension DemoConfiguration {
         .standard(token: adminToken, trustsLoopback: adminAccess == .loopback, host: host)
     }
 
-    /// One line for the person who starts the program, if the admin routes answer no client; nil if they answer some.
+    /// A line of advice for the person who starts the program, if the admin routes do not answer any client; otherwise
+    /// nil.
     public var adviceOnAccess: String? {
         guard case .nobody = access else { return nil }
         return "The admin routes answer nobody: set LARDER_ADMIN_TOKEN, or for development LARDER_ADMIN_ACCESS=loopback"

@@ -7,7 +7,7 @@ import NIOCore
     import Foundation
 #endif
 
-/// The context of the example API's requests: knows who asks, takes small bodies, writes plain JSON.
+/// The context of the example API's requests, with the client's address, a limit for bodies, and plain JSON.
 struct DemoRequestContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
@@ -17,7 +17,7 @@ struct DemoRequestContext: RequestContext, RemoteAddressRequestContext {
         self.remoteAddress = source.channel.remoteAddress
     }
 
-    /// 16 KiB, more than any body of this API needs.
+    /// The largest request body: 16 KiB, more than this API needs.
     var maxUploadSize: Int { 16 * 1024 }
 
     var responseEncoder: JSONEncoder {

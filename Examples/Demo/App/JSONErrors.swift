@@ -3,8 +3,8 @@ import Hummingbird
 import Logging
 import NIOCore
 
-/// Turns every error into a JSON message. It stands to the left of the cache, so that what the cache hands on is the
-/// handler's own error.
+/// A middleware that turns every error into a JSON message. It runs outside of the cache, so that the cache sees the
+/// error that the handler threw.
 struct JSONErrors<Context: RequestContext>: RouterMiddleware {
     func handle(
         _ request: Request,

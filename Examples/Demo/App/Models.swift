@@ -26,7 +26,7 @@ struct NewPost: Decodable, Sendable {
     let title: String
 }
 
-/// A body with one message: the answer to a write, and every error.
+/// A body with one message: the response to a write, or an error.
 struct Message: ResponseCodable, Sendable {
     let message: String
 }

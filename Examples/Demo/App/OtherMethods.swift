@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 
 extension Router {
-    /// Answers the methods that the routes so far do not have by a 405, where the router would say 404.
+    /// Answers with a 405 to the methods that the routes so far do not have; the router would answer with a 404.
     ///
     /// RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response containing a list of
     /// the target resource's currently supported methods."

@@ -1,8 +1,8 @@
 import NIOConcurrencyHelpers
 
-/// The simulated users and posts: in memory, bounded, and gone when the process ends.
+/// The simulated users and posts: in memory, limited in number, and lost when the process ends.
 public final class Repository: Sendable {
-    /// The most users whose name was changed, and the most posts.
+    /// The limit of renamed users, and of posts: 10,000 each.
     public static let limit = 10_000
 
     private struct State {
@@ -12,15 +12,15 @@ public final class Repository: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// A repository with the users and posts of the specification.
+    /// Creates a repository with the users and posts of the specification.
     public init() {}
 
-    /// The user with this id; there is one for every positive id.
+    /// Returns the user with this ID; there is one for every positive ID.
     func user(_ id: Int) -> User {
         User(id: id, name: state.withLockedValue { $0.names[id] } ?? "Cached User \(Self.letters(id))")
     }
 
-    /// Renames a user; false where no more names can be kept.
+    /// Renames a user; returns false if the limit of renamed users is reached.
     func rename(_ id: Int, to name: String) -> Bool {
         state.withLockedValue { state in
             guard state.names[id] != nil || state.names.count < Self.limit else { return false }
@@ -32,7 +32,7 @@ public final class Repository: Sendable {
     /// The titles of all posts, the oldest first.
     var posts: [String] { state.withLockedValue { $0.posts } }
 
-    /// Adds a post; false where no more can be kept.
+    /// Adds a post; returns false if the limit of posts is reached.
     func addPost(_ title: String) -> Bool {
         state.withLockedValue { state in
             guard state.posts.count < Self.limit else { return false }
@@ -41,7 +41,7 @@ public final class Repository: Sendable {
         }
     }
 
-    /// 1 is A, 26 is Z, 27 is AA, as columns are counted in a spreadsheet.
+    /// Returns letters for a number: 1 is A, 26 is Z, 27 is AA, like the columns of a spreadsheet.
     static func letters(_ id: Int) -> String {
         var letters = ""
         var rest = id

@@ -6,7 +6,7 @@ import LarderDemo
 import Logging
 import NIOCore
 
-/// Serves the example API, as the environment configures it.
+/// The program that serves the example API, configured by the environment.
 @main
 struct Main {
     static func main() async {

@@ -24,7 +24,7 @@ struct AcceptEncoding {
     let isPresent: Bool
     private let members: [Member]
 
-    /// Reads the field of a request.
+    /// Creates the value from the fields of a request.
     init(_ request: HTTPFields) {
         var isPresent = false
         var members: [Member] = []
@@ -40,12 +40,13 @@ struct AcceptEncoding {
         self.members = members
     }
 
-    /// Returns the text that two fields share if they mean the same: members in order of their names, in lower case,
-    /// weights in their shortest form, none if it is 1.
-    /// - Parameter ignoringUnknown: whether codings that are not in the registry are left out. A server that answers
+    /// Returns the canonical text of the field: two fields with the same meaning have the same text. Members are sorted
+    /// by name and in lower case; weights have their shortest form, and a weight of 1 is left out.
+    /// - Parameter ignoringUnknown: true to leave out codings that are not in the registry. A server that answers
     ///   without a coding does not know them either.
     func canonicalText(ignoringUnknown: Bool) -> String {
-        // Sorting is stable by the place: of one coding with two weights some servers take the first, others the last.
+        // Members with the same name stay in order: if a coding has two weights, some servers use the first, others the
+        // last.
         let sorted = members.enumerated().sorted { left, right in
             if left.element.isWellFormed != right.element.isWellFormed { return left.element.isWellFormed }
             guard left.element.isWellFormed, left.element.name != right.element.name else {
@@ -73,16 +74,18 @@ struct AcceptEncoding {
         return codings.allSatisfy { coding in
             let named = members.filter { $0.name == coding }
             let deciding = named.isEmpty ? members.filter { $0.name == "*" } : named
-            // Of several weights the lowest counts: the response may be of no use to the client.
+            // If a coding has several weights, the lowest counts: the client may be unable to use the response.
             return !deciding.isEmpty && deciding.allSatisfy { ($0.weight ?? 0) > 0 }
         }
     }
 
-    /// Returns the codings that a request prefers to none, and whether it excludes responses without a coding.
+    /// Returns the codings that a request prefers to a response without a coding, with
+    /// ``ContentCodings/identityExcluded`` if the request excludes responses without a coding.
     ///
-    /// A response without a coding shows that the origin does not send these codings. What `*` stands for is not among
-    /// them: a client that takes any coding also takes none, and many servers ignore `*`. A coding with no more weight
-    /// than `identity` is not either: a server that can encode would still answer without a coding.
+    /// A response without a coding shows that the origin does not send these codings. `*` stands for
+    /// ``ContentCodings/any`` and adds no coding by name: a client that accepts any coding also accepts none, and many
+    /// servers ignore `*`. A coding whose weight is not above that of `identity` is left out: a server that can encode
+    /// would still answer without a coding.
     static func preferredCodings(of request: HTTPFields) -> ContentCodings {
         var preferred: ContentCodings = []
         var weights: [(coding: ContentCodings, weight: Int)] = []
@@ -103,7 +106,8 @@ struct AcceptEncoding {
                 }
             }
         }
-        // Of several weights of one coding the lowest counts, and the highest of `identity`: less is shown then.
+        // The lowest weight of a coding and the highest weight of `identity` count, so that the set is as small as
+        // possible.
         let least = identity?.highest ?? 0
         if least == 1_000 { preferred = [] }
         for (coding, weight) in weights where weight > least { preferred.insert(coding) }
@@ -130,7 +134,7 @@ extension AcceptEncoding {
     private typealias Bytes = Slice<UnsafeBufferPointer<UInt8>>
 
     /// Calls `body` with the coding and the weight in thousandths of each member, or with the whole member and nil if
-    /// it does not follow the grammar. Allocates nothing: it runs for most hits.
+    /// it does not follow the grammar. Does not allocate: it runs for most hits.
     private static func forEachMember(of value: UnsafeBufferPointer<UInt8>, _ body: (Bytes, Int?) -> Void) {
         var rest = value[...]
         while !rest.isEmpty {

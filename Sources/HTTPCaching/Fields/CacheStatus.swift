@@ -1,44 +1,45 @@
 public import HTTPTypes
 
-/// What this cache did with a request, for the `Cache-Status` field (RFC 9211).
+/// The way this cache handled a request, for the `Cache-Status` field (RFC 9211).
 public struct CacheStatus: Hashable, Sendable {
-    /// Why a request went to the origin (RFC 9211 §2.2).
+    /// The reason why a request was forwarded to the origin (RFC 9211 §2.2).
     public enum ForwardReason: String, Hashable, Sendable, CaseIterable {
-        /// The cache was told not to handle it.
+        /// The cache was configured not to handle the request.
         case bypass
-        /// The method has to be forwarded.
+        /// The method of the request has to be forwarded.
         case method
         /// Nothing is stored for the URI.
         case uriMiss = "uri-miss"
-        /// Something is stored for the URI, but not for the fields it varies by.
+        /// Responses are stored for the URI, but none with the request's values of the fields it varies by.
         case varyMiss = "vary-miss"
-        /// Nothing stored would do, for no reason above.
+        /// No stored response can be used, for a reason not listed here.
         case miss
-        /// What is stored is fresh, but the request's directives ask for more.
+        /// A stored response is fresh, but the request's directives do not allow its use.
         case request
-        /// What is stored is stale.
+        /// The stored response is stale.
         case stale
-        /// What is stored is a part only.
+        /// Only a part of the response is stored.
         case partial
     }
 
-    /// Whether the store answered, or the origin was asked.
+    /// The source of the response: the store or the origin.
     public enum Outcome: Hashable, Sendable {
-        /// The store answered, without asking the origin.
+        /// The response came from the store, without a request to the origin.
         case hit
-        /// The origin was asked; what it answered, whether that was stored, and whether the request joined another's.
+        /// The request was forwarded: the origin's status, and if its response was stored and the request joined a
+        /// flight.
         case forwarded(ForwardReason, status: Int? = nil, stored: Bool = false, collapsed: Bool = false)
     }
 
     /// The name of this cache, such as `Larder`.
     public var cache: String
-    /// Whether the store answered.
+    /// The source of the response.
     public var outcome: Outcome
-    /// Freshness left in seconds, negative where stale (RFC 9211 §2.4).
+    /// The freshness left in seconds, negative if the response is stale (RFC 9211 §2.4).
     public var ttl: Int?
-    /// The key in the store (RFC 9211 §2.7).
+    /// The key of the response in the store (RFC 9211 §2.7).
     public var key: String?
-    /// More, such as a ``NotStorableReason``'s token (RFC 9211 §2.8).
+    /// Further information, such as the token of a ``NotStorableReason`` (RFC 9211 §2.8).
     public var detail: String?
 
     /// Creates a status.
@@ -50,8 +51,8 @@ public struct CacheStatus: Hashable, Sendable {
         self.detail = detail
     }
 
-    /// The member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`: a structured field (RFC 9651)
-    /// for whatever the key and the detail hold.
+    /// Returns the member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`. It is a valid structured
+    /// field (RFC 9651) for any key and detail.
     public func serialized() -> String {
         var text = Self.isToken(self.cache) ? self.cache : Self.quoted(self.cache)
         switch self.outcome {
@@ -75,19 +76,19 @@ public struct CacheStatus: Hashable, Sendable {
         fields.append(HTTPField(name: .cacheStatus, value: self.serialized()))
     }
 
-    /// The nearest integer of structured fields, which have 15 digits at most (RFC 9651 §3.3.1).
+    /// Returns the nearest integer that structured fields can hold: they have at most 15 digits (RFC 9651 §3.3.1).
     private static func integer(_ number: Int) -> Int {
         min(max(number, -999_999_999_999_999), 999_999_999_999_999)
     }
 
-    /// Whether `text` is a token of structured fields (RFC 9651 §3.3.4).
+    /// Returns true if `text` is a token of structured fields (RFC 9651 §3.3.4).
     private static func isToken(_ text: String) -> Bool {
         guard let first = text.utf8.first, ASCII.isLetter(first) || first == ASCII.asterisk else { return false }
         return text.utf8.allSatisfy { ASCII.isToken($0) || $0 == ASCII.colon || $0 == ASCII.slash }
     }
 
-    /// `text` as a string of structured fields, which hold printable ASCII only (RFC 9651 §3.3.3); other bytes become
-    /// `%` and two digits.
+    /// Returns `text` as a string of structured fields, which hold only printable ASCII (RFC 9651 §3.3.3). Other bytes
+    /// become `%` and two hexadecimal digits.
     private static func quoted(_ text: String) -> String {
         var output: [UInt8] = [ASCII.quote]
         output.reserveCapacity(text.utf8.count + 2)

@@ -1,16 +1,17 @@
 /// The entity tag of a representation, such as `"xyzzy"` or `W/"xyzzy"` (RFC 9110 §8.8.3).
 public struct EntityTag: Hashable, Sendable, LosslessStringConvertible {
-    /// Whether equal tags stand for equivalent representations only, not for identical ones.
+    /// True if equal tags mean equivalent representations, not necessarily identical ones.
     public let isWeak: Bool
     /// The text between the quotes.
     public let opaque: String
 
-    /// Reads an entity tag as it stands in a field; nil where the text is none. The `W` is case-sensitive.
+    /// Creates an entity tag from its text in a field, or returns nil if the text is not one. The `W` is
+    /// case-sensitive.
     public init?(_ text: String) {
         self.init(text[...])
     }
 
-    /// Reads an entity tag as it stands in a field; nil where the text is none.
+    /// Creates an entity tag from its text in a field, or returns nil if the text is not one.
     public init?(_ text: Substring) {
         let isWeak = text.utf8.starts(with: "W/".utf8)
         let quoted = text.utf8.dropFirst(isWeak ? 2 : 0)
@@ -18,10 +19,11 @@ public struct EntityTag: Hashable, Sendable, LosslessStringConvertible {
         self.init(opaque: String(Substring(quoted.dropFirst().dropLast())), isWeak: isWeak)
     }
 
-    /// Makes a tag of its parts; nil where `opaque` holds a byte that no tag can hold, such as a quote or a space.
+    /// Creates an entity tag from its parts, or returns nil if `opaque` holds a byte that a tag cannot hold, such as a
+    /// quote or a space.
     ///
-    /// Tags outside ASCII are refused as well, though the grammar has `obs-text`: they reach us as text, and as text
-    /// two of them can be equal that differ as bytes.
+    /// Tags outside ASCII are rejected too, though the grammar has `obs-text`: they arrive as text, and two tags that
+    /// differ in their bytes can be equal as text.
     public init?(opaque: String, isWeak: Bool = false) {
         // etagc = %x21 / %x23-7E / obs-text
         guard opaque.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != ASCII.quote }) else { return nil }
@@ -29,19 +31,19 @@ public struct EntityTag: Hashable, Sendable, LosslessStringConvertible {
         self.opaque = opaque
     }
 
-    /// The tag as it stands in a field.
+    /// The text of the tag in a field.
     public var description: String {
         self.isWeak ? "W/\"\(self.opaque)\"" : "\"\(self.opaque)\""
     }
 
-    /// "Two entity tags are equivalent if both are not weak and their opaque-tags match character-by-character."
-    /// (RFC 9110 §8.8.3.2)
+    /// Compares two tags strongly: "Two entity tags are equivalent if both are not weak and their opaque-tags match
+    /// character-by-character." (RFC 9110 §8.8.3.2)
     public func stronglyMatches(_ other: EntityTag) -> Bool {
         !self.isWeak && !other.isWeak && self.opaque == other.opaque
     }
 
-    /// "Two entity tags are equivalent if their opaque-tags match character-by-character, regardless of either or both
-    /// being tagged as weak." (RFC 9110 §8.8.3.2)
+    /// Compares two tags weakly: "Two entity tags are equivalent if their opaque-tags match character-by-character,
+    /// regardless of either or both being tagged as weak." (RFC 9110 §8.8.3.2)
     public func weaklyMatches(_ other: EntityTag) -> Bool {
         self.opaque == other.opaque
     }

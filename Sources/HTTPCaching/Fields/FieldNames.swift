@@ -3,20 +3,20 @@ public import HTTPTypes
 extension HTTPField.Name {
     /// `Pragma` (RFC 9111 §5.4).
     public static let pragma = constant("Pragma")
-    /// `Host`, which HTTPTypes keeps as the request's authority and hides as a field.
+    /// `Host`, which HTTPTypes stores as the request's authority instead of as a field.
     package static let hostField = constant("Host")
     /// `Cache-Status` (RFC 9211).
     public static let cacheStatus = constant("Cache-Status")
     /// `CDN-Cache-Control` (RFC 9213 §3.1).
     public static let cdnCacheControl = constant("CDN-Cache-Control")
-    /// `X-API-Key`: a credential by custom; no RFC defines it.
+    /// `X-API-Key`, which is a credential by convention; no RFC defines it.
     public static let xAPIKey = constant("X-API-Key")
-    /// `Surrogate-Key`: tags, separated by spaces.
+    /// `Surrogate-Key`: tags separated by spaces.
     public static let surrogateKey = constant("Surrogate-Key")
-    /// `Cache-Tag`: tags, separated by commas.
+    /// `Cache-Tag`: tags separated by commas.
     public static let cacheTag = constant("Cache-Tag")
 
-    /// A name that is known to be valid while the code is written.
+    /// Returns the field name for a constant that is known to be a valid token.
     package static func constant(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name("\(name)") else {
             preconditionFailure("a constant field name is not a token")

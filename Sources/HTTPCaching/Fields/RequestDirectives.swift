@@ -1,42 +1,44 @@
 public import HTTPTypes
 
-/// What a request asks of caches by `Cache-Control` and `Pragma` (RFC 9111 §5.2.1, §5.4; RFC 5861 §4), parsed once.
+/// The directives for caches in the `Cache-Control` and `Pragma` of a request (RFC 9111 §5.2.1, §5.4; RFC 5861 §4),
+/// parsed once.
 ///
-/// Of several occurrences the strictest counts. A broken argument is read the careful way: a directive that loosens
-/// (`max-stale`, `stale-if-error`) is ignored, one that tightens (`max-age`, `min-fresh`) tightens as far as it can.
+/// If a directive occurs several times, the strictest counts. A broken argument is read conservatively: a directive
+/// that loosens (`max-stale`, `stale-if-error`) is ignored, and one that tightens (`max-age`, `min-fresh`) tightens as
+/// far as it can.
 public struct RequestDirectives: Hashable, Sendable {
-    /// How far past its freshness lifetime the client accepts a response (RFC 9111 §5.2.1.2).
+    /// The staleness that the client accepts (RFC 9111 §5.2.1.2).
     public enum MaxStale: Hashable, Sendable {
-        /// A stale response of any age will do.
+        /// The client accepts a stale response of any age.
         case any
-        /// A response that has been stale for at most this long will do.
+        /// The client accepts a response that has been stale for at most this long.
         case atMost(Duration)
     }
 
-    /// The client wants no stored response without validation (RFC 9111 §5.2.1.4).
+    /// True if the client does not accept a stored response without validation (RFC 9111 §5.2.1.4).
     public var noCache = false
-    /// The response must not be stored (RFC 9111 §5.2.1.5). It may come from the store.
+    /// True if the response must not be stored (RFC 9111 §5.2.1.5). It may come from the store.
     public var noStore = false
-    /// The content must not be transformed (RFC 9111 §5.2.1.6).
+    /// True if the content must not be transformed (RFC 9111 §5.2.1.6).
     public var noTransform = false
-    /// The client wants a stored response, or a 504 (RFC 9111 §5.2.1.7).
+    /// True if the client accepts only a stored response, or a 504 (RFC 9111 §5.2.1.7).
     public var onlyIfCached = false
-    /// The greatest age that the client wants (RFC 9111 §5.2.1.1).
+    /// The greatest age that the client accepts (RFC 9111 §5.2.1.1).
     public var maxAge: Duration?
-    /// How long the response has to stay fresh from now (RFC 9111 §5.2.1.3).
+    /// The time for which the response has to stay fresh from now (RFC 9111 §5.2.1.3).
     public var minFresh: Duration?
-    /// How stale the response may be (RFC 9111 §5.2.1.2).
+    /// The staleness that the client accepts (RFC 9111 §5.2.1.2).
     public var maxStale: MaxStale?
-    /// How stale the response may be where the origin fails (RFC 5861 §4).
+    /// The longest time for which the response may be stale if the origin fails (RFC 5861 §4).
     public var staleIfError: Duration?
 
-    /// A request that asks for nothing.
+    /// The directives of a request without any.
     public static let none = RequestDirectives()
 
-    /// A request that asks for nothing.
+    /// Creates the directives of a request without any.
     public init() {}
 
-    /// Reads the directives of a request.
+    /// Creates the directives of a request from its fields.
     public init(_ fields: HTTPFields) {
         var hasCacheControl = false
         for field in fields where field.name == .cacheControl {
@@ -45,7 +47,7 @@ public struct RequestDirectives: Hashable, Sendable {
                 self.apply(Directive(member))
             }
         }
-        // "Pragma: no-cache" is what HTTP/1.0 clients say; Cache-Control, where there is one, says it better.
+        // HTTP/1.0 clients send "Pragma: no-cache"; Cache-Control, if present, takes precedence.
         guard !hasCacheControl else { return }
         for field in fields where field.name == .pragma {
             self.noCache = self.noCache || FieldList(field.value).contains { Directive($0).name == "no-cache" }

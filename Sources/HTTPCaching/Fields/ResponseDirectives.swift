@@ -1,59 +1,59 @@
 public import HTTPTypes
 import RawStructuredFieldValues
 
-/// What a response allows caches, by `Cache-Control` or by a targeted field (RFC 9111 §5.2.2, RFC 5861, RFC 8246,
-/// RFC 9213), parsed once.
+/// The directives for caches in the `Cache-Control` of a response or in a targeted field (RFC 9111 §5.2.2, RFC 5861,
+/// RFC 8246, RFC 9213), parsed once.
 ///
-/// Where a number of seconds is given more than once, the first counts; one that is broken counts as zero: "Caches are
+/// If a number of seconds is given several times, the first counts. A broken number counts as zero: "Caches are
 /// encouraged to consider responses that have invalid freshness information (e.g., a max-age directive with non-integer
-/// content) to be stale" (RFC 9111 §4.2.1). A directive that restricts holds whatever argument it carries; one that
-/// permits (`public`) holds without an argument only.
+/// content) to be stale" (RFC 9111 §4.2.1). A directive that restricts holds with any argument; one that permits
+/// (`public`) holds only without an argument.
 public struct ResponseDirectives: Hashable, Sendable {
-    /// What a directive that may name fields is about: the response (`private`) or some fields
+    /// The extent of a directive that may name fields: the response (`private`) or some fields
     /// (`private="set-cookie"`).
     public enum Scope: Hashable, Sendable {
-        /// The directive is not there.
+        /// The directive is absent.
         case absent
-        /// It is about these fields only.
+        /// The directive is about these fields only.
         case fields([HTTPField.Name])
-        /// It is about the whole response.
+        /// The directive is about the whole response.
         case response
     }
 
-    /// Any cache may store the response (RFC 9111 §5.2.2.9).
+    /// True if any cache may store the response (RFC 9111 §5.2.2.9).
     public var isPublic = false
-    /// What a shared cache must not store (RFC 9111 §5.2.2.7).
+    /// The part of the response that a shared cache must not store (RFC 9111 §5.2.2.7).
     public var privacy = Scope.absent
-    /// No cache may store the response (RFC 9111 §5.2.2.5).
+    /// True if no cache may store the response (RFC 9111 §5.2.2.5).
     public var noStore = false
-    /// What must not be reused without validation (RFC 9111 §5.2.2.4).
+    /// The part of the response that must not be reused without validation (RFC 9111 §5.2.2.4).
     public var noCache = Scope.absent
-    /// The response must never be reused stale (RFC 9111 §5.2.2.2).
+    /// True if the response must never be reused stale (RFC 9111 §5.2.2.2).
     public var mustRevalidate = false
-    /// The response must never be reused stale by a shared cache (RFC 9111 §5.2.2.8).
+    /// True if a shared cache must never reuse the response stale (RFC 9111 §5.2.2.8).
     public var proxyRevalidate = false
-    /// The response may be stored only where its status code is understood (RFC 9111 §5.2.2.3).
+    /// True if the response may be stored only if its status code is understood (RFC 9111 §5.2.2.3).
     public var mustUnderstand = false
     /// The freshness lifetime (RFC 9111 §5.2.2.1).
     public var maxAge: Duration?
     /// The freshness lifetime in shared caches (RFC 9111 §5.2.2.10).
     public var sMaxAge: Duration?
-    /// How long the response may be served stale while it is refreshed (RFC 5861 §3).
+    /// The time for which the response may be served stale while it is refreshed (RFC 5861 §3).
     public var staleWhileRevalidate: Duration?
-    /// How long the response may be served stale where the origin fails (RFC 5861 §4).
+    /// The time for which the response may be served stale if the origin fails (RFC 5861 §4).
     public var staleIfError: Duration?
-    /// The response will not change while it is fresh (RFC 8246).
+    /// True if the response does not change while it is fresh (RFC 8246).
     public var immutable = false
-    /// The content must not be transformed (RFC 9111 §5.2.2.6).
+    /// True if the content must not be transformed (RFC 9111 §5.2.2.6).
     public var noTransform = false
-    /// The targeted field that the directives come from; nil: `Cache-Control`. Where it is set, `Expires` does not
-    /// count either (RFC 9213 §2.2).
+    /// The targeted field that the directives come from, or nil for `Cache-Control`. If it is set, `Expires` is ignored
+    /// too (RFC 9213 §2.2).
     public var target: HTTPField.Name?
 
-    /// A response that says nothing.
+    /// Creates the directives of a response without any.
     public init() {}
 
-    /// Reads the directives of a response.
+    /// Creates the directives of a response from its fields.
     /// - Parameter targets: the targeted fields to look at, the most specific first.
     ///
     /// "The cache MUST select the first (in target list order) field with a valid, non-empty value and use its value to
@@ -74,14 +74,14 @@ public struct ResponseDirectives: Hashable, Sendable {
         }
     }
 
-    /// Whether the directives forbid to serve the response stale: "A cache MUST NOT generate a stale response if it is
+    /// True if the directives forbid serving the response stale: "A cache MUST NOT generate a stale response if it is
     /// prohibited by an explicit in-protocol directive (e.g., by a no-cache response directive, a must-revalidate
     /// response directive, or an applicable s-maxage or proxy-revalidate response directive)" (RFC 9111 §4.2.4).
     public var forbidsStale: Bool {
         self.mustRevalidate || self.proxyRevalidate || self.noCache == .response || self.sMaxAge != nil
     }
 
-    /// The fields that must not be stored, or not be reused, while the rest may be: what `private` and `no-cache` name.
+    /// The fields that `private` and `no-cache` name: they must not be stored or reused, while the rest may be.
     public var withheldFields: [HTTPField.Name] {
         var names: [HTTPField.Name] = []
         if case .fields(let some) = self.privacy { names += some }
@@ -91,15 +91,15 @@ public struct ResponseDirectives: Hashable, Sendable {
 }
 
 extension ResponseDirectives {
-    /// The value of a directive, whichever syntax it came in.
+    /// The value of a directive, in either syntax.
     fileprivate enum Value {
-        /// Given without a value.
+        /// The directive is given without a value.
         case present
-        /// A number of seconds, not negative.
+        /// The value is a number of seconds that is not negative.
         case seconds(Duration)
-        /// A text.
+        /// The value is a text.
         case text(String)
-        /// Given with a value that none of the directives can have.
+        /// The directive is given with a value that none of the directives can have.
         case malformed
 
         init(_ directive: Directive) {
@@ -142,11 +142,12 @@ extension ResponseDirectives {
 }
 
 extension ResponseDirectives.Scope {
-    /// Without these the rest of a response means something else, or nothing: a list that names one counts as the
-    /// whole.
+    /// The fields without which the rest of a response has another meaning or none. A list that names one of them
+    /// counts as the whole response.
     private static let cannotBeWithheld: Set<HTTPField.Name> = [.cacheControl, .contentEncoding, .contentType, .vary]
 
-    /// A list of field names is about these fields; no argument, or one that is no such list, about the response.
+    /// Creates the scope of a value: a list of field names is about these fields; any other value is about the
+    /// response.
     fileprivate init(_ value: ResponseDirectives.Value) {
         guard case .text(let text) = value else {
             self = .response
@@ -154,7 +155,7 @@ extension ResponseDirectives.Scope {
         }
         let members = Array(FieldList(text))
         let names = members.compactMap { HTTPField.Name(String($0)) }
-        // `*` is a token, and the name of no field: whoever sends it means all of them.
+        // `*` is a token but not the name of a field: an origin that sends it means all fields.
         let isList = !names.isEmpty && names.count == members.count && !members.contains("*")
         self = isList && names.allSatisfy { !Self.cannotBeWithheld.contains($0) } ? .fields(names) : .response
     }
@@ -169,8 +170,9 @@ extension ResponseDirectives.Scope {
 }
 
 extension ResponseDirectives {
-    /// Reads a targeted field; nil where it has to be ignored: "If a targeted field in a given response is empty, or a
-    /// parsing error is encountered, that field MUST be ignored by the cache" (RFC 9213 §2.1).
+    /// Creates the directives of a targeted field, or returns nil if it has to be ignored: "If a targeted field in a
+    /// given response is empty, or a parsing error is encountered, that field MUST be ignored by the cache"
+    /// (RFC 9213 §2.1).
     private init?(target: HTTPField.Name, in fields: HTTPFields) {
         guard let text = fields[target] else { return nil }
         var parser = StructuredFieldValueParser(Array(text.utf8))
@@ -183,8 +185,8 @@ extension ResponseDirectives {
 }
 
 extension ResponseDirectives.Value {
-    /// A member of a dictionary; nil for `?0`, which says that the directive is not given. "Parameters received on
-    /// directives are to be ignored" (RFC 9213 §2.1).
+    /// Creates the value of a dictionary's member, or returns nil for `?0`, which means that the directive is not
+    /// given. "Parameters received on directives are to be ignored" (RFC 9213 §2.1).
     fileprivate init?(_ member: ItemOrInnerList) {
         guard case .item(let item) = member else {
             self = .malformed

@@ -1,12 +1,12 @@
 public import HTTPTypes
 
-/// The tags that an origin gives its responses, by which they can be invalidated together.
+/// The tags that an origin gives its responses, so that they can be invalidated together.
 public enum SurrogateKeys {
-    /// Returns the texts of the tags in the fields called `names`, in the order they came. What a text stands for, and
-    /// how many and how long they may be, is for the caller to say.
+    /// Returns the tags in the fields called `names`, in the order in which they came. The caller decides what a tag
+    /// means, and how many and how long the tags may be.
     ///
-    /// In `Surrogate-Key` and `xkey` tags are separated by white space, in all other fields, such as `Cache-Tag` and
-    /// `Edge-Cache-Tag`, by commas: there a tag may contain spaces.
+    /// In `Surrogate-Key` and `xkey`, tags are separated by white space. In all other fields, such as `Cache-Tag` and
+    /// `Edge-Cache-Tag`, they are separated by commas and may contain spaces.
     public static func tags(in fields: HTTPFields, named names: [HTTPField.Name]) -> [String] {
         var tags: [String] = []
         for field in fields where names.contains(field.name) {

@@ -24,9 +24,9 @@ package struct Freshness {
 
     private var fields: HTTPFields { self.response.headerFields }
 
-    /// When the response was made by its own account. "A recipient with a clock that receives a response message
-    /// without a Date header field MUST record the time it was received"; one "with an invalid Date header field value
-    /// MAY replace that value with the time that response was received" (RFC 9110 §6.6.1).
+    /// The time at which the response was made, according to its `Date`. "A recipient with a clock that receives a
+    /// response message without a Date header field MUST record the time it was received"; one "with an invalid Date
+    /// header field value MAY replace that value with the time that response was received" (RFC 9110 §6.6.1).
     package var date: Timestamp {
         self.fields.date(.date, now: self.respondedAt) ?? self.respondedAt
     }
@@ -36,11 +36,12 @@ package struct Freshness {
         let isLimited = self.response.status.isErrorOfLimitedFreshness
         let lifetime = isLimited ? min(declared, self.rules.errorLifetimeLimit) : declared
         let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
-        // The age that a response arrives with is its own word, too.
+        // A forced lifetime counts from the arrival, and ignores the age that the response declares.
         let freshUntil = (self.forcedLifetime == nil ? born : self.respondedAt).advanced(by: lifetime)
         if isLimited { return self.lifetimes(ofErrorBorn: born, freshUntil: freshUntil, source) }
         let forbidsStale = self.directives.forbidsStale
-        // What the response itself declares, and the defaults of the rules.
+        // The stale windows that the response declares hold unless it forbids stale use. If only s-maxage forbids it,
+        // the rules can allow them. The default windows of the rules do not hold in either case.
         let forbidsDeclared =
             forbidsStale && !self.sMaxAgeAloneForbidsStale(unless: self.rules.allowsStaleBesideSMaxAge)
         func window(_ declared: Duration?, _ fallback: Duration) -> Timestamp {
@@ -65,7 +66,8 @@ package struct Freshness {
         )
     }
 
-    /// The lifetimes of an error whose freshness is limited: once stale it is of no use to anyone.
+    /// Returns the lifetimes of an error whose freshness is limited. Such a response is not used after it becomes
+    /// stale.
     private func lifetimes(ofErrorBorn born: Timestamp, freshUntil: Timestamp, _ source: Lifetimes.Source) -> Lifetimes
     {
         Lifetimes(
@@ -89,20 +91,20 @@ package struct Freshness {
         return !others.forbidsStale
     }
 
-    /// The lifetime that the rules give whatever the response says.
+    /// The lifetime that the rules force, or nil if they force none for this status.
     private var forcedLifetime: Duration? {
         self.rules.forcedLifetime.flatMap { lifetime in
             Status.allowsHeuristics(self.response.status, self.directives) ? lifetime : nil
         }
     }
 
-    /// The lifetime by the first of: what the rules force, `s-maxage`, `max-age`, `Expires`, the rules' default, a
-    /// guess (RFC 9111 §4.2.1).
+    /// The lifetime and its source: the first of the lifetime that the rules force, `s-maxage`, `max-age`, `Expires`,
+    /// the rules' default, and an estimate (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
         if let lifetime = self.forcedLifetime { return (lifetime, .rules) }
         if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }
         if let seconds = self.directives.maxAge { return (seconds, .maxAge) }
-        // A targeted field beats Expires as it beats Cache-Control (RFC 9213 §2.2).
+        // A targeted field takes precedence over Expires as well as over Cache-Control (RFC 9213 §2.2).
         if self.directives.target == nil, let expires = self.fields[values: .expires].first {
             // "If the Expires response header field is present, use its value minus the value of the Date response
             // header field." "A cache recipient MUST interpret invalid date formats, especially the value "0", as
@@ -133,21 +135,21 @@ package struct Freshness {
         return max(self.apparentAge.saturatedNanoseconds, overflow ? .max : corrected)
     }
 
-    /// The time from `Date` to the arrival. Date has whole seconds only, cut off: the fraction of a second that has
-    /// passed since says nothing.
+    /// The time from `Date` to the arrival, in whole seconds. `Date` has whole seconds, rounded down, so a fraction of
+    /// a second since then carries no information.
     package var apparentAge: Duration {
         .seconds(max(0, self.respondedAt.secondsSinceEpoch - self.date.secondsSinceEpoch))
     }
 
-    /// How long the response was under way, at most.
+    /// The longest time for which the response can have been in transit.
     package var responseDelay: Duration {
         .nanoseconds(max(0, self.respondedAt.nanoseconds(since: self.requestedAt)))
     }
 
-    /// "A cache encountering a message with a list-based Age field value SHOULD use the first member of the field
-    /// value, discarding subsequent ones. If the field value (after discarding additional members, as per above) is
-    /// invalid (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field." (RFC
-    /// 9111 §5.1)
+    /// The value of the `Age` field, or zero: "A cache encountering a message with a list-based Age field value SHOULD
+    /// use the first member of the field value, discarding subsequent ones. If the field value (after discarding
+    /// additional members, as per above) is invalid (e.g., it contains something other than a non-negative integer), a
+    /// cache SHOULD ignore the field." (RFC 9111 §5.1)
     package var ageValue: Duration {
         guard let member = FieldList.members(of: .age, in: self.fields).first else { return .zero }
         return DeltaSeconds.parse(member) ?? .zero

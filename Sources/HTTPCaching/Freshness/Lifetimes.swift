@@ -1,10 +1,10 @@
-/// How long a stored response is good for what. Points in time, so that the path of a hit only compares.
+/// The points in time until which a stored response may be used in different ways, so that a hit only compares.
 ///
 /// `freshUntil` is never after the others, and `keepUntil` never before them.
 public struct Lifetimes: Hashable, Sendable {
-    /// Where the freshness lifetime comes from. The numbers stand in stores outside of the process: none is given anew.
+    /// The source of the freshness lifetime. External stores hold the numbers: they are never reassigned.
     public enum Source: UInt8, Hashable, Sendable, CaseIterable {
-        /// Nothing gave one: the response is stale from the start.
+        /// The response has no freshness lifetime: it is stale from the start.
         case none
         /// `s-maxage`.
         case sMaxAge
@@ -14,34 +14,34 @@ public struct Lifetimes: Hashable, Sendable {
         case expires
         /// A fraction of the time since `Last-Modified` (RFC 9111 §4.2.2).
         case heuristic
-        /// The rules' lifetime: the default, or one that beats the response.
+        /// The lifetime of the rules: the default, or the forced one.
         case rules
     }
 
-    /// When the response would have been made, had its age grown only by waiting: its age is `now - born`
+    /// The time at which the response's age was zero, if the age has grown only with time: the age is `now - born`
     /// (RFC 9111 §4.2.3).
     public let born: Timestamp
-    /// Fresh before this moment.
+    /// The end of the response's freshness: it is fresh before this time.
     public let freshUntil: Timestamp
-    /// May be served stale while it is refreshed, before this moment (RFC 5861 §3).
+    /// The time before which the response may be served stale while it is refreshed (RFC 5861 §3).
     public let staleWhileRevalidateUntil: Timestamp
-    /// May be served stale where the origin answers with an error, before this moment (RFC 5861 §4).
+    /// The time before which the response may be served stale if the origin answers with an error (RFC 5861 §4).
     public let staleIfErrorUntil: Timestamp
-    /// May be served stale where the origin cannot be reached, before this moment (RFC 9111 §4.2.4).
+    /// The time before which the response may be served stale if the origin cannot be reached (RFC 9111 §4.2.4).
     public let staleIfUnreachableUntil: Timestamp
-    /// Of no use from this moment on, not even for validation.
+    /// The time from which the response cannot be used, not even for validation.
     public let keepUntil: Timestamp
-    /// Where the freshness lifetime comes from.
+    /// The source of the freshness lifetime.
     public let source: Source
-    /// Must not be served stale, whatever a client says (`must-revalidate`, `proxy-revalidate`, `s-maxage`,
-    /// `no-cache`).
+    /// True if the response must not be served stale even if a client allows it (`must-revalidate`, `proxy-revalidate`,
+    /// `s-maxage`, `no-cache`).
     public let mustRevalidate: Bool
-    /// Must be validated at every reuse, even while fresh (`no-cache`).
+    /// True if the response must be validated at every reuse, even while it is fresh (`no-cache`).
     public let alwaysRevalidate: Bool
-    /// Will not change while it is fresh (RFC 8246).
+    /// True if the response does not change while it is fresh (RFC 8246).
     public let isImmutable: Bool
 
-    /// Creates lifetimes; moments that break the order are moved to keep it.
+    /// Creates lifetimes. Times that break the order are moved later to restore it.
     public init(
         born: Timestamp,
         freshUntil: Timestamp,
@@ -69,30 +69,30 @@ public struct Lifetimes: Hashable, Sendable {
         self.isImmutable = isImmutable
     }
 
-    /// Whether there is a time in which the response may be served stale by its own word or that of the rules.
+    /// True if the response may be served stale for some time, by its own directives or by the rules.
     var hasStaleWindow: Bool {
         max(self.staleWhileRevalidateUntil, self.staleIfErrorUntil) > self.freshUntil
     }
 
-    /// Whether one answer of the origin may be that of several requests, without each of them being validated: it has a
+    /// True if one response of the origin may answer several requests without validation for each of them: it has a
     /// lifetime, however little of it is left on arrival, or may be served stale at once (RFC 9111 §4).
     public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > born }
 
-    /// Whether the response has been stale for no longer than it was fresh, and for a minute at most.
+    /// Returns true if the response has been stale for at most as long as it was fresh, and for at most 60 s.
     public func isBarelyStale(at now: Timestamp) -> Bool {
         now.duration(since: freshUntil) <= min(freshUntil.duration(since: born), .seconds(60))
     }
 
-    /// Whether the freshness lifetime was guessed (RFC 9111 §4.2.2).
+    /// True if the freshness lifetime was estimated (RFC 9111 §4.2.2).
     public var isHeuristic: Bool { self.source == .heuristic }
 
-    /// The age in whole seconds, for the `Age` field (RFC 9111 §5.1); never negative, at most 2^31.
+    /// Returns the age in whole seconds, from 0 to 2^31, for the `Age` field (RFC 9111 §5.1).
     public func age(at now: Timestamp) -> Int {
         Int(min(max(0, now.seconds(since: self.born)), 1 << 31))
     }
 
-    /// The freshness left in whole seconds, negative where it is stale (RFC 9211 §2.4). Rounded up, as the age is
-    /// rounded down, so that the two add up to the lifetime.
+    /// Returns the freshness left in whole seconds, negative if the response is stale (RFC 9211 §2.4). It is rounded
+    /// up, and the age down, so that the two add up to the lifetime.
     public func ttl(at now: Timestamp) -> Int {
         -Int(now.seconds(since: self.freshUntil))
     }

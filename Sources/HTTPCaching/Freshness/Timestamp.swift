@@ -1,17 +1,17 @@
 /// A point in time: whole nanoseconds since the Unix epoch, from the year 1677 to 2262.
 ///
-/// Arithmetic saturates at ``distantPast`` and ``distantFuture``: a lifetime taken from the wire can be absurd, and
-/// must neither trap nor wrap around into the past. Comparing two timestamps is one machine comparison.
+/// Arithmetic saturates at ``distantPast`` and ``distantFuture``: a lifetime that was received can be absurdly long,
+/// and must neither trap nor wrap around into the past. Comparing two timestamps takes one machine instruction.
 public struct Timestamp: Hashable, Comparable, Sendable {
-    /// Nanoseconds since 1970-01-01T00:00:00Z, negative before.
+    /// The number of nanoseconds since 1970-01-01T00:00:00Z, negative before it.
     public var nanosecondsSinceEpoch: Int64
 
-    /// Creates the point in time that many nanoseconds after the Unix epoch.
+    /// Creates the point in time that is this number of nanoseconds after the Unix epoch.
     public init(nanosecondsSinceEpoch: Int64) {
         self.nanosecondsSinceEpoch = nanosecondsSinceEpoch
     }
 
-    /// Creates the point in time that many seconds after the Unix epoch, saturating.
+    /// Creates the point in time that is this number of seconds after the Unix epoch, saturating.
     public init(secondsSinceEpoch seconds: Int64) {
         let (product, overflow) = seconds.multipliedReportingOverflow(by: Self.nanosecondsPerSecond)
         self.nanosecondsSinceEpoch = overflow ? (seconds < 0 ? .min : .max) : product
@@ -20,20 +20,20 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     /// The earliest point in time that can be expressed.
     public static let distantPast = Timestamp(nanosecondsSinceEpoch: .min)
 
-    /// The latest point in time that can be expressed; it stands for "never ends".
+    /// The latest point in time that can be expressed; it means that something does not end.
     public static let distantFuture = Timestamp(nanosecondsSinceEpoch: .max)
 
-    /// Whole seconds since the Unix epoch, rounded towards the past.
+    /// The number of whole seconds since the Unix epoch, rounded towards the past.
     public var secondsSinceEpoch: Int64 {
         Self.flooredSeconds(self.nanosecondsSinceEpoch)
     }
 
-    /// The point in time that lies `duration` after this one (before it, if negative), saturating.
+    /// Returns the point in time that is `duration` after this one (before it, if negative), saturating.
     public func advanced(by duration: Duration) -> Timestamp {
         self.advanced(byNanoseconds: duration.saturatedNanoseconds)
     }
 
-    /// The time from `earlier` to this point, negative if `earlier` is the later one, saturating.
+    /// Returns the time from `earlier` to this point, negative if `earlier` is the later one, saturating.
     public func duration(since earlier: Timestamp) -> Duration {
         .nanoseconds(self.nanoseconds(since: earlier))
     }
@@ -57,7 +57,7 @@ extension Timestamp {
         return overflow ? (self < earlier ? .min : .max) : difference
     }
 
-    /// Whole seconds from `earlier` to this point, rounded towards the past.
+    /// Returns the whole seconds from `earlier` to this point, rounded towards the past.
     func seconds(since earlier: Timestamp) -> Int64 {
         Self.flooredSeconds(self.nanoseconds(since: earlier))
     }

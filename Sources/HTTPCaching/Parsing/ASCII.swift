@@ -21,17 +21,17 @@ enum ASCII {
         (byte | 0x20) &- 0x61 < 26
     }
 
-    /// A letter in lower case; any other byte as it is.
+    /// Returns a letter in lower case, and any other byte unchanged.
     static func lowercased(_ byte: UInt8) -> UInt8 {
         byte &- 0x41 < 26 ? byte | 0x20 : byte
     }
 
-    /// Optional whitespace: `OWS = *( SP / HTAB )` (RFC 9110 §5.6.3).
+    /// Returns true for optional whitespace: `OWS = *( SP / HTAB )` (RFC 9110 §5.6.3).
     static func isWhitespace(_ byte: UInt8) -> Bool {
         byte == space || byte == tab
     }
 
-    /// A byte of a token (RFC 9110 §5.6.2).
+    /// Returns true for a byte that a token may contain (RFC 9110 §5.6.2).
     static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true
@@ -39,13 +39,14 @@ enum ASCII {
         }
     }
 
-    /// The number that `digits` spell, nil unless they are one or more digits; at most `limit`, however many they are.
+    /// Returns the number that `digits` spell, or nil unless they are one or more digits. A greater number becomes
+    /// `limit`.
     static func integer(_ digits: some Collection<UInt8>, limit: Int64) -> Int64? {
         guard !digits.isEmpty else { return nil }
         var value: Int64 = 0
         for byte in digits {
             guard isDigit(byte) else { return nil }
-            // 10 * 2^32 fits; beyond the limit the digits are only checked.
+            // The product fits if the limit is at most `.max / 16`; beyond the limit the digits are only checked.
             if value < limit {
                 value = min(limit, value &* 10 &+ Int64(byte &- zero))
             }
@@ -55,9 +56,9 @@ enum ASCII {
 }
 
 extension Substring.UTF8View {
-    /// The bytes without optional whitespace at their ends.
+    /// The bytes without optional whitespace at either end.
     ///
-    /// Fields are taken apart by bytes throughout: a `Character` can be more than one of them, a comma with an accent.
+    /// Fields are parsed by bytes: a `Character` can be several of them, such as a comma with a combining accent.
     var trimmingWhitespace: Substring.UTF8View {
         var bytes = self
         while let first = bytes.first, ASCII.isWhitespace(first) { bytes.removeFirst() }
@@ -67,19 +68,19 @@ extension Substring.UTF8View {
 }
 
 extension StringProtocol {
-    /// Whether the texts are equal but for the case of ASCII letters.
+    /// Returns true if the texts are equal, ignoring the case of ASCII letters.
     func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
         self.utf8.elementsEqual(other.utf8) { ASCII.lowercased($0) == ASCII.lowercased($1) }
     }
 
-    /// The text with ASCII letters in lower case and all else as it is.
+    /// The text with ASCII letters in lower case and all other bytes unchanged.
     var lowercasedASCII: String {
         String(decoding: self.utf8.map(ASCII.lowercased), as: UTF8.self)
     }
 }
 
 extension [UInt8] {
-    /// Appends `%` and the two digits of `byte`.
+    /// Appends `%` and the two hexadecimal digits of `byte`.
     mutating func appendPercentEncoded(_ byte: UInt8) {
         self.append(UInt8(ascii: "%"))
         for digit in [byte >> 4, byte & 15] {

@@ -1,9 +1,9 @@
 package import HTTPTypes
 
-/// Bytes that a library has altered.
+/// A check for bytes that a library has altered.
 ///
-/// NIO's decoders make text of field values: bytes that are not UTF-8 become U+FFFD, whichever they were, so that two
-/// values that differ can arrive as one. Such a value tells nothing apart, and must not be stored.
+/// NIO's decoders convert field values to text: bytes that are not UTF-8 become U+FFFD, so that two different values
+/// can arrive as one. Such a value does not distinguish requests, and must not be stored.
 package enum AlteredBytes {
     /// Returns true if a text holds U+FFFD.
     package static func stand(in text: String) -> Bool {
@@ -34,7 +34,7 @@ package enum AlteredBytes {
         self.stand(in: response.status.reasonPhrase) || response.headerFields.contains { self.stand(in: $0) }
     }
 
-    /// Returns true if a value that a request has in a field of a rule holds U+FFFD.
+    /// Returns true if a request has U+FFFD in the value of a field that `vary` names.
     package static func stand(in request: HTTPFields, nominatedBy vary: VaryRule) -> Bool {
         guard case .fields(let names) = vary else { return false }
         return request.contains { field in names.contains(field.name) && self.stand(in: field) }

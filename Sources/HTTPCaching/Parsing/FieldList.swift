@@ -3,18 +3,18 @@ public import HTTPTypes
 /// The members of one line of a list-based field, such as `a, "b, c"` (RFC 9110 §5.6.1), without whitespace around
 /// them.
 ///
-/// "A recipient MUST parse and ignore a reasonable number of empty list elements": all of them are. A comma in a quoted
-/// string separates nothing. A quote that is never closed is no quote, so that it can hide nothing that follows; and
-/// lines are read one by one, so that it ends with its line.
+/// "A recipient MUST parse and ignore a reasonable number of empty list elements": all of them are ignored. A comma in
+/// a quoted string does not separate members. A quote that is never closed does not start a quoted string, so that it
+/// does not hide later members. Lines are read one by one, so that a quoted string does not extend beyond its line.
 public struct FieldList: Sequence, Sendable {
     private let line: Substring.UTF8View
 
-    /// The members of one field line.
+    /// Creates the list of one field line.
     public init(_ line: some StringProtocol) {
         self.line = Substring(line).utf8
     }
 
-    /// The members of all field lines called `name`, in order.
+    /// Returns the members of all field lines called `name`, in order.
     public static func members(of name: HTTPField.Name, in fields: HTTPFields) -> [Substring] {
         fields.flatMap { $0.name == name ? Array(FieldList($0.value)) : [] }
     }
@@ -23,7 +23,7 @@ public struct FieldList: Sequence, Sendable {
         Iterator(rest: self.line)
     }
 
-    /// Walks over the members.
+    /// An iterator over the members.
     public struct Iterator: IteratorProtocol {
         private var rest: Substring.UTF8View
         private var quotesAreBroken = false
@@ -50,7 +50,7 @@ public struct FieldList: Sequence, Sendable {
                         index = end
                         continue
                     }
-                    // Every later quote would be searched to the end again, in quadratic time.
+                    // Searching for the end of every later quote as well would take quadratic time.
                     self.quotesAreBroken = true
                 }
                 self.rest.formIndex(after: &index)
@@ -59,7 +59,7 @@ public struct FieldList: Sequence, Sendable {
         }
     }
 
-    /// What a quoted string says (RFC 9110 §5.6.4), or nil where `text` is not exactly one.
+    /// Returns the content of a quoted string (RFC 9110 §5.6.4), or nil if `text` is not exactly one.
     public static func unquoted(_ text: some StringProtocol) -> String? {
         let bytes = Substring(text).utf8
         guard bytes.first == ASCII.quote, Self.endOfQuotedString(bytes) == bytes.endIndex else { return nil }
@@ -74,7 +74,7 @@ public struct FieldList: Sequence, Sendable {
         return String(decoding: content, as: UTF8.self)
     }
 
-    /// The index after the quoted string that `bytes` starts with, nil where it does not end.
+    /// Returns the index after the quoted string that `bytes` starts with, or nil if the string is not closed.
     private static func endOfQuotedString(_ bytes: Substring.UTF8View) -> Substring.Index? {
         var index = bytes.index(after: bytes.startIndex)
         while index < bytes.endIndex {
@@ -94,7 +94,7 @@ package struct Directive {
         case none
         /// The argument, without its quotes.
         case text(String)
-        /// Something that is no argument, such as what follows the name in `private; max-age=9`.
+        /// The text after the name is not an argument, as in `private; max-age=9`.
         case malformed
     }
 
@@ -119,7 +119,7 @@ package struct Directive {
         return !bytes.isEmpty && bytes.allSatisfy(ASCII.isToken) ? .text(String(Substring(bytes))) : .malformed
     }
 
-    /// The argument as a number of seconds, nil where it is none.
+    /// The argument as a number of seconds, or nil if it is not one.
     package var seconds: Duration? {
         guard case .text(let text) = self.argument else { return nil }
         return DeltaSeconds.parse(text)
@@ -128,9 +128,9 @@ package struct Directive {
 
 /// A non-negative number of seconds (RFC 9111 §1.2.2).
 enum DeltaSeconds {
-    /// "If a cache receives a delta-seconds value greater than the greatest integer it can represent, or if any of its
-    /// subsequent calculations overflows, the cache MUST consider the value to be 2147483648 (2^31) or the greatest
-    /// positive integer it can conveniently represent."
+    /// The greatest number: "If a cache receives a delta-seconds value greater than the greatest integer it can
+    /// represent, or if any of its subsequent calculations overflows, the cache MUST consider the value to be
+    /// 2147483648 (2^31) or the greatest positive integer it can conveniently represent."
     static let limit: Int64 = 1 << 31
 
     static func parse(_ text: some StringProtocol) -> Duration? {

@@ -1,16 +1,16 @@
 /// The date format of HTTP fields (RFC 9110 §5.6.7).
 ///
 /// "A recipient that parses a timestamp value in an HTTP field MUST accept all three HTTP-date formats": IMF-fixdate,
-/// and the obsolete ones of RFC 850 and of asctime. Nothing else is accepted, so that an `Expires` which a stricter
-/// cache takes for the past is never taken for the future here.
+/// and the obsolete ones of RFC 850 and of asctime. Other formats are rejected, so that an `Expires` that a stricter
+/// cache reads as a past date is never read as a future date here.
 public enum HTTPDate {
-    /// The moment that `text` names, or nil where it is no valid HTTP-date.
+    /// Returns the time that `text` names, or nil if it is not a valid HTTP-date.
     ///
     /// "Although all date formats are specified to be case-sensitive, a cache recipient SHOULD match the field value
     /// case-insensitively", and it "SHOULD consider a date with a zone abbreviation other than GMT to be invalid"
-    /// (RFC 9111 §4.2). A leap second counts as the second before it. That the day of the week belongs to the date is
-    /// not checked.
-    /// - Parameter now: places the two-digit year of an RFC 850 date in its century.
+    /// (RFC 9111 §4.2). A leap second counts as the second before it. The day of the week is not compared with the
+    /// date.
+    /// - Parameter now: the current time, which determines the century of the two-digit year in an RFC 850 date.
     public static func parse(_ text: some StringProtocol, now: Timestamp) -> Timestamp? {
         guard text.utf8.count <= Self.longest else { return nil }
         var scanner = Scanner(rest: Array(text.utf8)[...])
@@ -18,7 +18,7 @@ public enum HTTPDate {
         return date.timestamp
     }
 
-    /// `timestamp` as an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`; fractions of a second are cut off.
+    /// Returns `timestamp` as an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`, without fractions of a second.
     public static func format(_ timestamp: Timestamp) -> String {
         let civil = CivilDate(timestamp)
         // Weekdays count from Sunday, and the epoch was a Thursday.
@@ -47,7 +47,7 @@ public enum HTTPDate {
     static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     private static let shortWeekdays = weekdays.map { String($0.prefix(3)) }
 
-    /// Reads a date from the front of what is left.
+    /// A reader that consumes a date from the front of the remaining bytes.
     private struct Scanner {
         var rest: ArraySlice<UInt8>
 
@@ -59,7 +59,7 @@ public enum HTTPDate {
             return self.rest.first == ASCII.comma ? self.fixDate() : self.asctimeDate()
         }
 
-        /// `Sun, 06 Nov 1994 08:49:37 GMT`, after the weekday.
+        /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, after the weekday.
         mutating func fixDate() -> CivilDate? {
             guard self.literal(", "), let day = self.number(digits: 2),
                 self.literal(" "), let month = self.oneOf(HTTPDate.months),
@@ -69,7 +69,7 @@ public enum HTTPDate {
             return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
         }
 
-        /// `Sunday, 06-Nov-94 08:49:37 GMT`, after the weekday.
+        /// Reads `Sunday, 06-Nov-94 08:49:37 GMT`, after the weekday.
         mutating func rfc850Date(now: Timestamp) -> CivilDate? {
             guard self.literal(", "), let day = self.number(digits: 2),
                 self.literal("-"), let month = self.oneOf(HTTPDate.months),
@@ -86,7 +86,7 @@ public enum HTTPDate {
             return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
         }
 
-        /// `Sun Nov  6 08:49:37 1994`, after the weekday.
+        /// Reads `Sun Nov  6 08:49:37 1994`, after the weekday.
         mutating func asctimeDate() -> CivilDate? {
             guard self.literal(" "), let month = self.oneOf(HTTPDate.months), self.literal(" "),
                 let day = self.literal(" ") ? self.number(digits: 1) : self.number(digits: 2),
@@ -104,7 +104,7 @@ public enum HTTPDate {
             return hour * 3600 + minute * 60 + min(second, 59)
         }
 
-        /// Eats `text`, in any case, if it comes next.
+        /// Consumes `text`, in any case, and returns true if it comes next.
         mutating func literal(_ text: String) -> Bool {
             let bytes = text.utf8
             guard self.rest.count >= bytes.count,
@@ -114,12 +114,12 @@ public enum HTTPDate {
             return true
         }
 
-        /// Eats one of `names` and says which.
+        /// Consumes one of `names` and returns its index, or nil if none of them comes next.
         mutating func oneOf(_ names: [String]) -> Int? {
             names.firstIndex { self.literal($0) }
         }
 
-        /// Eats exactly that many digits.
+        /// Consumes exactly `digits` digits and returns their number, or nil if fewer come next.
         mutating func number(digits: Int) -> Int? {
             guard self.rest.count >= digits, let value = ASCII.integer(self.rest.prefix(digits), limit: 9999)
             else { return nil }
@@ -138,7 +138,7 @@ private struct CivilDate {
     var day: Int
     var secondOfDay: Int
 
-    /// A date that exists.
+    /// Creates a date, or returns nil if the month does not have that day.
     init?(year: Int, month: Int, day: Int, secondOfDay: Int) {
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         let length =
@@ -154,7 +154,7 @@ private struct CivilDate {
     init(_ timestamp: Timestamp) {
         let seconds = Int(timestamp.secondsSinceEpoch)
         let secondOfDay = (seconds % 86_400 + 86_400) % 86_400
-        // Days since 0000-03-01; positive for every timestamp.
+        // The days since 0000-03-01, which are positive for every timestamp.
         let days = (seconds - secondOfDay) / 86_400 + 719_468
         let (era, dayOfEra) = days.quotientAndRemainder(dividingBy: 146_097)
         let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
@@ -166,9 +166,9 @@ private struct CivilDate {
         self.secondOfDay = secondOfDay
     }
 
-    /// Days since the Unix epoch.
+    /// The number of days since the Unix epoch.
     var dayNumber: Int {
-        // One era earlier, so that the year 0 divides like all others.
+        // The year is moved by one era, so that the division also works for the year 0.
         let yearFromMarch = self.year - (self.month <= 2 ? 1 : 0) + 400
         let (era, yearOfEra) = yearFromMarch.quotientAndRemainder(dividingBy: 400)
         let monthFromMarch = self.month > 2 ? self.month - 3 : self.month + 9
@@ -183,7 +183,7 @@ private struct CivilDate {
 }
 
 extension [UInt8] {
-    /// Appends `number` with leading zeros.
+    /// Appends `number` with leading zeros, in 2 or 4 digits.
     fileprivate mutating func append(_ number: Int, digits: Int) {
         var divisor = digits == 4 ? 1000 : 10
         while divisor > 0 {

@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// The URI a request is for, against which the references in its response are resolved (RFC 3986 §5).
+/// The target URI of a request, against which the references in its response are resolved (RFC 3986 §5).
 struct TargetURI {
     let scheme: String?
     let authority: String?
@@ -16,7 +16,7 @@ struct TargetURI {
         self.query = parts.count > 1 ? String(Substring(parts[1])) : nil
     }
 
-    /// The path and query, as a request would have them.
+    /// The path and query in the form that a request has.
     var target: String {
         Self.target(path: self.path, query: self.query)
     }
@@ -25,7 +25,8 @@ struct TargetURI {
         (path.isEmpty ? "/" : path) + (query.map { "?\($0)" } ?? "")
     }
 
-    /// The path and query that `reference` leads to; nil where it leads to another origin, or nowhere.
+    /// Returns the path and query that `reference` leads to, or nil if it leads to another origin or is not
+    /// hierarchical.
     func targetOnSameOrigin(_ reference: String) -> String? {
         let reference = Reference(reference)
         guard self.hasOrigin(of: reference) else { return nil }
@@ -42,11 +43,11 @@ struct TargetURI {
         return Self.target(path: Self.removingDotSegments(merged + reference.path), query: query)
     }
 
-    /// "Two origins are the same if they have the same scheme, host and port" (RFC 9110 §4.3.1); what a reference
-    /// leaves out is that of the base.
+    /// Returns true if a reference has the origin of this URI: "Two origins are the same if they have the same scheme,
+    /// host and port" (RFC 9110 §4.3.1). The base supplies the parts that the reference omits.
     private func hasOrigin(of reference: Reference) -> Bool {
         guard let authority = reference.authority else {
-            // `mailto:x`, or `http:x`, which once was relative.
+            // `mailto:x` has another origin, and `http:x`, once a relative form, is not resolved.
             return reference.scheme == nil
         }
         guard let own = self.authority else { return false }
@@ -55,7 +56,7 @@ struct TargetURI {
         return Self.normalized(authority, scheme: scheme) == Self.normalized(own, scheme: scheme)
     }
 
-    /// Host and port, in lower case, without the port that goes without saying.
+    /// Returns host and port in lower case, without the default port of the scheme.
     private static func normalized(_ authority: String, scheme: String?) -> String {
         let text = authority.lowercasedASCII
         let standard = scheme?.lowercasedASCII == "https" ? ":443" : ":80"
@@ -63,7 +64,7 @@ struct TargetURI {
         return text.hasSuffix(":") ? String(text.dropLast()) : text
     }
 
-    /// Resolves `.` and `..` (RFC 3986 §5.2.4).
+    /// Returns a path without its `.` and `..` segments (RFC 3986 §5.2.4).
     static func removingDotSegments(_ path: String) -> String {
         let segments = path.utf8.split(separator: ASCII.slash, omittingEmptySubsequences: false).map { Substring($0) }
         var output: [Substring] = []
@@ -82,7 +83,7 @@ struct TargetURI {
     }
 }
 
-/// A reference taken apart, without its fragment (RFC 3986 §4.1).
+/// The parts of a URI reference, without its fragment (RFC 3986 §4.1).
 private struct Reference {
     var scheme: String?
     var authority: String?

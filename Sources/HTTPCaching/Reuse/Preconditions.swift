@@ -1,23 +1,23 @@
 public import HTTPTypes
 
-/// A client's conditions, as a cache answers them from a stored response (RFC 9110 §13, RFC 9111 §4.3.2).
+/// The result of evaluating a client's conditions on a stored response (RFC 9110 §13, RFC 9111 §4.3.2).
 public enum Preconditions: Hashable, Sendable {
-    /// There are none, or they want the stored response: send it.
+    /// The request has no conditions, or they do not prevent the stored response from being sent.
     case proceed
-    /// The client has what is stored: send a 304 made from it.
+    /// The client has the stored response already: send a 304 made from it.
     case notModified
-    /// Only the origin can judge them: forward the request.
+    /// Only the origin can evaluate the conditions: forward the request.
     case forward
 
-    /// Judges the conditions of `request` against the stored response that would answer it.
-    /// - Parameter receivedAt: when the stored response was received.
+    /// Evaluates the conditions of `request` on the stored response that would answer it.
+    /// - Parameter receivedAt: the time at which the stored response was received.
     public static func evaluate(_ request: HTTPRequest, stored: HTTPResponse, receivedAt: Timestamp) -> Preconditions {
         let conditions = request.headerFields
-        // "The If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache." Whoever sends
-        // them asks about the origin's state; answering from the store could be wrong, so it is asked.
+        // "The If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache." They are
+        // about the state at the origin. An answer from the store could be wrong, so the origin is asked.
         if conditions.contains(.ifMatch) || conditions.contains(.ifUnmodifiedSince) { return .forward }
         // "If a cache receives a request that can be satisfied by reusing a stored 200 (OK) or 206 (Partial Content)
-        // response", the conditions are evaluated; a stored 404 is sent as it is.
+        // response", the conditions are evaluated. A stored 404 is sent unchanged.
         guard request.method == .get || request.method == .head, stored.status == .ok else { return .proceed }
         if conditions.contains(.ifNoneMatch) {
             return Self.noneMatch(conditions, stored.headerFields) ? .proceed : .notModified
@@ -26,8 +26,9 @@ public enum Preconditions: Hashable, Sendable {
         return Self.isModified(conditions, stored.headerFields, receivedAt: receivedAt) ? .proceed : .notModified
     }
 
-    /// "If the field value is "*", or if the field value is a list of entity tags and at least one of them matches the
-    /// entity tag of the selected stored response, a cache recipient SHOULD generate a 304 (Not Modified) response."
+    /// Returns true if no entity tag in the conditions matches: "If the field value is "*", or if the field value is a
+    /// list of entity tags and at least one of them matches the entity tag of the selected stored response, a cache
+    /// recipient SHOULD generate a 304 (Not Modified) response."
     private static func noneMatch(_ conditions: HTTPFields, _ stored: HTTPFields) -> Bool {
         let members = FieldList.members(of: .ifNoneMatch, in: conditions)
         if members == ["*"] { return false }
@@ -55,7 +56,7 @@ public enum Preconditions: Hashable, Sendable {
         return modified > since
     }
 
-    /// The fields of the 304 that stands for a stored response.
+    /// Returns the fields of a 304 made from a stored response.
     ///
     /// "The server generating a 304 response MUST generate any of the following header fields that would have been sent
     /// in a 200 (OK) response to the same request: Content-Location, Date, ETag, and Vary; Cache-Control and Expires
@@ -78,13 +79,13 @@ public enum Preconditions: Hashable, Sendable {
 }
 
 extension HTTPFields {
-    /// The entity tag of a response, nil where it has none or a broken one.
+    /// The entity tag of a response, or nil if the response has none, several or a malformed one.
     var entityTag: EntityTag? {
         let values = self[values: .eTag]
         return values.count == 1 ? EntityTag(values[0]) : nil
     }
 
-    /// The date in a field, nil where there is none, a broken one or several.
+    /// Returns the date in a field, or nil if the field is absent, malformed or has several values.
     func date(_ name: HTTPField.Name, now: Timestamp) -> Timestamp? {
         let values = self[values: name]
         return values.count == 1 ? HTTPDate.parse(values[0], now: now) : nil

@@ -1,48 +1,48 @@
-/// Whether a stored response may answer a request now (RFC 9111 §4).
+/// The decision to answer a request from a stored response or not (RFC 9111 §4).
 public enum Reuse: Hashable, Sendable {
-    /// Why a stale response may be served.
+    /// The reason why a stale response may be served.
     public enum StaleReason: String, Hashable, Sendable, CaseIterable {
-        /// It says so; refresh it in the background (RFC 5861 §3).
+        /// The stored response allows it, and has to be refreshed in the background (RFC 5861 §3).
         case whileRevalidating = "stale-while-revalidate"
-        /// The client says so (RFC 9111 §5.2.1.2).
+        /// The client allows it (RFC 9111 §5.2.1.2).
         case clientAllows = "max-stale"
     }
 
-    /// Why the origin has to be asked first.
+    /// The reason why the origin has to be asked first.
     public enum RevalidateReason: String, Hashable, Sendable, CaseIterable {
-        /// It is stale.
+        /// The stored response is stale.
         case expired
-        /// The request says `no-cache`.
+        /// The request has `no-cache`.
         case requestNoCache = "request-no-cache"
-        /// The stored response says `no-cache`.
+        /// The stored response has `no-cache`.
         case responseNoCache = "response-no-cache"
-        /// It is older than the request wants.
+        /// The stored response is older than the request allows.
         case requestMaxAge = "request-max-age"
-        /// It will not be fresh for as long as the request wants.
+        /// The stored response does not stay fresh for as long as the request requires.
         case requestMinFresh = "request-min-fresh"
     }
 
-    /// How the origin failed.
+    /// The way in which the origin failed.
     public enum Failure: Hashable, Sendable {
-        /// No response, or one that broke off.
+        /// The origin sent no response, or an incomplete one.
         case unreachable
-        /// A response with this status code.
+        /// The origin sent a response with this status code.
         case status(Int)
     }
 
-    /// Serve it.
+    /// The stored response is fresh and may be served.
     case fresh
-    /// Serve it, though stale.
+    /// The stored response is stale and may be served, for this reason.
     case stale(StaleReason)
-    /// Ask the origin first, by a conditional request where there is a validator.
+    /// The origin has to be asked first, with a conditional request if the stored response has a validator.
     case revalidate(RevalidateReason)
-    /// Past its keeping: as if it were not there.
+    /// The stored response has expired, and is treated as if it were not stored.
     case unusable
 
-    /// Decides for a stored response whose selecting fields match. This is on the path of every hit: it only compares.
+    /// Decides for a stored response whose selecting fields match. This runs for every hit, and only compares.
     ///
-    /// A request that is `onlyIfCached` gets the same decision; where it would mean to ask the origin, the caller
-    /// answers with a 504 (RFC 9111 §5.2.1.7).
+    /// A request with `onlyIfCached` gets the same decision. If the decision is to ask the origin, the caller answers
+    /// with a 504 (RFC 9111 §5.2.1.7).
     public static func decide(lifetimes: Lifetimes, request: RequestDirectives, now: Timestamp) -> Reuse {
         guard now < lifetimes.keepUntil else { return .unusable }
         // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy
@@ -58,7 +58,7 @@ public enum Reuse: Hashable, Sendable {
     private static func whileFresh(_ lifetimes: Lifetimes, _ request: RequestDirectives, _ now: Timestamp) -> Reuse {
         // "Proxies SHOULD skip conditionally revalidating fresh responses containing the immutable extension unless
         // there is a signal from the client that a validation is necessary (e.g., a no-cache Cache-Control request
-        // directive)" (RFC 8246 §2.1). A max-age=0, which browsers send on reload, is what it is meant to be deaf to.
+        // directive)" (RFC 8246 §2.1). The extension is meant to ignore max-age=0, which browsers send on reload.
         if let maxAge = request.maxAge, !lifetimes.isImmutable, self.isOlder(lifetimes, than: maxAge, now) {
             return .revalidate(.requestMaxAge)
         }
@@ -78,7 +78,7 @@ public enum Reuse: Hashable, Sendable {
             if self.isOlder(lifetimes, than: maxAge, now) { return .revalidate(.requestMaxAge) }
         }
         // "The client is willing to accept a response that has exceeded its freshness lifetime by no more than the
-        // specified number of seconds": not by more either where the response itself would allow it.
+        // specified number of seconds": the limit also holds if the response itself would allow more.
         if case .atMost(let limit) = request.maxStale, now.duration(since: lifetimes.freshUntil) > limit {
             return .revalidate(.expired)
         }
@@ -87,17 +87,17 @@ public enum Reuse: Hashable, Sendable {
         return .revalidate(.expired)
     }
 
-    /// "The client prefers a response whose age is less than or equal to the specified number of seconds." A zero asks
-    /// for validation even of what was made this very moment.
+    /// Returns true if the response is too old: "The client prefers a response whose age is less than or equal to the
+    /// specified number of seconds." Zero requires validation even if the response was made at this moment.
     private static func isOlder(_ lifetimes: Lifetimes, than maxAge: Duration, _ now: Timestamp) -> Bool {
         maxAge == .zero || now.duration(since: lifetimes.born) > maxAge
     }
 
-    /// Whether a stored response may be served although it should have been validated, because the origin failed:
-    /// "A cache MUST NOT generate a stale response unless it is disconnected or doing so is explicitly permitted by the
+    /// Returns true if a stored response that should have been validated may be served because the origin failed: "A
+    /// cache MUST NOT generate a stale response unless it is disconnected or doing so is explicitly permitted by the
     /// client or origin server" (RFC 9111 §4.2.4).
     ///
-    /// What may not be served is answered with the origin's error, or with a 504 where there is none: "if a cache is
+    /// If it may not be served, the request gets the origin's error, or a 504 if the origin sent none: "if a cache is
     /// disconnected, the cache MUST generate an error response rather than reuse the stale response" (§5.2.2.2).
     public static func mayServeOnError(
         lifetimes: Lifetimes,
@@ -105,7 +105,7 @@ public enum Reuse: Hashable, Sendable {
         now: Timestamp,
         failure: Failure
     ) -> Bool {
-        // A max-age is a wish that yields to the origin's failure; a no-cache says that an old answer is none.
+        // A max-age does not prevent stale use if the origin fails; a no-cache forbids an old response in any case.
         guard now < lifetimes.keepUntil, !request.noCache, !lifetimes.alwaysRevalidate else { return false }
         switch failure {
         case .unreachable:

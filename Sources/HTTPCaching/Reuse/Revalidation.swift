@@ -1,27 +1,27 @@
 public import HTTPTypes
 
-/// Validation of stored responses with the origin (RFC 9111 §4.3).
+/// The validation of stored responses with the origin (RFC 9111 §4.3).
 public enum Revalidation {
-    /// What a response to HEAD means for a stored response to GET (RFC 9111 §4.3.5).
+    /// The meaning of a response to HEAD for a stored response to GET (RFC 9111 §4.3.5).
     public enum HeadVerdict: Hashable, Sendable {
-        /// It is still the same: update its fields.
+        /// The stored response has not changed, and its fields are updated.
         case updates
-        /// It has changed: consider it stale.
+        /// The stored response has changed, and is considered stale.
         case invalidates
-        /// It says nothing.
+        /// The response to HEAD does not show if the stored response has changed.
         case nothing
     }
 
-    /// A conditional request names at most this many entity tags, the newest: a field has to stay short.
+    /// The largest number of entity tags in a conditional request, the newest first. It limits the length of the field.
     public static let maximumTagCount = 16
 
-    /// Whether a stored response has a validator to ask with: an entity tag, or a date of last modification.
+    /// Returns true if a stored response has a validator: an entity tag, or a date of last modification.
     public static func hasValidator(_ stored: HTTPFields) -> Bool {
         stored.entityTag != nil || self.lastModified(stored) != nil
     }
 
-    /// Takes the client's conditions and range out of a request that is sent to fill the cache: its answer is to be the
-    /// whole response, not a 304, 412 or 206 that is of use to this client alone.
+    /// Removes the client's conditions and range from a request that is sent to fill the cache: the response has to be
+    /// the whole, not a 304, 412 or 206 that only this client can use.
     public static func stripConditions(_ request: inout HTTPFields) {
         request.removeAll { field in
             switch field.name {
@@ -31,10 +31,10 @@ public enum Revalidation {
         }
     }
 
-    /// Makes `request` ask whether one of the stored responses is still good (RFC 9111 §4.3.1), in place of what the
-    /// client asked: it is answered from the store afterwards.
+    /// Replaces the conditions of `request` so that it asks if one of the stored responses is still current
+    /// (RFC 9111 §4.3.1). The client's own conditions are evaluated on the stored response afterwards.
     /// - Parameter stored: the fields of the responses stored for this URI, newest first.
-    /// - Returns: whether there was a validator to ask with.
+    /// - Returns: true if at least one of them has a validator to ask with.
     @discardableResult
     public static func makeConditional(_ request: inout HTTPFields, validating stored: [HTTPFields]) -> Bool {
         self.stripConditions(&request)
@@ -45,16 +45,16 @@ public enum Revalidation {
         if !tags.isEmpty {
             request[.ifNoneMatch] = tags.prefix(self.maximumTagCount).joined(separator: ", ")
         }
-        // With several stored responses a date cannot say which of them it is about.
+        // If several responses are stored, a date does not identify one of them.
         if stored.count == 1, self.lastModified(stored[0]) != nil {
-            // The text as the origin wrote it: some compare it byte by byte.
+            // The date is sent as the origin wrote it, since some origins compare it byte by byte.
             request[.ifModifiedSince] = stored[0][.lastModified]
         }
         return request.contains(.ifNoneMatch) || request.contains(.ifModifiedSince)
     }
 
-    /// Which of the stored responses a 304 is about (RFC 9111 §4.3.4); nil: none, so that the request has to be
-    /// repeated without conditions.
+    /// Returns the index of the stored response that a 304 is about (RFC 9111 §4.3.4), or nil if it is about none of
+    /// them, so that the request has to be repeated without conditions.
     /// - Parameter stored: the fields of the responses that ``makeConditional(_:validating:)`` asked about, newest
     ///   first.
     public static func index(of notModified: HTTPFields, among stored: [HTTPFields]) -> Int? {
@@ -71,7 +71,7 @@ public enum Revalidation {
             }
         }
         if notModified.contains(.eTag) {
-            // A tag that cannot be read identifies what has the same text, unless a library has altered it.
+            // A tag that cannot be read identifies the response with the same text, unless a library has altered it.
             let tags = notModified[values: .eTag]
             return tags.contains { AlteredBytes.stand(in: $0) } ? nil : stored.firstIndex { $0[values: .eTag] == tags }
         }
@@ -80,15 +80,15 @@ public enum Revalidation {
         }
         // "If the new response does not include any form of validator [...], and there is only one stored response in
         // the initial set, and that stored response also lacks a validator, then that stored response is identified for
-        // update." Ours has one, and it is the only one that was asked about: a 304 can mean nothing else, and servers
-        // that leave Last-Modified out of it are within RFC 9110 §15.4.5.
+        // update." Here the stored response has a validator and is the only one that was asked about, so that the 304
+        // can only be about it. RFC 9110 §15.4.5 allows servers to omit Last-Modified from a 304.
         return stored.count == 1 ? 0 : nil
     }
 
-    /// The fields of a stored response after a 304, or a response to HEAD, that is about it (RFC 9111 §3.2).
+    /// Returns the fields of a stored response after a 304, or a response to HEAD, that is about it (RFC 9111 §3.2).
     ///
-    /// The result is what ``Storability`` decides on again, with the times of the update: its `Age` is that of the
-    /// update, and so is its `Date`.
+    /// ``Storability`` decides on the result again, with the times of the update. Its `Age` and `Date` are those of the
+    /// update.
     public static func updatedFields(
         of stored: HTTPFields,
         from update: HTTPFields,
@@ -110,7 +110,7 @@ public enum Revalidation {
             // "Header fields excepted from storage in Section 3.1."
             case _ where HopByHop.isNeverStored(name): continue
             case .setCookie where !rules.allowsSetCookie: continue
-            // A weak tag matches a strong one, and must not take its place.
+            // A weak tag matches a strong one, and must not replace it.
             case .eTag where stored.entityTag != nil: continue
             case .date where update.date(.date, now: receivedAt) == nil: continue
             default: updated[fields: name] = update[fields: name]
@@ -119,10 +119,10 @@ public enum Revalidation {
         return updated
     }
 
-    /// What a response to HEAD means for a stored response to GET with `storedLength` bytes of content.
+    /// Returns the meaning of a response to HEAD for a stored response to GET with `storedLength` bytes of content.
     ///
-    /// Without a validator the HEAD response does not say that the content is the same, and a `Content-Length` says at
-    /// most that it is not.
+    /// Without a validator, the HEAD response does not show that the content is the same; a `Content-Length` can only
+    /// show that it differs.
     ///
     /// "If the stored response and HEAD response have matching values for any received validator fields (ETag and
     /// Last-Modified) and, if the HEAD response has a Content-Length header field, the value of Content-Length matches
@@ -133,7 +133,7 @@ public enum Revalidation {
         let fields = head.headerFields
         for name in [HTTPField.Name.eTag, .lastModified] where fields.contains(name) {
             guard fields[values: name] == stored[values: name] else { return .invalidates }
-            // A value that a library has altered may have been another one.
+            // Two different values that a library has altered can be equal.
             guard !fields[values: name].contains(where: { AlteredBytes.stand(in: $0) }) else { return .invalidates }
         }
         if let length = fields[.contentLength] {
@@ -143,7 +143,7 @@ public enum Revalidation {
     }
 
     private static func lastModified(_ fields: HTTPFields) -> Timestamp? {
-        // Only whether it is a date, and the same date, matters: any century will do.
+        // Dates are only checked and compared with each other, so the century of a two-digit year does not matter.
         fields.date(.lastModified, now: Timestamp(secondsSinceEpoch: 0))
     }
 }

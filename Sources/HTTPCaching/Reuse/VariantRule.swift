@@ -1,17 +1,18 @@
 public import HTTPTypes
 
-/// The rule by which a stored response answers requests: they match in the fields it varies by, and can decode it.
+/// The rule by which a stored response answers requests: they match in the fields it varies by, and accept its coding.
 ///
-/// `Vary` alone does not tell. Servers and middleware send a content coding without `Vary`, or `Vary` with the encoded
-/// response and not with the other one. So:
+/// `Vary` alone is not enough. Some servers and middleware send a content coding without `Vary`, or send `Vary` only
+/// with the encoded response. Therefore:
 /// - A response with a content coding varies by `Accept-Encoding` (``VaryRule``), and answers only requests that accept
 ///   its coding (RFC 9110 §12.5.3).
-/// - A response without one that does not say that it varies by `Accept-Encoding` shows only that the codings which its
-///   own request preferred are not sent. It answers requests that prefer none, or some of these.
+/// - A response without a coding that does not declare that it varies by `Accept-Encoding` shows only that the origin
+///   does not send the codings that its request preferred. It answers requests that prefer no coding, or only some of
+///   these.
 public struct VariantRule: Hashable, Sendable {
     /// The fields that the response varies by.
     public let vary: VaryRule
-    /// The content codings of the response, none for identity.
+    /// The content codings of the response, empty for identity.
     let codings: [String]
 
     /// Creates the rule of a response with these fields.
@@ -20,15 +21,16 @@ public struct VariantRule: Hashable, Sendable {
         self.codings = ContentCodings.names(in: response)
     }
 
-    /// True if the response has no content coding and does not say that it varies by `Accept-Encoding`.
+    /// True if the response has no content coding and does not declare that it varies by `Accept-Encoding`.
     package var dependsOnPreferredCodings: Bool {
         guard self.codings.isEmpty else { return false }
         guard case .fields(let names) = self.vary else { return self.vary == .nothing }
         return !names.contains(.acceptEncoding)
     }
 
-    /// Returns what `request` had in the fields by which its response is selected, or nil if the response can answer no
-    /// request: it varies by everything, by a value that a library has altered, or is of no use to its own request.
+    /// Returns the values of `request` in the fields by which its response is selected, or nil if the response can
+    /// answer no request: it varies by everything or by a value that a library has altered, or its own request does not
+    /// accept its coding.
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
         guard let selecting = self.fields(of: request) else { return nil }
         if self.dependsOnPreferredCodings { return selecting.adding(AcceptEncoding.preferredCodings(of: request)) }
@@ -42,7 +44,7 @@ public struct VariantRule: Hashable, Sendable {
         self.matches(request, having: self.fields(of: request), stored: selecting)
     }
 
-    /// The same for a request whose ``fields(of:)`` are known.
+    /// Returns the same for a request whose ``fields(of:)`` are known.
     package func matches(
         _ request: HTTPFields,
         having fields: SelectingFields?,
@@ -55,8 +57,8 @@ public struct VariantRule: Hashable, Sendable {
         return self.isAcceptable(to: request)
     }
 
-    /// Returns what `request` has in the fields of ``vary``: the same for all rules that are equal in it and in
-    /// ``ignoresUnknownCodings``.
+    /// Returns the values of `request` in the fields of ``vary``. They are the same for all rules that have the same
+    /// ``vary`` and ``ignoresUnknownCodings``.
     package func fields(of request: HTTPFields) -> SelectingFields? {
         self.vary.selectingFields(of: request, ignoringUnknownCodings: self.ignoresUnknownCodings)
     }

@@ -1,28 +1,30 @@
 public import HTTPTypes
 
-/// Which request fields a response was selected by (RFC 9110 §12.5.5, RFC 9111 §4.1).
+/// The request fields by which a response was selected (RFC 9110 §12.5.5, RFC 9111 §4.1).
 public enum VaryRule: Hashable, Sendable {
-    /// None: the response is the same for every request.
+    /// The response is the same for every request.
     case nothing
-    /// By something that no cache can see, `Vary: *`: no request matches.
+    /// The response depends on something that a cache cannot see (`Vary: *`): no request matches.
     case everything
-    /// By these fields: sorted, each once.
+    /// The response depends on these fields: sorted, each once.
     case fields([HTTPField.Name])
 
-    /// More names than this count as ``everything``: each costs time at every look-up.
+    /// The largest number of field names; a `Vary` with more counts as ``everything``, since each costs time at every
+    /// look-up.
     public static let maximumFieldCount = 32
 
-    /// Creates the rule of a response from its `Vary` field. A member that is no field name counts as ``everything``.
+    /// Creates the rule of a response from its `Vary` field. A member that is not a field name counts as
+    /// ``everything``.
     ///
-    /// A response with a content coding varies by `Accept-Encoding` whether it says so or not. "An origin server SHOULD
+    /// A response with a content coding varies by `Accept-Encoding`, with or without `Vary`. "An origin server SHOULD
     /// generate a Vary header field on a cacheable response when it wishes that response to be selectively reused for
     /// subsequent requests" (RFC 9110 §12.5.5): many do not, and a client that cannot decode the response must not get
     /// it.
     public init(_ response: HTTPFields) {
         var names: Set<HTTPField.Name> = []
         for member in FieldList.members(of: .vary, in: response) {
-            // "A Vary header field value containing a member "*" always fails to match." Though `*` is a token, it is
-            // no field of any request.
+            // "A Vary header field value containing a member "*" always fails to match." `*` is a token, and has to be
+            // excluded before it is read as a field name.
             guard member != "*", let name = HTTPField.Name(String(member)), names.count < Self.maximumFieldCount else {
                 self = .everything
                 return
@@ -33,8 +35,8 @@ public enum VaryRule: Hashable, Sendable {
         self = names.isEmpty ? .nothing : .fields(names.sorted { $0.canonicalName < $1.canonicalName })
     }
 
-    /// Returns what a request has in the fields of this rule, or nil if the rule is ``everything`` or a library has
-    /// altered one of the values (``AlteredBytes``).
+    /// Returns the values that a request has in the fields of this rule, or nil if the rule is ``everything`` or a
+    /// library has altered one of the values (``AlteredBytes``).
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
         self.selectingFields(of: request, ignoringUnknownCodings: false)
     }
@@ -50,28 +52,30 @@ public enum VaryRule: Hashable, Sendable {
     }
 }
 
-/// What a request had in the fields that selected its response, in canonical form: two requests match where these are
+/// The values of a request in the fields that selected its response, in canonical form: two requests match if these are
 /// equal.
 ///
-/// Only what surely means the same is made the same: "adding or removing whitespace, where allowed in the header
-/// field's syntax; combining multiple header field lines with the same field name; normalizing both header field values
-/// in a way that is known to have identical semantics" (RFC 9111 §4.1). `Accept-Encoding` is compared by its meaning:
-/// the order of its members, their case, and a weight of 1 do not count. Of `Accept-Language`, whose members are
-/// case-insensitive, and of the media types in `Accept`, case is dropped too, and order is kept: recipients have been
-/// seen to prefer what comes first.
+/// Two values have the same form only if they certainly have the same meaning: "adding or removing whitespace, where
+/// allowed in the header field's syntax; combining multiple header field lines with the same field name; normalizing
+/// both header field values in a way that is known to have identical semantics" (RFC 9111 §4.1). `Accept-Encoding` is
+/// compared by its meaning: the order and case of its members and a weight of 1 do not count. The members of
+/// `Accept-Language` and the media types in `Accept` are case-insensitive, so they are compared in lower case. Their
+/// order counts, since some recipients prefer the first member.
 public struct SelectingFields: Hashable, Sendable {
-    /// One line a field, in printable ASCII: `name:value`, or only `name` where the request did not have it. Texts are
-    /// equal exactly where the fields match, so that this can be part of a key.
+    /// The values as text, with one line for each field, in printable ASCII: `name:value`, or only `name` if the
+    /// request does not have the field. The texts are equal if and only if the fields match, so that the text can be
+    /// part of a key.
     ///
-    /// A last line that begins with `?` names the codings that the request preferred, in hexadecimal, where the
-    /// response has none of them and does not say that it varies by them: see ``VariantRule``.
+    /// A last line that begins with `?` names the codings that the request preferred, in hexadecimal. It is added if
+    /// the response has no content coding and does not declare that it varies by `Accept-Encoding`: see
+    /// ``VariantRule``.
     public let text: String
     /// The lines of ``text`` without the last one that begins with `?`.
     package let fieldLines: String
     /// The codings of the line that begins with `?`.
     package let preferredCodings: ContentCodings
 
-    /// Creates the fields of a ``text`` that was stored.
+    /// Creates the fields from a stored ``text``.
     public init(text: String) {
         self.text = text
         let lastLine = text.utf8.lastIndex(of: UInt8(ascii: "\n")).map { text.utf8.index(after: $0) } ?? text.startIndex
@@ -86,13 +90,13 @@ public struct SelectingFields: Hashable, Sendable {
         }
     }
 
-    /// No fields at all.
+    /// The value of a rule without fields.
     public static let none = SelectingFields(text: "")
 
-    /// Fields that no request has: no field name begins with this.
+    /// A value that no request has, since no field name begins with `=`.
     public static let nobody = SelectingFields(text: "=")
 
-    /// Creates the same fields with more codings that are preferred.
+    /// Returns the same fields with more preferred codings.
     package func adding(_ codings: ContentCodings) -> SelectingFields {
         let codings = codings.union(self.preferredCodings)
         if codings == self.preferredCodings { return self }
@@ -100,7 +104,7 @@ public struct SelectingFields: Hashable, Sendable {
         return SelectingFields(text: self.fieldLines.isEmpty ? line : self.fieldLines + "\n" + line)
     }
 
-    /// Creates the fields of a request; nil if a library has altered one of the values.
+    /// Creates the fields of a request, or returns nil if a library has altered one of the values.
     fileprivate init?(_ names: [HTTPField.Name], in request: HTTPFields, ignoringUnknownCodings: Bool) {
         var text: [UInt8] = []
         for name in names {
@@ -139,15 +143,15 @@ public struct SelectingFields: Hashable, Sendable {
             let members = lines.flatMap { FieldList($0.value).map { self.mediaRange($0) } }
             return Array(members.joined(separator: ",").utf8)
         default:
-            // Of a field we do not know, the bytes count as they are, but for the whitespace around commas: whatever
-            // combines lines puts some there or not, and a list may have it. Cookies are no list.
+            // The value of an unknown field is compared by bytes, except for whitespace around commas: recipients that
+            // combine lines may add some, and a list may contain it. Cookies are not a list.
             let values = Array(lines.map { $0.withUnsafeBytesOfValue { Array($0) } })
             return name == .cookie
                 ? Array(values.joined(separator: "; ".utf8)) : self.withoutSpaceAroundCommas(values)
         }
     }
 
-    /// The lines of a field joined by commas, with no whitespace around any comma outside of a quoted string.
+    /// Returns the lines of a field joined by commas, without whitespace around commas outside of quoted strings.
     private static func withoutSpaceAroundCommas(_ lines: [[UInt8]]) -> [UInt8] {
         var text: [UInt8] = []
         for (place, line) in lines.enumerated() {
@@ -168,13 +172,15 @@ public struct SelectingFields: Hashable, Sendable {
         return text
     }
 
-    /// The parts of a member between semicolons outside of quotes, without whitespace around them.
+    /// Returns the parts of a member between semicolons, without whitespace around them. A member with a quote is one
+    /// part.
     private static func parameters(of member: Substring) -> [Substring] {
         guard !member.utf8.contains(ASCII.quote) else { return [member] }
         return member.utf8.split(separator: ASCII.semicolon).map { Substring($0.trimmingWhitespace) }
     }
 
-    /// Type and subtype are case-insensitive; the values of parameters need not be (RFC 9110 §8.3.1).
+    /// Returns a media range with type and subtype in lower case: they are case-insensitive, and the values of
+    /// parameters need not be (RFC 9110 §8.3.1).
     private static func mediaRange(_ member: Substring) -> String {
         let parts = self.parameters(of: member)
         guard parts.count > 1 || !member.utf8.contains(ASCII.quote), let type = parts.first else {
@@ -183,8 +189,8 @@ public struct SelectingFields: Hashable, Sendable {
         return ([type.lowercasedASCII] + parts.dropFirst().map(String.init)).joined(separator: ";")
     }
 
-    /// Appends bytes so that they stay apart from each other and from the end of the line: `%` and all that is not
-    /// printable ASCII as `%` and two digits.
+    /// Appends bytes to the text so that lines and values stay unambiguous: `%` and bytes that are not printable ASCII
+    /// become `%` and two hexadecimal digits.
     private static func append(_ value: [UInt8], to text: inout [UInt8]) {
         for byte in value {
             if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {

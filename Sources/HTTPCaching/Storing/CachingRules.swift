@@ -1,61 +1,65 @@
 public import HTTPTypes
 
-/// The knobs of storing: what differs between a decorated route and a gateway.
+/// The settings for storing and reusing responses, which differ between a decorated route and a gateway.
 public struct CachingRules: Hashable, Sendable {
-    /// Which status codes may be stored.
+    /// The set of status codes that may be stored.
     public enum Statuses: Hashable, Sendable {
-        /// 200 alone.
+        /// Only 200 is stored.
         case ok
-        /// Every final status that RFC 9111 §3 allows.
+        /// Every final status that RFC 9111 §3 allows is stored.
         case everyFinal
     }
 
-    /// Which status codes may be stored.
+    /// The status codes that may be stored. The default is ``Statuses/everyFinal``.
     public var storableStatuses = Statuses.everyFinal
-    /// The freshness lifetime of a response that says nothing about it; nil: it has none.
+    /// The freshness lifetime of a response that does not declare one; nil, the default, gives it none.
     public var defaultLifetime: Duration?
-    /// The freshness lifetime of a response, counted from its arrival, whatever the response says of it; nil: what it
-    /// says counts. `no-store`, `private` and `no-cache` are no lifetimes, and hold; and a status that none may be
-    /// assigned to (RFC 9111 §4.2.2), an error of the server above all, keeps its own.
+    /// The freshness lifetime of a response, counted from its arrival, whatever the response declares; nil, the
+    /// default, uses the lifetime that the response declares. `no-store`, `private` and `no-cache` are not lifetimes,
+    /// and still hold. A response with a status that heuristics do not apply to (RFC 9111 §4.2.2), such as a server
+    /// error, keeps the lifetime that it declares.
     public var forcedLifetime: Duration?
-    /// Whether a freshness lifetime may be guessed from `Last-Modified` (RFC 9111 §4.2.2).
+    /// True if a freshness lifetime may be estimated from `Last-Modified` (RFC 9111 §4.2.2). The default is false.
     public var heuristics = false
-    /// The greatest lifetime that is guessed.
+    /// The longest lifetime that is estimated. The default is one day (86,400 s).
     public var heuristicLimit = Duration.seconds(86_400)
-    /// The longest freshness lifetime of a response with a status of 5xx, or of 4xx but for 404, 405, 410, 414 and 451,
-    /// whatever the response and these rules say. It is not served stale either, and zero keeps such responses from
-    /// being stored.
+    /// The longest freshness lifetime of a response with a 5xx status, or with a 4xx status other than 404, 405, 410,
+    /// 414 and 451, whatever the response and these rules declare. The default is 10 s. Such a response is not served
+    /// stale, and zero prevents it from being stored.
     ///
-    /// An origin that sends its directives with every response sends them with its errors, too; and a field of one
-    /// request may have caused the error that all others would get.
+    /// An origin that adds its directives to every response adds them to its errors too, and a field of one request may
+    /// have caused an error that all other requests would get.
     public var errorLifetimeLimit = Duration.seconds(10)
-    /// How long a response may be served stale while it is refreshed, where it does not say.
+    /// The time for which a response may be served stale while it is refreshed, if it does not declare one. The default
+    /// is 0 s.
     public var staleWhileRevalidate = Duration.zero
-    /// How long a response may be served stale where the origin fails, where it does not say.
+    /// The time for which a response may be served stale if the origin fails, unless it declares one. The default is 0
+    /// s.
     public var staleIfError = Duration.zero
-    /// How long a stale response is kept for validation.
+    /// The time for which a stale response stays stored for validation. The default is 0 s.
     public var keep = Duration.zero
-    /// Whether a stale response may be served, as long as it is kept, where the origin cannot be reached.
+    /// True if a stale response may be served, as long as it is stored, if the origin cannot be reached. The default is
+    /// false.
     public var servesStaleOnUnreachable = false
-    /// Whether `stale-while-revalidate` and `stale-if-error` hold beside `s-maxage`, which by RFC 9111 §5.2.2.10
-    /// forbids stale reuse.
+    /// True if `stale-while-revalidate` and `stale-if-error` hold beside `s-maxage`, which forbids stale reuse by
+    /// RFC 9111 §5.2.2.10. The default is false.
     public var allowsStaleBesideSMaxAge = false
-    /// Whether a response that sets a cookie may be stored.
+    /// True if a response that sets a cookie may be stored. The default is false.
     public var allowsSetCookie = false
-    /// Whether the credentials of a request do not matter, or are part of the key.
+    /// True if the credentials of a request do not matter, or are part of the key. The default is false.
     public var allowsAuthorization = false
-    /// The request fields that are credentials as `Authorization` is, which always is one. `Proxy-Authorization` and
-    /// `X-API-Key` by default: RFC 9111 §3.5 names `Authorization` alone, and a server that is asked with another
-    /// field forgets `private` as easily.
+    /// The request fields that are credentials in addition to `Authorization`. The default is `Proxy-Authorization` and
+    /// `X-API-Key`: RFC 9111 §3.5 names only `Authorization`, but an origin can omit `private` from the response to any
+    /// of them.
     public var credentialFields: [HTTPField.Name] = [.proxyAuthorization, .xAPIKey]
-    /// Whether only a response that says `public` or `s-maxage` is stored.
+    /// True if a response is stored only if it has `public` or `s-maxage`. The default is false.
     public var requiresExplicitPermission = false
-    /// The targeted fields that beat `Cache-Control`, in order (RFC 9213).
+    /// The targeted fields that take precedence over `Cache-Control`, in order (RFC 9213). The default is none.
     public var targetedFields: [HTTPField.Name] = []
-    /// The fields that name the tags of a response.
+    /// The fields that name the tags of a response. The default is none.
     public var tagFields: [HTTPField.Name] = []
 
-    /// Rules that store what says how long, and nothing else.
+    /// Creates the default rules, which store only responses that declare a lifetime.
     public init() {}
 
     /// Returns the fields of a request that are credentials by these rules, in the order of the rules.
@@ -63,7 +67,8 @@ public struct CachingRules: Hashable, Sendable {
         ([.authorization] + credentialFields).filter(request.contains)
     }
 
-    /// The preset of a decorated route: 200 only, `ttl` where the response says nothing.
+    /// Returns the rules of a decorated route: only 200 is stored, for `ttl` if the response does not declare a
+    /// lifetime.
     public static func decoratedRoute(ttl: Duration?) -> CachingRules {
         var rules = CachingRules()
         rules.storableStatuses = .ok
@@ -72,7 +77,7 @@ public struct CachingRules: Hashable, Sendable {
         return rules
     }
 
-    /// The preset of a reverse proxy: RFC 9111 as a shared cache.
+    /// The rules of a reverse proxy: those of a shared cache by RFC 9111.
     public static let gateway: CachingRules = {
         var rules = CachingRules()
         rules.heuristics = true

@@ -1,9 +1,9 @@
 public import HTTPTypes
 
-/// What a request that changes something invalidates (RFC 9111 §4.4).
+/// The invalidations that follow from requests with unsafe methods (RFC 9111 §4.4).
 public enum Invalidation {
-    /// Whether a method may change something: all but those registered as safe, "including methods whose safety is
-    /// unknown".
+    /// Returns true if a method may change something: all methods except those registered as safe, "including methods
+    /// whose safety is unknown".
     public static func isUnsafe(_ method: HTTPRequest.Method) -> Bool {
         switch method.rawValue {
         case "GET", "HEAD", "OPTIONS", "TRACE", "QUERY", "PROPFIND", "REPORT", "SEARCH": false
@@ -11,14 +11,14 @@ public enum Invalidation {
         }
     }
 
-    /// Whether an answer means that something was changed: "A non-error response is one with a 2xx (Successful) or 3xx
-    /// (Redirection) status code."
+    /// Returns true if a response means that something was changed: "A non-error response is one with a 2xx
+    /// (Successful) or 3xx (Redirection) status code."
     public static func succeeded(_ status: HTTPResponse.Status) -> Bool {
         (200...399).contains(status.code)
     }
 
-    /// The targets (path and query, on the origin of the request) that a request and its answer make invalid, each
-    /// once: none where the method is safe or the answer an error, else the request's own first.
+    /// Returns the targets (path and query, on the origin of the request) that a request and its response invalidate,
+    /// each once and the request's target first. Returns none if the method is safe or the response is an error.
     ///
     /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe
     /// request method." "The URI(s) in the Location and Content-Location response header fields (if present) are
@@ -31,7 +31,7 @@ public enum Invalidation {
         var targets = [base.target]
         for name in [HTTPField.Name.location, .contentLocation] {
             let values = response.headerFields[values: name]
-            // Texts are compared by bytes: two spellings of one letter are two targets.
+            // Targets are compared by bytes: two Unicode encodings of one letter are two targets.
             guard values.count == 1, let target = base.targetOnSameOrigin(values[0]),
                 !targets.contains(where: { $0.utf8.elementsEqual(target.utf8) })
             else { continue }
@@ -39,6 +39,6 @@ public enum Invalidation {
         }
         return targets
     }
-    /// Returns the target of a request itself (path and query, on the origin of the request).
+    /// Returns the target of a request (path and query, on the origin of the request).
     public static func target(of request: HTTPRequest) -> String { TargetURI(request).target }
 }

@@ -1,57 +1,58 @@
 public import HTTPTypes
 
-/// Why a response is not stored.
+/// The reason why the rules forbid storing a response.
 public enum NotStorableReason: String, Hashable, Sendable, CaseIterable {
-    /// Only answers to GET are stored; those to HEAD are made from them.
+    /// The method is not GET. Only responses to GET are stored; those to HEAD are made from them.
     case method
-    /// The request said `no-store`.
+    /// The request has `no-store`.
     case requestNoStore = "request-no-store"
-    /// The status is not final, or not one that the rules store.
+    /// The status is not final, or the rules do not store it.
     case status
-    /// The answer to a range or to a condition, not the whole: 206, 304, 412, 416.
+    /// The response answers a range or a condition and is not the whole: 206, 304, 412, 416.
     case partial
-    /// `must-understand`, and the status code is not understood.
+    /// The response has `must-understand`, and its status code is not understood.
     case notUnderstood = "not-understood"
-    /// The response said `no-store`.
+    /// The response has `no-store`.
     case noStore = "no-store"
-    /// The response said `private`.
+    /// The response has `private`.
     case `private`
-    /// The request had credentials, and the response does not say that it may be shared.
+    /// The request had credentials, and the response does not allow sharing.
     case authorization
     /// The response sets a cookie.
     case setCookie = "set-cookie"
-    /// `Vary: *`, or a `Vary` that cannot be read.
+    /// The response has `Vary: *`, or a `Vary` that cannot be read.
     case varyStar = "vary-star"
-    /// The rules want `public` or `s-maxage`, and the response says neither.
+    /// The rules require `public` or `s-maxage`, and the response has neither.
     case notPublic = "not-public"
-    /// `no-cache`, and no validator to ask with.
+    /// The response has `no-cache` and no validator.
     case noCache = "no-cache"
-    /// Not fresh now or later, and no validator to ask with.
+    /// The response has neither lifetime nor validator, its status needs a lifetime, or it would expire at once.
     case noFreshness = "no-freshness"
     /// The request does not accept the content coding of the response, so that no other request would match.
     case unacceptedCoding = "unaccepted-coding"
-    /// A library has altered a value in the head of the response: it holds U+FFFD.
+    /// A library has altered a value in the head of the response: the value holds U+FFFD.
     case alteredBytes = "altered-bytes"
-    /// A library has altered a value of the request that `Vary` names: it holds U+FFFD, and tells no requests apart.
+    /// A library has altered a request value that `Vary` names: the value holds U+FFFD, and does not distinguish
+    /// requests.
     case requestAlteredBytes = "request-altered-bytes"
-    /// An event stream, which does not end.
+    /// The response is an event stream, which does not end.
     case eventStream = "event-stream"
 
-    /// The token that stands for the reason in `Cache-Status` (RFC 9211 §2.8).
+    /// The token of the reason in `Cache-Status` (RFC 9211 §2.8).
     public var detail: String { self.rawValue }
 }
 
-/// Whether a response is stored (RFC 9111 §3), and how long it is good for what.
+/// The decision to store a response, with its lifetimes, or not to store it (RFC 9111 §3).
 public enum Storability: Hashable, Sendable {
-    /// Store it.
+    /// The response may be stored, with these lifetimes.
     case store(Lifetimes)
-    /// Do not.
+    /// The response may not be stored, for this reason.
     case notStorable(NotStorableReason)
 
     /// Decides for the response to a request that was sent at `requestedAt` and whose head arrived at `respondedAt`.
     ///
-    /// The response is the one that the origin sent, before hop-by-hop fields are stripped: a `Connection` that names
-    /// `Cache-Control` must not take a `no-store` away.
+    /// The response is the one that the origin sent, before hop-by-hop fields are removed: a `Connection` that names
+    /// `Cache-Control` must not remove a `no-store`.
     public static func decide(
         request: HTTPRequest,
         response: HTTPResponse,
@@ -69,7 +70,7 @@ public enum Storability: Hashable, Sendable {
         )
     }
 
-    /// The same, where the directives of the response have been parsed already.
+    /// Decides like the function above, for directives of the response that are parsed already.
     public static func decide(
         request: HTTPRequest,
         response: HTTPResponse,
@@ -96,15 +97,15 @@ public enum Storability: Hashable, Sendable {
         if lifetimes.alwaysRevalidate, !hasValidator { return .notStorable(.noCache) }
         // "The response contains at least one of the following: a public response directive; [...] an Expires header
         // field; a max-age response directive; [...] an s-maxage response directive; [...] or a status code that is
-        // defined as heuristically cacheable." What has neither freshness nor validator could not be reused anyway, and
-        // what was never fresh and cannot be validated is what origins send to say "do not cache".
+        // defined as heuristically cacheable." A response without freshness, stale window and validator could not be
+        // reused: origins send such responses to say "do not cache".
         let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.born || lifetimes.hasStaleWindow
         let isAllowed = lifetimes.source != .none || Status.allowsHeuristics(response.status, directives)
         guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .notStorable(.noFreshness) }
         return .store(lifetimes)
     }
 
-    /// The conditions of RFC 9111 §3 on method and status.
+    /// Returns the reason why the conditions of RFC 9111 §3 on method and status do not hold, or nil if they hold.
     private static func refusal(
         byStatus status: HTTPResponse.Status,
         of request: HTTPRequest,
@@ -115,8 +116,9 @@ public enum Storability: Hashable, Sendable {
         guard request.method == .get else { return .method }
         // "The response status code is final."
         guard (200...599).contains(status.code) else { return .status }
-        // "If the response status code is 206 or 304 [...]: the cache understands the response status code." Parts are
-        // not combined here. And 412 and 416 answer a condition or a range, which a later request need not have.
+        // "If the response status code is 206 or 304 [...]: the cache understands the response status code." This cache
+        // does not combine parts. Responses with 412 and 416 answer a condition or a range, which a later request need
+        // not have.
         if [206, 304, 412, 416].contains(status.code) { return .partial }
         if rules.storableStatuses == .ok, status.code != 200 { return .status }
         if directives.mustUnderstand {
@@ -128,7 +130,8 @@ public enum Storability: Hashable, Sendable {
         return directives.noStore ? .noStore : nil
     }
 
-    /// The conditions on sharing, and the reasons of this cache that the RFC does not have.
+    /// Returns the reason why the conditions on sharing, or conditions of this cache that the RFC does not have, do not
+    /// hold.
     private static func refusal(
         bySharing response: HTTPFields,
         with request: HTTPRequest,
@@ -144,15 +147,15 @@ public enum Storability: Hashable, Sendable {
         if rules.requiresExplicitPermission, !directives.isPublic, directives.sMaxAge == nil { return .notPublic }
         // "If the cache is shared: the Authorization header field is not present in the request [...] or a response
         // directive is present that explicitly allows shared caching." "In this specification, the following response
-        // directives have such an effect: must-revalidate, public, and s-maxage." (RFC 9111 §3.5)
-        // Other fields that are credentials are treated alike: the RFC leaves them to origins to think of.
+        // directives have such an effect: must-revalidate, public, and s-maxage." (RFC 9111 §3.5) Other fields that are
+        // credentials are treated alike, though the RFC leaves them to origins.
         if !rules.allowsAuthorization, !directives.mustRevalidate, !directives.isPublic, directives.sMaxAge == nil,
             !rules.credentials(in: request.headerFields).isEmpty
         {
             return .authorization
         }
-        // RFC 9111 §7.3 leaves it to origins to forbid that cookies are shared; they forget. A cookie that `private` or
-        // `no-cache` names is not stored and does no harm.
+        // RFC 9111 §7.3 leaves it to origins to forbid the sharing of cookies, and many do not. A cookie that `private`
+        // or `no-cache` names is not stored and does no harm.
         if response.contains(.setCookie), !rules.allowsSetCookie, !directives.withheldFields.contains(.setCookie) {
             return .setCookie
         }
@@ -172,18 +175,18 @@ public enum Storability: Hashable, Sendable {
 }
 
 extension HTTPResponse.Status {
-    /// True if another request for the same target may well get another status: a client error, but for those that
-    /// speak of the resource (404, 405, 410, 451) or of the target (414).
+    /// True if another request for the same target is likely to get another status: a client error, except those that
+    /// describe the resource (404, 405, 410, 451) or the target (414).
     package var isDueToRequest: Bool { self.kind == .clientError && ![404, 405, 410, 414, 451].contains(self.code) }
 
-    /// True if the rules limit the freshness of a response: it is an error of the server, or one that is due to the
-    /// request.
+    /// True if the rules limit the freshness of a response with this status: it is a server error, or an error that is
+    /// due to the request.
     package var isErrorOfLimitedFreshness: Bool { self.kind == .serverError || self.isDueToRequest }
 }
 
-/// What is known of status codes (RFC 9110 §15).
+/// The properties of status codes that matter to caching (RFC 9110 §15).
 enum Status {
-    /// Whether the caching requirements of a status code are known: those of RFC 9110 are.
+    /// Returns true if the caching requirements of a status code are known: those of RFC 9110 are.
     static func isUnderstood(_ status: HTTPResponse.Status) -> Bool {
         switch status.code {
         case 200...205, 300...303, 305, 307, 308, 400...411, 413...415, 417, 421, 422, 426, 500...505: true
@@ -191,10 +194,10 @@ enum Status {
         }
     }
 
-    /// Whether a freshness lifetime may be assigned to a response that names none: "heuristics can only be used on
-    /// responses without explicit freshness whose status codes are defined as heuristically cacheable, and on responses
-    /// without explicit freshness that have been marked as explicitly cacheable (e.g., with a public response
-    /// directive)" (RFC 9111 §4.2.2).
+    /// Returns true if a freshness lifetime may be assigned to a response that does not declare one: "heuristics can
+    /// only be used on responses without explicit freshness whose status codes are defined as heuristically cacheable,
+    /// and on responses without explicit freshness that have been marked as explicitly cacheable (e.g., with a public
+    /// response directive)" (RFC 9111 §4.2.2).
     static func allowsHeuristics(_ status: HTTPResponse.Status, _ directives: ResponseDirectives) -> Bool {
         switch status.code {
         case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501: true

@@ -4,33 +4,33 @@ import Synchronization
 
 /// The flights of a cache: a table behind a lock, and the requests that wait.
 final class FlightGroup: Sendable {
-    /// What became of a request that joined.
+    /// The result of joining.
     enum Joined: Sendable {
-        /// It leads this flight: it fetches now.
+        /// The request leads this flight: it fetches now.
         case lead(FlightID)
-        /// It was chosen to lead this flight after it has waited: it looks again first.
+        /// The request was chosen to lead this flight after it has waited: it looks again first.
         case leadAfterLooking(FlightID)
-        /// A flight brought this.
+        /// A flight completed with this result.
         case arrived(Arrival)
-        /// It fetches for itself.
+        /// The request fetches without a flight.
         case alone
-        /// It looks again.
+        /// The request looks again.
         case lookAgain
-        /// The time that it was willing to wait is over.
+        /// The request's soft timeout is over.
         case timedOut
-        /// Its own task was cancelled.
+        /// The request's task was cancelled.
         case cancelled
     }
 
     private enum Waiter: Sendable {
         case request(CheckedContinuation<Joined, Never>)
-        /// A leader that has what another flight brings, if it is earlier than its own.
+        /// A leader that gets the result of another flight if that completes earlier than the leader's own.
         case leader(@Sendable (Arrival) -> Void)
     }
 
     private struct State: Sendable {
         var table: FlightTable<Waiter>
-        /// What has one waiter of a key lead another flight when the coalescing timeout is over.
+        /// The tasks that have one waiter of a key lead another flight when the coalescing timeout is over.
         var timers: [FlightKey: Task<Void, Never>] = [:]
     }
 
@@ -47,23 +47,24 @@ final class FlightGroup: Sendable {
         self.tasks = tasks
     }
 
-    /// The number of requests that wait for another one's fetch.
+    /// The number of requests that wait for another request's fetch.
     var waiterCount: Int { state.withLockedValue { $0.table.waiterCount } }
 
-    /// The number of fetches under way that others may wait for.
+    /// The number of fetches under way that other requests may wait for.
     var count: Int { state.withLockedValue { $0.table.count } }
 
-    /// Returns true if a request waits for what a flight brings, beside the one that leads it.
+    /// Returns true if a request other than the leader waits for the result of a flight.
     func isAwaited(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isAwaited(id) } }
 
-    /// The last landing so far.
+    /// The number of the last completion of a flight that stored something.
     var lastLanding: UInt64 { state.withLockedValue { $0.table.lastLanding } }
 
     /// Leads a flight for a key, or waits for those under way.
     /// - Parameters:
-    ///   - timeout: the coalescing timeout.
-    ///   - softTimeout: how long after the start of the newest flight the request has waited enough; nil: it waits.
-    ///   - mayLead: whether the request may lead a flight; otherwise it fetches alone unless it can wait.
+    ///   - timeout: The coalescing timeout.
+    ///   - softTimeout: The time after the start of the newest flight at which the request stops waiting; nil if it has
+    ///     none.
+    ///   - mayLead: True if the request may lead a flight; otherwise it fetches alone unless it can wait.
     func join(
         _ key: FlightKey,
         _ ticket: Ticket,
@@ -86,24 +87,25 @@ final class FlightGroup: Sendable {
         }
     }
 
-    /// Leads a flight for a key; nil if one is under way already or has just landed, or too many are.
+    /// Leads a flight for a key; returns nil if one is under way already or has just completed, or if too many are
+    /// under way.
     func lead(_ key: FlightKey, _ ticket: Ticket) -> FlightID? {
         let now = clock.now
         return state.withLockedValue { $0.table.lead(key, ticket, at: now) }
     }
 
-    /// Notes that a leader asks the origin now, and what it has found before.
+    /// Notes that a leader asks the origin now, and the result of its look-up.
     func start(_ id: FlightID, _ lookup: Lookup) {
         state.withLockedValue { $0.table.start(id, lookup) }
     }
 
-    /// Tells a leader what the other flights of its key bring, until its own is over.
+    /// Tells a leader the results of the other flights of its key, until its own flight is over.
     func watch(_ id: FlightID, _ lookup: Lookup, _ tell: @escaping @Sendable (Arrival) -> Void) {
         let waiter = nextWaiter()
         state.withLockedValue { $0.table.watch(id, lookup, as: (waiter, .leader(tell))) }
     }
 
-    /// The duty to land a flight; there is none for `nil`, by which a request fetches alone.
+    /// Returns the permit of a flight; a permit for `nil` is that of a request that fetches alone.
     func permit(for id: FlightID?) -> FlightPermit {
         FlightPermit(id: id, group: self)
     }
@@ -124,7 +126,7 @@ final class FlightGroup: Sendable {
             await withCheckedContinuation { continuation in
                 let now = clock.now
                 let joined: Joined? = state.withLockedValue { state in
-                    // Cancelled before it waits: the handler below has run and found nobody.
+                    // The task was cancelled before it waits: the handler below has run and found no waiter.
                     if Task.isCancelled { return .cancelled }
                     let waiting = (id: waiter, waiter: Waiter.request(continuation))
                     let joining = state.table.join(
@@ -145,7 +147,7 @@ final class FlightGroup: Sendable {
                 if let joined { return continuation.resume(returning: joined) }
                 time(key, timeout: timeout)
                 guard let limit else { return }
-                // It waits by now: a timer that is quicker would find nobody.
+                // The request is in the table by now: a timer that ends earlier would not find it.
                 timer.withLockedValue { $0 = tasks.start { [weak self] in await self?.timeOut(waiter, key, limit) } }
             }
         } onCancel: {
@@ -162,7 +164,7 @@ final class FlightGroup: Sendable {
     private func time(_ key: FlightKey, timeout: Duration) {
         state.withLockedValue { state in
             guard state.timers[key] == nil else { return }
-            // The task cannot look at the table before it is in there: it needs the lock that is held here.
+            // The task cannot look at the table before it is in `timers`: it needs the lock that is held here.
             state.timers[key] = tasks.start { [clock, weak self] in
                 while let left = self?.timeLeft(key, timeout: timeout) {
                     do { try await clock.sleep(for: left) } catch { return }
@@ -173,8 +175,8 @@ final class FlightGroup: Sendable {
         }
     }
 
-    /// How long to sleep before the coalescing timeout of a key is over; nil, and no timer any more, if no request
-    /// waits.
+    /// Returns the time until the coalescing timeout of a key is over. Returns nil, and removes the key's timer, if no
+    /// request waits.
     private func timeLeft(_ key: FlightKey, timeout: Duration) -> Duration? {
         let now = clock.now
         return state.withLockedValue { state in
@@ -184,7 +186,7 @@ final class FlightGroup: Sendable {
         }
     }
 
-    /// Has a waiter give up.
+    /// Removes a waiter, and resumes it with this result.
     private func leave(_ waiter: UInt64, _ key: FlightKey, _ joined: Joined) {
         var left: Waiter?
         tell(key) { table in
@@ -209,7 +211,7 @@ final class FlightGroup: Sendable {
         tell(key, change)
     }
 
-    /// Changes the table, and tells the waiters outside the lock. Without waiters there is nothing to time.
+    /// Changes the table, and tells the waiters outside the lock. Cancels the key's timer if no request waits any more.
     private func tell(_ key: FlightKey, _ change: (inout FlightTable<Waiter>) -> FlightTable<Waiter>.Told) {
         let now = clock.now
         let (told, timer) = state.withLockedValue { state in
@@ -234,13 +236,14 @@ extension FlightGroup.Joined {
             case .arrived(let arrival): .arrived(arrival)
             case .lead(let id): .leadAfterLooking(id)
             case .alone: .alone
-            // The own flight is that of a leader, which does not wait as a request.
+            // Only a leader has its own flight, and a leader does not wait as a request does.
             case .lookAgain, .ownFlightLanded: .lookAgain
             }
     }
 }
 
-/// The duty to land a flight. Dropped without a landing, it has the waiters look again.
+/// The duty to complete a flight. A permit that is dropped without having completed its flight has the waiters look
+/// again.
 struct FlightPermit: ~Copyable, Sendable {
     private let id: FlightID?
     private let group: FlightGroup
@@ -255,20 +258,20 @@ struct FlightPermit: ~Copyable, Sendable {
         if !isLanded, let id { group.land(id, .abandoned) }
     }
 
-    /// Tells the waiters before the landing that they may not have what this flight brings.
+    /// A function that tells the waiters, before the flight completes, that they may not have its result.
     var release: @Sendable (FlightResult) -> Void {
         { [id, group] result in
             if let id { group.release(id, result) }
         }
     }
 
-    /// Hands the duty on to another permit for the same flight.
+    /// Gives up the duty, and returns the flight for another permit.
     consuming func handOver() -> FlightID? {
         isLanded = true
         return id
     }
 
-    /// Lands the flight: everybody who waits gets what it brought.
+    /// Completes the flight: every waiter that may have its result gets it.
     consuming func land(_ result: FlightResult) {
         isLanded = true
         if let id { group.land(id, result) }

@@ -1,29 +1,31 @@
 import HTTPCaching
 
-/// The properties that tell two fetches apart.
+/// The properties by which fetches are told apart.
 struct FlightKey: Hashable, Sendable {
     /// The key that the response would be stored under.
     let key: CacheKey
     /// The selecting fields of the variant, as far as the stored variants tell.
     let selecting: SelectingFields
     /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
-    /// for has flights of its own, since it would wait for itself otherwise.
+    /// for has separate flights, since it would wait for itself otherwise.
     var level = 0
-    /// True if the requests demand a response newer than they are: they share fetches that start after they arrived.
+    /// True if the requests demand a response newer than they are: they share only fetches that start after they
+    /// arrived.
     var isDemand = false
-    /// True if the origin is asked for a head alone.
+    /// True if the origin is asked only for a head.
     var isForHead = false
 }
 
-/// The knowledge of a request that joins.
+/// The state that a request has seen before it joins.
 struct Ticket: Sendable {
     /// The result of its look-up.
     let lookup: Lookup
-    /// The last landing before it looked; the highest number if it is not to look again for a landing.
+    /// The number of the last stored completion of a flight before the look-up; the highest number if the request is
+    /// not to look again for one.
     let landing: UInt64
 }
 
-/// Identifies a flight for as long as the process lives. Later flights have higher numbers.
+/// The identity of a flight within the process. Later flights have higher numbers.
 struct FlightID: Hashable, Comparable, Sendable {
     let value: UInt64
 

@@ -1,86 +1,87 @@
 import HTTPCaching
 
-/// What a flight came to, as far as those who wait for its key are concerned.
+/// The result of a flight, as far as it concerns the waiters of its key.
 enum FlightResult: Sendable {
-    /// Something that others may have, if PROTOCOL.md's rule for flights allows it.
+    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters").
     case shared(Arrival)
-    /// A failure that may be due to the request that led: it is shared only if the next flight fails as well.
+    /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
+    /// fails as well.
     case failed(Arrival)
-    /// Others may never have what this key brings: they need not wait for one another.
+    /// Responses for this key may not be shared: the waiters need not wait for one another.
     case unsharable
-    /// Others may not have it because of the request that led: each asks for itself, a few at a time.
+    /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
     case refusedToLeader
-    /// The leader did not fetch after all.
+    /// The leader did not fetch, or its fetch was abandoned.
     case abandoned
 }
 
-/// Who waits for what: the fetches under way for a key (its *flights*) and the requests that wait for any of them (its
-/// *waiters*).
+/// The fetches under way for each key (its *flights*), and the requests that wait for any of them (its *waiters*).
 ///
-/// A value without locks, tasks or a clock: each event is a mutating function that returns what is to be done.
-/// - One flight for a key starts at a time. While it is under way, another one starts only once the coalescing timeout
-///   has passed since the last start, or for a request that may not have what the flights under way bring.
-/// - The completion of any flight answers every waiter of its key that may have the result. A flight whose origin is
-///   asked after the waiter arrived contains every write that was acknowledged before the waiter arrived. Of an earlier
-///   flight the log has to tell that nothing overtook it: a request may join if nothing known to cover it was
-///   invalidated since the flight's read version, and on completion see ``Arrival/mayServe(_:)`` (PROTOCOL.md,
-///   "Flights").
-/// - A look-up that did not reach the log knows of no write of other processes. Its flight answers nobody who arrived
-///   after the origin was asked, and its request waits for the next flight (PROTOCOL.md, C02). So there is still one
-///   flight for a key at a time while the log cannot be read.
-/// - A failure that may be due to the leader's request is not told at once: one waiter, picked at random, leads the
+/// The table is a value without locks, tasks or a clock: each event is a mutating function that returns what is to be
+/// done.
+/// - One flight for a key starts at a time. While it is under way, another one starts only when the coalescing timeout
+///   has passed since the last start, or for a request that may not have the results of the flights under way.
+/// - The completion of any flight answers every waiter of its key that may have the result. If a flight asks the origin
+///   after the waiter arrived, its response contains every write that was acknowledged before the waiter arrived. For
+///   an earlier flight the log has to show that nothing overtook it: a request may join if nothing known to concern it
+///   was invalidated since the flight's read version (docs/invalidation.md, rule 6), and on completion
+///   ``Arrival/mayServe(_:)`` decides (rule 7).
+/// - A look-up that did not reach the log does not know the writes of other processes. The result of its flight is not
+///   given to requests that arrived after the origin was asked, and its request waits for the next flight ("joined too
+///   late" in docs/invalidation.md). So there is still one flight for a key at a time while the log cannot be read.
+/// - A failure that the leader's request may have caused is not shared at once: one waiter, picked at random, leads the
 ///   next flight, and the others wait for it.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
-    /// What a request does that found no response.
+    /// The next step of a request that found no response.
     enum Joining {
-        /// Fetch, and land this flight.
+        /// The request fetches, and completes this flight.
         case lead(FlightID)
-        /// Wait for the flights of the key; the newest of them started at this moment.
+        /// The request waits for the flights of the key; the newest of them started at this moment.
         case wait(since: Timestamp)
-        /// Fetch without a flight: too many are under way, or too many wait.
+        /// The request fetches without a flight: too many are under way, or too many requests wait.
         case alone
-        /// Look again: what it looked for came in between.
+        /// The request looks again: a flight for the key has stored a response meanwhile.
         case landed
     }
 
-    /// What a waiter is told.
+    /// The next step of a waiter.
     enum News {
-        /// A flight brought this.
+        /// A flight completed with this result.
         case arrived(Arrival)
-        /// Look again, and lead this flight unless there is a response by then.
+        /// The waiter looks again, and leads this flight unless it finds a response.
         case lead(FlightID)
-        /// Ask alone.
+        /// The waiter fetches without a flight.
         case alone
-        /// Look again.
+        /// The waiter looks again.
         case lookAgain
-        /// The waiter's own flight is over, whose result it gets directly.
+        /// The waiter's own flight is over; the waiter gets its result directly.
         case ownFlightLanded
     }
 
     typealias Told = [(waiter: Waiter, news: News)]
 
-    /// A request that waits.
+    /// A waiting request.
     struct Entry: Sendable {
         let waiter: Waiter
-        /// The log's version when the request looked; nil if it is not known, or if the request takes only what is
-        /// fetched for it.
+        /// The version of the log that the request's look-up read; nil if it is not known, or if the request takes only
+        /// responses that were fetched after it arrived.
         let readVersion: LogVersion?
         /// The number of the last start of a flight before the request arrived.
         let lastStart: UInt64
-        /// The flight that the request leads itself while it waits for the others.
+        /// The flight that the request leads while it waits for the others; nil if it leads none.
         let ownFlight: FlightID?
     }
 
     struct Flight: Sendable {
         let key: FlightKey
-        /// Nil until the leader has looked up: the origin is not asked yet.
+        /// The start of the flight; nil until the leader has looked up, as the origin is not asked yet.
         var start: Start?
     }
 
     /// The moment before a flight asks the origin.
     struct Start: Sendable {
-        /// The place among the starts of all flights.
+        /// The number of this start among the starts of all flights.
         let number: UInt64
         /// The version of the log; nil if the log could not be read.
         let readVersion: LogVersion?
@@ -90,11 +91,11 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     struct Queue: Sendable {
         var flights: Set<FlightID> = []
         var waiters: [UInt64: Entry] = [:]
-        /// When the newest flight started.
+        /// The time at which the newest flight started.
         var startedAt: Timestamp
-        /// How many waiters ask for themselves next.
+        /// The number of waiters that are released next to ask for themselves.
         var step = 1
-        /// True if the last flight failed, maybe because of its leader's request.
+        /// True if the last flight failed and its leader's request may be the cause.
         var hasFailed = false
     }
 
@@ -102,13 +103,13 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var queues: [FlightKey: Queue] = [:]
     private var lastID: UInt64 = 0
     private var lastStart: UInt64 = 0
-    /// The number of the last landing by which something was stored.
+    /// The number of the last completion of a flight that stored something.
     private(set) var lastLanding: UInt64 = 0
-    /// The keys of the latest landings, each at its number modulo the count.
+    /// The keys of the latest such completions, each at its number modulo the count.
     private var landings: [FlightKey?]
     private let flightLimit: Int
     private let waiterLimit: Int
-    /// Picks one of so many waiters to lead after a failure.
+    /// The function that picks one of so many waiters to lead after a failure.
     private let pick: @Sendable (Int) -> Int
 
     init(
@@ -126,7 +127,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The number of flights under way.
     var count: Int { flights.count }
 
-    /// The number of requests that wait, those apart that lead as well.
+    /// The number of requests that wait, without those that lead a flight as well.
     var waiterCount: Int {
         queues.values.reduce(0) { $0 + $1.waiters.values.count { $0.ownFlight == nil } }
     }
@@ -137,9 +138,10 @@ struct FlightTable<Waiter: Sendable>: Sendable {
 extension FlightTable {
     /// Joins the flights of a key, or begins one.
     /// - Parameters:
-    ///   - timeout: the coalescing timeout: how long after the newest flight started another one may start.
-    ///   - mayLead: whether the request may begin a flight; otherwise it fetches alone unless it can wait.
-    ///   - waiter: the number and the waiter to add if the request is to wait; nil only asks what it would do.
+    ///   - timeout: The coalescing timeout: the time after the start of the newest flight at which another one may
+    ///     start.
+    ///   - mayLead: True if the request may begin a flight; otherwise it fetches alone unless it can wait.
+    ///   - waiter: The number and the waiter to add if the request has to wait; nil to ask only for the next step.
     mutating func join(
         _ key: FlightKey,
         _ ticket: Ticket,
@@ -149,7 +151,7 @@ extension FlightTable {
         as waiter: (id: UInt64, waiter: Waiter)? = nil
     ) -> Joining {
         if let (start, count) = joinable(key, ticket.lookup),
-            // Beyond the limit of flights no other one starts, and the one under way is worth waiting for.
+            // At the limit of flights no other flight can start, so the request waits for the one under way.
             now < start.advanced(by: timeout) || flights.count >= flightLimit
         {
             guard count < waiterLimit else { return .alone }
@@ -164,13 +166,13 @@ extension FlightTable {
             return .wait(since: start)
         }
         if !key.isDemand, hasLanded(key, since: ticket.landing) { return .landed }
-        // A flight that this request may not join goes on, and its result is for those it took.
+        // A flight that this request may not join goes on, and its result is for the waiters that joined it.
         guard mayLead, let id = begin(key, at: now) else { return .alone }
         start(id, ticket.lookup)
         return .lead(id)
     }
 
-    /// Begins a flight if none is under way that a request after `lookup` may join, and none has just landed.
+    /// Begins a flight if none is under way that a request after `lookup` may join, and if none has just completed.
     mutating func lead(_ key: FlightKey, _ ticket: Ticket, at now: Timestamp) -> FlightID? {
         if joinable(key, ticket.lookup) != nil { return nil }
         if hasLanded(key, since: ticket.landing) { return nil }
@@ -179,14 +181,15 @@ extension FlightTable {
         return id
     }
 
-    /// Notes that the leader of a flight asks the origin now, and what it has found before.
+    /// Notes that the leader of a flight asks the origin now, and the result of its look-up.
     mutating func start(_ id: FlightID, _ lookup: Lookup) {
         guard flights[id] != nil else { return }
         lastStart += 1
         flights[id]?.start = Start(number: lastStart, readVersion: lookup.isKnown ? lookup.readVersion : nil)
     }
 
-    /// Has the leader of a flight wait for the other flights of the key as well: those that the request may have.
+    /// Has the leader of a flight wait for the other flights of the key as well, as far as its request may have their
+    /// results.
     mutating func watch(_ id: FlightID, _ lookup: Lookup, as waiter: (id: UInt64, waiter: Waiter)) {
         guard let flight = flights[id], let start = flight.start, queues[flight.key]?.flights.contains(id) == true
         else { return }
@@ -198,23 +201,25 @@ extension FlightTable {
         )
     }
 
-    /// Returns the version by which a request may have what was fetched from before it arrived; nil: by none.
+    /// Returns the version with which a request may have a response that was fetched before it arrived; nil if it may
+    /// not have one.
     private static func readVersion(_ key: FlightKey, _ lookup: Lookup) -> LogVersion? {
         lookup.isKnown && !key.isDemand ? lookup.readVersion : nil
     }
 
-    /// Removes a waiter that gives up; nil if it does not wait any more.
+    /// Removes a waiter that gives up; returns nil if it does not wait any more.
     mutating func leave(_ waiter: UInt64, _ key: FlightKey) -> Waiter? {
         queues[key]?.waiters.removeValue(forKey: waiter)?.waiter
     }
 
-    /// When the newest flight of a key started that a request after `lookup` may join, and how many wait; nil if there
-    /// is none. Nothing known to cover the request was invalidated since the read version of a flight that it may join.
-    /// A request that demands a newer response, or does not know the log, waits for the next flight.
+    /// Returns the start of the newest flight of a key and the number of waiters; nil if a request after `lookup` may
+    /// join no flight of the key. Nothing known to concern the request was invalidated since the read version of a
+    /// flight that it may join. A request that demands a newer response, or does not know the log, waits for the next
+    /// flight.
     private func joinable(_ key: FlightKey, _ lookup: Lookup) -> (start: Timestamp, waiters: Int)? {
         guard let queue = queues[key] else { return nil }
         let mayJoin = queue.flights.contains { id in
-            // A leader that is still looking asks the origin after this request arrived.
+            // A leader that is still looking up asks the origin after this request arrived.
             guard Self.readVersion(key, lookup) != nil, let start = flights[id]?.start else { return true }
             guard let readVersion = start.readVersion else { return false }
             return readVersion.epoch == lookup.readVersion.epoch && lookup.newestVersion <= readVersion.number
@@ -232,8 +237,8 @@ extension FlightTable {
         return id
     }
 
-    /// Whether a flight for the key has landed since that landing, as far as is remembered. A landing that is forgotten
-    /// costs a fetch.
+    /// Returns true if a flight for the key has stored something since the completion with this number, as far as is
+    /// remembered. A completion that is forgotten costs a fetch.
     private func hasLanded(_ key: FlightKey, since landing: UInt64) -> Bool {
         guard lastLanding > landing else { return false }
         let count = UInt64(landings.count)
@@ -242,11 +247,11 @@ extension FlightTable {
     }
 }
 
-// MARK: - Landing
+// MARK: - Completion
 
 extension FlightTable {
-    /// Tells the waiters what is known before the flight is over: that they may not have what it brings. The flight
-    /// goes on, and answers nobody.
+    /// Tells the waiters, before the flight is over, that they may not have its result. The flight goes on, and answers
+    /// no waiter.
     mutating func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
         guard let flight = flights[id] else { return [] }
         return release(id, flight, result, at: now)
@@ -267,7 +272,7 @@ extension FlightTable {
 
     /// Ends a flight.
     mutating func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
-        // Its place is free for the flight of a waiter that is chosen now.
+        // The flight is removed first: its place is free for the flight of a waiter that is chosen now.
         guard let flight = flights.removeValue(forKey: id) else { return [] }
         if case .shared(let arrival) = result, arrival.isStored {
             lastLanding += 1
@@ -276,26 +281,26 @@ extension FlightTable {
         return release(id, flight, result, at: now)
     }
 
-    /// Chooses a waiter to lead another flight, if the coalescing timeout has passed since the newest one started.
+    /// Chooses a waiter to lead another flight if the coalescing timeout has passed since the newest one started.
     mutating func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Told {
         guard let queue = queues[key] else { return [] }
         // A start in the future means that the clock was set back.
         guard now < queue.startedAt || now >= queue.startedAt.advanced(by: timeout) else { return [] }
-        // Also if no flight may begin: it is tried again after another timeout.
+        // The start is set even if no flight may begin: the next attempt follows after another timeout.
         queues[key]?.startedAt = now
         return choose(1, key, at: now)
     }
 
-    /// How long the waiters of a key wait before one of them leads another flight; nil if no request waits.
+    /// Returns the time until one of the waiters of a key leads another flight; nil if no request waits.
     func timeLeft(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Duration? {
         guard let queue = queues[key], queue.waiters.values.contains(where: { $0.ownFlight == nil }) else { return nil }
         return min(timeout, max(.zero, queue.startedAt.advanced(by: timeout).duration(since: now)))
     }
 
-    /// The key of a flight; nil if it is over.
+    /// Returns the key of a flight; nil if the flight is over.
     func key(of id: FlightID) -> FlightKey? { flights[id]?.key }
 
-    /// Returns true if a request waits for what a flight brings, beside the one that leads it.
+    /// Returns true if a request other than the leader waits for the result of a flight.
     func isAwaited(_ id: FlightID) -> Bool {
         guard let key = flights[id]?.key, let queue = queues[key] else { return false }
         return queue.waiters.values.contains { $0.ownFlight != id }
@@ -318,14 +323,14 @@ extension FlightTable {
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }
         case .refusedToLeader: break
         case .abandoned:
-            // The response that the leader found may be that of the others.
+            // The response that the leader found may be for the others as well.
             guard queues[key]?.flights.isEmpty == true else { return told }
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .lookAgain) }
         }
         guard let step = queues[key].flatMap({ $0.flights.isEmpty && !$0.waiters.isEmpty ? $0.step : nil }) else {
             return told
         }
-        // None of the flights so far has answered these: the next ones go and ask.
+        // The flights so far have not answered these waiters: the next ones ask the origin.
         if case .refusedToLeader = result {
             told += choose(step, key, at: now)
             queues[key]?.step = min(step, waiterLimit) * 2
@@ -336,7 +341,7 @@ extension FlightTable {
     }
 
     /// Has the waiters that wait longest lead a flight each.
-    /// - Parameter pick: Returns the place of the first one to choose, among so many; by default the one that waits
+    /// - Parameter pick: Returns the place of the first waiter to choose, among so many; by default the one that waits
     ///   longest.
     private mutating func choose(
         _ count: Int,
@@ -355,7 +360,7 @@ extension FlightTable {
             told.append((waiter.waiter, .lead(flight)))
         }
         guard queues[key]?.flights.isEmpty == true else { return told }
-        // No flight may begin, and there is none that would tell those who are left.
+        // No flight can begin, and no flight is under way that would tell the remaining waiters.
         return told + remove(key) { _ in true }.map { ($0, .alone) }
     }
 

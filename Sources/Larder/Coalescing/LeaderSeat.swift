@@ -1,8 +1,8 @@
 import NIOConcurrencyHelpers
 
-/// Where the request that leads a fetch waits for its own answer. The fetch goes on when the request leaves.
+/// The place where the request that leads a fetch waits for its response. The fetch goes on when the request leaves.
 final class LeaderSeat<Response: Sendable>: Sendable {
-    /// An answer, and what kind of miss it makes of the request.
+    /// A response, and the kind of miss that the request counts as.
     typealias Answer = (response: Response, kind: CacheEvent.Miss)
 
     private enum State {
@@ -14,7 +14,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
 
     private let state = NIOLockedValueBox(State.empty)
 
-    /// Gives the leader its answer; the first one counts, and none that comes after the leader left.
+    /// Gives the leader its response. Only the first one counts, and none after the leader has left.
     func give(_ result: Result<Response, any Error>, _ kind: CacheEvent.Miss = .led) {
         let result = result.map { (response: $0, kind: kind) }
         let continuation: CheckedContinuation<Answer, any Error>? = state.withLockedValue { state in
@@ -31,7 +31,7 @@ final class LeaderSeat<Response: Sendable>: Sendable {
         continuation?.resume(with: result)
     }
 
-    /// Whether an answer was given, or nobody waits for one any more.
+    /// True if a response was given, or if the leader does not wait any more.
     var isServed: Bool {
         state.withLockedValue { state in
             switch state {
@@ -41,8 +41,8 @@ final class LeaderSeat<Response: Sendable>: Sendable {
         }
     }
 
-    /// Waits for the answer.
-    /// - Throws: the origin's error, or `CancellationError` when the leader's task is cancelled.
+    /// Waits for the response.
+    /// - Throws: The origin's error, or `CancellationError` when the leader's task is cancelled.
     func wait() async throws -> Answer {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in

@@ -6,9 +6,9 @@ import NIOCore
 struct Asking<O: Origin>: Sendable {
     let cacheable: CacheableRequest
     let origin: O
-    /// Why the store did not answer.
+    /// The reason why the store did not answer.
     let reason: CacheStatus.ForwardReason
-    /// The stored response that has to be validated, or serves if the origin fails.
+    /// The stored response that has to be validated, or served if the origin fails; nil if there is none.
     let kept: CacheEntry?
     let ticket: Ticket
     /// The number of fetches for the key around this request.
@@ -21,22 +21,22 @@ struct Asking<O: Origin>: Sendable {
         reason == .request || cacheable.directives.noCache || cacheable.directives.maxAge == .zero
     }
 
-    /// True if the request can share a fetch with others at all. Requests that can never share do not wait.
+    /// True if the request can share a fetch with other requests. Requests that can never share do not wait.
     var isSharable: Bool {
         if isDemand, cacheable.policy.clientDirectives != .coalesce { return false }
         return kept?.lifetimes.mayAnswerOthers != false
     }
 
-    /// True if the client wants a head, and a server is asked for no more. Other HEAD requests can share it.
+    /// True if the client wants a head, and a server is asked only for it. Other HEAD requests can share it.
     var isForHeadAlone: Bool { cacheable.isHead && cacheable.policy.asking == .server }
 
     /// Returns the key of the flight for the request, as far as the stored variants tell.
     /// - Parameters:
-    ///   - other: a variant that was fetched meanwhile and is not stored.
-    ///   - isRefresh: the origin is asked for the whole, whatever the request is.
+    ///   - other: A variant that was fetched meanwhile and is not stored.
+    ///   - isRefresh: True if the origin is asked for the whole response even if the request is a HEAD.
     func flightKey(like other: CacheEntry?, isRefresh: Bool = false) -> FlightKey {
         var selecting = SelectingFields.none
-        // A response without Vary does not tell how those that have one differ.
+        // A response without `Vary` does not tell how the variants with one differ.
         let rules = [other?.vary].compactMap(\.self) + ticket.lookup.rules
         if let vary = rules.first(where: { $0 != .nothing }) {
             selecting = vary.selectingFields(of: cacheable.request.selectableFields) ?? .none
@@ -50,30 +50,32 @@ struct Asking<O: Origin>: Sendable {
         )
     }
 
-    /// Returns how long the request waits for the origin while a stale response is at hand; nil: as long as it takes.
+    /// Returns the time for which the request waits for the origin while a stale response is at hand; nil if it waits
+    /// until the origin has answered.
     ///
-    /// Only what says so itself, or whose route does, may be served stale although the origin has not failed yet: never
+    /// A stale response may be served before the origin has failed only if the response or its route allows it: never
     /// with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` (RFC 9111 §4.2.4).
     func softTimeout(at now: Timestamp) -> Duration? {
         guard let kept, !isDemand, !kept.lifetimes.mustRevalidate, let timeout = cacheable.policy.softTimeout,
-            // What would be a 504 if it took any longer.
+            // A longer wait is treated as a 504.
             kept.mayBeServed(to: cacheable, afterFailure: 504, at: now)
         else { return nil }
         return timeout
     }
 }
 
-/// The outcome for a request that asked.
+/// The result for a request that asked the origin, or waited.
 enum Asked<Response: Sendable>: Sendable {
     case response(Response)
-    /// It has to look again.
-    /// - `leading`: the flight that it leads unless it finds a response.
-    /// - `like`: a variant that was fetched for another request and tells by which fields responses vary.
+    /// The request has to look again.
+    /// - `leading`: The flight that the request leads unless it finds a response.
+    /// - `like`: A variant that was fetched for another request, and that tells the fields by which responses vary.
     case lookAgain(leading: FlightID?, like: CacheEntry?)
 }
 
 extension ResponseCache {
-    /// Serves a stale response without asking an origin that failed a short while ago; nil if it is to be asked.
+    /// Serves a stale response without asking an origin that failed a short while ago; returns nil if the origin is to
+    /// be asked.
     func servePaused<O: Origin>(_ asking: Asking<O>, at now: Timestamp) -> O.Response? {
         guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
             kept.mayBeServed(to: asking.cacheable, afterFailure: failure.status, at: now)
@@ -94,10 +96,10 @@ extension ResponseCache {
         )
     }
 
-    /// Asks the origin, or waits for who does.
+    /// Asks the origin, or waits for another request's fetch.
     /// - Parameters:
-    ///   - permit: the flight that the request was chosen to lead.
-    ///   - other: a variant that tells by which fields responses vary.
+    ///   - permit: The permit of the flight that the request was chosen to lead.
+    ///   - other: A variant that tells the fields by which responses vary.
     func ask<O: Origin>(
         _ asking: Asking<O>,
         _ permit: consuming FlightPermit?,
@@ -110,7 +112,8 @@ extension ResponseCache {
             withAuthorization: cacheable.hasAuthorization,
             at: clock.now
         )
-        // What is not stored is not asked for as a whole: the client's conditions and its range are for the origin.
+        // If responses are not stored, the whole response is not needed: the origin answers the client's conditions and
+        // range.
         if asking.kept == nil, cacheable.hasRange || cacheable.isConditional, isUncacheable {
             return .response(try await bypass(because: .uncacheable, under: cacheable.policy, to: asking.origin))
         }
@@ -133,7 +136,7 @@ extension ResponseCache {
             timeout: cacheable.policy.patience,
             softTimeout: asking.softTimeout(at: joinedAt),
             // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
-            // it may have what another request fetches, and brings nothing for others.
+            // the request may have the response of another request's fetch, and leads no flight for others.
             mayLead: !cacheable.directives.noStore
         )
         switch joined {
@@ -147,13 +150,13 @@ extension ResponseCache {
             record(.miss(cacheable.location.key, .staleOnError))
             return .response(answer(asking, from: kept, .staleOnSoftTimeout, collapsed: true))
         case .cancelled:
-            // It asked and waited, and counts as the leader does whose client leaves.
+            // The request counts as a miss, as a leader does whose client leaves.
             record(.miss(cacheable.location.key, .collapsed))
             throw CancellationError()
         }
     }
 
-    /// Answers a request with what another one's fetch brought, if it may have it.
+    /// Answers a request with the result of another request's flight, if it may have it.
     private func receive<O: Origin>(
         _ arrival: Arrival,
         _ joinedAt: Timestamp,
@@ -178,7 +181,7 @@ extension ResponseCache {
 // MARK: - Leading
 
 extension ResponseCache {
-    /// Fetches, and waits for the response.
+    /// Starts a fetch, and waits for the response.
     /// - Parameter outlivesRequest: True if the fetch goes on when this request leaves.
     private func lead<O: Origin>(
         _ asking: Asking<O>,
@@ -203,8 +206,8 @@ extension ResponseCache {
         }
     }
 
-    /// Gives the leader what another flight of its key brings, if that is earlier than its own: it is one of those who
-    /// wait for the key, too.
+    /// Gives the leader the result of another flight of its key, if that completes earlier than its own: the leader is
+    /// one of the waiters of the key, too.
     private func watchOthers<O: Origin>(_ flight: FlightID, _ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) {
         let joinedAt = clock.now
         flights.watch(flight, asking.ticket.lookup) { [self] arrival in
@@ -225,8 +228,8 @@ extension ResponseCache {
         }
     }
 
-    /// Fetches in the background what is served stale meanwhile, unless a fetch is under way, or failed a short while
-    /// ago.
+    /// Fetches in the background while a stale response is served, unless a fetch is under way, or one failed a short
+    /// while ago.
     func refresh<O: Origin>(
         _ entry: CacheEntry,
         for cacheable: CacheableRequest,
@@ -251,7 +254,7 @@ extension ResponseCache {
     @discardableResult
     private func start<O: Origin>(_ fetch: Fetch<O>, _ flight: FlightID?) -> BackgroundFetch {
         let handle = BackgroundFetch { [flights, seat = fetch.seat] in
-            // A refresh is for the requests to come.
+            // A refresh has no leader, and is wanted for later requests.
             guard let seat else { return true }
             return !seat.isServed || flight.map(flights.isAwaited) == true
         }

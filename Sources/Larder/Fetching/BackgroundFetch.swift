@@ -1,9 +1,9 @@
 import NIOConcurrencyHelpers
 
-/// A fetch under way that belongs to no request, as what may end it knows it.
+/// A fetch under way, independent of the request that started it, as seen by the code that may end it.
 ///
-/// It goes on when the request that started it leaves, for it may fill the cache. It ends early if it cannot, or if no
-/// request waits for it and one waits for its connection.
+/// The fetch goes on when the request that started it leaves, since it may fill the cache. It ends early if it cannot
+/// fill the cache, or if no request waits for it while another request waits for its connection.
 package final class BackgroundFetch: Sendable {
     private struct State {
         var task: Task<Void, Never>?
@@ -24,7 +24,7 @@ package final class BackgroundFetch: Sendable {
     /// True if a request waits for the fetch.
     package var isAwaited: Bool { isWanted() }
 
-    /// Names the task of the fetch.
+    /// Sets the task of the fetch.
     func attach(_ task: Task<Void, Never>) {
         let isAbandoned = state.withLockedValue { state in
             if !state.isOver { state.task = task }
@@ -33,13 +33,14 @@ package final class BackgroundFetch: Sendable {
         if isAbandoned { task.cancel() }
     }
 
-    /// Sets what is done when the request that started the fetch leaves. The action is dropped when the fetch is over:
-    /// it may refer to the fetch.
+    /// Sets the action for when the request that started the fetch leaves. The action is dropped when the fetch is
+    /// over, since it may refer to the fetch.
     package func onLeave(_ action: @escaping @Sendable () -> Void) {
         state.withLockedValue { if !$0.isOver { $0.onLeave = action } }
     }
 
-    /// Notes that the fetch is over. A task keeps its stack for as long as anything refers to it.
+    /// Notes that the fetch is over. Drops the task and the action: a task holds its stack for as long as anything
+    /// refers to it.
     func end() {
         let dropped = state.withLockedValue { state in
             defer { (state.task, state.onLeave, state.isOver) = (nil, nil, true) }
@@ -48,7 +49,7 @@ package final class BackgroundFetch: Sendable {
         withExtendedLifetime(dropped) {}
     }
 
-    /// Notes that the request that started the fetch waits no longer: its client has left, or has what it asked for.
+    /// Notes that the request that started the fetch does not wait any more: its client has left, or has its response.
     func leave() { state.withLockedValue { $0.onLeave }?() }
 
     /// Ends the fetch.

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 
-/// The tasks that outlive the request that started them: fetches, refreshes, timers. They have an owner, which can wait
-/// for them and end them.
+/// The tasks that outlive the request that started them: fetches, refreshes and timers. Their owner can wait for them
+/// and cancel them.
 package final class BackgroundTasks: Sendable {
     private struct State {
         var tasks: [UInt64: Task<Void, Never>] = [:]
@@ -10,7 +10,7 @@ package final class BackgroundTasks: Sendable {
 
     private let state = NIOLockedValueBox(State())
 
-    /// Creates an owner of no task yet.
+    /// Creates an owner without tasks.
     package init() {}
 
     /// The number of tasks under way.
@@ -22,7 +22,7 @@ package final class BackgroundTasks: Sendable {
         state.withLockedValue { state in
             state.lastID += 1
             let id = state.lastID
-            // It cannot end before it is in the table: to leave it, it needs the lock that is held here.
+            // The task cannot end before it is in the table: to remove itself, it needs the lock that is held here.
             let task = Task { [weak self] in
                 await operation()
                 self?.state.withLockedValue { $0.tasks[id] = nil }
@@ -32,14 +32,14 @@ package final class BackgroundTasks: Sendable {
         }
     }
 
-    /// Runs an operation to its end and returns its result, although the caller is cancelled meanwhile.
+    /// Runs an operation to its end and returns its result, even if the caller is cancelled meanwhile.
     package func finish<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) async -> Value {
         await withCheckedContinuation { continuation in
             start { continuation.resume(returning: await operation()) }
         }
     }
 
-    /// Waits until no task is under way, those included that are started meanwhile.
+    /// Waits until no task is under way, including tasks that are started meanwhile.
     package func drain() async {
         while let task = state.withLockedValue({ $0.tasks.values.first }) {
             await task.value

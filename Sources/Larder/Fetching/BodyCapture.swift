@@ -2,20 +2,20 @@ import HTTPCaching
 import NIOConcurrencyHelpers
 public import NIOCore
 
-/// Collects a body while the client that asked for it reads it, up to a limit.
+/// A sink that collects a body, up to a limit, while the client that asked for it reads it.
 ///
-/// Below the limit the origin writes as fast as it can and everything is kept: a slow client holds up nobody who waits
-/// for the whole. Beyond the limit (in bytes, or in time: a stream that never ends) nothing is kept any more, and the
-/// origin writes as fast as the client reads. The end is held back from the client until the body has landed in the
-/// store, so that a request sent right after the last byte finds it there.
+/// Below the limit the origin writes as fast as it can and everything is captured: a slow client does not delay the
+/// requests that wait for the whole body. Beyond the limit (in bytes, or in time: a stream may never end) the body is
+/// not captured any more, and the origin writes as fast as the client reads. The client gets the end only when the body
+/// has been stored, so that a request sent right after the last byte finds it in the store.
 final class BodyCapture: BodySink {
-    /// What the owner of the capture needs to know while the body comes in.
+    /// An event of the capture that its owner needs to know.
     enum Event {
-        /// A part came that is not the whole: the client can be served from here on.
+        /// A part has arrived that is not the whole body: the client can be served from here on.
         case begun
-        /// The body is past the limit and will not be kept.
+        /// The body is past the limit, or there is no memory for it: it will not be stored.
         case overflowed(NotStoredReason)
-        /// The reader has left. The body is kept all the same.
+        /// The reader has left. The capture goes on.
         case left
         /// The body is past the limit, and its reader has left.
         case unwanted
@@ -26,11 +26,11 @@ final class BodyCapture: BodySink {
     private let onEvent: @Sendable (Event, BodyCapture) -> Void
 
     /// - Parameters:
-    ///   - length: the length that the head declared, in bytes.
-    ///   - limit: the most bytes kept.
-    ///   - deadline: when a body that still comes in is kept no longer.
-    ///   - budget: the memory that bodies on their way have; a body beyond it is not kept.
-    ///   - onEvent: is told what happens while the origin writes, by the origin's task.
+    ///   - length: The length that the head declared, in bytes; nil if it declared none.
+    ///   - limit: The most bytes that are captured.
+    ///   - deadline: The time after which a body that is still arriving is not captured any more.
+    ///   - budget: The memory for bodies in flight; a body beyond it is not captured.
+    ///   - onEvent: Gets the events. It is called by the origin's task, or by the reader's when the reader leaves.
     init(
         length: Int?,
         limit: Int,
@@ -71,7 +71,7 @@ final class BodyCapture: BodySink {
         if let error { throw error }
     }
 
-    /// The origin broke off, or returned; nothing where the body is complete.
+    /// Notes that the origin broke off, or returned; does nothing if the body is complete.
     func fail(_ error: any Error) {
         let reader = state.withLockedValue { state in
             state.fail(error)
@@ -80,10 +80,10 @@ final class BodyCapture: BodySink {
         reader?.resume()
     }
 
-    /// True if more has come than is kept.
+    /// True if the body is not captured any more.
     var isPastLimit: Bool { state.withLockedValue { !$0.isKept } }
 
-    /// The whole body, where it came to its end below the limit.
+    /// Returns the whole body if it came to its end below the limit.
     func whole() throws(NotStoredReason) -> ByteBuffer {
         let (parts, reason) = state.withLockedValue { ($0.whole(), $0.reason) }
         guard let parts else { throw reason }
@@ -92,10 +92,10 @@ final class BodyCapture: BodySink {
 
     fileprivate var entry: CacheEntry? { state.withLockedValue { $0.entry } }
 
-    /// Has the reader read the rest from the response that the whole body has become.
+    /// Has the reader read the rest from the stored response that the whole body has become.
     func replaceParts(by entry: CacheEntry) { state.withLockedValue { $0.replaceParts(by: entry) } }
 
-    /// The body has landed, or never will: its reader may have the end.
+    /// Lets the reader have the end of the body: the body has been stored, or will not be.
     func release() {
         let reader = state.withLockedValue { state in
             state.isReleased = true
@@ -104,7 +104,7 @@ final class BodyCapture: BodySink {
         reader?.resume()
     }
 
-    /// The reader of this body; there is one.
+    /// Returns the reader of this body; a body has only one.
     func reader() -> BodyReader {
         state.withLockedValue { $0.hasReader = true }
         return BodyReader(of: self)
@@ -135,12 +135,13 @@ final class BodyCapture: BodySink {
             return (state.takeWriter(), state.isOpen ? (state.isWanted ? .left : .unwanted) : nil)
         }
         writer?.resume()
-        // The origin may be quiet, and learn it from no write.
+        // The origin may not write for a while, and so would not notice that the reader has left.
         if let event { onEvent(event, self) }
     }
 }
 
-/// Reads a body that is still coming in. Letting go of it tells the origin that nobody reads any more.
+/// A reader of a body that is still arriving. When it is deallocated, the origin is told that the client does not read
+/// any more.
 public final class BodyReader: Sendable {
     private let capture: BodyCapture
 
@@ -148,20 +149,20 @@ public final class BodyReader: Sendable {
 
     deinit { capture.readerLeft() }
 
-    /// The stored response whose body is read; nil while the body still comes in, or is not stored.
+    /// The stored response whose body is read; nil while the body is still arriving, or if it is not stored.
     package var entry: CacheEntry? { capture.entry }
 
-    /// The next part; nil after the last.
-    /// - Throws: what the origin broke off with, or `CancellationError`.
+    /// Returns the next part; nil after the last.
+    /// - Throws: The error with which the origin broke off, or `CancellationError`.
     public func next() async throws -> ByteBuffer? { try await capture.next() }
 }
 
-/// Why a body ends early for those who read it.
+/// The reason why a body ends early for its readers.
 enum BodyError: Error, Hashable {
-    /// The origin ended the body before or after the length it declared.
+    /// The body is shorter or longer than the length that its head declared.
     case wrongLength
-    /// The origin returned without an end.
+    /// The origin returned without finishing the body.
     case unfinished
-    /// Nobody reads any more.
+    /// The body has no reader any more.
     case abandoned
 }

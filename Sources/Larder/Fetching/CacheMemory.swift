@@ -1,11 +1,11 @@
 import HTTPCaching
 import NIOConcurrencyHelpers
 
-/// What a cache remembers of keys beside its store, for a while and within limits.
+/// The state of keys that a cache remembers beside its store, for a limited time and number of keys.
 final class CacheMemory: Sendable {
-    /// The keys whose responses were not storable lately: requests for them do not wait for one another.
+    /// The uncacheable keys, whose responses were not storable lately: requests for them do not wait for one another.
     private let uncacheable: NIOLockedValueBox<KeyMemo<LeveledKey>>
-    /// The keys whose responses to requests with `Authorization` are for the user alone.
+    /// The keys whose responses to requests with `Authorization` are only for the user who sent them.
     private let personal: NIOLockedValueBox<KeyMemo<LeveledKey>>
     private let failures: NIOLockedValueBox<FailureMemo<LeveledKey>>
 
@@ -17,7 +17,7 @@ final class CacheMemory: Sendable {
         )
     }
 
-    /// Returns true if what a request fetches was not storable lately, and is not worth waiting for.
+    /// Returns true if responses to such a request were not storable lately, so that waiting for one is of no use.
     func isUncacheable(_ key: LeveledKey, withAuthorization: Bool, at now: Timestamp) -> Bool {
         uncacheable.withLockedValue { $0.contains(key, at: now) }
             || withAuthorization && personal.withLockedValue { $0.contains(key, at: now) }
@@ -35,7 +35,7 @@ final class CacheMemory: Sendable {
         uncacheable.withLockedValue { $0.forget(key) }
     }
 
-    /// The failure because of which the origin is not to be asked for a key now.
+    /// Returns the failure because of which the origin is not to be asked for a key now; nil if it may be asked.
     func pause(of key: LeveledKey, at now: Timestamp) -> FailureMemo<LeveledKey>.Failure? {
         failures.withLockedValue { $0.pause(of: key, at: now) }
     }

@@ -2,7 +2,7 @@ import DequeModule
 import HTTPCaching
 import NIOCore
 
-/// The parts of a body on their way from an origin to a store and to a reader.
+/// The parts of a body on the way from an origin to a store and to a reader.
 struct CaptureState {
     enum Read {
         case part(ByteBuffer)
@@ -11,7 +11,7 @@ struct CaptureState {
         case nothingYet
     }
 
-    /// Some bytes, and what they take of the budget; nothing if it had no room for them.
+    /// A part of the body, and the bytes that it takes of the budget; 0 if the budget had no room for it.
     private struct Part {
         let bytes: ByteBuffer
         let charge: Int
@@ -29,21 +29,22 @@ struct CaptureState {
         case failed(any Error)
     }
 
-    /// The bytes that may wait for the reader once nothing is kept; without room in the budget one part may.
+    /// The number of bytes that may wait for the reader when the body is not captured any more; without room in the
+    /// budget only one part may wait.
     private static let window = 256 * 1024
-    /// The memory that a part takes beyond its bytes.
+    /// The memory that a part takes beyond its contents, in bytes.
     private static let partOverhead = 128
 
     var hasReader = false
     var isReleased = false
-    /// Why the body is not kept, where it is not.
+    /// The reason why the body is not captured, if it is not.
     private(set) var reason = NotStoredReason.brokenOff
     private var parts: Deque<Part> = []
-    /// The number of `parts` that the reader has had; while everything is kept they stay.
+    /// The number of `parts` that the reader has read; they remain while the body is captured.
     private var readCount = 0
-    /// The bytes that the reader has not had.
+    /// The number of bytes that the reader has not read.
     private var unread = 0
-    /// The parts among them that the budget had no room for.
+    /// The number of unread parts that the budget had no room for.
     private var unchargedCount = 0
     private var total = 0
     private(set) var isKept = true
@@ -55,7 +56,7 @@ struct CaptureState {
     private let limit: Int
     private let deadline: Timestamp
     private let budget: InFlightBudget
-    /// The stored response whose body the parts are of.
+    /// The stored response that the parts belong to.
     private(set) var entry: CacheEntry?
 
     init(length: Int?, limit: Int, deadline: Timestamp, budget: InFlightBudget) {
@@ -65,10 +66,10 @@ struct CaptureState {
         self.budget = budget
     }
 
-    /// True if the origin has not come to an end.
+    /// True if the origin has neither finished the body nor failed.
     var isOpen: Bool { if case .open = ending { true } else { false } }
 
-    /// True if the origin should go on: for the store, or for the reader.
+    /// True if the origin should go on, for the store or for the reader.
     var isWanted: Bool { isKept || hasReader }
 
     mutating func write(_ part: ByteBuffer, at now: Timestamp) -> Written {
@@ -99,7 +100,7 @@ struct CaptureState {
         return written
     }
 
-    /// Appends a part, in an allocation that is not much larger than it.
+    /// Appends a part, copied if its allocation is more than twice its size.
     /// - Returns: False if the budget has no room for it.
     private mutating func append(_ part: ByteBuffer) -> Bool {
         let bytes = part.storageCapacity > 2 * part.readableBytes ? part.fitted : part
@@ -116,7 +117,7 @@ struct CaptureState {
         budget.give(part.charge)
     }
 
-    /// Drops what is left, and gives back what it took of the budget.
+    /// Removes all parts, and gives back the memory that they took of the budget.
     mutating func removeAll() {
         budget.give(parts.reduce(0) { $0 + $1.charge })
         parts.removeAll()
@@ -138,7 +139,7 @@ struct CaptureState {
         ending = .failed(error)
     }
 
-    /// Every part, where the body is complete and was kept.
+    /// Returns all parts if the body is complete and was captured.
     func whole() -> [ByteBuffer]? {
         guard case .complete = ending, isKept else { return nil }
         return parts.map(\.bytes)
@@ -150,8 +151,8 @@ struct CaptureState {
         if !isKept || isReleased { removeAll() }
     }
 
-    /// Has the reader read the rest of a whole body from the response that it has become, whose memory is charged by
-    /// itself.
+    /// Has the reader read the rest of a whole body from the stored response that it has become, whose memory is
+    /// charged separately.
     mutating func replaceParts(by entry: CacheEntry) {
         guard case .complete = ending, isKept else { return }
         let rest = unread
@@ -165,7 +166,8 @@ struct CaptureState {
 
     /// The part, or the end, that the reader would get now.
     private var readable: Read {
-        // The last part of a body whose length the client knows is its end: it waits for the landing.
+        // For a body whose length the client knows, the last part is the end: it is held back until the body is
+        // released.
         let holdsLast = isKept && !isReleased && total == length
         if readCount < parts.count - (holdsLast ? 1 : 0) { return .part(parts[readCount].bytes) }
         switch ending {

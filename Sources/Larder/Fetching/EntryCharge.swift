@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The memory that a response takes of a budget while it is used and in no store: from the origin to the store, from
-/// Redis to the client, and from its removal to the end of the last answer that is made of it.
+/// The memory that a response takes of a budget while it is used and not stored: from the origin to the store, from
+/// Redis to the client, and from its removal to the end of the last response that is made from it.
 struct EntryCharge: ~Copyable, Sendable {
     struct State {
         var budget: InFlightBudget?
@@ -11,7 +11,7 @@ struct EntryCharge: ~Copyable, Sendable {
     private let state = Mutex(State())
 
     /// Charges an entry to a budget, unless it is charged already, or stored.
-    /// - Parameter take: takes the bytes, and returns false if it cannot.
+    /// - Parameter take: Takes the bytes, and returns false if it cannot.
     func begin(_ cost: Int, in budget: InFlightBudget, by take: (InFlightBudget, Int) -> Bool) -> Bool {
         state.withLock { state in
             if state.budget == nil {
@@ -25,7 +25,7 @@ struct EntryCharge: ~Copyable, Sendable {
     /// True if the entry takes memory of a budget.
     var isTaken: Bool { state.withLock { $0.budget != nil && !$0.isStored } }
 
-    /// Moves the charge to a store, or back.
+    /// Moves the charge from the budget to a store, or back.
     func setStored(_ isStored: Bool, _ cost: Int) {
         state.withLock { state in
             guard state.isStored != isStored else { return }
@@ -34,7 +34,7 @@ struct EntryCharge: ~Copyable, Sendable {
         }
     }
 
-    /// Gives back what is charged: the entry is no more.
+    /// Gives back the charge when the entry is deallocated.
     func end(_ cost: Int) {
         state.withLock { state in
             if !state.isStored { state.budget?.give(cost) }

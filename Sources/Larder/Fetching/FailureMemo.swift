@@ -1,17 +1,17 @@
 import HTTPCaching
 
-/// Remembers for which keys the origin failed lately: while it does, a usable stale response is served without asking
-/// again.
+/// The keys for which the origin failed lately. During the pause after a failure, a usable stale response is served
+/// without asking the origin again.
 ///
-/// The pause begins with `first`, and doubles with each failure in a row up to `longest`; a success ends it. At most
-/// `limit` keys are remembered; beyond it those whose pause ends first are forgotten, which costs a request to the
-/// origin.
+/// The pause is `first` after one failure, and doubles with each failure in a row up to `longest`; a success ends it.
+/// At most `limit` keys are remembered; beyond it those whose pause ends first are forgotten, which costs a request to
+/// the origin.
 struct FailureMemo<Key: Hashable & Sendable>: Sendable {
-    /// A failure of the origin that is not long ago.
+    /// A recent failure of the origin.
     struct Failure: Sendable {
         /// The status of the origin's response; nil if there was none.
         let status: Int?
-        /// When the origin may be asked again.
+        /// The time from which the origin may be asked again.
         let until: Timestamp
         fileprivate let pause: Duration
     }
@@ -29,7 +29,7 @@ struct FailureMemo<Key: Hashable & Sendable>: Sendable {
 
     var count: Int { failures.count }
 
-    /// The failure because of which the origin is not to be asked now; nil if it may be asked.
+    /// Returns the failure because of which the origin is not to be asked now; nil if it may be asked.
     func pause(of key: Key, at now: Timestamp) -> Failure? {
         guard !failures.isEmpty, let failure = failures[key], now < failure.until else { return nil }
         return failure
@@ -38,7 +38,8 @@ struct FailureMemo<Key: Hashable & Sendable>: Sendable {
     /// Notes that the origin failed.
     ///
     /// A failure that ends within the pause of another one belongs to a fetch that was under way already, and does not
-    /// double the pause. One that comes more than the longest pause after the end of the last one begins anew.
+    /// double the pause. One that comes more than the longest pause after the end of the last pause begins with `first`
+    /// again.
     mutating func failed(_ key: Key, status: Int?, at now: Timestamp) {
         var pause = first
         if let last = failures[key], now < last.until.advanced(by: longest) {
@@ -46,7 +47,7 @@ struct FailureMemo<Key: Hashable & Sendable>: Sendable {
         }
         failures[key] = Failure(status: status, until: now.advanced(by: pause), pause: pause)
         guard failures.count > limit else { return }
-        // Rare and bounded: half of what is remembered goes at once.
+        // This is rare and bounded: about half of the remembered failures are forgotten at once.
         let ends = failures.values.map(\.until).sorted()
         let median = ends[ends.count / 2]
         failures = failures.filter { $0.value.until > median || $0.key == key }

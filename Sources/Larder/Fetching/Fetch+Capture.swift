@@ -2,10 +2,10 @@ import HTTPCaching
 import HTTPTypes
 import NIOCore
 
-/// The body of a response that others may have, while it comes in.
+/// The capture of a body that may be shared, while it arrives.
 extension Fetch {
-    /// The origin answered what others may have, if its body comes in whole.
-    /// - Parameter notStored: why it is not stored, if it is only for those who wait.
+    /// Captures the body of a response that other requests may have if it arrives whole.
+    /// - Parameter notStored: The reason why the response is not stored, if it is only for the requests that wait.
     func capture(
         _ reception: Reception,
         _ lifetimes: Lifetimes,
@@ -14,7 +14,7 @@ extension Fetch {
     ) async -> Landing {
         let response = reception.response
         // "A server MUST evaluate received request preconditions […] just before it would process the request content"
-        // (RFC 9110 §13.2.1): they are judged by the head that the client is about to get, before the body comes.
+        // (RFC 9110 §13.2.1): they are evaluated by the head that the client is about to get, before the body arrives.
         answerConditions(by: reception)
         // "The Range header field is evaluated […] only if the result in absence of the Range header field would be a
         // 200 (OK) response." (RFC 9110 §14.2)
@@ -29,25 +29,26 @@ extension Fetch {
             clock: cache.clock
         ) { event, capture in
             switch event {
-            // A range is cut from the whole, if there will be one.
+            // A range is cut from the whole body, so the client waits for it.
             case .begun: if !waitsForWhole { stream(response, from: capture) }
             case .left: fetch?.leave()
             case .unwanted: fetch?.abandon()
             case .overflowed(let tooMuch):
                 if notStored == nil {
                     cache.record(.notStored(cacheable.location.key, tooMuch))
-                    // A lack of memory says nothing of the next response.
+                    // A lack of memory does not mean that the next response will not be stored.
                     release(noteUncacheable(because: tooMuch))
                 } else {
                     release(.refusedToLeader)
                 }
-                // A range is for the origin to answer; without a reader the capture ends.
+                // The origin answers a range; without a reader the capture ends.
                 if !cutsRange { stream(response, from: capture) }
             }
         }
-        // The client has its answer, and does not wait for the body.
+        // The client has its response already, and does not wait for the body.
         if seat?.isServed == true { fetch?.leave() }
-        // Before the first part what is kept can still be served in place of a body that breaks off.
+        // With a stored response, the client is not served before the first part: the stored response can still replace
+        // a body that breaks off.
         if response.bodyLength == nil, kept == nil, !waitsForWhole { stream(response, from: capture) }
         let landing = await collect(reception, lifetimes, notStored, in: capture)
         return Landing(result: landing.result) {
@@ -70,13 +71,14 @@ extension Fetch {
         seat.give(.success(O.Response(headOnly: head)))
     }
 
-    /// Whether the client's condition can only be judged by the whole body: the entity tag is yet to be made from it.
+    /// Returns true if the client's condition can only be evaluated with the whole body, since the entity tag will be
+    /// made from it.
     private func isJudgedByBody(_ head: HTTPResponse) -> Bool {
         cacheable.policy.makesEntityTags && cacheable.request.headerFields.contains(.ifNoneMatch)
             && !head.headerFields.contains(.eTag)
     }
 
-    /// The body comes in.
+    /// Collects the body, and stores the response if the body is whole.
     private func collect(
         _ reception: Reception,
         _ lifetimes: Lifetimes,
@@ -100,14 +102,14 @@ extension Fetch {
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
                 if error.isLasting { await discardKept() }
-                // A range of what is too large to be stored.
+                // The client asked for a range of a response that is not captured.
                 if seat?.isServed == false { return landingAlone(await passed(response, because: error), .unsharable) }
             }
             return landingAlone(.failure(BodyError.unfinished), .refusedToLeader)
         }
     }
 
-    /// The body came in whole.
+    /// Stores a response whose body arrived whole, unless there is a reason not to.
     private func store(
         _ body: ByteBuffer,
         of capture: BodyCapture,

@@ -1,15 +1,15 @@
 import HTTPCaching
 import HTTPTypes
 
-/// What becomes of a fetch whose origin fails, or answers what is not stored.
+/// The handling of origins that fail, and of responses that are not stored.
 extension Fetch {
-    /// The origin threw.
+    /// Handles an error that the origin threw.
     func failed(_ error: any Error) async -> Landing {
-        // An origin that was not waited for has not failed.
+        // If the fetch was abandoned, the origin has not failed.
         if FetchContext.fetch?.isAbandoned == true { return landingAlone(.failure(CancellationError()), .abandoned) }
         let now = cache.clock.now
         let status = origin.status(of: error)
-        // An error that stands for a status below 500 is the handler's answer, and no failure. It belongs to the
+        // An error that stands for a status below 500 is the handler's response, and not a failure. It is only for the
         // request that caused it.
         if let status, status.kind != .serverError {
             await discardKept(replacedBy: status)
@@ -27,51 +27,53 @@ extension Fetch {
         }
     }
 
-    /// Whether a server without an answer of its own leaves nothing but "an error response rather than […] the stale
-    /// response" (RFC 9111 §5.2.2.2).
+    /// Returns true if the origin is a server that did not answer, and the stored response may not be served: the
+    /// client gets "an error response rather than […] the stale response" (RFC 9111 §5.2.2.2).
     private func mustAnswerDisconnected(_ status: HTTPResponse.Status?) -> Bool {
         cacheable.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
     }
 
-    /// Remembers the failure, so that the origin is not asked again at once while there is something to serve.
+    /// Remembers the failure, so that the origin is not asked again at once while a stored response can be served.
     func noteFailure(status: Int?) {
         cache.memory.failed(asking.leveledKey, status: status, at: cache.clock.now)
         if seat == nil { cache.record(.refreshFailed(cacheable.location.key)) }
     }
 
-    /// Forgets failures of the origin: it has answered, with the whole body if that is captured.
+    /// Forgets failures of the origin, which has answered, with the whole body if that is captured.
     func noteSuccess(status: HTTPResponse.Status) {
         guard status.kind != .serverError, !status.isDueToRequest else { return }
         cache.memory.succeeded(asking.leveledKey)
     }
 
-    /// The origin failed, and what is kept may be served all the same (RFC 5861 §4): nil if it may not.
+    /// Serves the stored response after a failure of the origin (RFC 5861 §4); returns nil if it may not be served.
     func serveKept(after status: Int?) async -> Landing? {
         let now = cache.clock.now
         guard let kept, kept.mayBeServed(to: cacheable, afterFailure: status, at: now) else { return nil }
-        // What was invalidated meanwhile is never served stale.
+        // A response that was invalidated meanwhile is never served stale.
         let verdict = await verdict(on: kept)
         guard verdict.isAlive else { return nil }
         return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
     }
 
-    /// Remembers that a refresh was refused and what is kept stays, so that not every stale hit starts another one.
+    /// Remembers that a refresh was refused while the stored response remains, so that not every stale hit starts
+    /// another refresh.
     func pauseRefreshes(after status: HTTPResponse.Status) {
         guard seat == nil, status.isDueToRequest else { return }
         cache.memory.failed(asking.leveledKey, status: status.code, at: cache.clock.now)
         cache.record(.refreshFailed(cacheable.location.key))
     }
 
-    /// True if the origin was asked past a fresh response, by the client's own directives. What it answers says little
-    /// of what others get: the client can have it answer by a cookie, or by a field that makes it fail.
+    /// True if the client's directives had the origin asked although the stored response is fresh. Such a response says
+    /// little about those that other clients get: the client can influence it by a cookie, or by a field that makes the
+    /// origin fail.
     var isPastFreshResponse: Bool { kept.map { $0.lifetimes.freshUntil > cache.clock.now } ?? false }
 
-    /// Removes what the origin has replaced by a response that is not stored: it must not come back when the origin
-    /// fails.
+    /// Removes a stored response that the origin has replaced by one that is not stored: it must not be served when the
+    /// origin fails later.
     ///
-    /// A client error that is due to the request says nothing of what others get. And while what is kept is fresh, no
-    /// client error takes it from the others.
-    /// - Parameter status: The status of the response that is not stored; nil if it says nothing of the request.
+    /// A client error that is due to the request says nothing about the responses that other clients get. And while the
+    /// stored response is fresh, no client error removes it.
+    /// - Parameter status: The status of the response that is not stored; nil if the status does not matter.
     func discardKept(replacedBy status: HTTPResponse.Status? = nil) async {
         guard let kept else { return }
         if let status, status.kind == .clientError {
@@ -87,11 +89,11 @@ extension HTTPResponse.Status {
     var mayBeFailureDueToRequest: Bool { kind == .serverError && ![503, 504].contains(code) }
 }
 
-// MARK: - What is not stored
+// MARK: - Responses that are not stored
 
 extension Fetch {
-    /// The origin answered what is not stored. An error of the server is shared all the same with those who wait for
-    /// it, as a thrown one is, unless it says otherwise.
+    /// Handles a response that is not stored. An error of the server is nevertheless shared with the requests that wait
+    /// for it, as a thrown error is, unless the response forbids it.
     func refuse(
         _ reception: Reception,
         because notStored: NotStoredReason,
@@ -111,7 +113,7 @@ extension Fetch {
         // "The no-cache response directive, in its unqualified form […], indicates that the response MUST NOT be used
         // to satisfy any other request without forwarding it for validation" (RFC 9111 §5.2.2.4).
         guard reception.directives.noCache != .response else { return false }
-        // Nothing says that a page that was made for a cookie is for those with another one.
+        // A page that was made for one cookie may not be right for requests with another cookie.
         if reception.request.headerFields.contains(.cookie), !cacheable.isForUser, !reception.directives.isPublic {
             return false
         }
@@ -124,7 +126,8 @@ extension Fetch {
         }
     }
 
-    /// The origin answered what is not kept: the leader has it as it is, everybody else asks alone.
+    /// Handles a response that is neither stored nor shared: the leader gets it unchanged, and all waiters ask for
+    /// themselves.
     func pass(
         _ reception: Reception,
         because notStored: NotStoredReason,
@@ -146,9 +149,9 @@ extension Fetch {
         return landingAlone(await passed(reception.response, because: notStored), result)
     }
 
-    /// Remembers that responses for the key are not stored, if the reason says so. Past a fresh response it does not:
-    /// one client's request would have all others ask the origin, each by itself.
-    /// - Returns: What those who wait are told.
+    /// Remembers that responses for the key are not stored, if the reason says so. While the stored response is fresh
+    /// it does not: one client's request would have all other requests ask the origin, each by itself.
+    /// - Returns: The result for the requests that wait.
     @discardableResult
     func noteUncacheable(because notStored: NotStoredReason) -> FlightResult {
         guard notStored.isLasting, !notStored.isDueToRequest, !isPastFreshResponse else { return .refusedToLeader }
@@ -156,8 +159,8 @@ extension Fetch {
         return .unsharable
     }
 
-    /// The leader has the origin's response as it would be without the cache: as it came, or the origin's own answer to
-    /// the client's range or condition, which the fetch was without.
+    /// Returns the response that the leader would get without the cache: the fetched one, or the origin's response to
+    /// the client's range or condition, which the fetch did not send.
     func passed(_ response: O.Response, because notStored: NotStoredReason) async -> Result<O.Response, any Error> {
         guard seat?.isServed == false else { return .success(response) }
         var response = response

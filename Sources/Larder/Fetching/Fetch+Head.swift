@@ -2,10 +2,10 @@ import HTTPCaching
 import HTTPTypes
 import NIOCore
 
-/// Asking a server for a head alone.
+/// Fetches that ask a server only for a head.
 extension Fetch {
-    /// Asks for the head, and draws from it what it says of the kept response to GET (RFC 9111 §4.3.5). Nothing new is
-    /// stored: a body is missing.
+    /// Asks for the head, and updates or removes the stored response to GET by it (RFC 9111 §4.3.5). No new response is
+    /// stored, since the body is missing.
     func runForHead() async -> Landing {
         var request = cacheable.fillRequest
         request.method = .head
@@ -21,13 +21,13 @@ extension Fetch {
             let stored = kept.head.headerFields
             switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
             case .updates: return await redate(kept, by: reception) { _ in }
-            // "The cache SHOULD consider the stored response to be stale": it has changed, and what is kept of it could
-            // neither be confirmed nor be worth much where the origin fails.
+            // "The cache SHOULD consider the stored response to be stale": it has changed, and the stored one could not
+            // be validated, and would be of little use when the origin fails.
             case .invalidates: await cache.store.discard(kept)
             case .nothing: break
             }
         }
-        // The client's conditions were not sent along; they are answered here.
+        // The client's conditions were not sent to the origin; they are answered here.
         let head = cache.serving.head(
             cacheable.notModified(received: reception.head, at: reception.at) ?? reception.head,
             .forwarded(reason, status: status.code),
@@ -37,8 +37,8 @@ extension Fetch {
         return Landing(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head))) }
     }
 
-    /// What other HEAD requests that wait may have of a head: what they could have of the response to GET, if it were
-    /// stored.
+    /// Returns the result for other HEAD requests that wait: the head, if they could have the response to GET if that
+    /// were stored.
     private func shared(_ reception: Reception) async -> FlightResult {
         let head = reception.head
         switch storability(of: head, reception.directives, at: reception) {

@@ -1,12 +1,12 @@
 import HTTPCaching
 package import HTTPTypes
 
-/// Asking a server whether what is kept is still good (RFC 9111 §4.3).
+/// The validation of stored responses by a server (RFC 9111 §4.3).
 extension Fetch {
-    /// The request for the origin: a condition goes with it where what is kept has a validator, and a server is asked.
+    /// The request for the origin: conditional if the stored response has a validator and the origin is a server.
     ///
-    /// Only the variant that the request selects is asked about. Entity tags of the others could go with it, but some
-    /// servers give one tag to several variants, and a 304 would serve the wrong one.
+    /// Only the variant that the request selects is validated. Entity tags of the others could be sent with it, but
+    /// some servers give one tag to several variants, and a 304 would serve the wrong one.
     var question: HTTPRequest {
         var request = cacheable.fillRequest
         if let kept = validatable {
@@ -15,31 +15,31 @@ extension Fetch {
         return request
     }
 
-    /// What is kept, where a server can be asked about it.
+    /// The stored response, if a server can validate it.
     private var validatable: CacheEntry? {
         kept.flatMap { cacheable.policy.canValidate($0.head) ? $0 : nil }
     }
 
-    /// What an answer says about what was asked.
+    /// The meaning of the origin's response to ``question``.
     enum Reading {
-        /// It is an answer of its own.
+        /// The origin sent a whole response.
         case whole
-        /// What is kept is still good.
+        /// The origin confirmed the stored response.
         case confirms(CacheEntry)
-        /// A 304 that is about something else.
+        /// The origin sent a 304 that is not about the stored response.
         case mistaken
     }
 
-    /// Reads the answer to ``question``.
+    /// Returns the meaning of the response to ``question``.
     func reading(of reception: Reception) -> Reading {
         guard reception.head.status == .notModified, let kept = validatable else { return .whole }
         let index = Revalidation.index(of: reception.head.headerFields, among: [kept.head.headerFields])
         return index == nil ? .mistaken : .confirms(kept)
     }
 
-    /// The origin confirmed what is kept: it takes the answer's fields and times (RFC 9111 §3.2), and is stored anew
-    /// with the birth of this fetch. Never is what the store holds by now dated anew: nobody asked about that (PROTOCOL
-    /// A37).
+    /// Stores a response that the origin confirmed, with the fields and times of the 304 (RFC 9111 §3.2) and with the
+    /// read version of this fetch. The 304 never updates the response that is in the store by now, since the origin was
+    /// not asked about that ("wrong entry re-dated" in docs/invalidation.md).
     func redate(
         _ kept: CacheEntry,
         by reception: Reception,
@@ -83,7 +83,8 @@ extension Fetch {
         }
     }
 
-    /// The update forbids what the response allowed: this request still has its answer, and nobody after it.
+    /// Handles an update that forbids storing a response that could be stored before: this request still gets the
+    /// response, and later ones do not.
     private func withdraw(
         _ updated: CacheEntry,
         _ notStored: NotStoredReason,
@@ -101,7 +102,7 @@ extension Fetch {
 }
 
 extension CachePolicy {
-    /// Whether a server can be asked about a stored response. "A recipient MUST ignore all received preconditions if
+    /// Returns true if a server can validate a stored response. "A recipient MUST ignore all received preconditions if
     /// its response to the same request without those conditions […] would have been a status code other than a 2xx
     /// (Successful) or 412 (Precondition Failed)" (RFC 9110 §13.2.1).
     package func canValidate(_ stored: HTTPResponse) -> Bool {
@@ -110,7 +111,7 @@ extension CachePolicy {
 }
 
 extension Lifetimes {
-    /// What is good for one answer, and never again.
+    /// Creates lifetimes that are over already: the response is for the requests that wait, and for no later one.
     init(expiredAt moment: Timestamp) {
         self.init(
             born: moment,

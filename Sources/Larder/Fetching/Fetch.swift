@@ -2,11 +2,11 @@ import HTTPCaching
 import HTTPTypes
 import NIOCore
 
-/// One question to the origin: asks, captures, stores, and says what it brought. It belongs to the cache and not to the
+/// A fetch from the origin: it asks, captures, stores, and returns its result. It belongs to the cache, and not to the
 /// client that started it.
 struct Fetch<O: Origin>: Sendable {
     let asking: Asking<O>
-    /// Where the client waits that leads this fetch; nil for a refresh.
+    /// The place where the request that leads this fetch waits; nil for a refresh.
     let seat: LeaderSeat<O.Response>?
     let cache: ResponseCache
 
@@ -19,13 +19,13 @@ struct Fetch<O: Origin>: Sendable {
     var cacheable: CacheableRequest { asking.cacheable }
     var origin: O { asking.origin }
     var reason: CacheStatus.ForwardReason { asking.reason }
-    /// What is kept for when the origin fails.
+    /// The stored response to validate, or to serve if the origin fails; nil if there is none.
     var kept: CacheEntry? { asking.kept }
     /// The version of the log, read before the origin is asked.
     var readVersion: LogVersion { asking.ticket.lookup.readVersion }
 
-    /// Asks the origin, and returns what those who waited may have, and what the leader gets.
-    /// - Parameter release: tells those who wait, once it is known, that there is nothing for them.
+    /// Asks the origin, and returns the results for the waiters and for the leader.
+    /// - Parameter release: Tells the waiters, as soon as it is known, that they may not have the result.
     func run(releasing release: @escaping @Sendable (FlightResult) -> Void) async -> Landing {
         if fetchesHeadAlone { return await runForHead() }
         let reception: Reception
@@ -36,7 +36,7 @@ struct Fetch<O: Origin>: Sendable {
             case .confirms(let confirmed):
                 noteSuccess(status: first.head.status)
                 return await redate(confirmed, by: first, releasing: release)
-            // A 304 about nothing that is kept says nothing: the whole is asked for, once.
+            // A 304 that is not about the stored response is of no use: the whole response is asked for, once.
             case .mistaken: reception = try await ask(cacheable.fillRequest)
             }
         } catch {
@@ -63,11 +63,11 @@ struct Fetch<O: Origin>: Sendable {
         }
     }
 
-    /// True if the origin answered with an error, and what is kept is of more use to others: a request past it that
-    /// meets an error does not take it from them.
+    /// Returns true if the origin answered with an error, and the stored response is of more use to other requests: the
+    /// error must not replace it.
     ///
-    /// Beside an error of the server that is what is fresh, or may be served after one; beside a client error what is
-    /// fresh, and if the error is due to the request, all that is no such error itself.
+    /// After a server error that is a stored response that may be served after a 503. After a client error it is a
+    /// fresh one; and if the error is due to the request, any stored response that is not such an error itself.
     private func isOfMoreUse(than status: HTTPResponse.Status) -> Bool {
         guard let kept else { return false }
         if status.kind == .clientError {
@@ -82,7 +82,7 @@ struct Fetch<O: Origin>: Sendable {
         )
     }
 
-    /// Asks the origin, and notes the times that an age is reckoned from.
+    /// Asks the origin, and notes the times from which an age is calculated.
     func ask(_ request: HTTPRequest) async throws -> Reception {
         let requestedAt = cache.clock.now
         let hasFallback = kept.map { kept in
@@ -102,12 +102,12 @@ struct Fetch<O: Origin>: Sendable {
         )
     }
 
-    /// What a head says about caching.
+    /// Returns the caching directives of a head.
     func directives(of head: HTTPResponse) -> ResponseDirectives {
         ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
     }
 
-    /// Whether a response that came when `reception` did is stored.
+    /// Returns the decision about storing a response that arrived with `reception`.
     func storability(
         of head: HTTPResponse,
         _ directives: ResponseDirectives,
@@ -115,7 +115,7 @@ struct Fetch<O: Origin>: Sendable {
         by rules: CachingRules? = nil
     ) -> Storability {
         var request = reception.request
-        // What an answer to HEAD brought up to date is the answer to a GET.
+        // A response to HEAD updates the stored response to a GET.
         request.method = .get
         return Storability.decide(
             request: request,
@@ -136,10 +136,10 @@ struct Fetch<O: Origin>: Sendable {
         return FetchContext.frames + [frame]
     }
 
-    /// True if the origin is asked for a head alone. A refresh for the sake of a HEAD request asks for the whole.
+    /// True if the origin is asked only for a head. A refresh because of a HEAD request asks for the whole response.
     private var fetchesHeadAlone: Bool { asking.isForHeadAlone && seat != nil }
 
-    /// What the origin answered to which request, and when it was asked and came.
+    /// The origin's response, the request that it answers, and the times of both.
     struct Reception {
         let request: HTTPRequest
         let response: O.Response
@@ -151,21 +151,21 @@ struct Fetch<O: Origin>: Sendable {
         var head: HTTPResponse { response.head }
     }
 
-    /// What a fetch came to. The leader has the end of its answer after those who wait have theirs: what it asks next
-    /// comes after this flight, and never joins it.
+    /// The result of a fetch. The leader gets the end of its response after the waiters have theirs, so that its next
+    /// request comes after this flight and does not join it.
     struct Landing {
         let result: FlightResult
         let answerLeader: @Sendable () -> Void
     }
 }
 
-// MARK: - What it comes to
+// MARK: - Results
 
 extension Fetch {
-    /// The leader gets its response, and everybody who waits may have what is an entry now.
+    /// Returns the result for a response that is an entry now: the leader gets it, and every waiter may have it.
     /// - Parameters:
-    ///   - moment: when the origin answered, or was seen to fail.
-    ///   - received: the fields that the origin sent for the leader; nil if the entry is from before.
+    ///   - moment: The time at which the origin answered, or was seen to fail.
+    ///   - received: The fields that the origin sent for the leader; nil if the entry was stored before.
     func landing(
         of entry: CacheEntry,
         _ source: Arrival.Source,
@@ -184,7 +184,7 @@ extension Fetch {
         return Landing(result: result) { [seat] in seat?.give(.success(answer), source.kind) }
     }
 
-    /// The leader gets what nobody else may have.
+    /// Returns the result for a response that only the leader may have.
     func landingAlone(
         _ answer: Result<O.Response, any Error>,
         _ result: FlightResult,
@@ -193,9 +193,9 @@ extension Fetch {
         Landing(result: result) { [seat] in seat?.give(answer, kind) }
     }
 
-    /// The leader's answer from an entry.
-    /// - Parameter received: the fields that the origin sent for this request. What limits storing and reuse takes
-    ///   nothing from the client whose request was forwarded (RFC 9111 §5.2.2.4, §5.2.2.7).
+    /// Returns the leader's response from an entry.
+    /// - Parameter received: The fields that the origin sent for this request. The limits of storing and reuse remove
+    ///   nothing from the response to the client whose request was forwarded (RFC 9111 §5.2.2.4, §5.2.2.7).
     func answer(from entry: CacheEntry, _ source: Arrival.Source, received: HTTPFields?) -> O.Response {
         let outcome = source.outcome(reason)
         return O.Response(
@@ -210,7 +210,8 @@ extension Fetch {
         )
     }
 
-    /// An entry of this fetch, with its read version: whatever is invalidated while it is under way makes it invalid.
+    /// Creates an entry with the read version of this fetch: an invalidation of its scopes during the fetch makes it
+    /// invalid.
     func entry(
         _ head: HTTPResponse,
         _ directives: ResponseDirectives,
@@ -240,24 +241,24 @@ extension Fetch {
         return entry
     }
 
-    /// The tags that the origin gives a response.
+    /// Returns the tags that the origin gives a response.
     func tags(in fields: HTTPFields) -> ResponseTags {
         ResponseTags(fields, named: cacheable.policy.rules.tagFields)
     }
 
-    /// Asks the log about an entry, with all its tags.
+    /// Returns the validity of an entry, compared with the log by all its tags.
     func verdict(on entry: CacheEntry) async -> Verdict {
         await cache.store.judge(entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
     }
 
-    /// The limit that keeps an entry from being stored; nil if none does.
+    /// Returns the limit that prevents an entry from being stored; nil if there is none.
     private func obstacle(to entry: CacheEntry) -> NotStoredReason? {
         if entry.cost > cache.store.entryLimit.bytes { return .tooLarge }
         let limit = cacheable.policy.keys.lengthLimit.bytes
         return entry.selectingFields.text.utf8.count > limit ? .selectingFieldsTooLong : nil
     }
 
-    /// Stores an entry; `isNew`: rather than what was kept before, confirmed.
+    /// Stores an entry. `isNew` is false for a stored response that the origin confirmed.
     func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStoredReason?) {
         let key = entry.location.key
         let verdict: Verdict
@@ -276,7 +277,7 @@ extension Fetch {
                 await discardKept()
             }
         } else {
-            // What answered this request before must not come back in front of what does now.
+            // The entry that answered this request before must not be chosen instead of the new one.
             if let kept, !entry.replaces(kept) { await cache.store.discard(kept) }
             cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
             cache.memory.forget(uncacheable: asking.leveledKey)
@@ -284,7 +285,7 @@ extension Fetch {
         return (verdict, notStored)
     }
 
-    /// The leader reads the body while it comes in.
+    /// Gives the leader a response whose body it reads while the body arrives.
     func stream(_ response: O.Response, from capture: BodyCapture) {
         guard let seat, !seat.isServed else { return }
         let head = cache.serving.head(

@@ -3,8 +3,9 @@ import HTTPTypes
 
 /// The fetches that the current task runs in, the outermost first.
 ///
-/// A handler may ask a cache itself, directly or since its route is cached inside of another cache. Such a request must
-/// not wait for the fetch that it is a part of, and the tags of its response are those of the response around it.
+/// A handler may send requests to a cache, directly or because its route is cached inside another cache. Such a request
+/// must not wait for the fetch that it is a part of, and the tags of its response are also those of the response around
+/// it.
 package enum FetchContext {
     struct Frame: Sendable {
         let cache: ObjectIdentifier
@@ -18,17 +19,17 @@ package enum FetchContext {
     /// The fetch that the current task runs; nil for a request that goes to the origin by itself.
     @TaskLocal package static var fetch: BackgroundFetch?
 
-    /// The most fetches for one key inside of one another; beyond it a request bypasses the cache.
+    /// The largest number of nested fetches for one key; beyond it a request bypasses the cache.
     static let maximumLevel = 8
 
-    /// The number of fetches for a key around the current task.
+    /// Returns the number of fetches for a key around the current task.
     static func level(of key: CacheKey, in cache: ResponseCache) -> Int {
         let identifier = ObjectIdentifier(cache)
         return frames.count { $0.cache == identifier && $0.key == key }
     }
 }
 
-/// A key at one level of nesting: what is remembered of it at one level need not hold at another.
+/// A key at one level of nesting. State that is remembered for one level need not hold at another.
 struct LeveledKey: Hashable, Sendable {
     let key: CacheKey
     let level: Int

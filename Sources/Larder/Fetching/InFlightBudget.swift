@@ -1,10 +1,11 @@
 import Synchronization
 
-/// A limit on the memory of bodies that are on their way and in no store, shared by all that hold such bytes.
+/// A limit on the memory of bodies that are in flight and not stored, shared by all objects that hold such bytes.
 ///
-/// What finds no room is handled as a body that is not stored is: it goes on at the pace of its reader.
+/// A body without room in the budget is handled like one that is not stored: the origin writes it as fast as its reader
+/// reads.
 package final class InFlightBudget: Sendable {
-    /// The most bytes that are taken at a time.
+    /// The most bytes that can be taken at a time.
     package let limit: Int
     private let taken = Atomic<Int>(0)
     private let tightAction = Mutex<(@Sendable () -> Void)?>(nil)
@@ -14,8 +15,8 @@ package final class InFlightBudget: Sendable {
     /// The bytes that are taken now.
     package var used: Int { taken.load(ordering: .relaxed) }
 
-    /// Sets what is called whenever bytes are wanted and more than three quarters of the limit are taken. It is called
-    /// with locks held, so it must return at once.
+    /// Sets the action that is called whenever bytes are wanted and more than three quarters of the limit are taken. It
+    /// is called with locks held, so it must return at once.
     package func onTight(_ action: @escaping @Sendable () -> Void) { tightAction.withLock { $0 = action } }
 
     private func noteTightness(_ used: Int) {
@@ -43,14 +44,14 @@ package final class InFlightBudget: Sendable {
         return false
     }
 
-    /// Takes bytes that are held already, whether or not they are more than what is left.
+    /// Takes bytes that are held already, even if they are more than what is left.
     package func charge(_ bytes: Int) { noteTightness(taken.add(bytes, ordering: .relaxed).newValue) }
 
-    /// Gives back what was taken.
+    /// Gives back bytes that were taken.
     package func give(_ bytes: Int) {
         let (_, rest) = taken.subtract(bytes, ordering: .relaxed)
         assert(rest >= 0, "More was given back than was taken")
-        // The limit holds whatever has been miscounted.
+        // The number of taken bytes never falls below zero, so that the limit holds after a miscount.
         if rest < 0 { taken.subtract(rest, ordering: .relaxed) }
     }
 }

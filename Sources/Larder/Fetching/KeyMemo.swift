@@ -1,10 +1,10 @@
 import HTTPCaching
 
-/// Remembers keys for a while, and a bounded number of them: those found uncacheable, so that requests for them do not
-/// wait for one another.
+/// A set of keys that are remembered for a limited time, and in a limited number: the uncacheable keys, so that
+/// requests for them do not wait for one another.
 ///
-/// A key is held once, however often it is added, so that a key that is added again and again takes the place of no
-/// other. When there are too many, the key that was added longest ago is forgotten first.
+/// A key is held once, however often it is added, so that adding it repeatedly displaces no other key. When there are
+/// too many, the key that was added longest ago is forgotten first.
 struct KeyMemo<Key: Hashable & Sendable>: Sendable {
     private struct Slot {
         let key: Key
@@ -29,7 +29,7 @@ struct KeyMemo<Key: Hashable & Sendable>: Sendable {
     /// The number of keys held, at most `limit`.
     var count: Int { index.count }
 
-    /// Returns whether the key was added less than `span` ago and not forgotten since.
+    /// Returns true if the key was added less than `span` ago and has not been forgotten since.
     func contains(_ key: Key, at now: Timestamp) -> Bool {
         guard !index.isEmpty, let place = index[key], let slot = slots[place] else { return false }
         return now < slot.until

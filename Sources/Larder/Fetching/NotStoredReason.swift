@@ -1,28 +1,28 @@
 public import HTTPCaching
 
-/// Why a response was not stored, or is not there to be used: what `Cache-Status` says as `detail`.
+/// The reason why a response was not stored, or cannot be used from the store: the `detail` of `Cache-Status`.
 public enum NotStoredReason: Error, Hashable, Sendable {
     /// The rules of caching, or of the policy, forbid it.
     case notStorable(NotStorableReason)
     /// The body, or the entry as a whole, is larger than the limit.
     case tooLarge
-    /// The handler gave it more tags than an entry can have.
+    /// The handler gave the response more tags than an entry can have.
     case tooManyTags
     /// The handler named a tag that is too long or not UTF-8, by which the response could never be invalidated.
     case tagNotAccepted
     /// The request's values of the fields that the response is selected by are longer than the limit.
     case selectingFieldsTooLong
-    /// The memory for bodies on their way is used up.
+    /// The memory for bodies in flight is used up.
     case noRoom
-    /// The body was still coming in when the time for capturing it was over: a stream without an end.
+    /// The body was still arriving when the time for capturing it was over, such as a stream without an end.
     case tooSlow
-    /// The body broke off, or was not of the length its head declared.
+    /// The body broke off, or did not have the length that its head declared.
     case brokenOff
-    /// It is an error, and what is stored is of more use.
+    /// The response is an error, and the stored response is of more use.
     case originFailed
-    /// Something that covers it was invalidated while it was fetched.
+    /// A scope of the response was invalidated while it was fetched.
     case overtaken
-    /// The store cannot be reached, or takes nothing.
+    /// The store cannot be reached, or does not accept responses.
     case unavailable
 
     /// The token of `Cache-Status`.
@@ -42,8 +42,8 @@ public enum NotStoredReason: Error, Hashable, Sendable {
         }
     }
 
-    /// Whether the next response for the same key will probably not be stored either. Failures and races say nothing of
-    /// the next one.
+    /// True if the next response for the same key will probably not be stored either. Failures and races say nothing
+    /// about the next one.
     var isLasting: Bool {
         switch self {
         case .notStorable(let refusal): refusal.isLasting
@@ -67,7 +67,7 @@ extension NotStoredReason {
 }
 
 extension NotStorableReason {
-    /// Whether the reason is the route's rather than this one request's.
+    /// True if the reason holds for the route, and not only for this request.
     fileprivate var isLasting: Bool {
         switch self {
         case .method, .requestNoStore, .authorization, .partial, .unacceptedCoding, .requestAlteredBytes: false

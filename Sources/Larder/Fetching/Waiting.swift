@@ -1,7 +1,7 @@
 /// Suspends the calling task until its continuation is resumed, or the task is cancelled.
 /// - Parameters:
-///   - begin: Keeps the continuation, unless it returns true: the task need not wait after all.
-///   - end: Takes the continuation back if it is still kept. Called if the task is cancelled.
+///   - begin: Stores the continuation and returns false, or returns true if the task need not wait after all.
+///   - end: Takes the continuation back if it is still stored. Called if the task is cancelled.
 package func wait(
     _ begin: (CheckedContinuation<Void, Never>) -> Bool,
     onCancel end: @Sendable () -> CheckedContinuation<Void, Never>?

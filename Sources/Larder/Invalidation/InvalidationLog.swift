@@ -1,25 +1,25 @@
 import DequeModule
 
-/// What was invalidated, and when: the stamps of covers, by number.
+/// The log of invalidations: for each invalidated scope, the version at which it was invalidated last.
 ///
-/// A fetch that began before a write and ends after it would store what it read before the write. So a fetch notes the
-/// number of the last invalidation *before* it asks (its birth), and every invalidation leaves its own number, its
-/// *stamp*, at what it covers. An entry is alive while none of its covers bears a stamp above its birth. Nothing
-/// expires by time: a stamp that went while an older fill lived would bring an old answer back. There are at most
-/// `limit` stamps; the lowest go first and raise the *floor*: a fetch that began before it cannot be stored or shared.
-/// Stored entries stay valid if their store has removed everything that the dropped invalidations concern (rows N01 to
-/// N05 of `Model/log.py`).
+/// A fetch that begins before a write and ends after it would store a response from before the write. So a fetch has a
+/// read version: the log's version *before* the origin is asked. Each invalidation increases the version, and notes it
+/// at its scopes. An entry is valid if its read version is at least the version of each of its scopes
+/// (docs/invalidation.md). Versions do not expire by time: if one was dropped during an older fetch, the response of
+/// that fetch would become valid (forgotten version). There are at most `limit` versions; the lowest are dropped first
+/// and raise the *floor*: a fetch that began before it cannot be stored or shared. Stored entries stay valid if their
+/// store has removed everything that the dropped invalidations concern (rows N01 to N05 of `Model/log.py`).
 struct InvalidationLog: Sendable {
     let epoch: LogVersion.Epoch
-    /// The number of the last invalidation.
+    /// The version of the log: that of the last invalidation.
     private(set) var number: UInt64 = 0
-    /// A fetch that began before this number cannot be compared any more, and counts as overtaken.
+    /// The version below which a read version cannot be compared any more, and counts as invalidated.
     private(set) var floor: UInt64 = 0
-    /// The floor of what is stored: higher than 0 only if a stamp was dropped before everything that it concerns was
+    /// The floor of stored entries: higher than 0 only if a version was dropped before everything that it concerns was
     /// removed.
     private(set) var storedFloor: UInt64 = 0
     private var versions: [InvalidationScope.Fingerprint: UInt64] = [:]
-    /// Stamps in the order they were left; one that was left again since is passed over.
+    /// The versions in the order in which they were noted. A version is skipped if its scope has a newer one.
     private var order: Deque<(scope: InvalidationScope.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
@@ -29,18 +29,18 @@ struct InvalidationLog: Sendable {
         self.limit = limit
     }
 
-    /// Everything born until now.
+    /// The read version of a fetch that begins now.
     var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
 
-    /// The memory that a stamp takes, with the spare room of the tables that it is in.
+    /// The memory in bytes that a version takes, with the spare room of the tables that it is in.
     static let versionCost = 96
 
-    /// The number of stamps kept.
+    /// The number of scopes with a version.
     var count: Int { versions.count }
 
-    /// Stamps what an invalidation covers with its number.
-    /// - Parameter removed: the number before which everything invalidated has been removed from the store; 0 if that
-    ///   is not known.
+    /// Notes the version of a new invalidation at its scopes.
+    /// - Parameter removed: The version below which the entries of all invalidations have been removed from the store;
+    ///   0 if that is not known.
     mutating func version(_ scopes: some Sequence<InvalidationScope.Fingerprint>, removedBefore removed: UInt64 = 0) {
         number += 1
         for scope in scopes {
@@ -54,34 +54,34 @@ struct InvalidationLog: Sendable {
             if lowest.number >= removed { storedFloor = lowest.number }
         }
         if order.count > 2 * limit {
-            // Covers stamped again and again fill the queue with what they no longer bear.
+            // Scopes that are invalidated repeatedly fill the queue with versions that they do not have any more.
             order = Deque(versions.map { (scope: $0, number: $1) }.sorted { $0.number < $1.number })
         }
     }
 
-    /// The highest number at which one of the covers was invalidated, or the floor where that is higher.
+    /// Returns the highest version at which one of the scopes was invalidated, or the floor if that is higher.
     func newestVersion(on scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
         scopes.reduce(floor) { max($0, versions[$1] ?? 0) }
     }
 
-    /// Whether something born at `readVersion` with these covers is alive (PROTOCOL, "Alive"): `>=`, because a birth
-    /// read at a number comes after the invalidation that made it.
+    /// Returns true if a response with this read version and these scopes is valid (docs/invalidation.md, rule 3). The
+    /// comparison is `>=`, because a fetch that read a version began after the invalidation with that version.
     func isAlive(_ readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
         readVersion.epoch == epoch && readVersion.number >= newestVersion(on: scopes)
     }
 
-    /// The highest number at which one of the covers was invalidated, for what is stored.
+    /// Returns the highest version at which one of the scopes was invalidated, for stored entries.
     func newestVersion(onStored scopes: some Sequence<InvalidationScope.Fingerprint>) -> UInt64 {
         scopes.reduce(storedFloor) { max($0, versions[$1] ?? 0) }
     }
 
-    /// Returns true if an entry is valid that has been in the store since it was last found valid: its store removes
-    /// what is invalidated, so that a dropped stamp says nothing about it.
+    /// Returns true if an entry is valid that has been in the store since it was last found valid. Its store removes
+    /// the entries of invalidated scopes, so that a dropped version does not concern it.
     func isValid(stored readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
         readVersion.epoch == epoch && readVersion.number >= newestVersion(onStored: scopes)
     }
 
-    /// Traps where the parts disagree; for tests.
+    /// Traps if the parts disagree; for tests.
     func validate() {
         precondition(storedFloor <= floor && floor <= number, "A floor above what it stands for")
         precondition(versions.count <= limit, "More versions than the limit")

@@ -1,28 +1,28 @@
-/// What an invalidation covers: the responses that are dead after it.
+/// The responses that an invalidation makes invalid.
 public enum InvalidationScope: Hashable, Sendable {
     /// The response under this key, in every spelling of its URL that means the same, with all its Vary variants.
     ///
     /// A key that was shortened (``CacheKey/maximumLength``) ends in the digest of the URL as it was spelled, so it
-    /// stands for that spelling alone: name the path to invalidate such a response in every spelling.
+    /// stands for that spelling alone: invalidate the path to invalidate such a response in every spelling.
     case key(CacheKey)
-    /// Every response for this path, whatever the query, the user or the fields.
+    /// Every response for this path, whatever its query, user or fields.
     case path(CachePath)
-    /// Every response for this path and the paths below it, by whole segments, to 16 segments.
+    /// Every response for this path and the paths below it, by whole segments, up to 16 segments.
     case prefix(CachePath)
     /// Every response with this tag.
     case tag(CacheTag)
-    /// Everything.
+    /// Every response.
     case everything
 }
 
 extension InvalidationScope {
-    /// Returns what covers the responses for a path as it stands in a URL, in every reading that servers may have of
-    /// it.
+    /// Returns the scopes of the responses for a path as it is spelled in a URL, in every reading that servers may have
+    /// of it.
     package static func paths(_ text: String) -> [InvalidationScope] {
         PathReadings(target: text).paths.map(InvalidationScope.path)
     }
 
-    /// Returns what covers the responses for a path on one host, `shop.example/api/posts`, in every reading that
+    /// Returns the scopes of the responses for a path on one host, `shop.example/api/posts`, in every reading that
     /// servers may have of it, whatever the scheme; nil unless a host and a path are given.
     package static func paths(ofHost text: some StringProtocol) -> [InvalidationScope]? {
         let host = text.prefix { $0 != "/" && $0 != "?" }
@@ -31,29 +31,29 @@ extension InvalidationScope {
         return PathReadings(target: String(target)).paths.map { .path($0.on(authority)) }
     }
 
-    /// Returns what covers all responses of one host; nil for anything but a host.
+    /// Returns the scope of all responses of one host; nil for anything but a host.
     package static func host(_ text: some StringProtocol) -> InvalidationScope? {
         let host = text.hasSuffix("/") ? text.dropLast() : text[...]
         return authority(host).map { .prefix(CachePath.root.on($0)) }
     }
 
     private static func authority(_ host: some StringProtocol) -> String? {
-        // With the one port or the other it is the same host in keys by that scheme.
+        // Keys of that scheme omit its standard port, so that both spellings are the same host.
         URIOrigin(scheme: host.hasSuffix(":443") ? "https" : "http", authority: String(host))?.authority
     }
 
-    /// Returns what covers the responses for a path as it stands in a URL and for the paths below it, in every reading
-    /// that servers may have of it.
+    /// Returns the scopes of the responses for a path as it is spelled in a URL and for the paths below it, in every
+    /// reading that servers may have of it.
     package static func prefixes(_ text: String) -> [InvalidationScope] {
         PathReadings(target: text).paths.map(InvalidationScope.prefix)
     }
 }
 
 extension InvalidationScope {
-    /// A 64-bit hash that stands for a cover inside one process.
+    /// A 64-bit hash that stands for a scope inside one process.
     ///
-    /// Entries hold and the ledger compares these instead of text: two covers that fell together would be invalidated
-    /// together, which costs a miss and never a stale answer.
+    /// Entries hold these instead of text, and the log compares them. Two scopes with the same hash are invalidated
+    /// together, which costs a miss and never serves a stale response.
     package struct Fingerprint: Hashable, Sendable {
         let value: Int
 
@@ -64,7 +64,7 @@ extension InvalidationScope {
         switch self {
         case .key(let key): Self.fingerprint(1, key.normalized)
         case .path(let path): Self.fingerprint(2, path.description)
-        // No entry knows of deeper prefixes: what is above covers more, and forgets nothing.
+        // Entries do not have deeper prefixes: the prefix above covers more, and misses none of them.
         case .prefix(let path): Self.fingerprint(3, path.asPrefix.description)
         case .tag(let tag): Self.fingerprint(4, tag.description)
         case .everything: Self.fingerprint(5, "")

@@ -1,54 +1,55 @@
-/// Where the invalidations stood when a fetch began, before its origin was asked.
+/// A version of the invalidation log, in one of its epochs. A read version was read before the origin was asked.
 ///
-/// What was born before an invalidation that covers it is dead, wherever it is kept and whenever it arrives.
+/// A response is invalid if one of its scopes has been invalidated since its read version, wherever the response is
+/// stored and whenever it arrives.
 public struct LogVersion: Hashable, Sendable {
-    /// Names one life of a ledger: 128 random bits, never repeated.
+    /// The epoch of an invalidation log: 128 random bits, never repeated.
     public struct Epoch: Hashable, Sendable {
         /// The first and the last 64 bits.
         public let high, low: UInt64
 
-        /// An epoch read from a ledger.
+        /// Creates an epoch that was read from a log.
         public init(high: UInt64, low: UInt64) {
             self.high = high
             self.low = low
         }
 
-        /// An epoch that never was before.
+        /// Returns a new random epoch.
         public static func new() -> Epoch {
             Epoch(high: .random(in: .min ... .max), low: .random(in: .min ... .max))
         }
     }
 
-    /// The life of the ledger that the number counts in.
+    /// The epoch of the log that counts the version.
     public let epoch: Epoch
-    /// The number of the last invalidation.
+    /// The version: the number of the last invalidation.
     public let number: UInt64
 
-    /// A birth.
+    /// Creates a version.
     public init(epoch: Epoch, number: UInt64) {
         self.epoch = epoch
         self.number = number
     }
 }
 
-/// What the ledger says of something born: whether it is alive, and how far the ledger had come when it said so.
+/// The result of comparing a response with the invalidation log, and the log's version at the comparison.
 public struct Verdict: Hashable, Sendable {
-    /// Whether no cover was invalidated since the birth.
+    /// True if none of the response's scopes was invalidated since its read version.
     public let isAlive: Bool
-    /// Where the invalidations stood when this was said.
+    /// The version of the log at the comparison.
     public let said: LogVersion
 
-    /// Whether the ledger was asked at all. One that cannot be reached finds nothing alive, and says nothing of why.
+    /// True if the log was read. If it could not be reached, the response counts as invalid, without a reason.
     public let isKnown: Bool
 
-    /// A verdict.
+    /// Creates the result of a comparison.
     public init(isAlive: Bool, said: LogVersion) {
         self.isAlive = isAlive
         self.said = said
         self.isKnown = true
     }
 
-    /// What is to be assumed where the ledger cannot be reached, at a number of the process's own.
+    /// Returns the result to assume if the log cannot be reached, at a version that this process has chosen.
     public static func unknown(at number: LogVersion) -> Verdict { Verdict(unknownAt: number) }
 
     private init(unknownAt number: LogVersion) {

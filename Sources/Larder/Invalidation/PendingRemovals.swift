@@ -1,13 +1,13 @@
 import DequeModule
 
-/// The invalidations whose entries have not all been removed from a store yet, by their numbers.
+/// The versions of the invalidations whose entries have not all been removed from a store yet.
 struct PendingRemovals: Sendable {
-    /// The numbers that were begun, in order, from the oldest that is unfinished.
+    /// The versions whose removal was begun, in order, from the oldest unfinished one.
     private var begun: Deque<UInt64> = []
-    /// The finished ones among them.
+    /// The versions among them whose removal is finished.
     private var finished: Set<UInt64> = []
 
-    /// The oldest invalidation whose removal is unfinished; nil if all are finished.
+    /// The oldest version whose removal is unfinished; nil if all are finished.
     var oldest: UInt64? { begun.first }
 
     /// Begins the removal for an invalidation, which is newer than all others.

@@ -3,21 +3,22 @@ public import HTTPTypes
 import Logging
 
 extension ResponseCache {
-    /// Invalidates every response that one of the scopes covers, with all that is being fetched now, and waits for the
-    /// store's acknowledgement up to the store's deadline (2 s for `RedisStore`; a `MemoryStore` acknowledges at once).
+    /// Invalidates every response of the scopes, including those that are being fetched now, and waits for the store's
+    /// acknowledgement up to the store's deadline (2 s for `RedisStore`; a `MemoryStore` acknowledges at once).
     ///
-    /// Once this returns ``InvalidationResult/acknowledged``, nothing rendered before is served to a request that
-    /// starts after. ``InvalidationResult/pending`` means that the invalidation is queued, and delivered as soon as the
-    /// store can be reached: nothing needs to be repeated. It is carried out although the calling task is cancelled.
+    /// After ``InvalidationResult/acknowledged``, a request that starts later never gets a response that was rendered
+    /// before. ``InvalidationResult/pending`` means that the invalidation is queued, and is delivered as soon as the
+    /// store can be reached: it does not need to be repeated. The invalidation is carried out even if the calling task
+    /// is cancelled.
     ///
-    /// Call it after the change is committed: what a handler renders from old data after this is not seen by it.
+    /// Call this after the change is committed: it does not affect a response that a handler renders from old data
+    /// later.
     @discardableResult
     public func invalidate(_ scopes: InvalidationScope...) async -> InvalidationResult {
         await invalidate(scopes)
     }
 
-    /// Invalidates every response that one of the scopes covers, as the function above does with scopes written out;
-    /// acknowledged at once if there are none.
+    /// Invalidates every response of the scopes, like the function above; acknowledged at once if there are none.
     @discardableResult
     public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         guard !scopes.isEmpty else { return .acknowledged }
@@ -28,7 +29,7 @@ extension ResponseCache {
 
     /// Removes the response under a key, with its Vary variants, and waits for the store's acknowledgement as
     /// `invalidate` does.
-    /// - Returns: how many responses there were, and whether their invalidation is acknowledged.
+    /// - Returns: The number of responses that were stored, and whether their invalidation is acknowledged.
     @discardableResult
     public func remove(_ key: CacheKey) async -> RemovalResult {
         let now = clock.now
@@ -37,10 +38,10 @@ extension ResponseCache {
         return result
     }
 
-    /// Returns the number of keys under which a response is kept: neither expired nor invalidated.
+    /// Returns the number of keys with a stored response that is neither expired nor invalidated.
     ///
-    /// `RedisStore` counts exactly up to 10,000 keys; beyond that the number is up to a minute old. While Redis is away
-    /// it is the last one known (``isStoreAvailable``).
+    /// `RedisStore` counts exactly up to 10,000 keys; beyond that the number is up to a minute old. While Redis cannot
+    /// be reached, it is the last known number (``isStoreAvailable``).
     public func count() async -> Int {
         await store.count(at: clock.now)
     }
@@ -62,9 +63,9 @@ extension ResponseCache {
     /// Removes the response to a GET for the target of a request, with its variants, as `PURGE` asks for, in every
     /// spelling of the target that means the same.
     ///
-    /// If the policy keeps responses apart by request fields, those of all values are invalidated, and with them the
-    /// path's other queries.
-    /// - Returns: how many there were under the key of this request, and whether everything is acknowledged.
+    /// If the policy stores separate responses for different request fields, those for all values are invalidated, and
+    /// with them the responses for other queries of the path.
+    /// - Returns: The number of responses under the key of this request, and whether everything is acknowledged.
     @discardableResult
     public func remove(_ request: HTTPRequest, under policy: CachePolicy) async -> RemovalResult {
         var request = policy.withholding(from: request)
@@ -84,7 +85,7 @@ extension ResponseCache {
     }
 
     /// Removes the responses under several keys.
-    /// - Returns: how many there were together, and whether the invalidation of every key is acknowledged.
+    /// - Returns: The number of all these responses, and whether the invalidation of every key is acknowledged.
     package func remove(_ keys: [CacheKey]) async -> RemovalResult {
         var result = RemovalResult.nothing
         for key in keys { result = result.adding(await remove(key)) }

@@ -1,11 +1,12 @@
-/// The entries of a shard by what an invalidation names: for each scope (key, path, prefix, tag) a chain of the entries
-/// that belong to it, in the order in which they were stored.
+/// An index of a shard's entries by scope: for each scope (key, path, prefix, tag) a chain of the entries that belong
+/// to it, in the order in which they were stored.
 ///
-/// So an invalidation finds what it concerns, and looks at nothing else. Everything that belongs to a scope when it is
-/// invalidated was stored before what is stored later, so what is dead of a chain is its beginning. An entry is known
-/// by its identity and the slot that holds it.
+/// So an invalidation finds the entries that it concerns, and examines no others. All entries that belong to a scope
+/// when it is invalidated precede those that are stored later, so the invalid ones are at the beginning of its chain.
+/// An entry is identified by its object identifier and the slot that holds it.
 struct ScopeIndex {
-    /// What a link takes of memory, with the spare room that its array grows by; charged to the entry that it is of.
+    /// The memory in bytes that a link takes, with the spare room of its array; charged to the entry that it belongs
+    /// to.
     static let linkCost = 64
 
     private struct Link {
@@ -56,7 +57,7 @@ struct ScopeIndex {
         }
     }
 
-    /// Takes an entry out of its chains.
+    /// Removes an entry from its chains.
     mutating func remove(_ entry: ObjectIdentifier, at slot: Int) {
         guard slot < firsts.count else { return }
         var previous: Int32 = -1
@@ -76,13 +77,13 @@ struct ScopeIndex {
         }
     }
 
-    /// The entry that has belonged to a scope for longest; nil if none does.
+    /// Returns the entry that has belonged to a scope for longest; nil if none does.
     func oldest(of scope: InvalidationScope.Fingerprint) -> (entry: ObjectIdentifier, slot: Int)? {
         guard let place = chains[scope]?.oldest else { return nil }
         return (links[Int(place)].entry, Int(links[Int(place)].slot))
     }
 
-    /// Returns the entries that belong to a scope, the oldest first, up to a number of them.
+    /// Returns the entries that belong to a scope, the oldest first, at most `limit`.
     func entries(of scope: InvalidationScope.Fingerprint, upTo limit: Int) -> [(entry: ObjectIdentifier, slot: Int)] {
         var entries: [(entry: ObjectIdentifier, slot: Int)] = []
         var place = chains[scope]?.oldest ?? -1
@@ -117,7 +118,7 @@ struct ScopeIndex {
 }
 
 extension ScopeIndex {
-    /// Returns the scopes of an entry, in no order; for tests.
+    /// Returns the scopes of an entry, in any order; for tests.
     func scopes(of entry: ObjectIdentifier, at slot: Int) -> [InvalidationScope.Fingerprint] {
         var scopes: [InvalidationScope.Fingerprint] = []
         var place = slot < firsts.count ? firsts[slot] : -1

@@ -1,29 +1,30 @@
-/// The path of a resource in the one spelling that invalidations compare: `/api/posts`.
+/// The path of a resource in the normalized spelling that invalidations compare: `/api/posts`.
 ///
-/// It is coarser than a key on purpose, so that no spelling of a path escapes an invalidation: empty segments and the
-/// trailing slash are gone, percent-encoding is undone, ASCII letters are lower case (a router may ignore case). Two
-/// resources that differ only in this are invalidated together, which costs a miss and never a stale answer. An encoded
-/// slash stays `%2F`: it does not separate segments (RFC 3986 §2.2). A segment that is `.` or `..` and is not meant to
-/// lead anywhere is `%2E` or `%2E%2E`.
+/// It is coarser than a key, so that an invalidation concerns every spelling of a path: empty segments and the trailing
+/// slash are removed, percent-encoding is decoded, ASCII letters are lower case (a router may ignore case). Two
+/// resources that differ only in this are invalidated together, which costs a miss and never serves a stale response.
+/// An encoded slash stays `%2F`: it does not separate segments (RFC 3986 §2.2). A segment `.` or `..` that is not a dot
+/// segment is `%2E` or `%2E%2E`.
 ///
 /// ```swift
-/// CachePath("/api/posts")         // as it stands in a URL
+/// CachePath("/api/posts")         // as it is spelled in a URL
 /// CachePath("products", id)       // one segment each, whatever the texts are: `a/b` is the segment a%2Fb
 /// ```
 public struct CachePath: Hashable, Sendable, CustomStringConvertible {
-    /// The most segments that a prefix can have; deeper paths are covered by their first ones.
+    /// The largest number of segments of a prefix; deeper paths belong to the prefix of their first segments.
     public static let maximumPrefixDepth = 16
-    /// The longest segment in bytes as it is compared; a longer one keeps its head and ends in `#sha256=` and a digest.
+    /// The length in bytes of the longest segment that is compared; a longer one is shortened to its beginning,
+    /// `#sha256=` and a digest.
     static let maximumSegmentLength = 255
-    /// The most segments that are told one by one; those behind them are compared by one digest.
+    /// The largest number of segments that are compared one by one; those after them are compared by one digest.
     static let maximumDepth = 32
 
     public let description: String
 
-    /// Creates a path as it stands in a URL.
+    /// Creates a path as it is spelled in a URL.
     ///
     /// The path ends before a `?` or `#`, the scheme and host before it are left out, and `.` and `..` are resolved
-    /// (RFC 3986 §5.2.4). Text known only at run time, such as an id, may change which path this is: use
+    /// (RFC 3986 §5.2.4). A text that is known only at run time, such as an ID, may change the path: use
     /// ``init(_:_:_:)`` or ``init(segments:)``.
     public init(_ text: some StringProtocol) {
         let path = Self.path(ofTarget: Substring(text).utf8).prefix { $0 != UInt8(ascii: "#") }
@@ -42,12 +43,12 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Creates the path of these segments, each of which may be any text. A `/` in one does not separate segments, `..`
-    /// does not lead up, and a `%` is a percent sign.
+    /// is not resolved, and a `%` is a percent sign.
     public init(segments: some Sequence<some StringProtocol>) {
         self.init(decoded: segments.map { Array($0.utf8) })
     }
 
-    /// Creates the path that these bytes are to a server that only splits them at slashes.
+    /// Creates the path that a server reads in these bytes if it only splits them at slashes.
     init(bytes: some Collection<UInt8>) {
         self.init(decoded: Array(bytes).split(separator: UInt8(ascii: "/")).map { PercentEncoding.decoded($0) })
     }
@@ -87,17 +88,18 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension CachePath: ExpressibleByStringLiteral {
-    /// Creates a path as it stands in a URL.
+    /// Creates a path as it is spelled in a URL.
     public init(stringLiteral text: String) {
         self.init(text)
     }
 }
 
 extension CachePath {
-    /// The path of everything.
+    /// The path whose prefix all paths have.
     static let root = CachePath(canonical: "/")
 
-    /// The path itself and every path above it, the root first, as far down as prefixes go.
+    /// The prefixes of the path: the root first, then every path above this one and the path itself, up to the largest
+    /// depth.
     var prefixes: [CachePath] {
         var prefixes = [Self.root]
         guard description != "/" else { return prefixes }
@@ -112,22 +114,21 @@ extension CachePath {
         return prefixes
     }
 
-    /// The path, or the first part of it that prefixes go down to.
+    /// The path, cut to the largest depth of a prefix.
     package var asPrefix: CachePath { prefixes.last ?? self }
 
-    /// The path behind the host that it is a path of: `//example.org/api/posts`, which no path without a host can be
-    /// spelled like.
+    /// Returns the path with its host: `//example.org/api/posts`. A path without a host is never spelled like this.
     package func on(_ authority: some StringProtocol) -> CachePath {
         CachePath(canonical: "//" + authority + (self == .root ? "" : description))
     }
 
-    /// True if the path is one on a host.
+    /// True if the path has a host.
     package var hasHost: Bool { description.utf8.starts(with: "//".utf8) }
 }
 
 extension CachePath {
-    /// Creates the path of a request's target to a server that only splits it at slashes: what stands before the query,
-    /// and after the authority if the target is in absolute form (RFC 9112 §3.2.2).
+    /// Creates the path that a server reads in a request's target if it only splits it at slashes: the part before the
+    /// query, and after the authority if the target is in absolute form (RFC 9112 §3.2.2).
     init(target: String) {
         self.init(bytes: Self.path(ofTarget: Substring(target).utf8).prefix { $0 != UInt8(ascii: "#") })
     }
@@ -139,7 +140,7 @@ extension CachePath {
         return authority.drop { $0 != UInt8(ascii: "/") }
     }
 
-    /// Returns what stands after `://`; nil if nothing does.
+    /// Returns the bytes after `://`; nil if it does not occur.
     static func afterScheme(_ target: Substring.UTF8View) -> Substring.UTF8View? {
         target.firstRange(of: "://".utf8).map { target[$0.upperBound...] }
     }

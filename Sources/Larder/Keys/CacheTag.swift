@@ -1,7 +1,7 @@
 /// A name that several responses share, so that they can be invalidated together.
 ///
-/// A tag is 1 to 256 bytes of UTF-8; case matters, and tags are compared byte by byte. Its ``description`` is the one
-/// canonical spelling: percent-encoded, so that it can stand in `Cache-Tag`, in `Surrogate-Key` and in the path of a
+/// A tag is 1 to 256 bytes of UTF-8; case matters, and tags are compared byte by byte. Its ``description`` is its
+/// canonical spelling: percent-encoded, so that it can be used in `Cache-Tag`, in `Surrogate-Key` and in the path of a
 /// URL as it is.
 ///
 /// ```swift
@@ -10,12 +10,12 @@
 /// "user-\(id)" as CacheTag
 /// ```
 ///
-/// The initialisers that take text take any text. One that is empty, or longer than ``maximumLength``, becomes its
-/// head, `#sha256=` and its SHA-256, which is a tag like any other: the same text names the same tag when a response
-/// is tagged and when it is invalidated. A response field, a URL or a configuration file must name a tag within the
-/// limit.
+/// The initialisers that take text take any text. A text that is empty, or longer than ``maximumLength``, is shortened
+/// to its beginning, `#sha256=` and its SHA-256, which is a tag like any other: the same text names the same tag when a
+/// response is tagged and when it is invalidated. A response field, a URL or a configuration file must name a tag
+/// within the limit.
 public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
-    /// The longest tag in bytes of UTF-8, before it is percent-encoded.
+    /// The length of the longest tag in bytes of UTF-8, before it is percent-encoded.
     public static let maximumLength = 256
 
     /// The canonical spelling, in ASCII: `A` to `Z`, `a` to `z`, `0` to `9` and `-._~!$&'()*+;=:@/` as they are, every
@@ -49,7 +49,7 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
     /// is percent-decoded once: `new%20arrivals` names the tag `new arrivals`.
     ///
     /// Nil unless the decoded text is 1 to 256 bytes of UTF-8. Nil also if the text has a U+FFFD that is not
-    /// percent-encoded: a library has put it in the place of bytes that were not UTF-8.
+    /// percent-encoded: a library has replaced bytes that were not UTF-8 by it.
     public init?(percentEncoded text: some StringProtocol) {
         guard !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
         if let (head, digest) = ShortenedText.parts(in: String(text)) {
@@ -67,10 +67,11 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
         self.init(bytes: bytes)
     }
 
-    /// What a text that names a tag has to be, for messages.
+    /// The description of a text that names a tag, for messages.
     package static let expectation = "a tag of 1 to \(maximumLength) bytes of UTF-8, percent-encoded or not"
 
-    /// - Parameter digest: what a shortened text ends in. Its `#` is not percent-encoded, as that of a text is, so that
+    /// Creates a tag from its bytes.
+    /// - Parameter digest: The end of a shortened text. Its `#` is not percent-encoded, unlike that of a text, so that
     ///   no text can be spelled like a shortened one.
     private init(bytes: some Collection<UInt8>, digest: String = "") {
         var text: [UInt8] = []

@@ -1,16 +1,16 @@
-/// Where a response lives and what can kill it, as far as the request alone tells: its key, its path, and the tags the
-/// policy gives. The tags a handler adds are known only once it has answered.
+/// The location of a response in the store, as far as the request decides it: its key, its path, and the tags of the
+/// policy. The tags that a handler adds are known only with its response.
 public struct EntryLocation: Sendable {
     /// The key of the response.
     public let key: CacheKey
     /// The tags that the policy gives to every response of its routes.
     public let tags: [CacheTag]
-    /// The request's target as it came, or in absolute form where hosts are told apart; the path is spelled out only
-    /// where it is needed, which a hit does not.
+    /// The request's target as it came, or in absolute form if keys tell hosts apart. The path is computed only when it
+    /// is needed, which it is not for a hit.
     package let target: String
 
-    /// An location.
-    /// - Parameter target: the request's target, a path with or without a query.
+    /// Creates a location.
+    /// - Parameter target: The request's target, a path with or without a query.
     public init(key: CacheKey, target: String, tags: [CacheTag] = []) {
         self.key = key
         self.target = target
@@ -20,11 +20,11 @@ public struct EntryLocation: Sendable {
     /// The path that invalidations compare, in its literal reading.
     public var path: CachePath { CachePath(target: target) }
 
-    /// Everything whose invalidation kills a response here: everything, its key, then what it shares with others.
-    /// - Parameter late: the tags the handler added.
+    /// Returns the scopes of a response at this location: everything, its key, then those that it shares with others.
+    /// - Parameter late: The tags that the handler added.
     public func scopes(with late: [CacheTag] = []) -> [InvalidationScope] {
         var scopes: [InvalidationScope] = [.everything, .key(key)]
-        // Eight at most: a target with more readings has no key (`KeyPolicy`).
+        // At most eight readings: a target with more has no key (`KeyPolicy`).
         let paths = PathReadings(target: target).paths
         scopes += paths.map(InvalidationScope.path)
         scopes += Self.prefixes(of: paths).map(InvalidationScope.prefix)
@@ -43,7 +43,7 @@ public struct EntryLocation: Sendable {
         return paths.flatMap(\.prefixes).filter { seen.insert($0).inserted }
     }
 
-    /// The authority of a target in absolute form; nil if it is in another form.
+    /// Returns the authority of a target in absolute form; nil if the target is in another form.
     private static func authority(of target: String) -> Substring? {
         let target = Substring(target).utf8
         guard target.first != UInt8(ascii: "/"), let rest = CachePath.afterScheme(target) else { return nil }

@@ -1,46 +1,46 @@
 import HTTPCaching
 public import HTTPTypes
 
-/// How the key of a response is made from its request.
+/// The rules by which the key of a response is made from its request.
 public struct KeyPolicy: Sendable {
-    /// Whether the path in a key ends in a slash. A router that takes `/api/posts` and `/api/posts/` for one route
-    /// leaves it to the route to say under which of the two its responses are kept.
+    /// The end of the path in a key, with or without a slash. A router that takes `/api/posts` and `/api/posts/` for
+    /// one route leaves it to the route to choose the one under which its responses are stored.
     public enum TrailingSlash: Sendable {
-        /// `GET:/api/users/1`, however it was requested.
+        /// The path ends without a slash, however it was requested: `GET:/api/users/1`.
         case dropped
-        /// `GET:/api/posts/`, however it was requested.
+        /// The path ends in a slash, however it was requested: `GET:/api/posts/`.
         case added
-        /// As it was requested.
+        /// The path ends as it was requested.
         case kept
     }
 
-    /// How much of a target's spelling is in its key.
+    /// The part of a target's spelling that is in its key.
     public enum Spelling: Sendable {
-        /// What the handlers of this process cannot tell apart, or are not meant to, has one key: the path without
-        /// empty segments, the query sorted by name, no scheme and no host.
+        /// Targets that the handlers of this process cannot tell apart, or are not meant to, have one key: the path
+        /// without empty segments, the query sorted by name, no scheme and no host.
         case tidied
-        /// Byte for byte, after scheme and host: `GET:https://example.org/p?b=2&a=1`. What means the same is the
-        /// server's to say.
+        /// Targets are in their keys byte for byte, after scheme and host: `GET:https://example.org/p?b=2&a=1`. Only
+        /// the server can tell which of them mean the same.
         case verbatim
     }
 
-    /// How much of a target's spelling is in its key; where it is verbatim, the next two do not count.
+    /// The part of a target's spelling that is in its key; if it is verbatim, the next two properties have no effect.
     public var spelling: Spelling
-    /// Whether keys end in a slash.
+    /// The end of the path in a key, with or without a slash.
     public var trailingSlash: TrailingSlash
-    /// The query parameter that belongs to the cache and is left out of keys; nil where there is none.
+    /// The query parameter that belongs to the cache and is left out of keys; nil if there is none.
     public var bypassParameter: String?
-    /// The query parameters that answers must not depend on: they are left out of keys, and of what is fetched for
-    /// everybody. A request that goes past the cache keeps them.
+    /// The query parameters that responses must not depend on: they are left out of keys, and of fetches for all
+    /// clients. A request that bypasses the cache keeps them.
     public var ignoredParameters: [NamePattern] = []
-    /// The request fields that the responses are kept apart by, in the key's order.
+    /// The request fields that are parts of the key, in the key's order.
     public var fields: [HTTPField.Name]
-    /// The longest target of a stored response, and the longest text of the fields that it is selected by (`Vary`):
-    /// 8 KiB. Requests with a longer target bypass the cache; a response that is selected by longer fields is not
-    /// stored.
+    /// The length of the longest target of a stored response, and of the longest text of the fields that it is selected
+    /// by (`Vary`): 8 KiB. Requests with a longer target bypass the cache; a response that is selected by longer fields
+    /// is not stored.
     public var lengthLimit = ByteCount.kibibytes(8)
 
-    /// A rule for keys.
+    /// Creates rules for keys.
     public init(
         spelling: Spelling = .tidied,
         trailingSlash: TrailingSlash = .dropped,
@@ -55,18 +55,18 @@ public struct KeyPolicy: Sendable {
 }
 
 extension KeyPolicy {
-    /// The key of a request's response, and whether the request asks to pass the cache by.
+    /// The key of a request's response, and whether the request asks for a bypass.
     struct Result {
         var key: CacheKey
         var asksForBypass: Bool
-        /// The target in absolute form, where the key has scheme and host.
+        /// The target in absolute form, if the key has scheme and host.
         var target: String?
     }
 
-    /// The key of a GET for the target of `request`; nil where the target can have none: not a path, or with bytes that
-    /// no path or query may hold (RFC 3986 §3.3), a raw `#` above all, which would forge the part that follows it; or
-    /// one that is too long, or has more readings than a response is stored with (``PathReadings``).
-    /// - Parameter user: who the response is for, where the policy keeps users apart.
+    /// Returns the key of a GET for the target of `request`; nil if the target cannot have a key: it is not a path, or
+    /// has bytes that no path or query may contain (RFC 3986 §3.3), above all a raw `#`, which would forge the part
+    /// that follows it, or is too long, or has more readings than a response can be stored with (``PathReadings``).
+    /// - Parameter user: The user that the response is for, if the policy stores separate responses for users.
     func key(of request: HTTPRequest, user: String?) -> Result? {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/"),
             target.utf8.count <= lengthLimit.bytes
@@ -98,23 +98,24 @@ extension KeyPolicy {
 }
 
 extension KeyPolicy {
-    /// What a write to a target of the request's site kills. "A cache MUST NOT trigger an invalidation […] if the
-    /// origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): where keys tell hosts apart, so do writes.
+    /// Returns the scopes that a write to a target of the request's origin invalidates. "A cache MUST NOT trigger an
+    /// invalidation […] if the origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): if keys tell hosts
+    /// apart, so do writes.
     func scopes(of target: String, for request: HTTPRequest) -> [InvalidationScope] {
-        // Schemes are not told apart: a write by https that left the answers by http would be of use to nobody.
+        // Schemes are not told apart: a write by https also invalidates the responses by http.
         let site = spelling == .verbatim ? URIOrigin(request) : nil
         return PathReadings(target: target).paths.map { path in
             .path(site.map { path.on($0.authority) } ?? path)
         }
     }
 
-    /// A target without the parameter that belongs to the cache, the rest as it came.
+    /// Returns a target without the parameter that belongs to the cache; the rest is not changed.
     func withoutBypass(_ target: String) -> String {
         guard let bypassParameter else { return target }
         return Self.dropParameters(from: target) { $0.elementsEqual(bypassParameter.utf8) }
     }
 
-    /// A target without the parameters that answers must not depend on, the rest as it came.
+    /// Returns a target without the parameters that responses must not depend on; the rest is not changed.
     func withoutIgnored(_ target: String) -> String {
         if ignoredParameters.isEmpty { return target }
         return Self.dropParameters(from: target) { name in ignoredParameters.contains { $0.matches(name) } }
@@ -133,7 +134,7 @@ extension KeyPolicy {
     }
 }
 
-/// Writes the bytes of a key, front to back.
+/// A builder that writes the bytes of a key from front to back.
 private struct KeyBuilder {
     private var text: [UInt8]
     private var hasParts = false
@@ -147,17 +148,18 @@ private struct KeyBuilder {
 
     var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
 
-    /// Appends a whole target as it came, after its site; false where it holds what no target may. No site has a slash
-    /// but those of its scheme: where one ends and a path begins cannot be forged.
+    /// Appends a whole target as it came, after its origin; returns false if it has bytes that no target may contain.
+    /// The only slashes of an origin are those after its scheme, so that the boundary between origin and path cannot be
+    /// forged.
     mutating func append(_ target: UnsafeBufferPointer<UInt8>, of site: URIOrigin) -> Bool {
         text.append(contentsOf: site.description.utf8)
         text.append(contentsOf: target)
         return target.allSatisfy(Self.isLegal)
     }
 
-    /// Appends a path with empty segments removed; false where it holds what no path may. What is percent-encoded stays
-    /// so, though RFC 3986 §6.2.2 calls `%31` and `1` the same: a handler gets the spelling of the client, and may
-    /// answer one as it would not the other.
+    /// Appends a path with empty segments removed; returns false if it has bytes that no path may contain.
+    /// Percent-encoded bytes stay encoded, although `%31` and `1` are the same by RFC 3986 §6.2.2: a handler gets the
+    /// client's spelling, and may answer the two differently.
     mutating func appendPath(_ path: Slice<UnsafeBufferPointer<UInt8>>, trailingSlash: KeyPolicy.TrailingSlash) -> Bool
     {
         let slash = UInt8(ascii: "/")
@@ -182,22 +184,23 @@ private struct KeyBuilder {
         return true
     }
 
-    /// Appends the pairs of a query sorted stably by name, without the cache's own parameter; false where it holds what
-    /// no query may.
+    /// Appends the pairs of a query sorted stably by name, without the cache's own parameter; returns false if the
+    /// query has bytes that no query may contain.
     mutating func appendQuery(_ query: Slice<UnsafeBufferPointer<UInt8>>, without parameter: [UInt8]?) -> Bool {
         guard query.allSatisfy(Self.isLegal) else { return false }
         var pairs = query.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false)
         if let parameter {
             pairs.removeAll { pair in
                 guard Self.name(of: pair).elementsEqual(parameter) else { return false }
-                // Only `true` bypasses, to the letter.
+                // Only the exact value `true` asks for a bypass.
                 asksForBypass = asksForBypass || pair.dropFirst(parameter.count).elementsEqual("=true".utf8)
                 return true
             }
         }
         guard pairs.contains(where: { !$0.isEmpty }) else { return true }
         if pairs.count > 1 {
-            // `sort` is stable since Swift 5.8 in fact, but not by its word: the place decides between equals.
+            // `sort` has been stable since Swift 5.8, but does not guarantee it: the offset decides between equal
+            // names.
             let sorted = pairs.enumerated().sorted {
                 let (left, right) = (Self.name(of: $0.element), Self.name(of: $1.element))
                 return left.elementsEqual(right) ? $0.offset < $1.offset : left.lexicographicallyPrecedes(right)
@@ -211,7 +214,7 @@ private struct KeyBuilder {
         return true
     }
 
-    /// Appends `#user=42`, percent-encoded, so that no value can end its part and forge another.
+    /// Appends `#user=42`, percent-encoded, so that a value cannot end its part and forge another.
     mutating func append(user: String) {
         beginPart()
         text.append(contentsOf: "user=".utf8)
@@ -219,7 +222,7 @@ private struct KeyBuilder {
     }
 
     /// Appends `#accept-language:de`, percent-encoded; `#accept-language` if the request does not have the field. Lines
-    /// are separated by commas, which an encoded value does not have.
+    /// are separated by commas, which an encoded value does not contain.
     mutating func append(_ field: HTTPField.Name, values: [String]) {
         beginPart()
         appendEncoded(field.canonicalName)

@@ -1,40 +1,39 @@
-/// The paths that servers may take the path of one target for.
+/// The paths that servers may read in the path of one target.
 ///
 /// A response is invalidated by its path, and the cache does not know how the server behind it reads a path. Most paths
 /// have one reading. `/api/./posts` has two: a router that only splits at slashes sees three segments, one that
 /// resolves dot segments (RFC 3986 §6.2.2.3) sees `/api/posts`. So a write invalidates every reading of its target, and
-/// a response belongs to every reading of the target that it was stored for: whatever the server does, two targets that
-/// it takes for one resource have a reading in common.
+/// a response belongs to every reading of the target that it was stored for: if a server takes two targets for one
+/// resource, the targets have a reading in common.
 ///
-/// What servers are known to do, and do in different order:
+/// Servers are known to do the following, in different orders:
 /// - decode `%2e` before they resolve dot segments; decode `%2F`, `%5C` and `%3B` before they split; decode twice;
 /// - take `\` for `/`, leave out what follows a `;` in a segment, end the path at an encoded `?`, `#` or NUL;
 /// - resolve dot segments as RFC 3986 says, or after they have merged slashes, or not at all;
 /// - take the first segment of `//host/path` for a host.
 ///
 /// A write names all of its readings, 240 at most (5 ways to decode, 48 to split; twice as many if the target has one
-/// of three characters that no URL may have, `PathReader.replacingEquivalents`): nothing coarser, so that no
-/// request can invalidate what it does not concern. A response is stored only if its path has at most
-/// ``maximumCount`` of them, since each costs memory.
+/// of three characters that no URL may have, `PathReader.replacingEquivalents`). It names nothing coarser, so that a
+/// request cannot invalidate other resources. A response is stored only if its path has at most ``maximumCount``
+/// readings, since each costs memory.
 package struct PathReadings: Hashable, Sendable {
-    /// Every reading that a response can be stored with, each once, and the literal one first: split at slashes, each
-    /// segment decoded once.
+    /// The readings, each once, and the literal one first: split at slashes, each segment decoded once.
     package let paths: [CachePath]
 
-    /// The most readings that a stored response has.
+    /// The largest number of readings of a stored response.
     static let maximumCount = 8
-    /// The longest path, in bytes, of a stored response with more than one reading.
+    /// The length in bytes of the longest path of a stored response with more than one reading.
     static let maximumLength = 2_048
-    /// The longest path, in bytes, of a stored response. No reading has more bytes than its path, so that a write need
-    /// not name a longer one.
+    /// The length in bytes of the longest path of a stored response. A reading never has more bytes than its path, so
+    /// that a write need not name longer readings.
     static let maximumPlainLength = 8_192
 
-    /// Reads the path of a request's target.
+    /// Creates the readings of the path of a request's target.
     package init(target: String) {
         let target = Substring(target).utf8
         let path = CachePath.path(ofTarget: target)
         let paths = Self.paths(of: path)
-        // Hummingbird looks for "://" in the query too, if a target does not begin with a slash.
+        // Hummingbird searches the query for "://", too, if a target does not begin with a slash.
         guard target.first != UInt8(ascii: "/"), path.endIndex < target.endIndex,
             let authority = CachePath.afterScheme(target)
         else {
@@ -50,7 +49,7 @@ package struct PathReadings: Hashable, Sendable {
         isPlain(path) ? [CachePath(bytes: path)] : PathReader(path).readings
     }
 
-    /// Returns true if a path has one reading, as far as one look at each byte tells.
+    /// Returns true if one look at each byte shows that a path has one reading.
     private static func isPlain(_ path: Substring.UTF8View) -> Bool {
         let slash = UInt8(ascii: "/")
         guard !path.starts(with: "//".utf8) else { return false }
@@ -76,8 +75,7 @@ package struct PathReadings: Hashable, Sendable {
 }
 
 extension PathReadings {
-    /// Returns true if a response may be stored with the readings of a target. For most targets nothing is allocated to
-    /// find out.
+    /// Returns true if a response may be stored with the readings of a target. It does not allocate for most targets.
     static func areStorable(_ target: String) -> Bool {
         let path = CachePath.path(ofTarget: Substring(target).utf8)
         if isPlain(path) { return path.count <= maximumPlainLength }
@@ -85,9 +83,9 @@ extension PathReadings {
     }
 }
 
-/// Reads a path in every way that its bytes leave open, in time linear in its length.
+/// A reader that reads a path in every way that its bytes allow, in time linear in the path's length.
 private struct PathReader {
-    /// A path as a server has it when it splits the path, and how often it decodes the segments after that.
+    /// A path in the form in which a server splits it, and whether the segments are decoded after that.
     private struct Level {
         let text: [UInt8]
         let isDecodedLater: Bool
@@ -103,10 +101,10 @@ private struct PathReader {
         var dots = Dots.literal
     }
 
-    /// A segment by its place in a text.
+    /// A segment, as a range of a text.
     private struct Segment {
         let start, end: Int
-        /// The end without parameters.
+        /// The end of the segment without its parameters.
         let nameEnd: Int
         var isEmpty: Bool { start == end }
     }
@@ -139,7 +137,8 @@ private struct PathReader {
     }
 
     /// Returns a path with the three characters replaced that Unicode has for ASCII characters as well. They are equal
-    /// to these where text is compared by canonical equivalence, as Swift's strings and so Hummingbird's routes are.
+    /// to the ASCII characters if text is compared by canonical equivalence, as Swift's strings and so Hummingbird's
+    /// routes are.
     private static func replacingEquivalents(_ raw: [UInt8]) -> [UInt8] {
         guard raw.contains(where: { $0 >= 0x80 }) else { return raw }
         // KELVIN SIGN, GREEK QUESTION MARK, GREEK VARIA.
@@ -161,8 +160,8 @@ private struct PathReader {
         return output
     }
 
-    /// The different readings, the literal one first. Others are left out if they have more bytes than a stored
-    /// response's have.
+    /// The different readings, the literal one first. Others are left out if they have more bytes than those of a
+    /// stored response.
     var readings: [CachePath] { readings(upTo: .max) }
 
     /// Returns true if there are at most `limit` different readings.
@@ -172,7 +171,8 @@ private struct PathReader {
         var paths: [CachePath] = []
         var seen: Set<CachePath> = []
         for level in levels {
-            // A text is split in four ways at most, by the bytes that separate segments and that end it.
+            // A text is split in at most four ways, by the bytes that separate segments and the bytes that end the
+            // path.
             var splits: [[Segment]?] = [nil, nil, nil, nil]
             for manner in manners {
                 let place = (manner.takesBackslashForSlash ? 2 : 0) + (manner.endsEarly ? 1 : 0)
@@ -188,7 +188,8 @@ private struct PathReader {
         return paths
     }
 
-    /// Reads a level in a manner; nil if the reading is longer than any of a stored response, and not the literal one.
+    /// Reads a level in one manner; returns nil if the reading is longer than any of a stored response, and not the
+    /// literal one.
     private static func read(
         _ level: Level,
         _ segments: [Segment],
@@ -214,7 +215,7 @@ private struct PathReader {
             }
         }
         let limit = PathReadings.maximumPlainLength
-        // An encoded byte has three.
+        // An encoded byte takes three bytes.
         guard isLiteral || length <= (level.isDecodedLater ? 3 * limit : limit) else { return nil }
         let decoded = output.map { name in
             let bytes = level.text[name.start..<name.end]
@@ -259,7 +260,8 @@ private struct PathReader {
         byte == UInt8(ascii: "/") || manner.takesBackslashForSlash && byte == UInt8(ascii: "\\")
     }
 
-    /// The manners of reading that may differ for a path, given in the form that hides nothing.
+    /// Returns the manners of reading that may give different results for a path. The text is the path after all
+    /// decoding.
     private static func manners(for text: [UInt8]) -> [Manner] {
         var manners = [Manner()]
         func add(_ change: (inout Manner) -> Void) {
@@ -289,7 +291,7 @@ private struct PathReader {
         return manners
     }
 
-    /// Returns true if a segment is `.` or `..`, or may be once its parameters are gone.
+    /// Returns true if a segment is `.` or `..`, or may be without its parameters.
     private static func isDots(_ segment: ArraySlice<UInt8>) -> Bool {
         let name = segment.prefix { $0 != UInt8(ascii: ";") && !endsPath($0) }
         return (1...2).contains(name.count) && name.allSatisfy { $0 == UInt8(ascii: ".") }
@@ -299,7 +301,7 @@ private struct PathReader {
         byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") || byte == 0
     }
 
-    /// The number of bytes that mean something to a server that splits a path.
+    /// Returns the number of bytes that have a meaning for a server that splits a path.
     private static func meaningCount(_ text: [UInt8]) -> Int {
         text.count { "/\\;.".utf8.contains($0) || endsPath($0) }
     }

@@ -1,6 +1,6 @@
-/// Percent-encoding of single bytes (RFC 3986 §2.1).
+/// The percent-encoding of single bytes (RFC 3986 §2.1).
 enum PercentEncoding {
-    /// The byte that `%XX` stands for, and what follows it; nil unless `byte` begins one.
+    /// Returns the byte that `%XX` encodes, and the bytes after it; nil unless `byte` begins such a triplet.
     static func decode<Rest: Collection<UInt8>>(
         _ byte: UInt8,
         before rest: Rest
@@ -34,7 +34,7 @@ enum PercentEncoding {
         String(decoding: decoded(text.utf8), as: UTF8.self)
     }
 
-    /// Appends a byte as it is if it is visible ASCII without a meaning in a key, else as `%XX`.
+    /// Appends a byte as it is if it is visible ASCII without a meaning in a key, otherwise as `%XX`.
     static func append(_ byte: UInt8, to text: inout [UInt8], escaping: Bool) {
         let isPlain =
             (0x21...0x7E).contains(byte)
@@ -48,7 +48,7 @@ enum PercentEncoding {
         }
     }
 
-    /// Returns true if a byte means the same encoded and not (RFC 3986 §2.3).
+    /// Returns true if a byte has the same meaning encoded and not encoded (RFC 3986 §2.3).
     static func isUnreserved(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -84,7 +84,8 @@ extension PercentEncoding {
     }
 
     /// Returns the spellings that clients commonly have for the same URL: the text itself first, then with the
-    /// hexadecimal digits in upper case and in lower case, with unreserved characters encoded as in the text and not.
+    /// hexadecimal digits in upper case and in lower case, with unreserved characters as they are in the text and
+    /// decoded.
     static func spellings(of text: String) -> [String] {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return [text] }
         var spellings = [text]

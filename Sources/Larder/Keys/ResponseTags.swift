@@ -3,13 +3,13 @@ package import HTTPTypes
 
 /// The tags that the fields of a response name, such as `Cache-Tag: posts, new arrivals`.
 package struct ResponseTags: Sendable {
-    /// The tags, each once, in the order they came.
+    /// The tags, each once, in the order in which they were read.
     package private(set) var tags: [CacheTag]
-    /// The texts that do not name a tag: too long, or not UTF-8. A response with one of them could never be invalidated
-    /// by it, so it is not stored.
+    /// The texts that do not name a tag because they are too long, or not UTF-8. A response with one of them could
+    /// never be invalidated by it, so it is not stored.
     package private(set) var rejected: [String] = []
 
-    /// Reads the tags in the fields called `names`.
+    /// Creates the tags that the fields called `names` have.
     package init(_ fields: HTTPFields, named names: [HTTPField.Name]) {
         tags = []
         var seen: Set<CacheTag> = []
@@ -27,8 +27,8 @@ package struct ResponseTags: Sendable {
         self.tags = tags
     }
 
-    /// Returns why a response with these tags is not stored; nil if they are no reason.
-    /// - Parameter limit: the most tags that a response may have.
+    /// Returns the reason for not storing a response with these tags; nil if there is none.
+    /// - Parameter limit: The largest number of tags that a response may have.
     package func obstacle(limit: Int) -> NotStoredReason? {
         if !rejected.isEmpty { return .tagNotAccepted }
         return tags.count > limit ? .tooManyTags : nil

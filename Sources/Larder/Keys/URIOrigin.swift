@@ -1,22 +1,23 @@
 package import HTTPTypes
 
-/// Scheme, host and port of a request in one spelling: `https://example.org`.
+/// The scheme, host and port of a request in a normalized spelling: `https://example.org`.
 struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
     let scheme: String
-    /// Host and port: lower case, without a dot at the end of the host, without the port that goes without saying, and
-    /// without zeros before another one.
+    /// The host and port: lower case, without a dot at the end of the host, without the scheme's standard port, and
+    /// without leading zeros in another port.
     let authority: String
 
     var description: String { scheme + "://" + authority }
 
-    /// The site a request is for; nil where it names none, or one with bytes that no host may have (RFC 3986 §3.2.2):
-    /// a slash above all, which would forge a path. Nobody logs in to a host here: `@` is none of them either.
+    /// Creates the origin of a request; nil if the request does not name one, or one with bytes that no host may have
+    /// (RFC 3986 §3.2.2), above all a slash, which would forge a path. User information is not allowed either, so `@`
+    /// is not legal.
     init?(_ request: HTTPRequest) {
         guard let authority = request.authority else { return nil }
         self.init(scheme: request.scheme ?? "http", authority: authority)
     }
 
-    /// The site of a scheme and an authority; nil as above.
+    /// Creates the origin of a scheme and an authority; nil in the same cases.
     init?(scheme: String, authority: String) {
         let scheme = scheme.lowercased()
         guard scheme == "http" || scheme == "https",
@@ -26,9 +27,9 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
         self.authority = authority
     }
 
-    /// Returns an authority in its one spelling, which is its own; nil if it is none.
+    /// Returns the normalized spelling of an authority; nil if the text is not an authority.
     private static func normalized(_ authority: String, standardPort: Int) -> String? {
-        // Most need no second look.
+        // Most authorities are in the normalized spelling already.
         let bytes = authority.utf8
         if bytes.allSatisfy(isPlain), let last = bytes.last, last != UInt8(ascii: ".") { return authority }
         guard bytes.allSatisfy(isLegal) else { return nil }
@@ -40,7 +41,7 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
             port = Int(Substring(digits))
             host = host[..<colon]
         }
-        // A name with another colon is none, and nor is an address in half of its brackets.
+        // A name with another colon is not valid, and neither is an address with only one of its brackets.
         let isAddress = host.utf8.first == UInt8(ascii: "[") && host.utf8.last == UInt8(ascii: "]")
         guard isAddress || !host.utf8.contains(where: { ":[]".utf8.contains($0) }) else { return nil }
         if host.hasSuffix("."), !host.hasSuffix("..") { host.removeLast() }
@@ -57,7 +58,7 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Returns the text of a key with its scheme and host in their one spelling; unchanged if it has none.
+    /// Returns the text of a key with its scheme and host in the normalized spelling; unchanged if it has none.
     static func normalizing(_ key: String) -> String {
         let start = "GET:"
         guard key.hasPrefix(start), let mark = key.firstRange(of: "://") else { return key }
@@ -75,7 +76,7 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
 
 extension HTTPRequest {
     /// The host and port that the request names, as keys have them: in lower case, without a dot at the end and without
-    /// the port that goes without saying; nil if it names none. An origin that stores by such keys must be told this
-    /// spelling and no other: what it answers to another one would be stored for all.
+    /// the scheme's standard port; nil if the request does not name them. An origin whose responses are stored under
+    /// such keys must get this spelling and no other: its response to another spelling would be stored for all clients.
     package var keyAuthority: String? { URIOrigin(self)?.authority }
 }

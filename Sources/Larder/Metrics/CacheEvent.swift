@@ -1,49 +1,49 @@
 import HTTPCaching
 
-/// Something the cache did: the one vocabulary of its statistics, metrics and observers.
+/// An event of a cache: statistics, metrics and observers all use these.
 public enum CacheEvent: Sendable {
     /// A request was answered from the store without waiting for the origin.
     case hit(CacheKey, Hit)
-    /// A request looked for an answer, found none, and waited for the origin.
+    /// A request looked for a stored response, and found none that could answer it without the origin.
     case miss(CacheKey, Miss)
-    /// A request passed the cache by.
+    /// A request bypassed the cache.
     case bypassed(BypassReason)
     /// A fetched response was stored.
     case stored(CacheKey, cost: Int)
-    /// What is kept was confirmed by the origin, and dated anew.
+    /// The origin confirmed a stored response, which has new times now.
     case validated(CacheKey)
     /// A fetched response was not stored.
     case notStored(CacheKey, NotStoredReason)
-    /// A refresh in the background failed; what is kept stays.
+    /// A refresh in the background failed; the stored response stays.
     case refreshFailed(CacheKey)
-    /// Something was invalidated.
+    /// Scopes were invalidated, and the store acknowledged it.
     case invalidated([InvalidationScope])
-    /// Something is to be invalidated, and the store did not confirm it (yet).
+    /// Scopes are to be invalidated, and the store has not acknowledged it yet.
     case invalidationPending([InvalidationScope])
 
-    /// What kind of hit.
+    /// The kind of a hit.
     public enum Hit: String, Sendable, CaseIterable {
         /// A fresh response.
         case fresh
-        /// A stale one, while it is refreshed or because the client allows it.
+        /// A stale response, while it is refreshed or because the client allows it.
         case stale
     }
 
-    /// What kind of miss.
+    /// The kind of a miss.
     public enum Miss: String, Sendable, CaseIterable {
-        /// The request fetched.
+        /// The request was the leader of a fetch.
         case led
-        /// The request waited for what another one fetched.
+        /// The request waited for another request's fetch.
         case collapsed
-        /// The request got what is kept, because the origin failed.
+        /// The request got a stale response, because the origin failed.
         case staleOnError = "stale-on-error"
-        /// The request wanted only what is stored, and nothing is (504).
+        /// The request had `only-if-cached`, and nothing was stored (504).
         case onlyIfCached = "only-if-cached"
     }
 }
 
-/// Is told what a cache does. Called on the path of requests: an observer returns at once and does not wait.
+/// An observer of a cache's events. It is called while a request is handled: it returns at once and does not wait.
 public protocol CacheObserver: Sendable {
-    /// Something happened.
+    /// Receives an event.
     func observe(_ event: CacheEvent)
 }

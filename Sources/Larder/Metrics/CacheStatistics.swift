@@ -1,20 +1,22 @@
 import Metrics
 import Synchronization
 
-/// Counts what a cache does, since the process began.
+/// The counts of a cache's events since the process began.
 ///
 /// Hits and misses are exact under concurrency. The same numbers go to swift-metrics as `larder_hits`, `larder_misses`
 /// and so on; labels are kinds and reasons, never keys.
 public final class CacheStatistics: Sendable {
     /// The counts at one moment.
     public struct Snapshot: Sendable {
-        /// Requests answered from the store without waiting for the origin.
+        /// The number of requests answered from the store without waiting for the origin.
         public let hits: Int
-        /// Requests that looked for an answer, found none, and waited for the origin.
+        /// The number of requests that looked for a stored response, and found none that could answer it without the
+        /// origin.
         public let misses: Int
-        /// Requests answered with a stale response, for whatever reason: hits and misses that are among the above.
+        /// The number of requests answered with a stale response, for whatever reason: they are among the hits and
+        /// misses.
         public let stale: Int
-        /// The keys asked for most, each with its hits and misses together.
+        /// The keys with the most requests, each with its hits and misses together.
         public let topKeys: [(key: CacheKey, count: Int)]
     }
 
@@ -29,8 +31,8 @@ public final class CacheStatistics: Sendable {
         self.counters = Counters(factory: metrics)
     }
 
-    /// The counts now.
-    /// - Parameter topKeys: how many keys at most.
+    /// Returns the counts now.
+    /// - Parameter topKeys: The number of keys to return at most, 10 by default.
     public func snapshot(topKeys count: Int = 10) -> Snapshot {
         Snapshot(
             hits: hits.load(ordering: .relaxed),
@@ -68,7 +70,7 @@ public final class CacheStatistics: Sendable {
     }
 }
 
-/// The counters of swift-metrics, made once.
+/// The counters of swift-metrics, which are created once.
 private struct Counters: Sendable {
     private let freshHits, staleHits: Counter
     let misses: [CacheEvent.Miss: Counter]

@@ -1,4 +1,4 @@
-/// A limit on the lines that a log gets about what anybody can cause.
+/// A limit on the log lines about events that any client can cause.
 package struct LogLimit: Sendable {
     /// The length of a period.
     package static let period = Duration.seconds(10)
@@ -8,11 +8,12 @@ package struct LogLimit: Sendable {
     private var lines = 0
     private var unlogged = 0
 
+    /// Creates a limit.
     /// - Parameter limit: The number of lines within a period.
     package init(_ limit: Int) { self.limit = limit }
 
     /// Counts an event.
-    /// - Returns: The number of those before it that were not logged; nil if this one is not to be logged.
+    /// - Returns: The number of events before it that were not logged; nil if this one is not to be logged.
     package mutating func count(at now: ContinuousClock.Instant = .now) -> Int? {
         let isNewPeriod = periodBegan.map { now - $0 >= Self.period } ?? true
         if isNewPeriod { (periodBegan, lines) = (now, 0) }

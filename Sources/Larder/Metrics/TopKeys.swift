@@ -1,12 +1,12 @@
 import NIOConcurrencyHelpers
 
-/// Counts the keys asked for most, in bounded memory.
+/// A count of the keys with the most requests, in bounded memory.
 ///
 /// Each part counts by Space-Saving (Metwally, Agrawal and El Abbadi, "Efficient Computation of Frequent and Top-k
-/// Elements in Data Streams", ICDT 2005): while a part knows fewer keys than it has room for, every count is exact;
-/// beyond, a new key takes the place of the one with the lowest count, and its count goes on from there. So a count is
-/// never too low, and too high by at most the number of requests to its part divided by its room. A key belongs to one
-/// part, and each part has room for the guaranteed number, whatever the keys are.
+/// Elements in Data Streams", ICDT 2005): every count is exact until a part has as many keys as it has room for. A
+/// further key replaces the key with the lowest count, and continues from that count. So a count is never too low, and
+/// too high by at most the number of requests to its part divided by its room. A key belongs to one part, and each part
+/// has room for the guaranteed number of keys, whatever the keys are.
 final class TopKeys: Sendable {
     private final class Part: Sendable {
         let summary: NIOLockedValueBox<SpaceSaving>
@@ -16,7 +16,8 @@ final class TopKeys: Sendable {
 
     private let parts: [Part]
 
-    /// - Parameter guaranteed: how many keys are counted exactly, whatever they are.
+    /// Creates a count.
+    /// - Parameter guaranteed: The number of keys that are counted exactly, whatever they are.
     init(guaranteed: Int, parts: Int = 8) {
         precondition(guaranteed > 0 && parts > 0, "A count needs room for one key")
         self.parts = (0..<parts).map { _ in Part(room: guaranteed) }
@@ -27,7 +28,8 @@ final class TopKeys: Sendable {
         parts[Int(UInt(bitPattern: key.hash) >> 8 % UInt(parts.count))].summary.withLockedValue { $0.count(key) }
     }
 
-    /// The keys with the highest counts, highest first; equal counts by name, so that the order does not jump about.
+    /// Returns the keys with the highest counts, the highest first. Equal counts are ordered by key, so that the order
+    /// is stable.
     func top(_ count: Int) -> [(key: CacheKey, count: Int)] {
         let counts = parts.flatMap { part in part.summary.withLockedValue { $0.counts } }
         let sorted = counts.sorted {
@@ -36,18 +38,18 @@ final class TopKeys: Sendable {
         return Array(sorted.prefix(max(0, count)))
     }
 
-    /// Traps where a part disagrees with itself; for tests.
+    /// Traps if the tables of a part disagree; for tests.
     func validate() {
         for part in parts { part.summary.withLockedValue { $0.validate() } }
     }
 }
 
-/// The counts of the keys asked for most: the summary of one part.
+/// The counts of the keys with the most requests in one part.
 struct SpaceSaving {
     private(set) var counts: [(key: CacheKey, count: Int)] = []
     private var index: [CacheKey: Int] = [:]
-    /// The places by count; a count may have grown since it was entered here, which is looked at only where the lowest
-    /// is asked for.
+    /// The places by count. A count may be higher than the one here, which is updated only when the lowest is asked
+    /// for.
     private var lowest = IndexedHeap<Int>()
     private let room: Int
 
@@ -67,7 +69,8 @@ struct SpaceSaving {
         }
     }
 
-    /// The place with the lowest count. Counts only grow, so what stands first with its true count is the lowest.
+    /// Returns the place with the lowest count. Counts only grow, so the first place with an up-to-date count has the
+    /// lowest.
     private mutating func lowestPlace() -> Int? {
         while let first = lowest.first, first.priority != counts[first.id].count {
             lowest.set(first.id, to: counts[first.id].count)
@@ -75,7 +78,7 @@ struct SpaceSaving {
         return lowest.first?.id
     }
 
-    /// Traps where the tables disagree; for tests.
+    /// Traps if the tables disagree; for tests.
     func validate() {
         lowest.validate()
         precondition(counts.count <= room && index.count == counts.count, "More keys than there is room for")

@@ -1,34 +1,35 @@
 public import HTTPTypes
 
-/// Which requests of a route go past the cache: all, or those with one of some cookies, query parameters or fields.
+/// The requests of a route that bypass the cache: all, or those with any of the named cookies, query parameters or
+/// fields.
 public struct BypassRule: Hashable, Sendable {
-    /// The cookies that a request goes past the cache with.
+    /// The cookies with which a request bypasses the cache.
     public var cookies: [NamePattern]
-    /// The query parameters that it does so with, whatever their values.
+    /// The query parameters with which a request bypasses the cache, whatever their values.
     public var parameters: [NamePattern]
-    /// The fields that it does so with, whatever their values; `Cookie` stands for any cookie.
+    /// The fields with which a request bypasses the cache, whatever their values; `Cookie` stands for any cookie.
     public var fields: [HTTPField.Name]
-    /// The reason for which every request goes past the cache; nil where the lists decide.
+    /// The reason for which every request bypasses the cache; nil if the lists decide.
     private var reasonForAll: BypassReason?
 
-    /// A rule for requests that have any of these.
+    /// Creates a rule for requests that have any of these.
     public init(cookies: [NamePattern] = [], parameters: [NamePattern] = [], fields: [HTTPField.Name] = []) {
         self.cookies = cookies
         self.parameters = parameters
         self.fields = fields
     }
 
-    /// A rule for every request: nothing of the route is cached.
+    /// The rule for every request: nothing of the route is cached.
     public static let everything = everything(because: .rule)
 
-    /// A rule for every request, for a reason of the program rather than of its configuration.
+    /// Returns a rule for every request, for a reason of the program rather than of its configuration.
     package static func everything(because reason: BypassReason) -> BypassRule {
         var rule = BypassRule()
         rule.reasonForAll = reason
         return rule
     }
 
-    /// Returns why a request goes past the cache; nil where it does not.
+    /// Returns the reason for which a request bypasses the cache; nil if it does not.
     func reason(for request: HTTPRequest) -> BypassReason? {
         if let reasonForAll { return reasonForAll }
         let applies =
@@ -40,19 +41,20 @@ public struct BypassRule: Hashable, Sendable {
     private func hasParameter(_ target: String?) -> Bool {
         guard !parameters.isEmpty, let target, let query = Self.query(of: target) else { return false }
         var reader = NameReader(parameters, endsAtDot: true)
-        // Some servers end a parameter at a semicolon. To go past the cache where they do not is only slower.
+        // Some servers end a parameter at a semicolon. A bypass for the others only costs time.
         for pair in query.split(whereSeparator: { "&;?".utf8.contains($0) }) where reader.reads(pair) { return true }
         return false
     }
 
-    /// Returns what follows the first `?` of a target, or an encoded one, where some servers begin the query, too.
+    /// Returns the bytes after the first `?` of a target. An encoded `?` counts, too, because some servers begin the
+    /// query there.
     private static func query(of target: String) -> Substring.UTF8View? {
         var rest = target.utf8[...]
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "?") { return rest }
             guard let (decoded, after) = PercentEncoding.decode(byte, before: rest) else { continue }
             if decoded == UInt8(ascii: "?") { return after }
-            // `%25` and what it may be in a second layer.
+            // `%25`, and the character that it may encode in a second layer.
             guard decoded == UInt8(ascii: "%") else { continue }
             if let (inner, end) = PercentEncoding.decode(decoded, before: after), inner == UInt8(ascii: "?") {
                 return end

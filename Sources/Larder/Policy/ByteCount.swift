@@ -1,21 +1,22 @@
-/// A number of bytes with its unit in the call: `.mebibytes(256)`.
+/// A number of bytes, with its unit in the call: `.mebibytes(256)`.
 public struct ByteCount: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The number of bytes, never negative.
     public let bytes: Int
 
-    /// A number of bytes; a negative one is none.
+    /// Returns a number of bytes; 0 if `count` is negative.
     public static func bytes(_ count: Int) -> ByteCount { ByteCount(bytes: max(0, count)) }
 
-    /// A number of KiB (1,024 bytes), saturating.
+    /// Returns a number of KiB (1,024 bytes), clamped to the range of `Int`.
     public static func kibibytes(_ count: Int) -> ByteCount { scaled(count, by: 1 << 10) }
 
-    /// A number of MiB (1,048,576 bytes), saturating.
+    /// Returns a number of MiB (1,048,576 bytes), clamped to the range of `Int`.
     public static func mebibytes(_ count: Int) -> ByteCount { scaled(count, by: 1 << 20) }
 
-    /// A number of GiB (1,073,741,824 bytes), saturating.
+    /// Returns a number of GiB (1,073,741,824 bytes), clamped to the range of `Int`.
     public static func gibibytes(_ count: Int) -> ByteCount { scaled(count, by: 1 << 30) }
 
-    /// Reads `1048576`, `512KiB`, `256MiB` or `4GiB`, as they stand in a configuration; nil for anything else.
+    /// Creates a number of bytes from `1048576`, `512KiB`, `256MiB` or `4GiB`, as configuration files have it; nil for
+    /// any other text.
     public init?(_ text: String) {
         let units: [(suffix: String, factor: Int)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
         let unit = units.first { text.hasSuffix($0.suffix) }

@@ -1,25 +1,27 @@
-/// How much a cache keeps on its mind beside its store.
+/// The limits of the memory that a cache uses beside its store, and of the time for which it remembers failures.
 public struct CacheLimits: Sendable {
-    /// The fetches that others may wait for, at one time; beyond it a request fetches for itself.
+    /// The number of fetches that other requests may wait for at one time, 10,000 by default; beyond it a request
+    /// fetches for itself.
     public var flights: Int
-    /// The requests that may wait for one fetch; beyond it a request fetches for itself.
+    /// The number of requests that may wait for the fetches of one key, 100,000 by default; beyond it a request fetches
+    /// for itself.
     public var passengers: Int
-    /// The keys remembered as uncacheable.
+    /// The number of hit-for-miss keys that are remembered, 10,000 by default.
     public var refusals: Int
-    /// How long a key is remembered as uncacheable.
+    /// The time for which a hit-for-miss key is remembered, 30 seconds by default.
     public var refusalSpan: Duration
-    /// How long after a failure of the origin a stale response is served without asking again; it doubles with each
-    /// failure in a row.
+    /// The time after a failure of the origin during which a stale response is served without asking the origin again,
+    /// 500 milliseconds by default. It doubles with each further failure.
     public var failurePause: Duration
-    /// The longest such pause.
+    /// The longest such pause, 10 seconds by default.
     public var longestFailurePause: Duration
-    /// The keys whose requests are counted exactly; beyond it the counts are upper bounds.
+    /// The number of keys whose requests are counted exactly, 1,024 by default; beyond it the counts are upper bounds.
     public var topKeys: Int
-    /// The memory of bodies that are on their way and not stored yet; a response beyond it is passed on as it comes and
-    /// not stored.
+    /// The memory of bodies that are being received and are not stored yet, 64 MiB by default. A response that does not
+    /// fit is forwarded as it arrives and not stored.
     public var bodiesInFlight: ByteCount
 
-    /// Limits for a server of any usual size.
+    /// Creates limits. The defaults suit a server of any usual size.
     public init(
         flights: Int = 10_000,
         passengers: Int = 100_000,

@@ -1,17 +1,18 @@
 import HTTPCaching
 import HTTPTypes
 
-/// What a request loses before its answer is looked for: key, variant and fetch agree on what is left, so that nothing
-/// an answer was made of is missing in its key.
+/// The parts of a request that are removed before its response is looked up. Key, variant and fetch use the same
+/// remaining request, so that a response depends on nothing that its key does not contain.
 extension CachePolicy {
-    /// The request of nobody in particular without what answers must not depend on.
+    /// Returns the request of an unknown user without the parts that responses must not depend on.
     func withholding(from request: HTTPRequest) -> HTTPRequest {
         let facts = RequestFacts(of: request.headerFields, credentials: rules.credentialFields)
         return withholding(from: request, facts, isForUser: false)
     }
 
-    /// The request without the fields, cookies and query parameters that answers must not depend on.
-    /// - Parameter isForUser: If the user who asks is part of the key. What identifies the user is not withheld then.
+    /// Returns the request without the fields, cookies and query parameters that responses must not depend on.
+    /// - Parameter isForUser: True if the user is part of the key. The fields and cookies that identify the user are
+    ///   not withheld then.
     func withholding(from request: HTTPRequest, _ facts: RequestFacts, isForUser: Bool) -> HTTPRequest {
         let losesCredentials = credentials == .ignored && !isForUser && (facts.hasCookie || facts.hasAuthorization)
         let cookies = facts.hasCookie ? credentialCookies : nil
@@ -19,7 +20,7 @@ extension CachePolicy {
         var request = request
         for name in withheldFields where request.headerFields.contains(name) { request.headerFields[name] = nil }
         if losesCredentials {
-            // What is in the key tells its requests apart.
+            // A field that is part of the key tells its requests apart, and is not withheld.
             for name in [.cookie, .authorization] + rules.credentialFields where !keys.fields.contains(name) {
                 request.headerFields[name] = nil
             }
@@ -29,7 +30,8 @@ extension CachePolicy {
         return request
     }
 
-    /// Returns why the credentials of a request whose user is unknown make it bypass the cache; nil if they do not.
+    /// Returns the reason for which the credentials of a request with an unknown user make it bypass the cache; nil if
+    /// they do not.
     func credentials(in fields: HTTPFields, _ facts: RequestFacts) -> BypassReason? {
         if credentials == .ignored { return nil }
         if credentials == .bypass, facts.hasAuthorization { return .authorization }

@@ -1,113 +1,121 @@
 public import HTTPCaching
 public import HTTPTypes
 
-/// How the responses of a route are cached: a value that modifiers copy.
+/// The rules by which the responses of a route are cached: a value that modifiers copy.
 ///
 /// ```swift
 /// .fresh(for: .seconds(90)).stale(whileRevalidating: .seconds(300)).tagged("posts")
 /// ```
 public struct CachePolicy: Sendable {
-    /// Who may have a response past the cache by asking for it.
+    /// The clients that may bypass the cache by asking for it.
     public enum ClientBypass: Sendable {
-        /// Nobody: the parameter is the handler's own.
+        /// No client may: the query parameter belongs to the handler.
         case nobody
-        /// Everybody who sends `parameter=true`.
+        /// Any client may, if it sends `parameter=true`.
         case everybody(parameter: String)
-        /// Who sends `parameter=true` and this bearer token.
+        /// A client may, if it sends `parameter=true` and this bearer token.
         case bearer(BearerToken, parameter: String)
     }
 
-    /// What a request with credentials gets: with `Authorization`, another of the ``CachingRules/credentialFields``, or
-    /// a cookie that is one of the ``credentialCookies``.
+    /// The treatment of requests with credentials: with `Authorization`, another of the
+    /// ``CachingRules/credentialFields``, or a cookie that is one of the ``credentialCookies``.
     public enum Credentials: Sendable {
-        /// The handler's answer, past the cache: it may be for this user alone.
+        /// The request bypasses the cache: the handler's response may be for this user alone.
         case bypass
-        /// What everybody gets: the route answers the same whoever asks, and is asked without credentials.
+        /// The request gets the response that all clients get: the route's response does not depend on the user, and
+        /// its origin is asked without credentials.
         case ignored
-        /// Fields by RFC 9111 §3.5. A `Cookie` by nothing, unless the policy names cookies: a request with one of these
-        /// goes past the cache. A gateway's rules.
+        /// RFC 9111 §3.5 decides about fields. A `Cookie` has no effect, unless the policy names cookies: a request
+        /// with one of these bypasses the cache. A gateway uses this.
         case byResponse
     }
 
-    /// Who answers what the store cannot, and so how it is asked.
+    /// The kind of origin that answers misses, which decides how it is asked.
     public enum Asking: Hashable, Sendable {
-        /// A handler of this process: always for the whole, by GET. Whether something has changed it would have to find
-        /// out by making it, and what HEAD gets by making the body.
+        /// A handler of this process. It is always asked for the whole response, by GET: it would have to render the
+        /// response to find out if something has changed, and to render the body to answer HEAD.
         case handler
-        /// A server, by RFC 9111: whether what is kept is still good, by conditional requests (§4.3), and for the head
-        /// alone where the client wants no more (§4.3.5). The fields of its connection go no further.
+        /// A server, which is asked by RFC 9111: with conditional requests (§4.3) if a stored response can be
+        /// validated, and by HEAD if the client wants the head alone (§4.3.5). The fields of the server's connection
+        /// are not forwarded.
         case server
     }
 
-    /// What becomes of a client's wish for a newer response than the stored one: `no-cache`, `max-age`, `min-fresh` and
-    /// `Pragma` in a request. "This directive is advisory" (RFC 9111 §5.2.1): a client that repeats it can otherwise
-    /// have the origin asked as often as it likes.
+    /// The treatment of requests for a response that is newer than the stored one: `no-cache`, `max-age`, `min-fresh`
+    /// and `Pragma`. "This directive is advisory" (RFC 9111 §5.2.1): a client that repeats such a request could
+    /// otherwise have the origin asked as often as it likes.
     public enum ClientDirectives: String, Hashable, Sendable, CaseIterable {
         /// Each such request is forwarded.
         case honor
         /// The request gets a response that was fetched after it arrived, in one fetch with all others like it.
         case coalesce
-        /// They are ignored, and so are `max-stale` and `stale-if-error`. `only-if-cached` and `no-store` are honored.
+        /// The directives are ignored, and so are `max-stale` and `stale-if-error`. `only-if-cached` and `no-store` are
+        /// honored.
         case ignore
     }
 
-    /// Which responses are stored, and for how long.
+    /// The rules for storing: the responses that are stored, and for how long.
     public var rules: CachingRules
-    /// How keys are made.
+    /// The rules for making keys.
     public var keys: KeyPolicy
-    /// Who may pass the cache by.
+    /// The clients that may bypass the cache. Any client may for a route, with the query parameter `nocache`, and none
+    /// for a gateway.
     public var clientBypass: ClientBypass
-    /// Which requests go past the cache, whoever sends them; nil: none.
+    /// The requests that bypass the cache, whichever client sends them; nil, the default, for none.
     public var bypassRule: BypassRule?
-    /// What becomes of a client's wish for a newer response.
+    /// The treatment of requests for a response that is newer than the stored one; `ignore` for a route,
+    /// `coalesce` for a gateway.
     public var clientDirectives: ClientDirectives
-    /// What requests with credentials get, where no user is part of the key.
+    /// The treatment of requests with credentials if no user is part of the key; `bypass` for a route, `byResponse` for
+    /// a gateway.
     public var credentials: Credentials
-    /// The cookies that are credentials. The others are withheld from what is fetched for everybody or for a user. With
-    /// nil, the default, every cookie is a credential, and none is withheld for being none.
+    /// The cookies that are credentials. The others are withheld from fetches whose response is stored for all clients
+    /// or for a user. With nil, the default, every cookie is a credential, and none is withheld because it is not.
     public var credentialCookies: [NamePattern]?
-    /// The request fields that answers must not depend on: what is fetched for everybody is asked without them. A
-    /// request that goes past the cache keeps them.
+    /// The request fields that responses must not depend on: a fetch for all clients is made without them. A request
+    /// that bypasses the cache keeps them.
     public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
-    /// What a write to the route invalidates besides its own path, whenever it invalidates that.
+    /// The scopes that a write to the route invalidates together with its own path.
     public var invalidated: [InvalidationScope]
-    /// True if a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
-    /// succeeds: it may have changed something before it failed. True for a handler, false for a gateway. A 4xx never
-    /// invalidates; a 502 or 504 always does, since it says nothing of what the origin did.
+    /// True if a write that fails with a 5xx, or with an error without a status, invalidates as one that succeeds: it
+    /// may have changed something before it failed. True for a handler, false for a gateway. A 4xx never invalidates; a
+    /// 502 or 504 always does, since it does not tell if the origin has acted.
     public var invalidatesOnError: Bool
-    /// The largest body kept, in bytes: one of exactly this length is. By default 1 MiB. The store's `entryLimit`,
-    /// which counts the head as well, has to have room for it.
+    /// The size of the largest body that is stored, in bytes; 1 MiB by default. The store's `entryLimit`, which counts
+    /// the head as well, must have room for it.
     public var bodyLimit: ByteCount
-    /// The most tags that a response may name for itself, 1,000 by default. A response with more is not stored.
+    /// The largest number of tags that a response may name by itself, 1,000 by default. A response with more is not
+    /// stored.
     public var tagLimit: Int
-    /// How long a body may take to come in and still be kept.
+    /// The time within which a body must be complete to be stored, 30 seconds by default.
     public var captureTime: Duration
-    /// How long a request waits for the answer that another one fetches, before it asks for its own.
+    /// The coalescing timeout: the time for which a request waits for another request's fetch before it fetches for
+    /// itself. 5 seconds by default.
     public var patience: Duration
-    /// How long a request waits for the origin while there is a stale response that could be served if it failed; nil:
-    /// as long as it takes. Responses with `must-revalidate`, `no-cache`, `proxy-revalidate` or `s-maxage` are waited
-    /// for in any case.
+    /// The time for which a request waits for the origin if a stale response could be served in its place; nil, the
+    /// default, for no limit. The origin is waited for in any case if the stored response has `must-revalidate`,
+    /// `no-cache`, `proxy-revalidate` or `s-maxage`.
     public var softTimeout: Duration?
-    /// Whether a response that came without `ETag` is given one made from its body.
+    /// True if a response without `ETag` gets one that is made from its body. True for a handler, false for a gateway.
     public var makesEntityTags: Bool
-    /// Who answers what the store cannot.
+    /// The kind of origin that answers misses.
     public var asking: Asking
-    /// If a HEAD request that no stored response answers is passed on as it is, for a responder that may have a handler
-    /// of its own for HEAD. Otherwise the cache fetches by GET what it answers HEAD with.
+    /// True if a HEAD request that no stored response answers is forwarded as it is, for a responder that may have its
+    /// own handler for HEAD. Otherwise the cache fetches by GET the response that it answers HEAD with.
     package var forwardsHead = false
 
-    /// A policy that keeps 200s for a time, where the response itself says nothing else.
+    /// Returns a policy that stores responses with status 200 for a time, unless the response itself names one.
     ///
     /// The time is never sent to clients, whose copies no invalidation can reach.
-    /// - Parameter lifetime: how long a response is fresh; nothing is stored where it is zero or less.
+    /// - Parameter lifetime: The time for which a response is fresh; zero or less stores nothing.
     public static func fresh(for lifetime: Duration) -> CachePolicy {
         CachePolicy(rules: .decoratedRoute(ttl: lifetime))
     }
 
-    /// A policy that keeps what says of itself that it may be kept: `public`, or `s-maxage`. For a whole application,
-    /// where the cache stands outside of authentication.
+    /// The policy that stores responses that allow it by `public` or `s-maxage`. It suits a whole application, with the
+    /// cache outside of its authentication.
     public static var whatIsPublic: CachePolicy {
         var rules = CachingRules.decoratedRoute(ttl: nil)
         rules.requiresExplicitPermission = true
@@ -118,8 +126,8 @@ public struct CachePolicy: Sendable {
 
     /// The policy of a reverse proxy: RFC 9111 as a shared cache, in front of servers of any kind.
     ///
-    /// What a target means is the server's to say: it is kept byte for byte in the key, after scheme and host, and no
-    /// parameter of it is the cache's own.
+    /// The server alone defines what a target means: the key has the target byte for byte, after scheme and host, and
+    /// none of its parameters belongs to the cache.
     public static var gateway: CachePolicy {
         var policy = CachePolicy(rules: .gateway)
         policy.keys.spelling = .verbatim
@@ -132,7 +140,7 @@ public struct CachePolicy: Sendable {
         return policy
     }
 
-    /// A policy by explicit rules, with every other choice as for a decorated route.
+    /// Creates a policy with these rules. Everything else is as for a decorated route.
     public init(rules: CachingRules) {
         self.rules = rules
         self.keys = KeyPolicy()
@@ -162,17 +170,17 @@ public struct CachePolicy: Sendable {
 }
 
 extension CachePolicy {
-    /// Serves a response this long after it stopped being fresh, while a new one is fetched in the background.
+    /// Serves a response for this time after it stopped being fresh, while a new one is fetched in the background.
     public func stale(whileRevalidating duration: Duration) -> CachePolicy {
         with { $0.rules.staleWhileRevalidate = duration }
     }
 
-    /// Serves a response this long after it stopped being fresh, where the handler fails: with a 500, 502,
-    /// 503 or 504 (RFC 5861 §4), returned or thrown, or with an error that stands for no status.
+    /// Serves a response for this time after it stopped being fresh if the handler fails: with a 500, 502, 503 or 504
+    /// (RFC 5861 §4), returned or thrown, or with an error without a status.
     /// - Parameters:
-    ///   - duration: how long after it stopped being fresh.
-    ///   - timeout: how long to wait for the handler before the stale response is served; the handler goes on, and its
-    ///     response is stored. Nil: until it answers or fails.
+    ///   - duration: The time after the response stopped being fresh.
+    ///   - timeout: The time to wait for the handler before the stale response is served; the handler continues, and
+    ///     its response is stored. Nil waits until the handler answers or fails.
     public func stale(ifError duration: Duration, after timeout: Duration? = nil) -> CachePolicy {
         with {
             $0.rules.staleIfError = duration
@@ -180,14 +188,14 @@ extension CachePolicy {
         }
     }
 
-    /// Honors `Cache-Control` and `Pragma` in requests: a client that sends `no-cache` or `max-age=0`, as browsers do
-    /// when they reload a page, has the handler called. By default a route ignores them, but for `only-if-cached` and
+    /// Honors `Cache-Control` and `Pragma` in requests: if a client sends `no-cache` or `max-age=0`, as browsers do
+    /// when they reload a page, the handler is called. By default a route ignores them, except `only-if-cached` and
     /// `no-store`.
     public func honoringRequestDirectives() -> CachePolicy {
         with { $0.clientDirectives = .honor }
     }
 
-    /// What the policy makes of a request's directives.
+    /// Returns the directives of a request that the policy honors.
     func directives(of request: HTTPRequest) -> RequestDirectives {
         let sent = RequestDirectives(request.headerFields)
         guard clientDirectives == .ignore else { return sent }
@@ -202,42 +210,43 @@ extension CachePolicy {
         with { $0.tags += tags }
     }
 
-    /// Lets a write to the route invalidate more than its own path: the list that shows the item, say.
+    /// Invalidates further scopes with a write to the route, besides its own path: for example the list that shows the
+    /// item.
     public func invalidating(_ scopes: InvalidationScope...) -> CachePolicy {
         with { $0.invalidated += scopes }
     }
 
-    /// Says whether a write that fails with a 5xx, or with an error that stands for no status, invalidates as one that
-    /// succeeds; see ``invalidatesOnError``.
+    /// Sets whether a write that fails with a 5xx, or with an error without a status, invalidates as one that succeeds;
+    /// see ``invalidatesOnError``.
     public func invalidating(onError isOn: Bool) -> CachePolicy {
         with { $0.invalidatesOnError = isOn }
     }
 
-    /// Says that the route's path ends in a slash: keys read `GET:/api/posts/`.
+    /// Declares that the route's path ends in a slash: keys read `GET:/api/posts/`.
     public func endingInSlash() -> CachePolicy {
         with { $0.keys.trailingSlash = .added }
     }
 
-    /// Keeps responses apart by request fields, as part of the key.
+    /// Stores separate responses for different values of request fields, which become part of the key.
     public func varying(by fields: HTTPField.Name...) -> CachePolicy {
         with { $0.keys.fields += fields }
     }
 
-    /// Keeps the responses for different hosts apart, as part of the key: a key has no host of its own, so that a
-    /// handler that answers by `Host` (tenants, absolute links) needs this.
+    /// Stores separate responses for different hosts, as part of the key. Otherwise a key has no host, so that a
+    /// handler whose response depends on `Host` (tenants, absolute links) needs this.
     public func varyingByHost() -> CachePolicy {
         with { $0.keys.fields.append(.hostField) }
     }
 
-    /// Declares that responses do not depend on credentials: everybody gets the same one.
+    /// Declares that responses do not depend on credentials: all clients get the same response.
     ///
     /// The handler is asked without `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key` and the fields that
     /// ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them a part of the key: a response
-    /// that is stored for everybody must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie` of
-    /// the handler matches all requests. A request that bypasses the cache keeps all fields.
+    /// that is stored for all clients must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie`
+    /// of the handler matches all requests. A request that bypasses the cache keeps all fields.
     ///
     /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity
-    /// from there renders the response for the user who asked first: use `perUser` for such a route.
+    /// from there renders the response for the user whose request led to the fetch: use `perUser` for such a route.
     public func ignoringCredentials() -> CachePolicy {
         with {
             $0.credentials = .ignored
@@ -246,17 +255,17 @@ extension CachePolicy {
     }
 
     /// Names the fields and cookies that tell users apart: a request with one of them bypasses the cache, unless
-    /// `perUser` says who the user is.
+    /// `perUser` returns an ID for the user.
     ///
     /// ```swift
     /// .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"])
     /// ```
     /// - Parameters:
-    ///   - fields: Fields that are credentials besides `Authorization`, `Proxy-Authorization` and `X-API-Key`.
-    ///   - cookies: The only cookies that are credentials; all are, if no call of this method names any. The case of
-    ///     letters matters, and a prefix such as `__Host-` is part of the name. The other cookies (analytics, consent)
-    ///     do not keep a request from the cache. So the handler does not see them when it makes a response that is
-    ///     stored; it sees them in a request that bypasses the cache.
+    ///   - fields: The fields that are credentials besides `Authorization`, `Proxy-Authorization` and `X-API-Key`.
+    ///   - cookies: The only cookies that are credentials; all cookies are, if no call of this method names any. Case
+    ///     matters, and a prefix such as `__Host-` is part of the name. A request with other cookies (analytics,
+    ///     consent) can be answered from the cache, so the handler does not get these cookies when it renders a
+    ///     response that is stored; it gets them with a request that bypasses the cache.
     public func credentials(fields: [HTTPField.Name] = [], cookies: [NamePattern]? = nil) -> CachePolicy {
         with {
             $0.rules.credentialFields += fields
@@ -264,34 +273,37 @@ extension CachePolicy {
         }
     }
 
-    /// Says who may pass the cache by, and with which query parameter; `nocache` and everybody by default.
+    /// Sets the clients that may bypass the cache, and the query parameter for it; by default any client, with
+    /// `nocache`.
     public func bypassable(by bypass: ClientBypass) -> CachePolicy {
         with { $0.setClientBypass(bypass) }
     }
 
-    /// Lets the requests of a rule pass the cache by.
+    /// Sets the requests that bypass the cache.
     public func bypassing(_ rule: BypassRule) -> CachePolicy {
         with { $0.bypassRule = rule }
     }
 
-    /// Keeps bodies up to this size; larger ones pass through. The store has a limit of its own (`entryLimit`).
+    /// Stores bodies up to this size; larger ones are forwarded and not stored. The store has its own limit
+    /// (`entryLimit`).
     public func limitingBodies(to limit: ByteCount) -> CachePolicy {
         with { $0.bodyLimit = limit }
     }
 
-    /// Stores responses that name up to this many tags for themselves; one with more is not stored.
+    /// Stores responses that name up to this many tags by themselves; a response with more is not stored.
     public func limitingTags(to limit: Int) -> CachePolicy {
         with { $0.tagLimit = limit }
     }
 
-    /// Lets a response with a status of 5xx, or of 4xx but for 404, 405, 410, 414 and 451, be fresh for this long at
-    /// most, whatever it says of itself; 10 seconds by default, and zero stores none. It counts where the policy stores
-    /// such statuses at all.
+    /// Limits the freshness of a response with a status of 5xx, or of 4xx other than 404, 405, 410, 414 and 451,
+    /// whatever the response says; 10 seconds by default, and zero stores none. It has an effect only if the policy
+    /// stores such statuses.
     public func limitingErrors(to lifetime: Duration) -> CachePolicy {
         with { $0.rules.errorLifetimeLimit = lifetime }
     }
 
-    /// Lets requests wait this long for the answer that another one fetches, before they ask for their own.
+    /// Sets the coalescing timeout: the time for which a request waits for another request's fetch before it fetches
+    /// for itself.
     public func waiting(atMost patience: Duration) -> CachePolicy {
         with { $0.patience = patience }
     }
@@ -304,7 +316,7 @@ extension CachePolicy {
 }
 
 extension CachePolicy.ClientBypass {
-    /// The query parameter that belongs to the cache; nil where none does.
+    /// The query parameter that belongs to the cache; nil if none does.
     var parameter: String? {
         switch self {
         case .nobody: nil
@@ -312,7 +324,7 @@ extension CachePolicy.ClientBypass {
         }
     }
 
-    /// Whether this request may pass the cache by.
+    /// Returns true if a request with these fields may bypass the cache.
     func allows(_ fields: HTTPFields) -> Bool {
         switch self {
         case .nobody: false

@@ -5,7 +5,7 @@ import HTTPTypes
 /// HTTP/1.1 sends one field, `a=1; b=2` (RFC 6265 §4.2.1). HTTP/2 and HTTP/3 may send a field for each cookie (RFC 9113
 /// §8.2.3).
 enum CookieNames {
-    /// Returns if the request has a cookie that one of the patterns names, for any reader of cookies.
+    /// Returns true if the request has a cookie that one of the patterns names, for any reader of cookies.
     ///
     /// RFC 6265 separates cookies by semicolons. Readers of its predecessors take commas and spaces too (RFC 2109
     /// §4.3.4), while others read a space in a name. Each piece that any of them takes for a cookie counts, in each
@@ -21,8 +21,8 @@ enum CookieNames {
         return false
     }
 
-    /// Removes the cookies that no pattern names. The bytes of the others stay as they came, and so do the fields that
-    /// have no other; a field without cookies is removed.
+    /// Removes the cookies that no pattern names. The bytes of the others are not changed, and neither are fields
+    /// without such a cookie; a field that has no cookie left is removed.
     static func keep(_ patterns: [NamePattern], in fields: inout HTTPFields) {
         fields[fields: .cookie] = fields[fields: .cookie].compactMap { field in
             let all = field.withUnsafeBytesOfValue { Array($0) }
@@ -38,7 +38,7 @@ enum CookieNames {
     }
 
     private static func matches(_ pair: Substring.UTF8View, _ patterns: [NamePattern]) -> Bool {
-        // Some readers trim by Unicode: a no-break space before the name must not hide it.
+        // Some readers trim Unicode white space: a no-break space before the name must not hide it.
         var name = Substring(pair.prefix { $0 != UInt8(ascii: "=") })
         while name.first?.isWhitespace == true { name.removeFirst() }
         while name.last?.isWhitespace == true { name.removeLast() }

@@ -1,10 +1,10 @@
-/// The name of a cookie or of a query parameter, or what such names begin with: `session`, `utm_*`.
+/// The name of a cookie or of a query parameter, or the beginning of such names: `session`, `utm_*`.
 ///
-/// If the parameters or cookies that a pattern means are left out of a request, case matters, and names are compared
-/// with their percent-encoding undone. If they make a request bypass the cache, every spelling counts that some server
-/// may read as the name: `Session.ID`, `session_id[]` and `%73ession_id` for `session_id` (`NameReader`).
+/// If the matching parameters or cookies are left out of a request, case matters, and names are compared after
+/// percent-decoding. If they make a request bypass the cache, every spelling counts that some server may read as the
+/// name: `Session.ID`, `session_id[]` and `%73ession_id` for `session_id` (`NameReader`).
 public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
-    /// The longest pattern in bytes.
+    /// The length of the longest pattern in bytes.
     public static let maximumLength = 256
 
     private let name: [UInt8]
@@ -12,8 +12,8 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
     /// The name as ``NameReader`` compares it.
     let folded: [UInt8]
 
-    /// A pattern; nil where the text is empty, too long, or has anything but visible ASCII, or a `*` but at its end, or
-    /// one of `=`, `&`, `;`, which end a name.
+    /// Creates a pattern; nil if the text is empty or too long, has anything but visible ASCII, has a `*` before its
+    /// end, or has one of `=`, `&` and `;`, which end a name.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard (1...Self.maximumLength).contains(bytes.count), bytes.dropLast().allSatisfy({ $0 != UInt8(ascii: "*") }),
@@ -27,7 +27,7 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { String(decoding: name, as: UTF8.self) + (isPrefix ? "*" : "") }
 
-    /// Whether a name as it stands in a query or in `Cookie` is meant.
+    /// Returns true if the pattern matches a name as it is in a query or in `Cookie`.
     func matches(_ encoded: Substring.UTF8View) -> Bool {
         var rest = encoded
         var place = 0
@@ -43,7 +43,7 @@ public struct NamePattern: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension NamePattern: ExpressibleByStringLiteral {
-    /// Creates the pattern that a literal in the program spells, such as `"session"` or `"utm_*"`.
+    /// Creates the pattern of a literal, such as `"session"` or `"utm_*"`.
     public init(stringLiteral text: String) {
         guard let pattern = NamePattern(text) else {
             preconditionFailure("\"\(text)\" is not a name pattern: expected visible ASCII without =, & and ;")

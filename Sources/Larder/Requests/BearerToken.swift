@@ -2,12 +2,13 @@ public import HTTPTypes
 
 /// A secret that a client sends as `Authorization: Bearer …` (RFC 6750 §2.1). It never shows in a description or a log.
 public struct BearerToken: Hashable, Sendable, CustomStringConvertible {
-    /// The shortest token taken, in bytes.
+    /// The length of the shortest token that is accepted, in bytes.
     public static let minimumLength = 16
 
     private let secret: [UInt8]
 
-    /// A token; nil where it is shorter than 16 bytes, or holds what no token may (RFC 6750 §2.1, `b64token`).
+    /// Creates a token; returns nil if it is shorter than 16 bytes or has a character that no token may have (RFC 6750
+    /// §2.1, `b64token`).
     public init?(_ secret: String) {
         let bytes = Array(secret.utf8)
         let body = bytes.reversed().drop { $0 == UInt8(ascii: "=") }
@@ -15,7 +16,8 @@ public struct BearerToken: Hashable, Sendable, CustomStringConvertible {
         self.secret = bytes
     }
 
-    /// Whether a request carries the token. Takes as long for a wrong token as for the right one of the same length.
+    /// Returns true if a request carries the token. Takes as long for a wrong token as for the right one of the same
+    /// length.
     public func isSent(in fields: HTTPFields) -> Bool {
         let values = fields[values: .authorization]
         guard values.count == 1, let value = values.first else { return false }
@@ -26,7 +28,8 @@ public struct BearerToken: Hashable, Sendable, CustomStringConvertible {
 
     private func isEqual(to other: [UInt8]) -> Bool {
         guard !other.isEmpty else { return false }
-        // Every byte of the secret is looked at, whatever came before; only the length of what was sent shows.
+        // Every byte of the secret is compared, even after a difference: the duration reveals only the length of what
+        // was sent.
         var difference: UInt8 = other.count == secret.count ? 0 : 1
         for (place, byte) in secret.enumerated() {
             difference |= byte ^ other[place % other.count]

@@ -1,15 +1,15 @@
 package import HTTPTypes
 
-/// The request fields that proxies, CDNs and the servers of frameworks write for what stands behind them, and that
-/// software believes whoever wrote them: the one list of them.
+/// The request fields that proxies, CDNs and the servers of frameworks write for the software behind them, and that
+/// this software believes even if a client wrote them.
 ///
-/// An origin that answers by such a field answers the client that wrote it, and what it answers is stored for all ("web
-/// cache poisoning"). None of them is a field that a browser or another client has a reason to send. Fields that change
-/// responses and that clients do send are not among them, such as `RSC`, `X-Nextjs-Data` and `X-Requested-With`: for
-/// these an origin says `Vary`, or a rule names them. Nor are those by which a proxy says who the user is
-/// (`X-Remote-User`): a proxy in front may have the right to.
+/// If an origin's response depends on such a field, a client that sends the field chooses what is stored for all
+/// clients ("web cache poisoning"). Browsers and other clients have no reason to send one. Fields that change responses
+/// and that clients do send, such as `RSC`, `X-Nextjs-Data` and `X-Requested-With`, are not listed: an origin names
+/// them in `Vary`, or a rule names them. Fields by which a proxy tells the user's name (`X-Remote-User`) are not listed
+/// either: a proxy in front may be allowed to send them.
 package enum ProxyFields {
-    /// The fields that tell the address of a client, beside those with one of ``prefixes``.
+    /// The fields that tell the address of a client, except those with one of ``prefixes``.
     package static let addresses: Set<String> = [
         "forwarded", "forwarded-for", "forwarded-for-ip", "z-forwarded-for", "http-forwarded", "http-forwarded-for",
         "http-x-forwarded", "http-x-forwarded-for", "http-client-ip", "http-via",
@@ -34,42 +34,43 @@ package enum ProxyFields {
         "cloudfront-forwarded-proto", "fastly-ssl",
         "fly-forwarded-proto", "fly-forwarded-port", "fly-forwarded-ssl",
         "x-wap-profile", "x-accel-internal", "x-accel-mapping", "x-sendfile-type",
-        // A server that finds it writes what an edge is to put together (Edge Side Includes).
+        // A server that finds this field writes what an edge has to assemble (Edge Side Includes).
         "surrogate-capability",
         // Next.js behind its own edge, and Nuxt without rendering.
         "x-now-route-matches", "x-matched-path", "x-nuxt-no-ssr",
     ]
 
-    /// The beginnings of fields that are all of this kind.
+    /// The prefixes of names that all belong to such fields.
     package static let prefixes = [
         "x-forward", "x-original-", "wl-proxy-", "x-envoy-", "l5d-", "x-middleware-", "x-invoke-", "x-react-router-",
         "x-astro-",
     ]
 
-    /// All that are listed one by one.
+    /// The names of all fields that are listed one by one.
     package static let names = addresses.union(others)
 
-    /// Returns true for the canonical name of such a field, whichever of its separators it is written with: behind CGI
-    /// and what is made after its likeness, `X_Real_IP` is the same as `X-Real-IP`.
+    /// Returns true for the canonical name of such a field, with any separators: CGI and its successors read
+    /// `X_Real_IP` as `X-Real-IP`.
     package static func contain(_ canonical: String) -> Bool {
         let name = hyphenated(canonical)
         return names.contains(name) || prefixes.contains(where: name.hasPrefix)
     }
 
-    /// Returns true if only a proxy writes a field: a request with it came through one, or its client wants that to be
-    /// believed.
+    /// Returns true if only proxies write a field: a request with it came through a proxy, or its client pretends that
+    /// it did.
     package static func tellOfProxy(_ canonical: String) -> Bool {
         let name = hyphenated(canonical)
         return addresses.contains(name) || name == "via" || name.hasPrefix("x-forward")
     }
 
-    /// Returns a canonical name with hyphens for all that is neither a letter nor a digit, as CGI reads it.
+    /// Returns a canonical name with a hyphen in place of each byte that is neither a letter nor a digit, as CGI reads
+    /// it.
     package static func hyphenated(_ canonical: String) -> String {
         guard canonical.utf8.contains(where: { !isPlain($0) }) else { return canonical }
         return String(decoding: canonical.utf8.map { isPlain($0) ? $0 : UInt8(ascii: "-") }, as: UTF8.self)
     }
 
-    /// Returns true if a field has a name of letters, digits and hyphens alone, which every server reads alike.
+    /// Returns true if the name of a field has only letters, digits and hyphens, so that every server reads it alike.
     package static func isPlain(_ name: HTTPField.Name) -> Bool { name.canonicalName.utf8.allSatisfy(isPlain) }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

@@ -1,18 +1,19 @@
 import HTTPCaching
 package import HTTPTypes
 
-/// What the cache does with a request, before it looks anything up.
+/// The decision about a request, made before anything is looked up.
 @usableFromInline
 package enum RequestDecision: Sendable {
-    /// Look for an answer, and fetch one where there is none.
+    /// The request is looked up in the store, and fetched if the store cannot answer it.
     case lookUp(CacheableRequest)
-    /// Pass the request on, and leave the store alone.
+    /// The request goes to the origin without the store.
     case bypass(BypassReason)
-    /// Pass the request on, and invalidate what it may have changed.
+    /// The request goes to the origin, and what it may have changed is invalidated.
     case write
 
-    /// Decides about a request.
-    /// - Parameter user: who the answer is for; nil where the policy keeps no users apart, or the request has none.
+    /// Returns the decision about a request.
+    /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not tell users apart, or
+    ///   if the request has no user.
     package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
@@ -22,9 +23,9 @@ package enum RequestDecision: Sendable {
         if let reason = policy.bypassRule?.reason(for: request) { return .bypass(reason) }
         let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
         if facts.hasContent { return .bypass(.content) }
-        // A handler accepts by what it does to the connection. A server's connection is not the client's.
+        // A handler accepts an upgrade by what it does to the client's connection. A server has another connection.
         if facts.asksForWebSocket, policy.asking == .handler { return .bypass(.upgrade) }
-        // A precondition on the state of the resource is the origin's to judge (RFC 9111 §4.3.2).
+        // Only the origin can evaluate a precondition on the state of the resource (RFC 9111 §4.3.2).
         if facts.hasOriginConditions { return .bypass(.precondition) }
         if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .bypass(reason) }
         let fields = request.headerFields
@@ -48,7 +49,8 @@ package enum RequestDecision: Sendable {
         )
     }
 
-    /// Returns true if a library has altered a value that becomes part of the key. A target with such bytes makes none.
+    /// Returns true if a library has altered a value that becomes part of the key. A target with such bytes does not
+    /// become a key.
     private static func hasAlteredKey(_ request: HTTPRequest, user: String?, _ names: [HTTPField.Name]) -> Bool {
         if let user, AlteredBytes.stand(in: user) { return true }
         guard !names.isEmpty else { return false }
@@ -56,67 +58,67 @@ package enum RequestDecision: Sendable {
     }
 }
 
-/// Why a request passes the cache by: the `detail` of `Cache-Status`.
+/// The reason why a request bypasses the cache: the `detail` of `Cache-Status`.
 public enum BypassReason: String, Sendable, CaseIterable {
-    /// The client asked for it, and may: `?nocache=true`.
+    /// The client asked for a bypass with `?nocache=true`, and the policy allows it.
     case asked = "nocache"
-    /// The route's rule says so: always, or for a request with such a cookie, query parameter or field.
+    /// The route's rule demands it: always, or for requests with a certain cookie, query parameter or field.
     case rule
     /// The method is safe and not GET or HEAD.
     case method
     /// The request has content.
     case content
-    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the policy says nothing of
-    /// users.
+    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the policy does not tell
+    /// which user the response is for.
     case cookie
     /// The request has a field with credentials (`Authorization`, `Proxy-Authorization`, `X-API-Key`, or one that the
-    /// policy names), and the policy says nothing of users.
+    /// policy names), and the policy does not tell which user the response is for.
     case authorization
-    /// The request is a HEAD that a handler for HEAD may answer: what it answers is no response to GET.
+    /// The request is a HEAD that a separate handler for HEAD may answer, whose response is not a response to GET.
     case head
     /// The request asks to change to the WebSocket protocol (RFC 9110 §7.8).
     case upgrade
-    /// `If-Match` or `If-Unmodified-Since`: only the origin can judge them.
+    /// The request has `If-Match` or `If-Unmodified-Since`, which only the origin can evaluate.
     case precondition
-    /// The target is none that a key can be made of, or has more readings than a response can be invalidated by.
+    /// The target cannot be made into a key, or has more readings than a response can be invalidated by.
     case target
     /// A value that tells responses apart holds U+FFFD: a library has altered bytes that were not UTF-8, and other
     /// values would look the same.
     case alteredBytes = "altered-bytes"
-    /// The response is in Redis, and the memory for bodies on their way is used up.
+    /// The response is in Redis, and the memory for bodies in flight is used up.
     case noRoom = "no-room"
     /// The request was made by a fetch for the same key.
     case nested
-    /// The request has conditions or a range, and nothing was kept lately of what the server answers here: they are
-    /// for it to judge.
+    /// The request has conditions or a range, which the origin evaluates because responses for the key were not
+    /// storable lately.
     case uncacheable
 }
 
-/// A request that the cache may answer, with all that its answer depends on.
+/// A request that the cache may answer, with everything that its response depends on.
 @usableFromInline
 package struct CacheableRequest: Sendable {
     package let request: HTTPRequest
     let directives: RequestDirectives
-    /// Whether the request has conditions that a stored response can answer.
+    /// True if the request has conditions that a stored response can answer.
     let isConditional: Bool
-    /// Whether the request is a GET for a range.
+    /// True if the request is a GET for a range.
     let hasRange: Bool
     let hasAuthorization: Bool
-    /// True if the user who asks is part of the key.
+    /// True if the user is part of the key.
     let isForUser: Bool
     package let location: EntryLocation
     let policy: CachePolicy
 
     var isHead: Bool { request.method == .head }
 
-    /// The reason why the request is passed on where no response is stored; nil where a fetch answers it.
+    /// The reason why the request bypasses the cache if no response is stored; nil if a fetch answers it.
     ///
-    /// A responder that has routes of its own may answer HEAD by another handler than GET, or HEAD alone. A stored
-    /// response, stale as it may be, tells that it answers GET.
+    /// A responder that has its own routes may answer HEAD by another handler than GET, or HEAD alone. A stored
+    /// response, even a stale one, shows that it answers GET.
     var bypassOnMiss: BypassReason? { isHead && policy.forwardsHead ? .head : nil }
 
-    /// The 304 that the client's conditions are answered with, where a response with this head meets them
-    /// (RFC 9111 §4.3.2); nil where it has to be sent.
+    /// Returns the 304 that answers the client's conditions if a response with this head meets them (RFC 9111 §4.3.2);
+    /// nil if the response has to be sent.
     func notModified(_ head: HTTPResponse, receivedAt: Timestamp) -> HTTPResponse? {
         guard isConditional,
             Preconditions.evaluate(request, stored: head, receivedAt: receivedAt) == .notModified
@@ -127,7 +129,7 @@ package struct CacheableRequest: Sendable {
         )
     }
 
-    /// The 304 for a response with this head that is not from the store; nil if it has to be sent.
+    /// Returns the 304 for a response with this head that is not from the store; nil if the response has to be sent.
     ///
     /// "A recipient MUST ignore the If-Modified-Since header field if the resource does not have a modification date
     /// available." (RFC 9110 §13.1.3) Its `Date` counts for stored responses only (RFC 9111 §4.3.2).
@@ -136,8 +138,8 @@ package struct CacheableRequest: Sendable {
         return hasValidator ? notModified(head, receivedAt: moment) : nil
     }
 
-    /// The request that a fill makes of the client's: a GET for the whole response, whatever the client has already,
-    /// and without the cache's own parameter: its answer goes to those who did not send it.
+    /// The request by which the cache is filled: a GET for the whole response, without the client's conditions and
+    /// range, and without the cache's own parameter, since the response is also for clients that did not send it.
     var fillRequest: HTTPRequest {
         var request = request
         request.method = .get
@@ -149,10 +151,10 @@ package struct CacheableRequest: Sendable {
     }
 }
 
-/// What the fields of a request say that an decision depends on, found in one pass.
+/// The properties of a request's fields that the decision depends on, found in one pass.
 struct RequestFacts {
     private(set) var hasCookie = false
-    /// If the request has `Authorization`, or another field with credentials.
+    /// True if the request has `Authorization`, or another field with credentials.
     private(set) var hasAuthorization = false
     private(set) var asksForWebSocket = false
     private(set) var hasDirectives = false
@@ -166,7 +168,7 @@ struct RequestFacts {
     ]
 
     init(of fields: HTTPFields, credentials: [HTTPField.Name]) {
-        // The lengths first: most fields are none of these, and comparing text is the dear part.
+        // Lengths are compared first: most fields are none of these, and comparing text is expensive.
         let lengths = credentials.reduce(into: 0 as UInt64) { $0 |= Self.bit(of: $1.canonicalName.utf8.count) }
         for field in fields {
             let name = field.name.canonicalName
@@ -190,10 +192,10 @@ struct RequestFacts {
         }
     }
 
-    /// The bit that stands for names of this length; the longest share one.
+    /// Returns the bit that stands for names of this length; names of 63 bytes and more share one.
     private static func bit(of length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
-    /// Returns if `Upgrade` lists WebSocket, with or without a version. "Recipients SHOULD use case-insensitive
+    /// Returns true if `Upgrade` lists WebSocket, with or without a version. "Recipients SHOULD use case-insensitive
     /// comparison when matching each protocol-name" (RFC 9110 §7.8).
     private static func namesWebSocket(_ upgrade: String) -> Bool {
         FieldList(upgrade).contains { $0.prefix { $0 != "/" }.lowercased() == "websocket" }

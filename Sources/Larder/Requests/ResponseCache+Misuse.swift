@@ -1,8 +1,8 @@
 import Logging
 
 extension ResponseCache {
-    /// Logs why the program cannot go on as it is written, before it stops: a program that is built with optimization
-    /// stops without a word.
+    /// Logs a misuse of the API before the program stops, since a program that is built with optimization stops without
+    /// a message.
     package func report(misuse sentence: String) {
         logger.critical("\(sentence)")
     }

@@ -2,11 +2,12 @@ import HTTPCaching
 package import HTTPTypes
 
 extension ResponseCache {
-    /// Passes a write on, invalidates what it may have changed, and returns the origin's response once the
-    /// invalidation is acknowledged or its deadline has passed.
+    /// Forwards a write, invalidates what it may have changed, and returns the origin's response once the invalidation
+    /// is acknowledged or its deadline has passed.
     ///
-    /// The invalidation is carried out although the client leaves meanwhile: the write may be committed all the same.
-    /// - Throws: what the origin throws, unchanged.
+    /// The invalidation is carried out even if the client leaves meanwhile, since the write may be committed
+    /// nevertheless.
+    /// - Throws: The origin's error, unchanged.
     func write<O: Origin>(
         _ request: HTTPRequest,
         under policy: CachePolicy,
@@ -15,14 +16,15 @@ extension ResponseCache {
         var response: O.Response
         do { response = try await origin.forward() } catch {
             var status = origin.status(of: error)
-            // The client has left, and the answer is lost: a status that stands for this says nothing of the origin.
+            // The client has left, and the response is lost: a status that stands for this says nothing about the
+            // origin.
             if Task.isCancelled, status?.kind == .serverError { status = nil }
             let mayHaveArrived = origin.mayHaveReceivedRequest(failedWith: error)
             let outcome = WriteOutcome.failed(status, mayHaveArrived: mayHaveArrived)
             await invalidate(policy.invalidated(by: request, outcome))
             throw error
         }
-        // The write is done, whatever becomes of the invalidation: its answer is the handler's.
+        // The write is done even if the invalidation is pending: the client gets the origin's response.
         let result = await invalidate(policy.invalidated(by: request, .answered(response.head)))
         response.head = serving.head(
             response.head,
@@ -35,16 +37,17 @@ extension ResponseCache {
     }
 }
 
-/// How a write ended, as far as what it invalidates depends on that.
+/// The result of a write, as far as its invalidation depends on it.
 package enum WriteOutcome: Sendable {
     /// The origin answered with this head.
     case answered(HTTPResponse)
-    /// The origin threw an error that stands for this status, or for none.
+    /// The origin threw an error that stands for this status, or for no status.
     case failed(HTTPResponse.Status?, mayHaveArrived: Bool)
 }
 
 extension CachePolicy {
-    /// Returns what a write with this outcome invalidates: its own path and what the policy names, or nothing.
+    /// Returns the scopes that a write with this outcome invalidates: its own path and those that the policy names, or
+    /// none.
     func invalidated(by request: HTTPRequest, _ outcome: WriteOutcome) -> [InvalidationScope] {
         let targets = targets(changedBy: request, outcome)
         return targets.isEmpty ? [] : targets.flatMap { keys.scopes(of: $0, for: request) } + invalidated
@@ -55,7 +58,7 @@ extension CachePolicy {
     ///
     /// "A cache MUST invalidate the target URI when it receives a non-error status code in response to an unsafe
     /// request method (including methods whose safety is unknown)." (RFC 9111 §4.4) After an error a handler or server
-    /// may have changed something all the same, unless the error says that the request was refused (4xx).
+    /// may nevertheless have changed something, unless the error says that the request was refused (4xx).
     package func targets(changedBy request: HTTPRequest, _ outcome: WriteOutcome) -> [String] {
         guard Invalidation.isUnsafe(request.method) else { return [] }
         let mayHaveChanged: Bool
@@ -65,7 +68,7 @@ extension CachePolicy {
         case .answered(let response): mayHaveChanged = invalidates(after: response.status)
         case .failed(_, mayHaveArrived: false): mayHaveChanged = false
         case .failed(let status?, _): mayHaveChanged = invalidates(after: status)
-        // A server that was sent the request and gave no answer is what a 502 or 504 stands for.
+        // A 502 or 504 stands for a server that was sent the request and did not answer.
         case .failed(nil, _): mayHaveChanged = asking == .server || invalidatesOnError
         }
         return mayHaveChanged ? [Invalidation.target(of: request)] : []

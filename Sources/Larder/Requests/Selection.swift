@@ -1,19 +1,20 @@
 import HTTPCaching
 import HTTPTypes
 
-/// What a request gets of what the store found.
+/// The choice that is made for a request among the responses that the store found.
 enum Selection {
     /// A fresh response.
     case serve(CacheEntry)
-    /// A stale one, which may be served all the same.
+    /// A stale response that may be served.
     case serveStale(CacheEntry, Reuse.StaleReason)
-    /// The origin has to be asked. What is kept is at hand for when it fails.
+    /// The origin has to be asked. `kept` is the stored response to validate, or to serve if the origin fails.
     case ask(CacheStatus.ForwardReason, kept: CacheEntry?)
-    /// The request bypasses the cache: what is stored shows that it has to.
+    /// The request bypasses the cache, because of the fields that the stored responses vary by.
     case bypass(BypassReason)
 
     /// Chooses among the variants found, the newest first.
-    /// - Parameter rules: what all variants under the key vary by; nil if the entries are all there are.
+    /// - Parameter rules: The fields that each variant under the key varies by; nil if `entries` has all variants of
+    ///   the key.
     static func choose(
         _ entries: [CacheEntry],
         of rules: [VaryRule]? = nil,
@@ -23,16 +24,16 @@ enum Selection {
         guard let entry = match(among: entries, for: cacheable) else {
             let fields = cacheable.request.selectableFields
             let rules = rules ?? entries.map(\.vary)
-            // The response to such a request varies by a value that tells it apart from no other.
+            // The response would vary by an altered value, which does not tell this request apart from others.
             if !cacheable.directives.onlyIfCached,
                 rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
             {
                 return .bypass(.alteredBytes)
             }
-            // A variant that varies by nothing would have answered the request: it was invalidated.
+            // A variant without `Vary` would have answered the request: it was invalidated.
             return .ask(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, kept: nil)
         }
-        // Hits on one variant after the other need no mark each: only the order counts.
+        // Repeated hits on the same variant need no mark: only the order of the last uses counts.
         if let rules, rules.count > entries.count {
             entry.markUsed()
         } else if entries.count > 1, entries.contains(where: { $0 !== entry && $0.usedAt >= entry.usedAt }) {
@@ -48,7 +49,7 @@ enum Selection {
         }
     }
 
-    /// Returns the entry that answers a request, if one may.
+    /// Returns the entry that may answer a request; nil if none may.
     ///
     /// "When more than one suitable response is stored, a cache MUST use the most recent one (as determined by the Date
     /// header field)." (RFC 9111 §4) And: "When a cache has multiple stored responses for a target URI and one or more
@@ -58,7 +59,7 @@ enum Selection {
         if entries.count == 1 { return cacheable.mayUse(entries[0]) ? entries[0] : nil }
         let selectable = cacheable.request.selectableFields
         var fallback: CacheEntry?
-        // What the request has in the fields of a rule is worked out once for all the entries of that rule.
+        // The request's values of the fields of a rule are determined once for all entries with that rule.
         var known: [(variant: VariantRule, fields: SelectingFields?)] = []
         for entry in entries where (fallback == nil || entry.vary != .nothing) && cacheable.policy.mayShare(entry) {
             let variant = entry.variant
@@ -84,7 +85,7 @@ extension CacheableRequest {
         VariantQuery(fields: request.selectableFields) { self.mayUse($0) }
     }
 
-    /// Returns true if a stored response matches the request, and is one that its policy would have stored.
+    /// Returns true if a stored response matches the request, and if the request's policy would have stored it.
     func mayUse(_ entry: CacheEntry) -> Bool {
         entry.matches(request) && policy.mayShare(entry)
     }
@@ -93,8 +94,8 @@ extension CacheableRequest {
 extension CachePolicy {
     /// Returns true if the policy would have stored a response that is stored under one of its keys.
     ///
-    /// A cache around a whole application has the keys of its routes: what a route stores behind its authentication is
-    /// not for those who have not passed it.
+    /// A cache around a whole application shares keys with its routes: a response that a route stores behind its
+    /// authentication must not be served to requests that have not been authenticated.
     func mayShare(_ entry: CacheEntry) -> Bool {
         guard rules.requiresExplicitPermission else { return true }
         let directives = ResponseDirectives(entry.head.headerFields, targets: rules.targetedFields)
@@ -103,7 +104,7 @@ extension CachePolicy {
 }
 
 extension CacheEntry {
-    /// Whether a request whose selecting fields match may have it without the origin being asked again.
+    /// Returns true if a request with matching selecting fields may get the response without asking the origin again.
     func mayBeReused(for cacheable: CacheableRequest, at now: Timestamp) -> Bool {
         switch Reuse.decide(lifetimes: lifetimes, request: cacheable.directives, now: now) {
         case .fresh, .stale: true
@@ -111,8 +112,8 @@ extension CacheEntry {
         }
     }
 
-    /// Whether its times and directives, and those of a request, allow to serve it where the origin failed: with this
-    /// status, or without any.
+    /// Returns true if the times and directives of the response, and the directives of a request, allow serving it
+    /// after the origin failed, with this status or without any.
     func mayBeServed(to cacheable: CacheableRequest, afterFailure status: Int?, at now: Timestamp) -> Bool {
         Reuse.mayServeOnError(
             lifetimes: lifetimes,

@@ -3,9 +3,9 @@ import HTTPTypes
 import NIOCore
 
 extension Serving {
-    /// Cuts the part that a request asks for from the whole response it would get (RFC 9110 §14.2): the head becomes
-    /// that of a 206, or of a 416 where there is no such part; nothing changes where the whole is to be sent.
-    /// - Returns: the body that goes with the head.
+    /// Cuts the part that a request asks for from the whole response that it would get (RFC 9110 §14.2): the head
+    /// becomes that of a 206, or of a 416 if the range cannot be satisfied. Nothing changes if the whole is to be sent.
+    /// - Returns: The body that belongs to the head.
     static func cut(
         _ head: inout HTTPResponse,
         _ whole: ByteBuffer,
@@ -26,7 +26,7 @@ extension Serving {
             }
         case .unsatisfiable:
             body = ByteBuffer()
-            // It speaks of the request: how long the whole may be kept, and of what type it is, is not said of it.
+            // A 416 is about the request: the lifetime and the type of the whole response do not apply to it.
             head = HTTPResponse(status: .rangeNotSatisfiable, headerFields: [.date: HTTPDate.format(now)])
         }
         head.headerFields[.contentLength] = String(body.readableBytes)

@@ -3,12 +3,13 @@ import HTTPCaching
 public import HTTPTypes
 public import NIOCore
 
-/// Makes what is stored of what the origin answered, and what is sent of what is stored. Decides nothing about caching.
+/// The conversion of the origin's responses to stored responses, and of stored responses to the responses that clients
+/// get. It makes no decision about caching.
 struct Serving: Sendable {
     /// The name of this cache in `Cache-Status` (RFC 9211 §2).
     let name: String
-    /// `Age` for the ages of the first quarter of an hour, and the `Cache-Status` of a fresh hit with so much time
-    /// left: nearly every hit is answered with two of these, and text is what a hit would spend most on.
+    /// `Age` for ages below 900 seconds, and the `Cache-Status` of a fresh hit with a remaining lifetime below 900
+    /// seconds: nearly every hit has one of each, and formatting text would be the largest part of its cost.
     private let ages: [HTTPField]
     private let hits: [HTTPField]
     private static var prepared: Int { 900 }
@@ -21,8 +22,9 @@ struct Serving: Sendable {
         }
     }
 
-    /// The answer to a request from an entry: the whole response, its head alone, or a 304 (RFC 9111 §4.3.2).
-    /// - Parameter received: the fields that the origin sent for this very request; nil if it sent none.
+    /// Returns the response to a request from an entry: the whole response, its head alone, a range of it, or a 304
+    /// (RFC 9111 §4.3.2).
+    /// - Parameter received: The fields that the origin sent for this very request; nil if it sent none.
     func answer(
         _ entry: CacheEntry,
         to cacheable: CacheableRequest,
@@ -54,8 +56,9 @@ struct Serving: Sendable {
         return Answer(head: head, body: body, entry: body == nil ? nil : entry)
     }
 
-    /// The origin's own head as a client gets it: with this cache's word, and without what only caches read. From a
-    /// server, it came over a connection that is not the client's.
+    /// Returns the origin's head as a client gets it: with the `Cache-Status` of this cache, and without the fields
+    /// that only caches read. A server's head also loses its hop-by-hop fields, since the connection to the server is
+    /// not the client's.
     func head(
         _ head: HTTPResponse,
         _ outcome: CacheStatus.Outcome,
@@ -82,13 +85,15 @@ struct Serving: Sendable {
         return head
     }
 
-    /// Tells the cache around this one by which tags a response can be invalidated: its response is made from it.
+    /// Adds the tags by which a response can be invalidated, for the cache around this one: its response is made from
+    /// this response.
     private static func handOn(_ tags: [String], in fields: inout HTTPFields) {
         guard !tags.isEmpty, let name = FetchContext.frames.last?.tagFields.first else { return }
         for tag in tags { fields.append(HTTPField(name: name, value: tag)) }
     }
 
-    /// The head of a response for the client whose request was forwarded, with every field that the origin sent.
+    /// Returns the head of a response for the client whose request was forwarded, with every field that the origin
+    /// sent.
     ///
     /// The fields that `no-cache` names are withheld from others: a cache may use the response "to satisfy a subsequent
     /// request […] if the listed header fields are excluded from the subsequent response" (RFC 9111 §5.2.2.4), and
@@ -99,7 +104,7 @@ struct Serving: Sendable {
         if policy.asking == .server { HopByHop.strip(&received) }
         for field in received where !entry.head.headerFields.contains(field.name) {
             switch field.name {
-            // They say how the stored body is to be read, and how old it is.
+            // These fields describe the encoding, the length and the age of the stored body.
             case .contentLength, .contentEncoding, .contentRange, .transferEncoding, .age: continue
             case let name where policy.rules.tagFields.contains(name): continue
             default: head.headerFields.append(field)
@@ -113,18 +118,18 @@ struct Serving: Sendable {
     }
 }
 
-/// What the cache answers from what it keeps, in no framework's words.
+/// A response made from a stored response, independent of any framework.
 @usableFromInline
 struct Answer: Sendable {
     @usableFromInline let head: HTTPResponse
-    /// The whole body; nil where the answer is a head alone.
+    /// The body; nil if the response is a head alone.
     @usableFromInline let body: ByteBuffer?
-    /// The stored response that the body is of.
+    /// The stored response that the body belongs to.
     @usableFromInline let entry: CacheEntry?
 }
 
 extension OriginResponse {
-    /// The answer in the framework's own words.
+    /// Creates the framework's response from an answer.
     @inlinable
     init(_ answer: Answer) {
         if let body = answer.body {
@@ -137,8 +142,8 @@ extension OriginResponse {
 }
 
 extension Serving {
-    /// The head of a response as it is stored: without what belongs to the connection, with the body's length, and with
-    /// a validator.
+    /// Returns the head of a response as it is stored: without the fields that belong to the connection, with the
+    /// body's length, and with an entity tag if the policy makes them.
     static func storedHead(
         _ head: HTTPResponse,
         body: ByteBuffer,
@@ -164,7 +169,7 @@ extension Serving {
         return stored
     }
 
-    /// A strong validator made of the body: the first half of its SHA-256, the same in every process.
+    /// Returns a strong validator made from the body: the first half of its SHA-256, the same in every process.
     static func entityTag(of body: ByteBuffer) -> String {
         let digest = body.withUnsafeReadableBytes { SHA256.hash(data: $0) }
         var tag: [UInt8] = [UInt8(ascii: "\"")]
@@ -178,7 +183,7 @@ extension Serving {
 }
 
 extension Arrival.Source {
-    /// What `Cache-Status` says of a request that asked the origin, or waited for one that did.
+    /// Returns the `Cache-Status` of a request that asked the origin, or waited for one that did.
     func outcome(_ reason: CacheStatus.ForwardReason, collapsed: Bool = false) -> CacheStatus.Outcome {
         switch self {
         case .fetched(let status, let notStored):
@@ -198,7 +203,7 @@ extension Arrival.Source {
         }
     }
 
-    /// What kind of miss it makes of the request that asked.
+    /// The kind of miss that the request counts as.
     var kind: CacheEvent.Miss {
         switch self {
         case .fetched, .validated: .led
@@ -208,7 +213,7 @@ extension Arrival.Source {
 }
 
 extension CacheStatus.Outcome {
-    /// Whether the answer was made for somebody else before.
+    /// True if the response was made for another request before.
     fileprivate var isReuse: Bool {
         switch self {
         case .hit: true

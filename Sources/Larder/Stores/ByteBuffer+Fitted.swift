@@ -3,8 +3,8 @@
 extension ByteBuffer {
     /// The readable bytes in an allocation of exactly their size.
     ///
-    /// An entry that is kept must not keep the buffer it was sliced from, nor pay for room that it does not use: NIO's
-    /// own allocator rounds every capacity up to a power of two, which makes 1 MiB of 600 KiB.
+    /// A stored entry must not hold the buffer that it was sliced from, nor pay for capacity that it does not use:
+    /// NIO's own allocator rounds every capacity up to a power of two, so that 600 KiB take 1 MiB.
     var fitted: ByteBuffer {
         guard storageCapacity > readableBytes else { return self }
         guard readableBytes > 0 else { return ByteBuffer() }
@@ -13,8 +13,8 @@ extension ByteBuffer {
         return ByteBuffer(takingOwnershipOf: memory, allocator: .exact)
     }
 
-    /// Creates a buffer of the bytes of several, one after the other, in an allocation of exactly their size. One alone
-    /// stays as it is.
+    /// Creates a buffer of the bytes of several buffers, one after the other, in an allocation of exactly their size. A
+    /// single buffer is used as it is.
     init(joining parts: [ByteBuffer]) {
         if parts.count == 1 {
             self = parts[0]
@@ -25,7 +25,8 @@ extension ByteBuffer {
         for part in parts { writeImmutableBuffer(part) }
     }
 
-    /// What the allocator takes for a buffer of this capacity: its own header, and whole pages where it maps them.
+    /// Returns the number of bytes that the allocator takes for a buffer of this capacity: its own header included, and
+    /// whole pages if it maps them.
     static func allocated(_ capacity: Int) -> Int {
         guard capacity > 0 else { return 0 }
         let (granule, header) = capacity < mapped ? (16, 8) : (4_096, 16)
@@ -33,12 +34,12 @@ extension ByteBuffer {
     }
 
     fileprivate static var alignment: Int { 16 }
-    /// The size from which allocators map pages rather than take memory from a heap.
+    /// The size in bytes from which allocators map pages rather than take memory from a heap.
     private static var mapped: Int { 128 * 1024 }
 }
 
 extension ByteBufferAllocator {
-    /// Allocates what is asked for. A buffer that grows by it does so as any other.
+    /// An allocator that allocates exactly the requested size. A buffer that grows by it grows like any other.
     fileprivate static let exact = ByteBufferAllocator(
         allocate: { .allocate(byteCount: $0, alignment: ByteBuffer.alignment) },
         reallocate: { old, oldSize, newSize in

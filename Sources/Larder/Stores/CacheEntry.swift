@@ -3,42 +3,42 @@ public import HTTPTypes
 public import NIOCore
 import Synchronization
 
-/// A response in a store: immutable, shared by everyone it is served to.
+/// A stored response: immutable, and shared by all requests that it answers.
 public final class CacheEntry: Sendable {
-    /// The status, and the fields as they are sent, but for `Age` and `Cache-Status`.
+    /// The status, and the fields as they are sent, without `Age` and `Cache-Status`.
     public let head: HTTPResponse
     /// The whole body.
     public let body: ByteBuffer
-    /// How long the response is fresh, may be served stale, and is kept.
+    /// The times for which the response is fresh, may be served stale, and is stored.
     public let lifetimes: Lifetimes
-    /// The rule by which the response answers requests: by the fields it varies by, and by its content coding.
+    /// The rule by which the response answers requests: the fields it varies by, and its content coding.
     public let variant: VariantRule
-    /// The values that its own request had in the fields it is selected by.
+    /// The values that its own request had in the fields that the response is selected by.
     public let selectingFields: SelectingFields
-    /// Where the invalidations stood before the origin was asked.
+    /// The version of the invalidation log before the origin was asked.
     public let readVersion: LogVersion
-    /// Where the response lives.
+    /// The location of the response in the store.
     public let location: EntryLocation
     /// The tags that the handler added.
     public let tags: [CacheTag]
-    /// The fingerprints of everything whose invalidation kills this entry.
+    /// The fingerprints of the scopes that the entry belongs to: the invalidation of any of them invalidates it.
     let scopes: [InvalidationScope.Fingerprint]
-    /// The fingerprints of the key, paths, prefixes and tags among the covers. "Everything" stands before them.
+    /// The fingerprints of the key, paths, prefixes and tags among the scopes. "Everything" is before them.
     var namedCovers: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
-    /// What the entry takes of a store's limit, in bytes.
+    /// The number of bytes that the entry takes of a store's limit.
     public let cost: Int
-    /// The count of uses at which the entry was last used; 0 if it was not.
+    /// The number of the last use, in a count of all uses; 0 if the entry was not used.
     private let lastUse: UseMark
     /// The part of a budget that the entry takes while no store of this process holds it.
     private let charge = EntryCharge()
 
-    /// An entry.
+    /// Creates the entry of a response that was fetched.
     /// - Parameters:
-    ///   - request: the request that the response answers.
-    ///   - confirmed: the stored response that the origin has confirmed for this request, if it did: it still answers
-    ///     the requests that it answered before.
-    ///   - head: the response's head, already without what is not stored.
-    ///   - tags: the tags that the handler added.
+    ///   - request: The request that the response answers.
+    ///   - confirmed: The stored response that the origin has confirmed for this request, if it did: the new entry
+    ///     still answers the requests that this one answered.
+    ///   - head: The response's head, without the fields that are not stored.
+    ///   - tags: The tags that the handler added.
     public convenience init(
         request: HTTPRequest,
         head: HTTPResponse,
@@ -65,7 +65,8 @@ public final class CacheEntry: Sendable {
         )
     }
 
-    /// An entry of what a store outside of the process kept of it. What follows from these parts is made anew.
+    /// Creates an entry from the parts that a store outside of the process has stored. Everything else is computed from
+    /// them.
     package init(
         head: HTTPResponse,
         body: ByteBuffer,
@@ -103,7 +104,7 @@ public final class CacheEntry: Sendable {
     /// The fields that the response varies by.
     public var vary: VaryRule { variant.vary }
 
-    /// Whether the response may answer a request (RFC 9111 §4.1).
+    /// Returns true if the response may answer a request (RFC 9111 §4.1).
     public func matches(_ request: HTTPRequest) -> Bool {
         let fields = vary == .nothing ? request.headerFields : request.selectableFields
         return variant.matches(fields, stored: selectingFields)
@@ -113,11 +114,11 @@ public final class CacheEntry: Sendable {
 // MARK: - Memory beside the store
 
 extension CacheEntry {
-    /// True if the entry takes its cost of a budget now.
+    /// True if the entry's cost is charged to a budget now.
     package var isInFlight: Bool { charge.isTaken }
 
-    /// Has the entry take of a budget what it costs, for as long as something uses it and no store of this process
-    /// holds it.
+    /// Charges the entry's cost to a budget, for as long as something uses the entry and no store of this process holds
+    /// it.
     func charge(to budget: InFlightBudget) {
         _ = charge.begin(cost, in: budget) { budget, cost in
             budget.charge(cost)
@@ -125,40 +126,40 @@ extension CacheEntry {
         }
     }
 
-    /// Does the same if the budget has room for it.
+    /// Charges the entry's cost to a budget in the same way, if the budget has room for it.
     /// - Returns: False if it has none.
     @discardableResult
     func take(from budget: InFlightBudget) -> Bool {
         charge.begin(cost, in: budget) { $0.take($1) }
     }
 
-    /// Notes that a store of this process holds the entry, and counts its memory.
+    /// Notes that a store of this process holds the entry, and suspends its charge.
     func noteStored() { charge.setStored(true, cost) }
 
-    /// Notes that the store does not hold the entry any more.
+    /// Notes that the store does not hold the entry any more, and resumes its charge.
     func noteRemoved() { charge.setStored(false, cost) }
 }
 
 // MARK: - Variants of a key
 
 extension CacheEntry {
-    /// Returns true if this response may answer every request that `other` may, so that it takes its place.
+    /// Returns true if this response may answer every request that `other` may, so that it replaces it.
     package func replaces(_ other: CacheEntry) -> Bool {
         guard vary == other.vary, selectingFields.fieldLines == other.selectingFields.fieldLines else { return false }
         guard variant.dependsOnPreferredCodings, other.variant.dependsOnPreferredCodings else { return true }
         return other.selectingFields.preferredCodings.isSubset(of: selectingFields.preferredCodings)
     }
 
-    /// Returns true if there is no request that both this response and `other` may answer.
+    /// Returns true if no request can be answered by both this response and `other`.
     package func isApart(from other: CacheEntry) -> Bool {
         vary == other.vary && vary != .nothing
             && selectingFields.fieldLines != other.selectingFields.fieldLines
     }
 
-    /// Counts a use, so that a store can evict the variants of a key that were not used for longest.
+    /// Counts a use, so that a store can evict the least recently used variants of a key.
     package func markUsed() { lastUse.mark() }
 
-    /// The number of the last use: the higher, the later.
+    /// The number of the last use: a higher number is a later use.
     package var usedAt: UInt64 { lastUse.number }
 }
 
@@ -169,7 +170,7 @@ package final class UseMark: Sendable {
 
     package init() {}
 
-    /// The number of the last use: the higher, the later; 0 if there was none.
+    /// The number of the last use: a higher number is a later use; 0 if there was none.
     package var number: UInt64 { last.load(ordering: .relaxed) }
 
     package func mark() {
@@ -178,20 +179,20 @@ package final class UseMark: Sendable {
 }
 
 extension CacheEntry {
-    /// The most that key, fields and tags of a response may take beside a body of the largest size: 256 KiB.
+    /// The number of bytes that key, fields and tags of a response may take beside a body of the largest size: 256 KiB.
     public static let fieldLimit = ByteCount.kibibytes(256)
 
-    /// Returns the limit of entries with which bodies up to `body` are stored, whatever fields they come with within
-    /// ``fieldLimit``. A store's `entryLimit` is compared with all that an entry takes, and a policy's `bodyLimit` with
-    /// the body alone.
+    /// Returns the entry limit with which bodies up to `body` are stored with any fields within ``fieldLimit``. A
+    /// store's `entryLimit` is compared with everything that an entry takes, and a policy's `bodyLimit` with the body
+    /// alone.
     public static func limit(forBodiesOf body: ByteCount) -> ByteCount {
         let (bytes, overflow) = ByteBuffer.allocated(min(body.bytes, .max / 2))
             .addingReportingOverflow(fieldLimit.bytes)
         return .bytes(overflow ? .max : bytes)
     }
 
-    /// Returns the limit of bodies that are stored whatever fields they come with, within ``fieldLimit``, where entries
-    /// are stored up to `limit`: in whole kibibytes.
+    /// Returns the size of the largest body that a store with the entry limit `limit` stores with any fields within
+    /// ``fieldLimit``, in whole KiB.
     public static func bodyLimit(forEntriesUpTo limit: ByteCount) -> ByteCount {
         // The allocator adds less than two pages.
         let room = limit.bytes - fieldLimit.bytes
@@ -202,14 +203,14 @@ extension CacheEntry {
         return .bytes(fitting ?? 0)
     }
 
-    /// What an entry takes beyond its text and body: the object, its arrays, and its places in a store's tables.
-    /// Measured against the allocator by a test of the memory store; it is rounded up, never down.
+    /// The number of bytes that an entry takes beyond its text and body: the object, its arrays, and its places in a
+    /// store's tables. A test of the memory store measures it against the allocator; it is rounded up, never down.
     static let overhead = 768
-    /// What a field takes beyond its name and value.
+    /// The number of bytes that a field takes beyond its name and value.
     static let fieldOverhead = 112
-    /// The memory that the name of a field which a response varies by takes beyond its text.
+    /// The number of bytes that the name of a field which a response varies by takes beyond its text.
     static let nameOverhead = 32
-    /// What a cover takes: its fingerprint, and its link in the store's chains.
+    /// The number of bytes that a scope takes: its fingerprint, and its link in the store's chains.
     static let coverOverhead = 8 + ScopeIndex.linkCost
 
     private static func cost(
@@ -225,7 +226,7 @@ extension CacheEntry {
         let key = location.key.description.utf8.count
         cost += key + max(key, location.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count
-        // A text of its own if it is not the same.
+        // The field lines are a separate text if there are preferred codings.
         if !selectingFields.preferredCodings.isEmpty { cost += selectingFields.fieldLines.utf8.count }
         if case .fields(let names) = variant.vary {
             cost += names.reduce(0) { $0 + nameOverhead + 2 * $1.rawName.utf8.count }

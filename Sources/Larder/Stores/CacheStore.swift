@@ -2,57 +2,58 @@ public import HTTPCaching
 package import HTTPTypes
 public import ServiceLifecycle
 
-/// Where responses are kept, together with the ledger of what was invalidated.
+/// A store of responses, together with the log of invalidations.
 ///
-/// The contract that every store keeps, and that the shared behaviour suite checks: what `load` returns is alive and
-/// was not past its keeping; a fill whose birth is before a covering invalidation is never returned again; a failing
-/// store finds nothing and stores nothing, and fails no request.
+/// The shared behaviour suite checks the contract of every store: an entry that `load` returns is valid and its storage
+/// time is not over; an entry whose read version is older than the invalidation of one of its scopes is never returned
+/// again; a store that fails finds nothing and stores nothing, and does not make requests fail.
 public protocol CacheStore: Service {
-    /// The largest entry worth offering, by its cost.
+    /// The cost in bytes of the largest entry that the store accepts.
     var entryLimit: ByteCount { get }
 
-    /// What is kept at an location and alive, where that can be told at once from the memory of this process; nil where
-    /// the store has nothing, or has to look further.
+    /// Returns the valid entries at a location, if the memory of this process is enough to find them; nil if the store
+    /// has none, or must look further.
     func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]?
 
-    /// Returns what is stored at an location, and where the invalidations stand.
+    /// Returns the entries that are stored at a location, and the version of the log.
     ///
-    /// - Parameter query: the request that the look-up is for. A store may leave out variants that do not answer it; it
-    ///   lists what they vary by in ``Lookup/rules``. Nil asks for all variants.
+    /// - Parameter query: The request that the look-up is for. A store may leave out variants that do not answer it;
+    ///   ``Lookup/rules`` lists what they vary by. Nil asks for all variants.
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup
 
-    /// Keeps an entry, in place of the variant it replaces, unless it was overtaken by an invalidation; says whether it
-    /// was.
+    /// Stores an entry, in place of the variant that it replaces, unless one of its scopes was invalidated since its
+    /// read version. Returns the result of that comparison.
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict
 
-    /// Removes an entry that the origin has replaced by what is not stored, or by what is stored as another variant:
-    /// the variant with the same birth and selecting fields, and older variants of the key that may answer the same
-    /// requests, so that they do not come back in its place. What has taken its place after an invalidation stays;
-    /// before one the two cannot be told apart, and losing the newer costs a miss.
+    /// Removes an entry that the origin has replaced by a response that is not stored, or that is stored as another
+    /// variant: the variant with the same read version and selecting fields, and older variants of the key that may
+    /// answer the same requests, so that they are not found in its place. A response that has replaced it after an
+    /// invalidation stays. Without an invalidation the two have the same read version and cannot be told apart, and
+    /// losing the newer one costs a miss.
     func discard(_ entry: CacheEntry) async
 
-    /// Whether something born at `readVersion` that these covers belong to is alive.
+    /// Compares a response with this read version and these scopes with the log.
     func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict
 
-    /// Stamps the covers. Once this is acknowledged, nothing born before is ever returned again by any process on this
-    /// store.
+    /// Invalidates the scopes. Once this is acknowledged, no process on this store returns a response with an older
+    /// read version.
     ///
-    /// Waits for the acknowledgement up to the store's own deadline. Without one the invalidation stays queued: see
-    /// ``InvalidationResult/pending``.
+    /// Waits for the acknowledgement up to the store's own deadline. Without an acknowledgement the invalidation stays
+    /// queued: see ``InvalidationResult/pending``.
     @discardableResult
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult
 
-    /// Stamps the one key, and returns how many responses were stored there and whether the invalidation is
+    /// Invalidates one key, and returns the number of responses that were stored there and whether the invalidation is
     /// acknowledged.
     ///
     /// Waits as ``invalidate(_:)`` does.
     @discardableResult
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
 
-    /// Returns the number of keys under which something is kept and alive.
+    /// Returns the number of keys with a valid stored response.
     ///
-    /// A store that has to ask a server returns the last number it knows while the server is away, and one that holds
-    /// very many keys a number that is up to a minute old.
+    /// A store that has to ask a server returns the last known number while the server cannot be reached. A store with
+    /// very many keys returns a number that is up to a minute old.
     func count(at now: Timestamp) async -> Int
 
     /// True if the store can be reached, as far as is known.
@@ -64,13 +65,13 @@ extension CacheStore {
 
     public var isAvailable: Bool { true }
 
-    /// Returns every variant that is stored at an location, and where the invalidations stand.
+    /// Returns every variant that is stored at a location, and the version of the log.
     public func load(_ location: EntryLocation, at now: Timestamp) async -> Lookup {
         await load(location, for: nil, at: now)
     }
 }
 
-/// The request that a look-up is for, as far as it tells which variants of a key may answer it.
+/// The request that a look-up is for, as far as it decides which variants of a key may answer it.
 public struct VariantQuery: Sendable {
     /// The fields of the request by which responses may differ.
     package let fields: HTTPFields
@@ -85,26 +86,26 @@ public struct VariantQuery: Sendable {
     public func isAnswered(by entry: CacheEntry) -> Bool { mayUse(entry) }
 }
 
-/// What a store found.
+/// The result of a look-up in a store.
 public struct Lookup: Sendable {
-    /// The variants found, the newest first; none if nothing is stored, or nothing that answers the request.
+    /// The variants found, the newest first; empty if nothing is stored, or nothing that answers the request.
     public let entries: [CacheEntry]
-    /// The Vary rules of the variants under the key, the newest first, those included that were left out because they
+    /// The Vary rules of the variants under the key, the newest first, including those that were left out because they
     /// do not answer the request.
     public var rules: [VaryRule] { known ?? entries.map(\.vary) }
     private let known: [VaryRule]?
-    /// Where the invalidations stood: the birth of a fetch that begins now.
+    /// The version of the log: the read version of a fetch that begins now.
     public let readVersion: LogVersion
-    /// The number at which something that is known beforehand to cover the location (its key, path, prefixes, the
-    /// policy's tags, everything) was last invalidated. Invalidations of anything else do not raise it: a request joins
-    /// a flight only if the flight began at this number or later.
+    /// The version at which a scope that is known to concern the location (its key, path, prefixes, the policy's tags,
+    /// everything) was last invalidated. Invalidations of other scopes do not raise it: a request joins a flight only
+    /// if the flight began at this version or later.
     public let newestVersion: UInt64
-    /// True if the log was read. Otherwise nothing tells what other processes have invalidated, and the request shares
-    /// a fetch only if the origin is asked after the request arrived.
+    /// True if the log was read. Otherwise the invalidations of other processes are unknown, and the request shares a
+    /// fetch only if the origin is asked after the request arrived.
     public private(set) var isKnown = true
 
     /// Creates the result of a look-up.
-    /// - Parameter rules: what the variants under the key vary by; nil if the entries are all there are.
+    /// - Parameter rules: The Vary rules of the variants under the key; nil if `entries` has all variants.
     public init(entries: [CacheEntry], readVersion: LogVersion, newestVersion: UInt64, rules: [VaryRule]? = nil) {
         self.entries = entries
         self.known = rules
@@ -115,7 +116,7 @@ public struct Lookup: Sendable {
 
 extension Lookup {
     /// Returns the result of a look-up that could not read the log: nothing is found.
-    /// - Parameter birth: a version that no log ever had, for a fetch whose response is not stored.
+    /// - Parameter readVersion: A version that no log has had, for a fetch whose response is not stored.
     public static func unknown(at readVersion: LogVersion) -> Lookup {
         var lookup = Lookup(entries: [], readVersion: readVersion, newestVersion: readVersion.number)
         lookup.isKnown = false
@@ -123,16 +124,16 @@ extension Lookup {
     }
 }
 
-/// Whether an invalidation has reached the store's log of invalidations.
+/// The acknowledgement of an invalidation by the store's invalidation log, or its absence.
 public enum InvalidationResult: Hashable, Sendable {
     /// The store confirmed the invalidation: a request that starts after it never gets a response that was rendered
     /// before it, from any process on the store.
     case acknowledged
     /// The store did not confirm the invalidation within its deadline; it stays queued in this process.
     ///
-    /// This process serves nothing from the store until the invalidation is delivered, which is tried again and again
+    /// This process serves nothing from the store until the invalidation is delivered, which is tried repeatedly
     /// without any further call. Other processes that still reach the store may serve the old response until then. If
-    /// this process ends first, the invalidation is lost, and the old response lives to the end of its lifetime.
+    /// this process ends first, the invalidation is lost, and the old response may be served until its lifetime ends.
     case pending
 }
 

@@ -1,7 +1,7 @@
-/// Decides which slot leaves first: the oldest that was not used since it was last looked at (FIFO with a second
-/// chance, "CLOCK").
+/// A queue that chooses the slot to evict next: the oldest that was not used since it was last examined (FIFO with a
+/// second chance, "CLOCK").
 ///
-/// The seam behind which a better policy goes: slots are small integers, and the four verbs are all a policy gets.
+/// Another policy can replace it: slots are small integers, and a policy gets these four calls alone.
 struct EvictionQueue {
     private struct Node {
         var older: Int32 = -1
@@ -15,7 +15,7 @@ struct EvictionQueue {
     private var newest: Int32 = -1
     private(set) var count = 0
 
-    /// A slot was filled.
+    /// Adds a slot that was filled.
     mutating func insert(_ slot: Int) {
         while nodes.count <= slot { nodes.append(Node()) }
         precondition(!nodes[slot].isMember, "A slot is in the queue once")
@@ -25,12 +25,12 @@ struct EvictionQueue {
         count += 1
     }
 
-    /// A slot was used.
+    /// Notes that a slot was used.
     mutating func use(_ slot: Int) {
         nodes[slot].wasUsed = true
     }
 
-    /// A slot was emptied.
+    /// Removes a slot that was emptied.
     mutating func remove(_ slot: Int) {
         let node = nodes[slot]
         precondition(node.isMember, "Only a member can leave the queue")
@@ -40,8 +40,8 @@ struct EvictionQueue {
         count -= 1
     }
 
-    /// The slot to empty next; nil where there is none. A slot that was used gets a second chance, at most 64 a call so
-    /// that no insertion pays for the whole queue.
+    /// Returns the slot to empty next; nil if there is none. A slot that was used gets a second chance, at most 64
+    /// slots a call, so that no insertion examines the whole queue.
     mutating func victim() -> Int? {
         for _ in 0..<64 where oldest >= 0 && nodes[Int(oldest)].wasUsed {
             let slot = Int(oldest)
@@ -51,7 +51,7 @@ struct EvictionQueue {
         return oldest >= 0 ? Int(oldest) : nil
     }
 
-    /// Traps where the links do not form one list of all members; for tests.
+    /// Traps if the links do not form one list of all members; for tests.
     func validate() {
         var seen = 0
         var previous: Int32 = -1

@@ -1,9 +1,9 @@
 /// A binary heap of small integers by priority, lowest first, in which the priority of any member can be changed.
 ///
-/// Members are ids of slots in somebody's array, so each knows its place in the heap by an array as well.
+/// Members are indices of slots in another array, so a second array maps each to its place in the heap.
 struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
     private var heap: [(priority: Priority, id: Int)] = []
-    /// The place of an id in `heap`; -1 where it is not a member.
+    /// The place of each ID in `heap`; -1 if the ID is not a member.
     private var places: [Int32] = []
 
     var count: Int { heap.count }
@@ -11,14 +11,14 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
     /// The member with the lowest priority.
     var first: (priority: Priority, id: Int)? { heap.first }
 
-    /// The priority of a member; nil where it is none.
+    /// Returns the priority of a member; nil if the ID is not a member.
     func priority(of id: Int) -> Priority? {
         guard id < places.count, places[id] >= 0 else { return nil }
         return heap[Int(places[id])].priority
     }
 
-    /// Returns how many members have this priority or a lower one, `limit` at most; looks at no others but their
-    /// children.
+    /// Returns the number of members with this priority or a lower one, at most `limit`. It examines no other members
+    /// except their children.
     func count(through priority: Priority, limit: Int) -> Int {
         var count = 0
         var places = [0]
@@ -31,7 +31,7 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
         return count
     }
 
-    /// Adds a member, or gives it another priority.
+    /// Adds a member, or changes its priority.
     mutating func set(_ id: Int, to priority: Priority) {
         while places.count <= id { places.append(-1) }
         if places[id] >= 0 {
@@ -46,7 +46,7 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
         }
     }
 
-    /// Removes a member; nothing where it is none.
+    /// Removes a member; does nothing if the ID is not a member.
     mutating func remove(_ id: Int) {
         guard id < places.count, places[id] >= 0 else { return }
         let place = Int(places[id])
@@ -88,7 +88,7 @@ struct IndexedHeap<Priority: Comparable & Sendable>: Sendable {
         places[heap[right].id] = Int32(right)
     }
 
-    /// Traps where the heap is none, or a member does not know its place; for tests.
+    /// Traps if the order of the heap is broken, or a member's place is wrong; for tests.
     func validate() {
         for (place, member) in heap.enumerated() {
             precondition(places[member.id] == Int32(place), "A member does not know its place")

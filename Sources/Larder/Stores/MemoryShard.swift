@@ -1,14 +1,14 @@
 import HTTPCaching
 
-/// A part of a memory store: a table of keys, bounded in bytes. It knows no lock and no clock.
+/// A part of a memory store: a table of keys, bounded in bytes. It has neither a lock nor a clock.
 ///
-/// What leaves it is returned, so that the caller lets go of it outside the lock.
+/// Removed entries are returned, so that the caller releases them outside the lock.
 struct MemoryShard {
     struct Slot {
         let key: CacheKey
         /// The variants, the newest first; never empty.
         var entries: [CacheEntry]
-        /// The number of the ledger at which the entries were last found alive.
+        /// The version of the log at which the entries were last found valid.
         var checkedAt: UInt64
     }
 
@@ -19,28 +19,28 @@ struct MemoryShard {
     private var expiry = IndexedHeap<Timestamp>()
     private var scopes = ScopeIndex()
     private(set) var bytes = 0
-    /// Nothing is kept that was born before this number.
+    /// The lower bound of the read versions of all stored entries.
     private var oldestBirth: UInt64 = 0
-    /// How far the sweep under way has come, and the number before which it removes what was born.
+    /// The progress of the current sweep, and the version below which it removes entries by their read version.
     private var sweep: (next: Int, number: UInt64) = (0, 0)
     private let limit: Int
     private let variantLimit: Int
 
-    /// Room for `limit` bytes, and for `variantLimit` Vary variants under one key.
+    /// Creates a shard with room for `limit` bytes, and for `variantLimit` Vary variants under one key.
     init(limit: Int, variantLimit: Int) {
         self.limit = limit
         self.variantLimit = variantLimit
     }
 
-    /// The most entries that one call, and so one hold of the lock, compares with the ledger or lets go of.
+    /// The number of entries that one call, and so one hold of the lock, compares with the log or removes.
     static let batchLimit = 256
 
-    /// The most expired keys that a count leaves out; more of them are counted until they are swept.
+    /// The number of expired keys that a count leaves out; more of them are counted until they are swept.
     static let countLimit = 4_096
 
-    /// What a call with a limited amount of work came to.
+    /// The progress of a call whose amount of work is limited.
     struct Progress: Hashable {
-        /// The number of entries that were compared, or looked at.
+        /// The number of entries that were compared, or examined.
         var compared: Int
         /// True if nothing is left to do.
         var isThrough: Bool
@@ -49,17 +49,17 @@ struct MemoryShard {
     /// The number of keys, expired ones included.
     var count: Int { index.count }
 
-    /// Returns the number of keys whose keeping is not over, without removing the others; more than that if more than
-    /// ``countLimit`` are waiting to be swept.
+    /// Returns the number of keys that have not expired, without removing the others; a higher number if more than
+    /// ``countLimit`` expired keys wait to be swept.
     func count(at now: Timestamp) -> Int {
         index.count - expiry.count(through: now, limit: Self.countLimit)
     }
 
-    /// What is kept under a key; nil where nothing is, or only what is past its keeping.
+    /// Returns the entries under a key; nil if there are none, or only expired ones.
     /// - Parameters:
-    ///   - number: where the ledger stands; what was found alive at that number needs no look at it.
-    ///   - isAlive: asks the ledger, and says where it stood; called only where something was invalidated since the
-    ///     last find.
+    ///   - number: The version of the log; entries that were found valid at that version are not compared again.
+    ///   - isAlive: Compares an entry with the log, and returns the log's version; called only if something was
+    ///     invalidated since the entries were last found valid.
     mutating func load(
         _ key: CacheKey,
         at now: Timestamp,
@@ -79,7 +79,7 @@ struct MemoryShard {
         return slots[place]?.entries
     }
 
-    /// Keeps an entry in place of the variant it replaces; makes room as far as it must.
+    /// Stores an entry in place of the variant that it replaces; evicts other entries as far as necessary.
     mutating func save(_ entry: CacheEntry, at now: Timestamp, number: UInt64, dropping dropped: inout [CacheEntry]) {
         let key = entry.location.key
         entry.markUsed()
@@ -94,7 +94,7 @@ struct MemoryShard {
         relink(slot.entries, to: kept, at: place)
         dropped += slot.entries
         bytes += Self.cost(of: kept) - Self.cost(of: slot.entries)
-        // The other variants are as alive as they were; the new one was found alive at `number`.
+        // The comparison of the other variants is as old as before; the new one was found valid at `number`.
         slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
         slot.entries = kept
         slots[place] = slot
@@ -112,13 +112,13 @@ struct MemoryShard {
         }
     }
 
-    /// Removes what is under a key.
+    /// Removes the entries under a key.
     mutating func remove(_ key: CacheKey, dropping dropped: inout [CacheEntry]) {
         if let place = index[key] { remove(place, dropping: &dropped) }
     }
 
-    /// Removes one variant if it is still the one of that birth, and the older ones that answer the same requests, so
-    /// that they do not come back in its place.
+    /// Removes the variant of an entry if it still has the same read version, and the older ones that answer the same
+    /// requests, so that they are not found in its place.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.location.key], let slot = slots[place] else { return }
         let found = slot.entries.firstIndex {
@@ -129,12 +129,12 @@ struct MemoryShard {
         keep(others.map(\.element), at: place, dropping: &dropped)
     }
 
-    /// The place of the variant that was not used for longest, other than the first, which was stored just now.
+    /// Returns the place of the least recently used variant other than the first, which was stored just now.
     private static func leastRecentlyUsed(_ entries: [CacheEntry]) -> Int? {
         entries.indices.dropFirst().min { entries[$0].usedAt < entries[$1].usedAt }
     }
 
-    /// Removes what is past its keeping, and returns how much that was; `limit` bounds the work.
+    /// Removes expired keys, at most `limit`, and returns their number.
     @discardableResult
     mutating func removeExpired(
         at now: Timestamp,
@@ -149,11 +149,11 @@ struct MemoryShard {
         return removed
     }
 
-    /// Removes what the invalidation of a scope killed, and compares at most `limit` entries for it, or the variants of
-    /// one key.
+    /// Removes the entries that the invalidation of a scope has made invalid, and compares at most `limit` entries for
+    /// it, or the variants of one key.
     ///
-    /// What belongs to the scope is looked at in the order in which it was stored: the first that is alive was stored
-    /// after the invalidation, and so was everything behind it.
+    /// The entries of the scope are compared in the order in which they were stored: the first valid one was stored
+    /// after the invalidation, and so were all after it.
     mutating func removeInvalidated(
         _ scope: InvalidationScope.Fingerprint,
         limit: Int = Self.batchLimit,
@@ -168,7 +168,7 @@ struct MemoryShard {
             guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
                 preconditionFailure("A chain leads to an entry that is not there")
             }
-            // All variants of a key at once: most belong to the same scopes.
+            // All variants of a key are compared at once, since most belong to the same scopes.
             let members = slot.entries.filter { $0.namedCovers.contains(scope) }
             guard compared == 0 || compared + members.count <= limit else { break }
             compared += members.count
@@ -179,8 +179,8 @@ struct MemoryShard {
         return Progress(compared: compared, isThrough: false)
     }
 
-    /// Removes everything born before a number, which is what the ledger no longer remembers, or everything; looks at
-    /// about `limit` entries at a time, and goes on where it stopped.
+    /// Removes the entries with a read version below a version: the log's floor, or the last invalidation of
+    /// everything. Examines about `limit` entries at a time, and continues where it stopped.
     mutating func removeBorn(
         before number: UInt64,
         limit: Int = Self.batchLimit,
@@ -204,13 +204,14 @@ struct MemoryShard {
         return Progress(compared: compared, isThrough: oldestBirth >= number)
     }
 
-    /// Something born at this number is kept from now on, maybe behind the sweep.
+    /// Notes that an entry with this read version is stored from now on, perhaps at a place that the sweep has examined
+    /// already.
     private mutating func noteUnswept(_ number: UInt64) {
         oldestBirth = min(oldestBirth, number)
         sweep.number = min(sweep.number, number)
     }
 
-    /// Brings the chains, and what entries take of budgets, up to date with the entries of a slot.
+    /// Updates the chains, and the charges of entries to budgets, to the new entries of a slot.
     private mutating func relink(_ old: [CacheEntry], to new: [CacheEntry], at place: Int) {
         for entry in old where !new.contains(where: { $0 === entry }) {
             scopes.remove(ObjectIdentifier(entry), at: place)
@@ -222,7 +223,7 @@ struct MemoryShard {
         }
     }
 
-    /// Whether something alive is left at a place after what is dead was removed from it.
+    /// Removes the invalid entries at a place. Returns true if any are left.
     private mutating func revive(
         _ place: Int,
         number: UInt64,
@@ -237,15 +238,15 @@ struct MemoryShard {
         return keep(zip(slot.entries, verdicts).filter { $1.isAlive }.map(\.0), at: place, dropping: &dropped)
     }
 
-    /// Whether something is left at a place after the variants past their keeping were removed from it: the slot is
-    /// kept for as long as the last of them.
+    /// Removes the expired variants at a place. Returns true if any are left: the slot expires with the last of its
+    /// variants.
     private mutating func expire(_ place: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) -> Bool {
         guard let slot = slots[place] else { return false }
         guard slot.entries.contains(where: { $0.lifetimes.keepUntil <= now }) else { return true }
         return keep(slot.entries.filter { now < $0.lifetimes.keepUntil }, at: place, dropping: &dropped)
     }
 
-    /// Leaves these of a slot's variants; whether any are left.
+    /// Removes all of a slot's variants except these. Returns true if any are left.
     @discardableResult
     private mutating func keep(_ entries: [CacheEntry], at place: Int, dropping dropped: inout [CacheEntry]) -> Bool {
         guard let slot = slots[place], !entries.isEmpty else {
@@ -262,7 +263,8 @@ struct MemoryShard {
     }
 
     private mutating func makeRoom(for cost: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) {
-        // What is expired goes before anything that could still be used; a few a call keep up with what comes in.
+        // Expired entries are removed before any that could still be used; a few a call are enough for the rate of new
+        // ones.
         removeExpired(at: now, limit: 16, dropping: &dropped)
         while bytes + cost > limit {
             if let first = expiry.first, first.priority <= now {
@@ -308,7 +310,7 @@ struct MemoryShard {
 }
 
 extension MemoryShard {
-    /// Traps where the tables disagree; for tests.
+    /// Traps if the tables disagree; for tests.
     func validate() {
         eviction.validate()
         expiry.validate()

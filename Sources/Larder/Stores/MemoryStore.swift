@@ -4,14 +4,14 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// Responses in the memory of this process: sharded, bounded in bytes with everything charged, and gone when the
-/// process ends.
+/// A store in the memory of this process: sharded, bounded in bytes with everything charged, and lost when the process
+/// ends.
 ///
-/// A hit takes one shard's lock and copies nothing. The log's lock is taken on a hit only where something was
-/// invalidated since the entry was last found alive: a number tells. An invalidation removes what it kills, which it
-/// finds by its scope (``ScopeIndex``), and compares nothing else: a little at once, more in the background.
+/// A hit takes one shard's lock and copies nothing. It takes the log's lock only if something was invalidated since the
+/// entry was last found valid, which a version number tells. An invalidation finds the entries to remove by their scope
+/// (``ScopeIndex``) and compares no others: a few at once, more in the background.
 public final class MemoryStore: CacheStore {
-    /// The invalidations, and those of them whose entries have not been removed yet.
+    /// The invalidation log, and the invalidations whose entries have not been removed yet.
     private struct Log: Sendable {
         var log: InvalidationLog
         var removals = PendingRemovals()
@@ -33,28 +33,29 @@ public final class MemoryStore: CacheStore {
     private let shards: [LockedShard]
     private let log: NIOLockedValueBox<Log>
     private let epoch: LogVersion.Epoch
-    /// The ledger's number, published after the stamps that it counts: who loads a number sees its stamps.
+    /// The log's version, published after the scopes' versions: a thread that loads it sees those.
     private let number = Atomic<UInt64>(0)
     private let clock: WallClock
     private let sweepInterval: Duration
-    /// What was invalidated and is being removed in the background.
+    /// The scopes that were invalidated and whose entries are being removed in the background.
     private let sweeping = NIOLockedValueBox(Sweeping())
     private let tasks = BackgroundTasks()
 
-    /// A store.
+    /// Creates a store.
     /// - Parameters:
-    ///   - limit: the bytes it may take, everything charged: keys, heads, bodies, and a measured constant an entry.
-    ///   - entryLimit: the largest entry it takes, everything charged; by default a body of 1 MiB has room with its
-    ///     head (``CacheEntry/limit(forBodiesOf:)``), and never more than a shard's part of the limit.
-    ///   - shardCount: the number of locks; by default as many as the cores can use, and few enough that each shard has
+    ///   - limit: The size of the store in bytes, everything charged: keys, heads, bodies, and a measured constant for
+    ///     each entry.
+    ///   - entryLimit: The size of the largest entry, everything charged; by default a body of 1 MiB has room with its
+    ///     head (``CacheEntry/limit(forBodiesOf:)``). It is never more than a shard's part of `limit`.
+    ///   - shardCount: The number of locks; by default as many as the cores can use, and few enough that each shard has
     ///     room for 48 of the largest entries.
-    ///   - logLimit: the memory of the invalidation log, 16 MiB by default. It remembers what was invalidated for the
-    ///     sake of fetches under way, some 170,000 keys, paths and tags: a response that took longer to come than the
-    ///     log reaches back is not stored. Stored responses do not depend on it.
-    ///   - variantLimit: the number of variants stored under one key, 64 by default; beyond it the least recently used
+    ///   - logLimit: The memory of the invalidation log, 16 MiB by default. It has room for the versions of some
+    ///     170,000 keys, paths and tags, which responses that are being fetched are compared with: a response is not
+    ///     stored if its fetch began before the log's oldest version. Stored responses do not depend on it.
+    ///   - variantLimit: The number of variants stored under one key, 64 by default; beyond it the least recently used
     ///     one is evicted.
-    ///   - sweepInterval: how often `run()` removes what is expired.
-    ///   - clock: tells `run()` the time; a test's own where it moves it.
+    ///   - sweepInterval: The time between two removals of expired entries by `run()`, 1 second by default.
+    ///   - clock: The clock of `run()`; a test can move its own.
     public convenience init(
         limit: ByteCount,
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
@@ -75,7 +76,7 @@ public final class MemoryStore: CacheStore {
         )
     }
 
-    /// Creates a store whose log remembers `stampLimit` keys, paths and tags.
+    /// Creates a store whose log has room for the versions of `stampLimit` keys, paths and tags.
     package init(
         limit: ByteCount,
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
@@ -114,8 +115,8 @@ public final class MemoryStore: CacheStore {
         let number = number.load(ordering: .acquiring)
         let readVersion = LogVersion(epoch: epoch, number: number)
         let entries = find(location, at: now, number: number) ?? []
-        // Of what is known beforehand, and of nothing else: any other invalidation would keep requests from sharing a
-        // fetch that it does not concern.
+        // Only scopes that are known to concern the location count: any other invalidation would keep requests from
+        // sharing a fetch that it does not concern.
         let scopes = location.scopes().map(\.fingerprint)
         let newestVersion = log.withLockedValue { $0.log.newestVersion(on: scopes) }
         return Lookup(entries: entries, readVersion: readVersion, newestVersion: newestVersion)
@@ -124,13 +125,13 @@ public final class MemoryStore: CacheStore {
     public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
         var dropped: [CacheEntry] = []
         return shard(of: entry.location.key).state.withLockedValue { shard in
-            // Judged under the shard's lock: an invalidation that comes later finds the entry in the shard.
+            // Compared under the shard's lock: a later invalidation finds the entry in the shard.
             let verdict = judge(entry.readVersion, fingerprints: entry.scopes)
             guard verdict.isAlive else { return verdict }
             if entry.cost <= entryLimit.bytes {
                 shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
             } else {
-                // What it would replace is not the newest any more.
+                // The entry that it would replace is not the newest any more.
                 shard.remove(entry.location.key, dropping: &dropped)
             }
             return verdict
@@ -168,7 +169,7 @@ public final class MemoryStore: CacheStore {
         shards.reduce(0) { count, shard in count + shard.state.withLockedValue { $0.count(at: now) } }
     }
 
-    /// Removes what is expired, and what the ledger has forgotten the stamps of, again and again, until the service is
+    /// Removes expired entries, and entries older than the log's floor, at each sweep interval until the service is
     /// shut down.
     public func run() async {
         defer { tasks.cancelAll() }
@@ -180,12 +181,12 @@ public final class MemoryStore: CacheStore {
         }
     }
 
-    /// The bytes taken of the limit.
+    /// The number of bytes that are used of the limit.
     public var size: ByteCount {
         .bytes(shards.reduce(0) { size, shard in size + shard.state.withLockedValue { $0.bytes } })
     }
 
-    /// Stamps covers, and returns their number.
+    /// Adds the invalidation of scopes to the log, and returns its version.
     private func version(_ scopes: [InvalidationScope]) -> UInt64 {
         let fingerprints = scopes.map(\.fingerprint)
         return log.withLockedValue { log in
@@ -196,14 +197,14 @@ public final class MemoryStore: CacheStore {
         }
     }
 
-    /// Compares an entry that is in a shard.
+    /// Compares an entry that is in a shard with the log.
     private func judgeStored(_ entry: CacheEntry) -> Verdict {
         log.withLockedValue {
             Verdict(isAlive: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes), said: $0.log.readVersion)
         }
     }
 
-    /// Compares what is in no shard yet.
+    /// Compares an entry that is not in a shard with the log.
     private func judge(_ readVersion: LogVersion, fingerprints: [InvalidationScope.Fingerprint]) -> Verdict {
         log.withLockedValue {
             Verdict(isAlive: $0.log.isAlive(readVersion, scopes: fingerprints), said: $0.log.readVersion)
@@ -214,7 +215,7 @@ public final class MemoryStore: CacheStore {
         shards.count == 1 ? shards[0] : shards[Int(UInt(bitPattern: key.hash) % UInt(shards.count))]
     }
 
-    /// Returns the limit of entries that a store of this size has if it is made for entries up to `wanted`.
+    /// Returns the entry limit of a store of this size that is created for entries up to `wanted`.
     /// - Parameter shardCount: The number of locks, as in the initialiser.
     public static func entryLimit(
         _ wanted: ByteCount,
@@ -233,15 +234,15 @@ public final class MemoryStore: CacheStore {
     }
 }
 
-// MARK: - Removing what is not used any more
+// MARK: - Removing unusable entries
 
-/// What was invalidated and is not removed yet. It is never found in between: a find compares with the ledger.
+/// The invalidated entries that are not removed yet. They are never found in between: a look-up compares with the log.
 private struct Sweeping: Sendable {
     /// The keys, paths, prefixes and tags whose entries are to be removed.
     var scopes: Set<InvalidationScope.Fingerprint> = []
-    /// True if everything born before the last invalidation of everything is to be removed.
+    /// True if all entries older than the last invalidation of everything are to be removed.
     var removesForgotten = false
-    /// The numbers of the invalidations that this is for.
+    /// The versions of the invalidations that this is for.
     var numbers: [UInt64] = []
     var isRunning = false
 
@@ -249,12 +250,13 @@ private struct Sweeping: Sendable {
 }
 
 extension MemoryStore {
-    /// The most scopes that wait to be swept; beyond it, whoever invalidates more waits for the sweep.
+    /// The number of scopes that wait to be swept; beyond it, an invalidation waits for the sweep.
     private static var pendingLimit: Int { 10_000 }
 
-    /// Removes what an invalidation of the covers killed: at once if that is little, else in the background.
+    /// Removes the entries that an invalidation of scopes has made invalid: at once if they are few, else in the
+    /// background.
     private func removeInvalidated(_ scopes: [InvalidationScope], number: UInt64) async {
-        // What one request does for it, whatever there is to remove.
+        // The number of entries that one request compares for it, however many there are to remove.
         var budget = MemoryShard.batchLimit
         var left = Sweeping()
         for scope in scopes {
@@ -278,7 +280,7 @@ extension MemoryStore {
         if isTooMuch { await sweep.value }
     }
 
-    /// Removes what waits to be removed, unless that is being done.
+    /// Removes the entries that wait to be removed, unless another task does.
     private func sweep() async {
         let isFirst = sweeping.withLockedValue { sweeping in
             defer { sweeping.isRunning = true }
@@ -293,7 +295,7 @@ extension MemoryStore {
         if Task.isCancelled { sweeping.withLockedValue { $0.isRunning = false } }
     }
 
-    /// What waits to be removed; nil, and the sweep is over, if nothing does.
+    /// Returns the scopes that wait to be removed; ends the sweep and returns nil if there are none.
     private func nextSweep() -> Sweeping? {
         sweeping.withLockedValue { sweeping in
             defer { sweeping = Sweeping(isRunning: !sweeping.isEmpty) }
@@ -307,20 +309,20 @@ extension MemoryStore {
         }
     }
 
-    /// Removes what belongs to a scope in a shard and is dead.
+    /// Removes the invalid entries of a scope in a shard.
     private func removeInvalidated(
         _ scope: InvalidationScope.Fingerprint,
         in shard: LockedShard,
         limit: Int
     ) -> MemoryShard.Progress {
-        // What is let go of, is let go of outside the lock.
+        // The removed entries are released outside the lock.
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { shard in
             shard.removeInvalidated(scope, limit: limit, isAlive: judgeStored, dropping: &dropped)
         }
     }
 
-    /// Removes what was born before everything was invalidated last, or before what the ledger remembers.
+    /// Removes entries older than the last invalidation of everything, or older than the log's floor.
     private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
         let everything = CollectionOfOne(InvalidationScope.everything.fingerprint)
         let floor = log.withLockedValue { $0.log.newestVersion(onStored: everything) }
@@ -330,7 +332,7 @@ extension MemoryStore {
 
     private func removeForgotten() async { await removeAll(removeForgotten) }
 
-    /// Works through the shards, one hold of a lock each, until the budget is spent; whether all are through.
+    /// Runs work on the shards, one hold of a lock each, until the budget is spent. Returns true if all are through.
     private func remove(_ budget: inout Int, _ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) -> Bool {
         for shard in shards {
             guard budget > 0 else { return false }
@@ -341,14 +343,14 @@ extension MemoryStore {
         return true
     }
 
-    /// Works through the shards to the end, in batches between which others have their turn.
+    /// Runs work on the shards to the end, in batches between which other tasks can run.
     private func removeAll(_ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) async {
         for shard in shards {
             while !Task.isCancelled, !work(shard, MemoryShard.batchLimit).isThrough { await Task.yield() }
         }
     }
 
-    /// Removes what is expired, and what the ledger has forgotten the stamps of.
+    /// Removes expired entries, and entries older than the log's floor.
     package func removeUnusable(at now: Timestamp) async {
         await removeExpired(at: now)
         await removeForgotten()
@@ -365,12 +367,12 @@ extension MemoryStore {
         }
     }
 
-    /// Waits until what was invalidated is removed; for tests.
+    /// Waits until invalidated entries are removed; for tests.
     package func idle() async { await tasks.drain() }
 }
 
 extension MemoryStore {
-    /// Traps where the shards or the ledger disagree with themselves; for tests.
+    /// Traps if the shards or the log are inconsistent; for tests.
     package func validate() {
         for shard in shards { shard.state.withLockedValue { $0.validate() } }
         log.withLockedValue { log in

@@ -7,10 +7,9 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// What the gateway answers itself: whether it and its origins are well, what the cache counts, and what is to be
-/// forgotten.
+/// The gateway's own routes: the health of the gateway and its origins, the metrics of the cache, and invalidations.
 struct Administration: Sendable {
-    /// The path below which these routes are, such as `/-/larder`.
+    /// The path prefix of these routes, such as `/-/larder`.
     let prefix: String
     private let access: AdminAccess
     private let audit = AdminAudit()
@@ -18,7 +17,8 @@ struct Administration: Sendable {
     private let responder: any HTTPResponder<AdminContext>
 
     /// Creates the routes.
-    /// - Parameter isForHealthAlone: True if the others are on another address.
+    /// - Parameter isForHealthAlone: True if only the routes for health and readiness are added, because the others
+    ///   answer on another address.
     init(
         of cache: ResponseCache,
         access: AdminAccess,
@@ -33,9 +33,10 @@ struct Administration: Sendable {
         self.cache = cache
         let router = Router(context: AdminContext.self, options: .autoGenerateHeadEndpoints)
         let path = RouterPath(prefix)
-        // Load balancers ask this, and it tells nothing.
+        // Load balancers request this route without a token. It does not disclose anything.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
-        // They ask this to learn whether new requests are wanted: not once the gateway is to stop.
+        // Load balancers request this route to learn if the gateway accepts new requests. It does not once it is told
+        // to stop.
         router.get(path.appendingPath("ready")) { _, _ in
             isReady()
                 ? Response.json(.ok, ["status": "ready"])
@@ -81,7 +82,7 @@ struct Administration: Sendable {
     /// The response to a request for a route that does not exist.
     static var noSuchRoute: Response { .message(.notFound, "There is no such route") }
 
-    /// Whether a request is about the gateway, and goes to no origin.
+    /// Returns true if a request is for the gateway's own routes and does not go to an origin.
     func isAbout(_ head: HTTPRequest) -> Bool {
         guard let path = head.path, path.hasPrefix(prefix) else { return false }
         let next = path.utf8.dropFirst(prefix.utf8.count).first
@@ -99,7 +100,7 @@ struct Administration: Sendable {
         }
     }
 
-    /// Removes the response to a GET for this URL, with its variants, whether it is stored by `http` or `https`.
+    /// Removes the stored response to a GET for this URL, with its variants, under both `http` and `https`.
     func purge(_ request: Request, under policy: CachePolicy, _ source: AdminContextSource) async -> Response {
         await Self.audited(request, AdminContext(source: source), access, audit) {
             await Self.purge(request.head, under: policy, from: cache)
@@ -125,7 +126,7 @@ struct Administration: Sendable {
         )
     }
 
-    /// Purges the URL that stands behind `urls/` as it is, with its query: `…/urls/http://shop.example/a?b=c`.
+    /// Purges the URL that follows `urls/` unencoded, with its query: `…/urls/http://shop.example/a?b=c`.
     private static func purgeURL(
         below prefix: String,
         _ request: Request,
@@ -150,7 +151,8 @@ struct Administration: Sendable {
         return await purge(head, under: routes.route(host: authority, path: path).policy, from: cache)
     }
 
-    /// The answer to a request that may have it, with a line in the log about who asked for what.
+    /// Returns the answer to a request if its client has access, or a refusal, and logs the request with the client and
+    /// the status.
     private static func audited(
         _ request: Request,
         _ context: AdminContext,
@@ -176,13 +178,13 @@ struct Administration: Sendable {
     }
 }
 
-/// Whether an origin answers.
+/// The health of an origin.
 struct OriginHealth: Encodable, Sendable {
     /// The origin, such as `http://127.0.0.1:9000`.
     let origin: String
-    /// Whether it answered at all, whatever it said but a 5xx.
+    /// True if the origin answered with any status but a 5xx.
     let isReachable: Bool
-    /// The status it answered with, or what went wrong.
+    /// The status of the answer, or the error.
     let answer: String
 
     enum CodingKeys: String, CodingKey {
@@ -192,25 +194,25 @@ struct OriginHealth: Encodable, Sendable {
     }
 }
 
-/// What the gateway knows of a request to its own routes.
+/// The source of the context of a request to the gateway's own routes.
 struct AdminContextSource: RequestContextSource {
     init(_ connection: ClientConnection, _ sender: Sender, _ logger: Logger) {
         self.channel = connection.channel
         self.logger = logger
-        // Loopback clients are those of the connection itself, and never those that a proxy names.
+        // Loopback access depends on the address of the connection itself, never on an address that a proxy names.
         self.remoteAddress = connection.isProxied ? nil : connection.address
         self.client = sender.client
     }
 
     let channel: any Channel
     let logger: Logger
-    /// The other end of the connection.
+    /// The address of the other end of the connection; nil if a proxy names the client.
     let remoteAddress: SocketAddress?
-    /// The client's address.
+    /// The address of the client; nil if it is not known.
     let client: String?
 }
 
-/// The context of the gateway's own routes: it knows who asks.
+/// The context of the gateway's own routes, which has the address of the client.
 struct AdminContext: RequestContext, RemoteAddressRequestContext, AdminClientContext {
     typealias Source = AdminContextSource
 

@@ -1,4 +1,4 @@
-/// The address on which the admin routes alone answer: `127.0.0.1:8001`, or a socket in the file system,
+/// The separate address of the admin routes: `127.0.0.1:8001`, or a socket in the file system,
 /// `unix:///run/larder.sock`.
 public enum AdminAddress: Hashable, Sendable, CustomStringConvertible {
     /// A host and a port.
@@ -6,13 +6,13 @@ public enum AdminAddress: Hashable, Sendable, CustomStringConvertible {
     /// A Unix socket, by its path.
     case socket(path: String)
 
-    /// What an address looks like, for messages.
+    /// The expected form of an address, for messages.
     static let expectation = "host:port, as 127.0.0.1:8001, or unix:///path/to/socket"
 
-    /// The longest path of a socket in bytes, by the least that systems take (`sun_path`).
+    /// The maximum length of a socket's path: 103 bytes, the least that supported systems allow (`sun_path`).
     private static let maximumPathLength = 103
 
-    /// Reads `host:port` or `unix:///path`; nil for anything else.
+    /// Creates an address from `host:port` or `unix:///path`. Returns nil for any other text.
     public init?(_ text: String) {
         let scheme = "unix://"
         if text.hasPrefix(scheme) {

@@ -1,35 +1,35 @@
-/// Something wrong in a configuration, in words for the person who wrote it: where it stands, and what was expected.
+/// A fault in a configuration, described for the person who wrote it: where it is, and what was expected.
 ///
 ///     larder.yaml:12:5: unknown key `tll`: did you mean `ttl`?
 ///     LARDER_LISTEN: "localhost" is wrong: expected host:port
 public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Where a setting was given.
+    /// The location of a setting.
     public enum Place: Hashable, Sendable {
-        /// In a file; lines and columns count from one, columns by Unicode scalars.
+        /// In a file. Lines and columns count from 1, columns in Unicode scalars.
         case file(name: String, line: Int, column: Int)
         /// In the environment, by the name of the variable.
         case variable(String)
         /// On the command line, by the name of the option: `--listen`.
         case option(String)
-        /// Nowhere: something is missing.
+        /// No location: something is missing.
         case nowhere
     }
 
-    /// Where it stands.
+    /// The location of the fault.
     public let place: Place
-    /// What is wrong, and what was expected: one line.
+    /// The fault and what was expected, in one line.
     public let message: String
 
-    /// A diagnostic. Whatever the message quotes, it stays in its line.
+    /// Creates a diagnostic. Control characters and line breaks in the message are replaced, so that it is one line.
     public init(at place: Place, _ message: String) {
         self.place = place
         self.message = Self.printable(message)
     }
 
-    /// The line of the file; nil where it does not stand in one.
+    /// The line in the file; nil if the diagnostic is not about a file.
     public var line: Int? { place.line }
 
-    /// The column in the line; nil where it does not stand in a file.
+    /// The column in the line; nil if the diagnostic is not about a file.
     public var column: Int? {
         if case .file(_, _, let column) = place { column } else { nil }
     }
@@ -55,7 +55,8 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Diagnostic: Comparable {
-    /// Files first, in the order of their lines; then by name.
+    /// Orders diagnostics by location: those of files first, by line and column, then those of variables, those of
+    /// options, and those without a location.
     public static func < (left: Diagnostic, right: Diagnostic) -> Bool {
         (left.rank, left.line ?? 0, left.column ?? 0, left.description)
             < (right.rank, right.line ?? 0, right.column ?? 0, right.description)
@@ -71,9 +72,9 @@ extension Diagnostic: Comparable {
     }
 }
 
-/// A configuration that cannot be used: all that is wrong with it, one diagnostic a line.
+/// An error that has all diagnostics of an invalid configuration, one a line.
 public struct ConfigurationDiagnostics: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, in the order of the file; never empty.
+    /// The diagnostics, in the order of the file; never empty.
     public let diagnostics: [Diagnostic]
 
     init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics.sorted() }
@@ -82,7 +83,7 @@ public struct ConfigurationDiagnostics: Error, Hashable, Sendable, CustomStringC
 }
 
 extension Diagnostic.Place {
-    /// The line of the file; nil where it is in none.
+    /// The line in the file; nil for any other location.
     public var line: Int? {
         if case .file(_, let line, _) = self { line } else { nil }
     }

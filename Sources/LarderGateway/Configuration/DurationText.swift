@@ -1,16 +1,16 @@
-/// Durations as a configuration writes them: a whole number and its unit.
+/// The text form of durations in a configuration: a whole number and its unit.
 enum DurationText {
-    /// The longest duration taken: about ten years.
+    /// The longest valid duration: 3,650 days, about ten years.
     static let longest = Duration.seconds(3_650 * 86_400)
 
-    /// What a duration looks like, for messages.
+    /// The expected form of a duration, for messages.
     static let expectation = "a number and a unit, as 500ms, 30s, 5m, 2h or 1d"
 
     private static let units: [(suffix: String, milliseconds: Int64)] = [
         ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
     ]
 
-    /// Reads `500ms`, `30s`, `5m`, `2h` or `1d`; nil for anything else.
+    /// Returns the duration that a text such as `500ms`, `30s`, `5m`, `2h` or `1d` stands for; nil for any other text.
     static func parse(_ text: String) -> Duration? {
         let digits = text.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         let suffix = text.utf8.dropFirst(digits.count)
@@ -23,7 +23,7 @@ enum DurationText {
         return duration <= longest ? duration : nil
     }
 
-    /// The shortest text that reads as this duration: `90s`, `5m`.
+    /// Returns a short text that reads as a duration, with the largest unit that divides it: `90s`, `5m`.
     static func describe(_ duration: Duration) -> String {
         let (seconds, attoseconds) = duration.components
         let milliseconds = seconds * 1_000 + attoseconds / 1_000_000_000_000_000

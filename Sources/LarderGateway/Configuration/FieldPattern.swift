@@ -1,11 +1,11 @@
-/// The name of a request field, or what such names begin with: `X-Tenant-Debug`, `X-Internal-*`. Case does not count.
+/// The name of a request field, or a prefix of such names: `X-Tenant-Debug`, `X-Internal-*`. Case does not matter.
 public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
-    /// What a pattern looks like, for messages.
+    /// The expected form of a pattern, for messages.
     static let expectation =
         "the name of a field, or its beginning and a *, as X-Tenant-Debug or X-Internal-*, and none "
         + "that requests need, as \(needed[0])"
 
-    /// The fields without which a request is not what it was, by their canonical names.
+    /// The fields that must not be dropped, since a request has another meaning without them, by their canonical names.
     private static let needed = [
         "host", "content-length", "transfer-encoding", "content-type", "connection", "te", "trailer", "upgrade",
         "expect", "max-forwards", "via",
@@ -14,7 +14,8 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
     private let name: String
     private let isPrefix: Bool
 
-    /// Reads a pattern; nil if it is none, or means a field that requests need.
+    /// Creates a pattern from a text. Returns nil if the text is not a pattern, or if the pattern matches a field that
+    /// must not be dropped.
     public init?(_ text: String) {
         isPrefix = text.utf8.last == UInt8(ascii: "*")
         name = (isPrefix ? String(text.dropLast()) : text).lowercased()
@@ -25,12 +26,12 @@ public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { name + (isPrefix ? "*" : "") }
 
-    /// Returns true if the pattern means a field, by its canonical name.
+    /// Returns true if the pattern matches the canonical name of a field.
     public func matches(_ canonicalName: String) -> Bool {
         isPrefix ? canonicalName.hasPrefix(name) : canonicalName == name
     }
 
-    /// What a token is made of (RFC 9110 §5.6.2), but for the asterisk.
+    /// Returns true for the bytes of a token (RFC 9110 §5.6.2) except the asterisk.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         (0x21...0x7E).contains(byte) && !"\"(),/:;<=>?@[\\]{}*".utf8.contains(byte)
     }

@@ -1,13 +1,13 @@
 import Larder
 import Yams
 
-/// What is found while a file is read: its diagnostics, all of them, and how many steps the reading took.
+/// The diagnostics and warnings that are collected while a file is read, and the number of steps that the reading took.
 struct Findings {
-    /// The most nodes that are looked at: aliases can make much of little.
+    /// The maximum number of nodes that are visited: 100,000. Aliases can make many nodes of a short text.
     private static let stepLimit = 100_000
-    /// The most diagnostics that are told.
+    /// The maximum number of diagnostics, and of warnings, that are collected.
     private static let diagnosticLimit = 100
-    /// The most items of one list.
+    /// The maximum number of items in one list.
     private static let itemLimit = 256
 
     let name: String
@@ -17,7 +17,7 @@ struct Findings {
 
     init(name: String) { self.name = name }
 
-    /// Where a node stands.
+    /// Returns the location of a node.
     func place(of node: Node) -> Diagnostic.Place {
         .file(name: name, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
     }
@@ -32,7 +32,7 @@ struct Findings {
         if warnings.count < Self.diagnosticLimit { warnings.append(Diagnostic(at: place, message)) }
     }
 
-    /// Counts a step; false where there have been too many.
+    /// Counts a step. Returns false if the limit is reached.
     private mutating func step(at node: Node) -> Bool {
         steps += 1
         if steps == Self.stepLimit { add("too much to read: more than \(Self.stepLimit) values", at: node) }
@@ -43,8 +43,8 @@ struct Findings {
 // MARK: - Shapes
 
 extension Findings {
-    /// The keys of a mapping with their values, in order. What is merged into it (`<<: *defaults`) comes after what it
-    /// says itself, which counts.
+    /// Returns the keys of a mapping with their values, in order. Pairs that are merged into it (`<<: *defaults`) come
+    /// after its own pairs, which take precedence.
     mutating func pairs(of node: Node, _ what: String, merging depth: Int = 0) -> [(key: String, at: Node, value: Node)]
     {
         guard case .mapping(let mapping) = node else {
@@ -76,7 +76,7 @@ extension Findings {
         return pairs
     }
 
-    /// The items of a list; one that stands alone needs no list.
+    /// Returns the items of a list. A node that is not a list is the only item.
     mutating func items(of node: Node, _ key: String) -> [Node] {
         guard case .sequence(let sequence) = node else { return [node] }
         guard sequence.count <= Self.itemLimit else {
@@ -86,7 +86,7 @@ extension Findings {
         return sequence.filter { step(at: $0) }
     }
 
-    /// The text of a node.
+    /// Returns the text of a node; nil with a diagnostic if it is empty or not a scalar.
     mutating func text(_ node: Node, _ key: String, expecting expectation: String) -> String? {
         guard step(at: node) else { return nil }
         guard case .scalar(let scalar) = node else {
@@ -109,7 +109,7 @@ extension Findings {
         }
     }
 
-    /// A text as messages show it.
+    /// Returns a text in quotes for messages, shortened to 60 characters.
     static func quoted(_ text: String) -> String {
         let limit = 60
         return "\"" + (text.count > limit ? text.prefix(limit) + "…" : text[...]) + "\""
@@ -119,7 +119,7 @@ extension Findings {
 // MARK: - Values
 
 extension Findings {
-    /// A value that a text stands for.
+    /// Returns the value that the text of a node stands for; nil with a diagnostic if there is none.
     mutating func value<Value>(
         _ node: Node,
         _ key: String,
@@ -134,7 +134,8 @@ extension Findings {
         return value
     }
 
-    /// Values that a list of texts stands for, or one text alone.
+    /// Returns the values that a list of texts, or a single text, stands for. Invalid texts get a diagnostic and are
+    /// left out.
     mutating func values<Value>(
         _ node: Node,
         _ key: String,
@@ -163,14 +164,14 @@ extension Findings {
         value(node, key, expecting: "bytes, as 65536, 512KiB, 8MiB or 1GiB") { ByteCount($0) }
     }
 
-    /// One of some words.
+    /// Returns the case that a node names; nil with a diagnostic if it names none.
     mutating func choice<Choice: RawRepresentable & CaseIterable>(_ node: Node, _ key: String) -> Choice?
     where Choice.RawValue == String {
         let words = Choice.allCases.map(\.rawValue)
         return value(node, key, expecting: words.map { "`\($0)`" }.joined(separator: " or ")) { Choice(rawValue: $0) }
     }
 
-    /// A key that nobody knows.
+    /// Adds a diagnostic for an unknown key, with a suggestion or the list of known keys.
     mutating func addUnknown(_ key: String, at node: Node, among names: [String], in what: String) {
         let known = names.map { "`\($0)`" }.joined(separator: ", ")
         let hint =

@@ -1,13 +1,13 @@
-/// What a configuration file says, and what is wrong with it, for the person who wrote it: `larder check FILE`.
+/// The result of checking a configuration file, for the person who wrote it: `larder check FILE`.
 public struct GatewayCheck: Sendable {
-    /// What is wrong; the gateway does not start with it.
+    /// The diagnostics. If there are any, the gateway does not start.
     public let diagnostics: [Diagnostic]
-    /// What may be meant otherwise.
+    /// The warnings about valid values that may not be intended.
     public let warnings: [Diagnostic]
-    /// The routes and what each does, as a table in plain text; empty where there are diagnostics.
+    /// The description of the routes, as a table in plain text; empty if there are diagnostics.
     public let summary: String
 
-    /// Checks a file as the gateway would read it with these variables and options.
+    /// Checks a file, reading it as the gateway would with these variables and options.
     public static func run(
         text: String,
         name: String,

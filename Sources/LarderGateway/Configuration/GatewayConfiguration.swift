@@ -1,42 +1,42 @@
-/// All that the gateway runs by: its settings and its routes.
+/// The configuration of a gateway: its settings and its routes.
 public struct GatewayConfiguration: Sendable {
-    /// A configuration file's text, and what messages call it.
+    /// The text of a configuration file, and its name in messages.
     public struct File: Hashable, Sendable {
         public var name: String
         public var text: String
 
-        /// The longest file that is read, in bytes.
+        /// The maximum length of a configuration file, in bytes.
         public static let lengthLimit = YAMLText.sizeLimit
 
-        /// A file that has been read.
+        /// Creates a file from its name and text.
         public init(name: String, text: String) {
             self.name = name
             self.text = text
         }
     }
 
-    /// What holds for all routes.
+    /// The settings, which apply to all routes.
     public var settings: GatewaySettings
-    /// Which requests go where, and how their responses are cached.
+    /// The routes, which say where requests go and how their responses are cached.
     public var routes: RouteTable
-    /// What may be meant otherwise: worth a line in the log.
+    /// The warnings about valid values that may not be intended, to be logged.
     public var warnings: [Diagnostic]
-    /// Where each setting is given, for messages.
+    /// The location where each setting is given, for messages.
     public var places: [GatewaySetting: Diagnostic.Place] = [:]
 
-    /// A configuration without routes of its own.
+    /// Creates a configuration with the default route only.
     public init(settings: GatewaySettings) {
         self.settings = settings
         self.routes = RouteTable(settings)
         self.warnings = []
     }
 
-    /// Reads the configuration of a gateway.
+    /// Creates a configuration from a file, the environment and the command line.
     /// - Parameters:
-    ///   - file: the configuration file; nil where there is none.
-    ///   - environment: the variables of the process; those that begin with `LARDER_` count.
-    ///   - options: what the command line says, by the names of settings: `["listen": "127.0.0.1:8000"]`.
-    /// - Throws: everything that is wrong.
+    ///   - file: The configuration file; nil if there is none.
+    ///   - environment: The variables of the process, of which those that begin with `LARDER_` are read.
+    ///   - options: The options of the command line, by the names of settings: `["listen": "127.0.0.1:8000"]`.
+    /// - Throws: All diagnostics, if there are any.
     public init(
         file: File? = nil,
         environment: [String: String],

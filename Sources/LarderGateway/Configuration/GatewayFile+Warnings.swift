@@ -2,8 +2,8 @@ import HTTPTypes
 import Larder
 
 extension GatewayFile {
-    /// What is no mistake, and may yet be meant otherwise.
-    /// - Parameter name: the name of the origin of what no route takes.
+    /// Returns the warnings about valid values in the file that may not be intended.
+    /// - Parameter name: The name of the default origin, which gets the requests that no route matches.
     func warnings(default name: String?, _ settings: GatewaySettings) -> [Diagnostic] {
         var warnings = findings.warnings
         for rule in rules {
@@ -58,14 +58,15 @@ extension GatewayFile {
         .cookies, .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
     ]
 
-    /// Servers that no request goes to.
+    /// Returns a warning for each origin that does not get any requests.
     private func unusedOrigins(besides name: String?) -> [Diagnostic] {
         let used = Set(rules.map(\.origin) + [name])
         return origins.filter { !used.contains($0.name) }
             .map { Diagnostic(at: $0.place, "no route has the origin `\($0.name)`") }
     }
 
-    /// Routes that lenient servers do not tell apart: their requests go past the cache (``RouteTable``).
+    /// The warnings about routes that lenient servers do not tell apart. Their requests bypass the cache
+    /// (``RouteTable``).
     private var lookAlikes: [Diagnostic] {
         rules.indices.compactMap { index in
             let rule = rules[index]
@@ -83,7 +84,8 @@ extension GatewayFile {
 }
 
 extension RouteRule {
-    /// Whether answers to requests with cookies are kept, and nothing was said about cookies that matter.
+    /// True if responses to requests with cookies are stored for all clients, and the route does not name any cookies
+    /// that are credentials.
     fileprivate var keepsWhatCookiesGet: Bool {
         cookies == .forward && credentialCookies == nil
             && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)

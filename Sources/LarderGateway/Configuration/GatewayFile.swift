@@ -1,6 +1,6 @@
 import Yams
 
-/// A configuration file, read.
+/// The content of a configuration file.
 ///
 /// ```yaml
 /// origin: http://127.0.0.1:3000
@@ -8,33 +8,33 @@ import Yams
 ///   - path: /api/posts/**
 ///     ttl: 90s
 /// ```
-/// Keys at the top are settings, `origins`, `routes`, or begin with `x-`: those are passed over, and hold what aliases
-/// refer to.
+/// The keys at the top are settings, `origins`, `routes`, or keys that begin with `x-`. The latter are ignored; they
+/// hold values that aliases refer to.
 struct GatewayFile {
-    /// The most routes of a file.
+    /// The maximum number of routes in a file: 1,000.
     static let routeLimit = 1_000
 
-    /// A server that routes name.
+    /// A server in `origins`, to which routes refer by name.
     struct NamedOrigin {
         let name: String
         let address: OriginAddress
         let place: Diagnostic.Place
     }
 
-    /// The settings it gives, as text.
+    /// The settings in the file, as text.
     private(set) var settings: [GatewaySetting: SettingSources.Written] = [:]
-    /// The servers it names.
+    /// The servers in `origins`.
     private(set) var origins: [NamedOrigin] = []
-    /// Its routes, in order.
+    /// The routes, in the order of the file.
     private(set) var rules: [RouteRule] = []
     private(set) var findings: Findings
-    /// Whether it is no YAML, so that nobody knows what it says.
+    /// True if the file is not valid YAML, so that its content is unknown.
     private(set) var isUnreadable = false
 
-    /// A file that says nothing.
+    /// Creates an empty file.
     init(name: String) { findings = Findings(name: name) }
 
-    /// Reads a text.
+    /// Creates a file from its text, and records diagnostics for all that is wrong with it.
     init(_ text: String, name: String) {
         self.init(name: name)
         let yaml = YAMLText(text, name: name)
@@ -43,7 +43,7 @@ struct GatewayFile {
             isUnreadable = !yaml.diagnostics.isEmpty
             return
         }
-        // A file with comments alone.
+        // A file that has only comments is an empty scalar.
         if let scalar = root.scalar, scalar.string.isEmpty { return }
         for (key, at, value) in findings.pairs(of: root, "the file") {
             if let setting = GatewaySetting(rawValue: key) {
@@ -63,19 +63,19 @@ struct GatewayFile {
         checkOrder()
     }
 
-    /// The address that a name stands for.
+    /// Returns the address of the origin with a name; nil if there is no such origin.
     func origin(named name: String) -> OriginAddress? {
         origins.first { $0.name == name }?.address
     }
 
-    /// The text of a setting; what is empty is for the reader of settings to say.
+    /// Returns the text of a setting; nil with a diagnostic if it is not a scalar. `SettingReader` reports empty texts.
     private mutating func text(of node: Node, _ key: String) -> String? {
         if let scalar = node.scalar { return scalar.string }
         findings.add("`\(key)` is \(Findings.kind(of: node)): expected one value", at: node)
         return nil
     }
 
-    /// The texts of a list, with commas between them, as the environment has it.
+    /// Returns the texts of a list, separated by commas as in the environment.
     private mutating func list(of node: Node, _ key: String) -> String? {
         guard case .sequence = node else { return text(of: node, key) }
         let texts = findings.items(of: node, key).compactMap { text(of: $0, key) }
@@ -91,7 +91,8 @@ struct GatewayFile {
             let isName = (1...64).contains(name.utf8.count) && !name.contains("/")
             if !isName { findings.add("`\(name)` is no name of an origin: 1 to 64 characters without /", at: at) }
             let address = findings.value(value, name, expecting: OriginAddress.expectation) { OriginAddress($0) }
-            // One whose address is wrong has a name all the same: who uses it is not wrong.
+            // An origin with an invalid address still has a name, so that routes with this name are not reported as
+            // well.
             guard isName else { continue }
             let origin = address ?? OriginAddress.unknown
             origins.append(NamedOrigin(name: name, address: origin, place: findings.place(of: at)))
@@ -112,7 +113,7 @@ struct GatewayFile {
         }
     }
 
-    /// Routes name origins that there are.
+    /// Checks that the origins of all routes exist.
     private mutating func checkOrigins() {
         let names = origins.map(\.name)
         for rule in rules {
@@ -125,7 +126,7 @@ struct GatewayFile {
         }
     }
 
-    /// No route stands behind one that takes all of its requests.
+    /// Checks that no route stands behind one that matches all of its requests.
     private mutating func checkOrder() {
         for (index, rule) in rules.enumerated() {
             guard let earlier = rules[..<index].first(where: { $0.covers(rule) }) else { continue }

@@ -1,12 +1,12 @@
-/// A file, the environment and the command line, read together.
+/// The result of reading a file, the environment and the command line together.
 struct GatewayReading {
     private(set) var diagnostics: [Diagnostic]
     let warnings: [Diagnostic]
     let file: GatewayFile
     let settings: GatewaySettings
-    /// The name of the default origin in the file; nil where it has none.
+    /// The name of the default origin in the file; nil if it does not have one.
     let originName: String?
-    /// Where each setting is given.
+    /// The location where each setting is given.
     let places: [GatewaySetting: Diagnostic.Place]
 
     init(_ file: GatewayConfiguration.File?, _ environment: [String: String], _ options: [String: String]) {
@@ -40,15 +40,15 @@ struct GatewayReading {
 
     var table: RouteTable { RouteTable(file.rules, of: file.origins, default: originName, settings) }
 
-    /// The server of what no route gives to another one: by its URL, or by its name in the file, or the only one that
-    /// the file names.
+    /// Returns the default origin, which gets the requests that no route gives to another one. It is given by its URL
+    /// or by its name in the file, or is the only origin in the file.
     private static func defaultOrigin(
         _ reader: inout SettingReader,
         _ file: GatewayFile
     ) -> (name: String?, address: OriginAddress)? {
         let names = file.origins.map(\.name)
         if reader.isAbsent(.origin) {
-            // A file that cannot be read may have named it.
+            // A file that cannot be parsed may contain the setting.
             guard !file.isUnreadable else { return nil }
             if file.origins.count == 1, let only = file.origins.first { return (only.name, only.address) }
             reader.add(
@@ -68,7 +68,7 @@ struct GatewayReading {
         }
     }
 
-    /// Origins that are the gateway itself: a request to one would come back for ever.
+    /// Returns a diagnostic for each origin that is the gateway itself, since a request to such an origin would loop.
     private static func loops(
         _ settings: GatewaySettings,
         _ file: GatewayFile,
@@ -87,7 +87,7 @@ struct GatewayReading {
         }
     }
 
-    /// What settings leave open.
+    /// Returns the warnings about settings.
     private static func warnings(
         _ settings: GatewaySettings,
         _ places: [GatewaySetting: Diagnostic.Place]
@@ -113,7 +113,7 @@ struct GatewayReading {
         return warnings
     }
 
-    /// Variables that are nearly those of settings.
+    /// Returns a warning for each unknown variable whose name is similar to that of a setting.
     private static func warnings(_ environment: [String: String]) -> [Diagnostic] {
         let variables = GatewaySetting.allCases.map(\.variable)
         return environment.keys.compactMap { name in

@@ -1,4 +1,4 @@
-/// A setting of the gateway, by the name it has in the file.
+/// A setting of the gateway. Its raw value is its name in the file.
 public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case listen
     case hosts
@@ -45,19 +45,20 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
     case headerLimit = "header-limit"
     case halfClose = "half-close"
 
-    /// The name in the environment: `LARDER_MEMORY_LIMIT`.
+    /// The name of the setting's environment variable: `LARDER_MEMORY_LIMIT`.
     public var variable: String { "LARDER_" + rawValue.uppercased().replacing("-", with: "_") }
 
-    /// The name on the command line: `--memory-limit`.
+    /// The name of the setting's command-line option: `--memory-limit`.
     public var option: String { "--" + rawValue }
 
-    /// Whether its value is never shown.
+    /// True if the value is never shown.
     public var isSecret: Bool { self == .adminToken }
 
-    /// True if the file may give a list, and the environment and the command line values with commas between them.
+    /// True if the value is a list. The file may give a YAML list; the environment and the command line give values
+    /// separated by commas.
     public var isList: Bool { self == .hosts || self == .trustedProxies || self == .dropFields }
 
-    /// What it means, in a line for `--help`.
+    /// The description for `--help`, in one line.
     public var explanation: String {
         switch self {
         case .listen: "Where to listen (127.0.0.1:8000)"

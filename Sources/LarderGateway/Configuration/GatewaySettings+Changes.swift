@@ -2,7 +2,7 @@ import Larder
 import Logging
 
 extension GatewaySetting {
-    /// True if a gateway takes a change of the setting over when its configuration is loaded again, without a restart.
+    /// True if a change of the setting takes effect when the configuration is reloaded, without a restart.
     public var isReloadable: Bool {
         switch self {
         case .hosts, .trustedProxies, .trustedFields, .origin, .bodyLimit, .certificate, .privateKey, .adminToken,
@@ -22,17 +22,17 @@ extension GatewaySetting {
 }
 
 extension GatewaySettings {
-    /// Returns the settings that differ from others, in the order of ``GatewaySetting``.
+    /// Returns the settings whose values differ from those of `other`, in the order of ``GatewaySetting``.
     public func changes(from other: GatewaySettings) -> [GatewaySetting] {
         GatewaySetting.allCases.filter { Field.of($0).differs(self, other) }
     }
 
-    /// Takes the value of a setting from others.
+    /// Copies the value of a setting from `other`.
     public mutating func take(_ setting: GatewaySetting, from other: GatewaySettings) {
         Field.of(setting).take(&self, other)
     }
 
-    /// What a setting is, for comparing and copying.
+    /// The property of a setting, for comparing and copying.
     private struct Field {
         let differs: (GatewaySettings, GatewaySettings) -> Bool
         let take: (inout GatewaySettings, GatewaySettings) -> Void
@@ -58,7 +58,7 @@ extension GatewaySettings {
             case .invalidationLog: Field(\.invalidationLog)
             case .bodyLimit: Field(\.bodyLimit)
             case .variantLimit: Field(\.variantLimit)
-            // Both files are one value: one alone is a mistake.
+            // The property has both paths as one value. The configuration is invalid if only one is given.
             case .certificate: Field(\.certificatePath)
             case .privateKey: Field(\.privateKeyPath)
             case .adminToken: Field(\.adminToken)

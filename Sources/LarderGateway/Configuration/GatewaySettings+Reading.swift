@@ -2,9 +2,9 @@ import Larder
 import Logging
 
 extension GatewaySettings {
-    /// Reads what is given, and leaves the rest at its default.
+    /// Creates settings from those that are given; the others have their defaults.
     /// - Parameters:
-    ///   - origin: the default origin, which takes more than its own setting to be known.
+    ///   - origin: The default origin, which is determined from the origins in the file as well.
     init(origin: OriginAddress, reading reader: inout SettingReader) {
         self.init(origin: origin)
         readStore(&reader)
@@ -155,21 +155,21 @@ extension GatewaySettings {
     }
 }
 
-/// Texts that settings are, where they have no type of their own.
+/// Checks on the texts of settings that do not have their own type.
 private enum Text {
     static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
 
-    /// What a token is made of (RFC 9110 §5.6.2).
+    /// Returns true for the bytes of a token (RFC 9110 §5.6.2).
     static func isTokenByte(_ byte: UInt8) -> Bool {
         isVisible(byte) && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
     }
 
-    /// A path in the file system, which is there or not.
+    /// Returns the text if it can be a path in the file system, existing or not; nil if it has a control character.
     static func path(_ text: String) -> String? {
         text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } ? text : nil
     }
 
-    /// A path that others can be put behind, in its one spelling.
+    /// Returns true if a text is a normalized path to which other paths can be appended.
     static func isPrefix(_ text: String) -> Bool {
         guard let pattern = try? PathPattern(text), text.utf8.count > 1, text.utf8.last != Byte.slash else {
             return false
@@ -177,7 +177,7 @@ private enum Text {
         return pattern.isLiteral && text.utf8.allSatisfy { isVisible($0) && $0 != Byte.percent && $0 != Byte.semicolon }
     }
 
-    /// Whether a text may be the address of a Redis server; the client that connects looks closer.
+    /// Returns true if a text may be the URL of a Redis server. The client checks it further when it connects.
     static func isRedisURL(_ text: String) -> Bool {
         guard let end = text.firstRange(of: "://") else { return false }
         let schemes: Set<String> = ["redis", "rediss", "unix", "redis+unix"]

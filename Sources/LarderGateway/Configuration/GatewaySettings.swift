@@ -1,16 +1,17 @@
 public import Larder
 public import Logging
 
-/// How the gateway runs: what holds for all of its routes.
+/// The settings of a gateway, which apply to all of its routes.
 ///
-/// Each setting has one name wherever it is given: `memory-limit` in the file, `LARDER_MEMORY_LIMIT` in the
-/// environment, `--memory-limit` on the command line. The command line beats the environment, and that the file.
+/// Each setting has one name in all sources: `memory-limit` in the file, `LARDER_MEMORY_LIMIT` in the environment,
+/// `--memory-limit` on the command line. The command line takes precedence over the environment, and the environment
+/// over the file.
 public struct GatewaySettings: Sendable {
-    /// Where responses are kept.
+    /// The store of responses.
     public enum Store: Hashable, Sendable, CustomStringConvertible {
         /// In the memory of the process.
         case memory
-        /// On a Redis server, by the URL of it, which may hold a password.
+        /// On a Redis server with this URL, which may contain a password.
         case redis(url: String)
 
         public var description: String {
@@ -21,190 +22,201 @@ public struct GatewaySettings: Sendable {
         }
     }
 
-    /// The files that TLS is served with.
+    /// The certificate files for TLS.
     public struct Certificate: Hashable, Sendable {
-        /// The path of the certificate and those that vouch for it, as PEM.
+        /// The path of a PEM file with the certificate and its intermediate certificates.
         public var certificate: String
-        /// The path of its private key, as PEM.
+        /// The path of a PEM file with the private key.
         public var privateKey: String
 
-        /// Two files.
+        /// Creates a pair of files from their paths.
         public init(certificate: String, privateKey: String) {
             self.certificate = certificate
             self.privateKey = privateKey
         }
     }
 
-    /// Where a line for each request goes.
+    /// The destination of the access log.
     public enum AccessLog: Hashable, Sendable {
-        /// Nowhere.
+        /// The access log is off.
         case off
-        /// To standard output.
+        /// Lines go to standard output.
         case standardOutput
-        /// To a file, by its path.
+        /// Lines go to the file with this path.
         case file(String)
     }
 
-    /// What the origin is told as `Host`.
+    /// The `Host` field of requests to an origin.
     public enum HostField: String, Hashable, Sendable, CaseIterable {
-        /// What the client sent.
+        /// The value that the client sent.
         case client
         /// The origin's own authority.
         case origin
     }
 
-    /// What becomes of requests whose path servers may read in more than one way: with an encoded slash, a dot segment,
+    /// The handling of requests whose path servers may read in more than one way: with an encoded slash, a dot segment,
     /// parameters, a backslash, a control character.
     public enum Paths: String, Hashable, Sendable, CaseIterable {
-        /// They are passed on as they are. A response is stored if every reading of the path falls to a route with the
+        /// Requests are forwarded unchanged. A response is stored if every reading of the path matches a route with the
         /// same policy.
         case asIs = "as-is"
-        /// They get 400 (Bad Request).
+        /// Requests are answered with 400 (Bad Request).
         case reject
     }
 
-    /// What becomes of request fields that servers may take for others: `Accept_Language` for `Accept-Language`.
+    /// The handling of request fields that servers may take for others: `Accept_Language` for `Accept-Language`.
     public enum UnderscoreFields: String, Hashable, Sendable, CaseIterable {
-        /// They are dropped.
+        /// The fields are dropped.
         case drop
-        /// They are passed on. A request bypasses the cache if one may be taken for a field that a rule names, and a
-        /// response is not stored if it varies by such a field.
+        /// The fields are forwarded. A request bypasses the cache if one of them may be taken for a field that a rule
+        /// names, and a response is not stored if it varies by such a field.
         case keep
     }
 
     /// The clients that the admin routes answer if there is no token.
     public enum AdminAccess: String, Hashable, Sendable, CaseIterable {
-        /// None: the routes need a token.
+        /// The routes do not answer any client without a token.
         case token
-        /// Those on this machine, and so all that a proxy on this machine passes on: for development.
+        /// The routes answer clients on this machine, which include all requests that a proxy on this machine forwards.
+        /// For development only.
         case loopback
     }
 
-    /// A client's end of sending before it has its response.
+    /// The meaning of a client that ends its side of a connection before it has its response.
     public enum HalfClose: String, Hashable, Sendable, CaseIterable {
-        /// The client has left, as if it had reset the connection.
+        /// The client has disconnected, as if it had reset the connection.
         case leave
         /// The client waits for its response.
         case allow
     }
 
-    /// The origin of what no route gives to another one.
+    /// The default origin, which gets the requests that no route gives to another one.
     public var origin: OriginAddress
-    /// Where the gateway listens.
+    /// The address on which the gateway listens; `127.0.0.1:8000` by default.
     public var listen = ListenAddress(host: "127.0.0.1", port: 8000)
-    /// The hosts that are served; empty: any host. Requests for others get 421 (Misdirected Request) and store nothing.
+    /// The hosts that are served; any host if empty, the default. Requests for other hosts are answered with 421
+    /// (Misdirected Request), and nothing is stored for them.
     public var hosts: [ServedHost] = []
-    /// The proxies that are believed what they say about clients.
+    /// The proxies whose fields about clients are trusted; none by default.
     public var trustedProxies = TrustedProxies()
-    /// The fields in which trusted proxies say it. Those of the other kind are dropped.
+    /// The kind of fields that trusted proxies write; `X-Forwarded-*` by default. Fields of the other kind are dropped.
     public var trustedFields = ForwardedChain.Kind.xForwarded
-    /// True if connections from trusted proxies begin with a header of the PROXY protocol.
+    /// True if connections from trusted proxies begin with a header of the PROXY protocol; false by default.
     public var expectsProxyProtocol = false
-    /// Where responses are kept.
+    /// The store of responses; memory by default.
     public var store = Store.memory
-    /// What every key in Redis begins with.
+    /// The prefix of every key in Redis; `larder:` by default.
     public var namespace = "larder:"
-    /// How long Redis may take for a reply before a request goes on without it, as long as nothing is known of its
-    /// recent replies (`RedisStore.Options.timeout`).
+    /// The time that Redis has to reply before a request continues without it, as long as its recent reply times are
+    /// not known (`RedisStore.Options.timeout`); 50 ms by default.
     public var redisTimeout = Duration.milliseconds(50)
-    /// What the cache may take of memory.
+    /// The memory that the cache may use; 256 MiB by default.
     public var memoryLimit = ByteCount.mebibytes(256)
-    /// What bodies that are on their way may take of memory beside that; a response beyond it is passed on as it comes
-    /// and not stored. Nil: a quarter of ``memoryLimit``, and 64 MiB at least.
+    /// The memory that bodies in transit may use in addition to ``memoryLimit``. A response beyond it is forwarded as
+    /// it arrives and not stored. Nil, the default, stands for a quarter of ``memoryLimit``, and 64 MiB at least.
     public var inFlightLimit: ByteCount?
-    /// The memory that the invalidation log takes at most, in this process or in Redis: from 64 KiB to 256 MiB.
+    /// The memory that the invalidation log may use, in this process or in Redis, from 64 KiB to 256 MiB; 16 MiB by
+    /// default.
     public var invalidationLog = ByteCount.mebibytes(16)
-    /// The largest body that is kept.
+    /// The largest body that is stored; 8 MiB by default.
     public var bodyLimit = ByteCount.mebibytes(8)
-    /// The number of variants stored under one key; beyond it the least recently used one is evicted.
+    /// The maximum number of variants stored under one key. If there are more, the least recently used one is evicted.
     public var variantLimit = MemoryStore.defaultVariantLimit
-    /// What TLS, and HTTP/2 with it, is served with; nil: HTTP in the clear.
+    /// The certificate for TLS, and for HTTP/2 with it; nil for plain HTTP, the default.
     public var certificate: Certificate?
-    /// The bearer token that the admin routes need; without it they answer by ``adminAccess`` and ``adminListen``.
+    /// The bearer token that the admin routes require. Without it, ``adminAccess`` and ``adminListen`` say which
+    /// clients they answer.
     public var adminToken: BearerToken?
-    /// The clients that the admin routes answer without a token.
+    /// The clients that the admin routes answer without a token; none by default.
     public var adminAccess = AdminAccess.token
-    /// The second address, on which alone the admin routes answer; nil: they answer where the gateway listens.
+    /// The separate address of the admin routes; nil if they answer on ``listen``, the default.
     public var adminListen: AdminAddress?
-    /// What the paths of the admin routes begin with.
+    /// The path prefix of the admin routes; `/-/larder` by default.
     public var adminPrefix = "/-/larder"
-    /// Where a line for each request goes.
+    /// The destination of the access log; off by default.
     public var accessLog = AccessLog.off
-    /// How long a connection to an origin may take to be made.
+    /// The time that a connection to an origin may take to be established; 5 seconds by default.
     public var connectTimeout = Duration.seconds(5)
-    /// How long an origin may take until the head of its response is there.
+    /// The time that an origin may take until it sends the head of its response; 30 seconds by default.
     public var responseTimeout = Duration.seconds(30)
-    /// How long an origin may pause between two parts of a body.
+    /// The time that an origin may pause between two parts of a body; 60 seconds by default.
     public var idleTimeout = Duration.seconds(60)
-    /// How long a client's connection may stay without a request.
+    /// The time that a client's connection may be open without a request; 75 seconds by default.
     public var clientIdleTimeout = Duration.seconds(75)
-    /// The most connections of clients at a time. A further one takes the place of the one that has been idle for
-    /// longest, and waits if none is idle.
+    /// The maximum number of connections of clients at a time; 8,192 by default. A further connection replaces the one
+    /// that has been idle for the longest time, and waits if none is idle.
     public var clientConnections = 8_192
-    /// The most connections from one address at a time, or from one IPv6 network of 64 bits; nil: any number.
+    /// The maximum number of connections from one address, or from one IPv6 /64 network, at a time; nil for any number,
+    /// the default.
     public var connectionsPerAddress: Int?
-    /// The bytes a second that a client has to send of a request, and to read of a response, while some of them wait;
-    /// none: any number.
+    /// The number of bytes per second that a client has to send of a request, and to read of a response, while some of
+    /// them wait; 1 KiB by default, 0 for no limit.
     public var clientRate = ByteCount.kibibytes(1)
-    /// The time over which that is measured.
+    /// The time over which ``clientRate`` is measured: 10 seconds.
     package var clientRateTime = Duration.seconds(10)
-    /// The most connections to one origin at a time.
+    /// The maximum number of connections to one origin at a time; 256 by default.
     public var connectionsPerOrigin = 256
-    /// The bytes of a request's content, or a response's body, that wait for a slow client without a connection to the
-    /// origin. None: they are passed on as they come.
+    /// The number of bytes of a request's content, or of a response's body, that wait for a slow client without a
+    /// connection to the origin; 16 MiB by default. With 0, they are forwarded as they arrive.
     public var spoolLimit = ByteCount.mebibytes(16)
-    /// The bytes that temporary files may take for that.
+    /// The number of bytes that temporary files may use for that; 1 GiB by default.
     public var spoolSpace = ByteCount.gibibytes(1)
-    /// The folder of these files; nil: the one that `TMPDIR` names, or `/tmp`.
+    /// The folder of these files; nil for the one that `TMPDIR` names, or `/tmp`.
     public var spoolDirectory: String?
-    /// The path of a PEM file with the authorities that TLS origins are trusted by; nil: those of the system.
+    /// The path of a PEM file with the certificate authorities that TLS origins are trusted by; nil for those of the
+    /// system.
     public var originAuthorities: String?
-    /// What the origin is told as `Host`.
+    /// The `Host` field of requests to an origin: the client's by default.
     public var hostField = HostField.client
-    /// What becomes of requests whose path servers may read in more than one way.
+    /// The handling of requests whose path servers may read in more than one way: forwarded unchanged by default.
     public var paths = Paths.asIs
-    /// The request fields whose names have anything but letters, digits and hyphens.
+    /// The handling of request fields whose names have other characters than letters, digits and hyphens: dropped by
+    /// default.
     public var underscoreFields = UnderscoreFields.drop
-    /// The request fields that are dropped, beside those that no client decides.
+    /// The request fields that are dropped in addition to those that only proxies write; none by default.
     public var dropFields: [FieldPattern] = []
-    /// What the gateway calls itself in `Cache-Status` and `Via`.
+    /// The name of the gateway in `Cache-Status` and `Via`; `Larder` by default.
     public var name = "Larder"
-    /// The path that an origin's health is asked at.
+    /// The path of requests that check the health of an origin; `/` by default.
     public var healthPath = "/"
-    /// The least urgent messages that are logged.
+    /// The lowest level of messages that are logged; `info` by default.
     public var logLevel = Logger.Level.info
-    /// The time between the order to stop, from which on the gateway is not ready and responses end their connections,
-    /// and the end of listening.
+    /// The time between the signal to stop and the end of listening; 5 seconds by default. From the signal on, the
+    /// gateway is not ready, and its responses close their connections.
     public var drainDelay = Duration.seconds(5)
-    /// The time that requests have to end after that.
+    /// The time that requests have to complete after that; 30 seconds by default.
     public var drainTimeout = Duration.seconds(30)
-    /// The largest head of a request, by the measure of HTTP/2: names and values, and 32 bytes for each field.
+    /// The largest head of a request, measured as in HTTP/2: names and values, and 32 bytes for each field; 64 KiB by
+    /// default.
     public var headerLimit = ByteCount.kibibytes(64)
-    /// What it means that a client sends no more before it has its response.
+    /// The meaning of a client that ends its side of a connection before it has its response: it has disconnected, by
+    /// default.
     public var halfClose = HalfClose.leave
 
-    /// Settings with every choice but the origin at its default.
+    /// Creates settings that have their defaults, with an origin.
     public init(origin: OriginAddress) {
         self.origin = origin
     }
 }
 
 extension GatewaySettings {
-    /// The largest body that is stored in Redis: a larger one would not come within the time that a command may take.
+    /// The largest body that is stored in Redis: 1 MiB. A larger one would not arrive within the time that a command
+    /// may take.
     public static let redisBodyLimit = ByteCount.mebibytes(1)
 
-    /// Returns true if requests for a target are served, as far as its path tells.
+    /// Returns true if requests for a target are served as far as ``paths`` is concerned.
     package func accepts(_ target: String) -> Bool { paths == .asIs || PathReading.isUnambiguous(target) }
 
-    /// The number of temporary files at a time.
+    /// The maximum number of temporary files at a time.
     public static let spoolFiles = 1_024
 
-    /// The memory of bodies that are on their way.
+    /// The memory that bodies in transit may use.
     public var bodiesInFlight: ByteCount {
         inFlightLimit ?? max(.mebibytes(64), .bytes(memoryLimit.bytes / 4))
     }
 
-    /// Returns the limit of bodies that are really stored where `limit` is asked for.
+    /// Returns the size of the largest body that is actually stored if a limit is configured, given the limits of the
+    /// store.
     public func storedBodyLimit(_ limit: ByteCount) -> ByteCount {
         switch store {
         case .redis: min(limit, Self.redisBodyLimit)
@@ -218,7 +230,7 @@ extension GatewaySettings {
         }
     }
 
-    /// What keeps larger bodies from being stored, for messages.
+    /// The reason, for messages, why the store does not take larger bodies.
     var whatLimitsBodies: String {
         switch store {
         case .redis: "Redis holds bodies up to \(Self.redisBodyLimit)"

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// What a configuration does, in words: a table of its routes.
+/// The description of a configuration in words: a table of its routes.
 struct GatewaySummary: CustomStringConvertible {
     let description: String
 
@@ -55,7 +55,7 @@ struct GatewaySummary: CustomStringConvertible {
 }
 
 extension RouteRule {
-    /// What the route does, a phrase a line.
+    /// Returns the description of the route, one phrase a line.
     fileprivate func words(_ settings: GatewaySettings) -> [String] {
         isCached
             ? [freshness] + errors + staleness + choice + limits(settings) + invalidation
@@ -82,7 +82,7 @@ extension RouteRule {
         ].compactMap { $0 }
     }
 
-    /// Who gets what.
+    /// The phrases that describe which requests get which responses.
     private var choice: [String] {
         var words: [String] = []
         if !vary.isEmpty { words.append("kept apart by \(Self.list(vary))") }

@@ -1,17 +1,17 @@
-/// Where a server answers that requests are passed on to: `https://api.example.org:8443`.
+/// The address of an origin: `https://api.example.org:8443`.
 public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
-    /// Whether it is asked over TLS.
+    /// True if requests are sent over TLS.
     public let isSecure: Bool
-    /// A name or an address, in lower case, IPv6 without brackets.
+    /// The host, as a name or an address, in lower case, IPv6 without brackets.
     public let host: String
     /// The port, from 1 to 65535.
     public let port: Int
 
-    /// What an address looks like, for messages.
+    /// The expected form of an address, for messages.
     static let expectation = "a URL as http://127.0.0.1:3000 or https://api.example.org, without a path"
 
-    /// Reads `http://host`, `https://host:port` or `http://[::1]:3000`, with a `/` behind it or without; nil for
-    /// anything else, such as a path, a query, or a user.
+    /// Creates an address from `http://host`, `https://host:port` or `http://[::1]:3000`, each with or without a `/` at
+    /// its end. Returns nil for any other text, such as a URL with a path, a query, or a user.
     public init?(_ url: String) {
         let bytes = url.utf8
         let schemes = [(text: "http://", isSecure: false), (text: "https://", isSecure: true)]
@@ -30,13 +30,14 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// What stands for an address that could not be read, while the rest of a file is.
+    /// A placeholder for an address that is missing or could not be read, with which the rest of a configuration is
+    /// checked.
     static let unknown = OriginAddress(isSecure: false, host: "unknown.invalid", port: 80)
 
-    /// `http` or `https`.
+    /// The scheme: `http` or `https`.
     public var scheme: String { isSecure ? "https" : "http" }
 
-    /// What `Host` says to it: host and port, IPv6 in brackets, without the port that goes without saying.
+    /// The value of `Host` for this origin: host and port, IPv6 in brackets, without the default port of the scheme.
     public var authority: String {
         let host = HostAndPort.bracketed(host)
         return port == (isSecure ? 443 : 80) ? host : "\(host):\(port)"
@@ -45,23 +46,23 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(scheme)://\(authority)" }
 }
 
-/// Where the gateway listens: `127.0.0.1:8000`, `[::]:443`; port 0 takes a free one.
+/// The address on which the gateway listens: `127.0.0.1:8000`, `[::]:443`; with port 0 the system chooses a free port.
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
-    /// A name or an address, IPv6 without brackets.
+    /// The host, as a name or an address, IPv6 without brackets.
     public let host: String
     /// The port, from 0 to 65535.
     public let port: Int
 
-    /// What an address looks like, for messages.
+    /// The expected form of an address, for messages.
     static let expectation = "host:port, as 127.0.0.1:8000 or [::1]:8000"
 
-    /// An address, as it is.
+    /// Creates an address from a host and a port.
     public init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
-    /// Reads `host:port`; nil for anything else.
+    /// Creates an address from `host:port`. Returns nil for any other text.
     public init?(_ text: String) {
         guard let parts = HostAndPort(text[...]), let port = parts.port else { return nil }
         self.init(host: parts.host, port: port)
@@ -75,15 +76,15 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         return !addresses.isEmpty && addresses.allSatisfy(\.isLoopback)
     }
 
-    /// Returns true if requests to an origin would come here: the same port, of the same host or of one that stands for
-    /// this machine.
+    /// Returns true if requests to an origin would arrive here: the ports are equal, and the hosts are equal or both
+    /// stand for this machine.
     func isReached(by origin: OriginAddress) -> Bool {
         guard port == origin.port else { return false }
         func name(_ host: String) -> Substring { host.hasSuffix(".") ? host.dropLast() : host[...] }
         if name(host) == name(origin.host) { return true }
         let own = MachineAddress.addresses(of: host)
         return MachineAddress.addresses(of: origin.host).contains { address in
-            // Who connects to the unspecified address reaches this machine. A socket on `::` takes IPv4, too.
+            // A connection to the unspecified address reaches this machine. A socket on `::` accepts IPv4, too.
             own.contains { mine in
                 if mine.isUnspecified {
                     return (address.isLoopback || address.isUnspecified) && (!mine.isIPv4 || address.isIPv4)
@@ -95,7 +96,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The addresses that a host stands for, as far as that is known without asking a name server.
+/// The addresses that a host stands for, if they are known without DNS.
 private enum MachineAddress {
     private static let loopback = [IPAddress("127.0.0.1"), IPAddress("::1")].compactMap { $0 }
 
@@ -104,7 +105,7 @@ private enum MachineAddress {
         if host.hasSuffix(".") { host.removeLast() }
         if host == "localhost" || host.hasSuffix(".localhost") { return loopback }
         if let address = IPAddress(host.prefix { $0 != "%" }) { return [address] }
-        // `127.1`, `0x7f000001` and the like, which resolvers take for addresses.
+        // `127.1`, `0x7f000001` and similar texts are addresses to resolvers.
         return IPAddress(anySpelling: String(host)).map { [$0] } ?? []
     }
 }
@@ -112,7 +113,7 @@ private enum MachineAddress {
 /// The two parts of an authority (RFC 3986 §3.2).
 struct HostAndPort {
     let host: String
-    /// From 0 to 65535; nil where there is none.
+    /// The port, from 0 to 65535; nil if there is none.
     let port: Int?
 
     init?(_ text: Substring) {
@@ -143,7 +144,7 @@ struct HostAndPort {
 
     static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
 
-    /// Letters, digits, and what names of hosts and of services in clusters have.
+    /// Returns true for letters, digits and the other bytes of names of hosts, and of services in clusters.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -153,7 +154,7 @@ struct HostAndPort {
         }
     }
 
-    /// An IPv6 address, with a zone or without.
+    /// Returns true for the bytes of an IPv6 address, with or without a zone.
     private static func isAddressByte(_ byte: UInt8) -> Bool {
         isNameByte(byte) || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "%")
     }

@@ -3,11 +3,12 @@ import HTTPTypes
 import Larder
 import Yams
 
-/// Reads one route of the file.
+/// A reader of one route of the file.
 struct RouteReader {
     private var rule: RouteRule
 
-    /// The route that a node is; nil where it is none. What is wrong with it is found, and the rest read.
+    /// Returns the route that a node describes; nil if the node is not a mapping or is empty. Invalid values get a
+    /// diagnostic, and the other keys are read.
     static func read(_ node: Node, _ findings: inout Findings) -> RouteRule? {
         let pairs = findings.pairs(of: node, "a route")
         guard !pairs.isEmpty else {
@@ -140,7 +141,7 @@ struct RouteReader {
         }
     }
 
-    /// What a text invalidates: a tag, a path, or all below a path.
+    /// Returns the invalidation scope that a text names: a tag, a path, or all paths below a path.
     private static func cover(_ text: String) -> InvalidationScope? {
         guard text.utf8.first == Byte.slash else { return CacheTag(percentEncoded: text).map(InvalidationScope.tag) }
         guard text.hasSuffix("/**") else {
@@ -155,12 +156,12 @@ struct RouteReader {
 }
 
 extension Findings {
-    /// One of two words.
+    /// Returns true or false for one of two words; nil with a diagnostic for any other text.
     fileprivate mutating func flag(_ node: Node, _ key: String, _ yes: String, _ no: String) -> Bool? {
         value(node, key, expecting: "`\(yes)` or `\(no)`") { $0 == yes ? true : $0 == no ? false : nil }
     }
 
-    /// A number of things, from 0 to `limit`.
+    /// Returns a number from 0 to `limit`; nil with a diagnostic for any other text.
     fileprivate mutating func count(_ node: Node, _ key: String, upTo limit: Int) -> Int? {
         value(node, key, expecting: "a number from 0 to \(limit)") { text in
             guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
@@ -168,15 +169,15 @@ extension Findings {
         }
     }
 
-    /// The name of a field.
+    /// Returns the name of a field; nil with a diagnostic if the text is not one.
     fileprivate mutating func field(_ node: Node, _ key: String) -> HTTPField.Name? {
         value(node, key, expecting: "the name of a field, as Accept-Language") { text in
-            // A name that begins with a colon is no field's.
+            // A name that begins with a colon is a pseudo-header field (`:path`), not a field.
             text.utf8.first == UInt8(ascii: ":") ? nil : HTTPField.Name(text)
         }
     }
 
-    /// The names of fields.
+    /// Returns the names of fields.
     fileprivate mutating func fields(_ node: Node, _ key: String) -> [HTTPField.Name] {
         items(of: node, key).compactMap { field($0, key) }
     }

@@ -1,9 +1,9 @@
 import Configuration
 import Larder
 
-/// Where settings are given, the first that has one counts: the command line, the environment, the file.
+/// The sources of settings, in order of precedence: the command line, the environment, the file.
 struct SettingSources {
-    /// What a file says.
+    /// A value that is written in a file.
     struct Written {
         let text: String
         let place: Diagnostic.Place
@@ -13,7 +13,7 @@ struct SettingSources {
     var environment: [String: String] = [:]
     var file: [GatewaySetting: Written] = [:]
 
-    /// Where a setting comes from.
+    /// Returns the location of a setting in the first source that gives it.
     func place(of setting: GatewaySetting) -> Diagnostic.Place {
         if options[setting] != nil { return .option(setting.option) }
         if environment[setting.variable] != nil { return .variable(setting.variable) }
@@ -40,7 +40,7 @@ struct SettingSources {
     }
 }
 
-/// Reads settings, and says of each that is wrong where it stands and what was expected.
+/// A reader of settings. It records a diagnostic for each invalid setting, with its location and the expected value.
 struct SettingReader {
     private(set) var diagnostics: [Diagnostic] = []
     let sources: SettingSources
@@ -51,17 +51,17 @@ struct SettingReader {
         self.reader = sources.reader
     }
 
-    /// Whether a setting is given nowhere.
+    /// Returns true if no source gives a setting.
     func isAbsent(_ setting: GatewaySetting) -> Bool { sources.place(of: setting) == .nowhere }
 
     mutating func add(_ message: String, at setting: GatewaySetting) {
         let place = sources.place(of: setting)
-        // A line of a file does not name the setting yet, as a variable or an option does.
+        // A location in a file does not name the setting, as a variable or an option does.
         let isNamed = place.line == nil && place != .nowhere
         diagnostics.append(Diagnostic(at: place, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
     }
 
-    /// The value of a setting; nil where it is not given, or wrong.
+    /// Returns the value of a setting; nil if it is not given or invalid.
     mutating func value<Value>(
         _ setting: GatewaySetting,
         expecting expectation: String,
@@ -73,13 +73,14 @@ struct SettingReader {
             return nil
         }
         if let value = parse(text) { return value }
-        // What has an @ may have a password before it.
+        // A text with an @ may have a password before it.
         let isHidden = setting.isSecret || text.contains("@")
         add("\(isHidden ? "the value" : Findings.quoted(text)) is wrong: expected \(expectation)", at: setting)
         return nil
     }
 
-    /// The values of a setting that is a list, with commas between them; empty if it is not given, or wrong.
+    /// Returns the values of a setting that is a list, separated by commas; empty if it is not given. Invalid values
+    /// are left out.
     mutating func list<Value>(
         _ setting: GatewaySetting,
         expecting expectation: String,
@@ -107,10 +108,10 @@ struct SettingReader {
         return values
     }
 
-    /// The most values of a list.
+    /// The maximum number of values in a list.
     private static let itemLimit = 256
 
-    /// Takes the value of a setting over, where it is given and right.
+    /// Stores the value of a setting in `value` if it is given and valid.
     mutating func read<Value>(
         _ setting: GatewaySetting,
         into value: inout Value,
@@ -120,7 +121,7 @@ struct SettingReader {
         if let read = self.value(setting, expecting: expectation, parse) { value = read }
     }
 
-    /// Takes a duration over, from 1ms to 1d unless other limits are given.
+    /// Stores a duration in `value` if it is given and valid: from 1 ms to 1 day unless other limits are given.
     mutating func read(
         _ setting: GatewaySetting,
         into value: inout Duration,
@@ -133,7 +134,7 @@ struct SettingReader {
         }
     }
 
-    /// Takes a number of things over, at least one.
+    /// Stores a number from 1 to `limit` in `value` if it is given and valid.
     mutating func read(_ setting: GatewaySetting, into value: inout Int, upTo limit: Int) {
         read(setting, into: &value, expecting: "a number from 1 to \(limit)") { text in
             guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
@@ -141,7 +142,7 @@ struct SettingReader {
         }
     }
 
-    /// Takes a number of bytes over.
+    /// Stores a number of bytes in `value` if it is given and valid.
     mutating func read(
         _ setting: GatewaySetting,
         into value: inout ByteCount,

@@ -1,6 +1,7 @@
-/// Guesses what somebody meant who wrote a name wrong.
+/// Suggestions for misspelled names.
 enum SpellingSuggestion {
-    /// The name that is nearest to what was written, where one is near enough.
+    /// Returns the name that is most similar to a text; nil if no name is similar enough. The distance may be up to a
+    /// third of the name's length in bytes, and at least 1.
     static func name(like text: String, among names: [String]) -> String? {
         guard text.utf8.count <= 64 else { return nil }
         let written = text.lowercased().replacing("_", with: "-")
@@ -9,8 +10,8 @@ enum SpellingSuggestion {
         return nearest.name
     }
 
-    /// How many characters to put in, drop, change, or swap with the next one make `right` of `left` (the optimal
-    /// string alignment distance).
+    /// Returns the number of characters to insert, delete, replace, or swap with the next one to turn `left` into
+    /// `right` (the optimal string alignment distance).
     static func distance(_ left: String, _ right: String) -> Int {
         let (left, right) = (Array(left.unicodeScalars), Array(right.unicodeScalars))
         var before: [Int] = []

@@ -1,26 +1,27 @@
 import Yams
 
-/// Reads a text as YAML, as far as it is safe to.
+/// A text that is parsed as YAML, with limits on the work that a malicious text can cause.
 ///
-/// The parser builds nodes and no more: scalars stay the text they are (`off` is no Boolean here), and where each node
-/// stands is known. Four things bound what a hostile text can do:
-/// - its size;
-/// - the depth of nesting, by the parser's own limit of 1,000;
-/// - aliases. A node that is referred to is shared and not copied, so that a "billion laughs" is small while nobody
-///   walks through it. Readers walk only where there is a key to read, and count their steps (``Findings``). The parser
-///   itself walks through keys, which it compares: a key with an alias in it is refused before it is parsed;
-/// - its kind of error: what the parser throws is said in words, with its line.
+/// The parser builds nodes and does not convert them: scalars remain text (`off` is not a Boolean), and the location of
+/// each node is known. An error of the parser is reported in words, with its line. The following limits apply:
+/// - The size of the text, ``sizeLimit``.
+/// - The depth of nesting, by the parser's own limit of 1,000.
+/// - Aliases. A node that is referred to is shared and not copied, so that a "billion laughs" text takes little memory
+///   as long as its nodes are not all visited. Readers visit a value only if they read its key, and count their steps
+///   (``Findings``). The parser itself visits the nodes of keys, because it compares them: a key with an alias in it is
+///   rejected before the text is parsed.
 struct YAMLText {
-    /// The largest text taken, in bytes.
+    /// The maximum size of a text, in bytes: 1 MiB.
     static let sizeLimit = 1 << 20
-    /// How many repeated keys are looked past, to find what else is wrong.
+    /// The maximum number of repeated keys after which the text is parsed again, to find further errors.
     private static let repairLimit = 20
-    /// The largest text that is read again for that.
+    /// The size of a text, in bytes, from which on it is not parsed again after a repeated key: 64 KiB.
     private static let repairSizeLimit = 1 << 16
-    /// What is put behind a repeated key, so that the rest can be read: no key that is meant has it.
+    /// The mark that is added to a repeated key, so that the rest of the text can be parsed. Valid keys do not contain
+    /// it.
     static let repeatedMark = "\u{E000}"
 
-    /// The root; nil where the text is empty, or no YAML.
+    /// The root node; nil if the text is empty or not valid YAML.
     private(set) var root: Node?
     private(set) var diagnostics: [Diagnostic] = []
     private let name: String
@@ -55,7 +56,8 @@ struct YAMLText {
                     diagnostics.append(describe(error))
                     return
                 }
-                // The parser ends at the first mapping with a repeated key. It is marked, and the text read again.
+                // The parser stops at the first mapping with a repeated key. The key is marked, and the text is parsed
+                // again.
                 guard attempt < Self.repairLimit, text.utf8.count < Self.repairSizeLimit, let key = keys.first,
                     let repeated = RepeatedKey(key, after: context.mark, in: text)
                 else {
@@ -89,7 +91,7 @@ struct YAMLText {
     }
 }
 
-/// What is wrong with a text's YAML, in words that help.
+/// The description of a YAML error, with a hint how to correct it.
 private struct YAMLProblem: CustomStringConvertible {
     let description: String
 
@@ -121,11 +123,11 @@ private struct YAMLProblem: CustomStringConvertible {
     ]
 }
 
-/// The second of two equal keys of one mapping, found in the text: the parser tells of the first alone.
+/// The second of two equal keys of one mapping, found in the text: the parser reports only the location of the first.
 private struct RepeatedKey {
     let line: Int
     let column: Int
-    /// The text with a mark behind the key.
+    /// The text with the mark added to the key.
     let marked: String
 
     init?(_ key: String, after first: Mark, in text: String) {
@@ -133,7 +135,7 @@ private struct RepeatedKey {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         for index in lines.indices.dropFirst(first.line) {
             let scalars = lines[index].unicodeScalars
-            // A mapping ends where a line begins before its column.
+            // A mapping ends at the first line that begins before its column.
             let indentation = scalars.prefix { $0 == " " }.count
             if indentation < first.column - 1, ![nil, "#", "\r"].contains(scalars.dropFirst(indentation).first) {
                 break
@@ -153,13 +155,14 @@ private struct RepeatedKey {
     }
 }
 
-/// A key that an alias is part of, or may be: of aliases of aliases a short one is large without bounds, and the parser
-/// compares keys in full. Without aliases, keys within keys are as many as there are `?`.
+/// A search for keys that contain an alias, or may contain one. A short key can become arbitrarily large by aliases of
+/// aliases, and the parser compares keys in full. In a text without aliases, the number of `?` limits the number of
+/// keys within keys.
 ///
-/// It looks at bytes and knows neither quotes nor comments, so that it may refuse what is harmless, and never lets pass
-/// what is not.
+/// The search does not recognize quotes and comments, so that it may reject harmless texts. It never accepts a harmful
+/// one.
 private enum AliasedKey {
-    /// The most `?` that may be more than text, where there are no aliases.
+    /// The maximum number of `?` that may begin a key, in a text without aliases: 100.
     private static let complexLimit = 100
 
     static func first(in text: String) -> (line: Int, column: Int)? {
@@ -180,7 +183,8 @@ private enum AliasedKey {
                 case UInt8(ascii: "]"), UInt8(ascii: "}"):
                     if isInLine, isFollowedByColon(bytes, from: place + 1) { return (index + 1, place + 1) }
                 case UInt8(ascii: "?"):
-                    // In a text it follows and is followed by letters; and what follows an alias is no text.
+                    // A `?` within plain text follows a letter, a digit, `-` or `_` directly, and the text continues
+                    // after it. Text that follows an alias in its line is not plain text.
                     let isText = !isInLine && place > 0 && isName(bytes[place - 1]) && !isEnd(bytes, at: place + 1)
                     if !isText { complexCount += 1 }
                     if !isText, complex == nil { complex = (index + 1, place + 1) }
@@ -191,7 +195,7 @@ private enum AliasedKey {
         return hasAlias || complexCount > complexLimit ? complex : nil
     }
 
-    /// Where the name of an alias ends that begins at `place`; nil where none can.
+    /// Returns the end of the name of an alias that begins at `place`; nil if there is no name.
     private static func aliasEnd(_ bytes: [UInt8], at place: Int) -> Int? {
         let name = bytes[(place + 1)...].prefix(while: isName)
         return name.isEmpty ? nil : name.endIndex
@@ -206,7 +210,8 @@ private enum AliasedKey {
         }
     }
 
-    /// Whether a text cannot go on here: some line breaks are no ASCII.
+    /// Returns true if a plain text cannot continue at a place: at its end, a blank, or a non-ASCII byte, which may be
+    /// a line break.
     private static func isEnd(_ bytes: [UInt8], at place: Int) -> Bool {
         place >= bytes.count || isBlank(bytes[place]) || bytes[place] >= 0x80
     }

@@ -1,15 +1,15 @@
-/// Which hosts a route takes: `example.org`, or any name below one: `*.example.org`.
+/// A pattern of the hosts that a route matches: `example.org`, or any name below a domain: `*.example.org`.
 ///
-/// Case, a port, and a dot at the end do not count.
+/// Case, a port, and a dot at the end do not matter.
 public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
-    /// What a pattern looks like, for messages.
+    /// The expected form of a pattern, for messages.
     static let expectation = "a host as api.example.org or \"*.example.org\", without a port"
 
     private let isSuffix: Bool
-    /// The host in lower case, or what it ends in, from the dot on.
+    /// The host in lower case, or its suffix including the first dot.
     private let bytes: [UInt8]
 
-    /// Reads a pattern; nil where it is none.
+    /// Creates a pattern from a text. Returns nil if the text is not a pattern.
     public init?(_ text: String) {
         isSuffix = text.hasPrefix("*.")
         let host = isSuffix ? text.dropFirst(2) : text[...]
@@ -23,7 +23,7 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
         (isSuffix ? "*" : "") + HostAndPort.bracketed(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// The part of `Host` that patterns compare.
+    /// Returns the part of a `Host` field that patterns compare.
     static func host(in field: String) -> Substring.UTF8View {
         var host = field.utf8[...]
         if host.first == UInt8(ascii: "[") {
@@ -41,7 +41,7 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
         return zip(host.dropFirst(surplus), bytes).allSatisfy { Byte.lowercased($0) == $1 }
     }
 
-    /// Whether every host that `other` takes is taken by this one as well.
+    /// Returns true if this pattern matches every host that `other` matches.
     func covers(_ other: HostPattern) -> Bool {
         if self == other { return true }
         guard isSuffix else { return false }

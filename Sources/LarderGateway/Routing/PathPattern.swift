@@ -1,19 +1,19 @@
-/// Which paths a route takes: `/api/posts`, `/api/*/comments`, `/static/**`.
+/// A pattern of the paths that a route matches: `/api/posts`, `/api/*/comments`, `/static/**`.
 ///
-/// A segment stands for itself, `*` for any one segment, and `**`, which comes last, for any number of them, none
-/// included: `/api/**` takes `/api` too. Percent-encoding does not count, neither do empty segments and a slash at the
-/// end (``PathReading``).
+/// A literal segment matches itself, `*` matches any one segment, and `**`, which must be last, matches any number of
+/// segments, including none: `/api/**` matches `/api` too. Percent-encoding, empty segments and a slash at the end do
+/// not matter (``PathReading``).
 struct PathPattern: Hashable, Sendable, CustomStringConvertible {
-    /// The longest pattern in bytes.
+    /// The maximum length of a pattern in bytes.
     static let maximumLength = 1_024
 
     /// The pattern as it was written.
     let description: String
     private let strict: Compiled
-    /// The same in lower case.
+    /// The pattern in lower case.
     private let folded: Compiled
 
-    /// A pattern in the spelling of a reading: a segment that is one NUL byte stands for any.
+    /// A pattern in the form of a reading. A segment that is one NUL byte matches any segment.
     private struct Compiled: Hashable, Sendable {
         static let any: UInt8 = 0
         var bytes: [UInt8] = []
@@ -35,35 +35,36 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The pattern of all paths.
+    /// The pattern that matches all paths.
     static let everything: PathPattern = {
         let all = Compiled(bytes: [], takesMore: true)
         return PathPattern(description: "/**", strict: all, folded: all)
     }()
 
-    /// Whether it has letters in upper case.
+    /// True if the pattern has upper-case letters.
     var hasCase: Bool { strict != folded }
 
-    /// Whether it takes one path alone.
+    /// True if the pattern matches one path only.
     var isLiteral: Bool { !strict.takesMore && !strict.bytes.contains(Compiled.any) }
 
-    /// Whether the pattern takes a path, or, ignoring case, one in lower case.
+    /// Returns true if the pattern matches a path. If case is ignored, the path must be in lower case.
     func matches(_ path: UnsafeBufferPointer<UInt8>, ignoringCase: Bool) -> Bool {
         ignoringCase ? folded.matches(path) : strict.matches(path)
     }
 
-    /// Whether every path that `other` takes is taken by this one as well.
+    /// Returns true if this pattern matches every path that `other` matches.
     func covers(_ other: PathPattern) -> Bool {
-        // What stands for any segment is itself a segment that no other text can stand for.
+        // A wildcard of `other` is compared as a NUL byte. Only a wildcard of this pattern matches it, because literal
+        // segments cannot contain NUL.
         (strict.takesMore || !other.strict.takesMore) && other.strict.bytes.withUnsafeBufferPointer(strict.matches)
     }
 
-    /// Whether some servers take a path of the one for a path of the other, as they ignore case, decode a slash, or
-    /// leave parameters out.
+    /// Returns true if some servers take a path of one pattern for a path of the other, because they ignore case,
+    /// decode a slash, or drop parameters.
     func isLike(_ other: PathPattern) -> Bool {
         guard folded.takesMore == other.folded.takesMore else { return false }
         func readings(_ pattern: PathPattern) -> Set<[UInt8]> {
-            // What stands for any segment is one in every reading.
+            // A wildcard is one segment in every reading.
             let text = pattern.folded.bytes.flatMap { $0 == Compiled.any ? Array("*".utf8) : [$0] }
             var all: Set<[UInt8]> = []
             _ = PathReadingClosure.areAll(of: text) { reading in
@@ -77,8 +78,8 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension PathPattern {
-    /// Reads a pattern.
-    /// - Throws: what is wrong with it, in words.
+    /// Creates a pattern from a text.
+    /// - Throws: A description of the first fault in the text.
     init(_ text: String) throws(Flaw) {
         guard text.utf8.count <= Self.maximumLength else {
             throw Flaw("is longer than \(Self.maximumLength) bytes")
@@ -119,7 +120,8 @@ extension PathPattern {
         guard isEncoded else { throw Flaw("has a `%` without two hexadecimal digits after it") }
         let strict = PathReading.bytes(of: literal)
         guard !strict.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw Flaw("has a control character") }
-        // Some reading of it would lead up from the segment before it, or be no segment.
+        // Servers that decode or normalize the literal would read a dot segment, which leads to the segment before it
+        // or to none.
         let parts = String(decoding: strict, as: UTF8.self).replacing("%2F", with: "/").split {
             $0 == "/" || $0 == "\\"
         }
@@ -128,7 +130,7 @@ extension PathPattern {
         }
     }
 
-    /// What is wrong with a text, in words that go behind it: `/a/**/b` *has `**` before its end*.
+    /// A fault in a pattern, in words that follow the quoted text: `/a/**/b` *has `**` before its end*.
     struct Flaw: Error, Hashable {
         let description: String
         init(_ description: String) { self.description = description }

@@ -1,12 +1,13 @@
-/// A path as routes compare it: `/api/posts`, each segment behind a slash, percent-encoding undone.
+/// The form of a path that routes compare: `/api/posts`, with a slash before each segment and percent-encoding decoded.
 ///
-/// Empty segments and a slash at the end do not count, and a query is no part of it: no spelling of a path that names
-/// the same segments escapes its route. What else servers may take the path for is ``PathReadingClosure``'s.
+/// Empty segments, a slash at the end and the query are left out, so that all spellings of a path with the same
+/// segments match the same route. ``PathReadingClosure`` has the other paths that servers may take a path for.
 enum PathReading {
-    /// Reads a path as it stands: an encoded slash does not separate segments (RFC 3986 §2.2) and stays `%2F`, dot
-    /// segments are segments as any.
-    /// - Parameter output: has room for a byte more than the path.
-    /// - Returns: how many bytes it takes, and whether every server reads the path so, but for case.
+    /// Reads a path as it is written: an encoded slash does not separate segments (RFC 3986 §2.2) and remains `%2F`,
+    /// and dot segments are not resolved.
+    /// - Parameter output: A buffer for the reading, one byte longer than the path.
+    /// - Returns: The number of bytes of the reading, and true if every server reads the path in this way, except for
+    ///   case.
     static func read(
         _ path: UnsafeBufferPointer<UInt8>,
         into output: UnsafeMutableBufferPointer<UInt8>
@@ -43,7 +44,7 @@ enum PathReading {
         return (count, isPlain)
     }
 
-    /// The reading of a text, for what is compiled.
+    /// Returns the reading of a text, for compiled patterns.
     static func bytes(of text: some StringProtocol) -> [UInt8] {
         Array(text.utf8).withUnsafeBufferPointer { path in
             [UInt8](unsafeUninitializedCapacity: path.count + 1) { output, count in
@@ -54,12 +55,13 @@ enum PathReading {
 }
 
 extension PathReading {
-    /// The longest path, in bytes, that is looked at in every way. The responses for longer ones are not stored.
+    /// The maximum length of a path whose readings are examined: 2,048 bytes. The responses for longer paths are not
+    /// stored.
     private static let maximumLength = 2_048
 
-    /// Returns true if each path that a server may take the path of a target for is accepted, in lower case; false if
-    /// there are too many.
-    /// - Parameter dropsExtensions: True if a path without its file extension is another reading of it.
+    /// Returns true if every path that a server may take the path of a target for is accepted. Returns false if there
+    /// are too many. The paths are in lower case.
+    /// - Parameter dropsExtensions: True if a path without its file extension is one of its readings.
     static func areAll(
         of target: UnsafeBufferPointer<UInt8>,
         dropsExtensions: Bool = false,
@@ -70,8 +72,7 @@ extension PathReading {
         return PathReadingClosure.areAll(of: path, dropsExtensions: dropsExtensions, isAccepted)
     }
 
-    /// Returns the paths that servers may take a reading for that leave out file extensions: `/a.tar` and `/a` for
-    /// `/a.tar.gz`.
+    /// Returns the readings of a path without file extensions: `/a.tar` and `/a` for `/a.tar.gz`.
     static func withoutExtensions(_ reading: UnsafeBufferPointer<UInt8>) -> [UnsafeBufferPointer<UInt8>] {
         let last = reading.lastIndex(of: Byte.slash) ?? 0
         var readings: [UnsafeBufferPointer<UInt8>] = []
@@ -83,9 +84,10 @@ extension PathReading {
         return readings
     }
 
-    /// Returns true if every server takes the path of a target for the same, case and file extensions aside: it has no
-    /// empty and no dot segment, no parameters, no backslash, no control character, encoded or not, and nothing encoded
-    /// that would separate segments, end the path or be encoded again; and no byte that a URL cannot have.
+    /// Returns true if all servers read the path of a target alike, except for case and file extensions. Such a path
+    /// does not contain an empty segment, a dot segment, parameters, a backslash or a control character, encoded or
+    /// not, or an encoded character that would separate segments, end the path or be decoded twice, or a byte that a
+    /// URL cannot have.
     package static func isUnambiguous(_ target: String) -> Bool {
         var target = target
         return target.withUTF8 { bytes in
@@ -114,7 +116,7 @@ extension PathReading {
     }
 }
 
-/// Bytes with a meaning in paths.
+/// The bytes that have a meaning in paths.
 enum Byte {
     static let slash = UInt8(ascii: "/")
     static let backslash = UInt8(ascii: "\\")
@@ -124,8 +126,8 @@ enum Byte {
     static let semicolon = UInt8(ascii: ";")
     static let dot = UInt8(ascii: ".")
 
-    /// Returns true if a byte of a segment means something else to some servers, or may: a dot at the start may be a
-    /// dot segment, and what was encoded may be decoded again.
+    /// Returns true if some servers interpret a byte of a segment differently, or may do so: a dot at the start may
+    /// begin a dot segment, and an encoded percent sign may be decoded again.
     static func isReadInTwoWays(_ byte: UInt8, isFirst: Bool, isEncoded: Bool) -> Bool {
         switch byte {
         case backslash, semicolon, question, hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
@@ -139,7 +141,7 @@ enum Byte {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 
-    /// The byte that two hexadecimal digits stand for.
+    /// Returns the byte that two hexadecimal digits stand for; nil if there are not two digits.
     static func decoded(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> UInt8? {
         guard place + 1 < bytes.count, let high = digit(bytes[place]), let low = digit(bytes[place + 1]) else {
             return nil

@@ -1,22 +1,22 @@
 import Larder
 
-/// The paths that servers may take a path for, whatever they do to it and in whatever order.
+/// The set of all paths that servers may take a path for.
 ///
-/// A server undoes percent-encoding never, once or twice, before or after it resolves dot segments, takes a backslash
-/// for a slash, leaves parameters and file extensions out, ends a path at a `?` that was encoded, takes the first
-/// segment of `//a/b` for a host. Two servers in a row do all of it twice. So the readings of a path are what can be
-/// reached from it by any number of these steps (``Step``) in any order. Each step but one makes the path shorter, and
-/// that one leaves fewer backslashes: the steps come to an end. If they lead to more than ``limit`` paths, or to paths
-/// that are longer than ``byteLimit`` in sum, the answer is no.
+/// A server decodes percent-encoding never, once or twice, before or after it resolves dot segments. It may take a
+/// backslash for a slash, drop parameters and file extensions, end a path at a `?` that was encoded, or take the first
+/// segment of `//a/b` for a host. Two servers in a row do all of this twice. So the readings of a path are the paths
+/// that any number of these steps (``Step``) in any order leads to. Each step but one makes the path shorter, and that
+/// one reduces the number of backslashes, so that the search ends. If the steps lead to more than ``limit`` paths, or
+/// to paths that are longer than ``byteLimit`` in total, the path is not accepted.
 ///
-/// The readings that invalidations compare (`PathReadings`) are fewer: they name the orders that servers are known to
-/// have, since each costs every stored response memory. Here each costs a comparison, and one that is missing costs
-/// somebody's account.
+/// Invalidations compare fewer readings (`PathReadings`): only those of the orders that servers are known to use, since
+/// each reading costs memory for every stored response. Here a reading costs one comparison, and a missing one could
+/// disclose the page of a user.
 struct PathReadingClosure {
-    /// The most paths that are looked at.
+    /// The maximum number of paths that are examined.
     static let limit = 64
 
-    /// The most bytes that the paths have in sum, beyond the one that was asked for: a bound on the time that it takes.
+    /// The maximum length of the paths in total, in bytes, without the original path. It limits the time of the search.
     static let byteLimit = 16 << 10
 
     private var paths: [[UInt8]]
@@ -28,11 +28,11 @@ struct PathReadingClosure {
         known = Set(paths)
     }
 
-    /// Returns true if each reading of a path is accepted: segments behind slashes, in lower case, percent-encoding
-    /// undone but for a slash in a segment (`%2f`).
+    /// Returns true if every reading of a path is accepted. A reading has a slash before each segment, and is in lower
+    /// case and percent-decoded except for a slash within a segment (`%2f`).
     /// - Parameters:
     ///   - path: The path of a target, without its query.
-    ///   - dropsExtensions: True if a path without its file extension is another reading of it.
+    ///   - dropsExtensions: True if a path without its file extension is one of its readings.
     static func areAll(
         of path: some Collection<UInt8>,
         dropsExtensions: Bool = false,
@@ -56,7 +56,7 @@ struct PathReadingClosure {
         return true
     }
 
-    /// Reads the segments of a path that nothing else is done to.
+    /// Reads the segments of a path without any further step.
     private static func read(_ path: [UInt8], into output: inout [UInt8]) {
         output.removeAll(keepingCapacity: true)
         for segment in path.split(separator: Byte.slash) {
@@ -66,32 +66,34 @@ struct PathReadingClosure {
     }
 }
 
-/// One thing that a server may do to a path.
+/// A change that a server may make to a path.
 private enum Step: CaseIterable {
-    /// It undoes percent-encoding, once.
+    /// Decodes percent-encoding once.
     case decode
-    /// It does so in each segment: an encoded slash separates none (RFC 3986 §2.2).
+    /// Decodes percent-encoding in each segment, except encoded slashes, which do not separate segments
+    /// (RFC 3986 §2.2).
     case decodeSegments
-    /// It does so with dots, which mean the same encoded and not (RFC 3986 §2.3).
+    /// Decodes only encoded dots, which are equivalent to unencoded ones (RFC 3986 §2.3).
     case decodeDots
-    /// It takes a backslash for a slash, as browsers do (WHATWG URL).
+    /// Replaces backslashes with slashes, as browsers do (WHATWG URL).
     case replaceBackslashes
-    /// It leaves out what follows a `;` in a segment (RFC 3986 §3.3).
+    /// Removes the part of each segment from a `;` on (RFC 3986 §3.3).
     case dropParameters
-    /// It ends the path at a `;`.
+    /// Ends the path at a `;`.
     case endAtSemicolon
-    /// It ends the path at a `?`, a `#`, a NUL or the end of a line, which were encoded.
+    /// Ends the path at a `?`, a `#`, a NUL or a line break that was encoded.
     case endAtDelimiter
-    /// It takes what follows the last dot for the format of the response: `/account.json` is `/account`.
+    /// Removes the part from the last dot on, which some servers take for the format of the response: `/account.json`
+    /// becomes `/account`.
     case dropExtension
-    /// It takes what follows two slashes for a host (RFC 3986 §4.2).
+    /// Removes the segment after two slashes at the start, which some servers take for a host (RFC 3986 §4.2).
     case dropHost
-    /// It takes several slashes for one.
+    /// Merges consecutive slashes.
     case mergeSlashes
-    /// It resolves dot segments (RFC 3986 §5.2.4): `..` removes the segment before it, which may be empty.
+    /// Resolves dot segments (RFC 3986 §5.2.4): `..` removes the segment before it, which may be empty.
     case resolveDots
 
-    /// Returns the path as it is afterwards; nil if nothing has changed.
+    /// Returns the changed path; nil if the step does not change it.
     func apply(to path: [UInt8]) -> [UInt8]? {
         switch self {
         case .decode: return Self.shorter(Self.decoded(path[...], keepingSlashes: false), than: path)
@@ -132,7 +134,7 @@ private enum Step: CaseIterable {
         path.count < other.count ? path : nil
     }
 
-    /// The segments of a path, the first of them behind its first slash.
+    /// Returns the segments of a path, the first of which follows the first slash.
     private static func segments(of path: [UInt8]) -> [ArraySlice<UInt8>] {
         let segments = path.split(separator: Byte.slash, omittingEmptySubsequences: false)
         return segments.first?.isEmpty == true ? Array(segments.dropFirst()) : segments
@@ -153,7 +155,8 @@ private enum Step: CaseIterable {
         (1...2).contains(segment.count) && segment.allSatisfy { $0 == Byte.dot }
     }
 
-    /// Returns bytes with percent-encoding undone, once: of all bytes but slashes, or of one byte alone.
+    /// Returns bytes with percent-encoding decoded once: of all bytes except slashes if `keepingSlashes` is true, or of
+    /// the byte `wanted` alone.
     static func decoded(_ path: ArraySlice<UInt8>, keepingSlashes: Bool = false, only wanted: UInt8? = nil) -> [UInt8] {
         guard path.contains(Byte.percent) else { return Array(path) }
         var output: [UInt8] = []

@@ -1,22 +1,22 @@
 public import Larder
 
-/// What becomes of the requests of one route: where they go, and how their responses are cached.
+/// The handling of the requests of one route: where they go, and how their responses are cached.
 ///
-/// A reference, so that finding a route copies nothing.
+/// A class, so that finding a route does not copy anything.
 public final class Route: Sendable {
-    /// The route as the file writes it, for logs: `/api/posts/**`, `*.example.org/img/*`; `default` for what no route
-    /// of the file takes.
+    /// The host and path of the route in the file, for logs: `/api/posts/**`, `*.example.org/img/*`; `default` for the
+    /// default route.
     public let name: String
-    /// The server that the requests go to.
+    /// The origin that the requests go to.
     public let origin: OriginAddress
-    /// The name of that server in the file; nil where it has none.
+    /// The name of the origin in the file; nil if it does not have one.
     public let originName: String?
-    /// How responses are cached. Where nothing is, it still says what a write invalidates.
+    /// The cache policy. If nothing is cached, it still has the scopes that a write invalidates.
     public let policy: CachePolicy
-    /// Whether anything is cached here at all.
+    /// True if responses may be cached.
     public let isCached: Bool
 
-    /// A route. Where `isCached` is false, its policy lets every request pass.
+    /// Creates a route. If `isCached` is false, all requests bypass the cache.
     public init(
         name: String,
         origin: OriginAddress,
@@ -31,7 +31,7 @@ public final class Route: Sendable {
         self.isCached = isCached
     }
 
-    /// The same with nothing cached.
+    /// The route with a policy by which all requests bypass the cache.
     var uncached: Route {
         isCached
             ? Route(name: name, origin: origin, originName: originName, policy: policy, isCached: false) : self
@@ -39,7 +39,7 @@ public final class Route: Sendable {
 }
 
 extension CachePolicy {
-    /// What holds for a request that no route of the file takes.
+    /// Returns the policy for requests that no route of the file matches.
     static func gateway(_ settings: GatewaySettings) -> CachePolicy {
         CachePolicy.gateway.limitingBodies(to: settings.storedBodyLimit(settings.bodyLimit))
     }

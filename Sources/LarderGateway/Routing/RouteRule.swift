@@ -2,17 +2,17 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// A route as the file writes it.
+/// A route as the configuration file describes it.
 struct RouteRule: Hashable {
-    /// What a request with cookies gets.
+    /// The handling of requests with cookies.
     enum Cookies: String, CaseIterable {
-        /// What everybody gets, by what the response says: a gateway's rule. Cookies are sent to the origin, which says
-        /// `private` if its answer depends on them (RFC 9111 §7.3).
+        /// Requests get the response that all clients get, as in any gateway. Cookies are sent to the origin, which
+        /// says `private` if its response depends on them (RFC 9111 §7.3).
         case forward
-        /// What everybody gets. Answers do not depend on cookies, so that nothing that may be stored is fetched with
-        /// them.
+        /// Requests get the response that all clients get. Responses do not depend on cookies, so that cookies are not
+        /// sent to the origin with requests for responses that may be stored.
         case ignore
-        /// The origin's answer, past the cache.
+        /// Requests bypass the cache.
         case bypass
         /// The same as `ignore`.
         case drop
@@ -37,12 +37,13 @@ struct RouteRule: Hashable {
         case invalidateOnError = "invalidate-on-error"
     }
 
-    /// The highest `tag-limit` that a file may give: each tag is compared at every look-up in Redis.
+    /// The highest `tag-limit` that a file may give. It is limited because each tag is compared at every look-up in
+    /// Redis.
     static let highestTagLimit = 10_000
 
-    /// Where the route begins.
+    /// The location where the route begins.
     private(set) var place: Diagnostic.Place
-    /// What was given, and where.
+    /// The location of each key that is given.
     var places: [Key: Diagnostic.Place] = [:]
     var path: PathPattern?
     var host: HostPattern?
@@ -53,14 +54,14 @@ struct RouteRule: Hashable {
     var errorTTL: Duration?
     var staleWhileRevalidate: Duration?
     var staleIfError: Duration?
-    /// How long a request waits for the origin while a stale response could be served if it failed.
+    /// The time that a request waits for the origin before a stale response is served, if one may be served on errors.
     var staleAfter: Duration?
     var clientDirectives: CachePolicy.ClientDirectives?
     var vary: [HTTPField.Name] = []
     var cookies = Cookies.forward
-    /// The fields that are credentials besides `Authorization`; nil: those of a gateway.
+    /// The fields that are credentials in addition to `Authorization`; nil for those of a gateway.
     var credentialFields: [HTTPField.Name]?
-    /// The cookies that are credentials; nil: what `cookies` says holds for all.
+    /// The cookies that are credentials; nil if `cookies` applies to all cookies.
     var credentialCookies: [NamePattern]?
     var bypass: BypassRule?
     var ignoredParameters: [NamePattern] = []
@@ -74,17 +75,17 @@ struct RouteRule: Hashable {
     var allowSetCookie = false
     var invalidateOnError = false
 
-    /// The name in logs: host and path.
+    /// The name of the route in logs: host and path.
     var name: String { (host?.description ?? "") + (path?.description ?? "") }
 
-    /// What becomes of the requests of the route, whichever they are and wherever the file says it.
+    /// The rule without its location, host, path and origin. Routes with equal treatments handle their requests alike.
     var treatment: RouteRule {
         var rule = self
         (rule.place, rule.places, rule.path, rule.host, rule.origin) = (.nowhere, [:], nil, nil, nil)
         return rule
     }
 
-    /// Whether every request that `other` takes is taken by this route.
+    /// Returns true if this route matches every request that `other` matches.
     func covers(_ other: RouteRule) -> Bool {
         guard let path, let otherPath = other.path, path.covers(otherPath) else { return false }
         guard let host else { return true }
@@ -93,7 +94,7 @@ struct RouteRule: Hashable {
 }
 
 extension RouteRule {
-    /// How the route's responses are cached: as a gateway does, but for what the rule says.
+    /// Returns the cache policy of the route: that of a gateway, with the changes of the rule.
     func policy(_ settings: GatewaySettings) -> CachePolicy {
         var policy = CachePolicy.gateway(settings)
         if let ttl { policy.rules.defaultLifetime = ttl }

@@ -1,28 +1,29 @@
 public import Larder
 
-/// Which route a request takes: the first of the file that matches its host and its path, else the default.
+/// A table that finds the route of a request: the first route of the file that matches its host and path, or the
+/// default route.
 ///
-/// Nothing is allocated to find it.
+/// The look-up of an unambiguous path without a file extension does not allocate memory.
 ///
 /// ## Paths with more than one meaning
-/// Servers do not agree on what a path means: some undo `%2F`, resolve dot segments, drop `;parameters` or ignore case,
-/// and some do not, in one order or another. A rule that says `/account/**` is never cached is of no use where
-/// `/Account/me` or `/static/x%3f/..%2f..%2faccount%2fme` gets the same page past it ("web cache deception"). So the
-/// path as it stands says where a request goes (``PathReading``); and if one of the paths that servers may take it for
-/// (``PathReadingClosure``) falls to a route that treats its requests otherwise, or there are too many of them, nothing
-/// is cached. Some servers take `/account.css` for `/account`, too. So many rules are for one file (`/robots.txt`) that
-/// this counts only where nothing is cached for the path without its extension.
+/// Servers interpret paths differently: some decode `%2F`, resolve dot segments, drop `;parameters` or ignore case, and
+/// some do not, in one order or another. A rule that `/account/**` is never cached would be useless if `/Account/me` or
+/// `/static/x%3f/..%2f..%2faccount%2fme` got the same page stored under another route ("web cache deception"). So the
+/// path as written determines where a request goes (``PathReading``). If one of the paths that servers may take it for
+/// (``PathReadingClosure``) matches a route that handles its requests differently, or if there are too many such paths,
+/// the request bypasses the cache. Some servers take `/account.css` for `/account` as well. Since many rules are for
+/// one file (`/robots.txt`), this is considered only if nothing is cached for the path without its extension.
 public struct RouteTable: Sendable {
-    /// The default stands last.
+    /// The rows in the order in which they are tried. The default route is the last.
     private let rows: [Row]
 
-    /// One route, and what it takes.
+    /// A route, and the host and path that it matches.
     private struct Row: Sendable {
         let host: HostPattern?
         let path: PathPattern
         let route: Route
         let uncached: Route
-        /// The same for routes that treat their requests alike.
+        /// A number that is equal for routes that handle their requests alike.
         let group: Int
 
         init(_ host: HostPattern?, _ path: PathPattern, _ route: Route, group: Int) {
@@ -31,15 +32,15 @@ public struct RouteTable: Sendable {
         }
     }
 
-    /// Whether a pattern has letters in upper case, which some servers take for others.
+    /// True if a pattern has upper-case letters, for which some servers accept lower-case ones as well.
     private let hasCase: Bool
 
-    /// A table with the default route only.
+    /// Creates a table with the default route only.
     public init(_ settings: GatewaySettings) {
         self.init([], default: Route(name: "default", origin: settings.origin, policy: .gateway(settings)))
     }
 
-    /// The table of a file's routes.
+    /// Creates the table of a file's routes.
     init(
         _ rules: [RouteRule],
         of origins: [GatewayFile.NamedOrigin],
@@ -69,7 +70,7 @@ public struct RouteTable: Sendable {
         self.init(rows + [Row(nil, .everything, fallback, group: group)])
     }
 
-    /// A table of routes, and of one for what they leave.
+    /// Creates a table from routes and a default route.
     init(_ rows: [(host: HostPattern?, path: PathPattern, route: Route)], default fallback: Route) {
         let all = rows + [(host: nil, path: .everything, route: fallback)]
         self.init(all.enumerated().map { Row($1.host, $1.path, $1.route, group: $0) })
@@ -80,29 +81,29 @@ public struct RouteTable: Sendable {
         self.hasCase = rows.contains { $0.path.hasCase }
     }
 
-    /// What becomes of requests.
+    /// The properties that two routes must share to handle their requests alike.
     private struct Treatment: Hashable {
         let rule: RouteRule
         let origin: OriginAddress
     }
 
-    /// The routes in the order they are tried, the default last.
+    /// The routes in the order in which they are tried, the default route last.
     public var routes: [Route] { rows.map(\.route) }
 
-    /// The largest body that any route keeps: a store has to take it.
+    /// The largest body that any route stores. The store has to accept it.
     public var bodyLimit: ByteCount { rows.map(\.route.policy.bodyLimit).max() ?? .bytes(0) }
 
-    /// The servers that requests go to, each once.
+    /// The origins of the routes, each once.
     public var origins: [OriginAddress] {
         rows.map(\.route.origin).reduce(into: []) { all, origin in
             if !all.contains(origin) { all.append(origin) }
         }
     }
 
-    /// The route of a request.
+    /// Returns the route of a request.
     /// - Parameters:
-    ///   - host: what the client sent as `Host` or `:authority`, with a port or without.
-    ///   - path: the target of the request; a query does not count.
+    ///   - host: The value of the client's `Host` or `:authority`, with or without a port.
+    ///   - path: The target of the request. Its query is ignored.
     public func route(host: String?, path: String) -> Route {
         if rows.count == 1 { return rows[0].route }
         let host = host.map(HostPattern.host)
@@ -125,7 +126,8 @@ public struct RouteTable: Sendable {
                 }
                 let folded = UnsafeBufferPointer(reading)
                 if isFolded || hasCase, !isAlike(folded) { return row.uncached }
-                // A pattern that names a file means it, whatever is said of the path without its extension.
+                // A literal pattern may name a file. It applies to that file even if the path without its extension
+                // matches a route that is not cached.
                 if row.path.isLiteral { return row.route }
                 let mayBeUncached = PathReading.withoutExtensions(folded).contains { path in
                     !rows[self.row(host, path, ignoringCase: true)].route.isCached
@@ -135,8 +137,8 @@ public struct RouteTable: Sendable {
         }
     }
 
-    /// Returns what a write to a path invalidates beside its own path: all that is named by the routes which a server
-    /// may take the path for, or by every route if there are too many readings.
+    /// Returns the scopes that a write to a path invalidates in addition to its path: those of all routes that a server
+    /// may take the path for, or those of every route if there are too many readings.
     func invalidated(byWriteTo path: String, host: String?) -> [InvalidationScope] {
         let host = host.map(HostPattern.host)
         var path = path
@@ -158,7 +160,7 @@ public struct RouteTable: Sendable {
             }
             return row.path.matches(path, ignoringCase: ignoringCase)
         }
-        // The last one is for everything.
+        // The last row matches everything.
         return row ?? rows.count - 1
     }
 }

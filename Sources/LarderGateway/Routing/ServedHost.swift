@@ -1,21 +1,21 @@
 /// A host that the gateway serves, as the setting `hosts` names it: `example.org`, `*.example.org`, or either with a
 /// port: `example.org:8443`.
 public struct ServedHost: Hashable, Sendable, CustomStringConvertible {
-    /// What a host looks like, for messages.
+    /// The expected form of a host, for messages.
     static let expectation = "a host as api.example.org, \"*.example.org\" or api.example.org:8443"
 
-    /// The names that it stands for.
+    /// The pattern of the host names.
     public let pattern: HostPattern
-    /// The port that requests may name, beside those that any request may; nil if it gives none.
+    /// The port that requests may name, in addition to those that any request may name; nil if none is given.
     public let port: Int?
 
-    /// Reads a host; nil if it is not one.
+    /// Creates a host from a text. Returns nil if the text is not a host.
     public init?(_ text: String) {
         guard let authority = Authority(text) else { return nil }
         guard let pattern = HostPattern(String(authority.host)) else { return nil }
         self.pattern = pattern
         port = authority.port
-        // A colon with nothing behind it is a typing error.
+        // A colon without a port is a typing error.
         if authority.port == nil, text.utf8.last == UInt8(ascii: ":") { return nil }
     }
 
@@ -23,15 +23,16 @@ public struct ServedHost: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension GatewaySettings {
-    /// Returns the authority of a request in the spelling that keys have: without a dot at its end, and without the
-    /// port that its scheme goes by. Nil if it is not served.
+    /// Returns the authority of a request as it is used in keys: without a dot at its end, and without the default port
+    /// of its scheme. Returns nil if the host is not served.
     ///
-    /// Any name that leads here can be given any port and a dot, and each would be another key. So with ``hosts`` a
-    /// request names no port, that of its scheme, the one that the gateway listens on, or one that ``hosts`` gives.
+    /// Any host name of the gateway can be written with any port and a dot at its end, and each spelling would be
+    /// another key. So if ``hosts`` is not empty, a request may name no port, the default port of its scheme, the port
+    /// that the gateway listens on, or a port that ``hosts`` gives.
     /// - Parameters:
-    ///   - authority: what the client named as `Host` or `:authority`.
-    ///   - scheme: `http` or `https`, as the client spoke.
-    ///   - port: the port that the gateway listens on; nil if it is not known.
+    ///   - authority: The value of the client's `Host` or `:authority`.
+    ///   - scheme: The scheme of the client's connection, `http` or `https`.
+    ///   - port: The port that the gateway listens on; nil if it is not known.
     public func served(_ authority: String, scheme: String, listeningOn port: Int?) -> String? {
         if hosts.isEmpty { return authority }
         guard let parts = Authority(authority) else { return nil }
@@ -47,13 +48,13 @@ extension GatewaySettings {
     }
 }
 
-/// An authority in two parts, the host as it stands, with the brackets of an IPv6 address.
+/// The two parts of an authority. The host is unchanged and includes the brackets of an IPv6 address.
 private struct Authority {
     let host: Substring
-    /// From 0 to 65535; nil if there is none, or nothing behind the colon.
+    /// The port, from 0 to 65535; nil if there is none, or if the colon is the last character.
     let port: Int?
 
-    /// Nil if what stands behind the host is no port.
+    /// Creates the parts of an authority. Returns nil if the host is followed by anything but a port.
     init?(_ text: String) {
         let end: String.Index?
         if text.utf8.first == UInt8(ascii: "[") {

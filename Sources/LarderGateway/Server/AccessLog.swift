@@ -15,12 +15,12 @@ import ServiceLifecycle
     import Darwin
 #endif
 
-/// Writes a line a request, in the Combined Log Format that log readers know.
+/// A service that writes one line for each request, in the Combined Log Format.
 ///
-/// Requests only append to a buffer; the service writes it, every quarter of a second, by a thread that may wait. Where
-/// that cannot keep up, lines are dropped and counted, and the next written says how many.
+/// Requests only append to a buffer. The service writes the buffer every 250 milliseconds, on a thread that may block.
+/// If writing does not keep up, lines are dropped and counted, and the number is logged with the next write.
 final class AccessLog: Service {
-    /// The bytes that may wait to be written.
+    /// The largest size of the text that waits to be written, in bytes: 4 MiB.
     static let limit = 4 << 20
 
     private struct State {
@@ -33,15 +33,16 @@ final class AccessLog: Service {
     private let clock: WallClock
     private let logger: Logger
 
-    /// - Parameter path: where to write; `-` for standard output.
-    /// - Throws: `IOError` where the file cannot be opened.
+    /// Creates a log that appends to a file.
+    /// - Parameter path: The path of the file; `-` for standard output.
+    /// - Throws: `IOError` if the file cannot be opened.
     init(path: String, clock: WallClock, logger: Logger) throws {
         self.file = try LogFile(path: path)
         self.clock = clock
         self.logger = logger
     }
 
-    /// Notes an answered request.
+    /// Adds the line of an answered request.
     func note(_ entry: AccessLogEntry, status: Int, bytes: Int) {
         let line = entry.line(status: status, bytes: bytes, at: clock.now)
         state.withLockedValue { state in
@@ -60,7 +61,7 @@ final class AccessLog: Service {
         await flush()
     }
 
-    /// Opens the file again: whoever rotates logs has moved it away.
+    /// Opens the file again, after a log rotation has moved it away.
     func reopen() {
         do { try file.reopen() } catch {
             logger.error("The access log cannot be opened", metadata: ["error": "\(error)"])
@@ -70,7 +71,7 @@ final class AccessLog: Service {
     /// Writes to another file from now on.
     func open(_ path: String) throws { try file.open(path) }
 
-    /// The path that a setting names, `-` for standard output; nil if there is no log.
+    /// Returns the path that a setting names, `-` for standard output; nil if there is no log.
     static func path(_ setting: GatewaySettings.AccessLog) -> String? {
         switch setting {
         case .off: nil
@@ -87,7 +88,7 @@ final class AccessLog: Service {
         if dropped > 0 { logger.warning("The access log cannot keep up", metadata: ["dropped": "\(dropped)"]) }
         guard !text.isEmpty else { return }
         do {
-            // By a future, which a cancelled task waits for as any other: the last lines are written, too.
+            // The future is awaited even if the task is cancelled, so that the last lines are written, too.
             let loop = MultiThreadedEventLoopGroup.singleton.any()
             try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [file] in try file.write(text) }.get()
         } catch {
@@ -96,7 +97,7 @@ final class AccessLog: Service {
     }
 }
 
-/// What a line of the access log says of a request.
+/// The properties of a request that its line in the access log shows.
 struct AccessLogEntry: Sendable {
     var peer: String?
     var method: String
@@ -105,7 +106,8 @@ struct AccessLogEntry: Sendable {
     var referer: String?
     var agent: String?
 
-    /// `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-" "curl/8.5.0"`.
+    /// Returns the line, such as `127.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a HTTP/1.1" 200 12 "-"
+    /// "curl/8.5.0"`.
     fileprivate func line(status: Int, bytes: Int, at now: Timestamp) -> String {
         var line = (peer ?? "-") + " - - [" + Self.time(now) + "] \""
         line += Self.escaped(method) + " " + Self.escaped(target) + " " + Self.escaped(version) + "\" \(status) "
@@ -114,14 +116,14 @@ struct AccessLogEntry: Sendable {
         return line
     }
 
-    /// `06/Nov/1994:08:49:37 +0000`, of `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// Returns `06/Nov/1994:08:49:37 +0000` for `Sun, 06 Nov 1994 08:49:37 GMT`.
     private static func time(_ now: Timestamp) -> String {
         let parts = HTTPDate.format(now).split(separator: " ")
         guard parts.count == 6 else { return "-" }
         return "\(parts[1])/\(parts[2])/\(parts[3]):\(parts[4]) +0000"
     }
 
-    /// A client's words within one line and one pair of quotes.
+    /// Returns a client's text, escaped so that it stays within one line and one pair of quotes.
     private static func escaped(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != 0x5C }
         if isPlain { return text }
@@ -149,7 +151,8 @@ final class LogFile: Sendable {
 
     deinit { Self.close(descriptor.withLockedValue { $0 }) }
 
-    /// Throws what opening the file would throw, and creates nothing.
+    /// Checks that a file can be appended to, and creates nothing.
+    /// - Throws: The error that opening the file would throw.
     static func check(_ path: String) throws {
         let descriptor = systemOpen(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0)
         if descriptor >= 0 { return Self.close(descriptor) }
@@ -190,7 +193,7 @@ final class LogFile: Sendable {
 
     private static func open(_ path: String) throws -> CInt {
         guard path != "-" else { return STDOUT_FILENO }
-        // Neither the opening of a pipe that no process reads nor a write to one that is full may hold up the gateway.
+        // Opening a pipe that no process reads, or writing to a full one, must not block the gateway.
         let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: path) }
         return descriptor

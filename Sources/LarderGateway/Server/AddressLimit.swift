@@ -16,6 +16,7 @@ final class AddressLimit: Sendable {
     private let isProxy: @Sendable (IPAddress) -> Bool
     private let logger: Logger
 
+    /// Creates a limit.
     /// - Parameters:
     ///   - limit: The number of connections.
     ///   - isProxy: Returns true if the connections from an address are those of many clients.
@@ -24,7 +25,7 @@ final class AddressLimit: Sendable {
     }
 
     /// Counts a connection that its client opened, until it is closed.
-    /// - Returns: False if the client has as many as it may have.
+    /// - Returns: False if the client has reached the limit.
     func admitsPeer(of channel: any Channel) -> Bool {
         guard let address = channel.remoteAddress?.ipAddress.flatMap({ IPAddress($0) }), !isProxy(address) else {
             return true
@@ -33,7 +34,7 @@ final class AddressLimit: Sendable {
     }
 
     /// Counts a connection that comes from an address, until it is closed.
-    /// - Returns: False if the client has as many as it may have.
+    /// - Returns: False if the client has reached the limit.
     func admits(_ channel: any Channel, from address: IPAddress) -> Bool {
         let network = address.clientNetwork
         let (isAdmitted, unlogged) = state.withLockedValue { state -> (Bool, Int?) in

@@ -1,10 +1,10 @@
 import HTTPCaching
 package import HTTPTypes
 
-/// The client's address, as a gateway tells it to origins.
+/// The header fields that give the client's address to origins.
 package enum ClientAddress {
-    /// The fields that the gateway writes it into. Keys would hold what the client wrote there, so that answers that
-    /// differ by these are for nobody else.
+    /// The fields into which the gateway writes the client's address. A key would hold the value that the client sent,
+    /// so responses that vary by these fields are not shared with other clients.
     package static let fields: [HTTPField.Name] = [.xForwardedFor, .xRealIP]
 }
 

@@ -2,16 +2,17 @@ import DequeModule
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// A record of whether the client that waits for a response is still there.
+/// A record of whether the client that waits for a response is still connected.
 ///
-/// The task that answers is cancelled when the client leaves while it waits for an origin. What needs no origin is
-/// answered all the same: a client may have said that it sends no more, and reads what is written at once.
+/// The task that answers is cancelled if the client disconnects while the task waits for an origin. A request that does
+/// not need an origin is answered anyway: a client may have closed its sending side only, and reads the response at
+/// once.
 ///
 /// The requests of a connection are answered one after the other, and numbered from 0.
 final class ClientPresence: Sendable {
     private struct State {
         var task: Task<Void, Never>?
-        /// The number of requests that the task is through with: that of the one it answers.
+        /// The number of requests that the task has answered, which is the number of the request that it answers now.
         var settled = 0
         /// True if the request waits for an origin.
         var isWaiting = false
@@ -20,10 +21,10 @@ final class ClientPresence: Sendable {
 
         var hasLeft: Bool { left.map { $0 <= settled } ?? false }
 
-        /// What keeps the memory of the responses that are being written, in their order.
+        /// The values that hold the memory of the responses that are being written, in the order of the responses.
         var holders: Deque<(any Sendable)?> = []
 
-        /// The task to cancel now.
+        /// The task to cancel now, if any.
         var cancelled: Task<Void, Never>? { isWaiting && hasLeft ? task : nil }
     }
 
@@ -32,10 +33,11 @@ final class ClientPresence: Sendable {
     /// True if the client does not wait for the response to the request that is being answered.
     var hasLeft: Bool { state.withLockedValue { $0.hasLeft } }
 
-    /// Names the task that answers the client's requests.
+    /// Sets the task that answers the client's requests.
     func attach(_ task: Task<Void, Never>) { change { $0.task = task } }
 
-    /// Has the calling task, which answers the client, end when the client leaves, or at once if the client has left.
+    /// Cancels the calling task, which answers the client, when the client disconnects, or at once if it has
+    /// disconnected.
     func watch() {
         let hasLeft = state.withLockedValue { state in
             state.isWaiting = true
@@ -52,14 +54,14 @@ final class ClientPresence: Sendable {
         }
     }
 
-    /// Keeps what holds the memory of the next response until ``takeHolder()`` is called for it.
+    /// Retains the value that holds the memory of the next response until ``takeHolder()`` is called for it.
     func hold(_ holder: (any Sendable)?) { state.withLockedValue { $0.holders.append(holder) } }
 
-    /// Returns what holds the memory of the response whose end is being written; nil if nothing does.
+    /// Returns the value that holds the memory of the response whose end is being written; nil if there is none.
     func takeHolder() -> (any Sendable)? { state.withLockedValue { $0.holders.popFirst() ?? nil } }
 
-    /// Returns a promise for the end of a response, which keeps what holds the memory of the response until its last
-    /// byte has left.
+    /// Returns a promise for the end of a response, which retains the value that holds the memory of the response until
+    /// its last byte is sent.
     func holding(_ promise: EventLoopPromise<Void>?, on loop: any EventLoop) -> EventLoopPromise<Void>? {
         guard let holder = takeHolder() else { return promise }
         let sent = promise ?? loop.makePromise()
@@ -67,8 +69,8 @@ final class ClientPresence: Sendable {
         return sent
     }
 
-    /// Notes that the client has left.
-    /// - Parameter first: The first request that it does not wait for.
+    /// Notes that the client has disconnected.
+    /// - Parameter first: The number of the first request whose response the client does not wait for.
     func leave(from first: Int = 0) { change { $0.left = min($0.left ?? first, first) } }
 
     private func change(_ body: (inout State) -> Void) {

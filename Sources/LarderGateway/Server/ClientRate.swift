@@ -1,41 +1,41 @@
 import NIOCore
 
-/// The least rate at which a client sends what it is to send, and reads what was written for it.
+/// The lowest rate at which a client must send its requests and read its responses.
 ///
-/// Only time counts in which bytes are pending on the client's side. A client that nothing is expected of is never
-/// slow.
+/// Only the time in which bytes are pending on the client's side counts. A client from which nothing is expected is
+/// never slow.
 struct ClientRate: Hashable, Sendable {
-    /// In bytes a second.
+    /// The rate in bytes per second.
     let rate: Int
-    /// The time over which it is measured.
+    /// The time over which the rate is measured.
     let time: TimeAmount
 
-    /// Creates a rate; nil if it is none at all.
+    /// Creates a rate; nil if the rate or the time is not positive.
     init?(_ rate: Int, over time: TimeAmount = .seconds(10)) {
         guard rate > 0, time > .zero else { return nil }
         (self.rate, self.time) = (rate, time)
     }
 }
 
-/// The time that a client has left before it counts as slow. Time in which bytes are pending takes it, and bytes that
-/// move give it back.
+/// The time that a client has left before it counts as slow. Time in which bytes are pending is subtracted, and bytes
+/// that move add time.
 struct RateAllowance {
     private let rate: ClientRate
     private var left: TimeAmount
-    /// All bytes that had moved when it was looked last.
+    /// The number of all bytes that had moved at the last check.
     private var moved: Int
 
-    /// Begins with all of the time.
+    /// Creates an allowance with all of the time.
     init(_ rate: ClientRate, moved: Int) {
         self.rate = rate
         self.moved = moved
         left = rate.time
     }
 
-    /// Takes the time since it was looked last.
+    /// Subtracts the time since the last check.
     /// - Parameters:
-    ///   - isPending: True if the client is waited for.
-    ///   - moved: All bytes that have moved.
+    ///   - isPending: True if the gateway waits for the client.
+    ///   - moved: The number of all bytes that have moved.
     /// - Returns: True if the client is slow.
     mutating func isUsedUp(after time: TimeAmount, isPending: Bool, moved: Int) -> Bool {
         let bytes = min(moved - self.moved, 1 << 30)
@@ -46,13 +46,13 @@ struct RateAllowance {
     }
 }
 
-/// Looks again and again, as long as bytes are pending, whether a client is slow.
+/// A timer that checks at intervals whether a client is slow, as long as bytes are pending.
 final class RateTimer {
-    /// What a look finds.
+    /// The result of a check.
     enum Finding {
-        /// Nothing is pending, until the timer is started again.
+        /// Nothing is pending: the timer stops until it is started again.
         case nothingPending
-        /// Something is pending, and other things are waited for: the time does not count.
+        /// Something is pending, but the gateway waits for something else: the time does not count.
         case held(moved: Int)
         /// Bytes are pending on the client's side.
         case pending(moved: Int)
@@ -63,20 +63,20 @@ final class RateTimer {
 
     init(_ rate: ClientRate?) { self.rate = rate }
 
-    /// True if the timer looks.
+    /// True if the timer is running.
     var isRunning: Bool { task != nil }
 
-    /// Stops looking.
+    /// Stops the timer.
     func cancel() {
         task?.cancel()
         task = nil
     }
 
-    /// Begins to look, unless the timer does already.
+    /// Starts the timer, unless it is running.
     /// - Parameters:
-    ///   - moved: All bytes that have moved so far.
+    ///   - moved: The number of all bytes that have moved so far.
     ///   - look: Returns what is pending.
-    ///   - onSlow: Is called once if the client is slow.
+    ///   - onSlow: Called once if the client is slow.
     func start(
         on loop: any EventLoop,
         moved: Int,
@@ -110,17 +110,18 @@ final class RateTimer {
     }
 }
 
-/// Stands next to the socket, and ends a connection whose client does not read what is written for it.
+/// A channel handler next to the socket that closes a connection whose client does not read its responses.
 final class SlowReaderHandler: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private let timer: RateTimer
-    /// All bytes that were written.
+    /// The number of all bytes that were written.
     private var written = 0
     private let buffered: (ChannelHandlerContext) -> Int
 
-    /// - Parameter buffered: Returns the bytes that were written and that the socket has not taken.
+    /// Creates a handler.
+    /// - Parameter buffered: Returns the number of bytes that were written and that the socket has not taken.
     init(_ rate: ClientRate, buffered: @escaping (ChannelHandlerContext) -> Int = bufferedBytes) {
         timer = RateTimer(rate)
         self.buffered = buffered
@@ -147,10 +148,10 @@ final class SlowReaderHandler: ChannelOutboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { timer.cancel() }
 }
 
-/// Returns the bytes that were written to a connection and that its socket has not taken.
+/// Returns the number of bytes that were written to a connection and that its socket has not taken.
 func bufferedBytes(_ context: ChannelHandlerContext) -> Int { context.channel.bufferedBytes }
 
 extension Channel {
-    /// The bytes that were written and that the socket has not taken. To be read on the event loop.
+    /// The number of bytes that were written and that the socket has not taken. Must be read on the event loop.
     var bufferedBytes: Int { (try? syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 }
 }

@@ -5,7 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 
-/// A request as it came by a connection.
+/// A request as it was received on a connection.
 struct ClientRequest: Sendable {
     let head: HTTPRequest
     let body: RequestBody
@@ -15,7 +15,8 @@ struct ClientRequest: Sendable {
     /// The channel of the request: the connection's own, or that of an HTTP/2 stream.
     let channel: any Channel
 
-    /// Ends the connection or the stream at once. It retains neither the request nor what its response holds.
+    /// A closure that ends the connection or the stream at once. It retains neither the request nor the holder of its
+    /// response.
     var end: @Sendable () -> Void {
         { [channel, connection] in
             if channel === connection.channel {
@@ -27,10 +28,11 @@ struct ClientRequest: Sendable {
     }
 }
 
-/// A request that goes no further than the connection: what the client is told, and what is known of the request.
+/// A request that the gateway refuses before routing it: the response to the client, and the known parts of the
+/// request.
 struct RequestRefusal: Error, Hashable, Sendable {
     let status: HTTPResponse.Status
-    /// What is wrong, for whoever reads the response.
+    /// The fault, in a sentence for the reader of the response.
     let sentence: String
     /// The method, if one could be read.
     var method: String?
@@ -47,7 +49,7 @@ struct RequestRefusal: Error, Hashable, Sendable {
     /// Creates a refusal with 400.
     init(_ sentence: String) { self.init(.badRequest, sentence) }
 
-    /// Returns the refusal of a request whose head was read.
+    /// Returns the refusal with the method, target and version of a head that was read.
     func naming(_ head: HTTPRequest, _ version: HTTPVersion) -> RequestRefusal {
         var named = self
         named.method = head.method.rawValue
@@ -57,7 +59,7 @@ struct RequestRefusal: Error, Hashable, Sendable {
     }
 }
 
-/// A part of what a client sends, in order.
+/// A part of a client's requests, in the order in which they are received.
 enum ClientPart: Sendable {
     /// The head of a request.
     case head(HTTPRequest, HTTPVersion)
@@ -65,19 +67,19 @@ enum ClientPart: Sendable {
     case body(ByteBuffer)
     /// The end of a request.
     case end
-    /// A request that cannot be read, or may not be. Nothing follows over HTTP/1.1.
+    /// A request that cannot be read, or is not allowed. Over HTTP/1.1 no part follows it.
     case refused(RequestRefusal)
-    /// In place of an end: the content cannot be read.
+    /// The content cannot be read. This part takes the place of `end`.
     case broken(RequestRefusal)
 }
 
-/// The parts of a connection or a stream, as they come.
+/// The parts of a connection or a stream, in the order in which they are received.
 typealias ClientParts = NIOAsyncChannel<ClientPart, HTTPResponsePart>
 
 /// The content of one request.
 struct ClientBody: AsyncSequence, Sendable {
-    // Whoever answers the request reads its content, and goes on to the next request only when it is answered: the
-    // parts are never read by two tasks at a time.
+    // The task that answers the request reads its content, and goes on to the next request only when this one is
+    // answered. So two tasks never read the parts at the same time.
     private nonisolated(unsafe) let parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator
 
     init(_ parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator) { self.parts = parts }
@@ -90,7 +92,8 @@ struct ClientBody: AsyncSequence, Sendable {
 
         fileprivate init(parts: NIOAsyncChannelInboundStream<ClientPart>.AsyncIterator) { self.parts = parts }
 
-        /// - Throws: If the content breaks off: what is cut off must not look whole.
+        /// Returns the next part of the content; nil at its end.
+        /// - Throws: An error if the content breaks off, so that truncated content is not taken for complete content.
         mutating func next() async throws -> ByteBuffer? {
             guard !isOver else { return nil }
             switch try await parts.next() {
@@ -106,12 +109,12 @@ struct ClientBody: AsyncSequence, Sendable {
 }
 
 extension HTTPVersion {
-    /// The version as the access log has it, such as `HTTP/1.1`.
+    /// The version as the access log writes it, such as `HTTP/1.1`.
     var text: String { "HTTP/\(major).\(minor)" }
 }
 
 extension HTTPRequest {
-    /// The size of the head by the measure of HTTP/2: names and values, and 32 bytes for each (RFC 9113 §6.5.2).
+    /// The size of the head in bytes as HTTP/2 measures it: names and values, and 32 bytes for each (RFC 9113 §6.5.2).
     var headSize: Int {
         var size = (scheme?.utf8.count ?? 0) + (authority?.utf8.count ?? 0) + (path?.utf8.count ?? 0)
         size += method.rawValue.utf8.count + 4 * 32 + ":method:scheme:authority:path".utf8.count
@@ -119,7 +122,7 @@ extension HTTPRequest {
         return size
     }
 
-    /// Returns why the head is larger than it may be; nil if it is not.
+    /// Returns the refusal of a head that exceeds a limit; nil if the head does not.
     func excess(over limit: Int) -> RequestRefusal? {
         if path?.utf8.count ?? 0 > limit { return .longTarget(limit) }
         return headSize > limit || headerFields.count > HeadLimit.fields ? .largeHead(limit) : nil
@@ -130,12 +133,12 @@ extension RequestRefusal {
     /// The refusal of a request whose client sends the rest of it too slowly.
     static let slowRequest = RequestRefusal(.requestTimeout, "The request did not come in time")
 
-    /// Returns the refusal of a target that is longer than a whole head may be.
+    /// Returns the refusal of a target that is longer than the limit of a whole head.
     static func longTarget(_ limit: Int) -> RequestRefusal {
         RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")
     }
 
-    /// Returns the refusal of a head that is larger than it may be.
+    /// Returns the refusal of a head that exceeds the limit.
     static func largeHead(_ limit: Int) -> RequestRefusal {
         RequestRefusal(
             .requestHeaderFieldsTooLarge,
@@ -144,8 +147,8 @@ extension RequestRefusal {
     }
 }
 
-/// The limits of a request's head, beside the one that is a setting.
+/// The limits of a request's head that are not settings.
 enum HeadLimit {
-    /// The number of fields.
+    /// The largest number of fields.
     static let fields = 1_000
 }

@@ -3,48 +3,50 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The connections of a listener, and whether there may be more.
+/// The connections of a listener, with a limit on their number.
 ///
-/// At the limit a further connection takes the place of the one that has been idle for longest, so that idle
-/// connections keep no client out. One with a request under way is never closed for that; if all have one, the further
-/// one waits.
+/// At the limit, a further connection replaces the one that has been idle for longest, so that idle connections do not
+/// keep clients out. A connection with a request under way is never closed for that. If all connections have one, the
+/// further connection waits.
 final class ConnectionTable: Sendable {
-    /// A connection, and since when it was idle when it was looked.
+    /// A connection, and the time since which it was idle when it was checked.
     private typealias Candidate = (connection: ClientConnection, since: UInt64)
 
     private struct State {
         var connections: [ObjectIdentifier: ClientConnection] = [:]
-        /// The number of connections that were accepted, those included that are not set up.
+        /// The number of connections that were accepted, including those that are not set up.
         var accepted = 0
-        /// The number of those that were admitted.
+        /// The number of accepted connections that were admitted.
         var admitted = 0
-        /// What admits further connections, of the listening sockets that have stopped to.
+        /// Closures that admit further connections, one for each listening socket that has stopped admitting.
         var waiting: [@Sendable () -> Void] = []
         /// The connections that are being closed to make room.
         var closing: Set<ObjectIdentifier> = []
-        /// Some of the connections that have been idle for longest, those last.
+        /// Some of the connections that have been idle for longest, in order, with the longest idle last.
         var candidates: [Candidate] = []
-        /// True if it will be looked again for an idle connection.
+        /// True if a further check for an idle connection is scheduled.
         var isLookedAgain = false
     }
 
-    /// The time that a connection has for a request before it may be closed for another one: it may be on its way.
+    /// The time during which an idle connection is not closed for another one, because a request may be on its way: 500
+    /// milliseconds.
     private static let graceTime = TimeAmount.milliseconds(500)
 
-    /// The number of idle connections that are found by one look at all of them.
+    /// The number of idle connections that one check of all connections collects.
     private static let candidatesPerLook = 64
 
     private let state = NIOLockedValueBox(State())
     private let isFull = Atomic<Bool>(false)
     private let limit: Int
 
-    /// - Parameter limit: The number of connections beyond which no more are admitted.
+    /// Creates a table.
+    /// - Parameter limit: The largest number of connections that are admitted.
     init(limit: Int) { self.limit = limit }
 
     /// The connections that are set up.
     var connections: [ClientConnection] { state.withLockedValue { Array($0.connections.values) } }
 
-    /// The number of connections and of the requests by them that are not answered.
+    /// The number of connections, and of the requests on them that are not answered.
     var load: (connections: Int, requests: Int) {
         let connections = connections
         return (connections.count, connections.reduce(0) { $0 + $1.requests })
@@ -56,17 +58,17 @@ final class ConnectionTable: Sendable {
         return connections.count == accepted && connections.allSatisfy(\.channel.isActive)
     }
 
-    /// Tells every connection what happens to the listener.
+    /// Sends an event about the listener to every connection.
     func tell(_ event: DrainEvent) {
         for connection in connections { connection.channel.pipeline.fireUserInboundEventTriggered(event) }
     }
 
-    /// Ends every connection, whatever is under way by it.
+    /// Closes every connection, with any requests under way on it.
     func closeAll() {
         for connection in connections { connection.channel.close(promise: nil) }
     }
 
-    /// Takes a connection that is being set up, until it is closed.
+    /// Adds a connection that is being set up, until it is closed.
     func add(_ connection: ClientConnection) {
         let id = ObjectIdentifier(connection)
         state.withLockedValue { $0.connections[id] = connection }
@@ -76,7 +78,7 @@ final class ConnectionTable: Sendable {
                 state.closing.remove(id)
                 return !state.waiting.isEmpty
             }
-            // What waits may have looked while this one still counted as closing.
+            // A waiting socket may have called `makeRoom()` while this connection still counted as closing.
             if isAwaited { self.makeRoom() }
         }
     }
@@ -87,8 +89,8 @@ final class ConnectionTable: Sendable {
         channel.closeFuture.whenComplete { _ in self.state.withLockedValue { $0.accepted -= 1 } }
     }
 
-    /// Admits an accepted connection, until it is closed. If there is no room, an idle one is closed, and `resume` is
-    /// called when it is worth another try.
+    /// Admits an accepted connection, until it is closed. At the limit, an idle connection is closed, and `resume` is
+    /// called when another attempt may succeed.
     /// - Returns: True if the connection was admitted.
     func admit(_ channel: any Channel, orElse resume: @escaping @Sendable () -> Void) -> Bool {
         let isAdmitted = state.withLockedValue { state in
@@ -118,12 +120,13 @@ final class ConnectionTable: Sendable {
 
     // MARK: - Idle connections
 
-    /// Notes that a connection has become idle, whose place another one may be waiting for.
+    /// Notes that a connection has become idle, and closes it or another one if a further connection waits.
     func noteIdle() {
         if isFull.load(ordering: .sequentiallyConsistent) { makeRoom() }
     }
 
-    /// Closes the connection that has been idle for longest, unless as many are being closed as others wait.
+    /// Closes the connection that has been idle for longest, unless as many connections are being closed as others
+    /// wait.
     private func makeRoom() {
         let (found, looksAgain) = state.withLockedValue { state -> (ClientConnection?, Bool) in
             guard state.closing.count < state.waiting.count else { return (nil, false) }
@@ -141,7 +144,7 @@ final class ConnectionTable: Sendable {
         guard let connection = found else { return }
         connection.channel.eventLoop.execute {
             guard connection.idleSince == nil else { return connection.closeTransport() }
-            // A request has come meanwhile.
+            // A request has been received meanwhile.
             self.state.withLockedValue { _ = $0.closing.remove(ObjectIdentifier(connection)) }
             self.makeRoom()
         }
@@ -170,7 +173,8 @@ final class ConnectionTable: Sendable {
     }
 }
 
-/// Stands on a listening socket: admits what it accepts, and stops at the limit, unless it has none.
+/// A channel handler of a listening socket that admits the accepted connections, and stops at the limit, if there is
+/// one.
 final class AcceptLimit: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -179,11 +183,12 @@ final class AcceptLimit: ChannelDuplexHandler {
     private let table: ConnectionTable
     private let isLimited: Bool
     private let addresses: AddressLimit?
-    /// The connections that wait to be admitted: some may be accepted together.
+    /// The connections that wait to be admitted: one read may accept several.
     private var held = CircularBuffer<any Channel>()
     private var isReadHeld = false
 
-    /// - Parameter isLimited: False if what is accepted here takes no place of the others.
+    /// Creates a handler.
+    /// - Parameter isLimited: False if the connections that are accepted here do not count toward the limit.
     init(_ table: ConnectionTable, _ addresses: AddressLimit?, isLimited: Bool = true) {
         (self.table, self.addresses, self.isLimited) = (table, addresses, isLimited)
     }

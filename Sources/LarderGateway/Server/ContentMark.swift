@@ -2,11 +2,12 @@ import NIOCore
 import NIOHPACK
 import NIOHTTP2
 
-/// Says of a request by HTTP/2 what one by HTTP/1.1 says by itself: whether content follows.
+/// A channel handler that marks HTTP/2 requests that have content, as HTTP/1.1 requests are marked by their fields.
 ///
-/// There a head without `Content-Length` leaves it open, and the end of the stream tells. So a head that does not end
-/// its stream is given the field that HTTP/1.1 would have, for all that follows to read. It is one that no client can
-/// send there (RFC 9113 §8.2.2), and goes no further than the others that belong to a connection.
+/// In HTTP/2, a head without `Content-Length` does not tell whether content follows; the end of the stream does. So
+/// this handler adds the field that HTTP/1.1 would have, `Transfer-Encoding`, to a head that does not end its stream,
+/// for the code that follows. HTTP/2 clients cannot send this field (RFC 9113 §8.2.2), and it is removed with the other
+/// fields of a connection.
 final class ContentMark: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTP2Frame.FramePayload
     typealias InboundOut = HTTP2Frame.FramePayload

@@ -1,11 +1,11 @@
 import Larder
 import NIOConcurrencyHelpers
 
-/// The waits of a listener that is to stop, which can be cut short.
+/// The waits of a listener that is to stop, each of which can be cut short.
 final class DrainTimer: Sendable {
     private struct State {
         var wait: Task<Void, Never>?
-        /// The number of waits that are over before they begin.
+        /// The number of waits that end before they begin.
         var skips = 0
     }
 
@@ -14,10 +14,10 @@ final class DrainTimer: Sendable {
 
     init(_ clock: WallClock) { self.clock = clock }
 
-    /// True if the next wait is over before it begins.
+    /// True if the next wait ends before it begins.
     var skipsNext: Bool { state.withLockedValue { $0.skips > 0 } }
 
-    /// Waits for a duration, or until the wait is skipped or its task cancelled.
+    /// Waits for a duration, or until the wait is skipped or its task is cancelled.
     func wait(for duration: Duration) async {
         let wait = state.withLockedValue { state -> Task<Void, Never>? in
             guard state.skips == 0 else {

@@ -1,12 +1,12 @@
-/// What trusted proxies say about the client of a request, in the fields that they write: `X-Forwarded-For`, `-Proto`
+/// The client of a request, as trusted proxies describe it in the fields that they write: `X-Forwarded-For`, `-Proto`
 /// and `-Host`, or `Forwarded` (RFC 7239).
 ///
-/// A list of addresses is read from its right end, which the nearest proxy wrote: as long as an address is one of a
-/// trusted proxy, the address on its left was written by that proxy and is believed. The first address that is not
-/// trusted is the client's, and what stands on its left may be anything the client invented. If a trusted proxy wrote
-/// something that is not an address, the client is unknown, and never one of the proxies.
+/// A list of addresses is read from its right end, which the nearest proxy wrote. As long as an address is that of a
+/// trusted proxy, that proxy wrote the address on its left, which is believed. The first address that is not trusted is
+/// the client's; the addresses on its left may be the client's invention. If a trusted proxy wrote something that is
+/// not an address, the client is unknown; it is never taken to be one of the proxies.
 ///
-/// Nearly all proxies write one kind of fields and pass on what their client wrote into the other. So one kind alone is
+/// Nearly all proxies write one kind of fields and forward the other kind as their client wrote it. So only one kind is
 /// read.
 public struct ForwardedChain: Hashable, Sendable {
     /// A kind of fields.
@@ -17,22 +17,23 @@ public struct ForwardedChain: Hashable, Sendable {
         case forwarded
     }
 
-    /// The client's address: the first from the right that is not a trusted proxy's, or the peer's if it wrote nothing.
-    /// Nil if the proxies do not tell.
+    /// The client's address: the first from the right that is not a trusted proxy's, or the peer's address if the peer
+    /// wrote nothing. Nil if the proxies do not give it.
     public var client: IPAddress?
-    /// `http` or `https`, as the client spoke; nil if the proxies do not say.
+    /// The scheme that the client used, `http` or `https`; nil if the proxies do not give it.
     public var scheme: String?
-    /// The host that the client named; nil if the proxies do not say.
+    /// The host that the client named; nil if the proxies do not give it.
     public var host: String?
-    /// The addresses that are believed, the one nearest to the client first, without the peer.
+    /// The addresses that are believed, the nearest to the client first, without the peer's.
     public var addresses: [IPAddress]
-    /// The elements of `Forwarded` that are believed, as they were written; `for=unknown` for one that cannot be read.
+    /// The elements of `Forwarded` that are believed, as they were written; `for=unknown` for an element that cannot be
+    /// read.
     public var elements: [String] = []
-    /// The same elements as an origin may see them: the scheme in its one spelling, and without hosts, which clients
+    /// The same elements as origins may see them: with the scheme in lower case, and without hosts, which clients
     /// choose and spell. The host that is in the key belongs to the first of them.
     public var passedElements: [String] = []
 
-    /// Creates the chain of a request that came straight from its client.
+    /// Creates the chain of a request that was received from its client directly.
     public init(peer: IPAddress) {
         client = peer
         addresses = []
@@ -54,12 +55,12 @@ public struct ForwardedChain: Hashable, Sendable {
         }
     }
 
-    /// Reads what a peer says. A trusted proxy that says nothing is the client itself, as when it asks for the health
-    /// of the gateway.
+    /// Creates the chain that a peer's fields describe. A trusted proxy that writes no fields is the client itself, for
+    /// example when it checks the gateway's health.
     public init(peer: IPAddress, _ fields: Fields, trusting proxies: TrustedProxies) {
         self.init(peer: peer)
         guard proxies.contains(peer), !fields.isEmpty else { return }
-        // It speaks for somebody else.
+        // The proxy sends the request for another client.
         client = nil
         switch fields {
         case .xForwarded(let addresses, let schemes, let hosts): read(addresses, schemes, hosts, trusting: proxies)
@@ -78,7 +79,7 @@ extension ForwardedChain {
         trusting proxies: TrustedProxies
     ) {
         let items = Self.members(of: lines)
-        // The place of what the last trusted proxy wrote.
+        // The index of the item that the last trusted proxy wrote.
         var place = items.endIndex
         while place > items.startIndex {
             place -= 1
@@ -87,8 +88,8 @@ extension ForwardedChain {
             addresses.insert(address, at: 0)
             guard proxies.contains(address) else { break }
         }
-        // Where every proxy has added a value to each field, those that belong to the client's address count; else the
-        // nearest proxy's.
+        // If every proxy has added a value to each field, the values that belong to the client's address count;
+        // otherwise the nearest proxy's values do.
         func value(_ lines: [String]) -> String? {
             let values = Self.members(of: lines)
             return values.count == items.count && place < values.count ? values[place] : values.last
@@ -97,13 +98,13 @@ extension ForwardedChain {
         host = value(hosts)
     }
 
-    /// The members of comma-separated lines. More than ``limit`` are too many: the leftmost are left out.
+    /// Returns the members of comma-separated lines. If there are more than ``limit``, the leftmost are omitted.
     private static func members(of lines: [String]) -> [String] {
         lines.suffix(limit).flatMap { $0.split(separator: ",").suffix(limit).map(trimmed) }.filter { !$0.isEmpty }
             .suffix(limit)
     }
 
-    /// The most proxies that are followed.
+    /// The largest number of proxies that are followed.
     static let limit = 64
 
     private static func trimmed(_ text: some StringProtocol) -> String {
@@ -128,13 +129,14 @@ extension ForwardedChain {
             switch ForwardedElement.last(of: &value) {
             case .nothing: return
             case .malformed:
-                // A trusted proxy wrote it, or has let it pass in the place of its own.
+                // A trusted proxy wrote it, or forwarded it instead of writing an element.
                 client = nil
                 elements.insert("for=unknown", at: 0)
                 passedElements.insert("for=unknown", at: 0)
                 return
             case .element(let element):
-                // An element without an address tells nothing about who wrote what is on its left (RFC 7239 §6.3).
+                // An element without an address does not tell which proxy wrote the elements on its left (RFC 7239
+                // §6.3).
                 scheme = element.scheme.flatMap(Self.scheme) ?? scheme
                 host = element.host ?? host
                 elements.insert(element.text, at: 0)
@@ -152,28 +154,29 @@ extension ForwardedChain {
 struct ForwardedElement: Hashable {
     /// The element as it was written.
     var text: String
-    /// The parameters that an origin may see: not the host, and the scheme only if it is one.
+    /// The parameters that origins may see: not the host, and the scheme only if it is `http` or `https`.
     var passed = ""
     var address: String?
     var scheme: String?
     var host: String?
 
-    /// What stands at the end of a field value.
+    /// The end of a field value.
     enum End: Hashable {
         case nothing
         case element(ForwardedElement)
-        /// Something that is not written as RFC 7239 says.
+        /// Text that does not follow the syntax of RFC 7239.
         case malformed
     }
 
-    /// The most commas in one element.
+    /// The largest number of commas in one element.
     private static let commaLimit = 16
 
-    /// Takes the last element off a field value.
+    /// Removes the last element from a field value, and returns it.
     ///
-    /// What a client wrote on the left must not change how the elements of proxies are read, even if it begins a quote
-    /// and does not end it. So the shortest end of the value behind a comma that is an element is the last element: one
-    /// that begins within a quote is none, for the end of that quote has no beginning in it.
+    /// Text that a client wrote on the left must not change how the elements of proxies are read, even if it opens a
+    /// quoted string and does not close it. So the last element is the shortest text after a comma, at the end of the
+    /// value, that is an element. Text that begins within a quoted string is not an element, because it closes a quoted
+    /// string that it does not open.
     static func last(of value: inout Substring.UTF8View) -> End {
         while let byte = value.last, isSpace(byte) || byte == UInt8(ascii: ",") { value.removeLast() }
         guard !value.isEmpty else { return .nothing }
@@ -199,7 +202,7 @@ private struct ForwardedReader {
 
     mutating func skip(_ isSkipped: (UInt8) -> Bool) { rest = rest.drop(while: isSkipped) }
 
-    /// `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`; each parameter once.
+    /// Reads `forwarded-element = [ forwarded-pair ] *( ";" [ forwarded-pair ] )`, with each parameter at most once.
     mutating func element() -> ForwardedElement? {
         let start = rest.startIndex
         let whole = rest
@@ -234,7 +237,7 @@ private struct ForwardedReader {
         return element.text.isEmpty ? nil : element
     }
 
-    /// Returns a parameter as an origin may see it; nil if it may not.
+    /// Returns a parameter as origins may see it; nil if they may not.
     private static func passed(_ name: String, _ value: String, _ text: String) -> String? {
         switch name {
         case "host": nil
@@ -269,7 +272,7 @@ private struct ForwardedReader {
 
 /// An address with or without a port, as proxies write them (RFC 7239 §6): `192.0.2.1:4711`, `[2001:db8::1]:4711`.
 enum ForwardedNode {
-    /// Returns the address; nil for `unknown`, an obfuscated name, or what is not an address.
+    /// Returns the address; nil for `unknown`, an obfuscated name, or other text that is not an address.
     static func address(_ text: String) -> IPAddress? {
         if let address = IPAddress(text) { return address }
         let bytes = text.utf8
@@ -284,7 +287,7 @@ enum ForwardedNode {
         return IPAddress(Substring(bytes[..<colon]))
     }
 
-    /// A colon and a port, which may be obfuscated (RFC 7239 §6.2).
+    /// Returns true if a text is a colon and a port, which may be obfuscated (RFC 7239 §6.2).
     private static func isPort(_ text: Substring, mayBeEmpty: Bool) -> Bool {
         if text.isEmpty { return mayBeEmpty }
         let port = text.utf8.dropFirst()

@@ -3,25 +3,25 @@ import Hummingbird
 import LarderHummingbird
 
 extension Response {
-    /// The answer to a request whose head is too large for the memory that is left.
+    /// The response to a request whose head does not fit into the memory that is left.
     static var outOfMemory: Response {
         var response = Response.message(.serviceUnavailable, "There is no memory for this request: try again")
         response.headers[.retryAfter] = "5"
         return response
     }
 
-    /// What a client gets in place of an origin's answer: the status, a sentence, and the cause in `Proxy-Status`
-    /// (RFC 9209), which names the gateway and not the origin.
+    /// Returns the response that a client gets if the origin's response cannot be sent: the status, a sentence, and the
+    /// cause in `Proxy-Status` (RFC 9209), which names the gateway and not the origin.
     static func failure(_ error: UpstreamError, status: HTTPResponse.Status? = nil, by name: String) -> Response {
         var response = Response.message(status ?? error.status, error.sentence)
         response.headers[.proxyStatus] = "\(name); error=\(error.type)"
-        // Connections become free all the time.
+        // The client is asked to retry, because connections become free constantly.
         if error.code == .connectionLimitReached { response.headers[.retryAfter] = "5" }
         if error.code == .requestDenied { response.headers[.allow] = UpstreamError.allowedMethods }
         return response
     }
 
-    /// Returns what a client gets for what is no request, or none that is read.
+    /// Returns the response to a request that cannot be read, or is refused before it is read.
     static func refusal(_ refusal: RequestRefusal, by name: String) -> Response {
         var response = Response.message(refusal.status, refusal.sentence)
         response.headers[.proxyStatus] = "\(name); error=\(UpstreamError.Code.requestError.rawValue)"
@@ -30,10 +30,11 @@ extension Response {
 }
 
 extension UpstreamError {
-    /// The methods that are sent on, as `Allow` names them; any other that no origin could misread is as well.
+    /// The methods that are forwarded, as `Allow` names them. Other methods are forwarded as well if no origin could
+    /// misread them.
     static let allowedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-    /// What went wrong, for whoever reads the answer.
+    /// The error in a sentence for the reader of the response.
     fileprivate var sentence: String {
         if status == .misdirectedRequest { return "This host is not served here" }
         if status == .requestTimeout { return "The request did not come in time" }

@@ -3,11 +3,11 @@ import NIOCore
 import NIOHTTP2
 package import NIOSSL
 
-/// What keeps a gateway from starting, in one line for the person who starts it.
+/// A fault that prevents a gateway from starting, in one line for the person who starts it.
 public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The setting that cannot be used.
     public let setting: GatewaySetting
-    /// What is wrong with it.
+    /// The fault of the setting.
     public let message: String
 
     init(_ setting: GatewaySetting, _ message: String) {
@@ -20,8 +20,8 @@ public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// The files that settings name, as they are read at the start, at a reload and by a check.
 public enum GatewayFiles {
-    /// Returns what would keep a gateway with this configuration from starting: files that are missing or cannot be
-    /// used. Nothing is created.
+    /// Returns the faults that would prevent a gateway with this configuration from starting: files that are missing or
+    /// cannot be used. Nothing is created.
     public static func check(_ configuration: GatewayConfiguration) -> [Diagnostic] {
         let settings = configuration.settings
         var diagnostics: [Diagnostic] = []
@@ -45,14 +45,14 @@ public enum GatewayFiles {
         return diagnostics
     }
 
-    /// Returns the TLS of a client that trusts the authorities in a file.
+    /// Returns the TLS configuration of a client that trusts the authorities in a file.
     package static func clientConfiguration(trusting path: String) throws(GatewayError) -> TLSConfiguration {
         var configuration = TLSConfiguration.modernClient
         configuration.trustRoots = .certificates(try authorities(path))
         return configuration
     }
 
-    /// Reads the authorities that origins are trusted by.
+    /// Reads the authorities that sign the certificates of origins.
     static func authorities(_ path: String) throws(GatewayError) -> [NIOSSLCertificate] {
         let certificates: [NIOSSLCertificate]
         do { certificates = try NIOSSLCertificate.fromPEMFile(path) } catch {
@@ -65,13 +65,13 @@ public enum GatewayFiles {
     }
 }
 
-/// The certificate and key that new TLS connections get. A reload replaces both at once; connections keep what they
-/// were opened with.
+/// The certificate and key for new TLS connections. A reload replaces both at once; existing connections continue with
+/// those with which they were opened.
 final class ServerCertificate: Sendable {
-    /// What was read, and what connections are made of it.
+    /// The files' content, and the TLS context that is made from it.
     typealias Loaded = (identity: Identity, context: NIOSSLContext)
 
-    /// A chain of certificates, and the key of the first.
+    /// A chain of certificates, and the key of the first one.
     struct Identity: Hashable, Sendable {
         let chain: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
@@ -79,27 +79,28 @@ final class ServerCertificate: Sendable {
 
     private let current: NIOLockedValueBox<Loaded>
 
-    /// Reads a certificate and its key.
+    /// Creates a certificate by reading it and its key.
     init(_ files: GatewaySettings.Certificate) throws(GatewayError) {
         current = NIOLockedValueBox(try Self.read(files))
     }
 
-    /// What TLS is spoken with on a connection that is accepted now.
+    /// The TLS context of a connection that is accepted now.
     var context: NIOSSLContext { current.withLockedValue { $0.context } }
 
-    /// Reads them again. What cannot be used changes nothing.
-    /// - Returns: true if they have changed.
+    /// Reads the certificate and the key again. If they cannot be used, nothing changes.
+    /// - Returns: True if they have changed.
     func reload(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Bool {
         let fresh = try Self.read(files)
         return current.withLockedValue { current in
-            // Sessions are resumed by the context that they began with.
+            // The context is replaced only if needed, because sessions can be resumed only by the context with which
+            // they began.
             guard current.identity != fresh.identity else { return false }
             current = fresh
             return true
         }
     }
 
-    /// Reads a certificate and its key, and sees that they belong together.
+    /// Reads a certificate and its key, and checks that they belong together.
     static func read(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Loaded {
         let chain: [NIOSSLCertificate]
         do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
@@ -118,7 +119,7 @@ final class ServerCertificate: Sendable {
         )
         configuration.applicationProtocols = NIOHTTP2SupportedALPNProtocols
         configuration.minimumTLSVersion = .tlsv12
-        // A connection that is closed waits for the client's close_notify, and a gateway that stops waits for it.
+        // Closing a connection waits for the client's close_notify, and a gateway that stops waits for the connection.
         configuration.shutdownTimeout = .seconds(1)
         do { return (Identity(chain: chain, key: key), try NIOSSLContext(configuration: configuration)) } catch {
             throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(error)")
@@ -127,7 +128,8 @@ final class ServerCertificate: Sendable {
 }
 
 extension TLSConfiguration {
-    /// TLS of a client without the versions that are out of use: "TLS 1.0 MUST NOT be used", nor TLS 1.1 (RFC 8996).
+    /// The TLS configuration of a client, without obsolete versions: "TLS 1.0 MUST NOT be used", nor TLS 1.1 (RFC
+    /// 8996).
     static var modernClient: TLSConfiguration {
         var configuration = makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12

@@ -9,22 +9,22 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 
-/// What the gateway does with a request: answers it itself, where it is about the gateway, or hands it to the cache
-/// with the origin of its route behind it.
+/// A responder that answers requests about the gateway itself, and hands other requests to the cache, with the origin
+/// of their route.
 struct GatewayResponder: ClientResponder {
     let cache: ResponseCache
     let clock: WallClock
     let client: UpstreamClient
-    /// The memory of the heads of requests that wait, beyond the share of each connection.
+    /// The memory of the heads of requests that wait, beyond the share of each connection. Its limit is 32 MiB.
     let heads = InFlightBudget(limit: .mebibytes(32))
     let readers: SlowReaders
-    /// What a reload replaces: read once for each request, which ends as it began.
+    /// The configuration, which a reload replaces. A request reads it once and uses it until the request ends.
     let active: NIOLockedValueBox<ActiveConfiguration>
     let log: AccessLog?
-    /// `http`, or `https` where the listener has a certificate.
+    /// The scheme of the listener: `https` if it has a certificate, otherwise `http`.
     let scheme: String
     let name: String
-    /// What this gateway is called in `Via`, unlike any other.
+    /// The unique name of this gateway in `Via`.
     let via: String
     let logger: Logger
 
@@ -42,9 +42,9 @@ struct GatewayResponder: ClientResponder {
         switch settle(request.head, request.version, from: sender) {
         case .failure(let error): response = failure(error)
         case .success(let head):
-            // Whatever asks for the content gets it as it comes, so it is wanted (RFC 9110 §10.1.1).
+            // The content is read as the client sends it, so it is wanted (RFC 9110 §10.1.1).
             if head.expectsContinue { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
-            // As it came, and as it is passed on.
+            // The head is in memory twice: as received, and as forwarded.
             let memory = 2 * head.headSize
             if request.connection.takeHead(memory, from: heads) {
                 response = await answer(head, content, request, from: sender, active)
@@ -92,7 +92,7 @@ struct GatewayResponder: ClientResponder {
         )
     }
 
-    /// The status in the access log of a request whose client left before there was a response, as nginx has it.
+    /// The status in the access log of a request whose client disconnected before there was a response, as in nginx.
     private static let clientLeft = 499
 
     private func answer(
@@ -104,22 +104,22 @@ struct GatewayResponder: ClientResponder {
     ) async -> GatewayResponse {
         let administration = active.administration(for: client.connection)
         let source = AdminContextSource(client.connection, sender, logger)
-        // Load balancers ask for the health of the gateway by its address, whatever hosts it serves.
+        // Load balancers check the gateway's health by its address, whatever hosts it serves.
         if administration.isAbout(head) {
             return GatewayResponse(await administration.answer(Request(head: head, body: client.body), source))
         }
-        // Nothing else is served where the admin routes are alone.
+        // The address for the admin routes alone serves nothing else.
         if client.connection.isAdministrative, head.method != .purge {
             return GatewayResponse(Administration.noSuchRoute)
         }
         // "If the received value is zero (0), the intermediary MUST NOT forward the request; instead, the intermediary
-        // MUST respond as the final recipient." (RFC 9110 §7.6.2) And what is asked of the server as a whole is asked
-        // of the gateway (§9.3.7).
+        // MUST respond as the final recipient." (RFC 9110 §7.6.2) A request about the server as a whole (`*`) is about
+        // the gateway (§9.3.7).
         if head.maxForwards == 0 || head.path == "*" {
             return GatewayResponse(Response(status: .ok, headers: [.allow: UpstreamError.allowedMethods]))
         }
         var head = head
-        // A request by HTTP/1.0 that names no host is for the origin's own name (below), whatever hosts are served.
+        // An HTTP/1.0 request without a host is sent to the origin's own name (below), whatever hosts are served.
         if let authority = head.authority {
             head.authority = active.settings.served(
                 authority,
@@ -130,8 +130,8 @@ struct GatewayResponder: ClientResponder {
                 return failure(UpstreamError(.requestError, "host", status: .misdirectedRequest))
             }
         }
-        // What is in the key is what the origin sees: one that answers spellings of a host differently would have the
-        // answer to one of them stored for all.
+        // The origin receives the authority as it is in the key. Otherwise an origin that answers spellings of a host
+        // differently could have the response to one spelling stored for all of them.
         guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
@@ -142,12 +142,13 @@ struct GatewayResponder: ClientResponder {
         guard active.settings.accepts(head.path ?? "/") else {
             return failure(UpstreamError(.requestError, "path"))
         }
-        // A request by HTTP/1.0 may name no host. It is for the one that is known by name here.
+        // An HTTP/1.0 request may be without a host. It is sent to the origin's own name.
         if head.authority == nil {
             head.authority = route.origin.authority
             guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
         }
-        // What goes no further than this connection decides nothing about answers; above, it tells of the way here.
+        // Fields that concern only this connection do not influence responses. They are removed here, because the code
+        // above reads them to learn how the request arrived.
         HopByHop.stripNamed(&head.headerFields)
         DroppedFields.remove(from: &head.headerFields, active.settings)
         let mustBypass = DroppedFields.mustBypass(head.headerFields, under: route.policy, active.settings)
@@ -163,7 +164,7 @@ struct GatewayResponder: ClientResponder {
                 from: upstream(head, content, client, route, sender, active)
             )
         } catch  where client.presence.hasLeft {
-            // What the origin was asked for in vain says nothing of the origin.
+            // A failure after the client has disconnected tells nothing about the origin.
             return failure(UpstreamError(CancellationError()))
         } catch let error as DisconnectedError {
             return failure(UpstreamError(error.underlying), status: .gatewayTimeout)
@@ -211,7 +212,7 @@ struct GatewayResponder: ClientResponder {
         // (Redirection), and 4xx (Client Error) responses", and "a recipient with a clock that receives a response
         // message without a Date header field MUST […] append a corresponding Date header field" (RFC 9110 §6.6.1).
         if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(clock.now) }
-        // TLS takes memory of its own for all that it is given at a time.
+        // TLS allocates memory for everything that it is given at once, so the body is written in pieces.
         let whole = scheme == "https" ? response.body.inPieces : response.body
         let body = whole.paced(on: connection.channel.eventLoop)
         guard let log else { return try await writer.write(response: head, body: body) }
@@ -221,11 +222,12 @@ struct GatewayResponder: ClientResponder {
     }
 }
 
-// MARK: - What a request has to be
+// MARK: - Requirements on requests
 
 extension GatewayResponder {
-    /// The head as all that follows reads it, or why it goes no further. What HTTP/1.1 allows and should not was
-    /// refused by ``HTTP1RequestValidator``; this is for both versions.
+    /// Returns the head in the form that the following code reads, or the reason why the request is refused. Heads that
+    /// HTTP/1.1 allows but that are ambiguous were refused by ``HTTP1RequestValidator``; this function is for HTTP/1.1
+    /// and HTTP/2.
     private func settle(
         _ head: HTTPRequest,
         _ version: HTTPVersion,
@@ -282,7 +284,7 @@ extension GatewayResponder {
 }
 
 extension HTTPRequest {
-    /// How many times an OPTIONS may still be forwarded, where it says so.
+    /// The number of times that an OPTIONS request may still be forwarded; nil if it does not limit them.
     var maxForwards: Int? {
         guard method == .options, let left = headerFields[.maxForwards].flatMap({ Int($0) }), left >= 0 else {
             return nil
@@ -290,8 +292,8 @@ extension HTTPRequest {
         return left
     }
 
-    /// Brings the authority to the spelling that keys have, if there is one.
-    /// - Returns: False if no key can have it.
+    /// Changes the authority, if there is one, to the spelling that keys have.
+    /// - Returns: False if the authority cannot be part of a key.
     fileprivate mutating func settleAuthority() -> Bool {
         guard authority != nil else { return true }
         authority = keyAuthority
@@ -302,7 +304,7 @@ extension HTTPRequest {
 }
 
 extension HTTPRequest.Method {
-    /// `PURGE`, by which caches are told to let go of a URL.
+    /// The method `PURGE`, which tells caches to remove the stored response of a URL.
     static let purge = method("PURGE")
 
     private static func method(_ name: StaticString) -> HTTPRequest.Method {
@@ -313,7 +315,7 @@ extension HTTPRequest.Method {
     }
 }
 
-/// Counts what a body writes.
+/// A counter of the bytes that a body writes.
 private final class ByteCounter: Sendable {
     private let count = NIOLockedValueBox(0)
 
@@ -322,7 +324,7 @@ private final class ByteCounter: Sendable {
 }
 
 extension ResponseBody {
-    /// The body, counted while it is written; one that is there as a whole stays so.
+    /// Returns the body, counted while it is written. A body that is complete in memory remains so.
     fileprivate func counted(by counter: ByteCounter) -> ResponseBody {
         map { buffer in
             counter.add(buffer.readableBytes)

@@ -4,11 +4,11 @@ import Larder
 import LarderHummingbird
 import NIOCore
 
-/// A response to a client, with what keeps the memory of its body.
+/// A response to a client, with the holder of its body's memory.
 struct GatewayResponse: OriginResponse {
     var response: Response
-    /// The stored response that the body is of, or the reader of a body that is still coming in. They count the memory
-    /// for as long as they exist, so they are kept until the client's socket has taken the body.
+    /// The stored response that has the body, or the reader of a body that is still being received. Both count their
+    /// memory as long as they exist, so they are retained until the client's socket has taken the body.
     private var holder: Holder?
 
     private enum Holder {
@@ -16,7 +16,7 @@ struct GatewayResponse: OriginResponse {
         case reader(BodyReader)
     }
 
-    /// Creates a response that no stored response is behind.
+    /// Creates a response that does not come from a stored response.
     init(_ response: Response) { self.response = response }
 
     init(head: HTTPResponse, body: ByteBuffer) { self.init(Response(head: head, body: body)) }
@@ -30,8 +30,9 @@ struct GatewayResponse: OriginResponse {
 
     mutating func hold(_ entry: CacheEntry) { holder = .entry(entry) }
 
-    /// Returns what keeps the memory of the body, in a table of those that may have to give way; nil if nothing does.
-    /// - Parameter end: Ends the response. It must not retain what is returned.
+    /// Returns the holder of the body's memory, added to a table of responses that may have to end early; nil if there
+    /// is none.
+    /// - Parameter end: Ends the response. It must not retain the returned value.
     func holder(in readers: SlowReaders, end: @escaping @Sendable () -> Void) -> (any Sendable)? {
         switch holder {
         case .entry(let entry):

@@ -1,8 +1,8 @@
 import HTTPTypes
 
-/// The requests and responses of one HTTP/1.1 connection, as far as the connection's end depends on them.
+/// The state of one HTTP/1.1 connection's requests and responses, as far as the connection's end depends on it.
 struct HTTP1ConnectionState {
-    /// What the framing of a response depends on.
+    /// The properties of a request that determine the framing of its response.
     struct Request {
         /// True if the connection ends after the response.
         var closes: Bool
@@ -12,30 +12,30 @@ struct HTTP1ConnectionState {
         var isHead: Bool
     }
 
-    /// How a response is written.
+    /// The framing of a response.
     struct Framing: Equatable {
         /// True if the connection ends after it.
         var closes: Bool
         /// True if the client speaks HTTP/1.0.
         var isOld: Bool
-        /// True if nothing is written behind the head.
+        /// True if nothing is written after the head.
         var dropsBody: Bool
     }
 
-    /// What follows an event.
+    /// The consequence of an event.
     enum Action: Equatable {
         case none
-        /// The client has left; nothing is worth answering.
+        /// The client has disconnected, and does not wait for a response.
         case leave
-        /// The output ends once everything is written, and the connection with it.
+        /// The output ends once everything is written, and then the connection ends.
         case endOutput
         /// The connection ends.
         case close
     }
 
-    /// What becomes of bytes that are no HTTP.
+    /// The handling of bytes that are not HTTP.
     enum Malformed: Equatable {
-        /// They are answered in their turn.
+        /// They are answered with a refusal, after the responses to earlier requests.
         case refuse
         /// The content of the request under way is broken.
         case breakContent
@@ -53,22 +53,23 @@ struct HTTP1ConnectionState {
     private(set) var isInContent = false
     /// True if no further request is read.
     private(set) var isDone = false
-    /// True if the client sends nothing any more.
+    /// True if the client does not send anything more.
     private(set) var isInputClosed = false
-    /// True if the client sent what is no HTTP.
+    /// True if the client sent bytes that are not HTTP.
     private var isMalformed = false
 
-    /// True if no request has come.
+    /// True if no request has been received.
     private(set) var isNew = true
 
-    /// The number of requests that are not answered to the end.
+    /// The number of requests that are not answered completely.
     var unanswered: Int { pending.count + (isAnswering ? 1 : 0) }
 
-    /// True if the client sends no more, and one response is left. What was sent before was meant to be answered (as in
-    /// nginx), and so is what broke off.
+    /// True if the client does not send anything more, and one response is left. Earlier responses are written in any
+    /// case, since their requests were complete before the client stopped sending (as in nginx). So is the refusal of a
+    /// request that broke off.
     var isAtLastResponse: Bool { isInputClosed && unanswered == 1 && !isInContent && !isMalformed }
 
-    /// True if a response is awaited, and nothing of a request.
+    /// True if the client waits for a response, and the gateway waits for no part of a request.
     var waitsForResponse: Bool { unanswered > 0 && !isInContent }
 
     /// Notes the head of a request.
@@ -89,7 +90,7 @@ struct HTTP1ConnectionState {
         isDone = true
     }
 
-    /// Notes that the client sent what is no HTTP.
+    /// Notes that the client sent bytes that are not HTTP.
     mutating func malformed() -> Malformed {
         guard isInContent || !isDone else { return .ignore(.none) }
         isDone = true
@@ -103,23 +104,24 @@ struct HTTP1ConnectionState {
             pending[pending.count - 1].closes = true
             return .breakContent
         }
-        // What has an answer gets no second one.
+        // A request that was answered does not get a second response.
         guard isAnswering else { return .ignore(.endOutput) }
         isLast = true
         return .breakContent
     }
 
-    /// Notes the head of a response, and returns how it is written; nil if there is no request for it.
+    /// Notes the head of a response, and returns its framing; nil if there is no request for it.
     /// - Parameters:
-    ///   - hasKnownEnd: True if the head says where the response ends.
+    ///   - hasKnownEnd: True if the head tells where the response ends.
     ///   - isDraining: True if the connection is to end as soon as that loses no request.
     mutating func beginResponse(hasKnownEnd: Bool, isDraining: Bool) -> Framing? {
         guard !pending.isEmpty else { return nil }
         let request = pending.removeFirst()
         isAnswering = true
-        // HTTP/1.0 knows no chunks: what has no length ends with the connection.
+        // HTTP/1.0 does not have chunks: a response without a length ends with the connection.
         isLast = request.closes || request.isOld && !hasKnownEnd && !request.isHead
-        // A request that is read already would be lost; its own response says that the connection ends.
+        // If another request has been read already, ending the connection now would lose it. The response to that
+        // request announces the end.
         if isDraining || isInputClosed, pending.isEmpty { isLast = true }
         // "The server MUST NOT process any further requests received on that connection" (RFC 9112 §9.6).
         if isLast { isDone = true }
@@ -135,14 +137,14 @@ struct HTTP1ConnectionState {
         return isInputClosed || isDone && !isInContent ? .endOutput : .none
     }
 
-    /// Notes that the client sends nothing any more.
-    /// - Parameter isLeaving: True if that says that the client does not wait for responses either.
+    /// Notes that the client does not send anything more.
+    /// - Parameter isLeaving: True if the client then does not wait for responses either.
     mutating func closeInput(isLeaving: Bool) -> Action {
         isInputClosed = true
         if unanswered == 0 { return .close }
         return isLeaving && isAtLastResponse ? .leave : .none
     }
 
-    /// Returns what follows when the listener has closed: the connection ends if it has nothing to do.
+    /// Returns the action when the listener has closed: the connection ends if it has no unanswered request.
     func endIfIdle() -> Action { unanswered == 0 ? .close : .none }
 }

@@ -5,10 +5,10 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// Stands behind the HTTP/1.1 decoder of a connection: reads requests, frames responses, and ends the connection.
+/// A channel handler after the HTTP/1.1 decoder that reads requests, frames responses, and ends the connection.
 ///
-/// What is refused goes on as a part of its own, so that it is answered in its turn, after the responses to what came
-/// before it; nothing after it is read.
+/// A refused request is forwarded as a separate part, so that it is answered in order, after the responses to the
+/// requests before it. Nothing after it is read.
 final class HTTP1Handler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = ClientPart
@@ -19,8 +19,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         case open
         /// The output ends when everything is written.
         case ending
-        /// The output has ended: whatever the client still sends is read and dropped, so that nothing resets the
-        /// connection before the client has read the last response.
+        /// The output has ended. Bytes that the client still sends are read and dropped, so that the connection is not
+        /// reset before the client has read the last response.
         case lingering
     }
 
@@ -32,10 +32,10 @@ final class HTTP1Handler: ChannelDuplexHandler {
     private var phase = Phase.open
     private let idle: IdleTimer
     private let pace: RateTimer
-    /// True if bytes of the client are wanted.
+    /// True if the connection is to read more bytes of the client.
     private var isReading = false
     private var dropsBody = false
-    /// The number of responses that were written to their end.
+    /// The number of responses that were written completely.
     private var answered = 0
 
     init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions, _ recorder: HeadRecorder) {
@@ -97,7 +97,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         isReading = false
         watchPace(context)
         context.fireChannelReadComplete()
-        // Nobody else asks for more once the last response is written.
+        // After the last response, only this handler asks for more bytes.
         if case .lingering = phase { context.read() }
     }
 
@@ -106,7 +106,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         context.read()
     }
 
-    /// Has a client that does not send the rest of a request fast enough get 408.
+    /// Answers 408 if the client sends the rest of a request too slowly.
     private func watchPace(_ context: ChannelHandlerContext) {
         guard isInRequest else { return }
         pace.start(on: context.eventLoop, moved: recorder.received) {
@@ -115,12 +115,12 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return self.isReading ? .pending(moved: moved) : .held(moved: moved)
         } onSlow: {
             self.breakOff(self.recorder.slowRefusal, context)
-            // Parts are passed on with the end of a read.
+            // Parts are forwarded at the end of a read.
             context.fireChannelReadComplete()
         }
     }
 
-    /// True if a request has begun, and more of it is to come.
+    /// True if a request has begun, and more of it is expected.
     private var isInRequest: Bool {
         guard case .open = phase else { return false }
         return state.isInContent || recorder.isInHead && !state.isDone
@@ -143,7 +143,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
             return refuse(refusal, isOld: isOld, isHead: head.method == .HEAD, context)
         }
         guard let request else { preconditionFailure("A request that is not refused was read") }
-        // The decoder reads nothing after a request that would upgrade the connection, which is answered as any other.
+        // The decoder reads nothing after a request that asks for an upgrade. Such a request is answered like any
+        // other.
         let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
         state.begin(HTTP1ConnectionState.Request(closes: closes, isOld: isOld, isHead: head.method == .HEAD))
         client.beginRequest()
@@ -157,7 +158,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // What comes after the decoder has failed is dropped.
+        // Bytes that follow after the decoder has failed are dropped.
         if error is ByteToMessageDecoderError { return }
         guard let error = error as? HTTPParserError else {
             presence.leave()
@@ -173,7 +174,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         )
     }
 
-    /// Reads no more, and refuses the request that was being read.
+    /// Stops reading, and refuses the request that was being read.
     private func breakOff(_ refusal: RequestRefusal, _ context: ChannelHandlerContext) {
         switch state.malformed() {
         case .refuse:
@@ -197,8 +198,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
             guard !dropsBody else { return succeed(promise) }
             context.write(wrapOutboundOut(.body(.byteBuffer(part))), promise: promise)
         case .end:
-            // The encoder writes a last chunk where there is no length, and does not know that HEAD was asked for: the
-            // client would take it for the beginning of the next response.
+            // The encoder writes a last chunk if there is no length, and does not know that the request was HEAD: the
+            // client would take the chunk for the beginning of the next response.
             let promise = presence.holding(promise, on: context.eventLoop)
             if dropsBody { succeed(promise) } else { context.write(wrapOutboundOut(.end(nil)), promise: promise) }
             let unanswered = state.unanswered
@@ -231,8 +232,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
         if framing.isOld { head.version = .http1_0 }
         // "A server that does not support persistent connections MUST send the "close" connection option in every
-        // response message that does not have a 1xx (Informational) status code" (§9.3), and who ends one may as well.
-        // To HTTP/1.0 persistence has to be granted (§C.2.2).
+        // response message that does not have a 1xx (Informational) status code" (§9.3). A server that ends one
+        // connection may send it as well. HTTP/1.0 clients must be told that the connection persists (§C.2.2).
         if framing.closes {
             head.headers.replaceOrAdd(name: "Connection", value: "close")
         } else if framing.isOld {
@@ -268,12 +269,13 @@ final class HTTP1Handler: ChannelDuplexHandler {
         }
     }
 
-    /// A client that has said that it sends no more does not wait for its last response either.
+    /// Notes that a client that has stopped sending does not wait for its last response either.
     private func leaveIfLast() {
         if state.isAtLastResponse, !options.allowsHalfClose { presence.leave(from: answered) }
     }
 
-    /// Ends the output once everything is written, and the connection when the client has read it, or a while later.
+    /// Ends the output once everything is written, and the connection when the client has read it, or after
+    /// ``HTTPOptions/lingerTime``.
     private func endOutput(_ context: ChannelHandlerContext) {
         guard case .open = phase else { return }
         phase = .ending
@@ -287,7 +289,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         }
     }
 
-    /// Ends a connection that has nothing to do, when nothing more has come for a moment: a request may be on its way.
+    /// Closes an idle connection if nothing more is received for a moment, because a request may be on its way.
     private func endWhenIdle(_ context: ChannelHandlerContext) {
         guard case .open = phase, state.endIfIdle() == .close, !recorder.isInHead else { return }
         let time = state.isNew ? HTTPOptions.firstRequestTime : HTTPOptions.graceTime

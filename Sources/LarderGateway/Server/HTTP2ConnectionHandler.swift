@@ -2,13 +2,13 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP2
 
-/// Stands between an HTTP/2 connection and NIO's handler of its life, and ends the connection without losing a request.
+/// A channel handler between an HTTP/2 connection and NIO's connection management handler that ends the connection
+/// without losing a request.
 ///
-/// A connection ends gracefully in two steps (RFC 9113 §6.8): a GOAWAY with the highest stream ID says that no more
-/// streams are wanted, and when the client has surely read it, for it has answered a PING, another GOAWAY names the
-/// last one. NIO refuses every stream that is new to it from its first GOAWAY on, those included that the client opened
-/// before it read that. So ``ShutdownNotice`` writes the first step, unknown to NIO, and NIO begins when the client has
-/// answered.
+/// A connection ends gracefully in two steps (RFC 9113 §6.8). A GOAWAY with the highest stream ID asks the client to
+/// open no more streams. When the client has answered a PING, and so must have read it, another GOAWAY names the last
+/// stream. NIO refuses every new stream after its first GOAWAY, including streams that the client opened before it read
+/// that. So ``ShutdownNotice`` writes the first step without NIO, and NIO begins when the client has answered.
 final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame
     typealias InboundOut = HTTP2Frame
@@ -17,9 +17,9 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
     private enum Phase: Equatable {
         case open
-        /// The client was told that no more streams are wanted. It may not have read that.
+        /// The client was asked to open no more streams. It may not have read that.
         case announced(HTTP2PingData)
-        /// No more streams are taken.
+        /// No more streams are accepted.
         case quiescing
     }
 
@@ -31,7 +31,8 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     private var end: Scheduled<Void>?
     private var context: ChannelHandlerContext?
 
-    /// - Parameter onMalformedRequest: Is called when a client sent a request that is refused without a response.
+    /// Creates a handler.
+    /// - Parameter onMalformedRequest: Called when a client sent a request that is refused without a response.
     init(_ options: HTTPOptions, _ notice: ShutdownNotice, onMalformedRequest: @escaping () -> Void) {
         self.options = options
         self.notice = notice
@@ -45,7 +46,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         self.context = nil
     }
 
-    /// Starts the timers of the handler behind this one, which waits for the channel to become active.
+    /// Starts the timers of the next handler, which waits for the channel to become active.
     func begin() {
         guard let context, context.channel.isActive else { return }
         context.fireChannelActive()
@@ -57,7 +58,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
     /// Notes a new stream.
     func streamCreated() {
         openStreams += 1
-        // A client that connects although the gateway is to stop has its requests answered, and opens no further ones.
+        // A client that connects while the gateway drains has its requests answered, and opens no further connection.
         if options.drain.isDraining { announceEnd() }
     }
 
@@ -66,7 +67,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: - The end of the connection
 
-    /// Asks the client for no more streams.
+    /// Asks the client to open no more streams.
     private func announceEnd() {
         guard phase == .open else { return }
         let data = HTTP2PingData(withInteger: .random(in: .min ... .max))
@@ -74,13 +75,14 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         notice.send(data)
     }
 
-    /// Takes no more streams once the client has answered, or after a while: no further connection is accepted.
+    /// Accepts no more streams once the client has answered, or after ``HTTPOptions/farewellTime``: no further
+    /// connection is accepted.
     private func endSoon() {
         announceEnd()
         context?.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) { self.quiesce() }
     }
 
-    /// Takes no more streams.
+    /// Accepts no more streams.
     private func quiesce() {
         guard case .announced = phase, let context else { return }
         phase = .quiescing
@@ -97,8 +99,8 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         context.write(data, promise: promise)
     }
 
-    /// Closes the connection when it has no streams, some time after NIO has written GOAWAY: a client need not answer
-    /// the PING that NIO waits for.
+    /// Closes the connection when it has no streams, some time after NIO has written GOAWAY, because a client may never
+    /// answer the PING for which NIO waits.
     private func endWhenUnused() {
         guard let context else { return }
         end = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.farewellTime) {
@@ -115,7 +117,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Ends the connection, unless the error is one of a stream, which NIO has reset: the other streams may be those of
+    /// Ends the connection, unless the error concerns one stream, which NIO has reset: the other streams may serve
     /// other clients of a proxy.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if error.isMalformedHTTP2Head { return onMalformedRequest() }
@@ -124,7 +126,7 @@ final class HTTP2ConnectionHandler: ChannelDuplexHandler {
 }
 
 extension Error {
-    /// True if a request's fields are malformed (RFC 9113 §8.1.1), for which NIO has reset the stream.
+    /// True if a request's fields are malformed (RFC 9113 §8.1.1), so that NIO has reset the stream.
     fileprivate var isMalformedHTTP2Head: Bool {
         switch self {
         case is NIOHTTP2Errors.ForbiddenHeaderField, is NIOHTTP2Errors.InvalidHTTP2HeaderFieldName,
@@ -146,7 +148,7 @@ extension Error {
     }
 }
 
-/// Tells the handlers of an HTTP/2 connection of its streams.
+/// A delegate that tells the handlers of an HTTP/2 connection about its streams.
 struct HTTP2StreamDelegate: NIOHTTP2StreamDelegate {
     let connection: NIOLoopBound<HTTP2ConnectionHandler>
     let manager: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate
@@ -162,7 +164,8 @@ struct HTTP2StreamDelegate: NIOHTTP2StreamDelegate {
     }
 }
 
-/// Stands below NIO's HTTP/2 handler and writes the frames that ask a client for no more streams (RFC 9113 §6.8).
+/// A channel handler below NIO's HTTP/2 handler that writes the frames that ask a client to open no more streams (RFC
+/// 9113 §6.8).
 final class ShutdownNotice: ChannelOutboundHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -173,7 +176,7 @@ final class ShutdownNotice: ChannelOutboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    /// Writes a GOAWAY that ends no stream, and a PING that the client answers when it has read it.
+    /// Writes a GOAWAY that ends no stream, and a PING, which the client answers when it has read both.
     func send(_ data: HTTP2PingData) {
         // Length, type, flags, stream; then the highest stream ID and NO_ERROR (§6.8, §6.7).
         var frames = ByteBuffer(bytes: [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0])

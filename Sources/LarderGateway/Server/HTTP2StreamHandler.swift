@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOHTTP2
 import NIOHTTPTypes
 
-/// Stands behind the codec of an HTTP/2 stream: reads its request, and notices when the client resets it.
+/// A channel handler after the codec of an HTTP/2 stream that reads its request, and notices when the client resets it.
 final class HTTP2StreamHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = ClientPart
@@ -14,11 +14,11 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     private enum Phase {
         case waiting
         case reading
-        /// The request is read, or will not be.
+        /// The request is read, or will not be read.
         case read
     }
 
-    /// The bytes of content that are written at a time, those of a frame.
+    /// The largest size of a piece of content that is written at once, in bytes: 16 KiB, the size of a frame.
     private static let piece = 16 << 10
 
     private let client: ClientConnection
@@ -29,11 +29,11 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     private var isUnanswered = false
     private let pace: RateTimer
     private let readers: RateTimer
-    /// True if content of the client is wanted.
+    /// True if the stream is to read content of the client.
     private var isReading = false
-    /// All bytes of content that have come.
+    /// The number of all bytes of content that were received.
     private var received = 0
-    /// All bytes of the response that were written, and that have left.
+    /// The numbers of all bytes of the response that were written, and that were sent.
     private var (written, sent) = (0, 0)
 
     init(_ client: ClientConnection, _ presence: ClientPresence, _ options: HTTPOptions) {
@@ -42,7 +42,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         self.options = options
         self.idle = IdleTimer(options.idleTimeout)
         self.pace = RateTimer(options.rate)
-        // A piece counts when all of it has left.
+        // A piece counts when all of it is sent, so the time is longer by the time that one piece takes.
         self.readers = RateTimer(
             options.rate.flatMap { rate in
                 ClientRate(rate.rate, over: rate.time + .milliseconds(Int64(Self.piece * 1_000 / rate.rate)))
@@ -106,7 +106,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         context.read()
     }
 
-    /// Has a client that does not send the rest of a request fast enough get 408.
+    /// Answers 408 if the client sends the rest of a request too slowly.
     private func watchPace(_ context: ChannelHandlerContext) {
         guard case .reading = phase else { return }
         pace.start(on: context.eventLoop, moved: received) {
@@ -115,7 +115,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         } onSlow: {
             self.phase = .read
             self.fire(.broken(.slowRequest), context)
-            // Parts are passed on with the end of a read.
+            // Parts are forwarded at the end of a read.
             context.fireChannelReadComplete()
         }
     }
@@ -156,7 +156,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Writes content in pieces, so that it shows how much of it leaves.
+    /// Writes content in pieces, so that the handler learns how much of it is sent.
     private func write(_ part: ByteBuffer, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
         written += part.readableBytes
         var rest = part
@@ -170,7 +170,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
         watchReader(context)
     }
 
-    /// Resets a stream whose client does not let what is written leave, by the windows that it opens. Time in which the
+    /// Resets a stream whose client does not open its window fast enough for the response to be sent. Time in which the
     /// connection as a whole is full does not count: its streams share it, and ``SlowReaderHandler`` watches it.
     private func watchReader(_ context: ChannelHandlerContext) {
         readers.start(on: context.eventLoop, moved: sent) {

@@ -10,13 +10,13 @@ import NIOHTTPTypesHTTP2
 import NIOSSL
 import NIOTLS
 
-/// Answers what comes by the connections of a listener.
+/// A type that answers the requests on the connections of a listener.
 protocol ClientResponder: Sendable {
     /// Answers a request.
-    /// - Throws: If the response broke off: the connection, or the stream, ends.
+    /// - Throws: An error if the response breaks off. The connection or the stream then ends.
     func respond(to request: ClientRequest, _ writer: consuming ResponseWriter) async throws
 
-    /// Answers what is no request, or none that is read.
+    /// Answers a request that cannot be read, or is refused before it is read.
     func respond(
         to refusal: RequestRefusal,
         by connection: ClientConnection,
@@ -24,11 +24,11 @@ protocol ClientResponder: Sendable {
     )
         async throws
 
-    /// Notes what is refused without a response.
+    /// Logs a request that is refused without a response.
     func note(_ refusal: RequestRefusal, by connection: ClientConnection)
 }
 
-/// Sets a new connection up to speak HTTP, and answers its requests one by one.
+/// The set-up of a new connection to speak HTTP, and the task that answers its requests one by one.
 struct HTTPFront: Sendable {
     let connection: ClientConnection
     let options: HTTPOptions
@@ -36,7 +36,8 @@ struct HTTPFront: Sendable {
     let tasks: BackgroundTasks
     let logger: Logger
 
-    /// Speaks TLS first, and then what the client chooses. To be called on the event loop, as all of these.
+    /// Sets the connection up to speak TLS, and then the protocol that the client chooses. All functions of this type
+    /// must be called on the event loop.
     func speakTLS(with context: NIOSSLContext) throws {
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(NIOSSLServerHandler(context: context))
@@ -53,11 +54,11 @@ struct HTTPFront: Sendable {
         )
     }
 
-    /// Speaks HTTP/1.1.
+    /// Sets the connection up to speak HTTP/1.1.
     func speakHTTP1() throws {
         let pipeline = connection.channel.pipeline.syncOperations
         var limits = NIOHTTPDecoderLimitConfiguration()
-        // What is larger than it may be, and not by more than this, is read and refused.
+        // A head that exceeds the limit by not more than this is read, and then refused.
         limits.maxHeaderFieldSize = 2 * options.headerLimit
         limits.maxHeaderListSize = 2 * options.headerLimit
         limits.maxHeaderFieldCount = HeadLimit.fields
@@ -75,7 +76,7 @@ struct HTTPFront: Sendable {
         presence.attach(tasks.start { await answer(parts, presence, isStream: false) })
     }
 
-    /// Speaks HTTP/2.
+    /// Sets the connection up to speak HTTP/2.
     private func speakHTTP2() throws {
         let loop = connection.channel.eventLoop
         let notice = ShutdownNotice()
@@ -99,7 +100,7 @@ struct HTTPFront: Sendable {
             HTTP2Setting(parameter: .maxConcurrentStreams, value: 100),
             HTTP2Setting(parameter: .maxHeaderListSize, value: limit),
         ]
-        // Frames of 16 KiB, the least that every client may send, and some that are not full.
+        // The limit allows for frames of 16 KiB, the size that every client may send, and some that are not full.
         http2.maximumSequentialContinuationFrames = max(5, limit >> 14 + 2)
         let pipeline = connection.channel.pipeline.syncOperations
         try pipeline.addHandler(SettingsAcknowledger())
@@ -151,12 +152,12 @@ struct HTTPFront: Sendable {
                         )
                         try await responder.respond(to: request, writer)
                     case .refused(let refusal): try await responder.respond(to: refusal, by: connection, writer)
-                    // What is left of a request that is answered.
+                    // These parts belong to a request that is already answered.
                     case .body, .end, .broken: continue
                     }
                     presence.settle()
                 }
-                // What is written goes out before the connection ends, which its handlers see to.
+                // The handlers end the connection once everything is written, so the task waits for them.
                 if !isStream { try await parts.channel.closeFuture.get() }
             }
         } catch {

@@ -1,10 +1,11 @@
 import NIOCore
 import NIOTLS
 
-/// Ends a connection that does not come to speak TLS in time, or that has not when the listener closes.
+/// A channel handler that closes a connection whose TLS handshake is not completed in time, or soon after the listener
+/// has closed.
 ///
-/// Until then there is no HTTP on it, whose handlers have limits of their own: whoever connects and says nothing would
-/// keep the connection without end.
+/// The limits of the HTTP handlers do not apply before the handshake is completed. Without this handler, a client that
+/// connects and sends nothing could hold the connection indefinitely.
 final class HandshakeLimit: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
 
@@ -19,7 +20,7 @@ final class HandshakeLimit: ChannelInboundHandler, RemovableChannelHandler {
         end = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { context.close(promise: nil) }
     }
 
-    /// Ends the connection unless the handshake, which may be under way, is completed soon.
+    /// Closes the connection unless the handshake, which may be under way, is completed soon.
     private func endSoon(_ context: ChannelHandlerContext) {
         end?.cancel()
         end = context.eventLoop.assumeIsolated().scheduleTask(in: HTTPOptions.firstRequestTime) {

@@ -2,8 +2,8 @@ import HTTPTypes
 import NIOCore
 import NIOHTTP1
 
-/// Stands before the HTTP/1.1 decoder and keeps the beginning of a head until the head is complete, so that a request
-/// that cannot be parsed has a name in the access log.
+/// A channel handler before the HTTP/1.1 decoder that records the beginning of a head until the head is complete, so
+/// that the access log can name a request that cannot be parsed.
 final class HeadRecorder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -17,15 +17,15 @@ final class HeadRecorder: ChannelInboundHandler {
         case inContent
         /// A request has ended with this read, as far as is known.
         case ended
-        /// Where the next request begins is not known.
+        /// The beginning of the next request is not known.
         case lost
     }
 
-    /// The bytes that are kept.
+    /// The largest number of bytes of a head that are recorded: 8,192.
     private static let limit = 8_192
     private static let emptyLine = ByteBuffer(string: "\r\n\r\n")
     private var phase = Phase.between
-    /// All bytes that the client has sent.
+    /// The number of all bytes that the client has sent.
     private(set) var received = 0
 
     /// True if a head has begun and is not complete.
@@ -42,7 +42,8 @@ final class HeadRecorder: ChannelInboundHandler {
         case .inContent, .ended, .lost: break
         }
         context.fireChannelRead(data)
-        // What follows an empty line at the end of a read is the next request; anything else may have begun already.
+        // After an empty line at the end of a read, the next bytes begin a request. Otherwise a request may have begun
+        // already.
         if case .ended = phase { phase = bytes.suffix(4) == Self.emptyLine ? .between : .lost }
     }
 
@@ -75,7 +76,7 @@ final class HeadRecorder: ChannelInboundHandler {
         return refusal.naming(line)
     }
 
-    /// The refusal of a request that does not come fast enough.
+    /// The refusal of a request that is sent too slowly.
     var slowRefusal: RequestRefusal {
         guard case .inHead(let bytes, _) = phase else { return .slowRequest }
         return RequestRefusal.slowRequest.naming(RequestLine(beginningOf: bytes))
@@ -87,7 +88,7 @@ private struct RequestLine {
     var method: String?
     var target: String?
     var version: String?
-    /// The length in bytes; nil if the line has not come to its end.
+    /// The length in bytes; nil if the end of the line has not been received.
     var length: Int?
 
     init(beginningOf bytes: ByteBuffer) {

@@ -6,17 +6,17 @@
     import Darwin
 #endif
 
-/// An IPv4 or IPv6 address. An IPv4 address and the IPv6 address that it is mapped to (`::ffff:192.0.2.1`) are the
-/// same, as a socket that listens for both reports clients by the second.
+/// An IPv4 or IPv6 address. An IPv4 address is equal to the IPv6 address to which it is mapped (`::ffff:192.0.2.1`),
+/// because a socket that listens for both reports IPv4 clients by the latter.
 public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
-    /// The 128 bits of the IPv6 address, or of the one that an IPv4 address is mapped to (RFC 4291 §2.5.5.2).
+    /// The 128 bits of the IPv6 address, or of the one to which an IPv4 address is mapped (RFC 4291 §2.5.5.2).
     let bits: UInt128
 
     private static let mapped = UInt128(0xFFFF) << 32
 
     init(bits: UInt128) { self.bits = bits }
 
-    /// Creates an IPv4 address of its four bytes, or an IPv6 address of its sixteen; nil for another number of bytes.
+    /// Creates an IPv4 address from four bytes, or an IPv6 address from sixteen; nil for another number of bytes.
     public init?(bytes: some Collection<UInt8>) {
         let value = bytes.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
         switch bytes.count {
@@ -26,9 +26,9 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Reads `192.0.2.1` or `2001:db8::1`; nil for anything else, such as a name, a zone or brackets.
+    /// Creates an address from `192.0.2.1` or `2001:db8::1`; nil for other text, such as a name, a zone or brackets.
     public init?(_ text: some StringProtocol) {
-        // The longest: eight groups, or six and a dotted address. A NUL would end the text for inet_pton.
+        // The longest text has eight groups, or six and a dotted address. A NUL would end the text for inet_pton.
         guard text.utf8.count <= 45, !text.utf8.contains(0) else { return nil }
         let text = String(text)
         var bytes = [UInt8](repeating: 0, count: 16)
@@ -41,7 +41,8 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Reads an IPv4 address in the spellings that resolvers take besides: fewer than four parts, octal, hexadecimal.
+    /// Creates an IPv4 address from the other spellings that resolvers accept: fewer than four parts, octal,
+    /// hexadecimal.
     init?(anySpelling text: String) {
         var address = UInt32(0)
         let isRead = withUnsafeMutableBytes(of: &address) { bytes in
@@ -54,14 +55,14 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// True for an IPv4 address, mapped or not.
     public var isIPv4: Bool { bits >> 32 == 0xFFFF }
 
-    /// The address that stands for all that one client may use: an IPv4 address itself, or the first of the IPv6
-    /// network of 64 bits, which is the least that a site is given (RFC 6177, RFC 7421).
+    /// The address that represents all addresses of one client: an IPv4 address itself, or the first of the IPv6
+    /// network of 64 bits, which is the smallest that a site is given (RFC 6177, RFC 7421).
     public var clientNetwork: IPAddress { isIPv4 ? self : IPAddress(bits: bits & ~UInt128(UInt64.max)) }
 
     /// True for an address of this machine alone: `127.0.0.0/8` or `::1`.
     public var isLoopback: Bool { bits == 1 || isIPv4 && UInt8(truncatingIfNeeded: bits >> 24) == 127 }
 
-    /// True for the address that stands for all of a machine, `0.0.0.0` or `::`.
+    /// True for the address that represents all addresses of a machine, `0.0.0.0` or `::`.
     public var isUnspecified: Bool { bits == 0 || bits == Self.mapped }
 
     public var description: String {
@@ -78,11 +79,11 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
 /// The addresses that begin with the same bits: `10.0.0.0/8`, `2001:db8::/32`, or one address alone.
 public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     private let address: IPAddress
-    /// The number of leading bits that count, of 128.
+    /// The number of leading bits that are compared, of 128.
     private let length: Int
 
-    /// Reads an address, or an address and the length of its prefix; nil for anything else. Bits behind the prefix do
-    /// not count.
+    /// Creates a network from an address, or from an address and the length of its prefix; nil for other text. Bits
+    /// after the prefix are ignored.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddress(first) else { return nil }
@@ -101,7 +102,7 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     /// Returns true if an address is in the network.
     public func contains(_ other: IPAddress) -> Bool { other.bits & Self.mask(length) == address.bits }
 
-    /// True if every IPv4 or every IPv6 address is in it.
+    /// True if every IPv4 or every IPv6 address is in the network.
     var isEverything: Bool { length == 0 || length == 96 && address.isIPv4 }
 
     private static func mask(_ length: Int) -> UInt128 { length == 0 ? 0 : UInt128.max << (128 - length) }
@@ -112,9 +113,9 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The proxies that are believed about the clients they pass requests on for.
+/// The proxies that are trusted to name the clients for which they forward requests.
 public struct TrustedProxies: Hashable, Sendable, CustomStringConvertible {
-    /// The most networks that a list may have: each is compared for every request.
+    /// The largest number of networks in a list, since each is compared for every request: 256.
     public static let limit = 256
 
     /// The networks that the proxies are in.
@@ -123,7 +124,7 @@ public struct TrustedProxies: Hashable, Sendable, CustomStringConvertible {
     /// Creates a list.
     public init(_ networks: [IPNetwork] = []) { self.networks = networks }
 
-    /// True if there are none.
+    /// True if the list is empty.
     public var isEmpty: Bool { networks.isEmpty }
 
     /// Returns true if an address is one of a trusted proxy.

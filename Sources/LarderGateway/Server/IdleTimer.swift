@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Ends a connection, or a stream, whose client says nothing for a while although the client is to speak.
+/// A timer that closes a connection, or a stream, whose client sends nothing for a while although the gateway waits for
+/// it.
 final class IdleTimer {
     private let timeout: TimeAmount
     private var lastActive = NIODeadline.now()
@@ -8,17 +9,17 @@ final class IdleTimer {
 
     init(_ timeout: TimeAmount) { self.timeout = timeout }
 
-    /// Notes that the client has sent something, or got a response.
+    /// Notes that the client has sent something, or has received a response.
     func touch() { lastActive = .now() }
 
-    /// Stops watching.
+    /// Stops the timer.
     func cancel() {
         task?.cancel()
         task = nil
     }
 
-    /// Watches from now on.
-    /// - Parameter waits: Returns true if the client waits for the gateway; then the timer stops until it is started
+    /// Starts the timer, unless it is running, and notes activity.
+    /// - Parameter waits: Returns true if the client waits for the gateway; the timer then stops until it is started
     ///   again.
     func start(on context: ChannelHandlerContext, unless waits: @escaping () -> Bool) {
         touch()

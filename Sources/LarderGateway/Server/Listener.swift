@@ -14,39 +14,39 @@ import ServiceLifecycle
     import Darwin
 #endif
 
-/// Listens for clients, and answers them until it is shut down.
+/// A service that listens for clients, and answers them until it is shut down.
 ///
-/// It stops in three steps, so that no request is lost. First it says that it will: it is not ready any more
-/// (``isReady``), for load balancers to ask, and responses end their connections (`Connection: close`, GOAWAY), while
-/// everybody is served as before. After ``Options/drainDelay`` it closes its sockets, and after
-/// ``Options/drainTimeout``, or as soon as everything is answered, the connections that are left.
+/// A listener stops in three steps, so that no request is lost. First it announces that it will stop: it is not ready
+/// any more (``isReady``), which load balancers can query, and responses end their connections (`Connection: close`,
+/// GOAWAY), while every client is served as before. After ``Options/drainDelay`` it closes its sockets. After
+/// ``Options/drainTimeout``, or as soon as every request is answered, it closes the remaining connections.
 final class Listener: Service {
-    /// What a listener is made of.
+    /// The options of a listener.
     struct Options: Sendable {
-        /// Where it listens.
+        /// The addresses on which it listens.
         var addresses: [ListenAddress]
-        /// Where it listens for the admin routes alone; nil if they are on the other addresses.
+        /// The address on which it listens for the admin routes only; nil if the other addresses serve them.
         var adminAddress: AdminAddress?
-        /// The number of connections beyond which a further one takes the place of an idle one.
+        /// The number of connections above which a further one replaces an idle one. Defaults to 8,192.
         var connectionLimit = 8_192
         /// The limit of connections from one address; nil if there is none.
         var addressLimit: AddressLimit?
-        /// The time between the beginning of the end and the end of listening.
+        /// The time from the beginning of stopping until the sockets are closed. Defaults to 5 seconds.
         var drainDelay = Duration.seconds(5)
-        /// The time that requests have to end after that.
+        /// The time that requests have to end after that. Defaults to 30 seconds.
         var drainTimeout = Duration.seconds(30)
-        /// The longest silence of a client that is to speak.
+        /// The longest time that a client may send nothing while the gateway waits for it. Defaults to 75 seconds.
         var idleTimeout = Duration.seconds(75)
-        /// Returns the least rate of the client of a new connection; nil if there is none.
+        /// Returns the lowest rate of the client of a new connection; nil if there is none.
         var rate: @Sendable () -> ClientRate? = { nil }
-        /// The size of a request's head.
+        /// The largest size of a request's head in bytes. Defaults to 64 KiB.
         var headerLimit = 64 << 10
-        /// True if a client that sends no more may still wait for its response.
+        /// True if a client that has closed its sending side may still wait for its response. Defaults to false.
         var allowsHalfClose = false
-        /// Returns what TLS is spoken with on a new connection; nil if none is.
+        /// Returns the TLS context of a new connection; nil if the connection is not encrypted.
         var tls: (@Sendable () throws -> NIOSSLContext)?
-        /// Returns the handlers that read a new connection before TLS and HTTP do, the first in front. They may tell
-        /// who the client is (``ClientConnection/noteProxy(for:)``).
+        /// Returns the handlers that read a new connection before TLS and HTTP do, in order. They may set the client's
+        /// address (``ClientConnection/noteProxy(for:)``).
         var firstHandlers: @Sendable (ClientConnection) -> [any ChannelHandler] = { _ in [] }
     }
 
@@ -87,7 +87,7 @@ final class Listener: Service {
         )
     }
 
-    /// Ends the step of stopping that is under way, or, before the listener is told to stop, the first one.
+    /// Ends the current step of stopping, or the first step if the listener has not been told to stop.
     func hurry() { timer.skip() }
 
     func run() async throws {
@@ -122,7 +122,7 @@ final class Listener: Service {
         switch address {
         case .address(let address): socket = try await bootstrap.bind(host: address.host, port: address.port).get()
         case .socket(let path):
-            // For the user who runs the gateway, from the moment that it is there.
+            // Only the user that runs the gateway may use the socket, from the moment of its creation.
             let mask = umask(0o177)
             defer { umask(mask) }
             socket = try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
@@ -163,7 +163,7 @@ final class Listener: Service {
             for handler in options.firstHandlers(connection) { try pipeline.addHandler(handler) }
         }
         let front = HTTPFront(connection: connection, options: http, responder: responder, tasks: tasks, logger: logger)
-        // Nothing leaves this machine on the way to a loopback address.
+        // Traffic to a loopback address does not leave this machine.
         let isInTheClear = isAdministrative && options.adminAddress?.isLoopback == true
         guard let tls = options.tls, !isInTheClear else { return try front.speakHTTP1() }
         try front.speakTLS(with: tls())
@@ -204,7 +204,7 @@ final class Listener: Service {
         )
     }
 
-    /// Waits until no connection is left, or until the time for that is over.
+    /// Waits until no connection is left, or until ``Options/drainTimeout`` has passed.
     private func finishConnections() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [table] in
@@ -216,13 +216,14 @@ final class Listener: Service {
         }
     }
 
-    /// Tells every connection what happens to the listener, and those to come.
+    /// Sends an event about the listener to every connection, including those to come.
     private func tell(_ event: DrainEvent) {
         drainState.note(event)
         table.tell(event)
     }
 
-    /// Closes a listening socket when no connection waits to be accepted or set up: those would be reset.
+    /// Closes a listening socket when no connection waits to be accepted or set up, because such connections would be
+    /// reset.
     private func stopListening(_ socket: any Channel) async {
         for _ in 0..<1_000 {
             let isClosed = try? await socket.eventLoop.submit { [table] in
@@ -247,7 +248,7 @@ final class Listener: Service {
 }
 
 extension ClientConnection {
-    /// Waits until the connection is closed, or the calling task cancelled.
+    /// Waits until the connection is closed, or the calling task is cancelled.
     fileprivate func closed() async {
         let (closed, close) = AsyncStream.makeStream(of: Never.self)
         channel.closeFuture.whenComplete { _ in close.finish() }

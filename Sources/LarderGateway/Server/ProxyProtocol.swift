@@ -1,27 +1,28 @@
-/// The header that a load balancer writes in front of a connection's own bytes, to say who the client is: the PROXY
+/// The header that a load balancer writes before a connection's own bytes, to give the client's address: the PROXY
 /// protocol, version 1 (a line of text) or 2 (binary).
 ///
 /// Source: "The PROXY protocol, Versions 1 & 2" (haproxy.org/download/3.0/doc/proxy-protocol.txt).
 struct ProxyProtocolHeader: Hashable, Sendable {
-    /// The longest header in bytes. A header of version 1 has 107 at most; one of version 2 says how long it is, which
-    /// may be up to 65,551 with additional values (TLVs) that are skipped.
+    /// The longest accepted header in bytes: 4,096. A header of version 1 has 107 bytes at most. One of version 2
+    /// contains its length, which is up to 65,551 bytes with additional values (TLVs), which are skipped.
     static let maximumLength = 4_096
     static let maximumTextLength = 107
 
-    /// The client's address; nil if the connection is the load balancer's own (a health check), or if it does not say.
+    /// The client's address; nil if the connection is the load balancer's own (a health check), or if the header does
+    /// not give it.
     var client: IPAddress?
-    /// The client's port; nil as above.
+    /// The client's port; nil in the same cases.
     var port: Int?
-    /// True if the load balancer speaks for itself.
+    /// True if the connection is the load balancer's own.
     var isLocal = false
 
-    /// What the first bytes of a connection are.
+    /// The result of reading the first bytes of a connection.
     enum Reading: Hashable, Sendable {
         /// The beginning of a header.
         case incomplete
-        /// A header, and how many bytes it takes.
+        /// A header, and its length in bytes.
         case complete(ProxyProtocolHeader, length: Int)
-        /// Not a header, or one that is not accepted.
+        /// The bytes are not a header, or a header that is not accepted.
         case invalid
     }
 
@@ -44,7 +45,7 @@ struct ProxyProtocolHeader: Hashable, Sendable {
 // MARK: - Version 1
 
 extension ProxyProtocolHeader {
-    /// `PROXY TCP4 192.0.2.1 198.51.100.1 4711 443`, or `PROXY UNKNOWN` with anything behind it, and CR LF.
+    /// Reads `PROXY TCP4 192.0.2.1 198.51.100.1 4711 443`, or `PROXY UNKNOWN` with any text after it, and CR LF.
     private static func readText(_ bytes: some RandomAccessCollection<UInt8>) -> Reading {
         let line = bytes.prefix(maximumTextLength)
         guard let end = line.firstIndex(of: 0x0A) else {
@@ -88,7 +89,7 @@ extension ProxyProtocolHeader {
         // "The receiver must accept this connection as valid and must use the real connection endpoints and discard the
         // protocol block including the family which is ignored."
         if command == 0 { return .complete(ProxyProtocolHeader(isLocal: true), length: length) }
-        // A datagram did not open this connection.
+        // A datagram cannot have opened this connection.
         guard transport != 2 else { return .invalid }
         let addresses = Array(bytes.dropFirst(16).prefix(min(36, length - 16)))
         let size = family == 1 ? 4 : 16

@@ -1,8 +1,8 @@
 import Logging
 import NIOCore
 
-/// Reads the header of the PROXY protocol in front of everything else on a connection from a trusted proxy, and tells
-/// the connection who the client is. A connection that does not begin with one, or not in time, ends.
+/// A channel handler that reads the header of the PROXY protocol before all other bytes of a connection from a trusted
+/// proxy, and sets the connection's client address. A connection that does not begin with a header in time is closed.
 final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -15,9 +15,10 @@ final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler
     private var isDone = false
     private var end: Scheduled<Void>?
 
+    /// Creates a handler.
     /// - Parameters:
     ///   - limit: The longest time that the header may take.
-    ///   - addresses: The limit of connections from one address, that of the client.
+    ///   - addresses: The limit of connections from one address, applied to the client's address.
     init(_ connection: ClientConnection, limit: TimeAmount, _ addresses: AddressLimit?, _ logger: Logger) {
         self.connection = connection
         self.limit = limit

@@ -1,12 +1,12 @@
 import NIOCore
 import NIOHTTP2
 
-/// Has the settings of an HTTP/2 connection hold from its beginning.
+/// A channel handler that applies the settings of an HTTP/2 connection from its beginning.
 ///
-/// NIO's decoder takes 16 KiB of header fields until the client has acknowledged the settings, and most clients send
-/// their first request before they have seen them. So the decoder is told that they are acknowledged right behind the
-/// client's own settings, and the client's acknowledgement is taken off when it comes. No setting of the gateway is
-/// narrower than what holds without it.
+/// NIO's decoder accepts 16 KiB of header fields until the client has acknowledged the settings, and most clients send
+/// their first request before they have received them. So this handler inserts an acknowledgement directly after the
+/// client's own settings, and removes the client's acknowledgement when it is received. No setting of the gateway is
+/// stricter than its initial value.
 final class SettingsAcknowledger: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -25,14 +25,14 @@ struct SettingsFrames {
     static let acknowledgement = ByteBuffer(bytes: [0, 0, 0, 4, 1, 0, 0, 0, 0])
     private static let headerLength = 9
 
-    /// True if the client's acknowledgement has come.
+    /// True if the client's acknowledgement was received.
     private(set) var isDone = false
-    /// The bytes to the next frame: those of the preface, and of the content of a frame.
+    /// The number of bytes before the next frame: those of the preface, or of the content of a frame.
     private var left = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8.count
     private var isFirst = true
     private var header = ByteBuffer()
 
-    /// Returns what the decoder is to read in place of some bytes.
+    /// Returns the bytes that the decoder is to read instead of the given bytes.
     mutating func read(_ bytes: ByteBuffer) -> [ByteBuffer] {
         var (bytes, parts) = (bytes, [ByteBuffer]())
         while bytes.readableBytes > 0 {
@@ -55,7 +55,7 @@ struct SettingsFrames {
         return parts
     }
 
-    /// True if the content that is being read is that of the client's settings.
+    /// True if the content of the client's own settings is being read.
     private var acknowledges = false
 
     private mutating func readHeader() -> [ByteBuffer] {

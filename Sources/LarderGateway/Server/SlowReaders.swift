@@ -4,16 +4,16 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// The responses that are being sent and may take memory beside the store.
+/// The responses that are being sent and may take memory in addition to the store.
 ///
 /// A stored response that was removed while it is sent, or that came from Redis, takes its memory until its last client
-/// has read it. Slow clients could use up all of the memory this way, and nothing more would be stored: so when three
-/// quarters are taken, those give way that have been sent for longest.
+/// has read it. Slow clients could use up all of this memory, and nothing more would be stored. So when three quarters
+/// of the memory are taken, the responses that have been sent for the longest time are ended.
 final class SlowReaders: Sendable {
-    /// The response is large enough to be worth an entry here, in bytes.
+    /// The smallest size of a body for which a response is added here, in bytes: 16 KiB.
     static let leastBody = 16 << 10
 
-    /// The shortest time between two looks for slow clients.
+    /// The shortest time between two checks for slow clients.
     private static let interval = TimeAmount.milliseconds(100)
 
     private struct Sending {
@@ -30,7 +30,7 @@ final class SlowReaders: Sendable {
         var log = LogLimit(1)
     }
 
-    /// Keeps a response in the table until it is sent.
+    /// A value that keeps a response in the table until it is sent.
     final class Holder: Sendable {
         private let id: UInt64
         private let readers: SlowReaders
@@ -45,6 +45,7 @@ final class SlowReaders: Sendable {
     private let grace: TimeAmount
     private let logger: Logger
 
+    /// Creates a table.
     /// - Parameters:
     ///   - budget: The memory that the responses take.
     ///   - grace: The time that every client has to read a response.
@@ -55,7 +56,7 @@ final class SlowReaders: Sendable {
 
     /// Adds a response until the holder is released.
     /// - Parameters:
-    ///   - entry: Returns the stored response that the client reads, if it does.
+    ///   - entry: Returns the stored response that the client reads, if there is one.
     ///   - end: Ends the response. It must not retain the holder.
     func add(_ entry: @escaping @Sendable () -> CacheEntry?, end: @escaping @Sendable () -> Void) -> Holder {
         let sending = Sending(since: .now(), entry: entry, end: end)
@@ -68,11 +69,11 @@ final class SlowReaders: Sendable {
     }
 
     private func remove(_ id: UInt64) {
-        // Released outside of the lock: an entry may end with it.
+        // The value is released outside of the lock, because an entry may be released with it.
         _ = state.withLockedValue { $0.sending.removeValue(forKey: id) }
     }
 
-    /// Has the slowest clients give way in a moment. Many calls in a short time count once.
+    /// Schedules a check that ends the responses of the slowest clients. Many calls in a short time count once.
     private func look() {
         let isFirst = state.withLockedValue { state in
             defer { state.isLooking = true }

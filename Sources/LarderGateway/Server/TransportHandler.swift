@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Stands next to the socket of a connection, and closes it without a word to the client: TLS would wait for the
-/// client's consent.
+/// A channel handler next to the socket of a connection that closes it without notifying the client: TLS would wait for
+/// the client's close_notify.
 final class TransportHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

@@ -4,14 +4,14 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTP2
 
-/// What is known of one request on its way to an origin: whether it was sent, whether its connection had carried
-/// another one before, and whether the origin has sent anything since.
+/// The state of one attempt to send a request to an origin: if the request was sent, if its connection had carried
+/// another request before, and if the origin has sent anything since.
 ///
-/// A server may close an idle connection in the very moment in which a request is sent on it. Then, and only then, was
-/// the request not seen, as far as one can know, and may be sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+/// A server may close an idle connection at the moment at which a request is sent on it. Only then the request was not
+/// seen, as far as a client can know, and may be sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
 final class Attempt: Sendable {
     private enum State {
-        /// It has not left: its connection was closed before.
+        /// The request was not sent: its connection was closed before.
         case waiting
         case sent(isReused: Bool)
         case answered
@@ -21,7 +21,7 @@ final class Attempt: Sendable {
     private let connection = NIOLockedValueBox<(any EventLoop)?>(nil)
     private let sending = AsyncStream.makeStream(of: Never.self)
 
-    /// Whether the request, which failed, may not have been seen by the origin.
+    /// True if the request, which failed, may not have been seen by the origin.
     var mayHaveMissed: Bool {
         switch state.withLockedValue({ $0 }) {
         case .waiting: true
@@ -30,24 +30,24 @@ final class Attempt: Sendable {
         }
     }
 
-    /// True if the request left by a connection, so that the origin may have acted on it.
+    /// True if the request was sent on a connection, so that the origin may have acted on it.
     var wasSent: Bool {
         if case .waiting = state.withLockedValue({ $0 }) { false } else { true }
     }
 
-    /// The request leaves by a connection.
+    /// Notes that the request is sent on a connection.
     func send(isReused: Bool, on loop: any EventLoop) {
         state.withLockedValue { $0 = .sent(isReused: isReused) }
         connection.withLockedValue { $0 = loop }
     }
 
-    /// The event loop of that connection, once there is one.
+    /// The event loop of the attempt's connection; nil if there is none yet.
     var loop: (any EventLoop)? { connection.withLockedValue { $0 } }
 
-    /// The content is given to the connection.
+    /// Notes that all content is given to the connection.
     func finish() { sending.continuation.finish() }
 
-    /// Returns when that has happened.
+    /// Waits until all content is given to the connection.
     func finished() async {
         for await _ in sending.stream {}
     }
@@ -57,21 +57,21 @@ final class Attempt: Sendable {
 
 /// The attempts under way.
 ///
-/// The client library does not say which connection a request takes, and it takes targets apart and sends what it made
-/// of them: of `/caf%E9` it makes `/`, of `/|` `/%7C`. So each attempt is marked by a field that never leaves this
-/// process: a handler on the connection takes it off again, puts the target in its place, and notes what it sees.
+/// The client library does not tell which connection a request takes. It also parses targets and changes them: it makes
+/// `/` of `/caf%E9`, and `/%7C` of `/|`. So each attempt is marked by a field that never leaves this process: a handler
+/// on the connection removes the field, restores the target, and notes the progress of the attempt.
 final class AttemptBook: Sendable {
     private struct State {
         var attempts: [String: Attempt] = [:]
         var last: UInt64 = 0
     }
 
-    /// The name of the marking field, which no client can guess.
+    /// The name of the marking field, which clients cannot guess.
     let fieldName = "x-larder-attempt-" + String(UInt64.random(in: .min ... .max), radix: 36)
     private let state = NIOLockedValueBox(State())
 
-    /// Runs one attempt; its mark is to be sent as the value of the field.
-    /// - Parameter target: what the origin is asked for, byte for byte.
+    /// Runs one attempt. Its mark must be sent as the value of the marking field.
+    /// - Parameter target: The request target, which is sent to the origin byte for byte.
     func attempt<Value>(
         for target: String,
         _ body: (Attempt, _ mark: String) async throws -> Value
@@ -87,8 +87,8 @@ final class AttemptBook: Sendable {
         return try await body(attempt, id + " " + target)
     }
 
-    /// Takes the mark off a request, and puts its target in place.
-    /// - Returns: the attempt that it is, if that is not over.
+    /// Removes the mark from a request, and restores its target.
+    /// - Returns: The attempt; nil if it has ended.
     func unmark(_ head: inout HTTPRequestHead) -> Attempt? {
         guard let mark = head.headers.first(name: fieldName), let space = mark.firstIndex(of: " ") else { return nil }
         head.headers.remove(name: fieldName)
@@ -96,21 +96,21 @@ final class AttemptBook: Sendable {
         return state.withLockedValue { $0.attempts[String(mark[..<space])] }
     }
 
-    /// Has a new HTTP/1.1 connection note its attempts.
+    /// Adds the handlers that note attempts to a new HTTP/1.1 connection.
     func watch(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let messages = MessageWatch(book: self, isOnConnection: true)
             let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
-            // Bytes pass before the decoder reads them: an answer has begun with the first of them.
+            // `ByteWatch` sees bytes before the decoder reads them: the first byte begins a response.
             try pipeline.addHandler(ByteWatch(messages: messages), position: .before(encoder))
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPResponseDecoder>.self)
             try pipeline.addHandler(messages, position: .after(decoder))
         }
     }
 
-    /// Has a new HTTP/2 stream take its mark off. Nothing is sent twice there: the protocol itself says which requests
-    /// were not seen (RFC 9113 §6.8), and the client library heeds it.
+    /// Adds the handler that removes the mark to a new HTTP/2 stream. Requests are not sent twice over HTTP/2: the
+    /// protocol tells which requests were not seen (RFC 9113 §6.8), and the client library acts on that.
     func watchStream(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
@@ -120,14 +120,14 @@ final class AttemptBook: Sendable {
     }
 }
 
-/// A record of whether a request was sent to its origin, in any of its attempts: an error alone does not tell.
+/// A record of whether any attempt to send a request reached a connection, which an error alone does not tell.
 final class SendingRecord: Sendable {
     private let wasSentOnce = NIOLockedValueBox(false)
 
-    /// True if any attempt left by a connection.
+    /// True if any attempt was sent on a connection.
     var wasSent: Bool { wasSentOnce.withLockedValue { $0 } }
 
-    /// Notes what became of an attempt that is over.
+    /// Notes the state of an attempt that has ended.
     func note(_ attempt: Attempt) {
         if attempt.wasSent { wasSentOnce.withLockedValue { $0 = true } }
     }

@@ -2,33 +2,34 @@ import Hummingbird
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// A client's content on its way to an origin, part by part.
+/// The content of a client's request on its way to an origin, part by part.
 ///
-/// An origin is asked when all of it is there, or as much as a spool takes (``collect(in:)``): a client that sends
-/// slowly does not hold a connection to the origin. What is left then follows as the client sends it.
+/// The request is sent to the origin when all of its content is received, or as much as a spool takes
+/// (``collect(in:)``), so that a client that sends slowly does not hold a connection to the origin. The rest then
+/// follows as the client sends it.
 ///
-/// The client library reads it in a task of its own, which may still wait for a part when the origin has answered
-/// already: with a 413, say. The server then skips what is left, to come to the next request of the connection, and two
-/// that wait for one part would end the process. So whoever answers the request ends this first (``end()``).
+/// The client library reads the content in a separate task, which may still wait for a part when the origin has already
+/// responded, for example with a 413. The server then skips the rest, to reach the connection's next request, and two
+/// tasks that wait for one part would end the process. So the task that answers the request calls ``end()`` first.
 final class ClientContent: AsyncSequence, Sendable {
     private enum State {
-        /// Nobody waits for a part.
+        /// No task waits for a part.
         case open
         /// The client library waits for a part.
         case reading
-        /// The client library waits for the last part that it asked for, and somebody for it.
+        /// The client library waits for the last part for which it asked, and ``end()`` waits for the client library.
         case ending(CheckedContinuation<Void, Never>)
-        /// Nothing goes to the origin any more.
+        /// Nothing more is sent to the origin.
         case ended
     }
 
-    /// What was read before the origin was asked, and what is left to be read.
+    /// The content that was read before the request is sent, and the content that is left to be read.
     private struct Source {
         var spool: Spool?
-        /// The part that found no room in the spool.
+        /// The part for which the spool did not have room.
         var excess: ByteBuffer?
         var rest: RequestBody.AsyncIterator?
-        /// Is called before content is read that no spool has room for.
+        /// Called before content is read for which the spool does not have room.
         var onStream: (@Sendable () -> Void)?
     }
 
@@ -41,8 +42,8 @@ final class ClientContent: AsyncSequence, Sendable {
 
     func makeAsyncIterator() -> Iterator { Iterator(content: self) }
 
-    /// Reads the content, to its end or until a spool has no room for more of it.
-    /// - Throws: If the content breaks off.
+    /// Reads the content, to its end or until the spool does not have room for more of it.
+    /// - Throws: `UpstreamError` if the content breaks off.
     func collect(in space: SpoolSpace) async throws(UpstreamError) {
         guard space.limits.message > 0 else { return }
         do {
@@ -63,7 +64,7 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    /// Sends nothing on any more, drops what was not sent, and returns once nobody reads.
+    /// Stops sending content, drops the content that was not sent, and returns when no task reads it.
     func end() async {
         await withCheckedContinuation { continuation in
             let isRead = state.withLockedValue { state in
@@ -80,11 +81,13 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    /// The parts, of which the last is followed by the end only where the client sent one.
+    /// An iterator over the parts, which ends only if the client ended its content.
     struct Iterator: AsyncIteratorProtocol {
         fileprivate let content: ClientContent
 
-        /// - Throws: `UpstreamError`, so that the origin gets no end: what is cut off must not look whole.
+        /// Returns the next part; nil at the end of the content.
+        /// - Throws: `UpstreamError` if the content breaks off, so that the origin does not take truncated content for
+        ///   complete content.
         mutating func next() async throws -> ByteBuffer? {
             try await content.read { source in
                 if let part = try await source.spool?.next() { return part }
@@ -102,10 +105,12 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    /// The bytes that went on as they came, without a spool; nil if the client is not waited for.
+    /// The number of bytes that were forwarded as they were received, without a spool; nil if the content does not wait
+    /// for the client.
     var streamedBytes: Int? { streamed.withLockedValue { $0.isAwaited ? $0.bytes : nil } }
 
-    /// Sets what is done before content is read that no spool has room for. To be called before it is sent.
+    /// Sets an action that is called before content is read for which the spool does not have room. Must be called
+    /// before the content is sent.
     func onStream(_ action: @escaping @Sendable () -> Void) { source.onStream = action }
 
     private func read<Value>(_ body: (inout Source) async throws -> Value) async throws -> Value {
@@ -140,7 +145,7 @@ final class ClientContent: AsyncSequence, Sendable {
             return continuation
         }
         guard let waiting else { return }
-        // What was spooled is given back, though the client library may hold the content for a while.
+        // The spooled content is released at once, because the client library may retain the content for a while.
         source = Source()
         waiting.resume()
         throw UpstreamError(.requestError, "the request is answered")

@@ -1,16 +1,16 @@
 import NIOCore
 import NIOHTTP1
 
-// Both stand on a connection to an origin, around the client library's decoder.
+// Both handlers are on a connection to an origin, before and after the client library's decoder.
 //
 // "If a client receives data on a connection that does not have outstanding requests, the client MUST NOT consider that
 // data to be a valid response; the client SHOULD close the connection, since message delimitation is now ambiguous"
-// (RFC 9112 §9.2). The decoder keeps what follows an answer, and takes it for the beginning of the next one: whoever
-// gets an origin to write more than it declares would choose what the next client gets. So what one read brings is held
-// until it is known to end with the answer. What comes too late for that, when the next request has been sent, no
-// client can tell from its answer.
+// (RFC 9112 §9.2). The decoder stores bytes that follow a response, and takes them for the beginning of the next one: a
+// client that makes an origin write more than it declares could choose the response to the next client. So the parts of
+// one read are held until the read is known to end with the response. Excess bytes that are received only after the
+// next request was sent cannot be told from its response.
 
-/// Sees the bytes of an origin before they are decoded.
+/// A channel handler that sees the bytes of an origin before they are decoded.
 final class ByteWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -24,7 +24,7 @@ final class ByteWatch: ChannelInboundHandler {
         guard messages.isAwaited || isBlank(unwrapInboundIn(data)) else { return context.close(promise: nil) }
         messages.beginRead()
         context.fireChannelRead(data)
-        // An empty line is nothing between two answers, and ends a head that has begun, which nobody asked for.
+        // An empty line is ignored between two responses, and completes the head of an excess response that has begun.
         if messages.hasEnded { context.fireChannelRead(wrapInboundOut(Self.emptyLine)) }
         messages.endRead()
     }
@@ -35,10 +35,11 @@ final class ByteWatch: ChannelInboundHandler {
     }
 }
 
-/// Takes the mark off a request as it leaves, and sees that its answer is all that comes back.
+/// A channel handler that removes the mark from a request when it is sent, and checks that nothing but its response is
+/// received.
 ///
-/// A server that ignores a request's content (a "CL.0" fault) takes it for the next request, and answers it when some
-/// other request is under way. So a connection whose content the server may not have read is not used again
+/// A server that ignores a request's content (a "CL.0" fault) takes it for the next request, and answers it when
+/// another request is under way. So a connection is not used again if the server may not have read the content
 /// (``ContentUse``).
 final class MessageWatch: ChannelDuplexHandler {
     typealias OutboundIn = HTTPClientRequestPart
@@ -46,19 +47,19 @@ final class MessageWatch: ChannelDuplexHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias InboundOut = HTTPClientResponsePart
 
-    /// Whether a request has been sent whose answer is not complete.
+    /// True if a request was sent whose response is not complete.
     private(set) var isAwaited = false
     private let book: AttemptBook
     private var hasCarried = false
     private var attempt: Attempt?
     private var context: ChannelHandlerContext?
     private var isReading = false
-    /// What the bytes that are being read have brought so far.
+    /// The parts that the current read has brought so far.
     private var held: [HTTPClientResponsePart] = []
     private var isForHead = false
     private var hasExcess = false
     private var content = ContentUse()
-    /// True if what ends is a connection, rather than a stream that carries one request in any case.
+    /// True for a connection, and false for a stream, which carries one request in any case.
     private let isOnConnection: Bool
 
     init(book: AttemptBook, isOnConnection: Bool) { (self.book, self.isOnConnection) = (book, isOnConnection) }
@@ -77,14 +78,15 @@ final class MessageWatch: ChannelDuplexHandler {
         isAwaited = true
         isForHead = head.method == .HEAD
         if isOnConnection { content = ContentUse(of: head) }
-        // "[…] the sender is going to close the connection": a server that heeds it reads no further request.
+        // "[…] the sender is going to close the connection": a server that obeys this reads no further request.
         if !content.isExpected { head.headers.replaceOrAdd(name: "Connection", value: "close") }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        // The client library takes this for one more informational head, and ends the process at the end of the answer.
+        // The client library takes such a head for another informational one, and ends the process at the end of the
+        // response.
         if case .head(let head) = part, head.status.code < 100 {
             return errorCaught(context: context, error: UpstreamError(.protocolError, "status \(head.status.code)"))
         }
@@ -94,12 +96,12 @@ final class MessageWatch: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !hasEnded else { return hasExcess = true }
-        // The head of an answer that breaks off at once is not worth passing: there can be another one in its place.
+        // The head of a response that breaks off at once is dropped, so that another response can take its place.
         held.removeAll()
         context.fireErrorCaught(error)
     }
 
-    /// Whether the bytes that are being read have brought the end of an answer.
+    /// True if the current read has brought the end of a response.
     var hasEnded: Bool {
         if case .end = held.last { true } else { false }
     }
@@ -118,10 +120,10 @@ final class MessageWatch: ChannelDuplexHandler {
         if hasExcess {
             guard case .head(var head) = parts.dropLast().last, isForHead || [204, 304].contains(head.status.code)
             else {
-                // It does not know what its content is, so what it declared may be a part only.
+                // The origin's declared length is wrong, so the content that it declared may be incomplete.
                 return context.fireErrorCaught(UpstreamError(.protocolError, "more than the answer declares"))
             }
-            // An answer that has no content in any case ends with its head, whatever the origin sends behind it.
+            // A response that never has content ends with its head, whatever the origin sends after it.
             head.headers.replaceOrAdd(name: "Connection", value: "close")
             parts = [.head(head), .end(nil)]
         }
@@ -140,11 +142,11 @@ final class MessageWatch: ChannelDuplexHandler {
     }
 }
 
-/// A request's content, and what is known of its use by the server.
+/// The content of a request, and the server's use of it as far as it is known.
 private struct ContentUse {
-    /// True if the server has to read content: it has none, or its method gives it a meaning.
+    /// True if the server must read the content: the request has none, or its method gives it a meaning.
     private(set) var isExpected = true
-    /// True if all of it has left.
+    /// True if all of the content was sent.
     var isSent = false
     private var isThere = false
 
@@ -162,10 +164,11 @@ private struct ContentUse {
         isExpected = [.POST, .PUT, .PATCH].contains(head.method)
     }
 
-    /// Returns true if the connection can carry another request after a response with a status.
+    /// Returns true if the connection can carry another request after a response with the given status.
     func mayReuse(after status: HTTPResponseStatus) -> Bool {
         guard isThere else { return true }
-        // What answers with a redirect or an error, or before it has everything, may have looked at the head alone.
+        // A server that responds with a redirect or an error, or before it has all content, may have read the head
+        // only.
         return isExpected && isSent && (200..<300).contains(status.code)
     }
 }

@@ -2,14 +2,15 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// The request fields that go no further than the gateway, before a key is made or a rule looks at them.
+/// The request fields that the gateway removes before it makes a key or applies a rule.
 ///
-/// Servers that make variables of fields, as CGI says (RFC 3875 §4.1.18), read `Accept_Language` and `Accept-Language`
-/// as one, some of them any other separator as well (`X.Debug`). A rule, a key or `Vary` knows the one with hyphens
-/// only: by the other a client would choose what is stored for all. So names of anything but letters, digits and
-/// hyphens are dropped, as in nginx, unless a setting keeps them.
+/// Servers that turn fields into variables, as CGI does (RFC 3875 §4.1.18), read `Accept_Language` and
+/// `Accept-Language` as one field; some of them treat other separators in the same way (`X.Debug`). Rules, keys and
+/// `Vary` know only the name with hyphens, so a client could use the other name to choose a response that is stored for
+/// all clients. So fields with names of other characters than letters, digits and hyphens are removed, as in nginx,
+/// unless a setting retains them.
 enum DroppedFields {
-    /// Removes what the settings drop.
+    /// Removes the fields that the settings drop.
     static func remove(from fields: inout HTTPFields, _ settings: GatewaySettings) {
         let dropsTwins = settings.underscoreFields == .drop
         func isDropped(_ field: HTTPField) -> Bool {
@@ -21,8 +22,8 @@ enum DroppedFields {
         fields.removeAll(where: isDropped)
     }
 
-    /// Returns the fields that a server may read in place of others that a request does not have: those that it has in
-    /// another spelling.
+    /// Returns the names that a server may read in place of the actual names of a request's fields: the hyphenated
+    /// names of the fields that the request has in another spelling.
     static func twins(in fields: HTTPFields) -> Set<HTTPField.Name> {
         var twins: Set<HTTPField.Name> = []
         for field in fields where !ProxyFields.isPlain(field.name) {
@@ -31,8 +32,8 @@ enum DroppedFields {
         return twins
     }
 
-    /// Returns true if a request must bypass the cache for a field in another spelling: one that a rule of the policy
-    /// names, or that decides by itself what a server answers.
+    /// Returns true if a request must bypass the cache because it has a field in another spelling, and a rule of the
+    /// policy names that field, or the field changes a server's response by itself.
     static func mustBypass(_ fields: HTTPFields, under policy: CachePolicy, _ settings: GatewaySettings) -> Bool {
         guard settings.underscoreFields == .keep else { return false }
         let twins = twins(in: fields)
@@ -41,7 +42,7 @@ enum DroppedFields {
         return named.contains(where: twins.contains)
     }
 
-    /// Has a response that differs by a field stored for nobody if its request has the field in another spelling.
+    /// Prevents a response from being stored if it varies by a field that its request has in another spelling.
     static func confine(_ response: inout HTTPFields, of request: HTTPFields) {
         let twins = twins(in: request)
         guard !twins.isEmpty else { return }
@@ -51,7 +52,7 @@ enum DroppedFields {
         if varies { response[.vary] = "*" }
     }
 
-    /// The fields with a hyphen that decide what a server answers, whatever rules say.
+    /// The fields with a hyphen that change a server's response, whatever the rules name.
     private static let deciding: [HTTPField.Name] = [
         .ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange, .proxyAuthorization,
     ]

@@ -2,39 +2,40 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// What a request says of the way it came, as an origin is told it.
+/// The fields of a request to an origin that describe the request's client and its path.
 ///
-/// Frameworks make links, redirects and decisions of these fields. What a client writes into them would be stored in
-/// the answer for everybody ("web cache poisoning"), so none of them passes: those that are true of every request are
-/// written again, the others are taken off. What does not get here needs no place in the key.
+/// Frameworks build links and redirects from these fields, and make decisions by them. A client's values would become
+/// part of a response that is stored for all clients ("web cache poisoning"), so none of them is forwarded. Fields
+/// whose values the gateway knows for every request are written again, and the others are removed. Values that do not
+/// reach the origin need no place in the key.
 ///
-/// What trusted proxies say (``ForwardedChain``) is true, too, and the gateway appends to it. Of their fields those
-/// pass that are in the key (scheme and host) or that nothing is stored by (addresses); the rest is taken off, since a
-/// proxy passes on what its client wrote there.
+/// The values of trusted proxies (``ForwardedChain``) are correct as well, and the gateway appends to them. Of their
+/// fields, those are forwarded that are in the key (scheme and host), or by which no response is stored (addresses).
+/// The rest is removed, since a proxy forwards what its client wrote there.
 struct ForwardedFields: Sendable {
-    /// What is known about the client, and the proxies between it and this gateway.
+    /// The client, and the proxies between it and this gateway, as far as they are known.
     var sender: Sender
-    /// `http` or `https`, as the client spoke.
+    /// The scheme that the client used, `http` or `https`.
     var scheme: String
-    /// The host that the client named, with its port, as the key has it.
+    /// The host that the client named, with its port, in the spelling of the key.
     var authority: String
-    /// What this gateway calls itself in `Via`.
+    /// The name of this gateway in `Via`.
     var via: String
 
-    /// The fields by which a request asks to be handled as one of another method. They belong to a POST, which changes
-    /// something either way. A GET or HEAD with one would fill the store with the response to another method, or change
-    /// something without invalidating it.
+    /// The fields by which a request asks to be handled as a request with another method. They are forwarded with POST,
+    /// which changes something either way. A GET or HEAD with one would fill the store with the response to another
+    /// method, or change something without invalidating it.
     static let methodOverrides: Set<String> = ["x-http-method-override", "x-http-method", "x-method-override"]
 
-    /// Returns true if no client decides what a field of a request with this method says: the gateway writes it, or
-    /// takes it off (``ProxyFields``).
+    /// Returns true if clients do not determine the value of a field in requests with this method, because the gateway
+    /// writes or removes it (``ProxyFields``).
     static func owns(_ name: HTTPField.Name, in method: HTTPRequest.Method = .get) -> Bool {
         let canonical = name.canonicalName
         if methodOverrides.contains(ProxyFields.hyphenated(canonical)) { return method == .get || method == .head }
         return ProxyFields.contain(canonical)
     }
 
-    /// Writes them into a request on its way to an origin.
+    /// Writes the fields into a request to an origin.
     func write(to request: inout HTTPRequest) {
         let method = request.method
         request.headerFields.removeAll { Self.owns($0.name, in: method) }
@@ -42,7 +43,8 @@ struct ForwardedFields: Sendable {
     }
 
     private func write(to fields: inout HTTPFields) {
-        // Never without a word: an origin may take what has none for its own machine's (RFC 7239 §6.2).
+        // The fields always have a value: an origin may take a request without them for one from its own machine (RFC
+        // 7239 §6.2).
         fields[.xForwardedFor] = sender.addresses
         fields[.xRealIP] = sender.client ?? "unknown"
         if let forwarded = sender.forwarded(authority) { fields[.forwarded] = forwarded }
@@ -53,11 +55,11 @@ struct ForwardedFields: Sendable {
         fields.append(HTTPField(name: .via, value: via))
     }
 
-    /// Has an answer that differs by the client's address kept for nobody.
+    /// Prevents a response from being stored if it varies by the client's address.
     ///
-    /// The cache would tell such answers apart by what clients write into these fields, which the origin does not see:
-    /// one client would get what was made for another. Of scheme, host and port every key tells; the fields that are
-    /// taken off say the same of all requests.
+    /// The cache would select such responses by the values that clients write into these fields, which the origin does
+    /// not see: one client would get the response that was made for another. Scheme, host and port are part of every
+    /// key. The fields that are removed have the same value, none, in all requests.
     static func confine(_ answer: inout HTTPFields) {
         let varies = FieldList.members(of: .vary, in: answer).contains {
             HTTPField.Name(String($0)).map(Sender.addressFields.contains) == true
@@ -65,7 +67,7 @@ struct ForwardedFields: Sendable {
         if varies { answer[.vary] = "*" }
     }
 
-    /// The port that the client named, or the scheme's own.
+    /// The port that the client named, or the default port of the scheme.
     private var port: String {
         let host = authority.utf8.last == UInt8(ascii: "]") ? "" : authority
         let digits = host.utf8.lastIndex(of: UInt8(ascii: ":")).map { String(host[host.index(after: $0)...]) }

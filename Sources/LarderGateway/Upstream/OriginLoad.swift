@@ -3,14 +3,14 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// The requests that take a connection of each origin, so that some are left whatever clients do.
+/// The requests that take a connection of each origin, with rules that leave connections free whatever clients do.
 ///
 /// - A fetch that no request waits for ends when a request waits for its connection.
 /// - Requests with content get three quarters of the connections, since their clients determine how long they take.
-/// - A response or content that waits for a slow client, when a spool has no room for more of it, ends when a request
-///   waits for its connection.
+/// - A response or content that waits for a slow client, because the spool does not have room for more of it, ends when
+///   a request waits for its connection.
 final class OriginLoad: Sendable {
-    /// A request that takes a connection, from before it is sent until its response has come or is dropped.
+    /// A request that takes a connection, from before it is sent until its response is received or dropped.
     final class Slot: Sendable {
         fileprivate let id: UInt64
         private let origin: OriginAddress
@@ -22,7 +22,7 @@ final class OriginLoad: Sendable {
 
         deinit { end() }
 
-        /// Notes that the response has come, and that the request takes a connection no longer.
+        /// Notes that the response is received, so that the request does not take a connection any more.
         func end() { load.leave(id, origin) }
 
         /// Notes that the connection is taken for as long as the client takes.
@@ -31,17 +31,19 @@ final class OriginLoad: Sendable {
 
     private struct Requests {
         var all: Set<UInt64> = []
-        /// The fetches whose first request has left, the oldest first. Others may still wait for them.
+        /// The fetches whose first request does not wait any more, in the order in which it stopped waiting. Other
+        /// requests may still wait for them.
         var left: [(id: UInt64, fetch: BackgroundFetch)] = []
-        /// The requests that were ended to make room, and are not over yet.
+        /// The requests that were ended to make room, and have not finished yet.
         var abandoned: Set<UInt64> = []
         /// The requests with content.
         var withContent: Set<UInt64> = []
-        /// The requests with content that wait for their turn, the oldest first, and what wakes them.
+        /// The requests with content that wait for a connection, the oldest first, and the continuations that resume
+        /// them.
         var queue: [(id: UInt64, wake: AsyncStream<Never>.Continuation)] = []
         /// The requests that take their connections for as long as their clients take.
         var waiting: [UInt64: SlowClient] = [:]
-        /// True if it will be looked again for one to end.
+        /// True if a further check for a request to end is scheduled.
         var isLookedAgain = false
 
         var isOver: Bool { all.isEmpty && queue.isEmpty }
@@ -65,7 +67,7 @@ final class OriginLoad: Sendable {
             origins[origin, default: Requests()].withContent.insert(id)
         }
 
-        /// Counts the request with content whose turn it is, and returns what wakes it.
+        /// Counts the next waiting request with content, and returns the continuation that resumes it.
         mutating func admitNext(_ origin: OriginAddress, _ limit: Int) -> AsyncStream<Never>.Continuation? {
             guard let requests = origins[origin], requests.withContent.count < limit, let next = requests.queue.first
             else { return nil }
@@ -77,17 +79,19 @@ final class OriginLoad: Sendable {
 
     private let state = NIOLockedValueBox(State())
     private let limit: Int
-    /// The number of requests with content that an origin takes at a time.
+    /// The number of requests with content that may take a connection to one origin at the same time.
     private let contentLimit: Int
 
-    /// - Parameter limit: The number of requests that an origin takes at a time; others wait.
+    /// Creates the load of all origins.
+    /// - Parameter limit: The number of requests that may take a connection to one origin at the same time; others
+    ///   wait.
     init(limit: Int) {
         self.limit = limit
         contentLimit = max(1, limit * 3 / 4)
     }
 
-    /// Counts a request for as long as its slot is kept.
-    /// - Parameter fetch: The fetch that the request belongs to; nil if it ends with its client.
+    /// Counts a request for as long as its slot is retained.
+    /// - Parameter fetch: The fetch to which the request belongs; nil if the request ends with its client.
     func enter(_ origin: OriginAddress, _ fetch: BackgroundFetch?) -> Slot {
         let id = state.withLockedValue { state in
             state.last &+= 1
@@ -102,9 +106,9 @@ final class OriginLoad: Sendable {
         return Slot(id, origin, self)
     }
 
-    /// Counts a request with content for as long as its slot is kept, when it is its turn.
-    /// - Parameter limit: How long it waits for that at most.
-    /// - Throws: `connectionLimitReached` if its turn does not come in time.
+    /// Waits for a connection for a request with content, and counts the request for as long as its slot is retained.
+    /// - Parameter limit: The longest time that the request waits.
+    /// - Throws: `connectionLimitReached` if no connection is free in time.
     func enterWithContent(
         _ origin: OriginAddress,
         within limit: Duration,
@@ -158,7 +162,7 @@ final class OriginLoad: Sendable {
         makeRoom(at: origin)
     }
 
-    /// Ends as many fetches that no request waits for, and requests that wait for their clients, as there are more
+    /// Ends fetches that no request waits for, and requests that wait for their clients, as many as there are more
     /// requests than the origin takes.
     private func makeRoom(at origin: OriginAddress) {
         let (excess, left) = state.withLockedValue { state in
@@ -179,14 +183,15 @@ final class OriginLoad: Sendable {
 
 // MARK: - Requests that wait for their clients
 
-/// A client on whose pace it depends how long a request takes its connection.
+/// A client whose speed determines how long a request takes its connection.
 struct SlowClient {
-    /// The bytes per second below which a client may lose its connection to the origin to a request that waits.
+    /// The rate in bytes per second below which a client may lose its connection to the origin to a waiting request: 64
+    /// KiB.
     static let rate = 64 << 10
-    /// The least time over which that is measured.
+    /// The shortest time over which the rate is measured: 2 seconds.
     static let time = TimeAmount.seconds(2)
 
-    /// Returns all bytes that the client has sent or read; nil if something else is waited for.
+    /// Returns the number of all bytes that the client has sent or read; nil if the request waits for something else.
     private let moved: @Sendable () -> Int?
     /// Ends the request.
     let end: @Sendable (UpstreamError) -> Void
@@ -203,7 +208,8 @@ struct SlowClient {
         before = moved()
     }
 
-    /// Returns how many bytes per second the client moves, if they are few; else it is measured again from now on.
+    /// Returns the client's rate in bytes per second if it is low; otherwise returns nil, and the measurement starts
+    /// again.
     mutating func slowRate(at now: NIODeadline) -> Double? {
         let time = now - since
         guard time >= Self.time else { return nil }
@@ -229,7 +235,7 @@ extension OriginLoad {
         if isNew { makeRoom(at: origin) }
     }
 
-    /// Ends as many requests that wait for their clients as others wait, the slowest first.
+    /// Ends requests that wait for their clients, as many as other requests wait, the slowest first.
     private func endSlowClients(at origin: OriginAddress) {
         let now = NIODeadline.now()
         let (slow, looksAgain) = state.withLockedValue { state -> ([SlowClient], Bool) in

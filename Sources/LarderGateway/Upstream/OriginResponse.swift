@@ -7,7 +7,7 @@ import NIOCore
 import NIOHTTP1
 
 extension Response {
-    /// An origin's answer, its body still on the way.
+    /// Creates a response from an origin's response, whose body is still being received.
     init(
         _ response: HTTPClientResponse,
         to request: HTTPRequest,
@@ -17,8 +17,8 @@ extension Response {
     ) throws(UpstreamError) {
         let code = Int(response.status.code)
         guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
-        // Without `TE` in the request there is one that an origin may use; what others leave would be taken for
-        // content.
+        // A request without `TE` allows one transfer coding only, chunked. The remains of other codings would be taken
+        // for content.
         let codings = response.headers["Transfer-Encoding"]
         guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
             throw UpstreamError(.protocolError, "transfer coding")
@@ -50,10 +50,11 @@ extension Response {
     }
 }
 
-/// The body of an origin's answer on its way to a reader.
+/// The body of an origin's response on its way to a reader.
 ///
-/// What the reader does not take at once is read ahead into a spool: the connection to the origin is free when the
-/// origin has sent everything, however slow the reader is. A reader that keeps up has each part as it comes.
+/// The part of the body that the reader does not take at once is read ahead into a spool, so that the connection to the
+/// origin is free when the origin has sent everything, however slow the reader is. A reader that keeps up gets each
+/// part as it is received.
 private struct OriginBody: Sendable {
     let parts: HTTPClientResponse.Body
     let length: Int?
@@ -66,7 +67,7 @@ private struct OriginBody: Sendable {
         if spools.limits.message == 0 {
             while let part = try await source.next() { try await writer.write(part) }
         } else if let part = try await source.next() {
-            // A body that came at once needs no spool, and no task.
+            // A body that is received at once needs neither a spool nor a task.
             if part.readableBytes == length {
                 guard try await source.next() == nil else {
                     throw UpstreamError(.protocolError, "more than the answer declares")
@@ -99,7 +100,7 @@ private struct OriginBody: Sendable {
                     spool.finish()
                 } catch {
                     spool.fail(error)
-                    // The reader may be writing to its client still.
+                    // The reader may still be writing to its client.
                     await source.drop()
                 }
             }
@@ -107,9 +108,9 @@ private struct OriginBody: Sendable {
         }
     }
 
-    /// The parts as they come from the origin.
+    /// The parts as they are received from the origin.
     private final class Source: Sendable {
-        // Read by one task at a time: the first part before the task is started that reads the others.
+        // Read by one task at a time: the first part is read before the task starts that reads the others.
         private nonisolated(unsafe) var parts: HTTPClientResponse.Body.AsyncIterator
         private let body: OriginBody
 
@@ -120,7 +121,7 @@ private struct OriginBody: Sendable {
         func next() async throws -> ByteBuffer? {
             do {
                 if let part = try await parts.next() { return part }
-                // A task that is cancelled is told the same as one that has read everything.
+                // A cancelled task gets nil, like a task that has read everything.
                 try Task.checkCancellation()
             } catch {
                 body.onEnd(error)
@@ -131,7 +132,7 @@ private struct OriginBody: Sendable {
             return nil
         }
 
-        /// Reads no more, so that the connection to the origin ends. The calling task is cancelled.
+        /// Stops reading, so that the connection to the origin ends. The calling task is cancelled.
         func drop() async {
             withUnsafeCurrentTask { $0?.cancel() }
             _ = try? await next()

@@ -1,31 +1,32 @@
 import HTTPCaching
 
-/// Whether an origin answers, as its last requests tell, and what the log says about that.
+/// The availability of an origin, according to its last requests, and the record of what the log says about it.
 ///
 /// An origin is *down* after one failure to reach it at all, or after several failures in a row to get a response from
-/// it; it is up again with the next response. A change is logged once, and each failure that changes nothing is logged
-/// at most once per ``reminderInterval``, with the number of those that were left out. An origin that goes up and down
-/// all the time (one of two machines behind a name is dead) has its first ``burst`` changes logged, then one per
-/// ``reminderInterval``.
+/// it. It is up again with the next response. A change is logged once, and each failure that changes nothing is logged
+/// at most once per ``reminderInterval``, with the number of failures that were not logged. If an origin goes up and
+/// down constantly (because one of two machines with the same name is down), its first ``burst`` changes are logged,
+/// then one per ``reminderInterval``.
 struct OriginState: Sendable {
-    /// The failures in a row that make an origin down, if it could be reached.
+    /// The number of failures in a row after which an origin is down although it could be reached.
     static let failureLimit = 3
-    /// The least time between two log lines about failures that change nothing.
+    /// The shortest time between two log lines about failures that change nothing: 10 seconds.
     static let reminderInterval = Duration.seconds(10)
-    /// The changes that are logged however fast they follow each other.
+    /// The number of changes that are logged however fast they follow each other.
     static let burst = 6
 
-    /// What a failure says about the origin.
+    /// The meaning of a failure for the origin's state.
     enum Failure: Sendable {
-        /// It cannot be reached.
+        /// The origin cannot be reached.
         case unreachable
-        /// It was reached, or may have been, and gave no response.
+        /// The origin was reached, or may have been, and did not respond.
         case noResponse
-        /// It says nothing about the origin as a whole: the gateway had no connection left, or one body broke off.
+        /// The failure does not concern the origin as a whole: the gateway did not have a free connection, or one body
+        /// broke off.
         case other
     }
 
-    /// What is to be logged.
+    /// The action of the log.
     enum Action: Hashable, Sendable {
         case nothing
         /// The origin is down as of now. `unlogged` failures were not logged since the last line.
@@ -37,17 +38,17 @@ struct OriginState: Sendable {
     }
 
     private(set) var isDown = false
-    /// What the log said last.
+    /// True if the origin is down according to the log.
     private var isLoggedDown = false
     private var failuresInRow = 0
     private var unlogged = 0
     private var downSince: Timestamp?
-    /// When a failure was logged last.
+    /// The time at which a failure was logged last.
     private var loggedAt: Timestamp?
     private var changesLeft = burst
     private var refilledAt = Timestamp.distantPast
 
-    /// Takes a failure in.
+    /// Notes a failure, and returns the action of the log.
     mutating func failed(_ failure: Failure, at now: Timestamp) -> Action {
         switch failure {
         case .unreachable:
@@ -70,7 +71,7 @@ struct OriginState: Sendable {
         return .logFailure(unlogged: logging(at: now))
     }
 
-    /// Takes a response in.
+    /// Notes a response, and returns the action of the log.
     mutating func answered(at now: Timestamp) -> Action {
         let (failures, since) = (failuresInRow, downSince)
         isDown = false

@@ -11,7 +11,7 @@ final class OriginWatch: Sendable {
     private struct State {
         /// The origins that routes name.
         var origins: Set<OriginAddress> = []
-        /// The state of each of them that has failed.
+        /// The state of each origin that has failed.
         var states: [OriginAddress: OriginState] = [:]
     }
 
@@ -26,7 +26,7 @@ final class OriginWatch: Sendable {
         self.metrics = metrics
     }
 
-    /// Notes that an origin answered.
+    /// Notes that an origin responded.
     func answered(_ origin: OriginAddress) {
         let now = clock.now
         let action = state.withLockedValue { $0.states[origin]?.answered(at: now) }
@@ -40,12 +40,13 @@ final class OriginWatch: Sendable {
         )
     }
 
-    /// Notes that a request to an origin failed, by the origin's fault.
+    /// Notes that a request to an origin failed because of the origin.
     func failed(_ origin: OriginAddress, _ error: UpstreamError) {
         guard error.isOfOrigin else { return }
         let now = clock.now
         let action = state.withLockedValue { state in
-            // The last requests to one that no route names any more leave no state behind.
+            // An origin that routes do not name any more may still get its last requests, which must not leave a state
+            // behind.
             guard state.origins.contains(origin) else { return OriginState.Action.logFailure(unlogged: 0) }
             return state.states[origin, default: OriginState()].failed(error.failure, at: now)
         }
@@ -77,14 +78,15 @@ final class OriginWatch: Sendable {
         return metadata
     }
 
-    /// 1 if the origin is up, 0 if it is down; as many as the configuration has origins.
+    /// Returns the gauge of an origin: 1 if it is up, 0 if it is down. There are as many gauges as origins in the
+    /// configuration.
     private func gauge(of origin: OriginAddress) -> Gauge {
         Gauge(label: "larder_origin_available", dimensions: [("origin", "\(origin)")], factory: metrics)
     }
 }
 
 extension UpstreamError {
-    /// What the error says about the origin as a whole.
+    /// The meaning of the error for the state of the origin.
     var failure: OriginState.Failure {
         switch code {
         case .connectionRefused, .connectionTimeout, .destinationNotFound, .dnsError, .tlsProtocolError: .unreachable

@@ -3,18 +3,18 @@ import Hummingbird
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// Lets a body be written to a connection no faster than the connection's event loop comes to it.
+/// A limit on how far the writer of a body may be ahead of the event loop of the connection.
 ///
-/// Whoever writes from outside of the loop hands it a part and goes on at once, until the loop says that the connection
-/// is full. A loop that is behind does not say so in time, and all that comes meanwhile would pile up before it. So
-/// every so many bytes this waits until the loop has come to them.
+/// A task that writes from outside of the event loop hands it a part and continues at once, until the loop reports that
+/// the connection is full. A loop that is behind does not report that in time, and the parts would pile up before it.
+/// So the writer waits until the loop has caught up each time that ``window`` bytes were written.
 final class Pace: Sendable {
-    /// The bytes that may be on their way to the loop.
+    /// The number of bytes that may be on their way to the event loop: 256 KiB.
     private static let window = 256 << 10
 
     private let count = NIOLockedValueBox(0)
 
-    /// Notes a part that is about to be written, and waits where it is time to.
+    /// Notes a part that is about to be written, and waits for the event loop if that is due.
     func note(_ part: ByteBuffer, on loop: (any EventLoop)?) async {
         let isDue = count.withLockedValue { count in
             count += part.readableBytes
@@ -25,12 +25,12 @@ final class Pace: Sendable {
         if isDue { try? await loop?.submit {}.get() }
     }
 
-    /// Whether a body of this length can pile up.
+    /// Returns true if a body of this length can pile up.
     static func isNeeded(for length: Int?) -> Bool { length ?? .max > window }
 }
 
 extension ResponseBody {
-    /// The body at the pace of the loop of a client's connection.
+    /// Returns the body, written at the pace of the event loop of a client's connection.
     func paced(on loop: any EventLoop) -> ResponseBody {
         guard Pace.isNeeded(for: contentLength) else { return self }
         let pace = Pace()
@@ -41,7 +41,7 @@ extension ResponseBody {
     }
 }
 
-/// A client's content at the pace of the loop of the connection that an attempt takes.
+/// A client's content, sent at the pace of the event loop of the connection that an attempt takes.
 struct PacedContent: AsyncSequence, Sendable {
     let content: ClientContent
     let attempt: Attempt
@@ -80,7 +80,7 @@ extension ResponseBody {
     }
 }
 
-/// Writes large parts in pieces.
+/// A writer that writes large parts in pieces.
 private struct PieceWriter: ResponseBodyWriter {
     static let piece = 64 << 10
 

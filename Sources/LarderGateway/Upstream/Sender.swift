@@ -2,20 +2,20 @@ import HTTPCaching
 import HTTPTypes
 import NIOCore
 
-/// Who sent a request: the client, and the proxies between it and this gateway.
+/// The sender of a request: the client, and the proxies between it and this gateway.
 struct Sender: Sendable {
-    /// The address of the other end of the connection, or the one that the PROXY protocol gives for it; nil if that
-    /// gives none, or the other end had left before it was asked for.
+    /// The address of the connection's peer, or the one that the PROXY protocol gives instead; nil if it does not give
+    /// one, or if the peer had disconnected before its address was read.
     let peer: String?
-    /// What trusted proxies say about the request; nil if the peer is not one of them.
+    /// The description that trusted proxies give of the request's client; nil if the peer is not one of them.
     let chain: ForwardedChain?
     /// The scheme of the connection.
     let connectionScheme: String
-    /// The fields that tell the client's address to origins.
+    /// The fields that give the client's address to origins.
     static let addressFields = ClientAddress.fields + [.forwarded]
 
-    /// Reads what is known of a request's sender.
-    /// - Parameter kind: the fields that trusted proxies write; the others say nothing.
+    /// Creates the sender of a request from its fields and its peer.
+    /// - Parameter kind: The kind of fields that trusted proxies write; the other kind is ignored.
     init(
         _ head: HTTPRequest,
         peer: String?,
@@ -40,23 +40,24 @@ struct Sender: Sendable {
     /// The client's address; nil if it is not known.
     var client: String? { chain.map { $0.client?.description } ?? peer }
 
-    /// `http` or `https`, as the client spoke.
+    /// The scheme that the client used, `http` or `https`.
     var scheme: String { chain?.scheme ?? connectionScheme }
 
-    /// The value of `X-Forwarded-For`: `unknown` if the client is, the addresses that are believed, and the peer's.
+    /// The value of `X-Forwarded-For`: `unknown` if the client is unknown, then the addresses that are believed, and
+    /// the peer's.
     var addresses: String {
         let peer = peer ?? "unknown"
         guard let chain else { return peer }
-        // An origin takes the leftmost for the client: a proxy must not stand there.
+        // An origin takes the leftmost address for the client's, so a proxy's address must not be leftmost.
         let client = chain.client == nil ? ["unknown"] : []
         return (client + chain.addresses.map(\.description) + [peer]).joined(separator: ", ")
     }
 
     /// Returns the value of `Forwarded`, if a trusted proxy has begun one: its elements, and one for the peer.
     ///
-    /// One host stands in it, in the spelling of the key, and with the element of whoever named it. Another, or another
-    /// spelling, would come from a client and have no part in the key.
-    /// - Parameter authority: The host that the client named, as the key has it.
+    /// The value has one host, in the spelling of the key, in the element of the proxy or client that named it. Another
+    /// host, or another spelling, would be a client's choice that is not part of the key.
+    /// - Parameter authority: The host that the client named, in the spelling of the key.
     func forwarded(_ authority: String) -> String? {
         guard let chain, !chain.passedElements.isEmpty else { return nil }
         var elements = chain.passedElements
@@ -66,7 +67,7 @@ struct Sender: Sendable {
         return (elements + [chain.host == nil ? own + host : own]).joined(separator: ", ")
     }
 
-    /// An address or host as a value of `Forwarded`: IPv6 in brackets, and quoted (RFC 7239 §6).
+    /// Returns an address or host as a value of `Forwarded`: IPv6 in brackets, and quoted (RFC 7239 §6).
     private static func quoted(_ text: String) -> String {
         let isIPv6 = IPAddress(text) != nil && text.utf8.contains(UInt8(ascii: ":"))
         let text = isIPv6 ? "[\(text)]" : text

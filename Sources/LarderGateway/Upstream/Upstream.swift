@@ -5,20 +5,20 @@ import Larder
 import LarderHummingbird
 import NIOCore
 
-/// An origin server, as one request of a client asks it.
+/// An origin server, for one request of a client.
 struct Upstream: Origin {
     let client: UpstreamClient
     let origin: OriginAddress
     /// The client's request.
     let request: HTTPRequest
-    /// The client's content; nil where there is none.
+    /// The client's content; nil if there is none.
     let content: ClientContent?
-    /// Whether the origin finds in `Host` what the client sent, rather than its own name.
+    /// True if `Host` is the client's value, rather than the origin's own name.
     let sendsClientHost: Bool
     let forwarded: ForwardedFields
     /// The record of the client's presence.
     let presence: ClientPresence
-    /// True if the client's own request was sent.
+    /// The record of whether the client's own request was sent.
     private let sending = SendingRecord()
 
     init(
@@ -57,23 +57,25 @@ struct Upstream: Origin {
         return GatewayResponse(try await client.send(outgoing(request), content, to: origin, noting: sending))
     }
 
-    /// A connection that was refused, or a host that is not found, cannot have passed the request on.
+    /// Returns true if the request was sent. If the connection was refused, or the host was not found, the origin
+    /// cannot have received it.
     func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { sending.wasSent }
 
     func mayBeDueToRequest(_ error: any Error) -> Bool { (error as? UpstreamError)?.mayBeDueToRequest ?? false }
 
-    /// An origin that cannot be reached stands for no status: what is kept may be served then (RFC 9111 §4.2.4). What
-    /// is wrong with the request itself does.
+    /// Returns nil if the origin cannot be reached, so that a stored response may be served instead (RFC 9111 §4.2.4).
+    /// For a fault of the request itself, returns the error's status.
     func status(of error: any Error) -> HTTPResponse.Status? {
         guard let error = error as? UpstreamError, !error.isOfOrigin else { return nil }
         return error.status
     }
 
-    /// The request as it leaves: without what belongs to the client's connection, and with the truth about it.
+    /// Returns the request as it is sent: without the fields of the client's connection, and with ``ForwardedFields``.
     private func outgoing(_ head: HTTPRequest) -> HTTPRequest {
         var outgoing = head
         HopByHop.strip(&outgoing.headerFields)
-        // The gateway has answered it: whoever waits for the origin's 100 waits for ever, since those end here.
+        // The gateway has answered the expectation. An origin's 100 does not reach the client, which must not wait for
+        // it.
         outgoing.headerFields[.expect] = nil
         // "… the intermediary MUST generate an updated Max-Forwards field in the forwarded message with a field value
         // that is the lesser of a) the received value decremented by one (1)" (RFC 9110 §7.6.2).
@@ -85,8 +87,8 @@ struct Upstream: Origin {
 }
 
 extension HTTPRequest {
-    /// True if content follows. HTTP/1.1 says so (``HTTP1RequestValidator`` sees to it), and for HTTP/2 ``ContentMark``
-    /// does.
+    /// True if content follows. In HTTP/1.1 the fields tell that (``HTTP1RequestValidator`` ensures it), and
+    /// ``ContentMark`` adds them for HTTP/2.
     var hasContent: Bool {
         if let length = headerFields[.contentLength] { return length != "0" }
         return headerFields.contains(.transferEncoding)

@@ -10,25 +10,26 @@ import NIOHTTP1
 import NIOSSL
 import ServiceLifecycle
 
-/// Sends requests to origin servers, by HTTP/1.1, or HTTP/2 where TLS agrees on it.
+/// A client that sends requests to origin servers, by HTTP/1.1, or by HTTP/2 if TLS negotiates it.
 ///
-/// No redirect is followed and nothing decompressed: a gateway hands on what the origin says. Informational responses
-/// (1xx) and trailers end here, since AsyncHTTPClient keeps them to itself.
+/// It follows no redirects and decompresses nothing, because a gateway forwards responses unchanged. Informational
+/// responses (1xx) and trailers are not forwarded, because AsyncHTTPClient does not expose them.
 final class UpstreamClient: Service {
-    /// What origins are given.
+    /// The limits for origins.
     struct Options: Hashable, Sendable {
-        /// To accept a connection.
+        /// The time that an origin has to accept a connection. Defaults to 5 seconds.
         var connectTimeout = Duration.seconds(5)
-        /// To begin an answer, from when they were asked.
+        /// The time from a request until the origin begins its response. Defaults to 30 seconds.
         var responseTimeout = Duration.seconds(30)
-        /// Between two parts of a body, either way.
+        /// The longest time between two parts of a body, in either direction. Defaults to 60 seconds.
         var idleTimeout = Duration.seconds(60)
-        /// How many HTTP/1.1 connections one origin gets.
+        /// The number of HTTP/1.1 connections to one origin. Defaults to 256.
         var connectionsPerOrigin = 256
-        /// Certificates to trust instead of the system's; nil: the system's.
+        /// The certificates to trust instead of the system's; nil for the system's.
         var trustRoots: [NIOSSLCertificate]?
 
-        /// The settings that the options are made of, but for the authorities, whose file may change under its name.
+        /// The settings from which the options are made. The authorities are compared as well, because their file may
+        /// change while its name remains the same.
         static let settings: Set<GatewaySetting> = [
             .connectTimeout, .responseTimeout, .idleTimeout, .connectionsPerOrigin, .originAuthorities,
         ]
@@ -41,7 +42,8 @@ final class UpstreamClient: Service {
     private let watch: OriginWatch
     let spools: SpoolSpace
 
-    /// - Parameter spools: What waits for slow clients and origins is stored in it.
+    /// Creates a client.
+    /// - Parameter spools: The space that stores content and bodies that wait for slow clients and origins.
     init(
         _ options: Options,
         clock: WallClock,
@@ -56,19 +58,19 @@ final class UpstreamClient: Service {
         self.group = group
     }
 
-    /// Keeps the connections until the service is shut down.
+    /// Runs until the service is shut down, and then closes the connections.
     func run() async throws {
         try? await gracefulShutdown()
         try await current.client.shutdown()
     }
 
-    /// Sends the requests that come from now on by other options. Those under way end by the old ones, whose
-    /// connections are closed after the last of them.
-    /// - Returns: true if they differ.
+    /// Changes the options of requests that are sent from now on. Requests under way end with the previous options,
+    /// whose connections are closed after the last of these requests.
+    /// - Returns: True if the options differ.
     func reload(_ options: Options) -> Bool {
         guard options != current.options else { return false }
         let next = UpstreamConnections(options, book: book, on: group)
-        // The old ones must not be released under the lock.
+        // The previous connections must not be released under the lock.
         let old = connections.withLockedValue { connections in
             defer { connections = next }
             return connections
@@ -77,20 +79,21 @@ final class UpstreamClient: Service {
         return true
     }
 
-    /// The options by which requests are sent now.
+    /// The options of requests that are sent now.
     var options: Options { current.options }
 
     private var current: UpstreamConnections { connections.withLockedValue { $0 } }
 
-    /// Sends a request, and returns when the head of the answer is there.
+    /// Sends a request, and returns when the head of the response is received.
     ///
-    /// "A proxy MUST NOT automatically retry non-idempotent requests" (RFC 9110 §9.2.2), and none with a body is sent
-    /// twice, for it is gone. The others get one more try where the connection was one that the origin closed at that
-    /// moment.
+    /// "A proxy MUST NOT automatically retry non-idempotent requests" (RFC 9110 §9.2.2). A request with content is
+    /// never sent twice, because its content is not stored. Other requests are sent once more if the origin may have
+    /// closed the connection at that moment.
     /// - Parameters:
-    ///   - content: the client's content, where there is any.
-    ///   - record: is told whether the request was sent.
-    ///   - mayRepeat: whether it is worth a second try: not where something barely stale is served instead.
+    ///   - content: The client's content, if there is any.
+    ///   - record: The record that notes if the request was sent.
+    ///   - mayRepeat: True if the request may be sent a second time; false if a barely stale response can be served
+    ///     instead.
     func send(
         _ request: HTTPRequest,
         _ content: ClientContent?,
@@ -114,7 +117,7 @@ final class UpstreamClient: Service {
             outcome = await attempt(outgoing, for: target, by: connections, record)
         }
         do throws(UpstreamError) {
-            // Kept by the body, which holds the connection until it has come or is dropped.
+            // The body retains the connections until it is received or dropped.
             let response = try outcome.response(to: request, slot, spools) { [watch] error in
                 withExtendedLifetime(connections) {}
                 guard let error = error.map({ UpstreamError($0) }), !Task.isCancelled, error != .slowClient else {
@@ -125,15 +128,15 @@ final class UpstreamClient: Service {
             watch.answered(origin)
             return response
         } catch {
-            // The client library may hold the content, and the slot with it, until its client sends more.
+            // The client library may retain the content, and with it the slot, until the client sends more.
             slot.end()
-            // Nothing is known about an origin from a client that left before it answered.
+            // A client that disconnected before the origin responded tells nothing about the origin.
             if !Task.isCancelled, error != .slowClient { watch.failed(origin, error) }
             throw error
         }
     }
 
-    /// Whether an origin answers a GET for `path`, and what.
+    /// Returns the health of an origin: if it answers a GET for `path`, and the status or error.
     func probe(_ origin: OriginAddress, path: String) async -> OriginHealth {
         func health(_ isReachable: Bool, _ answer: String) -> OriginHealth {
             OriginHealth(origin: origin.description, isReachable: isReachable, answer: answer)
@@ -150,8 +153,8 @@ final class UpstreamClient: Service {
         }
     }
 
-    /// Sends a request with content. That may take as long as it keeps coming: the time for an answer begins at its
-    /// end.
+    /// Sends a request with content. The content may take as long as parts of it are received: the response timeout
+    /// begins at its end.
     private func execute(
         _ request: HTTPClientRequest,
         by connections: UpstreamConnections,
@@ -161,7 +164,7 @@ final class UpstreamClient: Service {
         var request = request
         request.body = .stream(content, length: length)
         let (ends, end) = AsyncStream.makeStream(of: UpstreamError.self)
-        // The content keeps the action, which must not keep the content.
+        // The content retains the action, so the action must not retain the content.
         content.content.onStream { [slot = content.slot, weak content = content.content] in
             let moved: @Sendable () -> Int? = { [weak content] in content?.streamedBytes ?? nil }
             slot.noteWaiting(for: SlowClient(moved: moved, end: { end.yield($0) }))
@@ -189,8 +192,8 @@ final class UpstreamClient: Service {
         return request
     }
 
-    /// Whether a text can be sent as a target in one reading: a path of visible ASCII, and no fragment, which would end
-    /// it for some.
+    /// Returns true if a text can be sent as a target with one meaning only: a path of visible ASCII characters,
+    /// without a fragment, which would end it for some servers.
     private static func isTarget(_ text: String) -> Bool {
         text.utf8.first == UInt8(ascii: "/")
             && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
@@ -200,7 +203,8 @@ final class UpstreamClient: Service {
         case answered(HTTPClientResponse)
         case failed(UpstreamError, mayHaveMissed: Bool)
 
-        /// - Parameter bodyEnded: is called when the body has come to its end, or broke off with an error.
+        /// Returns the response, or throws the error of the attempt.
+        /// - Parameter bodyEnded: Called when the body has ended, or broke off with an error.
         func response(
             to request: HTTPRequest,
             _ slot: OriginLoad.Slot,
@@ -229,7 +233,7 @@ final class UpstreamClient: Service {
                     let content = PacedContent(content: content, attempt: attempt, slot: slot)
                     return .answered(try await execute(request, by: connections, content, length))
                 }
-                // The deadline ends with the head: a body may take as long as it keeps coming.
+                // The timeout ends with the head: a body may take as long as parts of it are received.
                 let limit = TimeAmount(connections.options.responseTimeout)
                 return .answered(try await connections.client.execute(request, timeout: limit))
             } catch {
@@ -241,14 +245,14 @@ final class UpstreamClient: Service {
 }
 
 extension HTTPRequest {
-    /// The length of the content in bytes, where the request declares it.
+    /// The length of the content in bytes, if the request declares it.
     fileprivate var bodyLength: HTTPClientRequest.Body.Length {
         headerFields[.contentLength].flatMap { Int64($0) }.map { .known($0) } ?? .unknown
     }
 }
 
 extension HTTPRequest.Method {
-    /// Whether several identical requests intend what one does (RFC 9110 §9.2.2).
+    /// True if several identical requests have the same intended effect as one (RFC 9110 §9.2.2).
     fileprivate var isIdempotent: Bool {
         switch self {
         case .get, .head, .options, .trace, .put, .delete: true
@@ -258,8 +262,8 @@ extension HTTPRequest.Method {
 }
 
 extension HTTPHeaders {
-    /// The fields of a request as HTTP/1.1 has them, `Host` first. How the body is framed is the client library's
-    /// affair.
+    /// Creates the HTTP/1.1 fields of a request, with `Host` first. The client library adds the fields that frame the
+    /// body.
     fileprivate init(_ request: HTTPRequest) {
         self.init()
         reserveCapacity(request.headerFields.count + 2)

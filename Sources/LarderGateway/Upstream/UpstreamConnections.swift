@@ -2,15 +2,16 @@ import AsyncHTTPClient
 import NIOCore
 import NIOSSL
 
-/// The connections to origins that are made by one set of options. They are closed once nothing uses them: the client
-/// that hands them out, or a response whose body still arrives.
+/// The connections to origins that are made with one set of options. They are closed once nothing uses them: neither
+/// the client that hands them out, nor a response whose body is still being received.
 final class UpstreamConnections: Sendable {
     let client: HTTPClient
     let options: UpstreamClient.Options
-    /// The requests under way by these connections.
+    /// The requests under way on these connections.
     let load: OriginLoad
 
-    /// Reads are of 16 KiB at most: each connection whose response waits for a slow client holds a few of them.
+    /// The allocator for reads of 16 KiB at most: each connection whose response waits for a slow client holds a few of
+    /// them.
     private static let readAllocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 16 << 10)
 
     init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
@@ -24,9 +25,10 @@ final class UpstreamConnections: Sendable {
             write: TimeAmount(options.idleTimeout)
         )
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = options.connectionsPerOrigin
-        // A refused connection is an answer; waiting for another would only hold the client.
+        // A refused connection is a result: another attempt would only make the client wait.
         configuration.connectionPool.retryConnectionEstablishment = false
-        // Shorter than what servers commonly keep idle connections for: few requests meet a closing one then.
+        // This is shorter than the time for which servers commonly keep idle connections open, so few requests meet a
+        // closing one.
         configuration.connectionPool.idleTimeout = .seconds(4)
         var tls = TLSConfiguration.modernClient
         if let roots = options.trustRoots { tls.trustRoots = .certificates(roots) }
@@ -40,6 +42,6 @@ final class UpstreamConnections: Sendable {
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
-    // The client library ends the process where a client is left without being shut down.
+    // The client library ends the process if a client is released without being shut down.
     deinit { client.shutdown { _ in } }
 }

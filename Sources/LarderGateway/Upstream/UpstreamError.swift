@@ -13,7 +13,7 @@ import NIOSSL
     import Darwin
 #endif
 
-/// What kept an origin from answering, in the words of `Proxy-Status` (RFC 9209 §2.3).
+/// The reason why an origin did not answer, as an error type of `Proxy-Status` (RFC 9209 §2.3).
 public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible {
     enum Code: String, Hashable, Sendable, CaseIterable {
         case connectionRefused = "connection_refused"
@@ -35,7 +35,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     let code: Code
-    /// What is known beyond the code, for logs.
+    /// Details beyond the code, for logs.
     let reason: String
     private let ownStatus: Int?
 
@@ -45,13 +45,13 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         self.ownStatus = status?.code
     }
 
-    /// No connection could be made within the time for it.
+    /// The error of a connection that could not be made within the connect timeout.
     public static let connectionTimeout = UpstreamError(.connectionTimeout, "no connection in time")
-    /// The origin took longer than the time for it to begin its answer.
+    /// The error of an origin that did not begin its response within the response timeout.
     public static let responseTimeout = UpstreamError(.responseTimeout, "no answer in time")
-    /// The client is slow, and other requests wait for the connection.
+    /// The error of a request whose client is slow while other requests wait for the connection.
     static let slowClient = UpstreamError(.connectionLimitReached, "the client is slow, and others wait")
-    /// The target is one that servers read otherwise, or not at all.
+    /// The error of a target that servers read differently, or not at all.
     public static let illegalTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
 
     /// The error type of RFC 9209, such as `connection_refused`.
@@ -59,7 +59,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
 
     public var description: String { "\(code.rawValue): \(reason)" }
 
-    /// The status a client gets: "HTTP status codes that proxies generate" of RFC 9209 §2.3.
+    /// The status for the client: "HTTP status codes that proxies generate" of RFC 9209 §2.3.
     public var status: HTTPResponse.Status {
         if let ownStatus { return HTTPResponse.Status(code: ownStatus) }
         return switch code {
@@ -75,7 +75,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// True if the origin may have failed because of what was sent to it.
+    /// True if the origin may have failed because of the request.
     var mayBeDueToRequest: Bool {
         switch code {
         case .connectionTerminated, .protocolError, .incompleteResponse, .headerSectionSize: true
@@ -83,7 +83,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// Whether the origin is to blame, rather than the request.
+    /// True if the origin caused the error, rather than the request.
     var isOfOrigin: Bool {
         switch code {
         case .requestError, .requestDenied, .loopDetected, .internalError: false
@@ -93,7 +93,7 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 extension UpstreamError {
-    /// What an error of the client library means.
+    /// Creates the error that corresponds to an error of the client library.
     package init(_ error: any Error) {
         switch error {
         case let error as UpstreamError: self = error

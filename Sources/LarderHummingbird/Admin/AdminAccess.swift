@@ -4,35 +4,38 @@ package import Hummingbird
 public import Larder
 package import NIOCore
 
-/// The clients that may use the admin routes, the metrics among them: keys tell about users.
+/// The clients that may use the admin routes. The metrics are among these routes, because keys reveal information about
+/// users.
 ///
-/// Whatever it is, a request that a browser sends for a page of another site is refused.
+/// With every access, a request that a browser sends for a page of another site is refused.
 public enum AdminAccess: Sendable {
-    /// Clients that send this bearer token.
+    /// Clients that send this bearer token in `Authorization`.
     case token(BearerToken)
     /// Clients on this machine that name a loopback host. For development only.
     ///
-    /// - Warning: Everything on this machine that can open a connection counts as a client on it, and so does
-    ///   everything that a proxy on this machine passes on: nginx with `proxy_pass http://127.0.0.1:8080` sends `Host:
-    ///   127.0.0.1:8080` and no field that tells of a proxy, so that anybody on the internet could empty the cache. Do
-    ///   not use it behind a proxy, a tunnel, a container's port or a load balancer on the same machine. Bind the
-    ///   server to a loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
+    /// - Warning: Every process on this machine that can open a connection counts as a client on it, and so does every
+    ///   request that a proxy on this machine forwards: nginx with `proxy_pass http://127.0.0.1:8080` sends
+    ///   `Host: 127.0.0.1:8080` and no field that identifies a proxy, so that anybody on the internet could empty the
+    ///   cache. Do not use it behind a proxy, a tunnel, a container's port or a load balancer on the same machine. Bind
+    ///   the server to a loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
     case loopback
     /// No client.
     case nobody
 }
 
 extension AdminAccess {
-    /// Returns the access to the admin routes of a server that listens on `host`: the token if there is one, whatever
-    /// else is set. Without one the routes answer no client, unless loopback clients are trusted and no other can reach
-    /// the server.
-    /// - Parameter trustsLoopback: True if ``loopback`` is wanted, whose danger is described there.
+    /// Returns the access to the admin routes of a server that listens on `host`.
+    ///
+    /// If there is a token, it is required, and the other parameters do not matter. Without a token, the routes answer
+    /// loopback clients if `trustsLoopback` is true and `host` is a loopback address; otherwise they do not answer any
+    /// client.
+    /// - Parameter trustsLoopback: True to answer loopback clients without a token. See the warning of ``loopback``.
     public static func standard(token: BearerToken?, trustsLoopback: Bool, host: String) -> AdminAccess {
         token.map(AdminAccess.token) ?? (trustsLoopback && isLoopback(host: host) ? .loopback : .nobody)
     }
 }
 
-/// A request that may not use the admin routes. It tells nothing about the keys.
+/// An error that says why a request may not use the admin routes. It does not reveal anything about the keys.
 package struct AdminRefusal: Error, Equatable {
     package let status: HTTPResponse.Status
     package let message: String
@@ -50,8 +53,9 @@ package struct AdminRefusal: Error, Equatable {
 }
 
 extension AdminAccess {
-    /// Lets a request pass, or says why not.
-    /// - Parameter peer: where it came from, where that is known.
+    /// Checks that a request may use the admin routes.
+    /// - Parameter peer: The address that the request came from; nil if it is not known.
+    /// - Throws: The reason to refuse the request.
     package func check(_ request: Request, peer: SocketAddress?) throws(AdminRefusal) {
         guard Self.isOfOwnSite(request.head) else { throw .otherSite }
         switch self {
@@ -59,24 +63,25 @@ extension AdminAccess {
             guard token.isSent(in: request.headers) else { throw .token }
         case .nobody: throw .nobody
         case .loopback:
-            // A page in a browser on this machine reaches loopback too, under the name of its own site; hence `Host`.
+            // A page in a browser on this machine can send requests to loopback too, under the name of its site. So
+            // `Host` is checked as well.
             guard let peer, Self.isLoopback(peer), let authority = request.head.authority, Self.isLoopback(authority),
                 !request.headers.contains(where: { ProxyFields.tellOfProxy($0.name.canonicalName) })
             else { throw .loopback }
         }
     }
 
-    /// Returns true unless a browser says that it sends the request for a page of another site, or for none that it
-    /// would name (`null`).
+    /// Returns true unless a browser says that it sends the request for a page of another site, or for a page whose
+    /// origin it does not disclose (`null`).
     private static func isOfOwnSite(_ head: HTTPRequest) -> Bool {
-        // Another port of the same host is the same site to a browser, and may be anybody's page.
+        // Pages on other ports of the same host, which browsers call `same-site`, are not trusted.
         let sites = head.headerFields[values: .secFetchSite]
         guard sites.allSatisfy({ $0 == "same-origin" || $0 == "none" }) else { return false }
         return head.headerFields[values: .origin].allSatisfy { isOrigin($0, of: head) }
     }
 
-    /// Returns true if the page of an `Origin` field is one of the server that a request is for. That server may speak
-    /// in the clear to a proxy that speaks TLS to browsers.
+    /// Returns true if the origin in an `Origin` field is the server that a request is for. That server may receive
+    /// plain HTTP from a proxy that terminates TLS.
     private static func isOrigin(_ origin: String, of head: HTTPRequest) -> Bool {
         guard let mark = origin.firstRange(of: "://") else { return false }
         let scheme = origin[..<mark.lowerBound].lowercased()
@@ -93,13 +98,13 @@ extension AdminAccess {
         }
     }
 
-    /// Whether a host, a name or an address, is this machine for itself alone.
+    /// Returns true if a host, given as a name or an address, is `localhost` or a loopback address.
     package static func isLoopback(host: String) -> Bool {
-        // Only an address is taken at its word: a name may begin with 127 as well.
+        // A name may begin with `127` as well, so only parsed addresses are compared.
         host.lowercased() == "localhost" || isLoopbackAddress(host)
     }
 
-    /// Whether an authority, a host with or without a port, names this machine.
+    /// Returns true if an authority, a host with or without a port, names a loopback host.
     static func isLoopback(_ authority: String) -> Bool {
         let host: Substring
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
@@ -119,13 +124,13 @@ extension AdminAccess {
     }
 
     private static func isLoopbackAddress(_ text: String) -> Bool {
-        // Through the parser and back, so that every spelling of an address comes out as one.
+        // Parsing and printing the address brings all of its spellings to one.
         guard let address = try? SocketAddress(ipAddress: text, port: 0).ipAddress else { return false }
         return address == "::1" || address.hasPrefix("127.") || address.hasPrefix("::ffff:127.")
     }
 }
 
 extension HTTPField.Name {
-    /// `Sec-Fetch-Site` (Fetch Metadata Request Headers §2.4).
+    /// The name of `Sec-Fetch-Site` (Fetch Metadata Request Headers §2.4).
     fileprivate static let secFetchSite = constant("Sec-Fetch-Site")
 }

@@ -5,26 +5,25 @@ package import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 
-/// A context of an admin request that knows more about the client than the address of its connection: behind a proxy
-/// that is trusted.
+/// A request context that knows the address of the client, even if a trusted proxy forwards the request.
 package protocol AdminClientContext: RequestContext {
     /// The client's address; nil if it is not known.
     var client: String? { get }
 }
 
-/// The log lines of admin requests: who sent them, what they asked for, and what they got.
+/// The log of admin requests: the client, the request and the status of each.
 ///
-/// Refused requests are logged at a limited rate: anybody can send them.
+/// Refused requests are logged at a limited rate, because anybody can send them.
 package final class AdminAudit: Sendable {
-    /// The lines for refused requests within a period.
+    /// The number of lines for refused requests within one period of ``LogLimit``: 20.
     static let limit = 20
 
     private let refusals = NIOLockedValueBox(LogLimit(AdminAudit.limit))
 
-    /// Creates an audit without requests.
+    /// Creates an audit that has not logged any request.
     package init() {}
 
-    /// Logs a request with its response; one that was refused as a warning.
+    /// Logs a request with its response. A refused request is logged as a warning.
     package func log(
         _ request: Request,
         client: String?,
@@ -49,7 +48,8 @@ package final class AdminAudit: Sendable {
         )
     }
 
-    /// Returns a target as it can stand in a line of a log: at most 1,024 bytes of visible ASCII, the rest encoded.
+    /// Returns a target in the form that is safe to log: the first 1,024 bytes, with all but visible ASCII
+    /// percent-encoded.
     private static func printable(_ text: String) -> String {
         var output = ""
         for byte in text.utf8.prefix(1_024) {
@@ -63,19 +63,19 @@ package final class AdminAudit: Sendable {
     }
 }
 
-/// What an admin route answers, and how many entries it removed, if it counts them.
+/// The response of an admin route, with the number of entries that it removed, if they are counted.
 package struct AdminAnswer: Sendable {
     package var response: Response
     package var removed: Int?
 
-    /// Creates an answer.
+    /// Creates an answer from a response.
     package init(_ response: Response, removed: Int? = nil) {
         self.response = response
         self.removed = removed
     }
 
-    /// Creates the answer to the removal of a key or URL, which says how many entries were removed: 0 with a 404 if
-    /// none was stored. If the store cannot tell, it says nothing.
+    /// Creates the answer to the removal of a key or URL. It says how many entries were removed: 0 with status 404 if
+    /// nothing was stored. The number is left out if the store does not count removed entries.
     package init(_ result: RemovalResult, ok: String, notFound: String, pending: String) {
         guard result.invalidation == .acknowledged else {
             self.init(.message(.serviceUnavailable, pending))

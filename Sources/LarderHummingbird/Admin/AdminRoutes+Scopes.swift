@@ -4,22 +4,22 @@ public import Larder
 
 extension RouterMethods {
     /// Adds the routes that invalidate many responses at once: `DELETE {path}/tags/{tag}`, `DELETE {path}/paths/{path}`
-    /// (that path with all its queries), `DELETE {path}/prefixes/{path}` (with all below it) and
+    /// (this path with all its queries), `DELETE {path}/prefixes/{path}` (with all paths below it) and
     /// `DELETE {path}/everything`.
     ///
     /// Tags and paths are percent-decoded once: `DELETE {path}/tags/new%20arrivals` names the tag `new arrivals`.
     ///
-    /// They go across hosts, where the cache keeps hosts apart.
+    /// If the cache keys responses by host, these routes still invalidate on all hosts.
     /// - Parameters:
-    ///   - access: who may use them; there is no default.
-    ///   - path: what they all begin with.
+    ///   - access: The clients that may use the routes; there is no default.
+    ///   - path: The path that all of these routes begin with.
     @discardableResult
     public func addBulkInvalidation(of cache: ResponseCache, access: AdminAccess, at path: RouterPath) -> Self {
         addBulkInvalidation(of: cache, access: access, at: path, form: .path)
     }
 
-    /// Adds the routes as above, for a cache whose keys have this form. Where they have hosts, `paths//host/path` names
-    /// the path on that host alone, and `prefixes//host` the whole host.
+    /// Adds the same routes for a cache whose keys have the given form. If keys have hosts, `paths//host/path` names
+    /// the path on that host alone, and `prefixes//host` all paths of that host.
     @discardableResult
     package func addBulkInvalidation(
         of cache: ResponseCache,
@@ -55,7 +55,7 @@ extension RouterMethods {
 }
 
 extension AdminRoutes {
-    /// Invalidates what the end of the request's path names.
+    /// Invalidates the scopes that the end of the request's path names.
     fileprivate func invalidate(
         _ request: Request,
         _ context: Context,

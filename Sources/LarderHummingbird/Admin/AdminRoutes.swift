@@ -10,13 +10,14 @@ import NIOCore
 #endif
 
 extension RouterMethods {
-    /// Adds the routes by which people look after a cache: `DELETE api/invalidate/{key}` and `GET metrics/cache`.
+    /// Adds the routes to administer a cache: `DELETE api/invalidate/{key}` and `GET metrics/cache`.
     ///
-    /// The key stands in the path as it is, or percent-encoded; a `?` in it must be `%3F`, and a `#` `%23`.
+    /// The key is written in the path as it is, or percent-encoded. A `?` in the key must be written `%3F`, and a `#`
+    /// `%23`.
     /// - Parameters:
-    ///   - access: who may use them; there is no default.
-    ///   - invalidation: the path before the key.
-    ///   - metrics: the path of the metrics.
+    ///   - access: The clients that may use the routes; there is no default.
+    ///   - invalidation: The path before the key; `api/invalidate` by default.
+    ///   - metrics: The path of the metrics; `metrics/cache` by default.
     @discardableResult
     public func addCacheAdministration(
         of cache: ResponseCache,
@@ -27,7 +28,7 @@ extension RouterMethods {
         addCacheAdministration(of: cache, access: access, invalidation: invalidation, metrics: metrics, form: .path)
     }
 
-    /// Adds the routes as above, for a cache whose keys have this form.
+    /// Adds the same routes for a cache whose keys have the given form.
     @discardableResult
     package func addCacheAdministration(
         of cache: ResponseCache,
@@ -50,14 +51,14 @@ extension RouterMethods {
     }
 }
 
-/// What the keys of a cache look like.
+/// The form of a cache's keys.
 package enum AdminKeyForm: Sendable {
-    /// `GET:/api/posts/`: the handlers of this process do not tell hosts apart.
+    /// Keys such as `GET:/api/posts/`, without a host: the handlers of an application do not differ by host.
     case path
-    /// `GET:http://shop.example/api/posts/`: a gateway does.
+    /// Keys such as `GET:http://shop.example/api/posts/`, with a host, as a gateway uses them.
     case url
 
-    /// Returns true if a response may be stored under a key.
+    /// Returns true if a key has this form, so that a response may be stored under it.
     func includes(_ key: CacheKey) -> Bool {
         switch self {
         case .path: true
@@ -73,7 +74,7 @@ package enum AdminKeyForm: Sendable {
     }
 }
 
-/// The admin routes' handlers.
+/// The handlers of the admin routes.
 struct AdminRoutes<Context: RequestContext>: Sendable {
     let cache: ResponseCache
     let access: AdminAccess
@@ -90,7 +91,8 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
             guard !readings.isEmpty else {
                 return AdminAnswer(.message(.badRequest, "Nothing was deleted: expected \(form.expectation)"))
             }
-            // Every reading is removed, or none but the first would be queued while the store is away.
+            // While the store cannot be reached, every reading is queued for removal. Otherwise the first stored one is
+            // the last that is removed.
             var result = RemovalResult.nothing
             for keys in readings {
                 let removal = await cache.remove(keys)
@@ -118,7 +120,8 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         }
     }
 
-    /// The answer to a request that may have it, with a line in the log about who asked for what.
+    /// Returns the answer to a request if its client has access, or a refusal, and logs the request with the client and
+    /// the status.
     func guarded(_ request: Request, _ context: Context, _ answer: () async -> AdminAnswer) async -> Response {
         let peer = (context as? any RemoteAddressRequestContext)?.remoteAddress
         var answered: AdminAnswer
@@ -138,9 +141,9 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         return answered.response
     }
 
-    /// The keys that the end of a path may stand for: as it is, decoded once, and as it is but for `?` and `#`, which a
-    /// path cannot hold, each in every spelling of its URL. The router would drop a trailing slash, which belongs to
-    /// the key.
+    /// Returns the keys that the end of a path may stand for: the text as it is, the text decoded once, and the text
+    /// with only `?` and `#` decoded, which a path cannot contain. Each reading has every spelling of its URL. The raw
+    /// path is used, because the router would drop a trailing slash, which belongs to the key.
     static func keys(in request: Request, below endpoint: String?) -> [[CacheKey]] {
         let written = rest(of: request, below: endpoint)
         let marked = written.replacing("%3F", with: "?").replacing("%3f", with: "?").replacing("%23", with: "#")
@@ -153,7 +156,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         return readings
     }
 
-    /// The end of a path that the last component of an endpoint stands for, as it was written.
+    /// Returns the end of a path that the last component of an endpoint matches, as the client wrote it.
     static func rest(of request: Request, below endpoint: String?) -> String {
         let depth = (endpoint ?? "").split(separator: "/").count - 1
         var rest = request.uri.path[...]
@@ -171,7 +174,8 @@ private struct CacheMetrics: Encodable {
     let stale: Int
     let topKeys: [Pair]
     let totalCachedKeys: Int
-    /// False if the store cannot be reached, so that the number of keys is the last one known; nil if it can.
+    /// False if the store cannot be reached, in which case the number of keys is the last one known; nil if it can be
+    /// reached.
     let storeAvailable: Bool?
 
     /// A key and its count, written as `["GET:/api/posts/", 7]`.
@@ -206,12 +210,12 @@ private struct CacheMetrics: Encodable {
 /// The body of a response that says what was done.
 private struct AdminMessage: Encodable {
     let message: String
-    /// The number of entries removed; left out if it is not counted.
+    /// The number of removed entries; left out if they are not counted.
     let removed: Int?
 }
 
 extension Response {
-    /// A JSON body with one message, and the number of entries removed if that is counted.
+    /// Returns a JSON response with one message, and with the number of removed entries if they are counted.
     package static func message(
         _ status: HTTPResponse.Status,
         _ message: String,
@@ -220,7 +224,7 @@ extension Response {
         json(status, AdminMessage(message: message, removed: removed))
     }
 
-    /// The answer to a request that may not use the admin routes.
+    /// Returns the response to a request that may not use the admin routes.
     package static func refusal(_ refusal: AdminRefusal) -> Response {
         var response = message(refusal.status, refusal.message)
         // RFC 9110 §11.6.1: "A server generating a 401 response MUST send a WWW-Authenticate header field".
@@ -228,7 +232,7 @@ extension Response {
         return response
     }
 
-    /// A JSON body, for this asker alone.
+    /// Returns a JSON response that must not be stored (`no-store`).
     package static func json(_ status: HTTPResponse.Status, _ value: some Encodable) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -1,11 +1,13 @@
 package import NIOHTTP1
 
-/// Checks on the head of an HTTP/1.1 request: what has more than one reading goes no further (RFC 9112 §11.2).
+/// Checks on the head of an HTTP/1.1 request. A head that can be read in more than one way is rejected
+/// (RFC 9112 §11.2).
 ///
-/// A gateway that reads a message otherwise than the origin behind it lets a client smuggle a request past it.
+/// A gateway that reads a message differently than the origin behind it lets a client smuggle a request past the
+/// gateway.
 package enum HTTP1RequestValidator {
-    /// Brings a head to the one form that all that follows relies on: a path as target, one `Host`, one framing.
-    /// - Returns: The reason to refuse the head, in a sentence for the client; nil if there is none.
+    /// Normalizes a head to the form that all later handlers rely on: a path as target, one `Host`, one framing.
+    /// - Returns: The reason to reject the head, as a sentence for the client; nil if the head is accepted.
     package static func settle(_ head: inout HTTPRequestHead) -> String? {
         guard head.version.major == 1 else { return "This version of HTTP is not spoken here" }
         return settleTarget(&head) ?? settleFraming(&head)
@@ -16,7 +18,7 @@ package enum HTTP1RequestValidator {
         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that lacks a Host
         // header field and to any request message that contains more than one Host header field line or a Host header
         // field with an invalid field value." (RFC 9112 §3.2)
-        // One by HTTP/1.0 may have none.
+        // An HTTP/1.0 request may have none.
         guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
             return "A request needs one Host field"
         }
@@ -36,7 +38,7 @@ package enum HTTP1RequestValidator {
         // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation."
         // (RFC 9110 §10.1.1)
         if head.version.minor == 0 { head.headers.remove(name: "Expect") }
-        // The parser's name for it has lost a hyphen.
+        // The parser's name for this method lacks a hyphen.
         if head.method == .MSEARCH { head.method = .RAW(value: "M-SEARCH") }
         return nil
     }
@@ -46,14 +48,16 @@ package enum HTTP1RequestValidator {
         if !encodings.isEmpty {
             // "A server MAY reject a request that contains both Content-Length and Transfer-Encoding", and "a server
             // that receives a request message with a transfer coding it does not understand SHOULD respond with 501";
-            // HTTP/1.0 knows none of them (RFC 9112 §6.1). There is one that everybody understands alike.
+            // HTTP/1.0 does not define transfer codings (RFC 9112 §6.1). `chunked` is the only coding that all servers
+            // understand alike.
             guard lengths.isEmpty, encodings.count == 1, encodings[0].lowercased() == "chunked",
                 head.version.minor > 0
             else { return "Where the content ends can be read in more than one way" }
             return nil
         }
         guard let length = lengths.first else {
-            // A request without either has no content; said aloud, it need not be guessed again.
+            // A request without either has no content. An explicit length of 0 bytes states this to later handlers and
+            // the origin.
             switch head.method {
             case .GET, .HEAD, .DELETE, .OPTIONS, .TRACE: break
             default: head.headers.add(name: "Content-Length", value: "0")
@@ -66,7 +70,7 @@ package enum HTTP1RequestValidator {
         return nil
     }
 
-    /// Whether a text may be a host with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
+    /// Returns true if a text may be a host with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
     package static func isHost(_ text: String) -> Bool {
         guard text.utf8.count <= 1_024 else { return false }
         var rest = text.utf8[...]
@@ -93,7 +97,7 @@ package enum HTTP1RequestValidator {
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 }
 
-/// A target in absolute form, taken apart (RFC 9112 §3.2.2).
+/// The parts of a target in absolute form (RFC 9112 §3.2.2).
 private struct AbsoluteTarget {
     let authority: String
     let path: String

@@ -3,17 +3,19 @@ import NIOCore
 import NIOHTTPTypesHTTP1
 
 extension HTTPServerBuilder {
-    /// Returns a builder of a server for HTTP/1.1 that rejects ambiguous requests with 400 and ends their connections:
-    /// no `Host` (unless by HTTP/1.0) or two of them, two lengths, a transfer coding beside a length, by HTTP/1.0 or
-    /// other than `chunked`, a target that is no path (RFC 9112 §3.2, §6.1, §11.2).
+    /// Returns a builder of an HTTP/1.1 server that rejects ambiguous requests with 400 and closes their connections.
     ///
-    /// Hummingbird's own server takes such requests, and a proxy in front of it may read them in another way: a client
+    /// A request is ambiguous if it has no `Host` (unless it is HTTP/1.0) or two of them, an invalid or repeated
+    /// `Content-Length`, a transfer coding that stands beside a length, is sent by HTTP/1.0 or is not `chunked`, or a
+    /// target that is neither a path nor an absolute URL, nor `*` with OPTIONS (RFC 9112 §3.2, §6.1, §11.2).
+    ///
+    /// Hummingbird's own server accepts such requests, and a proxy in front of it may read them differently: a client
     /// can then smuggle a request past the proxy, or have a response stored for another host. Use this for any server
-    /// that clients or proxies on the internet reach:
+    /// that is reachable from the internet, directly or through proxies:
     /// ```swift
     /// let application = Application(router: router, server: .validatedHTTP1())
     /// ```
-    /// It can stand within `.tls(…)`. Servers that upgrade connections to WebSocket or to HTTP/2 are not covered.
+    /// It can be wrapped in `.tls(…)`. Servers that upgrade connections to WebSocket or to HTTP/2 are not covered.
     /// - Parameter configuration: The configuration of the server for HTTP/1.1.
     public static func validatedHTTP1(configuration: HTTP1Channel.Configuration = .init()) -> HTTPServerBuilder {
         var validated = configuration
@@ -24,8 +26,8 @@ extension HTTPServerBuilder {
     }
 }
 
-/// Puts the validation behind the decoder of a new connection: handlers can be added behind the codec only, which drops
-/// what tells ambiguous requests apart.
+/// A channel handler that adds the validation between the decoder and the codec of a new connection. Handlers that are
+/// added through the configuration come after the codec, which drops what tells ambiguous requests apart.
 private final class RequestValidationInstaller: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 
@@ -35,7 +37,7 @@ private final class RequestValidationInstaller: ChannelInboundHandler, Removable
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(RequestValidationHandler(), position: .before(codec))
         } catch {
-            // Without validation nothing is served.
+            // The connection is closed, because requests must not be served without validation.
             context.fireErrorCaught(error)
             context.close(promise: nil)
         }

@@ -1,7 +1,8 @@
 import NIOCore
 import NIOHTTP1
 
-/// Answers ambiguous requests of a connection with 400 in their turn, and ends the connection after the response.
+/// A channel handler that answers ambiguous requests with 400, after the responses to earlier requests, and then closes
+/// the connection.
 final class RequestValidationHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -10,14 +11,14 @@ final class RequestValidationHandler: ChannelDuplexHandler, RemovableChannelHand
 
     private enum Phase {
         case open
-        /// The responses to earlier requests come before this one.
+        /// The request is rejected as soon as the responses to earlier requests are written.
         case refusing(sentence: String, isHead: Bool)
-        /// The refusal is written. The rest of the client's bytes is read and dropped, so that nothing resets the
-        /// connection before the client has read the response.
+        /// The rejection is written. Further bytes from the client are read and dropped, so that the connection is not
+        /// reset before the client has read the response.
         case refused
     }
 
-    /// The time that a client has to read the response before its connection is closed.
+    /// The time that a client has to read the response before its connection is closed: 1 second.
     private static let lingerTime = TimeAmount.seconds(1)
 
     private var phase = Phase.open
@@ -37,7 +38,7 @@ final class RequestValidationHandler: ChannelDuplexHandler, RemovableChannelHand
 
     func channelReadComplete(context: ChannelHandlerContext) {
         context.fireChannelReadComplete()
-        // The server asks for no more.
+        // The server does not request further reads.
         if case .refused = phase { context.read() }
     }
 

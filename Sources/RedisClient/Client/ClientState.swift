@@ -1,30 +1,30 @@
-/// What a client's owner can see of it.
+/// The state of a client, as its owner can see it.
 package struct RedisStatus: Sendable {
     package enum Phase: Hashable, Sendable {
-        /// Not connected yet, and nothing has failed.
+        /// The client is not connected yet, and no attempt has failed.
         case connecting
         /// At least one connection takes commands.
         case connected
-        /// No connection takes commands; the client goes on trying.
+        /// Connections do not take commands at present; the client goes on trying to connect.
         case down
         /// The client was shut down.
         case stopped
     }
 
     package var phase = Phase.connecting
-    /// The connections that take commands.
+    /// The number of connections that take commands.
     package var connections = 0
-    /// The newest connection that took commands; zero before the first.
+    /// The highest number of a connection that took commands; zero before the first.
     package var generation = 0
-    /// The server that was met last.
+    /// The server that a connection reached last.
     package var server: RedisServer?
-    /// Why the last connection was lost, or the last attempt failed.
+    /// The reason why the last connection was lost, or the last attempt failed.
     package var lastError: RedisError?
 
     package init() {}
 }
 
-/// Which connections take commands, and what the client's owner is told of them.
+/// The connections that take commands, and the status that the client's owner sees.
 struct ClientState<Connection: AnyObject & Sendable>: Sendable {
     private(set) var status = RedisStatus()
     private var slots: [Connection?]
@@ -32,7 +32,7 @@ struct ClientState<Connection: AnyObject & Sendable>: Sendable {
     private var turn = 0
     private var generations = 0
 
-    /// A change worth a line in the log.
+    /// A change of the status that is worth a line in the log.
     enum Change {
         case none
         case up
@@ -46,10 +46,11 @@ struct ClientState<Connection: AnyObject & Sendable>: Sendable {
 }
 
 extension ClientState {
-    /// Returns the connection for commands of so many bytes with their replies, or nil while there is none.
+    /// Returns the connection for commands whose size with their replies is `weight` bytes, or nil while there is none.
     ///
-    /// Replies come in order on a connection, so that small ones wait behind a large one. Large ones share the last
-    /// connection; small ones take turns, and avoid a connection that awaits many bytes while another does not.
+    /// Replies come in order on a connection, so small ones wait behind a large one. Large ones share the last
+    /// connection; small ones use the connections in turn, and avoid a connection that awaits many bytes while another
+    /// does not.
     mutating func next(weight: Int = 0, awaited: (Connection) -> Int = { _ in 0 }) -> Connection? {
         if weight >= RedisCommand.largeWeight { return slots.last { $0 != nil } ?? nil }
         var least: (connection: Connection, bytes: Int)?
@@ -66,16 +67,17 @@ extension ClientState {
     /// The connections that take commands.
     var connections: [Connection] { slots.compactMap { $0 } }
 
-    /// The number of a connection that is about to be opened.
+    /// Returns the number of a connection that is about to be opened.
     mutating func nextGeneration() -> Int {
         generations += 1
         return generations
     }
 
-    /// A connection has learned who the server is. Returns the connections to close because they lead elsewhere.
+    /// Records the server that a connection has reached. Returns the connections to close because they lead to another
+    /// server.
     ///
-    /// Connections to two servers at a time, as after a failover, would let a read see what a write before it did not
-    /// reach. The server that was met last is the one that counts.
+    /// With connections to two servers at a time, as after a failover, a read could miss an earlier write that went to
+    /// the other server. So only connections to the server reached last are used.
     mutating func meet(_ server: RedisServer) -> [Connection] {
         defer { status.server = server }
         guard isStranger(server) else { return [] }
@@ -85,7 +87,7 @@ extension ClientState {
         return strangers
     }
 
-    /// Whether a server is known to be another one than that which was met last.
+    /// Returns true if a server is known to be a different one from the server reached last.
     private func isStranger(_ server: RedisServer) -> Bool {
         guard let known = status.server?.runID, let runID = server.runID else { return false }
         return runID != known
@@ -93,11 +95,11 @@ extension ClientState {
 
     enum Entry {
         case joined(Change)
-        /// Another server was met in the meantime.
+        /// Another server was reached in the meantime.
         case refused(RedisError)
     }
 
-    /// A connection is ready to take commands.
+    /// Adds a connection that is ready to take commands.
     mutating func join(_ connection: Connection, slot: Int, generation: Int, server: RedisServer) -> Entry {
         guard !isStranger(server) else {
             return .refused(RedisError(.unavailable, "another server was met in the meantime"))
@@ -107,27 +109,27 @@ extension ClientState {
         return .joined(count())
     }
 
-    /// A connection has ended, or an attempt to open one has failed.
+    /// Removes a connection that has ended, or records that an attempt to open one has failed.
     mutating func leave(_ connection: Connection?, slot: Int, because error: RedisError) -> Change {
         if slots[slot] === connection { slots[slot] = nil }
         status.lastError = error
         return count()
     }
 
-    /// The client begins to open connections.
+    /// Records that the client begins to open connections.
     mutating func start() {
         precondition(!isRunning, "A client is run once.")
         isRunning = true
     }
 
-    /// The client takes no more commands, for ever.
+    /// Removes all connections; the client never takes commands again.
     mutating func stop() {
         slots = slots.map { _ in nil }
         status.phase = .stopped
         status.connections = 0
     }
 
-    /// Brings the status up to date with the slots.
+    /// Updates the status from the slots.
     @discardableResult
     private mutating func count() -> Change {
         guard status.phase != .stopped else { return .none }

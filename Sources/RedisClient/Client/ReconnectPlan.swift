@@ -1,12 +1,12 @@
-/// How long to wait before the next attempt to connect.
+/// The delays between attempts to connect.
 ///
-/// The delay doubles with every failure up to a longest one. Half of it is left to chance, so that the processes that
-/// lost a server together do not all come back to it together.
+/// The delay doubles with every failure up to a longest one. Half of it is random, so that processes that lost a server
+/// at the same time do not reconnect to it at the same time.
 package struct ReconnectPlan: Hashable, Sendable {
     /// The delay after the first failure.
     package var first: Duration
 
-    /// The delay that is not exceeded. A connection that lasted this long makes its loss a first failure.
+    /// The longest delay. If a connection lasted at least this long, its loss counts as a first failure.
     package var longest: Duration
 
     private var failures = 0
@@ -16,16 +16,17 @@ package struct ReconnectPlan: Hashable, Sendable {
         self.longest = longest
     }
 
-    /// A connection was lost after a lifetime, which is zero for one that never came about.
+    /// Returns the delay after a connection that lasted for `lifetime`, which is zero if the attempt to connect failed.
     ///
-    /// A server that accepts every connection and drops it at once is a failing server: only lasting connections count.
+    /// A server that accepts every connection and drops it at once is a failing server: only lasting connections reset
+    /// the delay.
     package mutating func delay(
         afterLifetime lifetime: Duration,
         using generator: inout some RandomNumberGenerator
     ) -> Duration {
         if lifetime >= longest { failures = 0 }
         var delay = min(first, longest)
-        // Doubles without overflow: `delay` never exceeds half of `longest` before it does.
+        // The doubling does not overflow: `delay` is at most half of `longest` before it.
         for _ in 0..<failures where delay < longest {
             delay = delay > longest / 2 ? longest : delay * 2
         }

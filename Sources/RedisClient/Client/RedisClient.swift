@@ -4,29 +4,29 @@ package import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// A client of one Redis server, with a few connections that it keeps open and all callers share.
+/// A client of one Redis server, with a few open connections that all callers share.
 ///
-/// While there is no connection, commands fail at once as `unavailable`: nothing queues. Connections that end are
-/// opened again for as long as `run()` runs; a server that is away at the start is met when it comes.
+/// While there is no connection, commands fail at once as `unavailable`; they are not queued. Connections that end are
+/// opened again for as long as `run()` runs; a server that cannot be reached at the start is connected to once it can.
 package final class RedisClient: Service, RedisCommands {
-    /// What the owner of a client wants to be told.
+    /// The events that the owner of a client can handle.
     package struct Hooks: Sendable {
-        /// Runs on every connection, before it takes anybody's commands, and may send its own on it.
+        /// Runs on every connection before the connection takes commands of other callers, and may send commands on it.
         ///
-        /// It sees which server was met: one with another run id has restarted or been replaced, and may have lost
-        /// writes. By then, the connections to the server before it take no more commands. Where it throws, the
-        /// connection is closed, and tried again. It may run for several connections at a time.
+        /// It gets the server that the connection reached: one with another run ID has restarted or been replaced, and
+        /// may have lost writes. By then, the connections to the previous server do not take commands any more. If it
+        /// throws, the connection is closed, and another attempt follows. It may run for several connections at a time.
         package var onConnect: @Sendable (RedisConnection, RedisServer) async throws -> Void = { _, _ in }
 
         /// Called on the connection's event loop, in the order of the stream: it must not block.
         package var onPush: @Sendable (RedisPush, _ generation: Int) -> Void = { _, _ in }
 
-        /// Returns true if the owner has something for the server that cannot wait: then an attempt to connect is
-        /// followed by the next within 100 ms, however many have failed. Nil if that never is so.
+        /// Returns true if the owner has commands for the server that cannot wait: then the next attempt to connect
+        /// follows within 100 ms, however many have failed. Nil if that is never the case.
         package var isUrgent: (@Sendable () -> Bool)?
 
-        /// Called when a first connection takes commands, and when the last is gone; `status` tells which. Where nobody
-        /// is to be told, the client says it in its log.
+        /// Called when a first connection takes commands, and when the last one has ended; `status` tells which. If it
+        /// is nil, the client logs the change.
         package var onChange: (@Sendable () -> Void)?
 
         package init() {}
@@ -39,7 +39,7 @@ package final class RedisClient: Service, RedisCommands {
     private let logger: Logger
     private let state: NIOLockedValueBox<ClientState<RedisConnection>>
 
-    /// Fails only where the configuration cannot work: whether there is a server turns out in `run()`.
+    /// Creates a client. Throws only if the configuration cannot work; `run()` connects to the server.
     package init(
         _ configuration: RedisConfiguration,
         hooks: Hooks = Hooks(),
@@ -70,8 +70,8 @@ package final class RedisClient: Service, RedisCommands {
         return try await connection.pipeline(commands, timeout: timeout)
     }
 
-    /// Pings every connection, and waits for the replies up to the upper bound of the timeout of replies. How long they
-    /// take is a measure for those to come.
+    /// Pings every connection, and waits for the replies up to the upper bound of the adaptive timeout. The times of
+    /// the replies are samples for later timeouts.
     /// - Returns: true if there was a reply.
     package func probe() async -> Bool {
         let connections = state.withLockedValue { $0.connections }
@@ -83,7 +83,7 @@ package final class RedisClient: Service, RedisCommands {
         }
     }
 
-    /// Closes the connections, and opens others: what was known of the server may not hold any more.
+    /// Closes the connections, so that others are opened: the state known of the server may not hold any more.
     package func reconnect(because error: RedisError) {
         for connection in state.withLockedValue({ $0.connections }) { connection.close(error) }
     }
@@ -92,8 +92,8 @@ package final class RedisClient: Service, RedisCommands {
         state.withLockedValue { $0.status }
     }
 
-    /// Keeps the connections open until the task is cancelled or the service shut down; then lets the commands in
-    /// flight finish, which takes no longer than their deadlines, and returns.
+    /// Runs the connections until the task is cancelled or the service is shut down. Then waits for the commands in
+    /// flight, which takes no longer than their deadlines, and returns.
     package func run() async {
         state.withLockedValue { $0.start() }
         await cancelWhenGracefulShutdown {
@@ -125,7 +125,7 @@ extension RedisClient {
         }
     }
 
-    /// Waits before the next attempt to connect, as long as nothing is urgent.
+    /// Waits before the next attempt to connect, unless something is urgent.
     private func pause(for delay: Duration) async {
         guard let isUrgent = hooks.isUrgent else {
             try? await clock.sleep(for: delay)
@@ -140,7 +140,7 @@ extension RedisClient {
         }
     }
 
-    /// Opens a connection, and lets it take commands once it has been introduced to the owner.
+    /// Opens a connection, and lets it take commands once the owner's `onConnect` has returned.
     private func open(_ slot: Int) async throws(RedisError) -> RedisConnection {
         let generation = state.withLockedValue { $0.nextGeneration() }
         let connection = try await connector.connect(generation: generation) { [hooks] push in
@@ -164,7 +164,8 @@ extension RedisClient {
             connection.close(error)
             throw error
         }
-        // At once if it has ended by now. On the event loop, so that a lost connection gets as few commands as can be.
+        // The callback runs at once if the connection has ended by now. It runs on the event loop, so that a lost
+        // connection gets as few commands as possible.
         connection.closed.whenSuccess { error in self.left(connection, slot: slot, because: error) }
         return connection
     }
@@ -179,7 +180,7 @@ extension RedisClient {
         }
     }
 
-    /// Returns when the connection has ended; a cancelled task drains it first.
+    /// Waits until the connection has ended; if the task is cancelled, drains the connection first.
     private func stay(on connection: RedisConnection) async {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in
@@ -193,15 +194,15 @@ extension RedisClient {
         }
     }
 
-    /// Pings a connection every now and then: a server that is gone is noticed although nobody asks it anything, and so
-    /// is one whose answers are no longer ours. How long the replies take is a measure for those to come.
+    /// Pings a connection at intervals of the heartbeat. This detects a lost server although no commands are sent, and
+    /// replies that belong to other commands. The times of the replies are samples for later timeouts.
     private func watch(_ connection: RedisConnection) async {
         for count in 1... {
             guard (try? await clock.sleep(for: configuration.heartbeat)) != nil else { return }
             let echo = "larder \(connection.generation) \(count)"
             let replies = try? await connection.pipeline([.ping(echo)], timeout: .probe)
             switch replies?.values[0] {
-            // No answer in time is for the connection's patience to judge, an error for those who send commands.
+            // A missing reply is handled by the connection's patience, an error by the callers that send commands.
             case nil, .error, .bulk(ByteBuffer(string: echo)): continue
             default: connection.close(RedisError(.protocolViolation, "the server answers what somebody else asked"))
             }
@@ -209,14 +210,14 @@ extension RedisClient {
     }
 }
 
-// MARK: Telling
+// MARK: Reporting
 extension RedisClient {
     private func left(_ connection: RedisConnection?, slot: Int, because error: RedisError) {
         logger.debug("Redis connection ended", metadata: metadata(error))
         report(state.withLockedValue { $0.leave(connection, slot: slot, because: error) })
     }
 
-    /// Logs what is new once, however many connections and attempts it takes.
+    /// Reports a change once, however many connections and attempts it takes.
     private func report(_ change: ClientState<RedisConnection>.Change) {
         if let onChange = hooks.onChange {
             if change != .none { onChange() }

@@ -1,12 +1,12 @@
 extension RedisConfiguration {
-    /// Reads the address of a server:
+    /// Creates a configuration from the URL of a server:
     ///
     ///     redis://[[user]:password@]host[:port][/database]
     ///     rediss://…                                          the same over TLS
     ///     unix://[[user]:password@]/path/to/socket[?db=1]     also redis+unix
     ///
     /// User and password are percent-decoded. Anything that is not understood is an error: an ignored option would be
-    /// found out later, and elsewhere. Errors do not repeat the address, since there may be a password in it.
+    /// noticed only later. Errors do not repeat the URL, since there may be a password in it.
     package init(url: String) throws(RedisError) {
         var rest = url[...]
         let scheme = try rest.cut(before: "://").orThrow("there is no scheme in it: it begins with redis://")
@@ -53,9 +53,9 @@ extension RedisConfiguration {
 }
 
 extension RedisConfiguration.Credentials {
-    /// Cuts `user:password@` or `:password@` off the front, if there is one.
+    /// Removes `user:password@` or `:password@` from the front and creates credentials from it; nil if there is none.
     fileprivate init?(cuttingFrom authority: inout Substring) throws(RedisError) {
-        // The last @, so that one in the password does no harm.
+        // The last @ counts, so that a password may contain one.
         guard let at = authority.lastIndex(of: "@") else { return nil }
         var user = authority[..<at]
         authority = authority[authority.index(after: at)...]
@@ -67,7 +67,7 @@ extension RedisConfiguration.Credentials {
 }
 
 extension RedisConfiguration.Endpoint {
-    /// `host`, `host:port` or `[address]:port`.
+    /// Creates an endpoint from `host`, `host:port` or `[address]:port`. The default port is 6379.
     fileprivate init(authority: Substring) throws(RedisError) {
         var rest = authority
         var host: Substring
@@ -93,19 +93,19 @@ extension RedisConfiguration.Endpoint {
 
 // MARK: Text
 extension Substring {
-    /// The text before the first occurrence of a character.
+    /// Returns the text before the first occurrence of a character.
     fileprivate func prefixBefore(_ character: Character) -> Substring? {
         firstIndex(of: character).map { self[..<$0] }
     }
 
-    /// Cuts off and returns the text after the first occurrence of a character, which goes too.
+    /// Removes and returns the text after the first occurrence of a character, which is removed too.
     fileprivate mutating func cut(after character: Character) -> Substring? {
         guard let index = firstIndex(of: character) else { return nil }
         defer { self = self[..<index] }
         return self[self.index(after: index)...]
     }
 
-    /// Cuts off and returns the text before the first occurrence of a separator, which goes too.
+    /// Removes and returns the text before the first occurrence of a separator, which is removed too.
     fileprivate mutating func cut(before separator: String) -> Substring? {
         guard let range = firstRange(of: separator) else { return nil }
         defer { self = self[range.upperBound...] }

@@ -1,11 +1,11 @@
-/// Which server to talk to, as whom, and how patiently.
+/// The server to connect to, the credentials, and the timeouts and limits of a client.
 package struct RedisConfiguration: Sendable {
     package enum Endpoint: Hashable, Sendable {
         case host(String, port: Int)
         case unixSocket(path: String)
     }
 
-    /// A user's name and password, which no description shows.
+    /// A user's name and password. The password is left out of descriptions.
     package struct Credentials: Hashable, Sendable, CustomStringConvertible, CustomReflectable {
         package let user: String
         package let password: String
@@ -21,7 +21,7 @@ package struct RedisConfiguration: Sendable {
 
     /// TLS, always with verification of the certificate and of the name in it.
     package struct TLS: Hashable, Sendable {
-        /// A file of certificates (PEM) to trust instead of the system's.
+        /// The path of a file of certificates (PEM) to trust instead of the system's.
         package var trustRoots: String?
 
         package init(trustRoots: String? = nil) {
@@ -34,22 +34,22 @@ package struct RedisConfiguration: Sendable {
     package var database: Int
     package var tls: TLS?
 
-    /// The name of the connections in `CLIENT LIST`. Redis takes no spaces in it.
+    /// The name of the connections in `CLIENT LIST`. Redis does not allow spaces in it.
     package var clientName = "larder"
 
-    /// The connections that are kept open. They share the load; one does for most.
+    /// The number of connections that are open at the same time. They share the load; one is enough in most cases.
     package var connections = 2
 
-    /// How long connecting may take, and then how long the server may take to introduce itself.
+    /// The time limit for connecting, and again for the server's replies to the first commands.
     package var connectTimeout = Duration.seconds(2)
 
-    /// How long the replies to commands without a deadline of their own may take.
+    /// The bounds of the adaptive timeout, for commands that have no fixed deadline.
     package var timeouts = AdaptiveTimeout.Bounds()
 
-    /// How long the oldest command of a connection may be overdue before the connection is given up as dead.
+    /// The time for which the oldest command of a connection may be overdue before the connection is given up as lost.
     package var patience = Duration.seconds(2)
 
-    /// How often a connection is checked that may have nothing else to do.
+    /// The interval of the checks of a connection, which may be idle otherwise.
     package var heartbeat = Duration.seconds(10)
 
     package var reconnecting = ReconnectPlan()

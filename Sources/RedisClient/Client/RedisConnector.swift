@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 
-/// Opens connections: the socket, TLS, and the handler that speaks RESP3.
+/// A factory for connections: it opens the socket, sets up TLS, and adds the handler that speaks RESP3.
 struct RedisConnector: Sendable {
     private let configuration: RedisConfiguration
     private let group: any EventLoopGroup
     private let tls: NIOSSLContext?
 
-    /// Reads the certificates to trust, which is why it can fail.
+    /// Creates a connector. Throws if the trusted certificates cannot be read.
     init(_ configuration: RedisConfiguration, group: any EventLoopGroup) throws(RedisError) {
         self.configuration = configuration
         self.group = group
@@ -69,7 +69,7 @@ struct RedisConnector: Sendable {
 
     private func secure() throws -> NIOSSLClientHandler? {
         guard let tls, case .host(let host, _) = configuration.endpoint else { return nil }
-        // An address is not sent as a server's name. The certificate is then compared with the address itself.
+        // An IP address is not sent as a server name. The certificate is then compared with the address itself.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         return try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : host)
     }

@@ -1,4 +1,4 @@
-/// Why a command has no result.
+/// The reason why a command has no result.
 package struct RedisError: Error, Sendable, CustomStringConvertible {
     package let code: Code
     package let message: String
@@ -14,7 +14,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         underlying.map { "\(code): \(message) (\($0))" } ?? "\(code): \(message)"
     }
 
-    /// The kind of an error: what it says about the command, and about the server.
+    /// The kind of an error. It tells what is known of the command and of the server.
     package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Base: String {
             case unavailable, overloaded, deadlineExceeded, processBusy, cancelled, connectionLost, protocolViolation
@@ -25,26 +25,26 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
 
         package var description: String { base.rawValue }
 
-        /// There was no connection. Nothing was sent.
+        /// There was no connection. The command was not sent.
         package static let unavailable = Code(base: .unavailable)
-        /// The connection has as much in flight as its limits allow. Nothing was sent.
+        /// The connection has as much in flight as its limits allow. The command was not sent.
         package static let overloaded = Code(base: .overloaded)
-        /// The deadline passed. The server may have done what it was told, or do it yet.
+        /// The deadline passed. The server may have executed the command, or may still execute it.
         package static let deadlineExceeded = Code(base: .deadlineExceeded)
-        /// The deadline passed while this process had not read what the server sent, which says nothing of the server.
-        /// It may have done what it was told, or do it yet.
+        /// The deadline passed while this process had not read the data that the server sent, so the server need not be
+        /// slow. It may have executed the command, or may still execute it.
         package static let processBusy = Code(base: .processBusy)
-        /// The caller's task was cancelled. The server may have done what it was told, or do it yet.
+        /// The caller's task was cancelled. The server may have executed the command, or may still execute it.
         package static let cancelled = Code(base: .cancelled)
-        /// The connection ended. The server may have done what it was told.
+        /// The connection ended. The server may have executed the command.
         package static let connectionLost = Code(base: .connectionLost)
-        /// The server sent what is not RESP3, or too much of it. It may have done what it was told.
+        /// The server sent data that is not RESP3, or too much of it. It may have executed the command.
         package static let protocolViolation = Code(base: .protocolViolation)
-        /// The server answered with an error; `reply` has it.
+        /// The server answered with an error, which is in `reply`.
         package static let refused = Code(base: .refused)
-        /// The server answered with a value of a type that the command never has.
+        /// The server answered with a value of a type that the command never returns.
         package static let unexpectedReply = Code(base: .unexpectedReply)
-        /// The configuration cannot work, whatever the server does.
+        /// The configuration cannot work with any server.
         package static let invalidConfiguration = Code(base: .invalidConfiguration)
     }
 

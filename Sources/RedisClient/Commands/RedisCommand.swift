@@ -11,11 +11,11 @@ package struct RedisCommand: Hashable, Sendable {
 
     package var arguments: [Argument]
 
-    /// What to send instead where the server does not know the script that this command calls.
+    /// The command to send instead if the server does not know the script that this command calls.
     package var fallback: [Argument]?
 
-    /// The bytes that the reply is expected to have, as far as the caller knows: large replies get a connection on
-    /// which no small ones wait behind them (``ClientState``).
+    /// The bytes that the reply is expected to have, as far as the caller knows. Default: 0. Large replies use a
+    /// connection on which small ones do not wait behind them (``ClientState``).
     package var expectedReply = 0
 
     package init(_ name: String, _ arguments: Argument...) {
@@ -33,7 +33,8 @@ extension RedisCommand.Argument: ExpressibleByStringLiteral, ExpressibleByIntege
 }
 
 extension RedisCommand {
-    /// What the command and its reply take of a connection, in bytes: what it is known to carry beside a few words.
+    /// The bytes that the command and its reply transfer: its `bytes` arguments and the expected reply. Text arguments
+    /// and numbers are not counted.
     var weight: Int {
         arguments.reduce(max(0, expectedReply)) { sum, argument in
             guard case .bytes(let bytes) = argument else { return sum }
@@ -55,17 +56,17 @@ extension Sequence<RedisCommand> {
 }
 
 extension RedisCommand {
-    /// The bytes from which on commands with their replies count as large.
+    /// The size in bytes from which commands with their replies count as large.
     static let largeWeight = 65_536
 }
 
-// MARK: The commands that are used
+// MARK: Commands
 extension RedisCommand {
     package static func get(_ key: String) -> RedisCommand {
         RedisCommand("GET", .text(key))
     }
 
-    /// Sets a key for as long as `ttl`, which Redis counts in whole milliseconds and wants to be at least one.
+    /// Sets a key for the duration `ttl`, which Redis counts in whole milliseconds and requires to be at least one.
     package static func set(_ key: String, to value: ByteBuffer, for ttl: Duration) -> RedisCommand {
         RedisCommand("SET", .text(key), .bytes(value), "PX", .integer(max(1, ttl.wholeMilliseconds)))
     }
@@ -106,9 +107,9 @@ extension RedisCommand {
 
     package static let dbsize = RedisCommand("DBSIZE")
 
-    /// Runs a script: by its digest, and where the server does not know that, by its source.
+    /// Runs a script by its digest, and by its source if the server does not know the digest.
     ///
-    /// In a pipeline the second attempt comes after everything else of that pipeline.
+    /// In a pipeline, the second attempt is sent after the rest of that pipeline.
     package static func run(_ script: RedisScript, keys: [String], arguments: [Argument] = []) -> RedisCommand {
         let rest = [.integer(Int64(keys.count))] + keys.map { .text($0) } + arguments
         var command = RedisCommand("EVALSHA", [.text(script.digest)] + rest)
@@ -118,7 +119,7 @@ extension RedisCommand {
 }
 
 extension Duration {
-    /// Milliseconds, rounded towards zero; as many as fit where there are too many.
+    /// The duration in milliseconds, rounded towards zero. A value that does not fit is clamped.
     var wholeMilliseconds: Int64 {
         let (seconds, attoseconds) = components
         let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)

@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// Whatever takes commands for Redis: a client, or one of its connections.
+/// A type that takes commands for Redis: a client, or one of its connections.
 package protocol RedisCommands: Sendable {
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     func pipeline(_ commands: [RedisCommand], timeout: ReplyTimeout) async throws(RedisError) -> RedisReplies
 }
 
-/// What a server answered to commands that were sent together.
+/// The replies of a server to commands that were sent together.
 package struct RedisReplies: Sendable {
-    /// A reply for each command.
+    /// One reply for each command, in the order of the commands.
     package var values: [RESPValue]
     /// True if the server began to answer after the adaptive timeout.
     package var isLate: Bool
@@ -19,7 +19,7 @@ package struct RedisReplies: Sendable {
     }
 }
 
-/// How long a key still lives.
+/// The remaining time until a key expires.
 package enum RedisTimeToLive: Hashable, Sendable {
     case noSuchKey
     case forever
@@ -27,18 +27,18 @@ package enum RedisTimeToLive: Hashable, Sendable {
 }
 
 extension RedisCommands {
-    /// Sends commands together, and waits for their replies up to a deadline of their own.
+    /// Sends commands together, and waits for their replies up to the given deadline.
     package func pipeline(_ commands: [RedisCommand], deadline: Duration) async throws(RedisError) -> [RESPValue] {
         try await pipeline(commands, timeout: .fixed(TimeAmount(deadline))).values
     }
 
-    /// Sends one command.
+    /// Sends one command and returns its reply.
     package func send(_ command: RedisCommand, deadline: Duration) async throws(RedisError) -> RESPValue {
         // A pipeline has as many replies as commands.
         try await pipeline([command], deadline: deadline)[0]
     }
 
-    /// The value of a key, or nil where there is no such key.
+    /// Returns the value of a key, or nil if there is no such key.
     package func get(_ key: String, deadline: Duration) async throws(RedisError) -> ByteBuffer? {
         try await send(.get(key), deadline: deadline).bytes()
     }
@@ -60,19 +60,19 @@ extension RedisCommands {
         }
     }
 
-    /// Deletes keys, and returns how many of them there were.
+    /// Deletes keys, and returns the number of keys that existed.
     package func del(_ keys: [String], deadline: Duration) async throws(RedisError) -> Int64 {
         guard !keys.isEmpty else { return 0 }
         return try await send(.del(keys), deadline: deadline).integer()
     }
 
-    /// Deletes keys, frees their memory later, and returns how many of them there were.
+    /// Deletes keys, frees their memory later, and returns the number of keys that existed.
     package func unlink(_ keys: [String], deadline: Duration) async throws(RedisError) -> Int64 {
         guard !keys.isEmpty else { return 0 }
         return try await send(.unlink(keys), deadline: deadline).integer()
     }
 
-    /// The values of some fields of a hash, in the order asked for; nil where there is no such field.
+    /// Returns the values of some fields of a hash, in the order of `fields`; nil for each field that does not exist.
     package func hmget(
         _ key: String,
         fields: [String],
@@ -86,7 +86,7 @@ extension RedisCommands {
         return try values.map { value throws(RedisError) in try value.bytes() }
     }
 
-    /// All fields of a hash; none where there is no such key.
+    /// Returns all fields of a hash; an empty dictionary if there is no such key.
     package func hgetall(_ key: String, deadline: Duration) async throws(RedisError) -> [String: ByteBuffer] {
         var fields: [String: ByteBuffer] = [:]
         for pair in try await send(.hgetall(key), deadline: deadline).pairs() {
@@ -95,7 +95,7 @@ extension RedisCommands {
         return fields
     }
 
-    /// Runs a script, and returns what it returns. An error of the script is thrown.
+    /// Runs a script, and returns its result. An error of the script is thrown.
     package func run(
         _ script: RedisScript,
         keys: [String],
@@ -112,19 +112,19 @@ extension RedisCommands {
         guard reply == "ping" else { throw RedisError(.unexpectedReply, "PING was not echoed") }
     }
 
-    /// The keys of the selected database, those that have expired and were not yet removed included.
+    /// Returns the number of keys in the selected database, including those that have expired and are not removed yet.
     package func dbsize(deadline: Duration) async throws(RedisError) -> Int64 {
         try await send(.dbsize, deadline: deadline).integer()
     }
 
-    /// One section of what the server says of itself, name by name.
+    /// Returns one section of the server's INFO, as values by name.
     package func info(_ section: String, deadline: Duration) async throws(RedisError) -> [String: String] {
         try await send(.info(section), deadline: deadline).infoFields()
     }
 }
 
 extension RESPValue {
-    /// The lines `name:value` of a reply to INFO.
+    /// Returns the lines `name:value` of a reply to INFO.
     func infoFields() throws(RedisError) -> [String: String] {
         var fields: [String: String] = [:]
         for line in try text().split(whereSeparator: \.isNewline) {

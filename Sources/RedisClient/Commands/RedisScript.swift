@@ -4,7 +4,7 @@ import Crypto
 package struct RedisScript: Hashable, Sendable {
     package let source: String
 
-    /// The SHA-1 of the source in lower-case hexadecimal: Redis' name for it, not a matter of security.
+    /// The SHA-1 of the source in lower-case hexadecimal. Redis uses it as a name, not for security.
     package let digest: String
 
     package init(_ source: String) {
@@ -14,7 +14,7 @@ package struct RedisScript: Hashable, Sendable {
 }
 
 extension Sequence<UInt8> {
-    /// Two lower-case hexadecimal digits a byte.
+    /// The bytes in lower-case hexadecimal, two digits each.
     package var hexadecimal: String {
         var text = ""
         for byte in self {

@@ -1,37 +1,41 @@
 package import NIOCore
 
-/// How long a caller waits for its replies, counted from when its commands were handed to the socket.
+/// The longest time that a caller waits for its replies, counted from when its commands were flushed to the socket.
 package enum ReplyTimeout: Hashable, Sendable {
     case fixed(TimeAmount)
-    /// As long as ``AdaptiveTimeout`` says, and longer while the server sends, up to the timeout's upper bound.
+    /// The caller waits as long as ``AdaptiveTimeout`` says, and longer while the server sends, up to the timeout's
+    /// upper bound.
     case adaptive
-    /// Up to the upper bound of ``AdaptiveTimeout``. The time of the reply is a measure for those that follow.
+    /// The caller waits up to the upper bound of ``AdaptiveTimeout``. The time of the reply is a sample for later
+    /// timeouts.
     case probe
 }
 
-/// The time after which a reply is late, by how long the replies before it took.
+/// The time after which a reply counts as late, derived from the times of earlier replies.
 ///
 /// TCP has the same task when it decides that a segment is lost. Its timeout (RFC 6298) is the smoothed round-trip time
-/// and four times its mean deviation, and doubles when it expires. A connection to Redis differs in two respects. It
-/// has thousands of replies in one round trip, so that a mean over the last of them forgets a rare slow reply within a
-/// millisecond. And a reply that is given up costs a request to the origin, not a segment. So the measure is not the
-/// mean but the slowest of the recent replies:
+/// plus four times its mean deviation, and doubles when it expires. A connection to Redis differs in two respects. It
+/// has thousands of replies in one round trip, so a mean over the last of them forgets a rare slow reply within a
+/// millisecond. And a reply that is given up costs a request to the origin, not a segment. So the timeout follows the
+/// slowest of the recent replies instead of their mean:
 ///
 ///     slowest = max(the reply's time, slowest · 2^(-elapsed / 10 s))        timeout = 4 · slowest, within bounds
 ///
 /// It rises at once and falls slowly. Two rules are those of RFC 6298:
-/// - A late reply is no sample (§3). A server that becomes slow all of a sudden does not make itself the measure.
-/// - When a reply does not come in time, the timeout rises (§5.5), here to its base at least: one that has adapted to a
-///   fast server is not the measure for a server that is a little slower since.
+/// - A late reply is not a sample (§3), so a server that suddenly becomes slow does not raise its own timeout.
+/// - When a reply does not come in time, the timeout rises (§5.5), here at least to its base: a timeout that has
+///   adapted to a fast server is too short for a server that has become a little slower since.
 ///
-/// By these two alone a server that is slower than the base from the first reply on, or all of a sudden and from then
-/// on, would never be used: no reply of it is in time. RFC 6298 doubles the timeout until one is (§5.5). Here *probes*
-/// find out, which wait up to the upper bound while no request does. Their replies are samples. They go out now and
-/// then, and when a server that did not answer in time has been left alone for a while.
+/// With these two rules alone, a server that is slower than the base would never be used, whether from the first reply
+/// on or after a sudden change: none of its replies is in time. RFC 6298 doubles the timeout until one is (§5.5). Here
+/// *probes* measure the server instead: they wait up to the upper bound, and no request waits for them. Their replies
+/// are samples. Probes are sent at intervals, and when a server that did not answer in time has not been used for a
+/// while.
 ///
-/// The first samples are those of a server in which every reply took a quarter of the base. A value without a clock.
+/// The initial state is that of a server in which every reply took a quarter of the base. The type is a value and does
+/// not read a clock.
 package struct AdaptiveTimeout: Sendable {
-    /// The timeout before anything is known, the shortest and the longest.
+    /// The timeout before any reply was measured, and the shortest and the longest timeout.
     package struct Bounds: Hashable, Sendable {
         package let base, shortest, longest: TimeAmount
 
@@ -50,7 +54,7 @@ package struct AdaptiveTimeout: Sendable {
     package let bounds: Bounds
     private var slowest: Double
     private var decayedAt: NIODeadline
-    /// 2^(-1/10): what is left of the slowest time after a second.
+    /// 2^(-1/10): the fraction of the slowest time that remains after a second.
     private static let decay = 0.933
     private static let factor = 4.0
 
@@ -62,23 +66,23 @@ package struct AdaptiveTimeout: Sendable {
 
     /// The time after which a reply is late.
     package var current: TimeAmount {
-        // Far below the bounds of an integer: no reply in time takes longer than the upper bound.
+        // The product is far below the bounds of an integer: a reply in time never takes longer than the upper bound.
         let timeout = TimeAmount.nanoseconds(Int64(min(slowest * Self.factor, 1e18)))
         return min(max(timeout, bounds.shortest), bounds.longest)
     }
 
-    /// Learns from a reply that came in time, or from that to a probe.
+    /// Records the time of a reply that came in time, or of a reply to a probe.
     package mutating func replied(after time: TimeAmount, at now: NIODeadline) {
         advance(to: now)
         slowest = max(slowest, Double(time.nanoseconds))
     }
 
-    /// Learns that a reply did not come in time.
+    /// Records that a reply did not come in time.
     package mutating func expired() {
         slowest = max(slowest, Double(bounds.base.nanoseconds) / Self.factor)
     }
 
-    /// Forgets as much as time has passed.
+    /// Lets the slowest time decay for each whole second that has passed.
     package mutating func advance(to now: NIODeadline) {
         var seconds = (now - decayedAt).nanoseconds / 1_000_000_000
         guard seconds > 0 else { return }

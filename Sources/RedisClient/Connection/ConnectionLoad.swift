@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The bytes that a connection has still to transfer: written on its event loop, and read by all who choose a
-/// connection.
+/// The number of bytes that a connection has still to transfer. It is written on the connection's event loop, and read
+/// by the callers that choose a connection.
 final class ConnectionLoad: Sendable {
     private let awaited = Atomic<Int>(0)
 

@@ -1,26 +1,26 @@
 import DequeModule
 import NIOCore
 
-/// What is in flight on one connection, and what each event does to it.
+/// The commands in flight on one connection, and the effect of each event on them.
 ///
-/// Redis answers in the order of the commands, so what waits is a queue of *batches*: the commands that one caller sent
+/// Redis answers in the order of the commands, so they wait in a queue of *batches*: the commands that one caller sent
 /// together. A batch whose caller has left, by cancellation or deadline, stays in the queue as a *tombstone*. It
-/// swallows its replies when they come, so that those of the batches behind it reach the right callers, and nobody else
-/// on the connection notices.
+/// discards its replies when they come, so that the replies to later batches reach the right callers, and other callers
+/// on the connection are not affected.
 ///
-/// `Waiter` is whatever has to be told of a result: a continuation, or a name in a test.
+/// `Waiter` is the type of what receives a result: a continuation, or a name in a test.
 struct ConnectionState<Waiter> {
     private enum Phase {
-        /// Commands are sent and answered. Can become `draining` or `closed`.
+        /// Commands are sent and answered. The next phase is `draining` or `closed`.
         case open
-        /// No more commands are taken; those in flight are still answered. Can become `closed`.
+        /// Further commands are rejected; those in flight are still answered. The next phase is `closed`.
         case draining
-        /// Nobody waits for anything any more. Final.
+        /// No caller waits any more. This phase is final.
         case closed
     }
 
     private struct Batch {
-        /// Nil for a tombstone.
+        /// The receiver of the result; nil for a tombstone.
         var waiter: Waiter?
         var replies: [RESPValue] = []
         var missing: Int
@@ -29,30 +29,31 @@ struct ConnectionState<Waiter> {
         /// The bytes that its replies are expected to have.
         let expected: Int
         let timeout: ReplyTimeout
-        /// When it was handed to the socket; nil until then. The time before that is not the server's.
+        /// The time at which it was flushed to the socket; nil until then. The time before that is not spent by the
+        /// server.
         var flushedAt: NIODeadline?
-        /// When the first bytes of its replies were read.
+        /// The time at which the first bytes of its replies were read.
         var reply: (at: NIODeadline, isExact: Bool)?
     }
 
     private let limits: RESPLimits
-    /// How long the oldest batch may be overdue before the connection counts as dead.
+    /// The time for which the oldest batch may be overdue before the connection counts as lost.
     private let patience: TimeAmount
     private var phase = Phase.open
     private var batches: Deque<Batch> = []
-    /// The id of the oldest batch. Batches are numbered without gaps, so that an id leads to its place in the queue.
+    /// The ID of the oldest batch. Batches are numbered without gaps, so that an ID gives the position in the queue.
     private var firstID = 1
-    /// When the oldest batch became the oldest: what came before it is not its delay.
+    /// The time at which the oldest batch became the oldest: the time before that is not its delay.
     private var firstSince = NIODeadline.uptimeNanoseconds(0)
     private var commandsInFlight = 0
     private var bytesInFlight = 0
     /// The bytes of the commands that are not answered yet, and of the replies that are expected to them.
     private(set) var bytesAwaited = 0
-    /// The bytes of the oldest batch's replies. No other batch can have any.
+    /// The bytes of the replies that the oldest batch has received. No other batch can have any.
     private var bytesHeld = 0
     private var waiters = 0
     private var adaptiveTimeout: AdaptiveTimeout
-    /// When anything was last read.
+    /// The time of the last read.
     private var readAt = NIODeadline.uptimeNanoseconds(0)
 
     init(limits: RESPLimits, patience: TimeAmount, timeouts: AdaptiveTimeout.Bounds, now: NIODeadline) {
@@ -65,12 +66,12 @@ struct ConnectionState<Waiter> {
 // MARK: Sending
 extension ConnectionState {
     enum Admission {
-        /// Send it. The id is the batch's name when its caller leaves.
+        /// The batch is to be sent. The ID identifies it if its caller leaves.
         case send(id: Int)
         case refuse(RedisError)
     }
 
-    /// A caller wants to send commands, which are encoded in so many bytes.
+    /// Adds a batch of commands for a caller, or refuses it. The commands are encoded in `bytes` bytes.
     mutating func admit(
         _ waiter: Waiter,
         commands: Int,
@@ -85,7 +86,7 @@ extension ConnectionState {
             let load = "\(commandsInFlight) commands of \(bytesInFlight) bytes"
             return .refuse(RedisError(.overloaded, "the connection has \(load) in flight"))
         }
-        // A guess of the caller's, which must not overflow the sum.
+        // The expected size is an estimate of the caller, which must not overflow the sum.
         let expected = min(max(0, reply), limits.pipelineBytes)
         batches.append(
             Batch(
@@ -104,7 +105,8 @@ extension ConnectionState {
         return .send(id: firstID + batches.count - 1)
     }
 
-    /// Notes that all that was sent is handed to the socket. Returns when the first of it is late.
+    /// Records that everything sent so far was flushed to the socket. Returns the earliest deadline of the newly
+    /// flushed batches.
     mutating func flush(now: NIODeadline) -> NIODeadline? {
         var next: NIODeadline?
         for index in batches.indices.reversed() {
@@ -115,7 +117,7 @@ extension ConnectionState {
         return next
     }
 
-    /// The caller of a batch has left. Returns its waiter, unless it has been served already.
+    /// Makes a tombstone of a batch because its caller has left. Returns its waiter unless it has been served already.
     mutating func abandon(_ id: Int) -> Waiter? {
         guard batches.indices.contains(id - firstID) else { return nil }
         return bury(id - firstID)
@@ -134,22 +136,23 @@ extension ConnectionState {
 // MARK: Receiving
 extension ConnectionState {
     enum Reception {
-        /// Nothing to do: more replies of the same batch are to come, or a tombstone swallowed this one.
+        /// Nothing is to be done: more replies of the same batch are to come, or a tombstone discarded this one.
         case wait
+        /// A batch is complete.
         /// - `isLate`: the server began to answer after the adaptive timeout.
         case deliver(Waiter, [RESPValue], isLate: Bool)
         case close(RedisError)
     }
 
-    /// Notes that bytes were read, or that some are left that belong to the next reply.
-    /// - Parameter isExact: whether they were read as soon as they came; nothing is known of the server's time if not.
+    /// Records that bytes were read, or that some are left that belong to the next reply.
+    /// - Parameter isExact: true if they were read as soon as they came; otherwise the server's time is not known.
     mutating func read(now: NIODeadline, isExact: Bool) {
         readAt = now
         guard !batches.isEmpty, batches[0].reply == nil else { return }
         batches[0].reply = (now, isExact)
     }
 
-    /// A reply of so many bytes has arrived.
+    /// Takes in a reply that had `bytes` bytes on the wire.
     mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) -> Reception {
         guard phase != .closed else { return .wait }
         guard !batches.isEmpty else {
@@ -178,7 +181,7 @@ extension ConnectionState {
         return .deliver(waiter, batch.replies, isLate: isLate(batch))
     }
 
-    /// Returns true if the server took too long for a batch; learns from it if not.
+    /// Returns true if the server took too long for a batch; otherwise records the time as a sample.
     private mutating func isLate(_ batch: Batch) -> Bool {
         let isProbe = batch.timeout == .probe
         guard isProbe || batch.timeout == .adaptive, let flushedAt = batch.flushedAt, let reply = batch.reply,
@@ -199,7 +202,7 @@ extension ConnectionState {
         case dead
     }
 
-    /// Looks at the clock: makes tombstones of the batches whose deadline has passed, and returns their waiters.
+    /// Makes tombstones of the batches whose deadline has passed, and returns their waiters.
     mutating func expire(now: NIODeadline) -> (waiters: [Waiter], verdict: Verdict) {
         adaptiveTimeout.advance(to: now)
         let overdue = batches.indices.filter { index in
@@ -209,32 +212,33 @@ extension ConnectionState {
         return (overdue.compactMap { bury($0) }, deathTime.map { $0 <= now } == true ? .dead : .alive)
     }
 
-    /// When `expire` has something to do next, or nil while nothing is in flight.
+    /// The time at which `expire` has something to do next, or nil while nothing is in flight.
     var nextExpiry: NIODeadline? {
         let deadlines = batches.lazy.filter { $0.waiter != nil }.compactMap { deadline(of: $0) }
         return earlier(deathTime, deadlines.min())
     }
 
-    /// Returns true if something is overdue and nothing was read since it became so: what it waits for may have come.
+    /// Returns true if something is overdue and nothing was read since it became so: its reply may have arrived unread.
     func isUnread(at now: NIODeadline) -> Bool {
         nextExpiry.map { $0 <= now && readAt < $0 } == true
     }
 
-    /// Returns true if something is overdue by more than callers can wait for a process that does not read.
+    /// Returns true if something is overdue by the adaptive timeout's upper bound or more: then callers do not wait any
+    /// longer for this process to read.
     func isHopeless(at now: NIODeadline) -> Bool {
         nextExpiry.map { $0 + adaptiveTimeout.bounds.longest <= now } == true
     }
 
-    /// When the connection counts as dead if the server stays silent, or nil while nothing is in flight.
+    /// The time at which the connection counts as lost if the server stays silent, or nil while nothing is in flight.
     var deathTime: NIODeadline? {
         guard let first = batches.first, let flushedAt = first.flushedAt else { return nil }
         return max(flushedAt + timeout(of: first), firstSince) + patience
     }
 
-    /// When the caller of a batch waits no longer; nil until the batch is handed to the socket.
+    /// Returns the time until which the caller of a batch waits, or nil until the batch is flushed to the socket.
     ///
-    /// As long as the server sends, it is there: what waits behind others is given up by the adaptive timeout only once
-    /// the server has sent nothing for so long, or at the timeout's upper bound.
+    /// As long as the server sends data, it is reachable: a batch that waits behind others is given up by the adaptive
+    /// timeout only once the server has sent nothing for that long, or at the timeout's upper bound.
     private func deadline(of batch: Batch) -> NIODeadline? {
         guard let flushedAt = batch.flushedAt else { return nil }
         return switch batch.timeout {
@@ -261,17 +265,17 @@ extension ConnectionState {
 
 // MARK: Ending
 extension ConnectionState {
-    /// Takes no more commands. The connection can be closed as soon as it `isDrained`.
+    /// Rejects further commands. The connection can be closed as soon as it `isDrained`.
     mutating func drain() {
         if phase == .open { phase = .draining }
     }
 
-    /// Whether the connection was told to drain, and nobody waits for a reply.
+    /// True if the connection was told to drain and no caller waits for a reply.
     var isDrained: Bool {
         phase == .draining && waiters == 0
     }
 
-    /// The connection ends. Returns whoever waited for a reply, the oldest first.
+    /// Ends the connection. Returns the waiters that are left, the oldest first.
     mutating func close() -> [Waiter] {
         phase = .closed
         let left = batches.compactMap(\.waiter)

@@ -8,9 +8,9 @@ import NIOCore
     import Glibc
 #endif
 
-/// Speaks RESP3 on one channel. It lives on the channel's event loop, and so does everything that touches it.
+/// A channel handler that speaks RESP3. It and everything that uses it run on the channel's event loop.
 ///
-/// What to do is decided by `ConnectionState`; this class does it: writes, resumes callers, sets the alarm, closes.
+/// `ConnectionState` decides what to do; this class does it: it writes, resumes callers, sets the alarm and closes.
 final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -19,20 +19,20 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
 
     private var state: ConnectionState<Waiter>
     private var decoder: RESPDecoder
-    /// What the connection has to transfer, for those who choose a connection.
+    /// The bytes that the connection has still to transfer, for the callers that choose a connection.
     let load = ConnectionLoad()
     private let onPush: @Sendable (RedisPush) -> Void
     private let closedPromise: EventLoopPromise<RedisError>
     private let eventLoop: any EventLoop
-    /// Nil once the connection was given up.
+    /// The context of the channel; nil once the connection was given up.
     private var context: ChannelHandlerContext?
-    /// Why the connection was given up.
+    /// The reason why the connection was given up.
     private var end: RedisError?
-    /// What has been received and not been decoded: less than one message.
+    /// The bytes that have been received and not been decoded: less than one message.
     private var received = ByteBuffer()
     private var alarm: Alarm?
     private var isFlushScheduled = false
-    /// True if something was overdue and unread when the alarm rang, and the event loop has not read it yet.
+    /// True if something was overdue and unread when the alarm fired, and the event loop has not read it yet.
     private var isBehind = false
 
     private struct Alarm {
@@ -59,13 +59,14 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
         self.eventLoop = eventLoop
     }
 
-    /// Told why as soon as the connection is given up, which may be before the channel has closed. Never fails.
+    /// The reason for giving up the connection, available as soon as it is given up, which may be before the channel
+    /// has closed. It never fails.
     var closed: EventLoopFuture<RedisError> { closedPromise.futureResult }
 }
 
 // MARK: Sending
 extension RedisChannelHandler {
-    /// Sends encoded commands. The waiter of the ticket is called exactly once, on the event loop.
+    /// Sends encoded commands. The waiter is called exactly once, on the event loop.
     func send(
         _ bytes: ByteBuffer,
         commands: Int,
@@ -96,14 +97,14 @@ extension RedisChannelHandler {
         }
     }
 
-    /// The caller of a batch was cancelled.
+    /// Abandons a batch because its caller was cancelled.
     func abandon(_ id: Int) {
         eventLoop.preconditionInEventLoop()
         state.abandon(id)?(.failure(.cancelled))
         closeIfDrained()
     }
 
-    /// Flushes once for all that is sent in this turn of the event loop: one system call for many callers.
+    /// Flushes once for everything that is sent in this turn of the event loop: one system call for many callers.
     private func scheduleFlush() {
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
@@ -127,7 +128,7 @@ extension RedisChannelHandler {
             received.writeBuffer(&bytes)
         }
         let now = eventLoop.now
-        // An alarm that should have rung by now shows that the event loop was busy with something else.
+        // If the alarm is overdue by now, the event loop was busy with something else.
         let isExact = !isBehind && alarm.map { now < $0.time } != false
         state.read(now: now, isExact: isExact)
         do {
@@ -150,18 +151,18 @@ extension RedisChannelHandler {
         context.fireChannelReadComplete()
     }
 
-    /// Keeps no memory for bytes that have been decoded: a server could see to it that every read ends within a
+    /// Releases the memory of bytes that have been decoded: a server could arrange that every read ends within a
     /// message.
     private func discardWhatWasRead() {
         if received.readableBytes == 0 {
             received = ByteBuffer()
         } else if received.readerIndex > received.readableBytes {
-            // Moves fewer bytes than have been read since the last time.
+            // This moves fewer bytes than have been read since the last time.
             received.discardReadBytes()
         }
     }
 
-    /// The bytes of memory that are kept for what has been received and not been decoded.
+    /// The bytes of memory that are allocated for data that has been received and not been decoded.
     var memory: Int { received.storageCapacity }
 
     private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) {
@@ -180,25 +181,25 @@ extension RedisChannelHandler {
 
 // MARK: Time
 extension RedisChannelHandler {
-    /// Makes sure that the clock is looked at by then.
+    /// Makes sure that the alarm fires at this time or earlier.
     ///
-    /// There is one alarm for all batches, and it only moves when a batch needs it earlier. Most batches have been
-    /// answered when it rings, so the usual price of a deadline is one comparison.
+    /// There is one alarm for all batches, and it moves only when a batch needs it earlier. Most batches have been
+    /// answered when it fires, so the usual cost of a deadline is one comparison.
     private func setAlarm(noLaterThan time: NIODeadline) {
         if let alarm {
             guard time < alarm.time else { return }
             alarm.callback.cancel()
         }
-        // Scheduling fails on an event loop that has shut down, and then nobody is left to wait.
+        // Scheduling fails on an event loop that has shut down; then no caller is left to wait.
         alarm = try? Alarm(time: time, callback: eventLoop.assumeIsolated().scheduleCallback(at: time, handler: self))
     }
 
-    /// Gives up what is overdue, unless the event loop has left something unread since: then it is this process that is
-    /// slow, and what the server said is read first.
+    /// Gives up the batches that are overdue, unless the event loop has unread data: then this process is slow, and the
+    /// data that the server sent is read first.
     ///
-    /// An event loop runs the tasks that other threads hand to it before it looks at its sockets again, so those who
-    /// send without pause can keep it from reading for seconds. Callers are not kept for so long: they are told that
-    /// this process is busy, which says nothing of the server, and the connection stays.
+    /// An event loop runs the tasks that other threads hand to it before it looks at its sockets again, so callers that
+    /// send without pause can keep it from reading for seconds. Callers do not wait that long: they get an error that
+    /// names this process as busy, not the server, and the connection stays open.
     func handleScheduledCallback(eventLoop: some EventLoop) {
         alarm = nil
         let now = eventLoop.now
@@ -215,7 +216,7 @@ extension RedisChannelHandler {
         if let next = state.nextExpiry { setAlarm(noLaterThan: isBehind ? max(next, soon) : next) }
     }
 
-    /// True if the socket holds bytes, or an end, that the event loop has not read yet.
+    /// True if the socket holds bytes, or an end of the stream, that the event loop has not read yet.
     private var isReadable: Bool {
         let readable = try? context?.pipeline.syncOperations.withUnsafeTransportIfAvailable(
             of: NIOBSDSocket.Handle.self
@@ -245,14 +246,14 @@ extension RedisChannelHandler {
         close(RedisError(.connectionLost, "the connection failed", underlying: error))
     }
 
-    /// Takes no more commands, and closes the connection when nobody waits for a reply any more.
+    /// Rejects further commands, and closes the connection when no caller waits for a reply any more.
     func drain() {
         eventLoop.preconditionInEventLoop()
         state.drain()
         closeIfDrained()
     }
 
-    /// Gives the connection up: fails whoever waits, and closes the channel. Only the first call does anything.
+    /// Gives the connection up: fails the waiting callers and closes the channel. Only the first call has an effect.
     func close(_ error: RedisError) {
         eventLoop.preconditionInEventLoop()
         guard let context else { return }

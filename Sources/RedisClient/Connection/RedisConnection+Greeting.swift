@@ -1,8 +1,8 @@
-/// The server at the other end of a connection, as it introduced itself.
+/// The server at the other end of a connection, as described by its replies to the first commands.
 package struct RedisServer: Hashable, Sendable {
-    /// The name of this life of the server: another one after every restart, and on every replica.
+    /// The ID of this run of the server. It changes with every restart, and every replica has a different one.
     ///
-    /// Nil where the server does not tell, because the user may not ask: then nothing is known of restarts.
+    /// Nil if the server does not tell it because the user is not allowed to ask; then restarts cannot be noticed.
     package let runID: String?
 
     package let version: String
@@ -18,7 +18,8 @@ package struct RedisServer: Hashable, Sendable {
 }
 
 extension RedisConnection {
-    /// The first commands of a connection, in one round trip: protocol, user, name, database, and who is there.
+    /// Sends the first commands of a connection in one round trip: protocol, user, client name, INFO and
+    /// database. Returns the server's description of itself.
     func greet(_ configuration: RedisConfiguration) async throws(RedisError) -> RedisServer {
         var hello: [RedisCommand.Argument] = ["3"]
         if let credentials = configuration.credentials {
@@ -41,7 +42,7 @@ extension RedisConnection {
     }
 }
 
-/// What a server says to HELLO.
+/// The reply of a server to HELLO.
 private struct Greeting {
     let version: String
     let role: String

@@ -2,20 +2,20 @@ import NIOCore
 
 /// A connection to a Redis server that any number of tasks share.
 ///
-/// Commands are pipelined: nobody waits for the reply of another before sending. A caller that is cancelled, or whose
-/// deadline passes, leaves at once and harms nobody else.
+/// Commands are pipelined: a caller sends without waiting for the replies to others. A caller that is cancelled, or
+/// whose deadline passes, returns at once and does not affect other callers.
 package final class RedisConnection: RedisCommands {
-    /// The number of this connection among all that its client has ever opened; later ones have higher numbers.
+    /// The number of this connection among all that its client has ever opened; later connections have higher numbers.
     package let generation: Int
 
-    /// Told why as soon as the connection is given up. Never fails.
+    /// The reason for giving up the connection, available as soon as it is given up. It never fails.
     let closed: EventLoopFuture<RedisError>
 
     private let load: ConnectionLoad
     private let eventLoop: any EventLoop
     private let handler: NIOLoopBound<RedisChannelHandler>
 
-    /// Wraps the handler of a channel; to be called on the channel's event loop.
+    /// Creates a connection from the handler of a channel. Must be called on the channel's event loop.
     init(_ handler: RedisChannelHandler, generation: Int) {
         self.generation = generation
         self.closed = handler.closed
@@ -29,8 +29,8 @@ package final class RedisConnection: RedisCommands {
 
     /// Sends commands together and returns their replies in the same order. A reply may be an error of the server.
     ///
-    /// Where the server does not know a script that a command calls, the script is sent in full after the pipeline, and
-    /// has as much time again.
+    /// If the server does not know a script that a command calls, the script is sent in full after the pipeline, with
+    /// the same timeout again.
     package func pipeline(
         _ commands: [RedisCommand],
         timeout: ReplyTimeout
@@ -77,12 +77,12 @@ package final class RedisConnection: RedisCommands {
         return try reply.get()
     }
 
-    /// Takes no more commands, and closes when those in flight have been answered or given up.
+    /// Rejects further commands, and closes when those in flight have been answered or given up.
     func drain() {
         eventLoop.execute { [handler] in handler.value.drain() }
     }
 
-    /// Closes at once. Whoever waits for a reply gets the error.
+    /// Closes the connection at once. Callers that wait for a reply get the error.
     func close(_ error: RedisError) {
         eventLoop.execute { [handler] in handler.value.close(error) }
     }

@@ -1,20 +1,21 @@
 import Synchronization
 
-/// Where the cancellation of a caller and the sending of its batch meet, on whichever threads they happen.
+/// A synchronization of the cancellation of a caller with the sending of its batch, which may happen on different
+/// threads.
 ///
-/// A cancellation may come before the event loop has got round to sending, or after, or in between. Whoever comes
-/// second sees what the first did, so that no cancelled batch goes unnoticed.
+/// A cancellation may come before the event loop sends the batch, after it, or at the same time. The second of the two
+/// sees what the first did, so every cancelled batch is noticed.
 final class Ticket: Sendable {
     enum Outcome: Hashable {
         case sent, cancelled
     }
 
-    /// The id of the batch once it was sent, which is positive.
+    /// The ID of the batch (a positive number) once it was sent; otherwise `unused`, or `void` after a cancellation.
     private let state = Atomic<Int>(Ticket.unused)
     private static let unused = 0
     private static let void = -1
 
-    /// The batch was sent under this id.
+    /// Records that the batch was sent under this ID. Returns `.cancelled` if the caller was cancelled before.
     func punch(_ id: Int) -> Outcome {
         let (exchanged, _) = state.compareExchange(
             expected: Self.unused,
@@ -24,7 +25,7 @@ final class Ticket: Sendable {
         return exchanged ? .sent : .cancelled
     }
 
-    /// The caller was cancelled. Returns the id of the batch to abandon, if it was sent.
+    /// Records that the caller was cancelled. Returns the ID of the batch to abandon if it was sent.
     func cancel() -> Int? {
         let id = state.exchange(Self.void, ordering: .acquiringAndReleasing)
         return id > 0 ? id : nil

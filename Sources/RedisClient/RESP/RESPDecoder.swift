@@ -11,25 +11,25 @@ package struct RESPMessage: Hashable, Sendable {
     package let size: Int
 }
 
-/// Turns the bytes of a connection into messages, however they are cut.
+/// A decoder that turns the bytes of a connection into messages, however the bytes are split.
 ///
-/// The decoder keeps its place: aggregates under way lie on an explicit stack, and what was read once is never read
-/// again. A reply that arrives byte by byte costs what it costs in one piece. (Redis' own client library, hiredis,
-/// reads the same way: `deps/hiredis/read.c`.)
+/// The decoder stores its position: incomplete aggregates are on an explicit stack, and bytes that were read once are
+/// never read again. A reply that arrives byte by byte costs as much as in one piece. (Redis' own client library,
+/// hiredis, reads the same way: `deps/hiredis/read.c`.)
 ///
-/// Nothing is allocated on the word of the server: counts and lengths are compared with the limits when they are
-/// announced, and memory grows with what has arrived. After an error the decoder must not be used again.
+/// Counts and lengths that the server announces are compared with the limits before anything is allocated for them, and
+/// memory grows with the data that has arrived. After an error the decoder must not be used again.
 package struct RESPDecoder: Sendable {
     private let limits: RESPLimits
-    /// The aggregates that are open, the outermost first. None of them is complete.
+    /// The aggregates that are not complete yet, the outermost first.
     private var stack: [Aggregate] = []
-    /// The bulk string whose header has been read, and whose bytes are awaited.
+    /// The kind and length of the bulk string whose header has been read, and whose bytes are awaited.
     private var awaited: (kind: RESPLine.Bulk, length: Int)?
-    /// How much of an unfinished line has been searched for its end.
+    /// The number of bytes of an unfinished line that have been searched for its end.
     private var searched = 0
-    /// The bytes that the message under way has taken so far.
+    /// The bytes that the current message has taken so far.
     private var bytes = 0
-    /// The elements that the aggregates of the message under way have announced so far.
+    /// The elements that the aggregates of the current message have announced so far.
     private var elements = 0
 
     private struct Aggregate {
@@ -43,7 +43,8 @@ package struct RESPDecoder: Sendable {
         self.limits = limits
     }
 
-    /// Takes the next whole message from the front of `buffer`, or takes what it can and returns nil.
+    /// Removes the next whole message from the front of `buffer` and returns it; if it is incomplete, removes the parts
+    /// that can be read and returns nil.
     package mutating func next(from buffer: inout ByteBuffer) throws(RESPViolation) -> RESPMessage? {
         while let item = try readItem(from: &buffer) {
             guard let content = try place(item) else { continue }
@@ -56,7 +57,7 @@ package struct RESPDecoder: Sendable {
 
 // MARK: Reading
 extension RESPDecoder {
-    /// What can be understood without looking further.
+    /// A part of a message that can be read at once: a value, or the header of an aggregate.
     private enum Item {
         case value(RESPValue)
         case opening(RESPLine.Aggregate, count: Int)
@@ -108,14 +109,14 @@ extension RESPDecoder {
         case .string: return .bulk(bulk)
         case .error: return .error(RedisReplyError(String(buffer: bulk)))
         case .verbatim:
-            // Three letters that name the format, a colon, the text.
+            // The content is three letters that name the format, a colon, and the text.
             guard let prefix = bulk.readInteger(as: UInt32.self), UInt8(truncatingIfNeeded: prefix) == UInt8(ascii: ":")
             else { throw .malformed(.verbatim) }
             return .bulk(bulk)
         }
     }
 
-    /// Counts bytes of the message under way. Both numbers are within their own limits already.
+    /// Counts bytes of the current message. Both numbers are within their own limits already.
     private mutating func take(_ length: Int, and ending: Int) throws(RESPViolation) {
         let limit = stack.first?.kind == .push ? limits.pushBytes : limits.replyBytes
         let (sum, overflow) = bytes.addingReportingOverflow(length)
@@ -127,7 +128,7 @@ extension RESPDecoder {
 
 // MARK: Building
 extension RESPDecoder {
-    /// Puts an item where it belongs, and returns the message that it completes.
+    /// Adds an item to the innermost aggregate, and returns the message that it completes.
     private mutating func place(_ item: Item) throws(RESPViolation) -> RESPMessage.Content? {
         switch item {
         case .value(let value):
@@ -144,7 +145,7 @@ extension RESPDecoder {
             case .set: value = .set(innermost.values)
             case .map: value = .map(Self.pairs(innermost.values))
             case .push: return .push(try Self.push(innermost.values))
-            // Whatever an attribute describes follows it, and still has to be read.
+            // The value that an attribute describes follows it, and still has to be read.
             case .attribute: continue
             }
             guard !stack.isEmpty else { return .reply(value) }

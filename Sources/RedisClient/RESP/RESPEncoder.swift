@@ -1,6 +1,6 @@
 package import NIOCore
 
-/// Writes commands as Redis reads them: arrays of bulk strings.
+/// An encoder that writes commands as Redis reads them: arrays of bulk strings.
 package enum RESPEncoder {
     package static func encode(_ commands: [RedisCommand], into buffer: inout ByteBuffer) {
         for command in commands {
@@ -19,7 +19,7 @@ package enum RESPEncoder {
                 buffer.writeHeader("$", length: bytes.readableBytes)
                 buffer.writeImmutableBuffer(bytes)
             case .integer(let number):
-                // Twenty characters at most: such a string may take heap memory, but rarely does.
+                // The string has at most 20 characters: it may need heap memory, but rarely does.
                 let digits = String(number)
                 buffer.writeHeader("$", length: digits.utf8.count)
                 buffer.writeString(digits)

@@ -1,10 +1,10 @@
 import NIOCore
 
-/// One line of RESP3: a value that is complete in itself, or the header of something longer.
+/// One line of RESP3: a complete value, or the header of a longer one.
 enum RESPLine {
     case value(RESPValue)
     case bulk(Bulk, length: Int)
-    /// `count` is the number on the wire, which for maps and attributes counts pairs.
+    /// The header of an aggregate. `count` is the number on the wire, which for maps and attributes counts pairs.
     case aggregate(Aggregate, count: Int)
 
     enum Bulk { case string, error, verbatim }
@@ -12,7 +12,7 @@ enum RESPLine {
 }
 
 extension RESPLine {
-    /// Parses a line that has lost its CRLF.
+    /// Creates a line from its text without the CRLF.
     init(parsing line: ByteBuffer) throws(RESPViolation) {
         var rest = line
         guard let type = rest.readInteger(as: UInt8.self) else { throw .malformed(.ending) }
@@ -40,7 +40,7 @@ extension RESPLine {
         }
     }
 
-    /// A length or count, or nil for RESP2's -1, which says null.
+    /// Returns a length or count, or nil for RESP2's -1, which means null.
     private static func length(_ text: ByteBuffer) throws(RESPViolation) -> Int? {
         if text.readableBytesView.elementsEqual("?".utf8) { throw .streamed }
         let number = try integer(text, of: .length)
@@ -54,7 +54,7 @@ extension RESPLine {
         return length
     }
 
-    /// An optional sign and at least one digit, within 64 bits.
+    /// Returns the number written as an optional sign and at least one digit, within 64 bits.
     private static func integer(_ text: ByteBuffer, of line: RESPViolation.Line) throws(RESPViolation) -> Int64 {
         var digits = text.readableBytesView[...]
         let negative = digits.first == UInt8(ascii: "-")
@@ -65,7 +65,7 @@ extension RESPLine {
             guard isDigit(byte) else { throw .malformed(line) }
             let digit = Int64(byte - UInt8(ascii: "0"))
             let (shifted, overflow) = number.multipliedReportingOverflow(by: 10)
-            // Downwards for negative numbers: the smallest has no positive twin.
+            // Negative numbers are counted downwards, because the smallest has no positive counterpart.
             let (sum, carry) =
                 negative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
             guard !overflow, !carry else { throw .malformed(line) }

@@ -1,8 +1,8 @@
 package import NIOCore
 
-/// What a reply says in terms of Swift. An error of the server, and a value of another type, are thrown.
+/// Conversions of replies to Swift types. An error of the server, and a value of another type, are thrown.
 extension RESPValue {
-    /// A string, or nil where there is none.
+    /// Returns a string, or nil for null.
     package func bytes() throws(RedisError) -> ByteBuffer? {
         switch self {
         case .bulk(let bytes): bytes
@@ -11,7 +11,7 @@ extension RESPValue {
         }
     }
 
-    /// A string as text; what is not UTF-8 in it is replaced.
+    /// Returns a string as text; bytes that are not UTF-8 are replaced.
     package func text() throws(RedisError) -> String {
         switch self {
         case .bulk(let bytes): String(buffer: bytes)
@@ -35,12 +35,13 @@ extension RESPValue {
         return pairs
     }
 
-    /// The `OK` of a command that has nothing else to say.
+    /// Checks that the reply is `OK`.
     package func ok() throws(RedisError) {
         guard case .status("OK") = self else { throw unexpected("OK") }
     }
 
-    /// The error to throw where this value is not what was expected; the value itself may be private, and is not told.
+    /// Returns the error to throw if this value has an unexpected type. It does not contain the value, which may be
+    /// private.
     private func unexpected(_ expected: String) -> RedisError {
         if case .error(let error) = self { return .refused(error) }
         return RedisError(.unexpectedReply, "expected \(expected), got \(kind)")

@@ -1,11 +1,12 @@
 package import NIOCore
 
-/// A reply of Redis, or a part of one, as RESP3 types it.
+/// A reply of Redis, or a part of one, with the types of RESP3.
 ///
-/// Two things of the wire are not kept, since nothing here reads them: attributes, and the format of a verbatim string,
-/// which arrives as plain `bulk`. Both are checked like everything else. RESP2's null string and null array are `null`.
+/// Two parts of the wire format are dropped, since callers do not need them: attributes, and the format of a verbatim
+/// string, which becomes a plain `bulk`. Both are checked like everything else. RESP2's null string and null array are
+/// `null`.
 ///
-/// Strings share the memory they were received in. Whoever keeps a small one for long copies it.
+/// Strings share the memory that they were received in. To store a small one for a long time, copy it.
 package enum RESPValue: Hashable, Sendable {
     case null
     case boolean(Bool)
@@ -13,7 +14,7 @@ package enum RESPValue: Hashable, Sendable {
     case double(Double)
     /// A number that may not fit into 64 bits: an optional sign and decimal digits.
     case bigNumber(String)
-    /// A short text of the server's own, like `OK`.
+    /// A short text from the server, such as `OK`.
     case status(String)
     case bulk(ByteBuffer)
     case error(RedisReplyError)
@@ -33,7 +34,7 @@ package enum RESPValue: Hashable, Sendable {
     }
 }
 
-/// An error that the server answered with: the command was understood to be a command, and failed.
+/// An error that the server answered with: the command was received, and failed.
 package struct RedisReplyError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The whole line, beginning with the code.
     package let message: String
@@ -42,7 +43,7 @@ package struct RedisReplyError: Error, Hashable, Sendable, CustomStringConvertib
         self.message = message
     }
 
-    /// The first word, by which Redis tells its errors apart: `ERR`, `OOM`, `LOADING`, `READONLY`, `NOSCRIPT`, …
+    /// The first word, which tells the kind of error: `ERR`, `OOM`, `LOADING`, `READONLY`, `NOSCRIPT`, …
     package var code: String {
         String(message.prefix { $0 != " " })
     }
@@ -50,12 +51,12 @@ package struct RedisReplyError: Error, Hashable, Sendable, CustomStringConvertib
     package var description: String { message }
 }
 
-/// Something the server said without being asked.
+/// A message that the server sent without a request.
 package struct RedisPush: Hashable, Sendable {
-    /// What it is about: `invalidate`, `message`, …
+    /// The kind of message: `invalidate`, `message`, …
     package let kind: String
 
-    /// What follows the kind.
+    /// The values after the kind.
     package let values: [RESPValue]
 
     package init(kind: String, values: [RESPValue]) {

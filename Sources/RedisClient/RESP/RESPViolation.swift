@@ -1,18 +1,18 @@
-/// What a server sent that is not RESP3, or more of it than the limits allow.
+/// A violation of RESP3 or of the limits by a server.
 ///
-/// After a violation nobody can tell where the next reply begins, so the connection is of no further use.
+/// After a violation it is unknown where the next reply begins, so the connection cannot be used any further.
 package enum RESPViolation: Error, Hashable, Sendable, CustomStringConvertible {
-    /// A line that begins with a byte that names no type.
+    /// A line begins with a byte that does not name a type.
     case unknownType(UInt8)
-    /// A streamed string or aggregate. Redis has never sent one, and its length would be anyone's guess.
+    /// A streamed string or aggregate. Redis has never sent one, and its length would not be known in advance.
     case streamed
-    /// A line that does not read as its type demands.
+    /// A line does not have the form that its type requires.
     case malformed(Line)
-    /// A bulk string that is not followed by CRLF.
+    /// A bulk string is not followed by CRLF.
     case unterminatedBulk
-    /// A push inside of a reply.
+    /// A push is inside of a reply.
     case nestedPush
-    /// A push that does not begin with its kind.
+    /// A push does not begin with its kind.
     case namelessPush
     case lineTooLong
     case bulkTooLong

@@ -186,7 +186,7 @@ extension Conversation {
         ),
     ]
 
-    /// A condition that meets a fresh response with these fields.
+    /// Creates a conversation with a condition on a fresh response that has these fields.
     private static func conditional(_ id: String, _ stored: String, _ condition: String, _ status: Int) -> Conversation
     {
         Conversation(

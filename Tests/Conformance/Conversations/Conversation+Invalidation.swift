@@ -3,7 +3,7 @@ private let brief = "Cache-Control: max-age=10"
 private let tagA = "ETag: \"a\""
 
 extension Conversation {
-    // MARK: What writes invalidate
+    // MARK: Invalidation by writes
 
     static let invalidation: [Conversation] =
         ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "FROB"].map { write($0, 200, kills: true) }
@@ -70,7 +70,7 @@ extension Conversation {
             ),
         ]
 
-    /// What is kept and then written to.
+    /// Creates a conversation with a stored response and a write to its URI.
     private static func write(_ method: String, _ status: Int, kills: Bool) -> Conversation {
         Conversation(
             "write-\(method.lowercased())-\(status)",
@@ -81,7 +81,7 @@ extension Conversation {
         )
     }
 
-    // MARK: What writes name
+    // MARK: Targets in the response to a write
 
     static let locations: [Conversation] =
         [

@@ -2,38 +2,38 @@ import HTTPCaching
 public import HTTPTypes
 public import LarderTestSupport
 
-/// How the requests of a conversation reach the cache.
+/// The transport by which the requests of a conversation reach the cache.
 public protocol ConversationTransport: Sendable {
-    /// Sends a request, and reads the whole response. What the cache could not answer is a 504 where the origin had to
-    /// be asked, and else a 502.
+    /// Sends a request, and reads the whole response. If the cache cannot answer, the status is 504 if the origin had
+    /// to be asked, and otherwise 502.
     func send(_ request: HTTPRequest, content: String?) async throws -> Conversation.Answer
-    /// Waits until nothing is asked in the background.
+    /// Waits until no background request is in progress.
     func idle() async
-    /// How many requests wait for what another one asked.
+    /// The number of requests that wait for another request's flight.
     var waitingCount: Int { get }
 }
 
 extension Conversation {
-    /// What a client got.
+    /// The response that a client got.
     public struct Answer: Sendable {
         /// The status code.
         public let status: Int
-        /// The fields.
+        /// The fields of the response.
         public let fields: HTTPFields
-        /// The content; nil where it ended before its end.
+        /// The content, or nil if it was incomplete.
         public let text: String?
 
-        /// An answer.
+        /// Creates an answer.
         public init(status: Int, fields: HTTPFields = [:], text: String? = "") {
             (self.status, self.fields, self.text) = (status, fields, text)
         }
     }
 
-    /// Plays the conversation, and says what came otherwise than it must.
+    /// Plays the conversation, and returns a message for each deviation from the expected result.
     /// - Parameters:
-    ///   - clock: the clock of the cache; it is moved. Where the conversation is a scenario's, it stands at
+    ///   - clock: the clock of the cache, which is advanced. For the conversation of a scenario it has to start at
     ///     ``Scenario/beginning``.
-    ///   - stage: what the cache's origin performs on.
+    ///   - stage: the stage that plays the cache's origin.
     public func play(
         on clock: ManualClock,
         _ stage: ConversationStage,
@@ -74,7 +74,7 @@ extension Conversation {
             path: step.target,
             headerFields: fields
         )
-        // Where many ask, the origin answers once all of them ask or wait.
+        // If several clients send the request, the origin answers once all of them ask or wait.
         let isHeld = step.crowd > 1 && step.questions > 0
         if !isHeld { scene.gate.open() }
         return try await withThrowingTaskGroup(of: Answer.self) { group in
@@ -92,7 +92,7 @@ extension Conversation {
     }
 }
 
-// MARK: - What is otherwise than it must be
+// MARK: - Deviations from the expected result
 
 extension Conversation {
     private func complain(about questions: [HTTPRequest], in scene: ConversationStage.Scene) -> [String] {
@@ -137,12 +137,12 @@ extension Conversation {
         return complaints
     }
 
-    /// What the reply of a step says.
+    /// Returns the content of a step's reply.
     private func text(of number: Int) -> String {
         steps[number - 1].reply?.text ?? Self.text(of: number)
     }
 
-    /// Which of these lines the fields lack; a line without a colon is a name.
+    /// Returns the lines that the fields lack. A line without a colon is the name of a field.
     private static func missing(_ lines: [String], in fields: HTTPFields, _ scene: ConversationStage.Scene) -> [String]
     {
         lines.filter { line in
@@ -157,7 +157,7 @@ extension Conversation {
 }
 
 extension Conversation.Step {
-    /// What the origin answers in the end, if it does.
+    /// The last reply of the origin, or nil if it does not reply.
     var reply: Conversation.Reply? {
         switch acts.last {
         case .answers(let reply), .breaksOff(let reply, _): reply

@@ -7,7 +7,7 @@ private let anna = "Authorization: Basic anna"
 private let bob = "Authorization: Basic bob"
 
 extension Conversation {
-    // MARK: Who shares what
+    // MARK: Sharing between clients
 
     static let sharing: [Conversation] =
         [400, 403, 404, 410, 413, 414, 421, 429, 431, 500, 503].map { status in
@@ -34,7 +34,7 @@ extension Conversation {
                 "9111 §4",
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-cache", "Cookie: vip").answered(200, fresh, field).asked(),
-                // They do not ask one by one.
+                // The requests join one flight.
                 .get().byCrowd(of: 4).answered(200, fresh).asked()
             )
         }
@@ -130,7 +130,7 @@ extension Conversation {
             ),
         ]
 
-    // MARK: What requests demand
+    // MARK: Directives of requests
 
     static let demands: [Conversation] = [
         Conversation(
@@ -182,7 +182,7 @@ extension Conversation {
         ),
     ]
 
-    // MARK: What is kept of a response
+    // MARK: The stored fields of a response
 
     static let fields: [Conversation] = [
         Conversation(
@@ -276,7 +276,7 @@ extension Conversation {
         ),
     ]
 
-    // MARK: Many at once
+    // MARK: Concurrent requests
 
     static let crowds: [Conversation] = [
         Conversation(

@@ -4,7 +4,7 @@ private let tagA = "ETag: \"a\""
 private let ifA = "If-None-Match: \"a\""
 
 extension Conversation {
-    // MARK: Where the origin fails
+    // MARK: Failures of the origin
 
     static let failures: [Conversation] =
         ["must-revalidate, max-age=10", "proxy-revalidate, max-age=10", "s-maxage=10", "no-cache"].map { directives in
@@ -122,7 +122,7 @@ extension Conversation {
             ),
         ]
 
-    // MARK: Stale by permission
+    // MARK: Permitted stale responses
 
     private static let revalidating = "Cache-Control: max-age=10, stale-while-revalidate=60"
 

@@ -4,13 +4,13 @@ private let tagA = "ETag: \"a\""
 private let ifA = "If-None-Match: \"a\""
 
 extension Conversation {
-    /// Every conversation.
+    /// All conversations.
     public static let all =
         validation + updates + heads + conditions + invalidation + locations + variants + codings + ranges + failures
         + staleness
         + sharing + demands + fields + crowds
 
-    // MARK: Asking whether what is kept is still good
+    // MARK: Validation of stored responses
 
     static let validation: [Conversation] = [
         Conversation(
@@ -159,7 +159,7 @@ extension Conversation {
         ),
     ]
 
-    // MARK: What a 304 changes
+    // MARK: Updates by a 304
 
     static let updates: [Conversation] = [
         update("Test-Header: 1", by: "Test-Header: 2", "Test-Header: 2"),
@@ -216,7 +216,7 @@ extension Conversation {
         ),
     ]
 
-    /// What a header section becomes by a 304, in its own answer and in those after it.
+    /// Creates a conversation in which a 304 changes the fields of its own response and of later ones to these lines.
     private static func update(_ stored: String, by update: String, _ lines: String) -> Conversation {
         let name = [stored, update, lines].map { $0.replacing("\n", with: " and ") }.joined(separator: " | ")
         return Conversation(
@@ -228,7 +228,7 @@ extension Conversation {
         )
     }
 
-    /// A header section that a 304 does not bring.
+    /// Creates a conversation in which a field of a 304 is not added to the response.
     private static func update(_ stored: String, by update: String, lacking name: String) -> Conversation {
         Conversation(
             "304-brings-no \(name)",
@@ -239,7 +239,7 @@ extension Conversation {
         )
     }
 
-    /// A field of a 304 that is for the client whose request was validated, and for nobody after it.
+    /// Creates a conversation in which a field of a 304 reaches only the client whose request was validated.
     private static func update(_ stored: String, by update: String, once name: String) -> Conversation {
         Conversation(
             "304-brings-once \(name)",

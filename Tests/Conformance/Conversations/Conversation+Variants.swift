@@ -195,7 +195,7 @@ extension Conversation {
 
     private static let digits = "0123456789"
 
-    /// A range of ten digits that are fresh.
+    /// Creates a conversation with a request for a range of ten fresh digits.
     private static func range(_ range: String, _ status: Int, _ text: String, _ line: String) -> Conversation {
         let stored = Step.get().answered(
             200,

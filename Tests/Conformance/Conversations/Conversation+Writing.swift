@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// The words that conversations are written in.
+/// The functions with which conversations are written.
 extension Conversation.Step {
     private init(_ method: HTTPRequest.Method, _ target: String, content: String? = nil) {
         self.method = method
@@ -16,20 +16,20 @@ extension Conversation.Step {
         Self(.head, target).with { $0.lines = lines.joined(separator: "\n") }
     }
 
-    /// A request by any method, with content where it may have some.
+    /// Creates a step with a request of any method, with content if the method allows it.
     static func send(_ method: String, _ target: String = "/a", _ lines: String...) -> Self {
         guard let name = HTTPRequest.Method(method) else { preconditionFailure("No method: \(method)") }
         let content = ["POST", "PUT", "PATCH"].contains(method) ? "content" : nil
         return Self(name, target, content: content).with { $0.lines = lines.joined(separator: "\n") }
     }
 
-    /// So many seconds after the step before.
+    /// Sets the time since the previous step, in seconds.
     func after(_ seconds: Int) -> Self { with { $0.pause = seconds } }
 
-    /// Sent by so many clients at once.
+    /// Sets the number of clients that send the request at once.
     func byCrowd(of count: Int) -> Self { with { $0.crowd = count } }
 
-    /// The origin answers so, if it is asked.
+    /// Sets the response of the origin, if it is asked.
     func answered(_ status: Int = 200, _ lines: String..., saying text: String? = nil, within delay: Int = 0) -> Self {
         with {
             $0.acts = [.answers(.init(status: status, lines: lines.joined(separator: "\n"), text: text))]
@@ -37,20 +37,20 @@ extension Conversation.Step {
         }
     }
 
-    /// The origin answers so, if it is asked once more.
+    /// Adds the response of the origin to the next request, if it is asked once more.
     func andThen(_ status: Int, _ lines: String...) -> Self {
         with { $0.acts.append(.answers(.init(status: status, lines: lines.joined(separator: "\n")))) }
     }
 
-    /// The origin closes the connection, if it is asked.
+    /// Makes the origin close the connection, if it is asked.
     func closed() -> Self { with { $0.acts = [.closes] } }
 
-    /// The origin breaks off after this much of the body, if it is asked.
+    /// Makes the origin close the connection after this part of the body, if it is asked.
     func brokenOff(_ lines: String, after text: String) -> Self {
         with { $0.acts = [.breaksOff(.init(lines: lines, text: text), promising: 20)] }
     }
 
-    /// The origin is asked, and the client gets its answer where nothing else is said.
+    /// Expects that the origin is asked, and that the client gets its response unless another one is set.
     func asked(
         times: Int = 1,
         by method: HTTPRequest.Method? = nil,
@@ -66,7 +66,7 @@ extension Conversation.Step {
         }
     }
 
-    /// The origin is asked in the background.
+    /// Expects that the origin is asked in the background.
     func refreshed(with lines: String...) -> Self {
         with {
             $0.refreshes = 1
@@ -75,28 +75,28 @@ extension Conversation.Step {
         }
     }
 
-    /// The client gets what the origin said in an earlier step.
+    /// Expects that the client gets the origin's response of an earlier step.
     func gets(_ status: Int = 200, from step: Int) -> Self {
         with { ($0.status, $0.says) = (status, .step(step)) }
     }
 
-    /// The client gets this.
+    /// Expects that the client gets this status and text.
     func gets(_ status: Int = 200, saying text: String) -> Self {
         with { ($0.status, $0.says) = (status, .text(text)) }
     }
 
-    /// The client gets this status, and no content worth looking at.
+    /// Expects that the client gets this status, with any content.
     func gets(_ status: Int) -> Self {
         with { ($0.status, $0.says) = (status, .any) }
     }
 
-    /// The client gets a response that breaks off.
+    /// Expects that the client gets an incomplete response.
     func getsBroken() -> Self { with { ($0.status, $0.says) = (200, .broken) } }
 
-    /// The response has these lines.
+    /// Expects that the response has these lines.
     func having(_ lines: String...) -> Self { with { $0.inAnswer += lines } }
 
-    /// The response has no such fields.
+    /// Expects that the response does not have these fields.
     func lacking(_ names: String...) -> Self { with { $0.notInAnswer += names } }
 
     private func with(_ change: (inout Self) -> Void) -> Self {

@@ -16,14 +16,14 @@ public import Larder
 public struct Conversation: Sendable, CustomStringConvertible {
     /// The name of the case, for failures and for other harnesses.
     public let id: String
-    /// Where the rule stands.
+    /// The section of the specification that states the rule.
     public let anchor: String
-    /// What the cache goes by, in place of the gateway's own rules.
+    /// The rules of the cache, in place of the gateway's own.
     public let rules: CachingRules
-    /// What happens, in order.
+    /// The steps, in order.
     public let steps: [Step]
 
-    /// A conversation with a cache by these rules.
+    /// Creates a conversation with a cache that has these rules.
     public init(_ id: String, _ anchor: String, rules: CachingRules = .gateway, _ steps: Step...) {
         self.init(id: id, anchor: anchor, rules: rules, steps: steps)
     }
@@ -37,14 +37,14 @@ public struct Conversation: Sendable, CustomStringConvertible {
 
     public var description: String { "\(id) (\(anchor))" }
 
-    /// The policy of the gateway that the conversation is held with.
+    /// The policy of the gateway that takes part in the conversation.
     public var policy: CachePolicy {
         var policy = CachePolicy.gateway
         policy.rules = rules
         return policy
     }
 
-    /// The host that the requests are for: one of its own for each conversation, so that one cache can hold many.
+    /// The host of the requests. It differs between conversations, so that one cache can be used for many of them.
     public var host: String {
         let legal = Set("abcdefghijklmnopqrstuvwxyz0123456789-")
         let label = id.lowercased().map { legal.contains($0) ? String($0) : "x\($0.unicodeScalars.first?.value ?? 0)" }
@@ -53,81 +53,83 @@ public struct Conversation: Sendable, CustomStringConvertible {
 }
 
 extension Conversation {
-    /// What an origin does when it is asked.
+    /// The reaction of an origin to a request.
     public enum Act: Sendable {
-        /// It answers.
+        /// The origin sends this response.
         case answers(Reply)
-        /// It closes the connection without a word.
+        /// The origin closes the connection without a response.
         case closes
-        /// It sends a head that promises so many bytes, and the text as the beginning of them, and closes.
+        /// The origin sends a head that declares this many bytes, the text as the first of them, and closes the
+        /// connection.
         case breaksOff(Reply, promising: Int)
     }
 
-    /// A response as it is written down.
+    /// The response of an origin.
     public struct Reply: Sendable {
         /// The status code.
         public var status = 200
-        /// The fields, one a line; `{60}` is the date sixty seconds after the beginning, and `{host}` the host. Without
-        /// a line `Date` there is one of the time of the answer; `Date: none` stands for no `Date`.
+        /// The fields, one a line; `{60}` is the date 60 s after the beginning, and `{host}` the host. Without a `Date`
+        /// line, the current time is added; `Date: none` means that no `Date` is sent.
         public var lines = ""
-        /// The content; nil: a text that names the step. There is none with 204, 205, 304 and in answers to HEAD.
+        /// The content, or nil for a text that names the step. Responses with 204, 205, 304 and to HEAD have no
+        /// content.
         public var text: String?
     }
 
-    /// What the content of a response is.
+    /// The expected content of a response.
     public enum Content: Sendable {
-        /// Anything.
+        /// Any content.
         case any
-        /// What this very step's reply says.
+        /// The content of this step's reply.
         case own
-        /// What the reply of an earlier step says, counted from 1.
+        /// The content of the reply in an earlier step, counted from 1.
         case step(Int)
         /// This text.
         case text(String)
-        /// Something that ends before its end.
+        /// A content that is incomplete.
         case broken
     }
 
-    /// One request of a client, or of some at once, and what must come of it.
+    /// A request of one or several clients, and its expected result.
     public struct Step: Sendable {
-        /// The seconds that pass before it.
+        /// The time since the previous step, in seconds.
         public var pause = 0
         /// The method of the request.
         public var method: HTTPRequest.Method
-        /// Path and query of the request.
+        /// The path and query of the request.
         public var target: String
-        /// The fields of the request, one a line, written like those of a ``Reply``.
+        /// The fields of the request, one a line, in the format of a ``Reply``.
         public var lines = ""
         /// The content of the request.
         public var content: String?
-        /// How many clients send it at once; the origin answers once all of them ask or wait.
+        /// The number of clients that send the request at once. The origin answers once all of them ask or wait.
         public var crowd = 1
 
-        /// What the origin does if it is asked, question by question; the last of it again and again.
+        /// The reactions of the origin to the requests it gets, in order; the last one is repeated.
         public var acts = [Act.answers(Reply(lines: "Cache-Control: no-store"))]
-        /// How many seconds the origin takes.
+        /// The time that the origin takes, in seconds.
         public var delay = 0
 
-        /// How many questions the origin gets, those in the background apart.
+        /// The number of requests that the origin gets, without those in the background.
         public var questions = 0
-        /// How many it gets in the background.
+        /// The number of requests that the origin gets in the background.
         public var refreshes = 0
-        /// The lines that every question has: `If-None-Match: "a"`, or a name alone.
+        /// The lines that every request to the origin has: `If-None-Match: "a"`, or only a name.
         public var inQuestion: [String] = []
-        /// The names of fields that no question has.
+        /// The names of fields that no request to the origin has.
         public var notInQuestion: [String] = []
-        /// The method of the questions; nil: that of the request.
+        /// The method of the requests to the origin, or nil for that of the client's request.
         public var questionMethod: HTTPRequest.Method?
 
-        /// The status that the client gets; nil: that of this step's reply where the origin is asked, else 200. Where
-        /// the cache has no response to give, 504 stands for an origin that must be asked and cannot be, and 502 for
-        /// any other failure.
+        /// The status that the client gets, or nil for that of this step's reply if the origin is asked, and otherwise
+        /// 200. If the cache cannot give a response, 504 means that the origin had to be asked and could not be, and
+        /// 502 means any other failure.
         public var status: Int?
         /// The lines that the response has.
         public var inAnswer: [String] = []
-        /// The names of fields that it has not.
+        /// The names of fields that the response does not have.
         public var notInAnswer: [String] = []
-        /// What it says.
+        /// The expected content.
         public var says = Content.any
     }
 }

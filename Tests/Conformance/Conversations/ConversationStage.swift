@@ -3,16 +3,15 @@ public import HTTPTypes
 public import LarderTestSupport
 import NIOConcurrencyHelpers
 
-/// The origin of a conversation, for whichever transport asks it: it does what the step says, and remembers what it was
-/// asked.
+/// The origin of a conversation, for any transport. It reacts as the step says, and records the requests it gets.
 public final class ConversationStage: Sendable {
-    /// What the origin does, with nothing left to fill in. Lengths of content are for the transport to say.
+    /// The reaction of the origin with all values filled in. The transport adds the length of the content.
     public enum Performance: Sendable {
-        /// It sends this head and this content; nil: no content, as with 304.
+        /// The origin sends this head and this content; nil means no content, as with 304.
         case answers(HTTPResponse, String?)
-        /// It closes the connection.
+        /// The origin closes the connection.
         case closes
-        /// It promises so many bytes, sends these, and closes the connection.
+        /// The origin declares this many bytes, sends these, and closes the connection.
         case breaksOff(HTTPResponse, String, promising: Int)
     }
 
@@ -21,17 +20,18 @@ public final class ConversationStage: Sendable {
         let number: Int
         let host: String
         let beginning: Timestamp
-        /// Holds the answers until everybody in the crowd asks or waits.
+        /// A gate that holds the responses until all clients of the crowd ask or wait.
         let gate: Gate
     }
 
     private let state = NIOLockedValueBox<(scene: Scene?, questions: [HTTPRequest])>((nil, []))
     private let clock: ManualClock
 
-    /// A stage where the time is that of a clock.
+    /// Creates a stage that uses the time of a clock.
     public init(clock: ManualClock) { self.clock = clock }
 
-    /// What the origin does with a question. The head of an answer has all its fields but those of its framing.
+    /// Returns the origin's reaction to a request. The head of a response has all its fields except those of its
+    /// framing.
     public func perform(_ question: HTTPRequest) async -> Performance {
         let (scene, act) = state.withLockedValue { state in
             defer { state.questions.append(question) }
@@ -59,24 +59,24 @@ public final class ConversationStage: Sendable {
         return HTTPResponse(status: .init(code: reply.status), headerFields: fields)
     }
 
-    /// The questions since the last scene began.
+    /// The requests that the origin got since the current step began.
     var questions: [HTTPRequest] { state.withLockedValue { $0.questions } }
 
-    /// Another step begins.
+    /// Begins another step.
     func enter(_ scene: Scene) { state.withLockedValue { $0 = (scene, []) } }
 }
 
 extension ConversationStage.Scene {
-    /// A text with the host filled in.
+    /// Returns a text with the host filled in.
     func fill(_ text: String) -> String { text.replacing("{host}", with: host) }
 }
 
 extension Conversation {
-    /// What a reply says that was given no text: it names the step, counted from 1.
+    /// Returns the content of a reply without a text: it names the step, counted from 1.
     public static func text(of step: Int) -> String { "answer \(step)" }
 }
 
 extension Conversation.Reply {
-    /// Whether a response with this status has content.
+    /// True if a response with this status has content.
     var hasContent: Bool { ![204, 205, 304].contains(status) }
 }

@@ -2,8 +2,7 @@ public import HTTPCaching
 public import HTTPTypes
 
 extension HTTPFields {
-    /// Fields as they are written, one a line: `Cache-Control: max-age=60`. `{60}` stands for the date sixty seconds
-    /// after a moment.
+    /// Creates fields from text, one a line: `Cache-Control: max-age=60`. `{60}` means the date 60 s after `moment`.
     public init(lines: String, at moment: Timestamp) {
         self.init()
         for line in lines.split(separator: "\n") {

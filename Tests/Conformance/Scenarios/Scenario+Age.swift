@@ -70,7 +70,7 @@ extension Scenario {
         ),
     ]
 
-    // MARK: Guessing
+    // MARK: Heuristic lifetimes
 
     static let heuristics: [Scenario] =
         [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501].map { status in

@@ -9,7 +9,7 @@ extension Scenario {
 
     static let codings: [Scenario] = equal + different + encoded + unsaid
 
-    /// Spellings of `Accept-Encoding` that mean the same.
+    /// Spellings of `Accept-Encoding` with the same meaning.
     private static let equal: [Scenario] = [
         ("gzip, deflate", "gzip,deflate"), ("gzip, deflate", "deflate, gzip"), ("gzip", "gzip;q=1"),
         ("gzip", "gzip;q=1.0"), ("gzip", "gzip;q=1.000"), ("gzip", "GZIP"), ("gzip", "gzip;Q=1"),
@@ -25,7 +25,7 @@ extension Scenario {
         ]
     }
 
-    /// Fields that do not mean the same.
+    /// Fields with different meanings.
     private static let different: [Scenario] =
         [
             ("gzip", "gzip, deflate"), ("gzip;q=0.5", "gzip"), ("gzip", "gzip;q=0"), ("gzip;q=0", "deflate;q=0"),
@@ -96,7 +96,7 @@ extension Scenario {
             ),
         ]
 
-    /// Responses without a coding that do not say that they vary by `Accept-Encoding`.
+    /// Responses without a coding that do not declare that they vary by `Accept-Encoding`.
     private static let unsaid: [Scenario] =
         ["identity", "", "gzip;q=0", "*;q=0, identity", "gzip;q=0.5, identity", "foo", "gzip;q=x"].map {
             coding("unsaid-none \($0)", silent, .varies, $0, "gzip")

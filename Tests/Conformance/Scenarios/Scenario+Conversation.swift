@@ -1,11 +1,11 @@
 import HTTPTypes
 
 extension Scenario {
-    /// Whether the response can come from an origin as the answer to a request: its status is final.
+    /// True if an origin can send the response: its status is final.
     public var travels: Bool { (200...599).contains(status) }
 
-    /// The scenario as a conversation with a whole cache: whether the origin is asked tells what became of the second
-    /// request.
+    /// The scenario as a conversation with a whole cache. The requests that reach the origin show the outcome of the
+    /// second request.
     public var conversation: Conversation {
         var first = Conversation.Step(method: method, target: "/a")
         first.lines = firstRequest
@@ -14,7 +14,7 @@ extension Scenario {
         first.questions = 1
         first.says = .own
         var second = Conversation.Step(method: .get, target: "/a")
-        // The first request is sent at the beginning, and its answer comes after the delay.
+        // The first request is sent at the beginning, and its response arrives after the delay.
         second.pause = seconds - delay
         second.lines = secondRequest
         switch expected {

@@ -53,7 +53,7 @@ extension Scenario {
             ),
         ]
 
-    /// The rules of a gateway that serves stale responses for long.
+    /// The rules of a gateway that allows long stale use.
     private static let lenient = CachingRules.gateway.with {
         ($0.staleWhileRevalidate, $0.staleIfError, $0.keep) = (.seconds(600), .seconds(600), .seconds(600))
     }

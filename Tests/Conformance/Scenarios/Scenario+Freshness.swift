@@ -4,7 +4,7 @@ import HTTPTypes
 private let cc = "Cache-Control: "
 
 extension Scenario {
-    // MARK: How long a response is fresh
+    // MARK: Freshness lifetimes
 
     static let freshness: [Scenario] = [
         Scenario("max-age-fresh", "9111 §5.2.2.1", cc + "max-age=60", after: 59, .hit),

@@ -4,7 +4,7 @@ import HTTPTypes
 private let cc = "Cache-Control: "
 
 extension Scenario {
-    // MARK: Who may share a response
+    // MARK: Sharing of responses
 
     static let sharing: [Scenario] = [
         Scenario("no-store", "9111 §5.2.2.5", cc + "no-store, max-age=60", .notStorable(.noStore)),

@@ -1,38 +1,38 @@
 public import HTTPCaching
 public import HTTPTypes
 
-/// One rule of caching as an experiment: a request and its response, and another request some time later.
+/// A rule of caching as an experiment: a request and its response, and another request some time later.
 ///
-/// The tables are played on the pure functions, and as an ``conversation`` against a whole cache.
+/// The tables are played on the pure functions, and as a ``conversation`` with a whole cache.
 public struct Scenario: Sendable, CustomStringConvertible {
-    /// What becomes of the second request.
+    /// The outcome of the second request.
     public enum Outcome: Hashable, Sendable {
-        /// Answered from the store, fresh.
+        /// The request is answered from the store with a fresh response.
         case hit
-        /// Answered from the store with a 304.
+        /// The request is answered from the store with a 304.
         case notModified
-        /// Answered from the store, stale, and refreshed in the background.
+        /// The request is answered from the store with a stale response, which is refreshed in the background.
         case staleAndRefreshed
-        /// Answered from the store, stale, because the client allows it.
+        /// The request is answered from the store with a stale response, because the client allows it.
         case stale
         /// The origin is asked first, for this reason.
         case asks(Reuse.RevalidateReason)
-        /// What is stored is not for this request.
+        /// The stored response does not match the request.
         case varies
-        /// The origin is asked since it alone can judge the conditions.
+        /// The origin is asked, since only it can evaluate the conditions.
         case forwarded
-        /// Nothing was stored, for this reason.
+        /// The response was not stored, for this reason.
         case notStorable(NotStorableReason)
-        /// What was stored is of no use any more.
+        /// The stored response can no longer be used.
         case gone
     }
 
-    /// The moment of the first request: Sun, 06 Nov 1994 08:49:37 GMT. Some responses name dates that are near it.
+    /// The time of the first request: Sun, 06 Nov 1994 08:49:37 GMT. Some responses contain dates near it.
     public static let beginning = Timestamp(secondsSinceEpoch: 784_111_777)
 
     /// The name of the case, for failures and for other harnesses.
     public let id: String
-    /// Where the rule stands.
+    /// The section of the specification that states the rule.
     public let anchor: String
     /// The method of the first request; the second is a GET.
     public let method: HTTPRequest.Method
@@ -40,24 +40,25 @@ public struct Scenario: Sendable, CustomStringConvertible {
     public let firstRequest: String
     /// The status of its response.
     public let status: Int
-    /// The fields of its response, one a line; `{60}` is the date sixty seconds after ``beginning``, and a line
-    /// `Date: none` stands for no `Date`.
+    /// The fields of its response, one a line; `{60}` is the date 60 s after ``beginning``, and a line `Date: none`
+    /// means that no `Date` is sent.
     public let response: String
-    /// Seconds from the first request to its response.
+    /// The time from the first request to its response, in seconds.
     public let delay: Int
-    /// Seconds from the first request to the second.
+    /// The time from the first request to the second, in seconds.
     public let seconds: Int
     /// The fields of the second request, one a line.
     public let secondRequest: String
-    /// What the cache goes by.
+    /// The rules of the cache.
     public let rules: CachingRules
-    /// What becomes of the second request.
+    /// The expected outcome of the second request.
     public let expected: Outcome
 
+    /// Creates a scenario.
     /// - Parameters:
-    ///   - response: its fields; a `Date` of ``beginning`` is added, unless the fields say `Date`.
-    ///   - delay: seconds from the first request to its response.
-    ///   - seconds: from the first request to the second.
+    ///   - response: the fields of the response; a `Date` of ``beginning`` is added unless they include `Date`.
+    ///   - delay: the time from the first request to its response, in seconds.
+    ///   - seconds: the time from the first request to the second, in seconds.
     init(
         _ id: String,
         _ anchor: String,
@@ -86,14 +87,14 @@ public struct Scenario: Sendable, CustomStringConvertible {
 
     public var description: String { "\(self.id) (\(self.anchor))" }
 
-    /// Every scenario.
+    /// All scenarios.
     public static let all =
         freshness + expires + age + heuristics + statuses + sharing + directives + requests + stale
         + validation + variants + codings + errors + targeted + presets + forced
 }
 
 extension CachingRules {
-    /// These rules with something changed.
+    /// Returns these rules with a change.
     package func with(_ change: (inout CachingRules) -> Void) -> CachingRules {
         var rules = self
         change(&rules)

@@ -4,7 +4,7 @@ import Testing
 @testable import LarderGateway
 
 @Suite(.timeLimit(.minutes(5))) struct CheckTests {
-    @Test func `a check tells in words what each route does`() {
+    @Test func `A check describes each route in words`() {
         let check = GatewayCheck.run(Sample.everything)
         #expect(check.diagnostics.isEmpty && check.warnings.isEmpty)
         let expected = """
@@ -45,7 +45,7 @@ import Testing
         #expect(check.summary == expected)
     }
 
-    @Test func `a check of what is wrong has no table, and tells no secrets`() {
+    @Test func `A check of an invalid file does not print a table or secrets`() {
         let text = Sample.everything.replacing("ttl: 30s", with: "ttl: 30")
         let check = GatewayCheck.run(text)
         #expect(check.lines.count == 1 && check.summary.isEmpty)
@@ -58,7 +58,7 @@ import Testing
         ("memory-limit: 1MiB", "764KiB", nil), ("body-limit: 64MiB", "64MiB", nil),
         ("store: redis://a\nbody-limit: 8MiB", "1MiB", "2:13"), ("store: redis://a", "1MiB", nil),
         ("routes: [{path: /a, body-limit: 300MiB}]", "8MiB", "1:21"), ("body-limit: 0", "0", nil),
-    ]) func `a check says up to which size bodies are really stored`(
+    ]) func `A check prints the size up to which bodies are actually stored`(
         _ settings: String,
         _ limit: String,
         _ place: String?
@@ -70,7 +70,8 @@ import Testing
             check.hints.map { String($0.prefix { $0 != " " }) } == (place.map { ["\($0):"] } ?? []),
             "\(check.hints)"
         )
-        // The policies that requests are judged by say the same, and a store that is made for them takes such a body.
+        // The policies for requests have the same limit, and a store that is created with this limit accepts such a
+        // body.
         let configuration = try GatewayConfiguration(file: .init(name: "larder.yaml", text: text), environment: [:])
         let policy = configuration.routes.route(host: nil, path: "/").policy
         #expect("\(policy.bodyLimit)" == limit)
@@ -85,13 +86,13 @@ import Testing
     @Test(arguments: [
         ("127.0.0.1:8000", []), ("[::1]:8000", []), ("localhost:8000", []), ("0.0.0.0:8000", ["1:9"]),
         ("192.0.2.1:80", ["1:9"]), ("gateway.example:80", ["1:9"]),
-    ]) func `a check recommends a list of hosts where others can connect`(_ listen: String, _ places: [String]) {
+    ]) func `A check recommends a list of hosts if other machines can connect`(_ listen: String, _ places: [String]) {
         let text = "listen: \"\(listen)\"\norigin: http://o:3000\n"
         #expect(GatewayCheck.run(text).hints.map { String($0.prefix(3)) } == places)
         #expect(GatewayCheck.run(text + "hosts: shop.example").hints.isEmpty)
     }
 
-    @Test func `a check warns of a route for a host that is not served, and of trusting everyone`() {
+    @Test func `A check warns about a route for a host that is not served and about trusting all clients`() {
         let routes = "origin: http://o\nroutes: [{path: /a, host: a.example}, {path: /b, host: \"*.b.example\"}]\n"
         #expect(GatewayCheck.run(routes + "hosts: [a.example, x.b.example]").hints.isEmpty)
         #expect(GatewayCheck.run(routes + "hosts: a.example").hints.count == 1)
@@ -107,20 +108,20 @@ import Testing
         ("[::1]:8000", "http://[0:0:0:0:0:0:0:1]:8000"), ("localhost:8000", "http://127.0.0.1:8000"),
         ("0.0.0.0:80", "http://127.0.0.5"), ("[::]:443", "https://127.0.0.1"), ("[::]:80", "http://[::1]/"),
         ("gateway.example:80", "http://GATEWAY.example."),
-    ]) func `an origin that is the gateway itself is rejected`(_ listen: String, _ origin: String) {
+    ]) func `An origin that is the gateway itself is rejected`(_ listen: String, _ origin: String) {
         let text = "listen: \"\(listen)\"\norigin: \(origin)\nhosts: a.example\n"
         let check = GatewayCheck.run(text)
         #expect(check.lines.count == 1 && check.lines[0].hasPrefix("2:9: `origin`: "), "\(check.lines)")
         let named =
             "listen: \"\(listen)\"\norigins: {a: http://o, b: \(origin)}\norigin: a\nroutes: [{path: /, origin: b}]"
         #expect(GatewayCheck.run(named).lines.count == 1)
-        // Another port is another server.
+        // An address with another port is another server.
         let other = listen.replacing(/:[0-9]+$/, with: ":1")
         #expect(GatewayCheck.run("listen: \"\(other)\"\norigin: \(origin)\nhosts: a.example\n").lines.isEmpty)
     }
 
     @Test(arguments: ["http://127.0.0.2:8000", "http://[::1]:8000", "http://o:8000", "http://127.0.0.1:8001"])
-    func `an origin on another address is none of the gateway's`(_ origin: String) {
+    func `An origin on another address is accepted`(_ origin: String) {
         #expect(GatewayCheck.run("listen: 127.0.0.1:8000\norigin: \"\(origin)\"").lines.isEmpty)
     }
 }

@@ -6,7 +6,7 @@ import Testing
 @testable import LarderGateway
 
 @Suite(.timeLimit(.minutes(5))) struct FileTests {
-    /// A file, and what is wrong with it.
+    /// A file, with the diagnostics or warnings that are expected for it.
     struct Case: CustomTestStringConvertible {
         let text: String
         let diagnostics: [String]
@@ -82,7 +82,7 @@ import Testing
         Case("origin: http://o\nroutes: [{}]", "2:10: the route is empty: it needs a `path`"),
         Case("origin: http://o\nroutes:\n  - ttl: 5s", "3:5: the route has no `path`"),
         Case("origin: http://o\nroutes:\n  - path: /a/**/b", "3:11: `path`: \"/a/**/b\" has `**` before its end"),
-        // Routes that never match.
+        // These routes never match.
         Case(
             "origin: http://o\nroutes:\n  - path: /api/**\n  - path: /other\n  - path: /api/*/x\n",
             "5:5: the route `/api/*/x` never matches: `/api/**` in line 3 takes all of its requests"
@@ -92,7 +92,7 @@ import Testing
             "4:6: the route `x.b.c/a/` never matches: `*.b.c/a` in line 3",
             "6:5: the route `/%61` never matches: `/a` in line 5"
         ),
-        // Several at once.
+        // These files have several faults.
         Case(
             route("ttl: 5\n    wait: x\n    tags: ''") + "  - path: b\nlisten: x\n",
             "4:10: `ttl`:",
@@ -101,7 +101,7 @@ import Testing
             "7:11: `path`: \"b\" does not begin with `/`",
             "8:9: `listen`: \"x\" is wrong"
         ),
-        // Repeated keys do not hide what else is wrong.
+        // Repeated keys do not hide other faults.
         Case(
             route("ttl: 5s\n    tll: 1\n    ttl: 6s") + "origin: http://p\n",
             "5:5: unknown key `tll`",
@@ -109,7 +109,7 @@ import Testing
             "7:1: `origin` is given twice: the first time in line 1"
         ),
         Case("origin: http://o\nroutes: [{path: /a, path: /b}]", "2:11: `path` is given twice"),
-        // No YAML.
+        // These texts are not YAML.
         Case(
             "origin: http://o\n\tname: x",
             "2:1: not YAML: found a tab character that violates indentation; a tab cannot"
@@ -145,7 +145,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: wrong) func `every mistake is told with its place, and in words`(_ example: Case) {
+    @Test(arguments: wrong) func `Each fault has a diagnostic with its location`(_ example: Case) {
         let lines = GatewayCheck.run(example.text).lines
         #expect(lines.count == example.diagnostics.count, "\(lines)")
         for (line, expected) in zip(lines, example.diagnostics) { #expect(line.hasPrefix(expected)) }
@@ -176,13 +176,13 @@ import Testing
         ),
     ]
 
-    @Test(arguments: doubtful) func `what may be meant otherwise is warned of`(_ example: Case) {
+    @Test(arguments: doubtful) func `A valid value that may not be intended causes a warning`(_ example: Case) {
         let check = GatewayCheck.run(example.text)
         #expect(check.diagnostics.isEmpty && check.hints.count == example.diagnostics.count, "\(check)")
         for (line, expected) in zip(check.hints, example.diagnostics) { #expect(line.hasPrefix(expected)) }
     }
 
-    @Test func `what is merged into a route counts where the route says nothing itself`() throws {
+    @Test func `A value that is merged into a route applies unless the route has the key`() throws {
         let table = try RouteTable(
             """
             x-one: &one {ttl: 1m, wait: 1s}
@@ -200,7 +200,7 @@ import Testing
     @Test(arguments: [
         ("lsten", "listen"), ("memory_limit", "memory-limit"), ("memroy-limit", "memory-limit"), ("xyzzy", nil),
     ])
-    func `a name is guessed where it is near`(_ written: String, _ meant: String?) {
+    func `A suggestion is made for a misspelled name if a similar name exists`(_ written: String, _ meant: String?) {
         #expect(SpellingSuggestion.name(like: written, among: GatewaySetting.allCases.map(\.rawValue)) == meant)
     }
 }

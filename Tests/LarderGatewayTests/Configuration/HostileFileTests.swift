@@ -3,9 +3,10 @@ import Testing
 
 @testable import LarderGateway
 
-/// One after the other: what they read is large, and a test beside them counts the memory of the process.
+/// Tests of files that are made to exhaust the reader. They are serialized, because the texts are large and a test that
+/// may run at the same time measures the memory of the process.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct HostileFileTests {
-    /// Ten levels of ten aliases each: as many values as ten to the tenth.
+    /// Returns a text with ten levels of ten aliases each, which stand for 10^10 values.
     static func bomb(_ last: String) -> String {
         var text = "origin: http://o\nx-0: &x0 [a,a,a,a,a,a,a,a,a,a]\n"
         for level in 1...10 {
@@ -19,7 +20,7 @@ import Testing
         "", "routes: *x10", "routes: [{path: /a, tags: *x10}]", "x: *x10", "origins: *x10", "name: *x10",
         "routes: [{path: /a, <<: *x10}]", "? *x10\n: a", "? [*x10]\n: a", "*x10 : a", "{*x10: a}", "{[*x10]: a}",
         "{ {a: *x10}:b}", "? a\n: b\n? *x10\n: c", "- ? *x10", "x: {?*x10 : a}", "{*x10?b: c}",
-    ]) func `aliases of aliases are small`(_ last: String) {
+    ]) func `Aliases of aliases do not exhaust the reader`(_ last: String) {
         let lines = GatewayCheck.run(Self.bomb(last)).lines
         #expect(lines.count <= 101)
         if last.contains("?") || last.contains("{") && !last.contains("routes") {
@@ -27,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `merges of merges end`() {
+    @Test func `Merges of merges do not exhaust the reader`() {
         var text = "origin: http://o\nx-0: &x0 {ttl: 5s}\n"
         for level in 1...12 {
             let aliases = Array(repeating: "*x\(level - 1)", count: 20).joined(separator: ", ")
@@ -41,20 +42,20 @@ import Testing
         "[", "{", "{a: ", "[a: ", "- ", "? ", ": ", "&a ", "!t ", "'", "\"", "|\n ", "#", "\n", "a: b\n",
         "- {a: [b, c]}\n", "*a ", "<<: ", "%", "é",
     ])
-    func `no repetition takes the reader down`(_ text: String) {
+    func `Repeated text does not exhaust the reader`(_ text: String) {
         for count in [10, 999, 1_200] {
             #expect(GatewayCheck.run(String(repeating: text, count: count)).lines.count <= 101)
         }
     }
 
-    @Test func `keys within keys are few`() {
+    @Test func `The number of keys within keys is limited`() {
         let text = String(repeating: "? ", count: 900) + "[" + String(repeating: "a,", count: 1_000) + "]"
         #expect(GatewayCheck.run(text).lines.first == "1:1: a key is plain text: no alias or other YAML can be one")
         let questions = "origin: http://o # why? no ?\n" + String(repeating: "# why? no ?\n", count: 30)
         #expect(GatewayCheck.run(questions).diagnostics.isEmpty)
     }
 
-    @Test func `a file has a limit, and so have its routes and lists`() {
+    @Test func `The size of a file and the number of its routes and list items are limited`() {
         let large = GatewayCheck.run("#" + String(repeating: "x", count: YAMLText.sizeLimit))
         #expect(large.lines.first == "1:1: the file is larger than 1 MiB")
         let routes = (0...1_000).map { "  - path: /\($0)\n" }.joined()
@@ -65,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [4_711, 4_712, 4_713] as [UInt64])
-    func `no change of a file traps, and what is wrong with it is somewhere in it`(_ seed: UInt64) {
+    func `A changed file does not crash the reader, and diagnostics have locations in the file`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var right = 0
         for round in 0..<200 {

@@ -3,15 +3,15 @@ import LarderTestSupport
 @testable import LarderGateway
 
 extension GatewayCheck {
-    /// Checks a file in an environment of its own.
+    /// Checks a file in an environment that only has the given variables.
     static func run(_ text: String, _ environment: [String: String] = [:]) -> GatewayCheck {
         run(text: text, name: "larder.yaml", environment: environment)
     }
 
-    /// What is wrong, as it is printed, without the name of the file.
+    /// The diagnostics as they are printed, without the name of the file.
     var lines: [String] { diagnostics.map(Self.line) }
 
-    /// What may be meant otherwise, in the same way.
+    /// The warnings as they are printed, without the name of the file.
     var hints: [String] { warnings.map(Self.line) }
 
     private static func line(_ diagnostic: Diagnostic) -> String {
@@ -20,13 +20,13 @@ extension GatewayCheck {
 }
 
 extension RouteTable {
-    /// The table of a file that is right.
+    /// Creates the table of a valid file.
     init(_ routes: String) throws {
         let text = "origin: http://o\n" + routes
         self = try GatewayConfiguration(file: .init(name: "larder.yaml", text: text), environment: [:]).routes
     }
 
-    /// The name of a path's route, with `(uncached)` where nothing of it is kept.
+    /// Returns the name of a path's route, followed by `(uncached)` if nothing is cached for the path.
     func name(_ path: String, host: String? = "example.org") -> String {
         let route = route(host: host, path: path)
         return route.name + (route.isCached ? "" : " (uncached)")
@@ -34,7 +34,7 @@ extension RouteTable {
 }
 
 enum Sample {
-    /// A file that says all that can be said.
+    /// A file with all settings and all keys of routes.
     static let everything = """
         # A gateway in front of two servers.
         listen: "[::]:8443"

@@ -15,7 +15,7 @@ import Testing
         return try GatewayConfiguration(file: file, environment: environment, options: options).settings
     }
 
-    /// What is wrong, one diagnostic a line.
+    /// Returns the diagnostics, one a line.
     static func diagnostics(
         _ environment: [String: String],
         _ options: [String: String] = [:],
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `an origin is all that must be given`() throws {
+    @Test func `The origin is the only setting without a default`() throws {
         let settings = try Self.read(["LARDER_ORIGIN": "http://127.0.0.1:3000"])
         #expect("\(settings.origin)" == "http://127.0.0.1:3000" && "\(settings.listen)" == "127.0.0.1:8000")
         #expect(settings.store == .memory && settings.namespace == "larder:" && settings.name == "Larder")
@@ -56,7 +56,7 @@ import Testing
         )
     }
 
-    @Test func `everything that can be said is taken`() throws {
+    @Test func `All settings are read from a file`() throws {
         let settings = try Self.read([:], file: Sample.everything)
         #expect(settings.listen == ListenAddress(host: "::", port: 8443))
         #expect("\(settings.origin)" == "https://api.internal:8443" && settings.namespace == "shop:")
@@ -88,8 +88,8 @@ import Testing
     }
 
     @Test(arguments: GatewaySetting.allCases)
-    func `the command line beats the environment, and that the file`(_ setting: GatewaySetting) {
-        // A wrong value tells where it was read.
+    func `The command line precedes the environment, and the environment precedes the file`(_ setting: GatewaySetting) {
+        // The diagnostic of an invalid value has the source that it was read from.
         let wrong = "\u{1}"
         let file = setting == .origin ? "" : "origin: http://o\n\(setting.rawValue): \"\"\n"
         if setting != .origin {
@@ -178,7 +178,7 @@ import Testing
         ("origin", "http://a?b", "\"http://a?b\" is wrong"), ("origin", "http://a:0", "\"http://a:0\" is wrong"),
         ("origin", "ftp://a", "\"ftp://a\" is wrong"), ("origin", "http://", "\"http://\" is wrong"),
         ("certificate", "/c", "needs `private-key` beside it"), ("private-key", "/k", "needs `certificate` beside it"),
-    ]) func `a wrong setting is one clear line, without secrets`(
+    ]) func `An invalid setting is reported in one line without secrets`(
         _ name: String,
         _ value: String,
         _ expected: String
@@ -197,7 +197,7 @@ import Testing
         ("https://example.org:443/", "https", "example.org", 443, "example.org"),
         ("http://[::1]:80", "http", "::1", 80, "[::1]"),
         ("https://api_1.svc:8443", "https", "api_1.svc", 8443, "api_1.svc:8443"),
-    ]) func `an origin is a URL without a path`(
+    ]) func `An origin is a URL without a path`(
         _ url: String,
         _ scheme: String,
         _ host: String,
@@ -209,7 +209,7 @@ import Testing
         #expect(origin.authority == authority && OriginAddress(origin.description) == origin)
     }
 
-    @Test func `loopback clients are not trusted where other machines can connect, unless there is a token`() throws {
+    @Test func `Loopback access needs a loopback address unless there is a token`() throws {
         var environment = [
             "LARDER_ORIGIN": "http://o", "LARDER_ADMIN_ACCESS": "loopback", "LARDER_LISTEN": "0.0.0.0:8000",
         ]
@@ -225,7 +225,7 @@ import Testing
         #expect(Self.diagnostics(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
     }
 
-    @Test func `an origin may be named in the file, and the only one is the default`() throws {
+    @Test func `The default origin can be an origin of the file and is the only one if there is one`() throws {
         let origins = "origins: {a: 'http://a', b: 'http://b'}\n"
         #expect(try Self.read([:], file: origins + "origin: b").origin.host == "b")
         #expect(try Self.read([:], ["origin": "a"], file: origins).origin.host == "a")
@@ -239,7 +239,7 @@ import Testing
         #expect(Self.diagnostics([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
     }
 
-    @Test func `all that is wrong is told at once, the file first`() {
+    @Test func `All faults are reported together, those of the file first`() {
         let text = Self.diagnostics(
             ["LARDER_NAME": "two words"],
             ["listen": "x", "colour": "blue"],
@@ -249,7 +249,7 @@ import Testing
         #expect(lines == ["larder.yaml:3:12:", "larder.yaml:4:1:", "LARDER_NAME:", "--colour:", "--listen:"])
     }
 
-    @Test func `a variable that nearly is a setting's is warned of, and no other`() throws {
+    @Test func `An unknown variable causes a warning only if it is similar to that of a setting`() throws {
         let variables = ["LARDER_ORIGIN": "http://o", "LARDER_LISTN": "x", "LARDER_SERVICE_HOST": "x", "HOME": "/"]
         let configuration = try GatewayConfiguration(environment: variables)
         #expect(
@@ -261,7 +261,7 @@ import Testing
     @Test(arguments: [
         ("0s", 0), ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000),
         ("90s", 90_000), ("3650d", 315_360_000_000), ("007s", 7_000),
-    ]) func `a duration is a number and a unit`(_ text: String, _ milliseconds: Int64) throws {
+    ]) func `A duration is a number and a unit`(_ text: String, _ milliseconds: Int64) throws {
         let duration = try #require(DurationText.parse(text))
         #expect(duration == .milliseconds(milliseconds))
         #expect(DurationText.parse(DurationText.describe(duration)) == duration)
@@ -269,7 +269,7 @@ import Testing
 
     @Test(arguments: [
         "", "s", "1", "1 s", "1S", "-1s", "+1s", "1.5s", "1s ", "1sec", "3651d", "9223372036854775808s", "１s", "1w",
-    ]) func `this is no duration`(_ text: String) {
+    ]) func `A text that is not a duration is rejected`(_ text: String) {
         #expect(DurationText.parse(text) == nil)
     }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import LarderGateway
 
-/// Attempts to have a page stored that a rule says is never stored, by a path that the origin reads in another way
-/// ("web cache deception").
+/// Tests of "web cache deception": attempts to have a page stored that a rule forbids to store, by a path that the
+/// origin reads differently.
 @Suite(.timeLimit(.minutes(5))) struct PathAttackTests {
     private static let routes = """
         routes:
@@ -31,12 +31,12 @@ import Testing
         "/;x/account",
         "/%3b/account", "/static/..%3b/account", "/%70/a%2Fb/secret", "/p/a%2fb/secret", "/p/x/secret;a",
         "/static/..%2fp/x/secret", "/static/a/b/c/..%2f..%2f..%2f..%2faccount", "/static;/../account",
-    ]) func `Nothing is stored for a path that some server takes for one that is never stored`(_ path: String) throws {
+    ]) func `A path is not stored if some server reads it as a path that is never stored`(_ path: String) throws {
         let table = try RouteTable(Self.routes)
         for target in [path, path + "?a=/static/", path.replacing("%2f", with: "%2F")] {
             #expect(!table.route(host: "a.example", path: target).isCached, "\(target)")
         }
-        // What is not stored is not served either, whichever rule stands first.
+        // The order of the rules does not matter: an uncached path is not served from the cache either.
         let other = try RouteTable(
             "routes: [{path: /static/**, ttl: 60s}, {path: /p/*/secret, cache: off}, {path: /account/**, cache: off}]"
         )
@@ -48,14 +48,14 @@ import Testing
         "/static/A%2FB",
         "/static/a;v=1/b.css", "/static/x/../A.css", "/100%25", "/caf%C3%A9/%2e", "/.well-known/x", "/projects//x",
         "/static/what%3F", "/static/a%5cb", "/x;jsessionid=1", "/search/100%25/x", "/static/..css", "/a/%E2%82%AC",
-    ]) func `What every server takes for paths of the same policy is stored`(_ path: String) throws {
+    ]) func `A path is stored if all of its readings have the same policy`(_ path: String) throws {
         #expect(try RouteTable(Self.routes).route(host: "a.example", path: path).isCached)
     }
 
     @Test(arguments: [
         "/account.css", "/account.json", "/ACCOUNT.CSS", "/account%0a.css", "/account%0Dx", "/account.a.b",
     ])
-    func `A page that is never stored is not stored under another name for it`(_ path: String) throws {
+    func `A page that is never stored is not stored with a file extension either`(_ path: String) throws {
         for pattern in ["/account", "/account/**"] {
             let table = try RouteTable("routes: [{path: \(pattern), cache: off}, {path: /**, ttl: 60s}]")
             #expect(!table.route(host: nil, path: path).isCached)
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `A rule for a file is for it, whatever is said of the path without its extension`() throws {
+    @Test func `A rule for a file applies to the file regardless of the path without its extension`() throws {
         let routes = "[{path: /robots.txt, ttl: 1d}, {path: /static/**, ttl: 1h}, {path: /**, cache: off}]"
         let table = try RouteTable("routes: \(routes)")
         #expect(table.route(host: nil, path: "/robots.txt").isCached)
@@ -73,7 +73,7 @@ import Testing
         #expect(!table.route(host: nil, path: "/other.txt").isCached)
     }
 
-    @Test func `A write invalidates what the routes name that a server may take its path for`() throws {
+    @Test func `A write invalidates the scopes of all routes that a server may read its path as`() throws {
         let routes = """
             [{path: /inv/**, invalidates: [/feed/**]}, {path: /static/**, ttl: 60s, invalidates: [/list]},
             {path: /**, ttl: 1s}]
@@ -89,7 +89,7 @@ import Testing
         #expect(table.invalidated(byWriteTo: many, host: nil).count == 2)
     }
 
-    @Test func `A rule in upper case holds for a server that ignores case`() throws {
+    @Test func `A rule in upper case applies to servers that ignore case`() throws {
         let table = try RouteTable("routes: [{path: /Account/**, cache: off}, {path: /**, ttl: 60s}]")
         for path in ["/Account/me", "/account/me", "/ACCOUNT", "/x/../account"] {
             #expect(!table.route(host: nil, path: path).isCached, "\(path)")
@@ -97,7 +97,7 @@ import Testing
         #expect(table.route(host: nil, path: "/accounts").isCached)
     }
 
-    @Test func `Routes with the same policy are one for paths with several readings`() throws {
+    @Test func `A path whose readings belong to several routes is stored if the routes have the same policy`() throws {
         let table = try RouteTable(
             """
             routes:
@@ -114,14 +114,14 @@ import Testing
         #expect(table.name("/a/b%2Fc") == "/a/* (uncached)" && table.name("/a/b/c;v") == "/a/*/*")
     }
 
-    @Test func `A path with too many readings, or too long for them, is not stored`() throws {
+    @Test func `A path that is too long or has too many readings is not stored`() throws {
         let table = try RouteTable(Self.routes)
         let many =
             "/static/"
             + ["a%252fb", "c;d", "..", "e%253bf", "g%5ch", "%2e%2e", "i%3fj", "..;k", "l"].joined(separator: "/")
         #expect(!table.route(host: nil, path: many).isCached)
         #expect(!table.route(host: nil, path: "/static/;" + String(repeating: "a", count: 2_048)).isCached)
-        // Few readings of some length, and more of them than there is time for.
+        // The first path is long and has few readings; the second has more than the limit on bytes allows.
         let long = "/static/" + String(repeating: "a", count: 1_800)
         #expect(table.route(host: nil, path: long + "/a%2fb").isCached)
         #expect(!table.route(host: nil, path: long + "/a%252fb;c/%5c").isCached)
@@ -137,10 +137,10 @@ import Testing
         "%252e", "%252F", "%3F", "%23", "%00", "ACCOUNT", "%61ccount", "x", "%255c", "%253f", "%2561",
     ]
 
-    /// Whatever a server does to a path, in the order in which it does it: what it stores under a rule that stores is
-    /// not a page of an account.
+    /// Every simulated server applies its changes to a path in its order. A path that is stored must not be a page of
+    /// an account to any of them.
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
-    func `No simulated server sees a page of an account in a path that is stored`(_ seed: UInt64) throws {
+    func `A path that is stored is not a page of an account to any simulated server`(_ seed: UInt64) throws {
         let table = try RouteTable(Self.routes)
         var random = SeededRandom(seed: seed)
         var (stored, odd, found) = (0, 0, 0)
@@ -163,7 +163,7 @@ import Testing
     }
 }
 
-/// A server that reads paths in one of the ways that servers are known to.
+/// A server that reads paths in one of the ways of known servers.
 private struct SimulatedServer: CustomStringConvertible {
     enum Parameters: CaseIterable { case kept, dropped, ending }
 
@@ -251,13 +251,13 @@ private struct SimulatedServer: CustomStringConvertible {
     }
 }
 
-/// Paths that a site may want refused.
+/// Tests of the setting that rejects ambiguous paths.
 @Suite(.timeLimit(.minutes(5))) struct AmbiguousPathTests {
     @Test(arguments: [
         "/a%2Fb", "/a/../b", "/a/./b", "/..", "/.", "/a/%2e%2e/b", "/a\\b", "/a%5Cb", "/a;b", "/a%3Bb", "//a", "/a//b",
         "/a%00", "/a%0Ab", "/a%7F", "/a%3Fb", "/a%23b", "/a%252Fb", "/a%252e", "/a%25%32%66b", "/a%", "/a%4", "/a%zz",
         "/caf\u{E9}", "/a b", "/a#b", "/a%2e/..", "/%5c",
-    ]) func `A path that servers may read in more than one way is refused`(_ path: String) {
+    ]) func `A path that servers may read in more than one way is rejected`(_ path: String) {
         var settings = GatewaySettings(origin: .unknown)
         #expect(settings.accepts(path))
         settings.paths = .reject
@@ -267,7 +267,7 @@ private struct SimulatedServer: CustomStringConvertible {
     @Test(arguments: [
         "/", "/a", "/a/", "/A/b.css", "/.well-known/acme", "/a..b/...", "/caf%C3%A9", "/a%20b", "/100%25", "/a%2Eb",
         "/a?b=/../%2F//;%00", "/a:b@c,d=e+f~!$&'()*", "/%61", "*",
-    ]) func `A path that every server reads alike is served`(_ path: String) {
+    ]) func `A path that all servers read alike is served`(_ path: String) {
         var settings = GatewaySettings(origin: .unknown)
         settings.paths = .reject
         #expect(settings.accepts(path))

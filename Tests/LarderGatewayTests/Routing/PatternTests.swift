@@ -21,7 +21,7 @@ import Testing
         ("/api/**", "/api/", true), ("/api/**", "/api/1/2/3", true), ("/api/**", "/apix", false), ("/**", "/", true),
         ("/**", "/a", true), ("/", "/", true), ("/", "/a", false), ("/a/%2A", "/a/*", true), ("/a/%2A", "/a/b", false),
         ("/a b", "/a%20b", true), ("/a", "/a%", false), ("/a;b", "/a;b", true), ("/a!", "/a%21", true),
-    ]) func `a pattern takes paths by whole segments`(_ pattern: String, _ path: String, _ isTaken: Bool) throws {
+    ]) func `A pattern matches whole segments of paths`(_ pattern: String, _ path: String, _ isTaken: Bool) throws {
         #expect(try Self.matches(pattern, path) == isTaken)
     }
 
@@ -33,7 +33,7 @@ import Testing
         ("/a\\..", "has a dot segment"), ("/..;x", "has a dot segment"), ("/%zz", "has a `%` without two"),
         ("/%4", "has a `%` without two"), ("/%", "has a `%` without two"), ("/a%00", "has a control character"),
         ("/a\u{7F}", "has a control character"), ("/" + String(repeating: "a", count: 1_024), "is longer than 1024"),
-    ]) func `this is no pattern, and why`(_ text: String, _ flaw: String) {
+    ]) func `An invalid pattern is rejected with the reason`(_ text: String, _ flaw: String) {
         do {
             _ = try PathPattern(text)
             Issue.record("It was taken")
@@ -49,7 +49,7 @@ import Testing
         ("*.example.org", "A.B.example.org:1", true), ("*.example.org", "example.org", false),
         ("*.example.org", ".example.org", false), ("*.example.org", "aexample.org", false),
         ("[::1]", "[::1]:80", true), ("[::1]", "::1", false), ("example.org", "", false),
-    ]) func `a host is taken whatever its case and port`(_ pattern: String, _ host: String, _ isTaken: Bool) throws {
+    ]) func `A host is matched regardless of case and port`(_ pattern: String, _ host: String, _ isTaken: Bool) throws {
         let pattern = try #require(HostPattern(pattern))
         #expect(pattern.matches(HostPattern.host(in: host)) == isTaken)
     }
@@ -57,11 +57,11 @@ import Testing
     @Test(arguments: [
         "", "*", "*.", "a:80", "a/b", "*.a:1", "a.*", "*a.org", "a b", ".a", "a.", "*.[::1]", "[::1", "é.fr",
     ])
-    func `this is no host`(_ text: String) {
+    func `An invalid host pattern is rejected`(_ text: String) {
         #expect(HostPattern(text) == nil)
     }
 
-    @Test func `matching is what a naive model says it is`() throws {
+    @Test func `Patterns match the same paths as a simple model`() throws {
         var random = SeededRandom(seed: 20_271)
         for _ in 0..<20_000 {
             let pattern = Naive.pattern(&random)
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `a pattern covers another where it takes all of its paths`() throws {
+    @Test func `A pattern covers another if it matches all of its paths`() throws {
         var random = SeededRandom(seed: 31)
         var covering = 0
         for _ in 0..<3_000 {
@@ -92,7 +92,7 @@ import Testing
                     right.matches($0, ignoringCase: false) && !left.matches($0, ignoringCase: false)
                 }
             }
-            // The members of a pattern tell it apart from every other one.
+            // The members of a pattern distinguish it from every other pattern.
             #expect(left.covers(right) == !misses, "\(one) \(other)")
             covering += misses ? 0 : 1
         }
@@ -100,7 +100,7 @@ import Testing
     }
 }
 
-/// Patterns and paths as lists of texts, for comparison.
+/// A simple model of patterns and paths as lists of texts.
 private enum Naive {
     static let literals = ["a", "b", "ab", "%61", "A", "a%2Fb", "a%2fb", "c;d", "x\\y", "%2A", "é"]
 
@@ -119,7 +119,7 @@ private enum Naive {
         return "/" + segments.joined(separator: "/") + (Bool.random(using: &random) ? "" : "?a/b")
     }
 
-    /// Paths of a pattern that those of no other one are: what a wildcard stands for is no literal.
+    /// Returns paths that a pattern matches. Wildcards are replaced with texts that are not literals of any pattern.
     static func members(of pattern: String) -> [String] {
         let parts = pattern.split(separator: "/").map(String.init)
         let fixed = parts.filter { $0 != "**" }.map { $0 == "*" ? "zzz" : $0 }

@@ -23,7 +23,7 @@ import Testing
         ("/%61ccount/me", "/account/** (uncached)"), ("//account//me", "/account/** (uncached)"),
         ("/static/a.css", "/static/**"), ("/static/a.css?v=../../account", "/static/**"), ("/files/1", "/files/*"),
         ("/files/1/2", "default"), ("/", "default"), ("/statics", "default"),
-        // Where lenient servers would find the account, nothing is kept.
+        // These paths are not cached, because lenient servers read them as a path of the account.
         ("/Account/me", "default (uncached)"), ("/ACCOUNT", "default (uncached)"),
         ("/static/../account/me", "/static/** (uncached)"), ("/static/%2e%2e/account/me", "/static/** (uncached)"),
         ("/static/..%2Faccount%2fme", "/static/** (uncached)"), ("/static/..%5Caccount", "/static/** (uncached)"),
@@ -32,10 +32,10 @@ import Testing
         ("/account%3Fa.css", "default (uncached)"), ("/account%23a.css", "default (uncached)"),
         ("/account%00a.css", "default (uncached)"), ("/./account/me", "default (uncached)"),
         ("/files/a%2Fb", "/files/* (uncached)"),
-        // Where they would find the same route, it is kept as any.
+        // These paths are cached, because all servers read them as a path of the same route.
         ("/static/A.css", "/static/**"), ("/static/x/../A.css", "/static/**"), ("/static/a;v=1", "/static/**"),
         ("/static/a%2Fb", "/static/**"), ("/files/.well-known", "/files/*"), ("/Files2", "default"),
-    ]) func `no spelling of a path gets past the rule that nothing of it is kept`(
+    ]) func `A path is not cached if any reading of it belongs to an uncached route`(
         _ path: String,
         _ route: String
     ) throws {
@@ -46,7 +46,7 @@ import Testing
         ("a.example.org", "/x", "*.example.org/**"), ("A.Example.org:80", "/x", "*.example.org/**"),
         ("a.example.org", "/account", "/account/** (uncached)"), ("other.example", "/", "other.example/ (uncached)"),
         ("other.example", "/x", "default"), (nil, "/x", "default"),
-    ]) func `the first route that takes host and path counts`(
+    ]) func `The first route that matches host and path is used`(
         _ host: String?,
         _ path: String,
         _ route: String
@@ -54,7 +54,7 @@ import Testing
         #expect(try RouteTable(Self.routes).name(path, host: host) == route)
     }
 
-    @Test func `a route without rules is a gateway's`() throws {
+    @Test func `A route without rules has the policy of a gateway`() throws {
         let table = try RouteTable("body-limit: 3MiB\nroutes: [{path: /x}]")
         for path in ["/x", "/y"] {
             let policy = table.route(host: nil, path: path).policy
@@ -65,7 +65,7 @@ import Testing
         #expect(table.bodyLimit == .mebibytes(3))
     }
 
-    @Test func `tags of a file are those of a response: percent-encoded or not`() throws {
+    @Test func `Tags in a file can be percent-encoded or not, as in a response`() throws {
         let table = try RouteTable(
             """
             routes:
@@ -83,7 +83,7 @@ import Testing
         #expect(table.route(host: nil, path: "/y").policy.tagLimit == 1_000)
     }
 
-    @Test func `a rule says which cookies and fields are credentials`() throws {
+    @Test func `A rule can name the cookies and fields that are credentials`() throws {
         let table = try RouteTable(
             """
             routes:
@@ -101,7 +101,7 @@ import Testing
         #expect(policy("/d").rules.credentialFields == CachingRules.gateway.credentialFields)
     }
 
-    @Test func `a route is what its rule says`() throws {
+    @Test func `The policy of a route follows its rule`() throws {
         let file = GatewayConfiguration.File(name: "f", text: Sample.everything)
         let table = try GatewayConfiguration(file: file, environment: [:]).routes
         #expect(table.origins.map(\.host) == ["api.internal", "::1"] && table.bodyLimit == .mebibytes(1))

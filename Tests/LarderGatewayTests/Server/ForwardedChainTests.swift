@@ -3,7 +3,7 @@ import Testing
 
 @testable import LarderGateway
 
-/// What trusted proxies are believed.
+/// The clients that the fields of trusted proxies name.
 @Suite(.timeLimit(.minutes(5))) struct ForwardedChainTests {
     private static let proxies = TrustedProxies(["10.0.0.0/8", "2001:db8::/32"].compactMap { IPNetwork($0) })
 
@@ -17,7 +17,7 @@ import Testing
         let elements: [String]
         var testDescription: String { what }
 
-        /// A row with `X-Forwarded-*`.
+        /// Creates a row with `X-Forwarded-*`.
         init(
             _ what: String,
             addresses: [String] = [],
@@ -33,7 +33,7 @@ import Testing
             elements = []
         }
 
-        /// A row with `Forwarded`.
+        /// Creates a row with `Forwarded`.
         init(
             _ what: String,
             forwarded: String...,
@@ -189,7 +189,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: old + standard) func `the client is the first untrusted address from the right`(
+    @Test(arguments: old + standard) func `The client is the first untrusted address from the right`(
         _ row: Row
     ) throws {
         let peer = try #require(IPAddress("10.0.0.1"))
@@ -209,7 +209,7 @@ import Testing
         (0..<Int.random(in: 0...12, using: &random)).map { _ in parts.randomElement(using: &random) ?? "" }.joined()
     }
 
-    @Test func `no text makes it trap, and a long one is read to a limit`() throws {
+    @Test func `No text causes a trap, and a long one is read to a limit`() throws {
         var random = SeededRandom(seed: 11)
         let peer = try #require(IPAddress("10.0.0.1"))
         for _ in 0..<5_000 {
@@ -220,7 +220,7 @@ import Testing
                 trusting: Self.proxies
             )
             let chain = ForwardedChain(peer: peer, .forwarded(lines), trusting: Self.proxies)
-            // What is passed on reads as it was read.
+            // The forwarded elements have the same meaning as the received ones.
             let again = ForwardedChain(peer: peer, .forwarded(chain.elements), trusting: Self.proxies)
             #expect(chain.elements.isEmpty || again == chain, "\(lines)")
         }
@@ -236,7 +236,7 @@ import Testing
         #expect(other.addresses.count == ForwardedChain.limit)
     }
 
-    @Test func `nothing that a client writes changes who it is`() throws {
+    @Test func `A client's text does not change its address`() throws {
         var random = SeededRandom(seed: 12)
         let peer = try #require(IPAddress("10.0.0.1"))
         for _ in 0..<5_000 {

@@ -4,9 +4,9 @@ public import Larder
 import NIOCore
 
 extension CacheEntry {
-    /// A 200 with a text body.
+    /// Creates an entry for a 200 response with a text body.
     /// - Parameters:
-    ///   - staleFor: how long it is kept after it was fresh, and may be served stale.
+    ///   - staleFor: the time for which it is stored after it was fresh, and may be served stale.
     ///   - request: the fields of the request that it answers.
     public static func sample(
         _ text: String,

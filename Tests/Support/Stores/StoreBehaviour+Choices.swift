@@ -2,10 +2,11 @@ import HTTPCaching
 import HTTPTypes
 import Larder
 
-/// Variants of a key by different rules, and which of them stay.
+/// Rules for variants that differ in their Vary fields and codings: storing side by side, replacing, removing and
+/// evicting.
 extension StoreBehaviour {
     static let choices: [StoreBehaviour] = [
-        StoreBehaviour("Variants by different rules stand side by side, the newest first") { bench in
+        StoreBehaviour("Variants by different rules are stored side by side, the newest first") { bench in
             let location = try bench.location("/a")
             for (text, request, response) in rules {
                 try await bench.save(text, at: location, request, response)
@@ -17,7 +18,7 @@ extension StoreBehaviour {
             try expect(matching([.acceptEncoding: "gzip"]), is: ["gzip", "plain"], "for one that accepts gzip")
             try expect(matching([.acceptLanguage: "de"]), is: ["by two", "de", "none", "plain"], "for one in German")
         },
-        StoreBehaviour("What shows that more codings are not sent takes the place of what shows fewer") { bench in
+        StoreBehaviour("An uncompressed response replaces those to requests that accept fewer codings") { bench in
             let location = try bench.location("/a")
             for (text, codings) in [("none", nil), ("gzip", "gzip"), ("br", "br"), ("both", "gzip, br")] {
                 try await bench.save(text, at: location, codings.map { [.acceptEncoding: $0] } ?? [:])
@@ -26,7 +27,7 @@ extension StoreBehaviour {
             try await bench.save("none again", at: location, [:])
             try await bench.mustFind(["none again", "both"], at: location)
         },
-        StoreBehaviour("Codings that were not sent count apart for each value of Vary") { bench in
+        StoreBehaviour("An uncompressed response replaces only those with equal values of the Vary fields") { bench in
             let location = try bench.location("/a")
             let vary: HTTPFields = [.vary: "Accept-Language"]
             try await bench.save("de", at: location, [.acceptLanguage: "de", .acceptEncoding: "gzip"], vary)
@@ -40,7 +41,7 @@ extension StoreBehaviour {
             )
             try await bench.mustFind(["en all", "de"], at: location)
         },
-        StoreBehaviour("Removing a variant takes older ones along that may answer the same requests") { bench in
+        StoreBehaviour("Removing a variant also removes older ones that may answer the same requests") { bench in
             let location = try bench.location("/a")
             var saved: [CacheEntry] = []
             for (text, request, response) in rules {
@@ -51,7 +52,7 @@ extension StoreBehaviour {
             await bench.store.discard(saved[4])
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("Removing a variant leaves those of its rule for other values") { bench in
+        StoreBehaviour("Removing a variant leaves variants by the same rule for other values") { bench in
             let location = try bench.location("/a")
             let old = try await bench.save("none", at: location, [:])
             for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
@@ -70,7 +71,7 @@ extension StoreBehaviour {
             for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
             for language in ["de", "en", "de"] { try await bench.use(language, at: location) }
             try await bench.keep("it", at: location, language: "it")
-            // Storing is a use, too: `fr` was stored last, and used least.
+            // Storing is a use, too: `fr` was stored last, but the others were used after that.
             try await bench.mustFind(["it", "de", "en"], at: location)
             try await bench.use("en", at: location)
             try await bench.keep("es", at: location, language: "es")
@@ -124,7 +125,7 @@ extension StoreBench {
         return entry
     }
 
-    /// Uses a variant as a hit does.
+    /// Marks a variant as used, as a hit does.
     fileprivate func use(_ text: String, at location: EntryLocation) async throws {
         let entry = await store.load(location, at: now).entries.first { $0.text == text }
         try expect(entry != nil, "\(text) is not found")

@@ -1,12 +1,12 @@
 import HTTPCaching
 import Larder
 
-/// The model checker's counterexamples to simpler rules, as far as a store alone can show them.
+/// The counterexamples of docs/invalidation.md, as far as a store alone can show them.
 ///
-/// The ids are the checker's. Where a trace needs a cache with an origin, the tests of the cache replay it.
+/// If one needs a cache with an origin, the tests of the cache replay it.
 extension StoreBehaviour {
     static let counterexamples: [StoreBehaviour] = [
-        StoreBehaviour("A01: a fill that arrives after the invalidation that overtook it is not found") { bench in
+        StoreBehaviour("Overtaken fill: a fill that an invalidation overtook is not found") { bench in
             let location = try bench.location("/row")
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.entries.isEmpty, "something was kept from the start")
@@ -14,7 +14,7 @@ extension StoreBehaviour {
             try await bench.mustBeDead(bench.entry("v0", at: location, born: missed.readVersion))
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("A03: the readVersion that a miss read does not move with what is invalidated later") { bench in
+        StoreBehaviour("Late read version: later invalidations do not change the read version of a miss") { bench in
             let location = try bench.location("/row")
             let missed = await bench.store.load(location, at: bench.now)
             await bench.peer.invalidate([.path("/row")])
@@ -26,20 +26,20 @@ extension StoreBehaviour {
                 "a fill of the first look-up would pass for a young one"
             )
         },
-        StoreBehaviour("A09: a find is compared with the log, although its fill was not overtaken") { bench in
+        StoreBehaviour("Compared at the store alone: a hit is compared, even if its fill was not overtaken") { bench in
             let location = try bench.location("/row")
             try await bench.keep("v0", at: location)
-            // The process that kept it and has just found it hears of nothing but the ledger.
+            // The process that stored the entry and has just found it learns of the invalidation only from the log.
             try await bench.mustFind(["v0"], at: location)
             await bench.peer.invalidate([.path("/row")])
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("A11: a fill with a late tag is dead by a version that the tag bore before it arrived") {
+        StoreBehaviour("Late tag: a fill with a tag that was invalidated before it arrived is invalid") {
             bench in
             let location = try bench.location("/row", tags: ["early"])
             let missed = await bench.store.load(location, at: bench.now)
             await bench.peer.invalidate([.tag("late")])
-            // Nothing that was known beforehand covers it.
+            // The scopes that are known before the fill do not include the tag.
             try expect(
                 await bench.store.load(location, at: bench.now).newestVersion,
                 is: missed.newestVersion,
@@ -50,7 +50,7 @@ extension StoreBehaviour {
             )
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("A16: of invalidations at a time none takes another's version back") { bench in
+        StoreBehaviour("Two writers: concurrent invalidations do not overwrite each other's versions") { bench in
             let first = try await bench.readVersion()
             let count = 100
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -70,7 +70,7 @@ extension StoreBehaviour {
                 }
             }
         },
-        StoreBehaviour("A26: what was invalidated stays dead when its version is forgotten", limits: few) { bench in
+        StoreBehaviour("Forgotten version: an entry invalidated by its path stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             try await bench.keep("v0", at: location, born: readVersion)
@@ -88,7 +88,7 @@ extension StoreBehaviour {
             try await bench.keep("v1", at: location, born: missed.readVersion)
             try await bench.mustFind(["v1"], at: location)
         },
-        StoreBehaviour("A27: what died by a late tag stays dead when its version is forgotten", limits: few) { bench in
+        StoreBehaviour("Forgotten version: an entry invalidated by a late tag stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             try await bench.keep("v0", at: location, born: readVersion, tags: ["late"])
@@ -97,13 +97,13 @@ extension StoreBehaviour {
             try await bench.mustFind([], at: location)
             try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion, tags: ["late"]))
         },
-        StoreBehaviour("A key stays invalid in every spelling when its version is forgotten", limits: few) { bench in
+        StoreBehaviour("A key stays invalid in every spelling when its version is dropped", limits: few) { bench in
             let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
             for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
                 let location = try bench.location(stored)
                 let readVersion = try await bench.readVersion()
                 try await bench.keep("v0", at: location, born: readVersion)
-                // Nothing looks at it until its version is forgotten.
+                // The entry is not looked up until the version is dropped.
                 await bench.peer.invalidate([.key(try bench.location(invalidated).key)])
                 try await forget(bench)
                 try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
@@ -111,14 +111,14 @@ extension StoreBehaviour {
                 try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion))
             }
         },
-        StoreBehaviour("Stamps that are left again and again push no other out", limits: few) { bench in
+        StoreBehaviour("Repeated invalidations of the same scopes do not drop other versions", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
             try await bench.keep("v0", at: location, born: readVersion)
             try await bench.mustFind(["v0"], at: location)
         },
-        StoreBehaviour("A35: a refresh that a write overtook does not revive what was stale") { bench in
+        StoreBehaviour("Overtaken refresh: a refresh overtaken by a write does not make its entry valid") { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             let stale = bench.entry(
@@ -135,7 +135,7 @@ extension StoreBehaviour {
             try await bench.mustBeDead(bench.entry("v0 again", at: location, born: found.readVersion))
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("A37: a 304 re-dates what it was asked about, whatever has arrived meanwhile") { bench in
+        StoreBehaviour("Wrong entry re-dated: a 304 re-dates only the entry that it was asked about") { bench in
             let location = try bench.location("/row")
             let overtaken = try await bench.readVersion()
             await bench.store.invalidate([.path("/row")])
@@ -147,10 +147,10 @@ extension StoreBehaviour {
         },
     ]
 
-    /// Room for so few stamps that they are soon forgotten.
+    /// Limits with room for so few versions that they are soon dropped.
     private static let few = StoreLimits(stampLimit: 3)
 
-    /// Leaves so many stamps that the ledger forgets all before them.
+    /// Invalidates so many other tags that a log with few versions drops all earlier ones.
     private static func forget(_ bench: StoreBench) async throws {
         for id in 0..<10 {
             let tag = CacheTag("forget-\(id)")

@@ -1,11 +1,11 @@
 import HTTPCaching
 import Larder
 
-/// What an invalidation kills, and what it leaves.
+/// Rules for invalidations: the entries that become invalid, and those that stay valid.
 extension StoreBehaviour {
     static let covering: [StoreBehaviour] =
         killing + leaving + deepPrefixes + [
-            StoreBehaviour("What is born at the number of an invalidation is alive") { bench in
+            StoreBehaviour("An entry whose read version is that of an invalidation is valid") { bench in
                 let location = try bench.location("/a")
                 for round in 0..<3 {
                     await bench.store.invalidate([.key(location.key), .path("/a"), .everything])
@@ -14,7 +14,7 @@ extension StoreBehaviour {
                     try await bench.mustFind(["\(round)"], at: location)
                 }
             },
-            StoreBehaviour("What was born in another epoch is dead, however high its number") { bench in
+            StoreBehaviour("An entry of another epoch is invalid, however high its version") { bench in
                 let location = try bench.location("/a")
                 try await bench.keep("one", at: location)
                 for number in [0, 1, UInt64.max] {
@@ -23,7 +23,7 @@ extension StoreBehaviour {
                     try expect(await !bench.store.judge(readVersion, scopes: []).isAlive, "number \(number) is alive")
                 }
             },
-            StoreBehaviour("An overtaken fill does not take the place of what is alive") { bench in
+            StoreBehaviour("An overtaken fill does not replace a valid entry") { bench in
                 let location = try bench.location("/a")
                 let readVersion = try await bench.readVersion()
                 await bench.store.invalidate([.path("/a")])
@@ -33,7 +33,7 @@ extension StoreBehaviour {
             },
         ]
 
-    /// What covers `/a/b?x=1` with the tags `policy` and `late`.
+    /// Returns the scopes of `/a/b?x=1` with the tags `policy` and `late`.
     private static func scopes() -> [(name: String, scope: InvalidationScope)] {
         [
             ("its path, whatever the query", .path("/a/b")), ("its path in another spelling", .path("//A/%62/")),
@@ -43,14 +43,14 @@ extension StoreBehaviour {
         ] + (CacheKey("GET:/a/b?x=1").map { [("its key", .key($0))] } ?? [])
     }
 
-    /// What an entry is killed by, kept before or after.
+    /// Invalidations of each scope of an entry, which is stored before or after them.
     private static let killing = scopes().map { name, scope in
-        StoreBehaviour("What was born before an invalidation of \(name) is never found again") { bench in
+        StoreBehaviour("An entry from before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
             try await bench.keep("before", at: location, born: readVersion, tags: ["late"])
             try await bench.mustFind(["before"], at: location)
-            // The other process invalidates, and nobody else does anything in between.
+            // The other handle invalidates, and no other call is made in between.
             await bench.peer.invalidate([.path("/else"), scope])
             try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
@@ -66,10 +66,10 @@ extension StoreBehaviour {
         }
     }
 
-    /// Prefixes of more segments than prefixes are told apart by: one invalidates what is below it, and may invalidate
-    /// more.
+    /// Prefixes with more segments than a store distinguishes: an invalidation of one invalidates everything below it,
+    /// and may invalidate more.
     private static let deepPrefixes = [15, 16, 17, 18, 31, 32, 33, 40].map { depth in
-        StoreBehaviour("An invalidation of a prefix of \(depth) segments reaches what is below it") { bench in
+        StoreBehaviour("An invalidation of a prefix of \(depth) segments reaches the paths below it") { bench in
             let path = (1...depth).map { "/s\($0)" }.joined()
             for target in [path, path + "/below", path + "/a/b/c?x=1"] {
                 let location = try bench.location(target)
@@ -84,14 +84,14 @@ extension StoreBehaviour {
         }
     }
 
-    /// What looks like a cover of `/a/b?x=1`, and is none.
+    /// Scopes that resemble those of `/a/b?x=1`, and do not contain it.
     private static let leaving = [
         ("the path above", InvalidationScope.path("/a")), ("a path below", .path("/a/b/c")),
         ("a longer name", .path("/a/bc")),
         ("a prefix that is no whole segment", .prefix("/a/bc")), ("a prefix beside", .prefix("/b")),
         ("a prefix below", .prefix("/a/b/c")), ("another tag", .tag("Policy")), ("the path as a tag", .tag("/a/b")),
     ].map { name, scope in
-        StoreBehaviour("An invalidation of \(name) leaves it") { bench in
+        StoreBehaviour("An entry stays valid after an invalidation of \(name)") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
             try await bench.keep("before", at: location, born: readVersion, tags: ["late"])
@@ -103,10 +103,10 @@ extension StoreBehaviour {
     }
 }
 
-/// What a store says of births and numbers, and of what it removed.
+/// Rules for the versions that a store returns, and for removals.
 extension StoreBehaviour {
     static let judging: [StoreBehaviour] = [
-        StoreBehaviour("A verdict says dead or alive, and how far the log has come") { bench in
+        StoreBehaviour("A comparison tells if the entry is valid, and returns the version of the log") { bench in
             let readVersion = try await bench.readVersion()
             let fresh = await bench.store.judge(readVersion, scopes: [.tag("a"), .everything])
             try expect(fresh, is: Verdict(isAlive: true, said: readVersion), "before any invalidation")
@@ -129,7 +129,7 @@ extension StoreBehaviour {
             )
             try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
         },
-        StoreBehaviour("A find tells when something known to scope it was last invalidated, and of nothing else") {
+        StoreBehaviour("A hit returns the newest version of its known scopes, and ignores all other scopes") {
             bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             for scope in [InvalidationScope.path("/a/b"), .tag("policy")] {
@@ -148,7 +148,7 @@ extension StoreBehaviour {
                 try expect(await bench.newestVersion(on: location), is: number, "newest version after \(scope)")
             }
         },
-        StoreBehaviour("A miss tells when something known to scope it was last invalidated") { bench in
+        StoreBehaviour("A miss returns the newest version of its known scopes") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             try expect(await bench.newestVersion(on: location), is: 0, "newest version of an empty log")
             let scopes: [InvalidationScope] = [
@@ -170,7 +170,7 @@ extension StoreBehaviour {
     ]
 
     static let removing: [StoreBehaviour] = [
-        StoreBehaviour("Removing a key returns how many variants it had, and leaves other keys") { bench in
+        StoreBehaviour("Removing a key returns the number of its variants, and leaves other keys") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/a?x=1"))
             func mustRemove(_ count: Int, through store: any CacheStore, line: Int = #line) async throws {
                 let result = await store.remove(location.key, at: bench.now)
@@ -192,12 +192,12 @@ extension StoreBehaviour {
             for language in ["en", "de", "fr"] {
                 try await bench.keep(language, at: location, tags: [CacheTag(language)], language: language)
             }
-            // A variant that was invalidated by itself is none that is removed.
+            // A variant that was invalidated before is not counted as removed.
             await bench.peer.invalidate([.tag("de")])
             try await mustRemove(2, through: bench.store)
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("What was born before its key was removed is dead, whether or not something was there") {
+        StoreBehaviour("An entry from before the removal of its key is invalid, even if the key was not stored") {
             bench in
             let location = try bench.location("/a")
             for isKept in [false, true] {

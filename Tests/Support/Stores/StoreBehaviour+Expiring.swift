@@ -1,17 +1,17 @@
 import HTTPCaching
 import Larder
 
-/// What is past its keeping, and what is counted.
+/// Rules for expired entries, and for the number of keys.
 extension StoreBehaviour {
     static let expiring: [StoreBehaviour] = [
-        StoreBehaviour("What is past its keeping is never found") { bench in
+        StoreBehaviour("An expired entry is never found") { bench in
             let location = try bench.location("/a")
             let until = try await bench.keep("one", at: location).lifetimes.keepUntil
             try await bench.mustFind(["one"], at: location, at: until.advanced(by: .nanoseconds(-1)))
             try await bench.mustFind([], at: location, at: until)
             try await bench.mustFind([], at: location, at: until.advanced(by: .seconds(3_600)))
         },
-        StoreBehaviour("What is stale is found until the end of its keeping") { bench in
+        StoreBehaviour("A stale entry is found until it expires") { bench in
             let location = try bench.location("/a")
             let readVersion = try await bench.readVersion()
             let entry = bench.entry(
@@ -27,7 +27,7 @@ extension StoreBehaviour {
             try await bench.mustFind(["stale"], at: location, at: last)
             try await bench.mustFind([], at: location, at: entry.lifetimes.keepUntil)
         },
-        StoreBehaviour("A variant past its keeping is not found beside one that is not") { bench in
+        StoreBehaviour("An expired variant is not found beside one that has not expired") { bench in
             let location = try bench.location("/a")
             let long = try await bench.keep("long", at: location, freshFor: .seconds(60), language: "en")
             let short = try await bench.keep("short", at: location, freshFor: .seconds(30), language: "de")
@@ -35,7 +35,7 @@ extension StoreBehaviour {
             try await bench.mustFind(["long"], at: location, at: short.lifetimes.keepUntil)
             try await bench.mustFind([], at: location, at: long.lifetimes.keepUntil)
         },
-        StoreBehaviour("What is past its keeping on arrival is not kept, and neither is what it replaces") { bench in
+        StoreBehaviour("An entry that has expired on arrival is not stored, and removes what it replaces") { bench in
             let location = try bench.location("/a")
             for life in [Duration.zero, .nanoseconds(-1), .seconds(-100)] {
                 try await bench.keep("one", at: location)
@@ -44,10 +44,10 @@ extension StoreBehaviour {
                 try await bench.mustCount(0, "keys")
             }
         },
-        StoreBehaviour("What has expired is not counted, and to remove it removes nothing") { bench in
+        StoreBehaviour("An expired entry is not counted, and removing it removes nothing") { bench in
             let (short, long) = (try bench.location("/short"), try bench.location("/long"))
             try await bench.keep("long", at: long)
-            // Long enough to be counted by a slow machine before it ends.
+            // The time is long enough for a slow machine to count the entry before it expires.
             let until = try await bench.keep("short", at: short, freshFor: .seconds(10)).lifetimes.keepUntil
             try await bench.mustCount(2, "keys")
             while bench.now < until { try await bench.advance(by: .milliseconds(1_100)) }
@@ -56,7 +56,7 @@ extension StoreBehaviour {
             try expect(await !bench.store.remove(short.key, at: bench.now).wasStored, "something was removed")
             try await bench.mustFind(["long"], at: long)
         },
-        StoreBehaviour("A key with one variant expired and the other dead has nothing") { bench in
+        StoreBehaviour("A key with one expired and one invalidated variant is neither counted nor removed") { bench in
             let location = try bench.location("/a")
             try await bench.keep("dead", at: location, tags: ["en"], language: "en")
             let short = try await bench.keep("short", at: location, freshFor: .seconds(1), language: "de")
@@ -65,7 +65,7 @@ extension StoreBehaviour {
             try await bench.mustCount(0, "keys")
             try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something was removed")
         },
-        StoreBehaviour("The count is of keys, and exact whatever happened to them") { bench in
+        StoreBehaviour("The number of keys is exact after every operation") { bench in
             let locations = try (0..<6).map { try bench.location("/x/\($0)") }
             let late = try await bench.readVersion()
             try await bench.mustCount(0, "keys of an empty store")

@@ -2,20 +2,21 @@ import HTTPCaching
 import Larder
 import NIOConcurrencyHelpers
 
-/// Long random histories: of one caller against a model, and of many callers against the promise.
+/// Long random histories: of one caller against a model, and of many callers against the promise of
+/// docs/invalidation.md.
 extension StoreBehaviour {
     static let histories: [StoreBehaviour] = [
         agreeing("A random history agrees with the model (seed 1)") { 1 },
         agreeing("A random history agrees with the model (seed 2)") { 2 },
         agreeing("A random history agrees with the model (a new seed)") { .random(in: .min ... .max) },
-        StoreBehaviour("A random history finds nothing dead although versions are forgotten", limits: tight) {
+        StoreBehaviour("A random history finds no invalid entry although versions are dropped", limits: tight) {
             var history = try await StoreHistory(on: $0, seed: .random(in: .min ... .max), isExact: false)
             try await history.run()
         },
-        StoreBehaviour("Who asks after an invalidation never finds what was rendered before it") { bench in
+        StoreBehaviour("A look-up after an invalidation never finds a body that was rendered before it") { bench in
             try await race(on: bench)
         },
-        StoreBehaviour("The same, although versions are forgotten", limits: tight) { bench in
+        StoreBehaviour("A look-up never finds an older body although versions are dropped", limits: tight) { bench in
             try await race(on: bench)
         },
     ]
@@ -29,7 +30,7 @@ extension StoreBehaviour {
 
     private static let tight = StoreLimits(stampLimit: 4)
 
-    /// Readers that fill what they miss, beside writers that invalidate in every way.
+    /// Runs readers that fill what they miss, beside writers that invalidate in every way.
     private static func race(on bench: StoreBench) async throws {
         let seed = UInt64.random(in: .min ... .max)
         let rows = try (0..<4).map { try RacingRow($0) }
@@ -52,7 +53,7 @@ extension StoreBehaviour {
         }
     }
 
-    /// Commits, invalidates, tells: in this order.
+    /// Commits a version, invalidates, and acknowledges the version, in this order.
     private static func write(
         _ id: Int,
         _ row: RacingRow,
@@ -94,7 +95,7 @@ extension StoreBehaviour {
     }
 }
 
-/// A row that is kept in a store, under a key and with a tag of its own.
+/// A row that is cached in a store, with its key, its tag and its versions.
 private struct RacingRow: Sendable {
     let key: CacheKey
     let tag: CacheTag

@@ -3,10 +3,10 @@ import HTTPTypes
 import Larder
 import NIOCore
 
-/// What a store keeps, and finds again.
+/// Rules for storing entries and variants, and for finding them again.
 extension StoreBehaviour {
     static let keeping: [StoreBehaviour] = [
-        StoreBehaviour("What is kept is found, equal in every part, through every handle") { bench in
+        StoreBehaviour("A stored entry is found, equal in every part, through every handle") { bench in
             let entry = try await hardEntry(bench)
             try expect(await bench.store.save(entry, at: bench.now).isAlive, "nothing overtook it")
             for store in [bench.store, bench.peer] {
@@ -16,17 +16,17 @@ extension StoreBehaviour {
                 try expect(found.readVersion, is: entry.readVersion, "the readVersion of a fetch that begins now")
             }
         },
-        StoreBehaviour("An empty body is kept") { bench in
+        StoreBehaviour("An empty body is stored") { bench in
             let location = try bench.location("/a")
             try await bench.keep("", at: location)
             try await bench.mustFind([""], at: location)
         },
-        StoreBehaviour("What is kept for ever is found") { bench in
+        StoreBehaviour("An entry with the longest possible lifetime is found") { bench in
             let location = try bench.location("/a")
             try await bench.keep("for ever", at: location, freshFor: .seconds(Int64.max))
             try await bench.mustFind(["for ever"], at: location)
         },
-        StoreBehaviour("Nothing is found under another key") { bench in
+        StoreBehaviour("An entry is not found under another key") { bench in
             try await bench.keep("one", at: try bench.location("/a?x=1"))
             let others = [
                 try bench.location("/a"), try bench.location("/a?x=2"),
@@ -37,21 +37,21 @@ extension StoreBehaviour {
             for other in others { try await bench.mustFind([], at: other) }
             try await bench.mustFind(["one"], at: try bench.location("/a?x=1"))
         },
-        StoreBehaviour("What is kept again takes the place of what was there") { bench in
+        StoreBehaviour("A later entry replaces the stored one") { bench in
             let location = try bench.location("/a")
             for text in ["one", "two", "three"] {
                 try await bench.keep(text, at: location)
                 try await bench.mustFind([text], at: location)
             }
         },
-        StoreBehaviour("An entry beyond the limit is not kept, and what it would replace is gone") { bench in
+        StoreBehaviour("An entry beyond the size limit is not stored, and removes what it would replace") { bench in
             let location = try bench.location("/a")
             try await bench.keep("small", at: location)
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
             try await bench.keep(text, at: location)
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("An entry of half the limit is kept") { bench in
+        StoreBehaviour("An entry of half the size limit is stored") { bench in
             let location = try bench.location("/a")
             let room = bench.store.entryLimit.bytes / 2
             let text = String(repeating: "x", count: room)
@@ -71,27 +71,27 @@ extension StoreBehaviour {
                 try expect(!matches("it"), "\(entry.text) matches another language")
             }
         },
-        StoreBehaviour("A variant takes the place of the one for the same fields, and becomes the newest") { bench in
+        StoreBehaviour("A variant replaces the one for the same fields, and becomes the newest") { bench in
             let location = try bench.location("/a")
             for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
             try await bench.keep("en again", at: location, language: "en")
             try await bench.mustFind(["en again", "de"], at: location)
         },
         StoreBehaviour(
-            "There are no more variants than the limit, and the newest stay",
+            "The number of variants stays within the limit, and the newest stay",
             limits: StoreLimits(variantLimit: 3)
         ) { bench in
             let location = try bench.location("/a")
             for id in 0..<10 { try await bench.keep("\(id)", at: location, language: "l\(id)") }
             try await bench.mustFind(["9", "8", "7"], at: location)
         },
-        StoreBehaviour("An invalidation of the key kills all its variants") { bench in
+        StoreBehaviour("An invalidation of the key invalidates all its variants") { bench in
             let location = try bench.location("/a")
             for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
             await bench.store.invalidate([.key(location.key)])
             try await bench.mustFind([], at: location)
         },
-        StoreBehaviour("A variant that dies by a tag of its own leaves the others") { bench in
+        StoreBehaviour("An invalidation of a tag of one variant leaves the others") { bench in
             let location = try bench.location("/a")
             for language in ["en", "de", "fr"] {
                 let tag = CacheTag(language)
@@ -100,7 +100,7 @@ extension StoreBehaviour {
             await bench.peer.invalidate([.tag("de")])
             try await bench.mustFind(["fr", "en"], at: location)
         },
-        StoreBehaviour("What was let go is not found, and nothing else went with it") { bench in
+        StoreBehaviour("A discarded variant is not found, and other entries stay") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/b"))
             let readVersion = try await bench.readVersion()
             let german = bench.entry("de", at: location, born: readVersion, language: "de")
@@ -108,14 +108,14 @@ extension StoreBehaviour {
                 _ = await bench.store.save(entry, at: bench.now)
             }
             try await bench.keep("b", at: other, born: readVersion)
-            // Another object of the same value: no store knows the object it gave away.
+            // Another object with the same value is discarded: a store does not remember the objects that it returned.
             await bench.peer.discard(bench.entry("de", at: location, born: readVersion, language: "de"))
             try await bench.mustFind(["en"], at: location)
             await bench.store.discard(german)
             try await bench.mustFind(["en"], at: location)
             try await bench.mustFind(["b"], at: other)
         },
-        StoreBehaviour("Letting go of what was replaced by a younger one leaves the younger") { bench in
+        StoreBehaviour("Discarding an entry that was replaced leaves its replacement") { bench in
             let location = try bench.location("/a")
             let older = try await bench.keep("older", at: location)
             await bench.store.invalidate([.path("/elsewhere")])
@@ -125,7 +125,7 @@ extension StoreBehaviour {
         },
     ]
 
-    /// An entry with whatever is hard to write down and read again.
+    /// Returns an entry with the parts that are hard to encode and to decode.
     private static func hardEntry(_ bench: StoreBench) async throws -> CacheEntry {
         var fields: HTTPFields = [
             .vary: "Accept-Language, X-Missing, X-Odd", .eTag: "W/\"1\"", .contentType: "text/plain; charset=utf-8",

@@ -1,13 +1,13 @@
 public import Larder
 
-/// A rule that every store keeps, as a check that can run on any of them.
+/// A rule that every store follows, as a check that can run on any store.
 ///
-/// The stores to come run the same table as the memory store: what differs is only the bench that they are given. A
-/// check compares by value, as a store may answer with another object than the one it was given.
+/// All stores run the same table of rules; only the bench that they are given differs. A check compares by value, as a
+/// store may return another object than the one it was given.
 public struct StoreBehaviour: Sendable, CustomStringConvertible {
     /// The rule in plain words.
     public let description: String
-    /// What the bench's store is to be made with.
+    /// The limits with which the bench's store is created.
     public let limits: StoreLimits
     private let body: @Sendable (StoreBench) async throws -> Void
 
@@ -21,38 +21,38 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
         self.body = body
     }
 
-    /// Checks the rule on a bench with a store that is empty and was made with the ``limits``.
-    /// - Throws: a ``StoreFailure`` where the rule is broken.
+    /// Checks the rule on a bench whose store is empty and was created with the ``limits``.
+    /// - Throws: a ``StoreFailure`` if the rule is broken.
     public func check(on bench: StoreBench) async throws {
         try await body(bench)
     }
 
-    /// Every rule.
+    /// All rules.
     public static let all =
         keeping + variants + choices + expiring + covering + judging + removing + counterexamples + histories
 }
 
-/// What a store under test is made with.
+/// The limits that a store under test is created with.
 public struct StoreLimits: Hashable, Sendable {
-    /// The largest entry it takes.
+    /// The largest entry that is stored. Default: 64 KiB.
     public var entryLimit = ByteCount.kibibytes(64)
-    /// The number of stamps it remembers.
+    /// The number of versions that the log remembers. Default: 10,000.
     public var stampLimit = 10_000
     /// The number of Vary variants under one key.
     public var variantLimit = MemoryStore.defaultVariantLimit
 
-    /// The limits that suit most behaviours.
+    /// Creates the limits that suit most behaviours.
     public init() {}
 
     init(stampLimit: Int) { self.stampLimit = stampLimit }
 
     init(variantLimit: Int) { self.variantLimit = variantLimit }
 
-    /// The room that is needed, with which nothing is evicted.
+    /// The memory limit, with which nothing is evicted: 64 MiB.
     public var limit: ByteCount { .mebibytes(64) }
 }
 
-/// A rule of stores that was broken, and where it was checked.
+/// A broken rule of stores, and the place where it was checked.
 public struct StoreFailure: Error, CustomStringConvertible {
     public let description: String
 
@@ -61,7 +61,7 @@ public struct StoreFailure: Error, CustomStringConvertible {
     }
 }
 
-/// Fails where something does not hold.
+/// Throws unless a condition holds.
 func expect(
     _ holds: Bool,
     _ otherwise: @autoclosure () -> String,
@@ -71,7 +71,7 @@ func expect(
     guard holds else { throw StoreFailure(otherwise(), line: line, of: file) }
 }
 
-/// Fails where two values differ.
+/// Throws unless two values are equal.
 func expect<Value: Equatable>(
     _ found: Value,
     is wanted: Value,

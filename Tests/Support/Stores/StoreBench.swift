@@ -2,20 +2,20 @@ public import HTTPCaching
 import HTTPTypes
 public import Larder
 
-/// A store with everything around it that a ``StoreBehaviour`` needs.
+/// A store, and everything else that a ``StoreBehaviour`` needs.
 public struct StoreBench: Sendable {
     /// The store under test.
     public let store: any CacheStore
-    /// A second handle on the same data, as another process would have it; the store itself where it cannot be shared.
+    /// A second handle on the same data, as another process would have it; the store itself if it cannot be shared.
     public let peer: any CacheStore
     private let clock: @Sendable () -> Timestamp
     private let move: @Sendable (Duration) async throws -> Void
 
-    /// A bench.
+    /// Creates a bench.
     /// - Parameters:
-    ///   - peer: a second handle on the same data, where there can be one.
-    ///   - now: reads the time that the store lives by.
-    ///   - advance: moves that time on: a clock moved by hand jumps, the clock of a server is waited for.
+    ///   - peer: a second handle on the same data, if there can be one.
+    ///   - now: reads the store's clock.
+    ///   - advance: moves that clock on: a manual clock jumps, the clock of a server is waited for.
     public init(
         _ store: any CacheStore,
         peer: (any CacheStore)? = nil,
@@ -28,32 +28,33 @@ public struct StoreBench: Sendable {
         self.move = advance
     }
 
-    /// The time that the store lives by.
+    /// The time by the store's clock.
     var now: Timestamp { clock() }
 
-    /// Moves the time on. Some benches really wait: for a second or two at most.
+    /// Advances the time. Some benches really wait, for a second or two at most.
     func advance(by duration: Duration) async throws { try await move(duration) }
 }
 
 extension StoreBench {
-    /// The address of a GET of a target, under a key of its own where the policy varies by more than the target.
+    /// Returns the location of a GET of a target. `key` is given if the policy varies by more than the target.
     func location(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> EntryLocation {
         let text = key ?? "GET:\(target)"
         guard let key = CacheKey(text) else { throw StoreFailure("\(text) is no key", line: #line, of: #fileID) }
         return EntryLocation(key: key, target: target, tags: tags)
     }
 
-    /// Where the invalidations stand, as the look-up of a miss would read it.
+    /// Returns the version of the log, as the look-up of a miss reads it.
     func readVersion() async throws -> LogVersion {
         await store.load(try location("/nothing/is/ever/kept/here"), at: now).readVersion
     }
 
-    /// The number that a miss reads at an location.
+    /// Returns the newest version that a look-up reads at a location.
     func newestVersion(on location: EntryLocation) async -> UInt64 {
         await store.load(location, at: now).newestVersion
     }
 
-    /// Keeps a text, born now unless it is said when; the entry that was kept.
+    /// Stores a text, with the log's current version as its read version unless `born` is given. Returns the stored
+    /// entry.
     @discardableResult
     func keep(
         _ text: String,
@@ -84,7 +85,7 @@ extension StoreBench {
         return entry
     }
 
-    /// An entry that is not kept yet; one with a language is a variant by `Accept-Language`.
+    /// Creates an entry without storing it. An entry with a language is a variant by `Accept-Language`.
     func entry(
         _ text: String,
         at location: EntryLocation,
@@ -107,7 +108,7 @@ extension StoreBench {
         )
     }
 
-    /// The texts found at an location through both handles, which have to agree.
+    /// Returns the texts found at a location through both handles, which must agree.
     func texts(at location: EntryLocation, at moment: Timestamp? = nil) async throws -> [String] {
         let moment = moment ?? now
         let texts = await store.load(location, at: moment).entries.map(\.text)
@@ -116,7 +117,7 @@ extension StoreBench {
         return texts
     }
 
-    /// Fails unless exactly these texts are found at an location, in this order.
+    /// Throws unless exactly these texts are found at a location, in this order.
     func mustFind(
         _ texts: [String],
         at location: EntryLocation,
@@ -128,7 +129,7 @@ extension StoreBench {
         try expect(found, is: texts, "found at \(location.key)", file: file, line: line)
     }
 
-    /// Fails unless both handles count so many keys.
+    /// Throws unless both handles count this many keys.
     func mustCount(
         _ count: Int,
         _ what: String,
@@ -141,7 +142,7 @@ extension StoreBench {
         }
     }
 
-    /// Fails unless an entry is dead when it arrives, and still afterwards.
+    /// Throws unless an entry is invalid when it is stored, and is not found afterwards.
     func mustBeDead(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
         let verdict = await store.save(entry, at: now)
         try expect(

@@ -1,15 +1,15 @@
 import HTTPCaching
 import Larder
 
-/// A random sequence of everything a store can do, each step compared with a ``StoreModel``.
+/// A random sequence of all operations of a store, each step compared with a ``StoreModel``.
 struct StoreHistory {
     private let bench: StoreBench
     private let seed: UInt64
-    /// Whether all that is alive must be found; else only what is dead must not.
+    /// True if all valid entries must be found; otherwise only invalid entries must not be found.
     private let isExact: Bool
     private var random: SeededRandom
     private var model: StoreModel
-    /// Births that were read at some time, for fills that arrive late.
+    /// Read versions from earlier steps, for fills that arrive late.
     private var births: [LogVersion]
     private var step = 0
 
@@ -56,7 +56,7 @@ struct StoreHistory {
             try mustCount(await store.count(at: bench.now))
         case 18:
             guard let readVersion = births.randomElement(using: &random) else { return }
-            // Whatever is compared belongs to everything.
+            // Every entry has the scope `everything`.
             let scopes = [anyCover(of: location), anyCover(of: location), .everything]
             let verdict = await store.judge(readVersion, scopes: scopes)
             try expect(verdict.said, is: model.readVersion, "where the log stands")
@@ -93,7 +93,7 @@ struct StoreHistory {
         )
     }
 
-    /// Looks at everything.
+    /// Looks up every target, and counts the keys.
     private func look() async throws {
         for id in 0..<Self.targets.count { try await load(try location(id), on: bench.store) }
         try mustCount(await bench.peer.count(at: bench.now))
@@ -104,7 +104,7 @@ struct StoreHistory {
     }
 
     private func mustAgree(_ said: Bool, _ right: Bool, _ what: @autoclosure () -> String) throws(StoreFailure) {
-        // Who forgets stamps may call dead what is alive.
+        // A store that drops versions may consider valid entries invalid.
         try expect(said == right || !isExact && right, "\(what()) said \(said), seed \(seed)")
     }
 

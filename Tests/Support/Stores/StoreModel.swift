@@ -1,14 +1,14 @@
 import HTTPCaching
 import Larder
 
-/// What a store has to answer, by the rules written down naively: a list of entries, and all stamps there ever were.
+/// A model of the correct results of a store: a plain list of entries, and the versions of all invalidations.
 struct StoreModel {
     let epoch: LogVersion.Epoch
     private(set) var number: UInt64
     private var versions: [InvalidationScope: UInt64] = [:]
     private var entries: [CacheKey: [CacheEntry]] = [:]
 
-    /// The model of an empty store whose invalidations stand there.
+    /// Creates the model of an empty store whose log has this version.
     init(at readVersion: LogVersion) {
         (epoch, number) = (readVersion.epoch, readVersion.number)
     }
@@ -21,7 +21,7 @@ struct StoreModel {
 
     func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.readVersion, entry.location.scopes(with: entry.tags)) }
 
-    /// What is found under a key, the newest first.
+    /// Returns the valid entries of a key, the newest first.
     func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
 
     func newestVersion(_ location: EntryLocation) -> UInt64 {

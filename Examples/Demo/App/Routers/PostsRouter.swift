@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// `/api/posts/`.
+/// The routes of `/api/posts/`.
 struct PostsRouter: Sendable {
     let repository: Repository
 
@@ -19,7 +19,8 @@ struct PostsRouter: Sendable {
 }
 
 extension String {
-    /// The text, where it is neither blank nor longer than 200 characters.
+    /// Returns the text, unless it is blank or longer than 200 characters.
+    /// - Throws: `HTTPError` with status 400, which names the field.
     func checked(_ field: String) throws -> String {
         guard contains(where: { !$0.isWhitespace }) else {
             throw HTTPError(.badRequest, message: "The field \(field) is blank")

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 
-/// `/api/users/{id}`.
+/// The routes of `/api/users/{id}`.
 struct UsersRouter: Sendable {
     let repository: Repository
 
@@ -18,7 +18,7 @@ struct UsersRouter: Sendable {
         return Message(message: "User updated")
     }
 
-    /// A positive id, in the one spelling that has no twins: digits, and no zero before them.
+    /// Returns the positive ID in the path. Only one spelling is accepted: digits without leading zeros.
     private static func id(in context: DemoRequestContext) throws -> Int {
         let text = context.parameters.get("id") ?? ""
         guard let id = Int(text), id > 0, String(id) == text else {

@@ -3,9 +3,9 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// The bytes of one message that its sender has sent and its receiver has not taken: the first of them in memory, what
-/// finds no room there in a temporary file, up to a limit. So a slow receiver does not hold up the sender, whose
-/// connection is free when it has sent everything.
+/// The bytes of one message that its sender has sent and its receiver has not taken. The first of them are in memory,
+/// and those that do not fit are in a temporary file, up to a limit. So a slow receiver does not delay the sender,
+/// whose connection is free when it has sent everything.
 ///
 /// One task appends, and one task reads.
 final class Spool: Sendable {
@@ -19,13 +19,13 @@ final class Spool: Sendable {
 
     deinit { state.withLockedValue { $0.giveBack() } }
 
-    /// The bytes that were read; nil if the reader waits for more.
+    /// The number of bytes that were read; nil if the reader waits for more.
     var takenWhileFilled: Int? { state.withLockedValue { $0.isEmpty ? nil : $0.taken } }
 
     // MARK: - Writing
 
-    /// Appends a part if there is room for it, which there is for any part if nothing else waits.
-    /// - Returns: True if it was appended.
+    /// Appends a part if there is room for it. There is room for any part if the spool is empty.
+    /// - Returns: True if the part was appended.
     func offer(_ part: ByteBuffer) async -> Bool {
         guard part.readableBytes > 0 else { return true }
         let (place, reader) = state.withLockedValue { state in (state.place(part), state.takeReader()) }
@@ -60,8 +60,8 @@ final class Spool: Sendable {
     }
 
     /// Appends a part, and waits for room if there is none.
-    /// - Parameter onWait: Is called when the writer begins to wait.
-    /// - Throws: What the spool was aborted with, or `CancellationError`.
+    /// - Parameter onWait: Called when the writer begins to wait.
+    /// - Throws: The error with which the spool was aborted, or `CancellationError`.
     func append(_ part: ByteBuffer, onWait: () -> Void = {}) async throws {
         while !(await offer(part)) {
             onWait()
@@ -75,10 +75,11 @@ final class Spool: Sendable {
         }
     }
 
-    /// Notes that nothing more comes.
+    /// Notes that the message is complete.
     func finish() { end { $0.end(.success(())) } }
 
-    /// Notes that nothing more comes, and why. The reader is told so after all that came before.
+    /// Notes that the message broke off with an error. The reader gets the error after all parts that were appended
+    /// before.
     func fail(_ error: any Error) { end { $0.end(.failure(error)) } }
 
     /// Ends both sides at once.
@@ -96,7 +97,7 @@ final class Spool: Sendable {
     // MARK: - Reading
 
     /// Returns the next part; nil after the last.
-    /// - Throws: What the spool failed with, or was aborted with, or `CancellationError`.
+    /// - Throws: The error with which the spool failed or was aborted, or `CancellationError`.
     func next() async throws -> ByteBuffer? {
         while true {
             let (reading, writer) = state.withLockedValue { state in (state.read(), state.takeWriter()) }

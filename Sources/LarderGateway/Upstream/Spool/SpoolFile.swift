@@ -9,18 +9,19 @@ import NIOPosix
     import Darwin
 #endif
 
-/// A temporary file without a name, which is used as a ring: what lies behind its end goes to its beginning.
+/// A temporary file without a name, which is used as a ring: bytes beyond its end are written to its beginning.
 ///
-/// Its name is removed right after it was opened, so that nothing is left of it when the process ends, however it ends.
+/// Its name is removed directly after it was opened, so that the file does not remain when the process ends, however it
+/// ends.
 final class SpoolFile: Sendable {
     private let descriptor: CInt
     private let size: Int
 
-    /// Opens a file. To be called where a thread may wait, as all of these.
+    /// Creates a file. All functions of this type must be called on a thread that may block.
     /// - Parameters:
     ///   - directory: The folder of the file.
     ///   - size: The length in bytes after which positions begin again.
-    /// - Throws: `IOError`.
+    /// - Throws: `IOError` if the file cannot be opened.
     init(in directory: String, size: Int) throws {
         let name = String(UInt64.random(in: .min ... .max), radix: 36)
         let path = "\(directory)/larder-\(name).spool"
@@ -31,7 +32,7 @@ final class SpoolFile: Sendable {
     }
 
     deinit {
-        // The blocks of a large file are freed with its last descriptor, which takes a while.
+        // The blocks of a large file are freed with its last descriptor, which may take a while.
         NIOThreadPool.singleton.submit { [descriptor] _ in close(descriptor) }
     }
 
@@ -52,7 +53,7 @@ final class SpoolFile: Sendable {
         }
     }
 
-    /// Reads so many bytes from a position, which were written.
+    /// Reads a number of bytes from a position. They must have been written.
     func read(_ length: Int, at position: Int) throws -> ByteBuffer {
         var buffer = ByteBuffer()
         while buffer.readableBytes < length {

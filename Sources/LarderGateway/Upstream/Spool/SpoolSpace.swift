@@ -12,13 +12,14 @@ import Synchronization
 
 /// The memory and the disk that all spools share.
 final class SpoolSpace: Sendable {
-    /// What spools may take.
+    /// The limits of all spools.
     struct Limits: Sendable {
-        /// The bytes of one message that wait, at most; 0: messages are passed on as they come.
+        /// The largest number of bytes of one message that wait. If 0, messages are forwarded as they are received.
+        /// Defaults to 16 MiB.
         var message = 16 << 20
-        /// The bytes of all temporary files.
+        /// The largest size of all temporary files in bytes. Defaults to 1 GiB.
         var disk = 1 << 30
-        /// The number of temporary files: their descriptors must not be missing for connections.
+        /// The largest number of temporary files. It is limited so that enough descriptors remain for connections.
         var files = GatewaySettings.spoolFiles
         /// The folder of the files.
         var directory = temporaryDirectory
@@ -30,7 +31,7 @@ final class SpoolSpace: Sendable {
         }
     }
 
-    /// The bytes of one message that wait in memory.
+    /// The largest number of bytes of one message that wait in memory: 256 KiB.
     static let memoryPerMessage = 256 << 10
 
     let limits: Limits
@@ -40,7 +41,8 @@ final class SpoolSpace: Sendable {
     private let hasFailed = Atomic<Bool>(false)
     private let logger: Logger
 
-    /// - Parameter memory: The memory of bodies on their way. Spools leave half of it to those that are to be stored.
+    /// Creates a space.
+    /// - Parameter memory: The memory of bodies on their way. Spools leave half of it to bodies that are to be stored.
     init(_ limits: Limits, memory: InFlightBudget, logger: Logger) {
         self.limits = limits
         self.memory = memory
@@ -49,31 +51,32 @@ final class SpoolSpace: Sendable {
         self.logger = logger
     }
 
-    /// The bytes of temporary files.
+    /// The size of all temporary files in bytes.
     var usedDisk: Int { disk.used }
 
-    /// Takes memory, unless it is more than what is left.
+    /// Takes memory, unless less is left.
     func takeMemory(_ bytes: Int) -> Bool { memory.used + bytes <= memory.limit / 2 && memory.take(bytes) }
 
-    /// Takes memory for bytes that are held already.
+    /// Takes memory for bytes that are already in memory.
     func chargeMemory(_ bytes: Int) { memory.charge(bytes) }
 
     /// Gives memory back.
     func giveMemory(_ bytes: Int) { memory.give(bytes) }
 
-    /// Takes a file, unless there are as many as there may be.
+    /// Takes a file, unless the limit is reached.
     func takeFile() -> Bool { files.take(1) }
 
     /// Gives a file back.
     func giveFile() { files.give(1) }
 
-    /// Takes room on the disk, unless it is more than what is left.
+    /// Takes room on the disk, unless less is left.
     func takeDisk(_ bytes: Int) -> Bool { disk.take(bytes) }
 
     /// Gives room on the disk back.
     func giveDisk(_ bytes: Int) { disk.give(bytes) }
 
-    /// Notes that a temporary file cannot be used. The first time is logged: messages are passed on without it.
+    /// Notes that a temporary file cannot be used. The first failure is logged. Messages are then forwarded without
+    /// files.
     func noteFailure(_ error: any Error) {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }
         logger.warning(

@@ -1,18 +1,18 @@
 import NIOCore
 
-/// What a ``Spool`` holds, and who waits for it.
+/// The content of a ``Spool``, and the tasks that wait for it.
 struct SpoolState {
     typealias Continuation = CheckedContinuation<Void, Never>
 
-    /// What becomes of a part.
+    /// The result of placing a part.
     enum Place {
         case appended
-        /// It is to be written to the file, which is to be opened if there is none.
+        /// The part must be written to the file, which must be created if it is nil.
         case file(SpoolFile?, position: Int)
         case noRoom
     }
 
-    /// What is read next.
+    /// The result of a read.
     enum Reading {
         case part(ByteBuffer)
         case block(SpoolFile, position: Int, length: Int)
@@ -20,23 +20,23 @@ struct SpoolState {
         case nothing
     }
 
-    /// The bytes that are read from a file at a time.
+    /// The number of bytes that are read from a file at once: 64 KiB.
     private static let block = 64 << 10
 
-    /// The bytes that were read.
+    /// The number of bytes that were read.
     private(set) var taken = 0
     /// True if nothing more is written to a file.
     var isFileUnusable = false
-    /// What ends both sides at once.
+    /// The error that ends both sides at once.
     var abortion: (any Error)?
     private let space: SpoolSpace
     private var parts = CircularBuffer<ByteBuffer>()
-    /// The bytes of `parts`.
+    /// The number of bytes in `parts`.
     private var inMemory = 0
     private var file: SpoolFile?
     /// True if a file is counted.
     private var hasFile = false
-    /// The room on the disk that the file takes.
+    /// The room on the disk that the file takes, in bytes.
     private var fileSize = 0
     /// The position in the file of the first byte that was not read.
     private var first = 0
@@ -51,7 +51,7 @@ struct SpoolState {
     private var inFile: Int { end - first }
     var isEmpty: Bool { parts.isEmpty && inFile == 0 }
 
-    /// Gives back the room that is taken.
+    /// Gives back the room that the spool takes.
     mutating func giveBack() {
         space.giveMemory(inMemory)
         space.giveDisk(fileSize)
@@ -65,11 +65,11 @@ struct SpoolState {
         guard abortion == nil else { return .noRoom }
         let length = part.readableBytes
         if isEmpty {
-            // It is held already, and its reader is to have it at once.
+            // The part is already in memory, and its reader is to get it at once.
             space.chargeMemory(length)
         } else {
             guard inMemory + inFile + length <= space.limits.message else { return .noRoom }
-            // Behind what is in the file, everything goes there.
+            // If the file holds unread bytes, every further part must follow them there.
             let fits = inFile == 0 && inMemory + length <= SpoolSpace.memoryPerMessage
             guard fits, space.takeMemory(length) else { return placeInFile(length) }
         }
@@ -98,7 +98,7 @@ struct SpoolState {
 
     mutating func end(_ result: Result<Void, any Error>) { ending = ending ?? result }
 
-    /// Returns true if the writer need not wait after all.
+    /// Returns true if the writer does not have to wait after all.
     mutating func waitToWrite(_ continuation: Continuation, isCancelled: Bool) -> Bool {
         guard !isEmpty, abortion == nil, !isCancelled, writer == nil else { return true }
         writer = continuation
@@ -129,7 +129,7 @@ struct SpoolState {
         taken += length
     }
 
-    /// Returns true if the reader need not wait after all.
+    /// Returns true if the reader does not have to wait after all.
     mutating func waitToRead(_ continuation: Continuation, isCancelled: Bool) -> Bool {
         guard isEmpty, ending == nil, abortion == nil, !isCancelled, reader == nil else { return true }
         reader = continuation
