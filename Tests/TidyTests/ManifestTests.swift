@@ -47,7 +47,7 @@ import Testing
             let names = try FileManager.default.contentsOfDirectory(
                 atPath: PackageFolder.root.appending(path: folder).path
             )
-            for name in names where !name.hasPrefix(".") {
+            for name in names where !name.contains(".") {
                 #expect(paths.contains("\(folder)/\(name)"), "\(folder)/\(name)")
             }
         }
