@@ -63,8 +63,10 @@ final class FakeServer: Sendable {
     }
 
     func answer(_ command: [String], _ connection: Int) -> Answer {
+        // A test that has seen a command may change the script for the next one.
+        let script = script.withLockedValue { $0 }
         commands.add(command.joined(separator: " "))
-        return script.withLockedValue { $0 }(command, connection)
+        return script(command, connection)
     }
 
     /// Sends text to a client that has not asked for it.
