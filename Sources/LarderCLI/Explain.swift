@@ -121,14 +121,3 @@ struct RequestChange {
         for field in fields { request.headerFields.append(field) }
     }
 }
-
-extension FileHandle {
-    /// Reads to the end, or up to `limit` bytes. A pipe returns fewer bytes at a time than requested.
-    fileprivate func readAll(upTo limit: Int) throws -> Data {
-        var data = Data()
-        while data.count < limit, let part = try read(upToCount: limit - data.count), !part.isEmpty {
-            data += part
-        }
-        return data
-    }
-}

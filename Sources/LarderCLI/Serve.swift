@@ -133,7 +133,7 @@ struct ConfigurationSource: Sendable {
             let file = try FileHandle(forReadingFrom: URL(filePath: path))
             defer { try? file.close() }
             // One byte more than the limit shows that the file is too large.
-            let bytes = try file.read(upToCount: GatewayConfiguration.File.lengthLimit + 1) ?? Data()
+            let bytes = try file.readAll(upTo: GatewayConfiguration.File.lengthLimit + 1)
             let isWhole = bytes.count <= GatewayConfiguration.File.lengthLimit
             guard let text = isWhole ? String(validating: bytes, as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
             else { throw Failure("\(path) cannot be read: it is not UTF-8", code: EX_NOINPUT) }

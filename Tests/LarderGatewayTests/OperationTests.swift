@@ -90,6 +90,25 @@ import Testing
         }
     }
 
+    @Test func `A configuration is read from a pipe to its end`() async throws {
+        try await Self.directory { directory in
+            let pipe = directory.appending(path: "larder.yaml").path
+            try #require(mkfifo(pipe, 0o600) == 0)
+            // More than a pipe returns at a time, with a mistake at the end.
+            let comments = String(repeating: "# a comment\n", count: 20_000)
+            let text = Data("origin: http://127.0.0.1:9\n\(comments)nonsense: 1\n".utf8)
+            Thread.detachNewThread {
+                let writer = FileHandle(forWritingAtPath: pipe)
+                try? writer?.write(contentsOf: text)
+                try? writer?.close()
+            }
+            try await ProgramProcess.run("larder", ["check", pipe]) { program in
+                let status = try await program.status()
+                #expect(status == EX_CONFIG && program.output.contains("20002:1: "), "\(program.output)")
+            }
+        }
+    }
+
     @Test func `A check finds the faults that prevent a start`() async throws {
         try await Self.directory { directory in
             let pairs = try ["one", "two"].map { try Certificate(for: "DNS:localhost", in: directory, named: $0) }
