@@ -3,8 +3,6 @@ import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHPACK
-import NIOPosix
-import NIOSSL
 import Testing
 
 @testable import LarderGateway
@@ -162,17 +160,7 @@ import Testing
     @Test func `A client over TLS that does not read is disconnected`() async throws {
         try await Certificate.run { certificate in
             try await Self.withEndlessBody(certificate) { gateway, ended in
-                var tls = TLSConfiguration.makeClientConfiguration()
-                tls.certificateVerification = .none
-                let context = try NIOSSLContext(configuration: tls)
-                let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                    .channelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture {
-                            let handler = try NIOSSLClientHandler(context: context, serverHostname: nil)
-                            try channel.pipeline.syncOperations.addHandler(handler)
-                        }
-                    }
-                    .connect(host: "127.0.0.1", port: gateway.port).get()
+                let channel = try await TLSClient.connect(to: gateway.port)
                 try await channel.writeAndFlush(
                     ByteBuffer(string: "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 )

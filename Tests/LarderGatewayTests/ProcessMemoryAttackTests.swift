@@ -6,8 +6,6 @@
     import LarderTestSupport
     import NIOConcurrencyHelpers
     import NIOCore
-    import NIOPosix
-    import NIOSSL
     import Testing
 
     /// The memory of a gateway's process under requests that are made to exceed its limits.
@@ -155,18 +153,7 @@
 
         /// Sends a request over TLS, and reads only the beginning of the response.
         private static func connectWithoutReading(to port: Int, _ target: String) async throws -> any Channel {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.certificateVerification = .none
-            let context = try NIOSSLContext(configuration: tls)
-            let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-                .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        let pipeline = channel.pipeline.syncOperations
-                        try pipeline.addHandler(NIOSSLClientHandler(context: context, serverHostname: "localhost"))
-                        try pipeline.addHandler(UnreadingHandler())
-                    }
-                }
-                .connect(host: "127.0.0.1", port: port).get()
+            let channel = try await TLSClient.connect(to: port, setUp: { try $0.addHandler(UnreadingHandler()) })
             let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"
             try await channel.writeAndFlush(ByteBuffer(string: request))
             return channel

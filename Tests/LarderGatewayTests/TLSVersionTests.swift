@@ -9,18 +9,9 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct TLSVersionTests {
     /// Returns true if a TLS handshake with a server succeeds.
     private static func connects(to port: Int, by version: TLSVersion) async throws -> Bool {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.certificateVerification = .none
-        (tls.minimumTLSVersion, tls.maximumTLSVersion) = (version, version)
-        let context = try NIOSSLContext(configuration: tls)
-        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let handler = try NIOSSLClientHandler(context: context, serverHostname: nil)
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                }
-            }
-            .connect(host: "127.0.0.1", port: port).get()
+        let channel = try await TLSClient.connect(to: port) {
+            ($0.minimumTLSVersion, $0.maximumTLSVersion) = (version, version)
+        }
         // The write waits for the handshake, and fails with it.
         do {
             try await channel.writeAndFlush(ByteBuffer(string: "GET / HTTP/1.1\r\n"))

@@ -102,11 +102,6 @@ private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: Response
         .get(use: posts.list)
 }
 
-private func administer(_ cache: ResponseCache) {
-    let router = Router(options: .autoGenerateHeadEndpoints)
-    router.addCacheAdministration(of: cache, access: .token(BearerToken("at-least-16-letters")!))
-}
-
 private func share() throws {
     let cache = ResponseCache(store: try RedisStore("redis://127.0.0.1:6379"))
     _ = cache

@@ -72,16 +72,12 @@ extension PathReading {
         return PathReadingClosure.areAll(of: path, dropsExtensions: dropsExtensions, isAccepted)
     }
 
-    /// Returns the readings of a path without file extensions: `/a.tar` and `/a` for `/a.tar.gz`.
-    static func withoutExtensions(_ reading: UnsafeBufferPointer<UInt8>) -> [UnsafeBufferPointer<UInt8>] {
-        let last = reading.lastIndex(of: Byte.slash) ?? 0
-        var readings: [UnsafeBufferPointer<UInt8>] = []
-        var end = reading.endIndex
-        while let dot = reading[last..<end].lastIndex(of: Byte.dot), dot > last + 1 {
-            readings.append(UnsafeBufferPointer(rebasing: reading[..<dot]))
-            end = dot
-        }
-        return readings
+    /// Returns a path without the file extension of its last segment, which some servers take for the format of the
+    /// response: `/a.tar` for `/a.tar.gz`. Nil if the segment has no dot behind its first byte.
+    static func withoutExtension<Path: BidirectionalCollection<UInt8>>(_ path: Path) -> Path.SubSequence? {
+        let segment = path.lastIndex(of: Byte.slash).map { path[path.index(after: $0)...] } ?? path[...]
+        guard let dot = segment.lastIndex(of: Byte.dot), dot > segment.startIndex else { return nil }
+        return path[..<dot]
     }
 
     /// Returns true if all servers read the path of a target alike, except for case and file extensions. Such a path
@@ -126,11 +122,20 @@ enum Byte {
     static let semicolon = UInt8(ascii: ";")
     static let dot = UInt8(ascii: ".")
 
+    /// Returns true if a byte that was encoded ends the path for some servers.
+    static func endsPath(_ byte: UInt8) -> Bool {
+        switch byte {
+        case question, hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
+        default: false
+        }
+    }
+
     /// Returns true if some servers interpret a byte of a segment differently, or may do so: a dot at the start may
     /// begin a dot segment, and an encoded percent sign may be decoded again.
     static func isReadInTwoWays(_ byte: UInt8, isFirst: Bool, isEncoded: Bool) -> Bool {
         switch byte {
-        case backslash, semicolon, question, hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
+        case backslash, semicolon: true
+        case _ where endsPath(byte): true
         case percent: isEncoded
         case dot: isFirst || isEncoded
         default: false

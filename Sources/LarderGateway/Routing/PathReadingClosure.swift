@@ -107,13 +107,11 @@ private enum Step: CaseIterable {
             return Self.joined(Self.segments(of: path).map { $0.prefix { $0 != Byte.semicolon } })
         case .endAtSemicolon: return Self.shorter(Array(path.prefix { $0 != Byte.semicolon }), than: path)
         case .endAtDelimiter:
-            return Self.shorter(Array(path.prefix { !Self.isDelimiter($0) }), than: path)
+            return Self.shorter(Array(path.prefix { !Byte.endsPath($0) }), than: path)
         case .dropExtension:
-            let last = path.lastIndex(of: Byte.slash).map { $0 + 1 } ?? path.startIndex
-            guard let dot = path[last...].lastIndex(of: Byte.dot), dot > last, !Self.isDots(path[last...]) else {
-                return nil
-            }
-            return Array(path[..<dot])
+            // A dot segment has no extension.
+            guard Self.segments(of: path).last.map(Self.isDots) != true else { return nil }
+            return PathReading.withoutExtension(path).map { Array($0) }
         case .dropHost:
             guard path.starts(with: [Byte.slash, Byte.slash]) else { return nil }
             return Array(path.drop { $0 == Byte.slash }.drop { $0 != Byte.slash })
@@ -142,13 +140,6 @@ private enum Step: CaseIterable {
 
     private static func joined(_ segments: [ArraySlice<UInt8>]) -> [UInt8] {
         [Byte.slash] + segments.joined(separator: [Byte.slash])
-    }
-
-    private static func isDelimiter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case Byte.question, Byte.hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
-        default: false
-        }
     }
 
     private static func isDots(_ segment: ArraySlice<UInt8>) -> Bool {

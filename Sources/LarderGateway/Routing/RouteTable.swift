@@ -129,10 +129,13 @@ public struct RouteTable: Sendable {
                 // A literal pattern may name a file. It applies to that file even if the path without its extension
                 // matches a route that is not cached.
                 if row.path.isLiteral { return row.route }
-                let mayBeUncached = PathReading.withoutExtensions(folded).contains { path in
-                    !rows[self.row(host, path, ignoringCase: true)].route.isCached
+                var rest = folded[...]
+                while let shorter = PathReading.withoutExtension(rest) {
+                    let other = self.row(host, UnsafeBufferPointer(rebasing: shorter), ignoringCase: true)
+                    guard rows[other].route.isCached else { return row.uncached }
+                    rest = shorter
                 }
-                return mayBeUncached ? row.uncached : row.route
+                return row.route
             }
         }
     }

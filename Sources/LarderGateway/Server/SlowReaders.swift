@@ -8,7 +8,7 @@ import NIOPosix
 ///
 /// A stored response that was removed while it is sent, or that came from Redis, takes its memory until its last client
 /// has read it. Slow clients could use up all of this memory, and nothing more would be stored. So when three quarters
-/// of the memory are taken, the responses that have been sent for the longest time are ended.
+/// of the memory are taken, the responses that have been sent for the longest time are ended, until half of it is free.
 final class SlowReaders: Sendable {
     /// The smallest size of a body for which a response is added here, in bytes: 16 KiB.
     static let leastBody = 16 << 10
