@@ -87,7 +87,7 @@
 
         @Test func `Bodies on their way take no more memory than their budget`() async throws {
             let count = Self.isFull ? 200 : 40
-            try await Self.withGateway(connections: count, .writing) { port, _ in
+            try await Self.withGateway(connections: count) { port, _ in
                 try await Self.hold(count, to: port) {
                     ("/slow/8388607?\($0)", [])
                 } until: { wires in
@@ -98,7 +98,7 @@
 
         @Test func `Stored responses that clients do not read are charged after their eviction`() async throws {
             let count = Self.isFull ? 400 : 100
-            try await Self.withGateway(connections: count, .writing) { port, _ in
+            try await Self.withGateway(connections: count, Self.isFull ? .writing : .waiting) { port, _ in
                 for number in 0..<count {
                     // Each response is stored, and read to its end by a first client.
                     _ = try await Wire.send("GET", "/bytes/2097152?\(number)", to: port)
@@ -114,7 +114,9 @@
         @Test func `A stored response that many clients over TLS do not read takes its memory once`() async throws {
             let count = Self.isFull ? 200 : 60
             try await Certificate.run { certificate in
-                try await Self.withGateway(connections: count, .writingTLS, certificate) { port, gateway in
+                try await Self.withGateway(connections: count, Self.isFull ? .writingTLS : .waiting, certificate) {
+                    port,
+                    gateway in
                     let target = "/bytes/7000000"
                     try await HTTP2Wire.open(to: port) { wire async throws in
                         #expect(try await wire.send("GET", target).text.utf8.count == 7_000_000)
