@@ -49,7 +49,7 @@ public final class ResponseCache: Service {
         self.tasks = BackgroundTasks()
         self.flights = FlightGroup(
             flightLimit: limits.flights,
-            waiterLimit: limits.passengers,
+            waiterLimit: limits.waiters,
             clock: clock,
             tasks: tasks
         )
@@ -142,10 +142,10 @@ extension ResponseCache {
         for attempt in 1... {
             let now = clock.now
             // Looking again for a response that was stored meanwhile is worth it once.
-            let landing = attempt == 1 ? flights.lastLanding : .max
+            let completion = attempt == 1 ? flights.lastCompletion : .max
             let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
-            let ticket = Ticket(lookup: lookup, landing: landing)
-            let asking: Asking<O>
+            let snapshot = LookupSnapshot(lookup: lookup, completion: completion)
+            let miss: CacheMiss<O>
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
@@ -157,7 +157,7 @@ extension ResponseCache {
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
                 if reason == .whileRevalidating, !cacheable.directives.onlyIfCached {
-                    refresh(entry, for: cacheable, ticket, level, from: origin)
+                    refresh(entry, for: cacheable, snapshot, level, from: origin)
                 }
                 record(.hit(cacheable.location.key, .stale))
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, detail: reason.rawValue))
@@ -165,17 +165,17 @@ extension ResponseCache {
             case .ask(let reason, let kept):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
                 kept?.charge(to: inFlight)
-                asking = Asking(
+                miss = CacheMiss(
                     cacheable: cacheable,
                     origin: origin,
                     reason: reason,
                     kept: kept,
-                    ticket: ticket,
+                    snapshot: snapshot,
                     level: level
                 )
             }
-            if let response = servePaused(asking, at: now) { return response }
-            switch try await ask(asking, permit.take(), like: hint) {
+            if let response = servePaused(miss, at: now) { return response }
+            switch try await ask(miss, permit.take(), like: hint) {
             case .response(let response): return response
             case .lookAgain(let id, let other):
                 permit = id.map { flights.permit(for: $0) }
@@ -235,7 +235,7 @@ extension ResponseCache {
     }
 
     /// The number of requests that wait for another request's fetch; for tests.
-    package var passengerCount: Int { flights.waiterCount }
+    package var waiterCount: Int { flights.waiterCount }
 
     /// The number of fetches under way that other requests may wait for; for tests.
     package var flightCount: Int { flights.count }

@@ -8,7 +8,7 @@ extension CacheExplanation {
         /// True if the response is stored.
         public var stored: Bool
         /// The result in one line.
-        public var verdict: String
+        public var conclusion: String
         /// The key of the response.
         public var key: String?
         /// The status code of the response.
@@ -98,7 +98,7 @@ extension CacheExplanation {
     public var record: Record {
         var record = Record(
             stored: false,
-            verdict: headline,
+            conclusion: headline,
             key: key?.description,
             status: exchange.response.status.code,
             obstacles: [],
@@ -106,7 +106,7 @@ extension CacheExplanation {
             notes: notes.map { NoteRecord(topic: $0.topic.rawValue.lowercased(), text: $0.text) },
             timeLine: timeLine?.records ?? []
         )
-        switch verdict {
+        switch conclusion {
         case .stored(let lifetimes):
             record.stored = true
             record.lifetime = lifetimeRecord(lifetimes)
@@ -119,7 +119,7 @@ extension CacheExplanation {
     }
 
     private func lifetimeRecord(_ lifetimes: Lifetimes) -> LifetimeRecord {
-        func age(_ moment: Timestamp) -> Double { moment.duration(since: lifetimes.born).seconds }
+        func age(_ moment: Timestamp) -> Double { moment.duration(since: lifetimes.generatedAt).seconds }
         return LifetimeRecord(
             source: lifetimes.source.token,
             field: exchange.directives(policy.rules).target?.rawName ?? "Cache-Control",
@@ -140,8 +140,8 @@ extension TimeLine {
     fileprivate var records: [CacheExplanation.RowRecord] {
         rows.map { row in
             CacheExplanation.RowRecord(
-                fromAge: row.from.duration(since: born).seconds,
-                toAge: row.until?.duration(since: born).seconds,
+                fromAge: row.from.duration(since: generatedAt).seconds,
+                toAge: row.until?.duration(since: generatedAt).seconds,
                 ends: row.ends.map(\.rawValue),
                 answers: zip(questions, row.answers).map { question, answer in
                     CacheExplanation.AnswerRecord(

@@ -61,7 +61,7 @@ extension TimeLine {
         asked.append(("unreachable", plain.map(\.unreachable)))
         asked.append(("503", plain.map(\.failing)))
         let table =
-            [["from age"] + rows.map { $0.from.duration(since: born).inSeconds }]
+            [["from age"] + rows.map { $0.from.duration(since: generatedAt).inSeconds }]
             + asked.map { [$0.0] + $0.1.map(\.token) }
         var legend: [String] = []
         for line in asked.flatMap(\.1).map(\.legend) where !legend.contains(line) { legend.append(line) }
@@ -72,7 +72,7 @@ extension TimeLine {
     /// The ages at which the uses of the response end, in a sentence.
     private var ends: [String] {
         let ends = rows.flatMap { row in
-            let age = row.until?.duration(since: born).inSeconds ?? ""
+            let age = row.until?.duration(since: generatedAt).inSeconds ?? ""
             return row.ends.map { "\($0.rawValue) until \(age)" }
         }
         return ends.isEmpty ? [] : ["The ages at which something ends: \(ends.listed)."]

@@ -10,7 +10,7 @@ public import Larder
 /// every time at which an answer may change.
 public struct CacheExplanation: Sendable {
     /// The result: the response is stored or not.
-    public enum Verdict: Hashable, Sendable {
+    public enum Conclusion: Hashable, Sendable {
         /// The response is stored, with these lifetimes.
         case stored(Lifetimes)
         /// The response is not stored, for these reasons; never empty.
@@ -54,7 +54,7 @@ public struct CacheExplanation: Sendable {
     /// The policy by which the exchange is explained.
     public let policy: CachePolicy
     /// The result: the response is stored or not.
-    public let verdict: Verdict
+    public let conclusion: Conclusion
     /// The key of the response; nil if it has none, or if the request was assumed.
     public let key: CacheKey?
     /// The notes, in the order of their topics.
@@ -84,18 +84,23 @@ public struct CacheExplanation: Sendable {
         } else {
             self.key = nil
         }
-        self.verdict = Self.verdict(on: exchange, admitted: decision, policy)
-        if case .stored(let lifetimes) = verdict {
+        self.conclusion = Self.conclusion(on: exchange, admitted: decision, policy)
+        if case .stored(let lifetimes) = conclusion {
             let stored = exchange.storedHead(policy)
             self.timeLine = TimeLine(of: exchange, stored: stored, lifetimes: lifetimes, policy: policy)
         } else {
             self.timeLine = nil
         }
         self.notes =
-            ExplanationBuilder(asked: self.exchange.request, exchange: exchange, policy: policy, verdict: verdict).notes
+            ExplanationBuilder(asked: self.exchange.request, exchange: exchange, policy: policy, conclusion: conclusion)
+            .notes
     }
 
-    private static func verdict(on exchange: Exchange, admitted: RequestDecision, _ policy: CachePolicy) -> Verdict {
+    private static func conclusion(
+        on exchange: Exchange,
+        admitted: RequestDecision,
+        _ policy: CachePolicy
+    ) -> Conclusion {
         var obstacles: [StorageBlocker] = []
         switch admitted {
         case .write: return .notStored([StorageBlocker(writing: exchange, under: policy)])
@@ -119,17 +124,17 @@ public struct CacheExplanation: Sendable {
 extension CacheExplanation {
     /// The result in one line, such as `Stored: fresh for 60 s`.
     public var headline: String {
-        switch verdict {
+        switch conclusion {
         case .notStored(let obstacles):
             let others = obstacles.count - 1
             let more = others > 0 ? ", and \(others) more \(others == 1 ? "reason" : "reasons")" : ""
             return "Not stored: \(obstacles.first?.token ?? "no reason")\(more)"
         case .stored(let lifetimes):
             let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
-            let age = exchange.respondedAt.duration(since: lifetimes.born)
+            let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)
             if lifetimes.alwaysRevalidate { return "Stored: validated with the origin before every use" }
             if left <= .zero {
-                return lifetimes.freshUntil > lifetimes.born
+                return lifetimes.freshUntil > lifetimes.generatedAt
                     ? "Stored: stale already, as it was \(age.inWords) old when it came"
                     : "Stored: stale from the start"
             }

@@ -9,7 +9,7 @@ struct ExplanationBuilder {
     /// The exchange, with the request as the policy changes it.
     let exchange: Exchange
     let policy: CachePolicy
-    let verdict: CacheExplanation.Verdict
+    let conclusion: CacheExplanation.Conclusion
 
     var notes: [CacheExplanation.Note] {
         CacheExplanation.Topic.allCases.flatMap { topic in
@@ -38,7 +38,7 @@ struct ExplanationBuilder {
 
     /// The lifetimes of the response; nil if it is not stored.
     private var lifetimes: Lifetimes? {
-        if case .stored(let lifetimes) = verdict { lifetimes } else { nil }
+        if case .stored(let lifetimes) = conclusion { lifetimes } else { nil }
     }
 
     /// The name of the field that the directives come from.
@@ -49,7 +49,7 @@ struct ExplanationBuilder {
 
 extension ExplanationBuilder {
     private var why: [String] {
-        switch verdict {
+        switch conclusion {
         case .notStored(let obstacles):
             return obstacles.flatMap { [$0.sentence, "Instead: \($0.remedy)"] } + otherwise
         case .stored:
@@ -79,7 +79,7 @@ extension ExplanationBuilder {
     }
 
     private func sourceText(_ lifetimes: Lifetimes) -> String {
-        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born).inWords
+        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.generatedAt).inWords
         switch lifetimes.source {
         case .none:
             return "Nothing says how long it is fresh, and nothing lets it be guessed: it is stale from the start "
@@ -108,7 +108,7 @@ extension ExplanationBuilder {
     private func errorTexts(_ lifetimes: Lifetimes) -> [String] {
         let limit = rules.errorLifetimeLimit
         guard exchange.response.status.isErrorOfLimitedFreshness,
-            lifetimes.freshUntil.duration(since: lifetimes.born) >= limit
+            lifetimes.freshUntil.duration(since: lifetimes.generatedAt) >= limit
         else { return [] }
         let status = exchange.response.status.code
         return ["An error with the status \(status) is fresh for \(limit.inWords) at most, by the rules (error-ttl)."]
@@ -192,7 +192,7 @@ extension ExplanationBuilder {
                 "\(fields.contains(.date) ? "Date is no date" : "there is no Date"), so that its arrival counts"
             )
         }
-        let age = exchange.respondedAt.duration(since: lifetimes.born)
+        let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)
         return [
             "On arrival it was \(age.inWords) old: the greater of Age plus the way here, and of the time since Date "
                 + "(RFC 9111 §4.2.3). Here \(parts.listed)."
@@ -324,7 +324,7 @@ extension ExplanationBuilder {
 
     private var validatorTexts: [String] {
         let stored = exchange.storedHead(policy)
-        guard policy.asking == .server else {
+        guard policy.originKind == .server else {
             let tag =
                 policy.makesEntityTags && !fields.contains(.eTag) ? "The cache adds an ETag made of the body. " : ""
             return [

@@ -145,7 +145,7 @@ extension StorageBlocker {
         let lifetimes = exchange.freshness(rules).lifetimes
         let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
         let hasValidator = Revalidation.hasValidator(exchange.response.headerFields)
-        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.born)
+        let lifetime = lifetimes.freshUntil.duration(since: lifetimes.generatedAt)
         if exchange.response.status.isErrorOfLimitedFreshness, rules.errorLifetimeLimit <= .zero {
             return (
                 "The rules store no error with the status \(exchange.response.status.code) (error-ttl is 0 s).",
@@ -154,7 +154,7 @@ extension StorageBlocker {
         }
         let send = "Send max-age or s-maxage in \(field)"
         if lifetime > .zero {
-            let age = exchange.respondedAt.duration(since: lifetimes.born)
+            let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)
             return (
                 "The response was \(age.inWords) old when it came, past its lifetime of \(lifetime.inWords) and all "
                     + "that it could be kept for (RFC 9111 §4.2).",

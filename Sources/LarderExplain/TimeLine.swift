@@ -44,7 +44,7 @@ public struct TimeLine: Hashable, Sendable {
     }
 
     /// The time at which the age is zero (RFC 9111 §4.2.3).
-    public let born: Timestamp
+    public let generatedAt: Timestamp
     /// The requests, in order.
     public let questions: [Question]
     /// The rows, without gaps; the first begins when the response arrived.
@@ -68,7 +68,7 @@ public struct TimeLine: Hashable, Sendable {
             let answers = questions.map { asked.answer(to: $0, at: moment) }
             if rows.last?.answers != answers || ends[moment] != nil { rows.append((moment, answers)) }
         }
-        self.born = lifetimes.born
+        self.generatedAt = lifetimes.generatedAt
         self.questions = questions
         self.rows = zip(rows, rows.dropFirst().map { Optional($0.from) } + [nil])
             .map { Row(from: $0.from, until: $1, answers: $0.answers, ends: $1.flatMap { ends[$0] } ?? []) }
@@ -79,7 +79,7 @@ public struct TimeLine: Hashable, Sendable {
     private static func moments(_ lifetimes: Lifetimes, _ own: RequestDirectives) -> [Timestamp] {
         var moments = Boundary.allCases.compactMap { $0.end(lifetimes) }
         var wishes: [Timestamp] = []
-        if let maxAge = own.maxAge { wishes.append(lifetimes.born.advanced(by: maxAge)) }
+        if let maxAge = own.maxAge { wishes.append(lifetimes.generatedAt.advanced(by: maxAge)) }
         if let minFresh = own.minFresh { wishes.append(lifetimes.freshUntil.advanced(by: .zero - minFresh)) }
         if case .atMost(let limit) = own.maxStale { wishes.append(lifetimes.freshUntil.advanced(by: limit)) }
         if let staleIfError = own.staleIfError { wishes.append(lifetimes.freshUntil.advanced(by: staleIfError)) }
@@ -235,7 +235,7 @@ private struct Asked {
         guard question == .ifNoneMatch else { return outcome }
         var request = HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/")
         request.headerFields[.ifNoneMatch] = stored.headerFields[.eTag] ?? "\"\""
-        switch Preconditions.evaluate(request, stored: stored, receivedAt: lifetimes.born) {
+        switch Preconditions.evaluate(request, stored: stored, receivedAt: lifetimes.generatedAt) {
         case .notModified: return .notModified
         case .proceed, .forward: return outcome
         }

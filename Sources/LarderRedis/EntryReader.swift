@@ -153,7 +153,7 @@ extension EntryReader {
         let flags = try integer(as: UInt8.self)
         guard let source else { throw .malformed }
         let lifetimes = Lifetimes(
-            born: moments[0],
+            generatedAt: moments[0],
             freshUntil: moments[1],
             staleWhileRevalidateUntil: moments[2],
             staleIfErrorUntil: moments[3],
@@ -173,7 +173,7 @@ extension EntryReader {
 extension Lifetimes {
     fileprivate var moments: [Timestamp] {
         [
-            born, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil, staleIfUnreachableUntil, keepUntil,
+            generatedAt, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil, staleIfUnreachableUntil, keepUntil,
         ]
     }
 

@@ -46,7 +46,7 @@ final class InvalidationDelivery: Sendable {
     /// True if it was logged that invalidations stay pending.
     private let isWaiting = NIOLockedValueBox(false)
     /// The read version of responses that are fetched while the log cannot be read; no log ever has its epoch.
-    private let localBirth = LogVersion(epoch: .new(), number: 0)
+    private let localVersion = LogVersion(epoch: .new(), number: 0)
     let logger: Logger
 
     init(
@@ -74,13 +74,13 @@ final class InvalidationDelivery: Sendable {
 
 extension InvalidationDelivery {
     /// The result of a look-up without Redis.
-    var unknownLookup: Lookup { .unknown(at: localBirth) }
+    var unknownLookup: Lookup { .unknown(at: localVersion) }
 
     /// The validity without Redis of a stored response, or of one that was fetched.
-    var unknownVerdict: Verdict { .unknown(at: localBirth) }
+    var unknownValidity: Validity { .unknown(at: localVersion) }
 
     /// Returns true if a read version is that of a response which was fetched while the log could not be read.
-    func isLocal(_ readVersion: LogVersion) -> Bool { readVersion == localBirth }
+    func isLocal(_ readVersion: LogVersion) -> Bool { readVersion == localVersion }
 
     /// True if stored responses in Redis may be used: no invalidation waits that Redis does not have.
     var isTrusted: Bool { pendingCount == 0 }

@@ -53,7 +53,7 @@ struct LogStanding: Hashable, Sendable {
 }
 
 /// The validity of a response, as far as invalidations go.
-enum Validity: Hashable {
+enum ScopeComparison: Hashable {
     case valid
     case invalidated
     /// The version is in a table that was not asked.
@@ -142,7 +142,7 @@ struct LogReading {
 
     /// Returns the validity of a response with a read version and these scopes (docs/invalidation.md, rule 3). Scopes
     /// that were not asked for count as not invalidated.
-    func validity(_ readVersion: LogVersion, _ members: some Sequence<String>) -> Validity {
+    func comparison(of readVersion: LogVersion, _ members: some Sequence<String>) -> ScopeComparison {
         guard readVersion.epoch == self.readVersion.epoch, readVersion.number >= standing.floor else {
             return .invalidated
         }

@@ -74,10 +74,10 @@ extension RedisStore {
         else { return delivery.unknownLookup }
         let values = fields(replies[0], count: 1 + guess.fields.count)
         let list = values.isEmpty ? nil : list(values[0], of: location.key)
-        let births = (list?.variants ?? []).map {
+        let readVersions = (list?.variants ?? []).map {
             LogVersion(epoch: list?.epoch ?? listed.readVersion.epoch, number: $0.number)
         }
-        guard let reading = await whole([listed], for: births.map { ($0, asked) })?.first else {
+        guard let reading = await whole([listed], for: readVersions.map { ($0, asked) })?.first else {
             return delivery.unknownLookup
         }
         let newest = reading.newestVersion(on: known)
@@ -173,7 +173,7 @@ extension RedisStore {
         var missing: Set<String> = []
         let young = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
             // The list has no checksum, and may be older than the values that were read after it.
-            guard find.reading.validity(entry.readVersion, find.known) != .invalidated else { return nil }
+            guard find.reading.comparison(of: entry.readVersion, find.known) != .invalidated else { return nil }
             let members = Self.members(of: entry).filter { !find.known.contains($0) }
             if members != find.tags {
                 memo.withLockedValue { $0.tags.remember(members, for: VariantID(key: find.key, field: field)) }
@@ -190,7 +190,7 @@ extension RedisStore {
         let compared = young.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
         guard let readings = await whole(readings, for: compared) else { return nil }
         return zip(young, compared).filter { _, item in
-            readings.allSatisfy { $0.validity(item.readVersion, item.members) == .valid }
+            readings.allSatisfy { $0.comparison(of: item.readVersion, item.members) == .valid }
         }.map(\.0.entry)
     }
 

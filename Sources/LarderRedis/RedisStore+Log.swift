@@ -9,9 +9,9 @@ extension RedisStore {
     /// Reads the log for any number of scopes, as far as these read versions need it. A response is valid if it is
     /// valid by every reading: each reading has the floor as it was when its scopes were read.
     /// - Returns: at least one reading; nil if the log cannot be read.
-    func readings(of members: [String], since births: [LogVersion]) async -> [LogReading]? {
+    func readings(of members: [String], since readVersions: [LogVersion]) async -> [LogReading]? {
         guard let readings = await lists(of: members) else { return nil }
-        return await whole(readings, for: births.map { ($0, members) })
+        return await whole(readings, for: readVersions.map { ($0, members) })
     }
 
     /// Reads the list for any number of scopes, in one round trip; returns nil if the log cannot be read.

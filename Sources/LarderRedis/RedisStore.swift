@@ -201,11 +201,11 @@ public final class RedisStore: CacheStore {
 // MARK: - Stored responses
 
 extension RedisStore {
-    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
+    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity {
         let scopes = entry.location.scopes(with: entry.tags)
         // A response that was fetched without the log would be invalid in Redis: waiting for Redis again gains nothing.
         guard let key = names.entry(entry.location.key), delivery.isTrusted, !delivery.isLocal(entry.readVersion) else {
-            return delivery.unknownVerdict
+            return delivery.unknownValidity
         }
         let name = VariantName(of: entry)
         let isTooLarge = entry.cost > entryLimit.bytes
@@ -226,12 +226,12 @@ extension RedisStore {
         arguments += scopes.map { .text($0.member) }
         let command = RedisCommand.run(Scripts.save, keys: [key, names.log], arguments: arguments)
         guard let reply = await failsafe.ask([command])?.first else {
-            return delivery.unknownVerdict
+            return delivery.unknownValidity
         }
         if case .error(let error) = reply, error.code == "OOM" { return await refused(entry, name, key, scopes) }
-        guard let verdict = Self.verdict(reply) else { return delivery.unknownVerdict }
-        if verdict.isAlive, left > 0 { remember(entry, as: variant) }
-        return verdict
+        guard let validity = Self.validity(reply) else { return delivery.unknownValidity }
+        if validity.isValid, left > 0 { remember(entry, as: variant) }
+        return validity
     }
 
     /// Returns the validity of an entry that a full server does not store. The variant that it would have replaced is
@@ -241,10 +241,10 @@ extension RedisStore {
         _ name: VariantName,
         _ key: String,
         _ scopes: [InvalidationScope]
-    ) async -> Verdict {
+    ) async -> Validity {
         let arguments: [RedisCommand.Argument] = [.text(name.family), .integer(name.codings)]
         _ = await failsafe.ask([.run(Scripts.supersede, keys: [key], arguments: arguments)])
-        return await judge(entry.readVersion, scopes: scopes)
+        return await validity(of: entry.readVersion, scopes: scopes)
     }
 
     /// Remembers what was stored, so that the next look-up asks for it.
@@ -271,11 +271,11 @@ extension RedisStore {
         [readVersion.epoch.high, readVersion.epoch.low, readVersion.number].map { .text(String($0)) }
     }
 
-    private static func verdict(_ reply: RESPValue) -> Verdict? {
+    private static func validity(_ reply: RESPValue) -> Validity? {
         guard case .array(let values) = reply, values.count == 1 + LogStanding.members.count,
             let reading = try? LogReading(Array(values[1...]))
         else { return nil }
-        return Verdict(isAlive: values[0] == .integer(1), said: reading.readVersion)
+        return Validity(isValid: values[0] == .integer(1), checkedVersion: reading.readVersion)
     }
 
     /// Returns whole milliseconds, rounded down, so that Redis stores nothing longer than allowed; at most a year.
@@ -290,16 +290,16 @@ extension RedisStore {
 // MARK: - Invalidations
 
 extension RedisStore {
-    public func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
-        guard delivery.isTrusted, !delivery.isLocal(readVersion) else { return delivery.unknownVerdict }
+    public func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
+        guard delivery.isTrusted, !delivery.isLocal(readVersion) else { return delivery.unknownValidity }
         let members = scopes.map(\.member)
         guard let readings = await readings(of: members, since: [readVersion]), let first = readings.first else {
-            return delivery.unknownVerdict
+            return delivery.unknownValidity
         }
         // A response that is valid by the later readings was valid at the first one.
-        return Verdict(
-            isAlive: readings.allSatisfy { $0.validity(readVersion, members) == .valid },
-            said: first.readVersion
+        return Validity(
+            isValid: readings.allSatisfy { $0.comparison(of: readVersion, members) == .valid },
+            checkedVersion: first.readVersion
         )
     }
 

@@ -72,11 +72,11 @@ extension Scripts {
             local s, read = standing(log), tonumber(ARGV[8])
             -- Nobody can tell: the next look-up begins a log.
             if not s.isWhole then return {0, unpack(s, 1, \(count))} end
-            local isAlive = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
+            local isValid = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
             local newest = 0
             local function compare(score, member)
               local number = version(s, log, member, score, read)
-              if read < number then isAlive = false end
+              if read < number then isValid = false end
               if member:sub(1, 1) ~= 't' then newest = math.max(newest, number) end
             end
             compare(s[4], '!floor')
@@ -86,8 +86,8 @@ extension Scripts {
               local scores = redis.call('ZMSCORE', log, unpack(ARGV, from, to))
               for i = from, to do compare(scores[i - from + 1], ARGV[i]) end
             end
-            local reply = {isAlive and 1 or 0, unpack(s, 1, \(count))}
-            if not isAlive then return reply end
+            local reply = {isValid and 1 or 0, unpack(s, 1, \(count))}
+            if not isValid then return reply end
 
             local variants, high, low = list(entry)
             if ttl <= 0 or not variants then redis.call('UNLINK', entry) end

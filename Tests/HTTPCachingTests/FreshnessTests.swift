@@ -28,6 +28,6 @@ import Testing
         ("Age: 5.5", 0, 0, 0), ("Age:", 0, 0, 0), ("Age: 99999999999999999999", 0, 0, 1 << 31),
     ]) func `RFC 9111 4.2.3: the age on arrival is computed`(_ lines: String, _ sent: Int, _ arrived: Int, _ age: Int) {
         let lifetimes = freshness(lines, sent: sent, arrived: arrived).lifetimes
-        #expect(lifetimes.born == at(arrived - age))
+        #expect(lifetimes.generatedAt == at(arrived - age))
     }
 }

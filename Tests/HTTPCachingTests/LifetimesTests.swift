@@ -3,12 +3,12 @@ import Testing
 
 /// The properties of lifetimes, at times in seconds after ``Lifetimes/born``.
 @Suite(.timeLimit(.minutes(5))) struct LifetimesTests {
-    private static let birth = Timestamp(secondsSinceEpoch: 1_800_000_000)
+    private static let generatedAt = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
     private static func lifetimes(fresh: Int, revalidating: Int = 0, noCache: Bool = false) -> Lifetimes {
-        func moment(_ seconds: Int) -> Timestamp { birth.advanced(by: .seconds(seconds)) }
+        func moment(_ seconds: Int) -> Timestamp { generatedAt.advanced(by: .seconds(seconds)) }
         return Lifetimes(
-            born: birth,
+            generatedAt: generatedAt,
             freshUntil: moment(fresh),
             staleWhileRevalidateUntil: moment(fresh + revalidating),
             staleIfErrorUntil: moment(fresh),
@@ -48,7 +48,7 @@ import Testing
         _ age: Int,
         _ expected: Bool
     ) {
-        let now = Self.birth.advanced(by: .seconds(age))
+        let now = Self.generatedAt.advanced(by: .seconds(age))
         #expect(Self.lifetimes(fresh: fresh).isBarelyStale(at: now) == expected)
     }
 }

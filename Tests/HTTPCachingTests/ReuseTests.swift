@@ -9,7 +9,7 @@ import Testing
     /// Returns lifetimes: fresh for 10 s, served stale on an error for 10 s more, and stored for 100 s.
     private func lifetimes(mustRevalidate: Bool = false, alwaysRevalidate: Bool = false) -> Lifetimes {
         Lifetimes(
-            born: at(0),
+            generatedAt: at(0),
             freshUntil: at(10),
             staleWhileRevalidateUntil: at(10),
             staleIfErrorUntil: at(20),

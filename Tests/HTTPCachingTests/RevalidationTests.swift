@@ -52,14 +52,14 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
     let anchor: String
     let head: String
     let stored: String
-    let expected: Revalidation.HeadVerdict
+    let expected: Revalidation.HeadComparison
     let status: Int
 
     init(
         _ anchor: String,
         _ head: String,
         on stored: String = "ETag: \"a\"\nLast-Modified: {0}",
-        _ expected: Revalidation.HeadVerdict,
+        _ expected: Revalidation.HeadComparison,
         status: Int = 200
     ) {
         (self.anchor, self.head, self.stored, self.expected, self.status) = (anchor, head, stored, expected, status)
@@ -317,7 +317,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
     @Test("A response to HEAD updates or invalidates the stored response, or has no effect", arguments: heads)
     func verdict(_ test: HeadCase) {
         let head = HTTPResponse(test.status, lines: test.head)
-        let verdict = Revalidation.verdict(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
+        let verdict = Revalidation.comparison(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
         #expect(verdict == test.expected)
     }
 

@@ -15,7 +15,7 @@ import Testing
     }
 
     /// For each reason, a file for which it is the first reason against storing, and the same file after its remedy.
-    static let refusals: [(NotStorableReason, String, remedied: String)] = [
+    static let uncacheableKeys: [(NotStorableReason, String, remedied: String)] = [
         (.method, file(request: "HEAD / HTTP/1.1"), file()),
         (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
         (.status, file(status: 101), file()),
@@ -66,7 +66,7 @@ import Testing
             var rules = CachingRules.gateway
             rules.requiresExplicitPermission = refusal == .notPublic
             let refused = CacheExplanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
-            guard case .notStored(let obstacles) = refused.verdict else {
+            guard case .notStored(let obstacles) = refused.conclusion else {
                 Issue.record("stored in spite of \(refusal)")
                 continue
             }

@@ -13,7 +13,7 @@ import Testing
         for _ in 0..<1_000 {
             let (exchange, rules) = (random.exchange(), random.rules())
             let explanation = CacheExplanation(exchange, rules: rules)
-            guard case .stored(let lifetimes) = explanation.verdict else { continue }
+            guard case .stored(let lifetimes) = explanation.conclusion else { continue }
             stored += 1
             let line = try #require(explanation.timeLine)
             #expect(line.rows.first?.from == exchange.respondedAt)
@@ -91,7 +91,7 @@ import Testing
                 requestedAt: exchange.requestedAt,
                 respondedAt: exchange.respondedAt
             )
-            switch (explanation.verdict, decision) {
+            switch (explanation.conclusion, decision) {
             case (.stored(let said), .store(let lifetimes)): #expect(said == lifetimes)
             case (.notStored(let obstacles), .notStorable(let refusal)):
                 let isFirst = obstacles.first { if case .notStored = $0.reason { true } else { false } }

@@ -68,7 +68,7 @@ private struct Sockets: ConversationTransport {
 
     func idle() async { await gateway.gateway.cache.idle() }
 
-    var waitingCount: Int { gateway.gateway.cache.passengerCount }
+    var waitingCount: Int { gateway.gateway.cache.waiterCount }
 }
 
 extension ScriptedOrigin.Received {

@@ -223,7 +223,7 @@ import Testing
                 try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], "shared"))
             }
         } _: { origin in
-            let patient = "routes:\n  - path: /**\n    wait: 10m\n"
+            let patient = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
             try await RunningGateway.run(before: origin.url, file: patient, configure: { $0.connectionsPerOrigin = 1 })
             {
                 gateway in
@@ -232,7 +232,7 @@ import Testing
                 await gate.reached()
                 try await withThrowingTaskGroup(of: String.self) { group in
                     for _ in 0..<3 { group.addTask { try await gateway.send("GET", "/a").text } }
-                    try await eventually("they wait") { gateway.gateway.cache.passengerCount == 3 }
+                    try await eventually("they wait") { gateway.gateway.cache.waiterCount == 3 }
                     try await leader.leave(.reset)
                     // This request needs the only connection, and has to wait for it.
                     group.addTask { try await gateway.send("GET", "/b").text }

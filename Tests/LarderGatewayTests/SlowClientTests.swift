@@ -13,7 +13,7 @@ import Testing
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
 
     /// A configuration in which waiters wait for another request's fetch as long as a busy machine may take.
-    private static let patient = "routes:\n  - path: /**\n    wait: 10m\n"
+    private static let patient = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
 
     /// Returns an origin whose response has 8 MiB, and can be stored.
     private static func large(_ framing: String, _ sent: NIOLockedValueBox<Int>) -> ScriptedOrigin.Script {

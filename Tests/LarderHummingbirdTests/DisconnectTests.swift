@@ -75,7 +75,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
             await gone.reached()
             async let waiting = Wire.send("GET", "/a", to: port)
             try await eventually("the second request waits for the fetch of the first") {
-                kitchen.cache.passengerCount == 1
+                kitchen.cache.waiterCount == 1
             }
             gate.open()
             let (second, third) = (try await waiting, try await Wire.send("GET", "/a", to: port))

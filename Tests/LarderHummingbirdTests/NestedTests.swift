@@ -64,7 +64,7 @@ import Testing
             await right.reached()
             left.open()
             right.open()
-            try await eventually("both wait for the other") { kitchen.cache.passengerCount == 2 }
+            try await eventually("both wait for the other") { kitchen.cache.waiterCount == 2 }
             kitchen.clock.advance(by: .seconds(5))
             let answers = (try await first, try await second)
             #expect([answers.0.text, answers.1.text].allSatisfy { ["plain /a", "plain /b"].contains($0) })

@@ -46,13 +46,13 @@ import Testing
         let gate = Gate()
         try await serve(router(answering: refused, behind: gate)) { port in
             async let sent = send(4, "/a", to: port)
-            try await eventually("three wait for the first") { kitchen.cache.passengerCount == 3 }
+            try await eventually("three wait for the first") { kitchen.cache.waiterCount == 3 }
             gate.open()
             let answers = try await sent
             #expect(answers.map(\.text).sorted() == ["1", "2", "3", "4"])
             #expect(answers.allSatisfy { !$0.isHit && !$0.cacheStatus.contains("collapsed") })
         }
-        #expect(kitchen.cache.passengerCount == 0)
+        #expect(kitchen.cache.waiterCount == 0)
         #expect(await kitchen.cache.count() == 0)
     }
 

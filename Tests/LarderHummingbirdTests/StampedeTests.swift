@@ -25,7 +25,7 @@ import Testing
         router.addCacheAdministration(of: kitchen.cache, access: .token(try #require(BearerToken(token))))
         try await serve(router) { port in
             async let sent = send(200, "/a", to: port)
-            try await eventually("all but one wait") { kitchen.cache.passengerCount == 199 }
+            try await eventually("all but one wait") { kitchen.cache.waiterCount == 199 }
             gate.open()
             let answers = try await sent
             #expect(answers.map(\.text) == Array(repeating: "answer 1", count: 200))

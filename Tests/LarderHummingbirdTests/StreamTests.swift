@@ -18,12 +18,12 @@ import Testing
     @Test func `A stream beyond the body limit reaches every client in full and is not stored`() async throws {
         try await serve(router(parts: 64, declaring: nil)) { port in
             async let sent = send(4, "/a", to: port)
-            try await eventually("three wait for the first") { kitchen.cache.passengerCount == 3 }
+            try await eventually("three wait for the first") { kitchen.cache.waiterCount == 3 }
             gate.open()
             let whole = Array(repeatElement(Self.part, count: 64).joined())
             for answer in try await sent { #expect(answer.body == whole) }
         }
-        #expect(cooked.value == 4 && kitchen.cache.passengerCount == 0)
+        #expect(cooked.value == 4 && kitchen.cache.waiterCount == 0)
         #expect(await kitchen.cache.count() == 0)
     }
 
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test func `A waiter asks the origin if the body that it waits for takes too long to store`() async throws {
-        let slow = policy.waiting(atMost: .seconds(600))
+        let slow = policy.coalescing(timeout: .seconds(600))
         let (second, router) = (Gate(), Router())
         router.group("a").cached(by: kitchen.cache, slow).get { _, _ in
             let number = cooked.next()
@@ -85,7 +85,7 @@ import Testing
             async let leading = Wire.send("GET", "/a", to: port)
             await second.reached()
             async let waiting = Wire.send("GET", "/a", to: port)
-            try await eventually("the second waits") { kitchen.cache.passengerCount == 1 }
+            try await eventually("the second waits") { kitchen.cache.waiterCount == 1 }
             kitchen.clock.advance(by: .seconds(31))
             second.open()
             // The first response has not ended when the second request calls the handler.

@@ -37,7 +37,7 @@ import Testing
             await gate.reached()
             async let french = Wire.send("GET", "/greeting", ["Accept-Language: fr"], to: port)
             try await eventually("the second waits, as nobody knows yet that the answers differ") {
-                kitchen.cache.passengerCount == 1
+                kitchen.cache.waiterCount == 1
             }
             gate.open()
             let answers = (try await german, try await french)

@@ -51,7 +51,7 @@ import Testing
     @Test func `The cost of a command does not grow with the number of entries and invalidations`() async throws {
         try await RedisProcess.run { redis in
             var limits = StoreLimits()
-            limits.stampLimit = 5_000
+            limits.versionLimit = 5_000
             let still = ManualClock().clock
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, limits, clock: still) { stores in
@@ -93,7 +93,7 @@ import Testing
                     let readVersion = await store.readVersion()
                     for id in 0..<40 {
                         for number in 0..<64 {
-                            await store.keep("v", at: "/\(id)", born: readVersion, language: "l\(number)")
+                            await store.keep("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
                         }
                     }
                     let alive = try await step(over: 40, stranger)
@@ -110,7 +110,7 @@ import Testing
     @Test func `A step of a count reads few versions from tables, and one entry has its limit`() async throws {
         try await RedisProcess.run { redis in
             var limits = StoreLimits()
-            limits.stampLimit = 10
+            limits.versionLimit = 10
             limits.entryLimit = .mebibytes(1)
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis, limits, clock: ManualClock().clock) { stores in

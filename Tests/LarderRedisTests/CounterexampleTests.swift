@@ -12,11 +12,11 @@ import Testing
     private static let policy = CachePolicy.fresh(for: .seconds(60)).readingTags
 
     private func withProcesses(
-        stampLimit: Int = 10_000,
+        versionLimit: Int = 10_000,
         _ body: (Process, Process) async throws -> Void
     ) async throws {
         var limits = StoreLimits()
-        limits.stampLimit = stampLimit
+        limits.versionLimit = versionLimit
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, limits) { stores in
                 let clock = ManualClock(now: WallClock.system.now)
@@ -125,15 +125,18 @@ import Testing
             }
             let readVersion = await a.store.readVersion()
             #expect(readVersion.number == 60)
-            let verdict = await a.store.judge(LogVersion(epoch: readVersion.epoch, number: 59), scopes: [.tag("late")])
-            #expect(!verdict.isAlive)
+            let validity = await a.store.validity(
+                of: LogVersion(epoch: readVersion.epoch, number: 59),
+                scopes: [.tag("late")]
+            )
+            #expect(!validity.isValid)
         }
     }
 
     @Test(arguments: [true, false]) func `Forgotten version: a response stays invalid when the version leaves the list`(
         _ isLate: Bool
     ) async throws {
-        try await withProcesses(stampLimit: 3) { a, b in
+        try await withProcesses(versionLimit: 3) { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate, Self.late)
             // One fill is stored before the write, and one arrives after it.
@@ -188,8 +191,8 @@ import Testing
             row.text = "v1"
             _ = try await a.put()
             async let after = b.get(from: origin)
-            try await eventually("it asks, or waits") { origin.fetches.count == 2 || b.cache.passengerCount == 1 }
-            #expect(b.cache.passengerCount == 0)
+            try await eventually("it asks, or waits") { origin.fetches.count == 2 || b.cache.waiterCount == 1 }
+            #expect(b.cache.waiterCount == 0)
             gate.open()
             let (text, new) = (try await before.text, try await after.text)
             // The earlier request may get the response of either fetch, the later one only the new response.
@@ -208,7 +211,7 @@ import Testing
             row.text = "v1"
             await a.cache.invalidate(.tag("late"))
             async let passenger = b.get(under: Self.policy, from: origin)
-            try await eventually("somebody waits") { b.cache.passengerCount == 1 }
+            try await eventually("somebody waits") { b.cache.waiterCount == 1 }
             gate.open()
             let (first, second) = (try await leader.text, try await passenger.text)
             #expect(first == "v0" && second == "v1")

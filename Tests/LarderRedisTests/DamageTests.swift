@@ -82,7 +82,7 @@ import Testing
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
             #expect(await bench.store.readVersion().epoch != old.epoch)
-            #expect(await !bench.store.keep("late", at: "/a", born: old))
+            #expect(await !bench.store.keep("late", at: "/a", readVersion: old))
             // The next write begins another log at the latest.
             await bench.store.invalidate([.path("/other")])
             #expect(await bench.store.readVersion().epoch != old.epoch)
@@ -232,7 +232,7 @@ import Testing
                 #expect(await bench.store.count() <= 1)
                 if step.isMultiple(of: 20) {
                     await bench.store.discard(
-                        .sample("x", at: location, born: LogVersion(epoch: .new(), number: 0), now: now)
+                        .sample("x", at: location, readVersion: LogVersion(epoch: .new(), number: 0), now: now)
                     )
                 }
             }

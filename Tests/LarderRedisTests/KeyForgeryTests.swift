@@ -116,7 +116,7 @@ import Testing
                 let readVersion = await stores[0].readVersion()
                 await stores[1].invalidate([.tag("tag \(count - 1)")])
                 let tags = (0..<count).map { CacheTag("tag \($0)") }
-                #expect(await !stores[0].keep("old", at: "/b", born: readVersion, tags: tags))
+                #expect(await !stores[0].keep("old", at: "/b", readVersion: readVersion, tags: tags))
                 #expect(await !stores[0].remove(EntryLocation("/a").key, at: WallClock.system.now).wasStored)
             }
         }

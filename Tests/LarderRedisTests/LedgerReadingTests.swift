@@ -118,15 +118,15 @@ import Testing
             (7, [], true), (3, [], true), (2, [], false), (5, ["ta"], true), (4, ["ta"], false), (3, ["tb"], true),
             (5, ["ta", "tb", "tc"], false), (6, ["ta", "tb", "tc"], true), (2, ["tb"], false), (4, ["unasked"], true),
         ]
-        for (number, members, isAlive) in rows {
+        for (number, members, isValid) in rows {
             let readVersion = LogVersion(epoch: Self.epoch, number: number)
-            #expect((reading.validity(readVersion, members) == .valid) == isAlive, "\(number) \(members)")
+            #expect((reading.comparison(of: readVersion, members) == .valid) == isValid, "\(number) \(members)")
         }
         for epoch in [
             LogVersion.Epoch(high: Self.epoch.high, low: 0), LogVersion.Epoch(high: 0, low: Self.epoch.low),
             LogVersion.Epoch(high: Self.epoch.low, low: Self.epoch.high),
         ] {
-            #expect(reading.validity(LogVersion(epoch: epoch, number: 7), []) == .invalidated)
+            #expect(reading.comparison(of: LogVersion(epoch: epoch, number: 7), []) == .invalidated)
         }
         #expect(reading.newestVersion(on: ["tb"]) == 3 && reading.newestVersion(on: ["tc", "ta"]) == 6)
     }

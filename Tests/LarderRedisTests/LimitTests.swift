@@ -15,14 +15,14 @@ import Testing
     ) async throws {
         let (location, now) = (EntryLocation("/a"), WallClock.system.now)
         func entry(_ readVersion: LogVersion) -> CacheEntry {
-            .sample("a text", at: location, born: readVersion, now: now, freshFor: .seconds(600))
+            .sample("a text", at: location, readVersion: readVersion, now: now, freshFor: .seconds(600))
         }
         var limits = StoreLimits()
         limits.entryLimit = .bytes(entry(LogVersion(epoch: .new(), number: 0)).cost + difference)
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis, limits) { stores in
                 let readVersion = await stores[0].load(location, at: now).readVersion
-                #expect(await stores[0].save(entry(readVersion), at: now).isAlive)
+                #expect(await stores[0].save(entry(readVersion), at: now).isValid)
                 #expect(await stores[0].texts(at: "/a") == (isStored ? ["a text"] : []))
                 #expect(await stores[0].count() == (isStored ? 1 : 0))
             }

@@ -19,7 +19,7 @@ import Testing
                 var options = RedisStore.Options.patient
                 options.logLimit = logLimit
                 var limits = StoreLimits()
-                limits.stampLimit = listLimit
+                limits.versionLimit = listLimit
                 try await withStores(2, on: redis, limits, options: options) { stores in
                     try await body(stores[0], stores[1], stranger)
                 }
@@ -51,15 +51,17 @@ import Testing
             for id in 0..<10 {
                 let isOvertaken = (1...4).contains(id)
                 #expect(
-                    await store.keep("late", at: "/kept/\(id)", born: old, tags: [CacheTag("t\(id)")]) != isOvertaken
+                    await store.keep("late", at: "/kept/\(id)", readVersion: old, tags: [CacheTag("t\(id)")])
+                        != isOvertaken
                 )
-                let verdict = await peer.judge(
-                    old,
+                let validity = await peer.validity(
+                    of:
+                        old,
                     scopes: EntryLocation("/kept/\(id)").scopes(with: [CacheTag("t\(id)")])
                 )
-                #expect(verdict.isAlive != isOvertaken, "/kept/\(id)")
+                #expect(validity.isValid != isOvertaken, "/kept/\(id)")
             }
-            #expect(await !store.keep("late", at: "/other/0", born: old))
+            #expect(await !store.keep("late", at: "/other/0", readVersion: old))
             #expect(await store.keep("new", at: "/other/0"))
             #expect(await peer.texts(at: "/other/0") == ["new"])
         }
@@ -125,7 +127,7 @@ import Testing
             #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
             #expect(try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
             #expect(await store.texts(at: "/kept").isEmpty)
-            #expect(await !store.keep("late", at: "/kept", born: old))
+            #expect(await !store.keep("late", at: "/kept", readVersion: old))
             #expect(await store.keep("v1", at: "/kept"))
             await invalidate(0..<50, by: store)
             #expect(await peer.texts(at: "/kept") == ["v1"])
@@ -167,8 +169,8 @@ import Testing
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
             try await stranger.send("DEL", "larder:3:{log}:p")
-            #expect(await !store.keep("v0", at: "/kept", born: old))
-            #expect(await !store.judge(old, scopes: [.path("/kept")]).isAlive)
+            #expect(await !store.keep("v0", at: "/kept", readVersion: old))
+            #expect(await !store.validity(of: old, scopes: [.path("/kept")]).isValid)
         }
     }
 
@@ -177,7 +179,7 @@ import Testing
             var small = RedisStore.Options.patient
             small.logLimit = .kibibytes(64)
             var limits = StoreLimits()
-            limits.stampLimit = 4
+            limits.versionLimit = 4
             try await withStores(1, on: redis, limits, options: small) { first in
                 #expect(await first[0].keep("v0", at: "/a"))
                 #expect(await first[0].keep("v0", at: "/b"))
@@ -200,7 +202,7 @@ import Testing
                 var options = RedisStore.Options.patient
                 options.invalidationTimeout = .milliseconds(500)
                 var limits = StoreLimits()
-                limits.stampLimit = 4
+                limits.versionLimit = 4
                 try await withStores(1, on: redis, limits, options: options) { writers in
                     try await withStores(1, on: redis, limits, options: options) { readers in
                         // The path does not name the key, so that the entry is not removed at once.
@@ -231,7 +233,7 @@ import Testing
                 try await stranger.send("CONFIG", "RESETSTAT")
                 try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
                 let now = WallClock.system.now
-                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), born: readVersion, now: now)
+                let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), readVersion: readVersion, now: now)
                 #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
                 try await stranger.send("DEL", "larder:3:{log}")
                 #expect(await !store.save(entry, at: now).isKnown, "without a log")

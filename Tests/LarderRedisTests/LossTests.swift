@@ -26,7 +26,7 @@ import Testing
             #expect(await store.texts(at: "/a").isEmpty)
             #expect(await store.count() == 0)
             // A fetch that began before, and an entry restored from a copy, have the read version of another epoch.
-            #expect(await !peer.keep("v0", at: "/a", born: old))
+            #expect(await !peer.keep("v0", at: "/a", readVersion: old))
             try await stranger.send("RESTORE", "larder:3:GET:/a", 0, .bytes(dump), "REPLACE")
             #expect(await store.texts(at: "/a").isEmpty)
             #expect(await peer.texts(at: "/a").isEmpty)
@@ -51,7 +51,7 @@ import Testing
             let new = await store.readVersion()
             #expect(new.epoch != old.epoch && new.number == 0)
             #expect(await peer.readVersion() == new)
-            #expect(await !store.keep("v0", at: "/a", born: old))
+            #expect(await !store.keep("v0", at: "/a", readVersion: old))
             #expect(await store.keep("v2", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v2"])
         }
@@ -65,9 +65,9 @@ import Testing
             await store.invalidate([.path("/other")])
             #expect(await peer.texts(at: "/a").isEmpty)
             try await stranger.send("DEL", "larder:3:{log}")
-            #expect(await !store.keep("v0", at: "/a", born: old))
-            let verdict = await peer.judge(old, scopes: [.everything])
-            #expect(!verdict.isAlive)
+            #expect(await !store.keep("v0", at: "/a", readVersion: old))
+            let validity = await peer.validity(of: old, scopes: [.everything])
+            #expect(!validity.isValid)
             #expect(await store.keep("v1", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v1"])
         }

@@ -47,7 +47,7 @@ import Testing
                 limits.entryLimit = .kibibytes(256)
                 var options = RedisStore.Options.patient
                 if let listLimit {
-                    limits.stampLimit = listLimit
+                    limits.versionLimit = listLimit
                     options.logLimit = .kibibytes(256)
                 }
                 try await withStores(1, on: redis, limits, options: options, metrics: metrics) { stores in
@@ -79,8 +79,8 @@ import Testing
             let isLogSafe = policy != "allkeys-lru"
             var hits = 0
             for id in 0..<250 {
-                let isAlive = await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
-                #expect(isAlive || !isLogSafe)
+                let isValid = await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
+                #expect(isValid || !isLogSafe)
                 if id.isMultiple(of: 5) {
                     // A response that is looked up often is found, except until the next fill after Redis has evicted
                     // it.
@@ -158,8 +158,8 @@ import Testing
                 if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
             }
             let tables = try await bench.stranger.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
-            let verdict = await bench.store.judge(first, scopes: [.tag("t0")])
-            #expect(!verdict.isAlive)
+            let validity = await bench.store.validity(of: first, scopes: [.tag("t0")])
+            #expect(!validity.isValid)
             if policy != "allkeys-lru" {
                 #expect(tables == 2)
                 #expect(await bench.store.readVersion().epoch == first.epoch)

@@ -217,7 +217,7 @@ import Testing
                 await rendered.pass()
                 return TestResponse("v0")
             }
-            let policy = CachePolicy.fresh(for: .seconds(60)).waiting(atMost: .seconds(600))
+            let policy = CachePolicy.fresh(for: .seconds(60)).coalescing(timeout: .seconds(600))
             func get() -> Task<TestResponse, any Error> {
                 Task { try await cache.respond(to: .get("/posts"), under: policy, from: origin) }
             }
@@ -226,7 +226,7 @@ import Testing
             for number in 1...10 {
                 await cache.invalidate(.path("/other"), .tag("other"))
                 requests.append(get())
-                try await eventually("it waits") { cache.passengerCount == number }
+                try await eventually("it waits") { cache.waiterCount == number }
             }
             rendered.open()
             for request in requests {
@@ -252,13 +252,13 @@ import Testing
                 if text == "v0" { await rendered.pass() }
                 return TestResponse(text)
             }
-            let policy = CachePolicy.fresh(for: .seconds(60)).waiting(atMost: .seconds(600))
+            let policy = CachePolicy.fresh(for: .seconds(60)).coalescing(timeout: .seconds(600))
             let before = Task { try await cache.respond(to: .get("/posts"), under: policy, from: origin) }
             await rendered.reached()
             row.text = "v1"
             await cache.invalidate(.path("/posts"))
             let after = Task { try await cache.respond(to: .get("/posts"), under: policy, from: origin) }
-            try await eventually("it waits for the next fetch") { cache.passengerCount == 1 }
+            try await eventually("it waits for the next fetch") { cache.waiterCount == 1 }
             rendered.open()
             #expect(try await before.value.text == "v0")
             #expect(try await after.value.text == "v1")

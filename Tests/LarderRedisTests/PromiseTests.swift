@@ -24,11 +24,11 @@ import Testing
 
     @Test(arguments: [(UInt64(1), 10_000), (2, 3)]) func `A write through one process is read through the other`(
         _ seed: UInt64,
-        _ stampLimit: Int
+        _ versionLimit: Int
     ) async throws {
         let rows = 4
         var limits = StoreLimits()
-        limits.stampLimit = stampLimit
+        limits.versionLimit = versionLimit
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis, limits) { stores in
                 let clock = ManualClock(now: WallClock.system.now)

@@ -52,7 +52,7 @@ import Testing
                 #expect(await stores[0].readVersion().epoch == stores[1].readVersion().epoch)
                 #expect(await stores[0].count() == 0)
                 // A fetch that began before the restart stores nothing after it.
-                #expect(await !stores[0].keep("late", at: "/a", born: version))
+                #expect(await !stores[0].keep("late", at: "/a", readVersion: version))
                 #expect(await stores[1].texts(at: "/a").isEmpty)
                 #expect(await stores[0].keep("new", at: "/a"))
                 #expect(await stores[1].texts(at: "/a") == ["new"])

@@ -32,7 +32,7 @@ import Testing
             proxy.reset()
             let miss = await store.load(location, at: now)
             #expect(miss.entries.isEmpty && proxy.trips == 1)
-            #expect(await store.keep("v0", at: "/a", born: miss.readVersion))
+            #expect(await store.keep("v0", at: "/a", readVersion: miss.readVersion))
             #expect(proxy.trips == 2)
             for hit in 1...10 {
                 #expect(await store.load(location, at: now).entries.count == 1)
@@ -178,7 +178,7 @@ import Testing
                         proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
                         async let isValid =
                             kind == "verdict"
-                            ? store.judge(readVersion, scopes: [.path("/a")]).isAlive
+                            ? store.validity(of: readVersion, scopes: [.path("/a")]).isValid
                             : !store.texts(at: "/a?x=1").isEmpty
                         await gate.reached()
                         await peer.invalidate([.everything])
@@ -194,7 +194,7 @@ import Testing
 
     private static var fewStamps: StoreLimits {
         var limits = StoreLimits()
-        limits.stampLimit = 3
+        limits.versionLimit = 3
         return limits
     }
 }

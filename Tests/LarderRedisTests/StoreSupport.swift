@@ -25,7 +25,7 @@ func withStores(
 ) async throws {
     var options = options
     options.entryLimit = limits.entryLimit
-    options.listLimit = limits.stampLimit
+    options.listLimit = limits.versionLimit
     options.variantLimit = limits.variantLimit
     var configuration = RedisConfiguration.patient(port ?? redis.port)
     configuration.connections = options.connections
@@ -131,24 +131,24 @@ extension RedisStore {
     func keep(
         _ text: String,
         at target: String,
-        born: LogVersion? = nil,
+        readVersion: LogVersion? = nil,
         freshFor: Duration = .seconds(3600),
         tags: [CacheTag] = [],
         language: String? = nil
     ) async -> Bool {
         let (location, now) = (EntryLocation(target), WallClock.system.now)
-        let readVersion = if let born { born } else { await load(location, at: now).readVersion }
+        let readVersion = if let readVersion { readVersion } else { await load(location, at: now).readVersion }
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: readVersion,
+            readVersion: readVersion,
             now: now,
             freshFor: freshFor,
             tags: tags,
             request: language.map { [.acceptLanguage: $0] } ?? [:],
             language == nil ? [:] : [.vary: "Accept-Language"]
         )
-        return await save(entry, at: now).isAlive
+        return await save(entry, at: now).isValid
     }
 
     /// Stores a text at a target as the response to a request with these fields.
@@ -157,13 +157,13 @@ extension RedisStore {
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: await readVersion(),
+            readVersion: await readVersion(),
             now: now,
             freshFor: .seconds(3_600),
             request: request,
             response
         )
-        return await save(entry, at: now).isAlive
+        return await save(entry, at: now).isValid
     }
 
     /// Returns the text that a request with these fields gets at a target, if it gets one.
@@ -185,7 +185,7 @@ extension RedisStore {
                         let entry = CacheEntry.sample(
                             "v0",
                             at: location,
-                            born: readVersion,
+                            readVersion: readVersion,
                             now: now,
                             freshFor: .seconds(3_600),
                             tags: tags

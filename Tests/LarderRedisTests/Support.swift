@@ -124,7 +124,7 @@ extension CacheEntry {
             ),
             body: ByteBuffer(bytes: bytes(0...600)),
             lifetimes: Lifetimes(
-                born: moment(),
+                readVersion: moment(),
                 freshUntil: moment(),
                 staleWhileRevalidateUntil: moment(),
                 staleIfErrorUntil: moment(),
@@ -151,9 +151,9 @@ extension CacheEntry {
 
 extension Lifetimes {
     /// Creates lifetimes of which all times except the first are the same.
-    static func of(_ born: Timestamp, until: Timestamp, source: Source = .rules, flags: UInt8 = 0) -> Lifetimes {
+    static func of(_ readVersion: Timestamp, until: Timestamp, source: Source = .rules, flags: UInt8 = 0) -> Lifetimes {
         Lifetimes(
-            born: born,
+            readVersion: readVersion,
             freshUntil: until,
             staleWhileRevalidateUntil: until,
             staleIfErrorUntil: until,

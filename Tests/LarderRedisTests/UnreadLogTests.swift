@@ -36,7 +36,7 @@ import Testing
                         let written = try await a.put()
                         #expect(!written.cacheStatus.contains("pending"))
                         let after = (0..<10).map { _ in Task { try await b.get(from: origin) } }
-                        try await eventually("they wait") { b.cache.passengerCount == 10 }
+                        try await eventually("they wait") { b.cache.waiterCount == 10 }
                         #expect(origin.fetches.count == 1)
                         rendered.open()
                         let text = try await before.text

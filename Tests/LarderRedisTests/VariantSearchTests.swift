@@ -52,14 +52,14 @@ import Testing
                         let entry = CacheEntry.sample(
                             "\(step)",
                             at: location,
-                            born: await store.readVersion(),
+                            readVersion: await store.readVersion(),
                             now: now,
                             freshFor: .seconds(600),
                             tags: tags,
                             request: Self.request(&random),
                             response
                         )
-                        #expect(await store.save(entry, at: now).isAlive)
+                        #expect(await store.save(entry, at: now).isValid)
                     case 3 where step.isMultiple(of: 3):
                         await store.invalidate([.tag(CacheTag("t\(Int.random(in: 0..<4, using: &random))"))])
                     case 4 where step.isMultiple(of: 5): await store.invalidate([.path("/a")])

@@ -59,7 +59,7 @@ import Testing
                 group.addTask { try await bench.get("/posts", Self.altered, under: .gateway, from: origin).cacheStatus }
             }
             await gate.reached()
-            try await eventually("the others wait") { bench.cache.passengerCount == 2 }
+            try await eventually("the others wait") { bench.cache.waiterCount == 2 }
             gate.open()
             for try await status in group { #expect(!status.contains("collapsed")) }
         }

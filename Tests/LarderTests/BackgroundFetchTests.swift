@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct BackgroundFetchTests {
     private final class Reference: Sendable {
         private let value = NIOLockedValueBox<WeakFetch>(WeakFetch())
-        var isAlive: Bool { value.withLockedValue { $0.fetch != nil } }
+        var isValid: Bool { value.withLockedValue { $0.fetch != nil } }
         func set(_ fetch: BackgroundFetch?) { value.withLockedValue { $0.fetch = fetch } }
     }
 
@@ -28,7 +28,7 @@ import Testing
         }
         _ = try await bench.get(under: .gateway, from: origin)
         await bench.cache.idle()
-        try await eventually("the fetch is gone") { !reference.isAlive }
+        try await eventually("the fetch is gone") { !reference.isValid }
     }
 
     @Test func `A fetch that is over does not retain tasks that are attached later`() async {
@@ -41,6 +41,6 @@ import Testing
             fetch.onLeave { fetch.abandon() }
             fetch.attach(bench.cache.tasks.start {})
         }
-        #expect(!reference.isAlive)
+        #expect(!reference.isValid)
     }
 }

@@ -44,7 +44,7 @@ import Testing
     ) {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
-        var memo = KeyMemo<CacheKey>(limit: 10, span: .seconds(30))
+        var memo = UncacheableKeys<CacheKey>(limit: 10, span: .seconds(30))
         var model: [CacheKey: Timestamp] = [:]
         for _ in 0..<3_000 {
             let key = CacheKey(legal: "GET:/\(Int.random(in: 0..<20, using: &random))")

@@ -258,7 +258,7 @@ import Testing
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let readVersion = LogVersion(epoch: .new(), number: 0)
         let text = String(buffer: body)
-        var entry: CacheEntry? = CacheEntry.sample(text, at: location, born: readVersion, now: clock.now)
+        var entry: CacheEntry? = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now)
         let cost = try #require(entry?.cost)
         entry?.charge(to: budget)
         captured?.replaceParts(by: try #require(entry))

@@ -85,7 +85,12 @@ import Testing
         let clock = ManualClock()
         let text = String(repeating: "x", count: length)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample(text, at: location, born: LogVersion(epoch: .new(), number: 0), now: clock.now)
+        let entry = CacheEntry.sample(
+            text,
+            at: location,
+            readVersion: LogVersion(epoch: .new(), number: 0),
+            now: clock.now
+        )
         #expect(entry.body.storageCapacity == length)
         #expect((length..<length + 8_192).contains(entry.cost))
     }
@@ -96,7 +101,7 @@ import Testing
             CacheEntry.sample(
                 "x",
                 at: EntryLocation(key: CacheKey(legal: "GET:" + target), target: target),
-                born: LogVersion(epoch: .new(), number: 0),
+                readVersion: LogVersion(epoch: .new(), number: 0),
                 now: clock.now,
                 request: [.acceptLanguage: language],
                 [.vary: "Accept-Language"]

@@ -58,7 +58,7 @@ private struct Engine: ConversationTransport {
 
     func idle() async { await cache.idle() }
 
-    var waitingCount: Int { cache.passengerCount }
+    var waitingCount: Int { cache.waiterCount }
 }
 
 /// An origin on a stage, without a connection to it.

@@ -10,10 +10,10 @@ import Testing
     private static let timeout = Duration.seconds(5)
     private let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
-    private static func ticket(_ version: UInt64 = 0, newest: UInt64 = 0, landing: UInt64 = 0) -> Ticket {
-        Ticket(
+    private static func snapshot(_ version: UInt64 = 0, newest: UInt64 = 0, completion: UInt64 = 0) -> LookupSnapshot {
+        LookupSnapshot(
             lookup: Lookup(entries: [], readVersion: LogVersion(epoch: epoch, number: version), newestVersion: newest),
-            landing: landing
+            completion: completion
         )
     }
 
@@ -22,21 +22,21 @@ import Testing
     }
 
     /// Returns the result of a flight that read `version` and was valid, or not, when the log's version was `seen`.
-    private static func shared(_ version: UInt64, isAlive: Bool = true, seen: UInt64? = nil) -> FlightResult {
+    private static func shared(_ version: UInt64, isValid: Bool = true, seen: UInt64? = nil) -> FlightCompletion {
         let said = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
-            Arrival(
+            FlightOutcome(
                 outcome: .failure(TestFailure("a result")),
                 readVersion: LogVersion(epoch: epoch, number: version),
-                verdict: Verdict(isAlive: isAlive, said: said),
+                validity: Validity(isValid: isValid, checkedVersion: said),
                 answeredAt: .distantPast
             )
         )
     }
 
     /// Returns the same result as a failure that may be due to the leader's request.
-    private static func failed(_ result: FlightResult) -> FlightResult {
-        if case .shared(let arrival) = result { .failed(arrival) } else { result }
+    private static func failed(_ result: FlightCompletion) -> FlightCompletion {
+        if case .shared(let outcome) = result { .failed(outcome) } else { result }
     }
 
     /// Describes in words what waiters are told.
@@ -55,7 +55,7 @@ import Testing
     }
 
     private func table() -> SharedTable {
-        SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, landingLimit: 8, pick: { $0 - 1 }))
+        SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, completionLimit: 8, pick: { $0 - 1 }))
     }
 
     /// Makes a waiter join, and describes in words what it does.
@@ -64,12 +64,12 @@ import Testing
         _ table: SharedTable,
         _ waiter: Int,
         _ key: FlightKey = key(),
-        _ ticket: Ticket = ticket(),
+        _ snapshot: LookupSnapshot = snapshot(),
         after seconds: Int = 0
     ) -> String {
         let now = start.advanced(by: .seconds(seconds))
         defer { table.validate() }
-        switch table.join(key, ticket, at: now, timeout: Self.timeout, as: (UInt64(waiter), waiter)) {
+        switch table.join(key, snapshot, at: now, timeout: Self.timeout, as: (UInt64(waiter), waiter)) {
         case .lead(let id): return "lead \(id.value)"
         case .wait: return "wait"
         case .alone: return "alone"
@@ -83,10 +83,10 @@ import Testing
         // The look-up was before the write, so the request may have a response that was rendered before it.
         #expect(join(table, 1) == "wait")
         // The look-up was after a write to something else.
-        #expect(join(table, 2, Self.key(), Self.ticket(1)) == "wait")
+        #expect(join(table, 2, Self.key(), Self.snapshot(1)) == "wait")
         // The look-up was after a write to this very path.
-        #expect(join(table, 3, Self.key(), Self.ticket(2, newest: 2)) == "lead 2")
-        let told = table.land(FlightID(value: 1), Self.shared(0, isAlive: false, seen: 2), at: start)
+        #expect(join(table, 3, Self.key(), Self.snapshot(2, newest: 2)) == "lead 2")
+        let told = table.land(FlightID(value: 1), Self.shared(0, isValid: false, seen: 2), at: start)
         #expect(Self.words(told) == [1: "arrived"])
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(2), at: start)) == [2: "arrived"])
         table.validate()
@@ -97,7 +97,7 @@ import Testing
         for waiter in 0..<4 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
         #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [3: "lead 2"])
-        table.start(FlightID(value: 2), Self.ticket().lookup)
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 4) == "wait")
         let told = Self.words(table.land(FlightID(value: 2), failure, at: start))
         #expect(told == [1: "arrived", 2: "arrived", 4: "arrived"])
@@ -109,12 +109,12 @@ import Testing
         for waiter in 0..<3 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
         #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [2: "lead 2"])
-        table.start(FlightID(value: 2), Self.ticket().lookup)
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [1: "arrived"])
         #expect(join(table, 5) == "lead 3")
         #expect(join(table, 6) == "wait")
         #expect(Self.words(table.land(FlightID(value: 3), failure, at: start)) == [6: "lead 4"])
-        table.start(FlightID(value: 4), Self.ticket().lookup)
+        table.start(FlightID(value: 4), Self.snapshot().lookup)
         #expect(table.land(FlightID(value: 4), failure, at: start).isEmpty)
         table.validate()
     }
@@ -130,7 +130,7 @@ import Testing
         #expect(join(table, 2, after: 6) == "wait")
         let failure = Self.failed(Self.shared(0))
         #expect(table.land(FlightID(value: 1), failure, at: start).isEmpty)
-        table.start(FlightID(value: 2), Self.ticket().lookup)
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [2: "arrived"])
         table.validate()
     }
@@ -138,8 +138,8 @@ import Testing
     @Test func `A result that was checked at a lower version than the waiter's look-up does not answer it`() {
         let table = table()
         join(table, 0)
-        join(table, 1, Self.key(), Self.ticket(7))
-        join(table, 2, Self.key(), Self.ticket(8))
+        join(table, 1, Self.key(), Self.snapshot(7))
+        join(table, 2, Self.key(), Self.snapshot(8))
         let told = table.land(FlightID(value: 1), Self.shared(0, seen: 7), at: start)
         #expect(Self.words(told) == [1: "arrived", 2: "lead 2"])
     }
@@ -167,8 +167,8 @@ import Testing
         join(table, 0)
         join(table, 1, after: 1)
         _ = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
-        table.start(FlightID(value: 2), Self.ticket().lookup)
-        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
+        table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
         #expect(table.waiterCount == 0)
         let told = table.land(FlightID(value: 1), Self.shared(0), at: start)
         #expect(Self.words(told) == [101: "arrived"])
@@ -180,14 +180,14 @@ import Testing
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
-        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
+        table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
     @Test func `The first leader gets the result of a later flight`() {
         let table = table()
         join(table, 0)
-        table.watch(FlightID(value: 1), Self.ticket().lookup, as: (100, 100))
+        table.watch(FlightID(value: 1), Self.snapshot().lookup, as: (100, 100))
         join(table, 1, after: 6)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [100: "arrived"])
     }
@@ -197,13 +197,13 @@ import Testing
         let key = Self.key(isDemand: true)
         join(table, 0, key)
         #expect(join(table, 1, key, after: 6) == "lead 2")
-        table.watch(FlightID(value: 2), Self.ticket().lookup, as: (101, 101))
+        table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
         #expect(table.land(FlightID(value: 1), Self.shared(0), at: start).isEmpty)
         #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
     @Test func `Beyond the limit of flights waiters continue to wait for the one under way`() {
-        let table = SharedTable(FlightTable(flightLimit: 1, waiterLimit: 100, landingLimit: 8))
+        let table = SharedTable(FlightTable(flightLimit: 1, waiterLimit: 100, completionLimit: 8))
         join(table, 0)
         for waiter in 1..<10 { join(table, waiter) }
         let late = start.advanced(by: .seconds(5))
@@ -218,7 +218,7 @@ import Testing
         func join(_ id: Int) -> FlightTable<Int>.Joining {
             table.join(
                 Self.key(),
-                Self.ticket(),
+                Self.snapshot(),
                 at: start,
                 timeout: Self.timeout,
                 mayLead: false,
@@ -270,11 +270,11 @@ import Testing
         #expect(Self.words(table.land(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
         // Its leader is still looking up: the origin is asked after this request arrived.
         #expect(join(table, 5, key) == "wait")
-        table.start(FlightID(value: 2), Self.ticket().lookup)
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 8, key) == "wait")
         let told = table.land(FlightID(value: 2), Self.shared(0), at: start)
         #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "arrived", 8: "lead 3"])
-        table.start(FlightID(value: 3), Self.ticket().lookup)
+        table.start(FlightID(value: 3), Self.snapshot().lookup)
         #expect(table.land(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
         // They do not share flights with requests that take a response that was fetched already.
         #expect(join(table, 6) == "lead 4")
@@ -292,14 +292,14 @@ import Testing
     @Test func `The end of an older flight leaves a newer one of the same key joinable`() {
         let table = table()
         join(table, 0)
-        #expect(join(table, 1, Self.key(), Self.ticket(1, newest: 1)) == "lead 2")
+        #expect(join(table, 1, Self.key(), Self.snapshot(1, newest: 1)) == "lead 2")
         _ = table.release(FlightID(value: 1), .unsharable, at: start)
         _ = table.land(FlightID(value: 1), .unsharable, at: start)
-        #expect(join(table, 2, Self.key(), Self.ticket(1, newest: 1)) == "wait")
+        #expect(join(table, 2, Self.key(), Self.snapshot(1, newest: 1)) == "wait")
     }
 
     @Test func `A request beyond the limits of waiters or of flights fetches alone`() {
-        let table = SharedTable(FlightTable(flightLimit: 2, waiterLimit: 2, landingLimit: 8))
+        let table = SharedTable(FlightTable(flightLimit: 2, waiterLimit: 2, completionLimit: 8))
         #expect(join(table, 0) == "lead 1")
         #expect(join(table, 1) == "wait")
         #expect(join(table, 2) == "wait")
@@ -314,9 +314,9 @@ import Testing
     @Test func `A request whose look-up has another epoch does not join`() {
         let table = table()
         #expect(join(table, 0) == "lead 1")
-        let other = Ticket(
+        let other = LookupSnapshot(
             lookup: Lookup(entries: [], readVersion: LogVersion(epoch: .new(), number: 0), newestVersion: 0),
-            landing: .max
+            completion: .max
         )
         #expect(join(table, 1, Self.key(), other) == "lead 2")
     }
@@ -324,7 +324,7 @@ import Testing
     @Test func `The end of a flight is remembered for as many flights as the limit says`() {
         let table = table()
         func land(_ waiter: Int, _ name: String) {
-            let words = join(table, waiter, Self.key(name), Self.ticket(landing: .max))
+            let words = join(table, waiter, Self.key(name), Self.snapshot(completion: .max))
             guard let id = UInt64(words.dropFirst(5)) else {
                 Issue.record("\(words) is no flight")
                 return
@@ -332,21 +332,24 @@ import Testing
             #expect(table.land(FlightID(value: id), Self.stored, at: start).isEmpty)
         }
         land(0, "/a")
-        #expect(join(table, 1, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
+        #expect(join(table, 1, Self.key("/a"), Self.snapshot(completion: 0)) == "landed")
         for other in 1..<8 { land(1 + other, "/\(other)") }
-        #expect(join(table, 20, Self.key("/a"), Self.ticket(landing: 0)) == "landed")
+        #expect(join(table, 20, Self.key("/a"), Self.snapshot(completion: 0)) == "landed")
         // The look-up was after the end of that flight, so that it has seen the stored response.
-        #expect(join(table, 21, Self.key("/1"), Self.ticket(landing: 2)).hasPrefix("lead"))
+        #expect(join(table, 21, Self.key("/1"), Self.snapshot(completion: 2)).hasPrefix("lead"))
         land(30, "/8")
-        #expect(join(table, 22, Self.key("/a"), Self.ticket(landing: 0)).hasPrefix("lead"))
-        #expect(join(table, 23, Self.key("/2"), Self.ticket(landing: 0)) == "landed")
-        #expect(join(table, 24, Self.key("/8"), Self.ticket(landing: 8)) == "landed")
+        #expect(join(table, 22, Self.key("/a"), Self.snapshot(completion: 0)).hasPrefix("lead"))
+        #expect(join(table, 23, Self.key("/2"), Self.snapshot(completion: 0)) == "landed")
+        #expect(join(table, 24, Self.key("/8"), Self.snapshot(completion: 8)) == "landed")
         // The result of an earlier flight does not answer a request that demands a newer response.
-        #expect(join(table, 25, Self.key("/8", isDemand: true), Self.ticket(landing: 8)).hasPrefix("lead"))
+        #expect(join(table, 25, Self.key("/8", isDemand: true), Self.snapshot(completion: 8)).hasPrefix("lead"))
     }
 
     /// The ticket of a request whose look-up did not reach the log.
-    private static let unknown = Ticket(lookup: .unknown(at: LogVersion(epoch: .new(), number: 0)), landing: .max)
+    private static let unknown = LookupSnapshot(
+        lookup: .unknown(at: LogVersion(epoch: .new(), number: 0)),
+        completion: .max
+    )
 
     @Test func `Joined too late: A request that does not know the log waits for a fetch that starts later`() {
         let table = table()
@@ -354,11 +357,11 @@ import Testing
         for waiter in 1...3 { #expect(join(table, waiter, Self.key(), Self.unknown) == "wait") }
         // The request has the same version as the flight, but it is not the log's, so it tells nothing.
         let version = Self.unknown.lookup.readVersion
-        let result = FlightResult.shared(
-            Arrival(
+        let result = FlightCompletion.shared(
+            FlightOutcome(
                 outcome: .failure(TestFailure("a result")),
                 readVersion: version,
-                verdict: .unknown(at: version),
+                validity: .unknown(at: version),
                 answeredAt: .distantPast
             )
         )
@@ -382,21 +385,21 @@ import Testing
         #expect(join(table, 4) == "lead 3")
         #expect(join(table, 5) == "wait")
         #expect(join(table, 6, Self.key(), Self.unknown, after: 6) == "lead 4")
-        let told = table.land(FlightID(value: 4), Self.shared(0, isAlive: false, seen: 9), at: start)
+        let told = table.land(FlightID(value: 4), Self.shared(0, isValid: false, seen: 9), at: start)
         #expect(Self.words(told) == [5: "arrived"])
     }
 
     /// The result of a flight whose response was stored.
-    private static var stored: FlightResult {
+    private static var stored: FlightCompletion {
         let readVersion = LogVersion(epoch: epoch, number: 0)
         let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
-        let entry = CacheEntry.sample("v", at: location, born: readVersion, now: now)
+        let entry = CacheEntry.sample("v", at: location, readVersion: readVersion, now: now)
         return .shared(
-            Arrival(
+            FlightOutcome(
                 outcome: .entry(entry, .fetched(status: 200, nil)),
                 readVersion: readVersion,
-                verdict: Verdict(isAlive: true, said: readVersion),
+                validity: Validity(isValid: true, checkedVersion: readVersion),
                 answeredAt: now
             )
         )
@@ -405,7 +408,7 @@ import Testing
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
     func `Every waiter is told once, and only a result that it may have`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        let table = SharedTable(FlightTable(flightLimit: 6, waiterLimit: 5, landingLimit: 8))
+        let table = SharedTable(FlightTable(flightLimit: 6, waiterLimit: 5, completionLimit: 8))
         var version: UInt64 = 0
         var now = start
         var underWay: [FlightID: UInt64] = [:]
@@ -417,19 +420,19 @@ import Testing
             lastID = id.value
             startedAt[key] = now
         }
-        func tell(_ told: FlightTable<Int>.Told, _ result: FlightResult, of flight: FlightID?) {
+        func tell(_ told: FlightTable<Int>.Told, _ result: FlightCompletion, of flight: FlightID?) {
             for (waiter, news) in told {
                 guard let known = waiting.removeValue(forKey: waiter) else {
                     Issue.record("waiter \(waiter) was told twice, seed \(seed)")
                     continue
                 }
                 switch news {
-                case .arrived(let arrival):
-                    #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: known.version)), "seed \(seed)")
+                case .arrived(let outcome):
+                    #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: known.version)), "seed \(seed)")
                     #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
                 case .lead(let id):
                     begun(id, known.key)
-                    table.start(id, Self.ticket(version).lookup)
+                    table.start(id, Self.snapshot(version).lookup)
                     underWay[id] = version
                 case .alone, .lookAgain: break
                 case .ownFlightLanded: Issue.record("nobody leads and waits here, seed \(seed)")
@@ -441,8 +444,8 @@ import Testing
             switch Int.random(in: 0..<12, using: &random) {
             case 0..<6:
                 let newest = UInt64.random(in: 0...version, using: &random)
-                let ticket = Self.ticket(version, newest: newest, landing: .max)
-                switch table.join(key, ticket, at: now, timeout: Self.timeout, as: (UInt64(step), step)) {
+                let snapshot = Self.snapshot(version, newest: newest, completion: .max)
+                switch table.join(key, snapshot, at: now, timeout: Self.timeout, as: (UInt64(step), step)) {
                 case .lead(let id):
                     begun(id, key)
                     underWay[id] = version
@@ -466,8 +469,10 @@ import Testing
             default:
                 guard let (id, read) = underWay.randomElement(using: &random) else { break }
                 let seen = UInt64.random(in: read...version, using: &random)
-                let shared = Self.shared(read, isAlive: .random(using: &random), seen: seen)
-                let results: [FlightResult] = [shared, .unsharable, .refusedToLeader, .abandoned, Self.failed(shared)]
+                let shared = Self.shared(read, isValid: .random(using: &random), seen: seen)
+                let results: [FlightCompletion] = [
+                    shared, .unsharable, .refusedToLeader, .abandoned, Self.failed(shared),
+                ]
                 let result = results[Int.random(in: 0..<5, using: &random)]
                 underWay[id] = nil
                 tell(table.land(id, result, at: now), result, of: id)
@@ -482,7 +487,7 @@ import Testing
     @Test(arguments: [21, 22, 23, 24] as [UInt64])
     func `A request never gets a response from before a write that was acknowledged before it arrived`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
-        let table = SharedTable(FlightTable(flightLimit: 8, waiterLimit: 8, landingLimit: 8))
+        let table = SharedTable(FlightTable(flightLimit: 8, waiterLimit: 8, completionLimit: 8))
         var version: UInt64 = 0
         /// The version of the last write to each key.
         var written: [FlightKey: UInt64] = [:]
@@ -494,7 +499,7 @@ import Testing
         func lookup(_ key: FlightKey) -> Lookup {
             Int.random(in: 0..<3, using: &random) == 0
                 ? Self.unknown.lookup
-                : Self.ticket(version, newest: written[key] ?? 0).lookup
+                : Self.snapshot(version, newest: written[key] ?? 0).lookup
         }
         func tell(_ told: FlightTable<Int>.Told, _ landed: (key: FlightKey, askedAt: UInt64, lookup: Lookup)?) {
             for (waiter, news) in told {
@@ -526,8 +531,8 @@ import Testing
                     version += 1
                     written[key] = version
                 }
-                let ticket = Ticket(lookup: found, landing: .max)
-                switch table.join(key, ticket, at: start, timeout: Self.timeout, as: (UInt64(step), step)) {
+                let snapshot = LookupSnapshot(lookup: found, completion: .max)
+                switch table.join(key, snapshot, at: start, timeout: Self.timeout, as: (UInt64(step), step)) {
                 case .lead(let id): underWay[id] = (key, version, found)
                 case .wait: waiting[step] = mustSee
                 case .alone, .landed: break
@@ -539,13 +544,13 @@ import Testing
                 guard let (id, landed) = underWay.randomElement(using: &random) else { break }
                 underWay[id] = nil
                 let isKnown = landed.lookup.isKnown && Int.random(in: 0..<4, using: &random) > 0
-                let isAlive = landed.lookup.readVersion.number >= written[landed.key] ?? 0
-                let result = FlightResult.shared(
-                    Arrival(
+                let isValid = landed.lookup.readVersion.number >= written[landed.key] ?? 0
+                let result = FlightCompletion.shared(
+                    FlightOutcome(
                         outcome: .failure(TestFailure("a result")),
                         readVersion: landed.lookup.readVersion,
-                        verdict: isKnown
-                            ? Verdict(isAlive: isAlive, said: LogVersion(epoch: Self.epoch, number: version))
+                        validity: isKnown
+                            ? Validity(isValid: isValid, checkedVersion: LogVersion(epoch: Self.epoch, number: version))
                             : .unknown(at: Self.unknown.lookup.readVersion),
                         answeredAt: .distantPast
                     )
@@ -570,13 +575,13 @@ private final class SharedTable {
 
     func join(
         _ key: FlightKey,
-        _ ticket: Ticket,
+        _ snapshot: LookupSnapshot,
         at now: Timestamp,
         timeout: Duration,
         mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Int)
     ) -> FlightTable<Int>.Joining {
-        table.join(key, ticket, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
+        table.join(key, snapshot, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
     }
 
     func start(_ id: FlightID, _ lookup: Lookup) { table.start(id, lookup) }
@@ -587,11 +592,11 @@ private final class SharedTable {
 
     func leave(_ waiter: UInt64, _ key: FlightKey) -> Int? { table.leave(waiter, key) }
 
-    func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> FlightTable<Int>.Told {
+    func release(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Told {
         table.release(id, result, at: now)
     }
 
-    func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> FlightTable<Int>.Told {
+    func land(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Told {
         table.land(id, result, at: now)
     }
 

@@ -16,7 +16,7 @@ import Testing
         }
         try await withThrowingTaskGroup(of: String.self) { group in
             for _ in 0..<200 { group.addTask { try await bench.get(from: origin).text } }
-            try await eventually("199 wait") { bench.cache.passengerCount == 199 }
+            try await eventually("199 wait") { bench.cache.waiterCount == 199 }
             gate.open()
             for try await text in group { #expect(text == "once") }
         }
@@ -53,10 +53,10 @@ import Testing
         async let leader = bench.get(from: origin)
         await gate.reached()
         let passenger = Task { try await bench.get(from: origin) }
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         passenger.cancel()
         await #expect(throws: CancellationError.self) { try await passenger.value }
-        #expect(bench.cache.passengerCount == 0)
+        #expect(bench.cache.waiterCount == 0)
         gate.open()
         let leaderText = try await leader.text
         #expect(leaderText == "kept")
@@ -77,7 +77,7 @@ import Testing
         await first.reached()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<10 { group.addTask { _ = try await bench.get(from: origin) } }
-            try await eventually("ten wait") { bench.cache.passengerCount == 10 }
+            try await eventually("ten wait") { bench.cache.waiterCount == 10 }
             first.open()
             let leaderStatus = try await leader.value.cacheStatus
             #expect(leaderStatus.contains("detail=private"))
@@ -105,7 +105,7 @@ import Testing
         await hung.reached()
         async let passenger = bench.get(from: origin)
         try await eventually("it waits, and is timed") {
-            bench.cache.passengerCount == 1 && bench.clock.sleeperCount == 1
+            bench.cache.waiterCount == 1 && bench.clock.sleeperCount == 1
         }
         bench.clock.advance(by: .seconds(5))
         let passengerText = try await passenger.text
@@ -128,7 +128,7 @@ import Testing
                     await #expect(throws: TestFailure("down")) { try await bench.get(from: origin) }
                 }
             }
-            try? await eventually("four wait") { bench.cache.passengerCount == 4 }
+            try? await eventually("four wait") { bench.cache.waiterCount == 4 }
             gate.open()
         }
         #expect(origin.fetches.count == 2)
@@ -157,7 +157,7 @@ import Testing
                     }
                 }
                 // The stored response tells that waiting is of no use.
-                if gate === first { try await eventually("three wait") { bench.cache.passengerCount == 3 } }
+                if gate === first { try await eventually("three wait") { bench.cache.waiterCount == 3 } }
                 await gate.reached(by: gate === first ? 1 : 4)
                 gate.open()
                 try await group.waitForAll()
@@ -182,11 +182,11 @@ import Testing
         let leader = try await bench.get(under: .gateway, from: origin)
         await gate.reached()
         async let passenger = bench.get(under: .gateway, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         bench.clock.advance(by: .seconds(1))
         // This request is later than the head of the response, and earlier than its end.
         async let late = bench.get(under: .gateway, from: origin)
-        try await eventually("both wait") { bench.cache.passengerCount == 2 }
+        try await eventually("both wait") { bench.cache.waiterCount == 2 }
         // The response may be stale by its end.
         bench.clock.advance(by: .seconds(2))
         gate.open()
@@ -209,7 +209,7 @@ import Testing
         async let leader = bench.get("/posts", allowing, under: .gateway, from: origin)
         await gate.reached()
         async let passenger = bench.get(under: .gateway, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         let (stale, failed) = try await (leader, passenger)
         let texts = try await [stale.text, failed.text]
@@ -282,7 +282,7 @@ import Testing
         async let english = bench.get("/posts", [.acceptLanguage: "en"], from: origin)
         await gate.reached()
         async let german = bench.get("/posts", [.acceptLanguage: "de"], from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         let englishText = try await english.text
         #expect(englishText == "in en")
@@ -305,7 +305,7 @@ import Testing
     }
 
     @Test func `Beyond its limits the cache fetches without flights`() async throws {
-        let bench = Bench(limits: CacheLimits(flights: 1, passengers: 1))
+        let bench = Bench(limits: CacheLimits(flights: 1, waiters: 1))
         let gate = Gate()
         let origin = TestOrigin { _ in
             await gate.pass()
@@ -317,7 +317,7 @@ import Testing
             }
             // One request leads, one waits, one exceeds the limit of waiters and one the limit of flights.
             await gate.reached(by: 3)
-            #expect(bench.cache.passengerCount <= 1)
+            #expect(bench.cache.waiterCount <= 1)
             gate.open()
             try await group.waitForAll()
         }
@@ -342,10 +342,10 @@ private final class SlowStore: CacheStore {
         return lookup
     }
 
-    func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
-    func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
-        await kept.judge(readVersion, scopes: scopes)
+    func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
+        await kept.validity(of: readVersion, scopes: scopes)
     }
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult { await kept.invalidate(scopes) }
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await kept.remove(key, at: now) }

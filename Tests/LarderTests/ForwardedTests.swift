@@ -62,7 +62,7 @@ import Testing
         async let leader = bench.get(from: origin)
         await gate.reached()
         async let waiter = bench.get(from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         let cookies = try await [leader, waiter].map { $0.head.headerFields[.setCookie] }
         #expect(cookies == ["s=1", nil])
@@ -265,13 +265,13 @@ import Testing
         let others = (0..<50).map { _ in
             Task { try await bench.get("/posts", fields, under: .gateway, from: origin).text }
         }
-        try await eventually("fifty wait") { bench.cache.passengerCount == 50 }
+        try await eventually("fifty wait") { bench.cache.waiterCount == 50 }
         // A request that demands nothing gets the stored response.
         #expect(try await bench.get(under: .gateway, from: origin).text == "v0")
         gates[0].open()
         #expect(try await first.text == "v1")
         await gates[1].reached()
-        try await eventually("the others wait for the next") { bench.cache.passengerCount == 49 }
+        try await eventually("the others wait for the next") { bench.cache.waiterCount == 49 }
         gates[1].open()
         for other in others { #expect(try await other.value == "v2") }
         #expect(origin.fetches.count == 3)

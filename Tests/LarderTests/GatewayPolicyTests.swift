@@ -132,7 +132,7 @@ import Testing
         async let second = get("second")
         async let third = get("third")
         await gate.reached(by: 2)
-        #expect(bench.cache.passengerCount == 0)
+        #expect(bench.cache.waiterCount == 0)
         gate.open()
         let texts = try await [second, third]
         #expect(texts == ["of second", "of third"])

@@ -141,7 +141,7 @@ import Testing
         let clients = (0..<20).map { _ in
             Task { [request] in try await bench.cache.respond(to: request, under: Self.policy, from: origin) }
         }
-        try await eventually("nineteen wait") { bench.cache.passengerCount == 19 }
+        try await eventually("nineteen wait") { bench.cache.waiterCount == 19 }
         gate.open()
         for client in clients {
             let response = try await client.value
@@ -168,7 +168,7 @@ import Testing
                 return try await bench.cache.respond(to: request, under: Self.policy, from: origin)
             }
         }
-        try await eventually("one waits") { bench.cache.passengerCount == 1 }
+        try await eventually("one waits") { bench.cache.waiterCount == 1 }
         gate.open()
         var places: [String?] = []
         for client in clients { places.append(try await client.value.head.headerFields[.location]) }

@@ -19,7 +19,7 @@ import Testing
         await gate.reached()
         async let second = bench.get(under: Self.policy, from: origin)
         try await eventually("the second one waits, or asks the origin") {
-            bench.cache.passengerCount == 1 || gate.arrivals == 2
+            bench.cache.waiterCount == 1 || gate.arrivals == 2
         }
         let arrivals = gate.arrivals
         gate.open()
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func `A key is hit-for-miss for as long as the limit says`() async throws {
-        let bench = Bench(limits: CacheLimits(refusalSpan: .seconds(30)))
+        let bench = Bench(limits: CacheLimits(uncacheableTime: .seconds(30)))
         let origin = TestOrigin { [notStored] _ in TestResponse("v", notStored) }
         _ = try await bench.get(under: .gateway, from: origin)
         bench.clock.advance(by: .seconds(30) - .nanoseconds(1))

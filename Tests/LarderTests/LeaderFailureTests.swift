@@ -34,7 +34,7 @@ import Testing
                     } catch { return "\(error)" }
                 }
                 if place == 0 { await gate.reached() }
-                try await eventually("it waits") { bench.cache.passengerCount == place }
+                try await eventually("it waits") { bench.cache.waiterCount == place }
             }
             for _ in 0..<count {
                 group.addTask {
@@ -43,7 +43,7 @@ import Testing
                     }
                 }
             }
-            try await eventually("they wait") { bench.cache.passengerCount == count + attackers - 1 }
+            try await eventually("they wait") { bench.cache.waiterCount == count + attackers - 1 }
             gate.open()
             var statuses: [String: Int] = [:]
             for try await status in group { statuses[status, default: 0] += 1 }

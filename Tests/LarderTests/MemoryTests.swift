@@ -29,7 +29,7 @@
                 let readVersion = await store.load(location, at: clock.now).readVersion
                 let text = String(repeating: "x", count: size)
                 let fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .contentLength: "\(size)"]
-                let entry = CacheEntry.sample(text, at: location, born: readVersion, now: clock.now, fields)
+                let entry = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now, fields)
                 _ = await store.save(entry, at: clock.now)
             }
             let given = try residentBytes() - before

@@ -76,7 +76,7 @@ import Testing
         _ = try await Self.get(through: outer, inner.cache, personal)
         let clients = (0..<20).map { _ in Task { try await Self.get(through: outer, inner.cache, handler).text } }
         try await eventually("they wait or ask") {
-            gate.arrivals >= 1 && inner.cache.passengerCount + gate.arrivals == 20
+            gate.arrivals >= 1 && inner.cache.waiterCount + gate.arrivals == 20
         }
         gate.open()
         for client in clients { #expect(try await client.value == "v") }

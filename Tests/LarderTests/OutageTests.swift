@@ -30,10 +30,10 @@ import Testing
         async let leader = bench.get(under: Self.policy, from: origin)
         await gate.reached()
         async let waiter = bench.get(under: Self.policy, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 && bench.clock.sleeperCount == 3 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 && bench.clock.sleeperCount == 3 }
         bench.clock.advance(by: .milliseconds(100))
         async let late = bench.get(under: Self.policy, from: origin)
-        try await eventually("both wait") { bench.cache.passengerCount == 2 && bench.clock.sleeperCount == 4 }
+        try await eventually("both wait") { bench.cache.waiterCount == 2 && bench.clock.sleeperCount == 4 }
         // The late request waits no longer than the leader.
         bench.clock.advance(by: .milliseconds(100))
         for response in try await [leader, waiter, late] {
@@ -160,7 +160,7 @@ import Testing
         _ = try await bench.get(under: policy, from: origin)
         bench.clock.advance(by: .seconds(15))
         let clients = (0..<3).map { _ in Task { try await bench.get(under: policy, from: origin).text } }
-        try await eventually("two wait") { bench.cache.passengerCount == 2 }
+        try await eventually("two wait") { bench.cache.waiterCount == 2 }
         gate.open()
         for client in clients { #expect(try await client.value == "good") }
         #expect(origin.fetches.count == 2)

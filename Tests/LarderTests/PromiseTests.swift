@@ -34,7 +34,7 @@ import Testing
         }
         await bench.cache.idle()
         bench.store.validate()
-        #expect(bench.cache.passengerCount == 0)
+        #expect(bench.cache.waiterCount == 0)
     }
 
     private static func write(

@@ -112,7 +112,7 @@ import Testing
         // The tag of the flight is not known yet, so the waiter may join.
         await bench.cache.invalidate(.tag("late"))
         async let passenger = bench.get(under: policy, from: origin)
-        try await eventually("somebody waits") { bench.cache.passengerCount == 1 }
+        try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
         rendered.open()
         let leaderText = try await leader.text
         #expect(leaderText == "v0")
@@ -131,7 +131,7 @@ import Testing
         await gate.reached()
         await bench.cache.invalidate(.path("/other"))
         async let passenger = bench.get(from: origin)
-        try await eventually("somebody waits") { bench.cache.passengerCount == 1 }
+        try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
         gate.open()
         _ = try await (leader, passenger)
         #expect(origin.fetches.count == 1)
@@ -163,7 +163,7 @@ import Testing
 
     @Test func `Forgotten version: A dropped version does not make an old response valid`() async throws {
         let clock = ManualClock()
-        let store = MemoryStore(limit: .mebibytes(1), stampLimit: 3, clock: clock.clock)
+        let store = MemoryStore(limit: .mebibytes(1), versionLimit: 3, clock: clock.clock)
         let cache = ResponseCache(store: store, clock: clock.clock)
         let origin = TestOrigin { _ in TestResponse("v0") }
         let policy = CachePolicy.fresh(for: .seconds(60))

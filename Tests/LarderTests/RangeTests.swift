@@ -168,7 +168,7 @@ import Testing
         async let whole = bench.get(under: .gateway, from: origin)
         await gate.reached()
         async let part = bench.get("/posts", [.range: "bytes=-1"], under: .gateway, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         let texts = try await [whole.text, part.text]
         #expect(texts == [Self.digits, "9"])

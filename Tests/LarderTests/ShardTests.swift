@@ -20,7 +20,7 @@ import Testing
         .sample(
             String(repeating: "x", count: bytes),
             at: EntryLocation(key: CacheKey(legal: "GET:/" + name), target: "/" + name),
-            born: LogVersion(epoch: Self.epoch, number: version),
+            readVersion: LogVersion(epoch: Self.epoch, number: version),
             now: start,
             freshFor: freshFor,
             request: language.map { [.acceptLanguage: $0] } ?? [:],
@@ -43,13 +43,13 @@ import Testing
             shard.validate()
         }
 
-        /// Returns the variants of a key; `isAlive` is called in place of the comparison with the log, at version
+        /// Returns the variants of a key; `isValid` is called in place of the comparison with the log, at version
         /// `number`.
         func find(
             _ name: String,
             at now: Timestamp,
             number: UInt64 = 0,
-            isAlive: (CacheEntry) -> Bool = { _ in true }
+            isValid: (CacheEntry) -> Bool = { _ in true }
         ) -> [CacheEntry] {
             defer { shard.validate() }
             let key = CacheKey(legal: "GET:/" + name)
@@ -58,7 +58,7 @@ import Testing
                 key,
                 at: now,
                 number: number,
-                isAlive: { Verdict(isAlive: isAlive($0), said: said) },
+                isValid: { Validity(isValid: isValid($0), checkedVersion: said) },
                 dropping: &removed
             ) ?? []
         }
@@ -170,7 +170,7 @@ import Testing
             let location = entry.location
             let readVersion = await store.load(location, at: clock.now).readVersion
             let text = String(repeating: "x", count: 1_000)
-            let own = CacheEntry.sample(text, at: location, born: readVersion, now: clock.now)
+            let own = CacheEntry.sample(text, at: location, readVersion: readVersion, now: clock.now)
             #expect(own.cost == entry.cost)
             _ = await store.save(own, at: clock.now)
             #expect(await store.count(at: clock.now) == (isStored ? 1 : 0))

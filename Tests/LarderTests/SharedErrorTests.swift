@@ -24,7 +24,7 @@ import Testing
         async let leader = bench.get(under: policy, from: origin)
         await gate.reached()
         async let waiter = bench.get(under: policy, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         for response in try await [leader, waiter] { #expect(response.head.status == .serviceUnavailable) }
         await bench.cache.idle()

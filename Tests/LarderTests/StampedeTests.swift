@@ -43,7 +43,7 @@ import Testing
             return TestResponse("answer \(call)", [.cacheControl: "max-age=60"])
         }
         let crowd = Self.crowd(of: 60, under: policy, bench, origin)
-        try await eventually("59 wait") { bench.cache.passengerCount == 59 && bench.clock.sleeperCount == 1 }
+        try await eventually("59 wait") { bench.cache.waiterCount == 59 && bench.clock.sleeperCount == 1 }
         bench.clock.advance(by: .seconds(5))
         await gates[1].reached()
         try await eventually("the next timeout runs") { bench.clock.sleeperCount == 1 }
@@ -51,7 +51,7 @@ import Testing
         #expect(origin.fetches.count == 2)
         bench.clock.advance(by: .seconds(1))
         await gates[2].reached()
-        #expect(bench.cache.passengerCount == 57)
+        #expect(bench.cache.waiterCount == 57)
         // The first fetch is over after twelve seconds, and answers all requests, even those that lead another fetch.
         gates[0].open()
         let answers = await crowd.value
@@ -80,7 +80,7 @@ import Testing
             }
         }
         let crowd = Self.crowd(of: 50, under: policy, bench, origin)
-        try await eventually("49 wait") { bench.cache.passengerCount == 49 }
+        try await eventually("49 wait") { bench.cache.waiterCount == 49 }
         gate.open()
         #expect(await crowd.value.allSatisfy { $0.contains("down") })
         // A failure that may be due to the first request is shared once a second request has met it.
@@ -101,7 +101,7 @@ import Testing
             return TestResponse("down \(calls.text.count)", status: .serviceUnavailable, [.cacheControl: directive])
         }
         let crowd = Self.crowd(of: 8, under: .gateway, bench, origin)
-        try await eventually("seven wait") { bench.cache.passengerCount == 7 }
+        try await eventually("seven wait") { bench.cache.waiterCount == 7 }
         first.open()
         #expect(await crowd.value.count == 8)
         #expect(origin.fetches.count == 8)
@@ -121,13 +121,13 @@ import Testing
         }
         let policy = CachePolicy.fresh(for: .seconds(60))
         let crowd = Self.crowd(of: 20, under: policy, bench, origin)
-        try await eventually("19 wait") { bench.cache.passengerCount == 19 }
+        try await eventually("19 wait") { bench.cache.waiterCount == 19 }
         gates[0].open()
         await gates[1].reached()
-        #expect(origin.fetches.count == 2 && bench.cache.passengerCount == 18)
+        #expect(origin.fetches.count == 2 && bench.cache.waiterCount == 18)
         gates[1].open()
         await gates[2].reached(by: 2)
-        #expect(origin.fetches.count == 4 && bench.cache.passengerCount == 16)
+        #expect(origin.fetches.count == 4 && bench.cache.waiterCount == 16)
         gates[2].open()
         let answers = await crowd.value
         #expect(answers.count { $0 == "good" } == 18)
@@ -146,7 +146,7 @@ import Testing
         let leader = Task { try await bench.get("/posts", [.userAgent: "odd"], from: origin) }
         await gate.reached()
         let crowd = Self.crowd(of: 10, under: .fresh(for: .seconds(60)), bench, origin)
-        try await eventually("ten wait") { bench.cache.passengerCount == 10 }
+        try await eventually("ten wait") { bench.cache.waiterCount == 10 }
         gate.open()
         await #expect(throws: TestFailure.self) { try await leader.value }
         #expect(await crowd.value == Array(repeating: "good", count: 10))
@@ -165,7 +165,7 @@ import Testing
         async let other = bench.get(under: .gateway, from: origin)
         await gate.reached(by: 4)
         let second = Self.crowd(of: 5, [.cacheControl: "no-store"], under: .gateway, bench, origin)
-        try await eventually("five wait") { bench.cache.passengerCount == 5 }
+        try await eventually("five wait") { bench.cache.waiterCount == 5 }
         gate.open()
         let answers = await first.value + second.value
         #expect(answers == Array(repeating: "v", count: 8))
@@ -181,7 +181,7 @@ import Testing
             return TestResponse("down", status: .serviceUnavailable)
         }
         let crowd = Self.crowd(of: 60, under: .whatIsPublic, bench, origin)
-        try await eventually("59 wait") { bench.cache.passengerCount == 59 }
+        try await eventually("59 wait") { bench.cache.waiterCount == 59 }
         gate.open()
         #expect(await crowd.value == Array(repeating: "down", count: 60))
         #expect(origin.fetches.count == 1)
@@ -197,7 +197,7 @@ import Testing
         let clients = ["anna", "bob", "carol"].map { name in
             Task { try await bench.get("/posts", [.cookie: name], under: .gateway, from: origin).text }
         }
-        try await eventually("two wait") { bench.cache.passengerCount == 2 }
+        try await eventually("two wait") { bench.cache.waiterCount == 2 }
         gate.open()
         var texts: [String] = []
         for client in clients { texts.append(try await client.value) }
@@ -217,7 +217,7 @@ import Testing
         await hung.reached()
         async let waiter = bench.get(from: origin)
         try await eventually("it waits, and is timed") {
-            bench.cache.passengerCount == 1 && bench.clock.sleeperCount == 1
+            bench.cache.waiterCount == 1 && bench.clock.sleeperCount == 1
         }
         bench.clock.advance(by: .seconds(5))
         let texts = try await [waiter.text, leader.text]
@@ -242,7 +242,7 @@ import Testing
         for waiting in 1...5 {
             _ = try await bench.send(.put, "/other", under: policy, to: origin)
             Task { try await bench.get(under: policy, from: origin) }
-            try await eventually("it waits") { bench.cache.passengerCount == waiting }
+            try await eventually("it waits") { bench.cache.waiterCount == waiting }
         }
         gate.open()
         _ = try await first

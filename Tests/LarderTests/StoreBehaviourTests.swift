@@ -12,7 +12,7 @@ import Testing
             limit: limits.limit,
             entryLimit: limits.entryLimit,
             shardCount: shardCount,
-            stampLimit: limits.stampLimit,
+            versionLimit: limits.versionLimit,
             variantLimit: limits.variantLimit,
             clock: clock.clock
         )

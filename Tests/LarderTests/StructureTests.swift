@@ -71,15 +71,15 @@ import Testing
             log.version(scopes)
             for scope in scopes { versions[scope] = log.number }
             log.validate()
-            let born = UInt64.random(in: 0...log.number, using: &random)
+            let readVersion = UInt64.random(in: 0...log.number, using: &random)
             let id = scope(Int.random(in: 0..<30, using: &random))
-            let isAlive = log.isAlive(LogVersion(epoch: log.epoch, number: born), scopes: [id])
+            let isValid = log.isValid(LogVersion(epoch: log.epoch, number: readVersion), scopes: [id])
             // The log may drop versions, and then finds valid responses invalid; it never finds invalid ones valid.
-            let truth = born >= versions[id] ?? 0
-            #expect(!isAlive || truth, "seed \(seed)")
-            #expect(isAlive == (truth && born >= log.floor), "seed \(seed)")
+            let truth = readVersion >= versions[id] ?? 0
+            #expect(!isValid || truth, "seed \(seed)")
+            #expect(isValid == (truth && readVersion >= log.floor), "seed \(seed)")
         }
-        #expect(!log.isAlive(LogVersion(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
+        #expect(!log.isValid(LogVersion(epoch: .new(), number: .max), scopes: [InvalidationScope.Fingerprint]()))
     }
 
     @Test func `The oldest unused slot is evicted first`() {
@@ -101,7 +101,7 @@ import Testing
     @Test(arguments: [8, 9, 10] as [UInt64]) func `A store agrees with its model`(_ seed: UInt64) async {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
-        let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(8), shardCount: 2, stampLimit: 5)
+        let store = MemoryStore(limit: .kibibytes(64), entryLimit: .kibibytes(8), shardCount: 2, versionLimit: 5)
         var model: [CacheKey: (text: String, until: Timestamp)] = [:]
         for step in 0..<2_000 {
             let id = Int.random(in: 0..<40, using: &random)
@@ -114,11 +114,11 @@ import Testing
                 let entry = CacheEntry.sample(
                     text,
                     at: location,
-                    born: readVersion,
+                    readVersion: readVersion,
                     now: clock.now,
                     freshFor: life
                 )
-                #expect(await store.save(entry, at: clock.now).isAlive)
+                #expect(await store.save(entry, at: clock.now).isValid)
                 // An entry that is too large is not stored, and the entry that it replaces is removed.
                 model[location.key] = entry.cost <= 8_192 ? (text, clock.now.advanced(by: life)) : nil
             case 4..<7:

@@ -12,14 +12,14 @@ import Testing
 
     private static func entry(
         _ path: String,
-        born number: UInt64 = 0,
+        readVersion number: UInt64 = 0,
         tags: [CacheTag] = [],
         language: String? = nil
     ) -> CacheEntry {
         .sample(
             "x",
             at: EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path),
-            born: LogVersion(epoch: epoch, number: number),
+            readVersion: LogVersion(epoch: epoch, number: number),
             now: clock.now,
             tags: tags,
             request: language.map { [.acceptLanguage: $0] } ?? [:],
@@ -40,8 +40,8 @@ import Testing
     }
 
     /// Finds every entry invalid.
-    private static func dead(_ entry: CacheEntry) -> Verdict {
-        Verdict(isAlive: false, said: LogVersion(epoch: epoch, number: 1))
+    private static func dead(_ entry: CacheEntry) -> Validity {
+        Validity(isValid: false, checkedVersion: LogVersion(epoch: epoch, number: 1))
     }
 
     @Test func `One hold of a lock compares no more entries than the limit`() {
@@ -52,7 +52,7 @@ import Testing
             var (dropped, asked): ([CacheEntry], Int) = ([], 0)
             let progress = shard.removeInvalidated(
                 InvalidationScope.prefix("/a").fingerprint,
-                isAlive: { entry in
+                isValid: { entry in
                     asked += 1
                     return Self.dead(entry)
                 },
@@ -74,7 +74,7 @@ import Testing
         for scope in [InvalidationScope.path("/a"), .path("/c/1"), .prefix("/c"), .tag("other")] {
             let progress = shard.removeInvalidated(
                 scope.fingerprint,
-                isAlive: { entry in
+                isValid: { entry in
                     Issue.record("\(entry.location.key) is compared with \(scope)")
                     return Self.dead(entry)
                 },
@@ -90,11 +90,13 @@ import Testing
         var dropped: [CacheEntry] = []
         for id in 0..<3 { shard.save(Self.entry("/a/\(id)"), at: Self.clock.now, number: 0, dropping: &dropped) }
         for id in 3..<100 {
-            shard.save(Self.entry("/a/\(id)", born: 1), at: Self.clock.now, number: 1, dropping: &dropped)
+            shard.save(Self.entry("/a/\(id)", readVersion: 1), at: Self.clock.now, number: 1, dropping: &dropped)
         }
         let progress = shard.removeInvalidated(
             InvalidationScope.prefix("/a").fingerprint,
-            isAlive: { Verdict(isAlive: $0.readVersion.number >= 1, said: LogVersion(epoch: Self.epoch, number: 1)) },
+            isValid: {
+                Validity(isValid: $0.readVersion.number >= 1, checkedVersion: LogVersion(epoch: Self.epoch, number: 1))
+            },
             dropping: &dropped
         )
         #expect(progress == MemoryShard.Progress(compared: 4, isThrough: true))
@@ -106,7 +108,7 @@ import Testing
         var shard = Self.shard(1_000)
         var dropped: [CacheEntry] = []
         for id in 0..<500 {
-            shard.save(Self.entry("/new/\(id)", born: 7), at: Self.clock.now, number: 7, dropping: &dropped)
+            shard.save(Self.entry("/new/\(id)", readVersion: 7), at: Self.clock.now, number: 7, dropping: &dropped)
         }
         var calls = 1
         while !shard.removeBorn(before: 7, dropping: &dropped).isThrough {
@@ -125,22 +127,22 @@ import Testing
             let entry = Self.entry("/a", tags: [tag], language: language)
             shard.save(entry, at: Self.clock.now, number: 0, dropping: &dropped)
         }
-        _ = shard.removeInvalidated(InvalidationScope.tag("two").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("two").fingerprint, isValid: Self.dead, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 1 && dropped.count >= 2)
-        _ = shard.removeInvalidated(InvalidationScope.tag("one").fingerprint, isAlive: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("one").fingerprint, isValid: Self.dead, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 0 && shard.bytes == 0)
     }
 
     private func store(_ count: Int, shards: Int, _ clock: ManualClock) async -> MemoryStore {
-        let store = MemoryStore(limit: .gibibytes(1), shardCount: shards, stampLimit: 100, clock: clock.clock)
+        let store = MemoryStore(limit: .gibibytes(1), shardCount: shards, versionLimit: 100, clock: clock.clock)
         for id in 0..<count {
             let path = "/a/\(id % 10)/\(id)"
             let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
             let readVersion = await store.load(location, at: clock.now).readVersion
             _ = await store.save(
-                .sample("x", at: location, born: readVersion, now: clock.now, tags: ["t"]),
+                .sample("x", at: location, readVersion: readVersion, now: clock.now, tags: ["t"]),
                 at: clock.now
             )
         }
@@ -272,19 +274,19 @@ import Testing
     }
 
     @Test(arguments: [4, 100]) func `Stored responses stay after any number of unrelated invalidations`(
-        _ stampLimit: Int
+        _ versionLimit: Int
     ) async {
-        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: stampLimit, clock: clock.clock)
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, versionLimit: versionLimit, clock: clock.clock)
         for id in 0..<200 {
             let readVersion = await store.load(location("/kept/\(id)"), at: clock.now).readVersion
             let entry = CacheEntry.sample(
                 "v0",
                 at: location("/kept/\(id)"),
-                born: readVersion,
+                readVersion: readVersion,
                 now: clock.now,
                 tags: ["t"]
             )
-            #expect(await store.save(entry, at: clock.now).isAlive)
+            #expect(await store.save(entry, at: clock.now).isValid)
         }
         for id in 0..<2_000 {
             await store.invalidate([.path(CachePath("/other/\(id)")), .prefix(CachePath("/more/\(id)")), .tag("u")])
@@ -301,12 +303,12 @@ import Testing
     @Test(arguments: [1, 4]) func `A key is removed in every spelling before its version is dropped`(
         _ shards: Int
     ) async throws {
-        let store = MemoryStore(limit: .mebibytes(8), shardCount: shards, stampLimit: 4, clock: clock.clock)
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: shards, versionLimit: 4, clock: clock.clock)
         let spelling = location("/a%7eb")
         let readVersion = await store.load(spelling, at: clock.now).readVersion
         #expect(
-            await store.save(.sample("v0", at: spelling, born: readVersion, now: clock.now), at: clock.now)
-                .isAlive
+            await store.save(.sample("v0", at: spelling, readVersion: readVersion, now: clock.now), at: clock.now)
+                .isValid
         )
         #expect(await store.remove(location("/a~b").key, at: clock.now).invalidation == .acknowledged)
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
@@ -316,12 +318,12 @@ import Testing
     }
 
     @Test func `A fetch that began before the log's oldest version is not stored`() async {
-        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, stampLimit: 3, clock: clock.clock)
+        let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, versionLimit: 3, clock: clock.clock)
         let readVersion = await store.load(location("/a"), at: clock.now).readVersion
         await store.invalidate([.path("/a")])
         for id in 0..<10 { await store.invalidate([.path(CachePath("/other/\(id)"))]) }
-        let entry = CacheEntry.sample("v0", at: location("/a"), born: readVersion, now: clock.now)
-        #expect(await !store.save(entry, at: clock.now).isAlive)
+        let entry = CacheEntry.sample("v0", at: location("/a"), readVersion: readVersion, now: clock.now)
+        #expect(await !store.save(entry, at: clock.now).isValid)
         #expect(await store.load(location("/a"), at: clock.now).entries.isEmpty)
     }
 

@@ -86,7 +86,7 @@ import Testing
         let leader = Task { try await bench.get(under: .gateway, from: origin) }
         await gate.reached()
         let passenger = Task { try await bench.get(under: .gateway, from: origin) }
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         for task in [leader, passenger] {
             await #expect(throws: DisconnectedError.self) { try await task.value }

@@ -30,7 +30,7 @@ import Testing
             if number == 0 {
                 await rendered.reached()
             } else {
-                try await eventually("it waits") { bench.cache.passengerCount == number }
+                try await eventually("it waits") { bench.cache.waiterCount == number }
             }
             // The invalidations are by path, by tag, by prefix, by key, and by a path that begins alike.
             await bench.cache.invalidate(.path("/other"), .tag("other"), .prefix("/post"), .path("/posts/1"))

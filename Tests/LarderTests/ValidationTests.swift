@@ -198,7 +198,7 @@ import Testing
         async let leader = bench.get(under: .gateway, from: origin)
         await gate.reached()
         async let passenger = bench.get(under: .gateway, from: origin)
-        try await eventually("it waits") { bench.cache.passengerCount == 1 }
+        try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         let statuses = try await [leader.cacheStatus, passenger.cacheStatus]
         #expect(statuses[0] == "Larder; fwd=stale; fwd-status=304; ttl=10")

@@ -123,7 +123,7 @@ import Testing
             for fields in spellings + spellings {
                 group.addTask { (fields, try await bench.get("/posts", fields, under: .gateway, from: origin).text) }
             }
-            try await eventually("all but the leader wait") { bench.cache.passengerCount == 5 }
+            try await eventually("all but the leader wait") { bench.cache.waiterCount == 5 }
             gate.open()
             for try await (fields, text) in group {
                 #expect(text == (fields[.acceptEncoding] == "gzip" ? "gzip" : "plain"))

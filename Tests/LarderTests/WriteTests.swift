@@ -243,10 +243,10 @@ private final class SlowInvalidations: CacheStore {
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         await kept.load(location, for: query, at: now)
     }
-    func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict { await kept.save(entry, at: now) }
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await kept.save(entry, at: now) }
     func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
-    func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
-        await kept.judge(readVersion, scopes: scopes)
+    func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
+        await kept.validity(of: readVersion, scopes: scopes)
     }
     func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
 

@@ -53,10 +53,15 @@ private final class Named: Sendable {
 
     @Test func `The awaited bytes of a connection are those sent and those expected, until they are answered`() {
         let start = NIODeadline.uptimeNanoseconds(0)
-        var state = ConnectionState<Int>(limits: RESPLimits(), patience: .seconds(1), timeouts: .init(), now: start)
+        var state = ConnectionState<Int>(
+            limits: RESPLimits(),
+            coalescingTimeout: .seconds(1),
+            timeouts: .init(),
+            now: start
+        )
         for (waiter, expected) in [(1, 500), (2, -7), (3, Int.max)] {
             guard
-                case .send(let id) = state.admit(
+                case .send(let id) = state.enqueue(
                     waiter,
                     commands: 1,
                     bytes: 10,

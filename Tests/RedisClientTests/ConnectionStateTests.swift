@@ -9,7 +9,7 @@ import Testing
         var limits = RESPLimits()
         change(&limits)
         return ConnectionSubject(
-            ConnectionState(limits: limits, patience: .seconds(5), timeouts: .init(), now: .seconds(0))
+            ConnectionState(limits: limits, coalescingTimeout: .seconds(5), timeouts: .init(), now: .seconds(0))
         )
     }
 
@@ -82,7 +82,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("A connection is lost when its oldest command is overdue by more than its patience")
+    @Test("A connection is lost when its oldest command is overdue by more than its coalescingTimeout")
     func dies() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(1)))
@@ -320,7 +320,12 @@ import Testing
 private struct Model {
     let seed: UInt64
     let state = ConnectionSubject(
-        ConnectionState(limits: RESPLimits(), patience: .seconds(1_000_000), timeouts: .init(), now: .seconds(0))
+        ConnectionState(
+            limits: RESPLimits(),
+            coalescingTimeout: .seconds(1_000_000),
+            timeouts: .init(),
+            now: .seconds(0)
+        )
     )
     var queue: [(name: String, id: Int, missing: Int, replies: [RESPValue], deadline: Int)] = []
     var waiting: Set<String> = []

@@ -19,7 +19,7 @@ final class ConnectionSubject {
         timeout: ReplyTimeout = .fixed(.seconds(1_000)),
         at now: Double? = 0
     ) -> Int? {
-        switch state.admit(name, commands: commands, bytes: bytes, timeout: timeout) {
+        switch state.enqueue(name, commands: commands, bytes: bytes, timeout: timeout) {
         case .send(let id):
             if let now { flush(at: now) }
             return id
@@ -48,8 +48,8 @@ final class ConnectionSubject {
 
     /// Returns the callers whose deadline has passed, and "dead" if the connection counts as lost.
     func expire(now: Double) -> [String] {
-        let (waiters, verdict) = state.expire(now: .seconds(now))
-        return verdict == .dead ? waiters + ["dead"] : waiters
+        let (waiters, silence) = state.expire(now: .seconds(now))
+        return silence == .tooLong ? waiters + ["dead"] : waiters
     }
 
     var nextExpiry: Double? {

@@ -18,7 +18,7 @@ private final class Line {
         channel = EmbeddedChannel()
         handler = RedisChannelHandler(
             limits: limits,
-            patience: .seconds(5),
+            coalescingTimeout: .seconds(5),
             timeouts: .init(),
             eventLoop: channel.embeddedEventLoop
         ) { [pushes] push in
@@ -31,15 +31,15 @@ private final class Line {
 
     /// Sends commands for a caller, whose result is added to `answers` with its name.
     @discardableResult
-    func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount? = .seconds(1)) -> Ticket {
-        let ticket = Ticket()
+    func send(_ name: String, _ commands: RedisCommand..., deadline: TimeAmount? = .seconds(1)) -> SendState {
+        let sendState = SendState()
         var bytes = ByteBuffer()
         RESPEncoder.encode(commands, into: &bytes)
         handler.send(
             bytes,
             commands: commands.count,
             timeout: deadline.map { .fixed($0) } ?? .adaptive,
-            ticket: ticket
+            sendState: sendState
         ) { [answers] reply in
             switch reply {
             case .success(let replies):
@@ -48,11 +48,11 @@ private final class Line {
             case .failure(let error): answers.add("\(name) failed: \(error.code)")
             }
         }
-        return ticket
+        return sendState
     }
 
-    func cancel(_ ticket: Ticket) {
-        if let id = ticket.cancel() { handler.abandon(id) }
+    func cancel(_ sendState: SendState) {
+        if let id = sendState.cancel() { handler.abandon(id) }
     }
 
     func receive(_ wire: String) throws {
@@ -101,9 +101,9 @@ private final class Line {
     @Test("A cancelled caller returns at once, and its late reply is discarded")
     func cancels() throws {
         let line = try Line()
-        let ticket = line.send("a", .get("1"))
+        let sendState = line.send("a", .get("1"))
         line.send("b", .get("2"))
-        line.cancel(ticket)
+        line.cancel(sendState)
         #expect(line.answers.all == ["a failed: cancelled"])
         try line.receive("+one\r\n+two\r\n")
         #expect(line.answers.all == ["a failed: cancelled", "b: two"])
@@ -113,11 +113,12 @@ private final class Line {
     @Test("A caller that is cancelled before its commands are sent gets an error, and leaves a tombstone")
     func cancelsBeforeSending() throws {
         let line = try Line()
-        let ticket = Ticket()
-        #expect(ticket.cancel() == nil)
+        let sendState = SendState()
+        #expect(sendState.cancel() == nil)
         var bytes = ByteBuffer()
         RESPEncoder.encode([.get("1")], into: &bytes)
-        line.handler.send(bytes, commands: 1, timeout: .fixed(.hours(1)), ticket: ticket) { [answers = line.answers] in
+        line.handler.send(bytes, commands: 1, timeout: .fixed(.hours(1)), sendState: sendState) {
+            [answers = line.answers] in
             if case .failure(let error) = $0 { answers.add("\(error.code)") }
         }
         #expect(line.answers.all == ["cancelled"])
@@ -169,7 +170,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
     }
 
-    @Test("A server that stays silent for longer than the connection's patience is given up")
+    @Test("A server that stays silent for longer than the connection's coalescingTimeout is given up")
     func losesPatience() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))

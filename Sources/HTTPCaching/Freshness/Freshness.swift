@@ -35,10 +35,10 @@ package struct Freshness {
         let (declared, source) = self.freshnessLifetime
         let isLimited = self.response.status.isErrorOfLimitedFreshness
         let lifetime = isLimited ? min(declared, self.rules.errorLifetimeLimit) : declared
-        let born = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
+        let generatedAt = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
         // A forced lifetime counts from the arrival, and ignores the age that the response declares.
-        let freshUntil = (self.forcedLifetime == nil ? born : self.respondedAt).advanced(by: lifetime)
-        if isLimited { return self.lifetimes(ofErrorBorn: born, freshUntil: freshUntil, source) }
+        let freshUntil = (self.forcedLifetime == nil ? generatedAt : self.respondedAt).advanced(by: lifetime)
+        if isLimited { return self.lifetimes(ofErrorBorn: generatedAt, freshUntil: freshUntil, source) }
         let forbidsStale = self.directives.forbidsStale
         // The stale windows that the response declares hold unless it forbids stale use. If only s-maxage forbids it,
         // the rules can allow them. The default windows of the rules do not hold in either case.
@@ -52,7 +52,7 @@ package struct Freshness {
         let keepUntil = freshUntil.advanced(by: self.rules.keep)
         let canBeValidated = Revalidation.hasValidator(self.fields)
         return Lifetimes(
-            born: born,
+            generatedAt: generatedAt,
             freshUntil: freshUntil,
             staleWhileRevalidateUntil: window(self.directives.staleWhileRevalidate, self.rules.staleWhileRevalidate),
             staleIfErrorUntil: staleIfErrorUntil,
@@ -68,10 +68,13 @@ package struct Freshness {
 
     /// Returns the lifetimes of an error whose freshness is limited. Such a response is not used after it becomes
     /// stale.
-    private func lifetimes(ofErrorBorn born: Timestamp, freshUntil: Timestamp, _ source: Lifetimes.Source) -> Lifetimes
-    {
+    private func lifetimes(
+        ofErrorBorn generatedAt: Timestamp,
+        freshUntil: Timestamp,
+        _ source: Lifetimes.Source
+    ) -> Lifetimes {
         Lifetimes(
-            born: born,
+            generatedAt: generatedAt,
             freshUntil: freshUntil,
             staleWhileRevalidateUntil: freshUntil,
             staleIfErrorUntil: freshUntil,

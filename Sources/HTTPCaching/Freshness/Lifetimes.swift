@@ -20,7 +20,7 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// The time at which the response's age was zero, if the age has grown only with time: the age is `now - born`
     /// (RFC 9111 §4.2.3).
-    public let born: Timestamp
+    public let generatedAt: Timestamp
     /// The end of the response's freshness: it is fresh before this time.
     public let freshUntil: Timestamp
     /// The time before which the response may be served stale while it is refreshed (RFC 5861 §3).
@@ -43,7 +43,7 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// Creates lifetimes. Times that break the order are moved later to restore it.
     public init(
-        born: Timestamp,
+        generatedAt: Timestamp,
         freshUntil: Timestamp,
         staleWhileRevalidateUntil: Timestamp,
         staleIfErrorUntil: Timestamp,
@@ -54,7 +54,7 @@ public struct Lifetimes: Hashable, Sendable {
         alwaysRevalidate: Bool = false,
         isImmutable: Bool = false
     ) {
-        self.born = born
+        self.generatedAt = generatedAt
         self.freshUntil = freshUntil
         self.staleWhileRevalidateUntil = max(freshUntil, staleWhileRevalidateUntil)
         self.staleIfErrorUntil = max(freshUntil, staleIfErrorUntil)
@@ -76,11 +76,11 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// True if one response of the origin may answer several requests without validation for each of them: it has a
     /// lifetime, however little of it is left on arrival, or may be served stale at once (RFC 9111 §4).
-    public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > born }
+    public var mayAnswerOthers: Bool { !alwaysRevalidate && staleWhileRevalidateUntil > generatedAt }
 
     /// Returns true if the response has been stale for at most as long as it was fresh, and for at most 60 s.
     public func isBarelyStale(at now: Timestamp) -> Bool {
-        now.duration(since: freshUntil) <= min(freshUntil.duration(since: born), .seconds(60))
+        now.duration(since: freshUntil) <= min(freshUntil.duration(since: generatedAt), .seconds(60))
     }
 
     /// True if the freshness lifetime was estimated (RFC 9111 §4.2.2).
@@ -88,7 +88,7 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// Returns the age in whole seconds, from 0 to 2^31, for the `Age` field (RFC 9111 §5.1).
     public func age(at now: Timestamp) -> Int {
-        Int(min(max(0, now.seconds(since: self.born)), 1 << 31))
+        Int(min(max(0, now.seconds(since: self.generatedAt)), 1 << 31))
     }
 
     /// Returns the freshness left in whole seconds, negative if the response is stale (RFC 9211 §2.4). It is rounded

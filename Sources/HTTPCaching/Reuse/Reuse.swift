@@ -90,7 +90,7 @@ public enum Reuse: Hashable, Sendable {
     /// Returns true if the response is too old: "The client prefers a response whose age is less than or equal to the
     /// specified number of seconds." Zero requires validation even if the response was made at this moment.
     private static func isOlder(_ lifetimes: Lifetimes, than maxAge: Duration, _ now: Timestamp) -> Bool {
-        maxAge == .zero || now.duration(since: lifetimes.born) > maxAge
+        maxAge == .zero || now.duration(since: lifetimes.generatedAt) > maxAge
     }
 
     /// Returns true if a stored response that should have been validated may be served because the origin failed: "A

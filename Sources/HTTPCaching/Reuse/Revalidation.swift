@@ -3,7 +3,7 @@ public import HTTPTypes
 /// The validation of stored responses with the origin (RFC 9111 §4.3).
 public enum Revalidation {
     /// The meaning of a response to HEAD for a stored response to GET (RFC 9111 §4.3.5).
-    public enum HeadVerdict: Hashable, Sendable {
+    public enum HeadComparison: Hashable, Sendable {
         /// The stored response has not changed, and its fields are updated.
         case updates
         /// The stored response has changed, and is considered stale.
@@ -128,7 +128,7 @@ public enum Revalidation {
     /// Last-Modified) and, if the HEAD response has a Content-Length header field, the value of Content-Length matches
     /// that of the stored response, the cache SHOULD update the stored response [...]; otherwise, the cache SHOULD
     /// consider the stored response to be stale." (RFC 9111 §4.3.5)
-    public static func verdict(of head: HTTPResponse, on stored: HTTPFields, storedLength: Int) -> HeadVerdict {
+    public static func comparison(of head: HTTPResponse, on stored: HTTPFields, storedLength: Int) -> HeadComparison {
         guard head.status == .ok else { return .nothing }
         let fields = head.headerFields
         for name in [HTTPField.Name.eTag, .lastModified] where fields.contains(name) {

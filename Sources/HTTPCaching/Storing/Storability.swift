@@ -99,7 +99,7 @@ public enum Storability: Hashable, Sendable {
         // field; a max-age response directive; [...] an s-maxage response directive; [...] or a status code that is
         // defined as heuristically cacheable." A response without freshness, stale window and validator could not be
         // reused: origins send such responses to say "do not cache".
-        let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.born || lifetimes.hasStaleWindow
+        let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.generatedAt || lifetimes.hasStaleWindow
         let isAllowed = lifetimes.source != .none || Status.allowsHeuristics(response.status, directives)
         guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .notStorable(.noFreshness) }
         return .store(lifetimes)

@@ -11,7 +11,7 @@ final class FlightGroup: Sendable {
         /// The request was chosen to lead this flight after it has waited: it looks again first.
         case leadAfterLooking(FlightID)
         /// A flight completed with this result.
-        case arrived(Arrival)
+        case arrived(FlightOutcome)
         /// The request fetches without a flight.
         case alone
         /// The request looks again.
@@ -25,7 +25,7 @@ final class FlightGroup: Sendable {
     private enum Waiter: Sendable {
         case request(CheckedContinuation<Joined, Never>)
         /// A leader that gets the result of another flight if that completes earlier than the leader's own.
-        case leader(@Sendable (Arrival) -> Void)
+        case leader(@Sendable (FlightOutcome) -> Void)
     }
 
     private struct State: Sendable {
@@ -57,7 +57,7 @@ final class FlightGroup: Sendable {
     func isAwaited(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isAwaited(id) } }
 
     /// The number of the last completion of a flight that stored something.
-    var lastLanding: UInt64 { state.withLockedValue { $0.table.lastLanding } }
+    var lastCompletion: UInt64 { state.withLockedValue { $0.table.lastCompletion } }
 
     /// Leads a flight for a key, or waits for those under way.
     /// - Parameters:
@@ -67,14 +67,14 @@ final class FlightGroup: Sendable {
     ///   - mayLead: True if the request may lead a flight; otherwise it fetches alone unless it can wait.
     func join(
         _ key: FlightKey,
-        _ ticket: Ticket,
+        _ snapshot: LookupSnapshot,
         timeout: Duration,
         softTimeout: Duration?,
         mayLead: Bool = true
     ) async -> Joined {
         let now = clock.now
         let joining = state.withLockedValue {
-            $0.table.join(key, ticket, at: now, timeout: timeout, mayLead: mayLead)
+            $0.table.join(key, snapshot, at: now, timeout: timeout, mayLead: mayLead)
         }
         switch joining {
         case .lead(let id): return .lead(id)
@@ -83,15 +83,15 @@ final class FlightGroup: Sendable {
         case .wait(let start):
             let left = softTimeout.map { start.advanced(by: $0).duration(since: now) }
             if let left, left <= .zero { return .timedOut }
-            return await wait(key, ticket, timeout: timeout, atMost: left, mayLead: mayLead)
+            return await wait(key, snapshot, timeout: timeout, atMost: left, mayLead: mayLead)
         }
     }
 
     /// Leads a flight for a key; returns nil if one is under way already or has just completed, or if too many are
     /// under way.
-    func lead(_ key: FlightKey, _ ticket: Ticket) -> FlightID? {
+    func lead(_ key: FlightKey, _ snapshot: LookupSnapshot) -> FlightID? {
         let now = clock.now
-        return state.withLockedValue { $0.table.lead(key, ticket, at: now) }
+        return state.withLockedValue { $0.table.lead(key, snapshot, at: now) }
     }
 
     /// Notes that a leader asks the origin now, and the result of its look-up.
@@ -100,7 +100,7 @@ final class FlightGroup: Sendable {
     }
 
     /// Tells a leader the results of the other flights of its key, until its own flight is over.
-    func watch(_ id: FlightID, _ lookup: Lookup, _ tell: @escaping @Sendable (Arrival) -> Void) {
+    func watch(_ id: FlightID, _ lookup: Lookup, _ tell: @escaping @Sendable (FlightOutcome) -> Void) {
         let waiter = nextWaiter()
         state.withLockedValue { $0.table.watch(id, lookup, as: (waiter, .leader(tell))) }
     }
@@ -114,7 +114,7 @@ final class FlightGroup: Sendable {
 
     private func wait(
         _ key: FlightKey,
-        _ ticket: Ticket,
+        _ snapshot: LookupSnapshot,
         timeout: Duration,
         atMost limit: Duration?,
         mayLead: Bool
@@ -131,7 +131,7 @@ final class FlightGroup: Sendable {
                     let waiting = (id: waiter, waiter: Waiter.request(continuation))
                     let joining = state.table.join(
                         key,
-                        ticket,
+                        snapshot,
                         at: now,
                         timeout: timeout,
                         mayLead: mayLead,
@@ -196,12 +196,12 @@ final class FlightGroup: Sendable {
         if case .request(let continuation) = left { continuation.resume(returning: joined) }
     }
 
-    fileprivate func release(_ id: FlightID, _ result: FlightResult) {
+    fileprivate func release(_ id: FlightID, _ result: FlightCompletion) {
         let now = clock.now
         tell(of: id) { $0.release(id, result, at: now) }
     }
 
-    fileprivate func land(_ id: FlightID, _ result: FlightResult) {
+    fileprivate func land(_ id: FlightID, _ result: FlightCompletion) {
         let now = clock.now
         tell(of: id) { $0.land(id, result, at: now) }
     }
@@ -223,7 +223,7 @@ final class FlightGroup: Sendable {
         for (waiter, news) in told {
             switch waiter {
             case .request(let continuation): continuation.resume(returning: Joined(news))
-            case .leader(let tell): if case .arrived(let arrival) = news { tell(arrival) }
+            case .leader(let tell): if case .arrived(let outcome) = news { tell(outcome) }
             }
         }
     }
@@ -233,7 +233,7 @@ extension FlightGroup.Joined {
     fileprivate init<Waiter>(_ news: FlightTable<Waiter>.News) {
         self =
             switch news {
-            case .arrived(let arrival): .arrived(arrival)
+            case .arrived(let outcome): .arrived(outcome)
             case .lead(let id): .leadAfterLooking(id)
             case .alone: .alone
             // Only a leader has its own flight, and a leader does not wait as a request does.
@@ -247,7 +247,7 @@ extension FlightGroup.Joined {
 struct FlightPermit: ~Copyable, Sendable {
     private let id: FlightID?
     private let group: FlightGroup
-    private var isLanded = false
+    private var isCompleted = false
 
     fileprivate init(id: FlightID?, group: FlightGroup) {
         self.id = id
@@ -255,11 +255,11 @@ struct FlightPermit: ~Copyable, Sendable {
     }
 
     deinit {
-        if !isLanded, let id { group.land(id, .abandoned) }
+        if !isCompleted, let id { group.land(id, .abandoned) }
     }
 
     /// A function that tells the waiters, before the flight completes, that they may not have its result.
-    var release: @Sendable (FlightResult) -> Void {
+    var release: @Sendable (FlightCompletion) -> Void {
         { [id, group] result in
             if let id { group.release(id, result) }
         }
@@ -267,13 +267,13 @@ struct FlightPermit: ~Copyable, Sendable {
 
     /// Gives up the duty, and returns the flight for another permit.
     consuming func handOver() -> FlightID? {
-        isLanded = true
+        isCompleted = true
         return id
     }
 
     /// Completes the flight: every waiter that may have its result gets it.
-    consuming func land(_ result: FlightResult) {
-        isLanded = true
+    consuming func land(_ result: FlightCompletion) {
+        isCompleted = true
         if let id { group.land(id, result) }
     }
 }

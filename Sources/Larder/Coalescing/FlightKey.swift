@@ -17,12 +17,12 @@ struct FlightKey: Hashable, Sendable {
 }
 
 /// The state that a request has seen before it joins.
-struct Ticket: Sendable {
+struct LookupSnapshot: Sendable {
     /// The result of its look-up.
     let lookup: Lookup
     /// The number of the last stored completion of a flight before the look-up; the highest number if the request is
     /// not to look again for one.
-    let landing: UInt64
+    let completion: UInt64
 }
 
 /// The identity of a flight within the process. Later flights have higher numbers.

@@ -1,12 +1,12 @@
 import HTTPCaching
 
 /// The result of a flight, as far as it concerns the waiters of its key.
-enum FlightResult: Sendable {
+enum FlightCompletion: Sendable {
     /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters").
-    case shared(Arrival)
+    case shared(FlightOutcome)
     /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
     /// fails as well.
-    case failed(Arrival)
+    case failed(FlightOutcome)
     /// Responses for this key may not be shared: the waiters need not wait for one another.
     case unsharable
     /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
@@ -25,7 +25,7 @@ enum FlightResult: Sendable {
 ///   after the waiter arrived, its response contains every write that was acknowledged before the waiter arrived. For
 ///   an earlier flight the log has to show that nothing overtook it: a request may join if nothing known to concern it
 ///   was invalidated since the flight's read version (docs/invalidation.md, rule 6), and on completion
-///   ``Arrival/mayServe(_:)`` decides (rule 7).
+///   ``FlightOutcome/mayServe(_:)`` decides (rule 7).
 /// - A look-up that did not reach the log does not know the writes of other processes. The result of its flight is not
 ///   given to requests that arrived after the origin was asked, and its request waits for the next flight ("joined too
 ///   late" in docs/invalidation.md). So there is still one flight for a key at a time while the log cannot be read.
@@ -48,7 +48,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The next step of a waiter.
     enum News {
         /// A flight completed with this result.
-        case arrived(Arrival)
+        case arrived(FlightOutcome)
         /// The waiter looks again, and leads this flight unless it finds a response.
         case lead(FlightID)
         /// The waiter fetches without a flight.
@@ -104,9 +104,9 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var lastID: UInt64 = 0
     private var lastStart: UInt64 = 0
     /// The number of the last completion of a flight that stored something.
-    private(set) var lastLanding: UInt64 = 0
+    private(set) var lastCompletion: UInt64 = 0
     /// The keys of the latest such completions, each at its number modulo the count.
-    private var landings: [FlightKey?]
+    private var completions: [FlightKey?]
     private let flightLimit: Int
     private let waiterLimit: Int
     /// The function that picks one of so many waiters to lead after a failure.
@@ -115,11 +115,11 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     init(
         flightLimit: Int,
         waiterLimit: Int,
-        landingLimit: Int = 256,
+        completionLimit: Int = 256,
         pick: @escaping @Sendable (Int) -> Int = { .random(in: 0..<$0) }
     ) {
         self.pick = pick
-        self.landings = Array(repeating: nil, count: landingLimit)
+        self.completions = Array(repeating: nil, count: completionLimit)
         self.flightLimit = flightLimit
         self.waiterLimit = waiterLimit
     }
@@ -144,13 +144,13 @@ extension FlightTable {
     ///   - waiter: The number and the waiter to add if the request has to wait; nil to ask only for the next step.
     mutating func join(
         _ key: FlightKey,
-        _ ticket: Ticket,
+        _ snapshot: LookupSnapshot,
         at now: Timestamp,
         timeout: Duration,
         mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Waiter)? = nil
     ) -> Joining {
-        if let (start, count) = joinable(key, ticket.lookup),
+        if let (start, count) = joinable(key, snapshot.lookup),
             // At the limit of flights no other flight can start, so the request waits for the one under way.
             now < start.advanced(by: timeout) || flights.count >= flightLimit
         {
@@ -158,26 +158,26 @@ extension FlightTable {
             if let waiter {
                 queues[key]?.waiters[waiter.id] = Entry(
                     waiter: waiter.waiter,
-                    readVersion: Self.readVersion(key, ticket.lookup),
+                    readVersion: Self.readVersion(key, snapshot.lookup),
                     lastStart: lastStart,
                     ownFlight: nil
                 )
             }
             return .wait(since: start)
         }
-        if !key.isDemand, hasLanded(key, since: ticket.landing) { return .landed }
+        if !key.isDemand, hasCompleted(key, since: snapshot.completion) { return .landed }
         // A flight that this request may not join goes on, and its result is for the waiters that joined it.
         guard mayLead, let id = begin(key, at: now) else { return .alone }
-        start(id, ticket.lookup)
+        start(id, snapshot.lookup)
         return .lead(id)
     }
 
     /// Begins a flight if none is under way that a request after `lookup` may join, and if none has just completed.
-    mutating func lead(_ key: FlightKey, _ ticket: Ticket, at now: Timestamp) -> FlightID? {
-        if joinable(key, ticket.lookup) != nil { return nil }
-        if hasLanded(key, since: ticket.landing) { return nil }
+    mutating func lead(_ key: FlightKey, _ snapshot: LookupSnapshot, at now: Timestamp) -> FlightID? {
+        if joinable(key, snapshot.lookup) != nil { return nil }
+        if hasCompleted(key, since: snapshot.completion) { return nil }
         guard let id = begin(key, at: now) else { return nil }
-        start(id, ticket.lookup)
+        start(id, snapshot.lookup)
         return id
     }
 
@@ -239,11 +239,11 @@ extension FlightTable {
 
     /// Returns true if a flight for the key has stored something since the completion with this number, as far as is
     /// remembered. A completion that is forgotten costs a fetch.
-    private func hasLanded(_ key: FlightKey, since landing: UInt64) -> Bool {
-        guard lastLanding > landing else { return false }
-        let count = UInt64(landings.count)
-        let first = max(landing, lastLanding - min(lastLanding, count)) + 1
-        return (first...lastLanding).contains { landings[Int($0 % count)] == key }
+    private func hasCompleted(_ key: FlightKey, since completion: UInt64) -> Bool {
+        guard lastCompletion > completion else { return false }
+        let count = UInt64(completions.count)
+        let first = max(completion, lastCompletion - min(lastCompletion, count)) + 1
+        return (first...lastCompletion).contains { completions[Int($0 % count)] == key }
     }
 }
 
@@ -252,7 +252,7 @@ extension FlightTable {
 extension FlightTable {
     /// Tells the waiters, before the flight is over, that they may not have its result. The flight goes on, and answers
     /// no waiter.
-    mutating func release(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
+    mutating func release(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> Told {
         guard let flight = flights[id] else { return [] }
         return release(id, flight, result, at: now)
     }
@@ -260,7 +260,7 @@ extension FlightTable {
     private mutating func release(
         _ id: FlightID,
         _ flight: Flight,
-        _ result: FlightResult,
+        _ result: FlightCompletion,
         at now: Timestamp
     ) -> Told {
         let key = flight.key
@@ -271,12 +271,12 @@ extension FlightTable {
     }
 
     /// Ends a flight.
-    mutating func land(_ id: FlightID, _ result: FlightResult, at now: Timestamp) -> Told {
+    mutating func land(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> Told {
         // The flight is removed first: its place is free for the flight of a waiter that is chosen now.
         guard let flight = flights.removeValue(forKey: id) else { return [] }
-        if case .shared(let arrival) = result, arrival.isStored {
-            lastLanding += 1
-            landings[Int(lastLanding % UInt64(landings.count))] = flight.key
+        if case .shared(let outcome) = result, outcome.isStored {
+            lastCompletion += 1
+            completions[Int(lastCompletion % UInt64(completions.count))] = flight.key
         }
         return release(id, flight, result, at: now)
     }
@@ -306,7 +306,8 @@ extension FlightTable {
         return queue.waiters.values.contains { $0.ownFlight != id }
     }
 
-    private mutating func tell(of id: FlightID, _ flight: Flight, _ result: FlightResult, at now: Timestamp) -> Told {
+    private mutating func tell(of id: FlightID, _ flight: Flight, _ result: FlightCompletion, at now: Timestamp) -> Told
+    {
         let key = flight.key
         var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
         switch result {
@@ -314,10 +315,10 @@ extension FlightTable {
             queues[key]?.hasFailed = true
             guard queues[key]?.flights.isEmpty == true else { return told }
             return told + choose(1, key, at: now, from: pick)
-        case .shared(let arrival), .failed(let arrival):
+        case .shared(let outcome), .failed(let outcome):
             guard let start = flight.start else { preconditionFailure("A result of a flight that never asked") }
-            let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(arrival.mayServe) == true }
-            told += answered.map { ($0, .arrived(arrival)) }
+            let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
+            told += answered.map { ($0, .arrived(outcome)) }
             queues[key]?.hasFailed = false
         case .unsharable:
             told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }

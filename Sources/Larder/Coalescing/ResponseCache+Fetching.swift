@@ -3,14 +3,14 @@ import HTTPTypes
 import NIOCore
 
 /// A request that the store has no response for, and everything needed to ask the origin for it.
-struct Asking<O: Origin>: Sendable {
+struct CacheMiss<O: Origin>: Sendable {
     let cacheable: CacheableRequest
     let origin: O
     /// The reason why the store did not answer.
     let reason: CacheStatus.ForwardReason
     /// The stored response that has to be validated, or served if the origin fails; nil if there is none.
     let kept: CacheEntry?
-    let ticket: Ticket
+    let snapshot: LookupSnapshot
     /// The number of fetches for the key around this request.
     let level: Int
 
@@ -28,7 +28,7 @@ struct Asking<O: Origin>: Sendable {
     }
 
     /// True if the client wants a head, and a server is asked only for it. Other HEAD requests can share it.
-    var isForHeadAlone: Bool { cacheable.isHead && cacheable.policy.asking == .server }
+    var isForHeadAlone: Bool { cacheable.isHead && cacheable.policy.originKind == .server }
 
     /// Returns the key of the flight for the request, as far as the stored variants tell.
     /// - Parameters:
@@ -37,7 +37,7 @@ struct Asking<O: Origin>: Sendable {
     func flightKey(like other: CacheEntry?, isRefresh: Bool = false) -> FlightKey {
         var selecting = SelectingFields.none
         // A response without `Vary` does not tell how the variants with one differ.
-        let rules = [other?.vary].compactMap(\.self) + ticket.lookup.rules
+        let rules = [other?.vary].compactMap(\.self) + snapshot.lookup.rules
         if let vary = rules.first(where: { $0 != .nothing }) {
             selecting = vary.selectingFields(of: cacheable.request.selectableFields) ?? .none
         }
@@ -76,23 +76,23 @@ enum Asked<Response: Sendable>: Sendable {
 extension ResponseCache {
     /// Serves a stale response without asking an origin that failed a short while ago; returns nil if the origin is to
     /// be asked.
-    func servePaused<O: Origin>(_ asking: Asking<O>, at now: Timestamp) -> O.Response? {
-        guard let kept = asking.kept, let failure = memory.pause(of: asking.leveledKey, at: now),
-            kept.mayBeServed(to: asking.cacheable, afterFailure: failure.status, at: now)
+    func servePaused<O: Origin>(_ miss: CacheMiss<O>, at now: Timestamp) -> O.Response? {
+        guard let kept = miss.kept, let failure = memory.pause(of: miss.leveledKey, at: now),
+            kept.mayBeServed(to: miss.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
-        record(.hit(asking.cacheable.location.key, .stale))
-        return answer(asking, from: kept, .stalePaused)
+        record(.hit(miss.cacheable.location.key, .stale))
+        return answer(miss, from: kept, .stalePaused)
     }
 
     private func answer<O: Origin>(
-        _ asking: Asking<O>,
+        _ miss: CacheMiss<O>,
         from entry: CacheEntry,
-        _ source: Arrival.Source,
+        _ source: FlightOutcome.Source,
         collapsed: Bool = false
     ) -> O.Response {
-        let outcome = source.outcome(asking.reason, collapsed: collapsed)
+        let outcome = source.outcome(miss.reason, collapsed: collapsed)
         return O.Response(
-            serving.answer(entry, to: asking.cacheable, at: clock.now, outcome, detail: source.detail)
+            serving.answer(entry, to: miss.cacheable, at: clock.now, outcome, detail: source.detail)
         )
     }
 
@@ -101,54 +101,54 @@ extension ResponseCache {
     ///   - permit: The permit of the flight that the request was chosen to lead.
     ///   - other: A variant that tells the fields by which responses vary.
     func ask<O: Origin>(
-        _ asking: Asking<O>,
+        _ miss: CacheMiss<O>,
         _ permit: consuming FlightPermit?,
         like other: CacheEntry?
     ) async throws -> Asked<O.Response> {
-        asking.origin.willWait()
-        let cacheable = asking.cacheable
+        miss.origin.willWait()
+        let cacheable = miss.cacheable
         let isUncacheable = memory.isUncacheable(
-            asking.leveledKey,
+            miss.leveledKey,
             withAuthorization: cacheable.hasAuthorization,
             at: clock.now
         )
         // If responses are not stored, the whole response is not needed: the origin answers the client's conditions and
         // range.
-        if asking.kept == nil, cacheable.hasRange || cacheable.isConditional, isUncacheable {
-            return .response(try await bypass(because: .uncacheable, under: cacheable.policy, to: asking.origin))
+        if miss.kept == nil, cacheable.hasRange || cacheable.isConditional, isUncacheable {
+            return .response(try await bypass(because: .uncacheable, under: cacheable.policy, to: miss.origin))
         }
-        if asking.kept == nil, let reason = cacheable.bypassOnMiss {
-            return .response(try await bypass(because: reason, under: cacheable.policy, to: asking.origin))
+        if miss.kept == nil, let reason = cacheable.bypassOnMiss {
+            return .response(try await bypass(because: reason, under: cacheable.policy, to: miss.origin))
         }
         if let id = permit.take()?.handOver() {
-            flights.start(id, asking.ticket.lookup)
-            return .response(try await lead(asking, id))
+            flights.start(id, miss.snapshot.lookup)
+            return .response(try await lead(miss, id))
         }
         // A response that is not stored is of no use to any other request.
         let isOfUse = !isUncacheable && !cacheable.directives.noStore
-        guard asking.isSharable, !isUncacheable else {
-            return .response(try await lead(asking, nil, outlivesRequest: isOfUse))
+        guard miss.isSharable, !isUncacheable else {
+            return .response(try await lead(miss, nil, outlivesRequest: isOfUse))
         }
         let joinedAt = clock.now
         let joined = await flights.join(
-            asking.flightKey(like: other),
-            asking.ticket,
-            timeout: cacheable.policy.patience,
-            softTimeout: asking.softTimeout(at: joinedAt),
+            miss.flightKey(like: other),
+            miss.snapshot,
+            timeout: cacheable.policy.coalescingTimeout,
+            softTimeout: miss.softTimeout(at: joinedAt),
             // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
             // the request may have the response of another request's fetch, and leads no flight for others.
             mayLead: !cacheable.directives.noStore
         )
         switch joined {
-        case .lead(let id): return .response(try await lead(asking, id))
-        case .alone: return .response(try await lead(asking, nil, outlivesRequest: isOfUse))
+        case .lead(let id): return .response(try await lead(miss, id))
+        case .alone: return .response(try await lead(miss, nil, outlivesRequest: isOfUse))
         case .leadAfterLooking(let id): return .lookAgain(leading: id, like: other)
         case .lookAgain: return .lookAgain(leading: nil, like: other)
-        case .arrived(let arrival): return try receive(arrival, joinedAt, asking)
+        case .arrived(let outcome): return try receive(outcome, joinedAt, miss)
         case .timedOut:
-            guard let kept = asking.kept else { preconditionFailure("Only a request with a stale response times out") }
+            guard let kept = miss.kept else { preconditionFailure("Only a request with a stale response times out") }
             record(.miss(cacheable.location.key, .staleOnError))
-            return .response(answer(asking, from: kept, .staleOnSoftTimeout, collapsed: true))
+            return .response(answer(miss, from: kept, .staleOnSoftTimeout, collapsed: true))
         case .cancelled:
             // The request counts as a miss, as a leader does whose client leaves.
             record(.miss(cacheable.location.key, .collapsed))
@@ -158,22 +158,22 @@ extension ResponseCache {
 
     /// Answers a request with the result of another request's flight, if it may have it.
     private func receive<O: Origin>(
-        _ arrival: Arrival,
+        _ outcome: FlightOutcome,
         _ joinedAt: Timestamp,
-        _ asking: Asking<O>
+        _ miss: CacheMiss<O>
     ) throws -> Asked<O.Response> {
-        let key = asking.cacheable.location.key
-        switch arrival.outcome {
+        let key = miss.cacheable.location.key
+        switch outcome.outcome {
         case .failure(let error):
-            guard arrival.answers(joinedAt: joinedAt) else { return .lookAgain(leading: nil, like: nil) }
+            guard outcome.answers(joinedAt: joinedAt) else { return .lookAgain(leading: nil, like: nil) }
             record(.miss(key, .collapsed))
             throw error
         case .entry(let entry, let source):
-            guard arrival.mayAnswer(asking.cacheable, joinedAt: joinedAt, with: entry, source) else {
+            guard outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source) else {
                 return .lookAgain(leading: nil, like: entry)
             }
             record(.miss(key, source.kind == .led ? .collapsed : source.kind))
-            return .response(answer(asking, from: entry, source, collapsed: true))
+            return .response(answer(miss, from: entry, source, collapsed: true))
         }
     }
 }
@@ -184,17 +184,17 @@ extension ResponseCache {
     /// Starts a fetch, and waits for the response.
     /// - Parameter outlivesRequest: True if the fetch goes on when this request leaves.
     private func lead<O: Origin>(
-        _ asking: Asking<O>,
+        _ miss: CacheMiss<O>,
         _ flight: FlightID?,
         outlivesRequest: Bool = true
     ) async throws -> O.Response {
-        let key = asking.cacheable.location.key
-        let seat = LeaderSeat<O.Response>()
+        let key = miss.cacheable.location.key
+        let seat = LeaderPromise<O.Response>()
         var kind = CacheEvent.Miss.led
         defer { record(.miss(key, kind)) }
-        let fetch = start(Fetch(asking, seat: seat, cache: self), flight)
-        if let flight { watchOthers(flight, asking, seat) }
-        let timer = timeSoftly(asking, seat)
+        let fetch = start(Fetch(miss, seat: seat, cache: self), flight)
+        if let flight { watchOthers(flight, miss, seat) }
+        let timer = timeSoftly(miss, seat)
         defer { timer?.cancel() }
         do {
             let answer = try await seat.wait()
@@ -208,23 +208,23 @@ extension ResponseCache {
 
     /// Gives the leader the result of another flight of its key, if that completes earlier than its own: the leader is
     /// one of the waiters of the key, too.
-    private func watchOthers<O: Origin>(_ flight: FlightID, _ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) {
+    private func watchOthers<O: Origin>(_ flight: FlightID, _ miss: CacheMiss<O>, _ seat: LeaderPromise<O.Response>) {
         let joinedAt = clock.now
-        flights.watch(flight, asking.ticket.lookup) { [self] arrival in
-            guard case .entry(let entry, let source) = arrival.outcome,
-                arrival.mayAnswer(asking.cacheable, joinedAt: joinedAt, with: entry, source)
+        flights.watch(flight, miss.snapshot.lookup) { [self] outcome in
+            guard case .entry(let entry, let source) = outcome.outcome,
+                outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source)
             else { return }
-            let response = answer(asking, from: entry, source, collapsed: true)
+            let response = answer(miss, from: entry, source, collapsed: true)
             seat.give(.success(response), source.kind == .led ? .collapsed : source.kind)
         }
     }
 
     /// Gives the leader the stale response when the soft timeout is over.
-    private func timeSoftly<O: Origin>(_ asking: Asking<O>, _ seat: LeaderSeat<O.Response>) -> Task<Void, Never>? {
-        guard let kept = asking.kept, let timeout = asking.softTimeout(at: clock.now) else { return nil }
+    private func timeSoftly<O: Origin>(_ miss: CacheMiss<O>, _ seat: LeaderPromise<O.Response>) -> Task<Void, Never>? {
+        guard let kept = miss.kept, let timeout = miss.softTimeout(at: clock.now) else { return nil }
         return tasks.start { [self] in
             do { try await clock.sleep(for: timeout) } catch { return }
-            seat.give(.success(answer(asking, from: kept, .staleOnSoftTimeout)), .staleOnError)
+            seat.give(.success(answer(miss, from: kept, .staleOnSoftTimeout)), .staleOnError)
         }
     }
 
@@ -233,22 +233,22 @@ extension ResponseCache {
     func refresh<O: Origin>(
         _ entry: CacheEntry,
         for cacheable: CacheableRequest,
-        _ ticket: Ticket,
+        _ snapshot: LookupSnapshot,
         _ level: Int,
         from origin: O
     ) {
-        let asking = Asking(
+        let miss = CacheMiss(
             cacheable: cacheable,
             origin: origin,
             reason: .stale,
             kept: entry,
-            ticket: ticket,
+            snapshot: snapshot,
             level: level
         )
-        guard memory.pause(of: asking.leveledKey, at: clock.now) == nil,
-            let flight = flights.lead(asking.flightKey(like: nil, isRefresh: true), ticket)
+        guard memory.pause(of: miss.leveledKey, at: clock.now) == nil,
+            let flight = flights.lead(miss.flightKey(like: nil, isRefresh: true), snapshot)
         else { return }
-        start(Fetch(asking, seat: nil, cache: self), flight)
+        start(Fetch(miss, seat: nil, cache: self), flight)
     }
 
     @discardableResult
@@ -262,9 +262,9 @@ extension ResponseCache {
             defer { handle.end() }
             await FetchContext.$fetch.withValue(handle) {
                 let permit = flights.permit(for: flight)
-                let landing = await fetch.run(releasing: permit.release)
-                permit.land(landing.result)
-                landing.answerLeader()
+                let completion = await fetch.run(releasing: permit.release)
+                permit.land(completion.result)
+                completion.answerLeader()
             }
         }
         handle.attach(task)

@@ -4,16 +4,16 @@ import NIOConcurrencyHelpers
 /// The state of keys that a cache remembers beside its store, for a limited time and number of keys.
 final class CacheMemory: Sendable {
     /// The uncacheable keys, whose responses were not storable lately: requests for them do not wait for one another.
-    private let uncacheable: NIOLockedValueBox<KeyMemo<LeveledKey>>
+    private let uncacheable: NIOLockedValueBox<UncacheableKeys<LeveledKey>>
     /// The keys whose responses to requests with `Authorization` are only for the user who sent them.
-    private let personal: NIOLockedValueBox<KeyMemo<LeveledKey>>
+    private let personal: NIOLockedValueBox<UncacheableKeys<LeveledKey>>
     private let failures: NIOLockedValueBox<FailureMemo<LeveledKey>>
 
     init(_ limits: CacheLimits) {
-        uncacheable = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
-        personal = NIOLockedValueBox(KeyMemo(limit: limits.refusals, span: limits.refusalSpan))
+        uncacheable = NIOLockedValueBox(UncacheableKeys(limit: limits.uncacheableKeys, span: limits.uncacheableTime))
+        personal = NIOLockedValueBox(UncacheableKeys(limit: limits.uncacheableKeys, span: limits.uncacheableTime))
         failures = NIOLockedValueBox(
-            FailureMemo(limit: limits.refusals, first: limits.failurePause, longest: limits.longestFailurePause)
+            FailureMemo(limit: limits.uncacheableKeys, first: limits.failurePause, longest: limits.longestFailurePause)
         )
     }
 

@@ -10,8 +10,8 @@ extension Fetch {
         _ reception: Reception,
         _ lifetimes: Lifetimes,
         _ notStored: NotStoredReason? = nil,
-        releasing release: @escaping @Sendable (FlightResult) -> Void
-    ) async -> Landing {
+        releasing release: @escaping @Sendable (FlightCompletion) -> Void
+    ) async -> FetchResult {
         let response = reception.response
         // "A server MUST evaluate received request preconditions […] just before it would process the request content"
         // (RFC 9110 §13.2.1): they are evaluated by the head that the client is about to get, before the body arrives.
@@ -50,9 +50,9 @@ extension Fetch {
         // With a stored response, the client is not served before the first part: the stored response can still replace
         // a body that breaks off.
         if response.bodyLength == nil, kept == nil, !waitsForWhole { stream(response, from: capture) }
-        let landing = await collect(reception, lifetimes, notStored, in: capture)
-        return Landing(result: landing.result) {
-            landing.answerLeader()
+        let completion = await collect(reception, lifetimes, notStored, in: capture)
+        return FetchResult(result: completion.result) {
+            completion.answerLeader()
             capture.release()
         }
     }
@@ -84,7 +84,7 @@ extension Fetch {
         _ lifetimes: Lifetimes,
         _ notStored: NotStoredReason?,
         in capture: BodyCapture
-    ) async -> Landing {
+    ) async -> FetchResult {
         let response = reception.response
         do {
             try await FetchContext.$frames.withValue(frames) { try await response.pourBody(into: capture) }
@@ -116,7 +116,7 @@ extension Fetch {
         _ reception: Reception,
         _ lifetimes: Lifetimes,
         _ notStored: NotStoredReason?
-    ) async -> Landing {
+    ) async -> FetchResult {
         noteSuccess(status: reception.head.status)
         let entry = entry(
             reception.head,
@@ -127,11 +127,11 @@ extension Fetch {
             receivedAt: reception.at
         )
         capture.replaceParts(by: entry)
-        let (verdict, reason) = await notStored == nil ? keep(entry) : (verdict(on: entry), notStored)
-        return landing(
+        let (validity, reason) = await notStored == nil ? keep(entry) : (validity(of: entry), notStored)
+        return completion(
             of: entry,
             .fetched(status: reception.head.status.code, reason),
-            verdict,
+            validity,
             answeredAt: reception.at,
             received: reception.head.headerFields
         )

@@ -4,7 +4,7 @@ import HTTPTypes
 /// The handling of origins that fail, and of responses that are not stored.
 extension Fetch {
     /// Handles an error that the origin threw.
-    func failed(_ error: any Error) async -> Landing {
+    func failed(_ error: any Error) async -> FetchResult {
         // If the fetch was abandoned, the origin has not failed.
         if FetchContext.fetch?.isAbandoned == true { return landingAlone(.failure(CancellationError()), .abandoned) }
         let now = cache.clock.now
@@ -17,12 +17,17 @@ extension Fetch {
             return landingAlone(.failure(error), .refusedToLeader)
         }
         noteFailure(status: status?.code)
-        if let landing = await serveKept(after: status?.code) { return landing }
+        if let completion = await serveKept(after: status?.code) { return completion }
         let failure = mustAnswerDisconnected(status) ? DisconnectedError(underlying: error) : error
-        let verdict = await cache.store.judge(readVersion, scopes: cacheable.location.scopes())
-        let arrival = Arrival(outcome: .failure(failure), readVersion: readVersion, verdict: verdict, answeredAt: now)
+        let validity = await cache.store.validity(of: readVersion, scopes: cacheable.location.scopes())
+        let outcome = FlightOutcome(
+            outcome: .failure(failure),
+            readVersion: readVersion,
+            validity: validity,
+            answeredAt: now
+        )
         let mayBeItsOwn = origin.mayBeDueToRequest(error)
-        return Landing(result: mayBeItsOwn ? .failed(arrival) : .shared(arrival)) { [seat] in
+        return FetchResult(result: mayBeItsOwn ? .failed(outcome) : .shared(outcome)) { [seat] in
             seat?.give(.failure(failure))
         }
     }
@@ -30,36 +35,36 @@ extension Fetch {
     /// Returns true if the origin is a server that did not answer, and the stored response may not be served: the
     /// client gets "an error response rather than […] the stale response" (RFC 9111 §5.2.2.2).
     private func mustAnswerDisconnected(_ status: HTTPResponse.Status?) -> Bool {
-        cacheable.policy.asking == .server && status == nil && kept?.lifetimes.mustRevalidate == true
+        cacheable.policy.originKind == .server && status == nil && kept?.lifetimes.mustRevalidate == true
     }
 
     /// Remembers the failure, so that the origin is not asked again at once while a stored response can be served.
     func noteFailure(status: Int?) {
-        cache.memory.failed(asking.leveledKey, status: status, at: cache.clock.now)
+        cache.memory.failed(miss.leveledKey, status: status, at: cache.clock.now)
         if seat == nil { cache.record(.refreshFailed(cacheable.location.key)) }
     }
 
     /// Forgets failures of the origin, which has answered, with the whole body if that is captured.
     func noteSuccess(status: HTTPResponse.Status) {
         guard status.kind != .serverError, !status.isDueToRequest else { return }
-        cache.memory.succeeded(asking.leveledKey)
+        cache.memory.succeeded(miss.leveledKey)
     }
 
     /// Serves the stored response after a failure of the origin (RFC 5861 §4); returns nil if it may not be served.
-    func serveKept(after status: Int?) async -> Landing? {
+    func serveKept(after status: Int?) async -> FetchResult? {
         let now = cache.clock.now
         guard let kept, kept.mayBeServed(to: cacheable, afterFailure: status, at: now) else { return nil }
         // A response that was invalidated meanwhile is never served stale.
-        let verdict = await verdict(on: kept)
-        guard verdict.isAlive else { return nil }
-        return landing(of: kept, .staleOnError(status: status), verdict, answeredAt: now)
+        let validity = await validity(of: kept)
+        guard validity.isValid else { return nil }
+        return completion(of: kept, .staleOnError(status: status), validity, answeredAt: now)
     }
 
     /// Remembers that a refresh was refused while the stored response remains, so that not every stale hit starts
     /// another refresh.
     func pauseRefreshes(after status: HTTPResponse.Status) {
         guard seat == nil, status.isDueToRequest else { return }
-        cache.memory.failed(asking.leveledKey, status: status.code, at: cache.clock.now)
+        cache.memory.failed(miss.leveledKey, status: status.code, at: cache.clock.now)
         cache.record(.refreshFailed(cacheable.location.key))
     }
 
@@ -97,8 +102,8 @@ extension Fetch {
     func refuse(
         _ reception: Reception,
         because notStored: NotStoredReason,
-        releasing release: @escaping @Sendable (FlightResult) -> Void
-    ) async -> Landing {
+        releasing release: @escaping @Sendable (FlightCompletion) -> Void
+    ) async -> FetchResult {
         guard isSharableFailure(reception), reception.response.bodyLength ?? 0 <= cacheable.policy.bodyLimit.bytes
         else {
             return await pass(reception, because: notStored, releasing: release)
@@ -131,14 +136,14 @@ extension Fetch {
     func pass(
         _ reception: Reception,
         because notStored: NotStoredReason,
-        releasing release: @Sendable (FlightResult) -> Void
-    ) async -> Landing {
+        releasing release: @Sendable (FlightCompletion) -> Void
+    ) async -> FetchResult {
         let head = reception.head
         cache.record(.notStored(cacheable.location.key, notStored))
         if notStored == .notStorable(.authorization) {
-            cache.memory.add(personal: asking.leveledKey, at: cache.clock.now)
+            cache.memory.add(personal: miss.leveledKey, at: cache.clock.now)
         }
-        var result = FlightResult.refusedToLeader
+        var result = FlightCompletion.refusedToLeader
         noteSuccess(status: head.status)
         pauseRefreshes(after: head.status)
         if head.status.kind != .serverError, !notStored.isDueToRequest {
@@ -153,9 +158,9 @@ extension Fetch {
     /// it does not: one client's request would have all other requests ask the origin, each by itself.
     /// - Returns: The result for the requests that wait.
     @discardableResult
-    func noteUncacheable(because notStored: NotStoredReason) -> FlightResult {
+    func noteUncacheable(because notStored: NotStoredReason) -> FlightCompletion {
         guard notStored.isLasting, !notStored.isDueToRequest, !isPastFreshResponse else { return .refusedToLeader }
-        cache.memory.add(uncacheable: asking.leveledKey, at: cache.clock.now)
+        cache.memory.add(uncacheable: miss.leveledKey, at: cache.clock.now)
         return .unsharable
     }
 

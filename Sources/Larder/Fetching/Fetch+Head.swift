@@ -6,7 +6,7 @@ import NIOCore
 extension Fetch {
     /// Asks for the head, and updates or removes the stored response to GET by it (RFC 9111 §4.3.5). No new response is
     /// stored, since the body is missing.
-    func runForHead() async -> Landing {
+    func runForHead() async -> FetchResult {
         var request = cacheable.fillRequest
         request.method = .head
         let reception: Reception
@@ -14,12 +14,12 @@ extension Fetch {
         let status = reception.head.status
         if status.kind == .serverError {
             noteFailure(status: status.code)
-            if let landing = await serveKept(after: status.code) { return landing }
+            if let completion = await serveKept(after: status.code) { return completion }
         }
         noteSuccess(status: status)
         if let kept, kept.head.status == .ok {
             let stored = kept.head.headerFields
-            switch Revalidation.verdict(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
+            switch Revalidation.comparison(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
             case .updates: return await redate(kept, by: reception) { _ in }
             // "The cache SHOULD consider the stored response to be stale": it has changed, and the stored one could not
             // be validated, and would be of little use when the origin fails.
@@ -34,12 +34,13 @@ extension Fetch {
             policy: cacheable.policy,
             at: reception.at
         )
-        return Landing(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head))) }
+        return FetchResult(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head)))
+        }
     }
 
     /// Returns the result for other HEAD requests that wait: the head, if they could have the response to GET if that
     /// were stored.
-    private func shared(_ reception: Reception) async -> FlightResult {
+    private func shared(_ reception: Reception) async -> FlightCompletion {
         let head = reception.head
         switch storability(of: head, reception.directives, at: reception) {
         case .store(let lifetimes) where lifetimes.mayAnswerOthers: break
@@ -64,10 +65,10 @@ extension Fetch {
             tags: reception.tags.tags
         )
         return .shared(
-            Arrival(
+            FlightOutcome(
                 outcome: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
                 readVersion: readVersion,
-                verdict: await verdict(on: entry),
+                validity: await validity(of: entry),
                 answeredAt: reception.at
             )
         )

@@ -43,8 +43,8 @@ extension Fetch {
     func redate(
         _ kept: CacheEntry,
         by reception: Reception,
-        releasing release: @Sendable (FlightResult) -> Void
-    ) async -> Landing {
+        releasing release: @Sendable (FlightCompletion) -> Void
+    ) async -> FetchResult {
         let rules = cacheable.policy.rules
         let update = reception.head.headerFields
         let fields = Revalidation.updatedFields(
@@ -74,9 +74,9 @@ extension Fetch {
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }
             let entry = entry(lifetimes)
-            let (verdict, notStored) = await keep(entry, isNew: false)
-            let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
-            return landing(of: entry, source, verdict, answeredAt: reception.at, received: update)
+            let (validity, notStored) = await keep(entry, isNew: false)
+            let source = FlightOutcome.Source.validated(status: reception.head.status.code, notStored)
+            return completion(of: entry, source, validity, answeredAt: reception.at, received: update)
         case .notStorable(let refusal):
             let answer = entry(Lifetimes(expiredAt: reception.at))
             return await withdraw(answer, .notStorable(refusal), by: reception, release)
@@ -89,13 +89,13 @@ extension Fetch {
         _ updated: CacheEntry,
         _ notStored: NotStoredReason,
         by reception: Reception,
-        _ release: @Sendable (FlightResult) -> Void
-    ) async -> Landing {
+        _ release: @Sendable (FlightCompletion) -> Void
+    ) async -> FetchResult {
         cache.record(.notStored(cacheable.location.key, notStored))
         let result = noteUncacheable(because: notStored)
         if !notStored.isDueToRequest { await discardKept() }
         release(result)
-        let source = Arrival.Source.validated(status: reception.head.status.code, notStored)
+        let source = FlightOutcome.Source.validated(status: reception.head.status.code, notStored)
         let answer = answer(from: updated, source, received: reception.head.headerFields)
         return landingAlone(.success(answer), result, source.kind)
     }
@@ -106,7 +106,7 @@ extension CachePolicy {
     /// its response to the same request without those conditions […] would have been a status code other than a 2xx
     /// (Successful) or 412 (Precondition Failed)" (RFC 9110 §13.2.1).
     package func canValidate(_ stored: HTTPResponse) -> Bool {
-        asking == .server && stored.status.kind == .successful && Revalidation.hasValidator(stored.headerFields)
+        originKind == .server && stored.status.kind == .successful && Revalidation.hasValidator(stored.headerFields)
     }
 }
 
@@ -114,7 +114,7 @@ extension Lifetimes {
     /// Creates lifetimes that are over already: the response is for the requests that wait, and for no later one.
     init(expiredAt moment: Timestamp) {
         self.init(
-            born: moment,
+            generatedAt: moment,
             freshUntil: moment,
             staleWhileRevalidateUntil: moment,
             staleIfErrorUntil: moment,

@@ -5,28 +5,28 @@ import NIOCore
 /// A fetch from the origin: it asks, captures, stores, and returns its result. It belongs to the cache, and not to the
 /// client that started it.
 struct Fetch<O: Origin>: Sendable {
-    let asking: Asking<O>
+    let miss: CacheMiss<O>
     /// The place where the request that leads this fetch waits; nil for a refresh.
-    let seat: LeaderSeat<O.Response>?
+    let seat: LeaderPromise<O.Response>?
     let cache: ResponseCache
 
-    init(_ asking: Asking<O>, seat: LeaderSeat<O.Response>?, cache: ResponseCache) {
-        self.asking = asking
+    init(_ miss: CacheMiss<O>, seat: LeaderPromise<O.Response>?, cache: ResponseCache) {
+        self.miss = miss
         self.seat = seat
         self.cache = cache
     }
 
-    var cacheable: CacheableRequest { asking.cacheable }
-    var origin: O { asking.origin }
-    var reason: CacheStatus.ForwardReason { asking.reason }
+    var cacheable: CacheableRequest { miss.cacheable }
+    var origin: O { miss.origin }
+    var reason: CacheStatus.ForwardReason { miss.reason }
     /// The stored response to validate, or to serve if the origin fails; nil if there is none.
-    var kept: CacheEntry? { asking.kept }
+    var kept: CacheEntry? { miss.kept }
     /// The version of the log, read before the origin is asked.
-    var readVersion: LogVersion { asking.ticket.lookup.readVersion }
+    var readVersion: LogVersion { miss.snapshot.lookup.readVersion }
 
     /// Asks the origin, and returns the results for the waiters and for the leader.
     /// - Parameter release: Tells the waiters, as soon as it is known, that they may not have the result.
-    func run(releasing release: @escaping @Sendable (FlightResult) -> Void) async -> Landing {
+    func run(releasing release: @escaping @Sendable (FlightCompletion) -> Void) async -> FetchResult {
         if fetchesHeadAlone { return await runForHead() }
         let reception: Reception
         do {
@@ -45,7 +45,7 @@ struct Fetch<O: Origin>: Sendable {
         let status = reception.head.status
         if status.kind == .serverError {
             noteFailure(status: status.code)
-            if let landing = await serveKept(after: status.code) { return landing }
+            if let completion = await serveKept(after: status.code) { return completion }
         }
         switch storability(of: reception.head, reception.directives, at: reception) {
         case .notStorable(let refusal):
@@ -137,7 +137,7 @@ struct Fetch<O: Origin>: Sendable {
     }
 
     /// True if the origin is asked only for a head. A refresh because of a HEAD request asks for the whole response.
-    private var fetchesHeadAlone: Bool { asking.isForHeadAlone && seat != nil }
+    private var fetchesHeadAlone: Bool { miss.isForHeadAlone && seat != nil }
 
     /// The origin's response, the request that it answers, and the times of both.
     struct Reception {
@@ -153,8 +153,8 @@ struct Fetch<O: Origin>: Sendable {
 
     /// The result of a fetch. The leader gets the end of its response after the waiters have theirs, so that its next
     /// request comes after this flight and does not join it.
-    struct Landing {
-        let result: FlightResult
+    struct FetchResult {
+        let result: FlightCompletion
         let answerLeader: @Sendable () -> Void
     }
 }
@@ -166,37 +166,37 @@ extension Fetch {
     /// - Parameters:
     ///   - moment: The time at which the origin answered, or was seen to fail.
     ///   - received: The fields that the origin sent for the leader; nil if the entry was stored before.
-    func landing(
+    func completion(
         of entry: CacheEntry,
-        _ source: Arrival.Source,
-        _ verdict: Verdict,
+        _ source: FlightOutcome.Source,
+        _ validity: Validity,
         answeredAt moment: Timestamp,
         received: HTTPFields? = nil
-    ) -> Landing {
-        let arrival = Arrival(
+    ) -> FetchResult {
+        let outcome = FlightOutcome(
             outcome: .entry(entry, source),
             readVersion: entry.readVersion,
-            verdict: verdict,
+            validity: validity,
             answeredAt: moment
         )
         let answer = answer(from: entry, source, received: received)
-        let result = source.mayBeDueToRequest ? FlightResult.failed(arrival) : .shared(arrival)
-        return Landing(result: result) { [seat] in seat?.give(.success(answer), source.kind) }
+        let result = source.mayBeDueToRequest ? FlightCompletion.failed(outcome) : .shared(outcome)
+        return FetchResult(result: result) { [seat] in seat?.give(.success(answer), source.kind) }
     }
 
     /// Returns the result for a response that only the leader may have.
     func landingAlone(
         _ answer: Result<O.Response, any Error>,
-        _ result: FlightResult,
+        _ result: FlightCompletion,
         _ kind: CacheEvent.Miss = .led
-    ) -> Landing {
-        Landing(result: result) { [seat] in seat?.give(answer, kind) }
+    ) -> FetchResult {
+        FetchResult(result: result) { [seat] in seat?.give(answer, kind) }
     }
 
     /// Returns the leader's response from an entry.
     /// - Parameter received: The fields that the origin sent for this request. The limits of storing and reuse remove
     ///   nothing from the response to the client whose request was forwarded (RFC 9111 §5.2.2.4, §5.2.2.7).
-    func answer(from entry: CacheEntry, _ source: Arrival.Source, received: HTTPFields?) -> O.Response {
+    func answer(from entry: CacheEntry, _ source: FlightOutcome.Source, received: HTTPFields?) -> O.Response {
         let outcome = source.outcome(reason)
         return O.Response(
             cache.serving.answer(
@@ -247,8 +247,8 @@ extension Fetch {
     }
 
     /// Returns the validity of an entry, compared with the log by all its tags.
-    func verdict(on entry: CacheEntry) async -> Verdict {
-        await cache.store.judge(entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
+    func validity(of entry: CacheEntry) async -> Validity {
+        await cache.store.validity(of: entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
     }
 
     /// Returns the limit that prevents an entry from being stored; nil if there is none.
@@ -259,16 +259,16 @@ extension Fetch {
     }
 
     /// Stores an entry. `isNew` is false for a stored response that the origin confirmed.
-    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Verdict, NotStoredReason?) {
+    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Validity, NotStoredReason?) {
         let key = entry.location.key
-        let verdict: Verdict
+        let validity: Validity
         let notStored: NotStoredReason?
         if let obstacle = obstacle(to: entry) {
-            verdict = await self.verdict(on: entry)
+            validity = await self.validity(of: entry)
             notStored = obstacle
         } else {
-            verdict = await cache.store.save(entry, at: cache.clock.now)
-            notStored = !verdict.isKnown ? .unavailable : verdict.isAlive ? nil : .overtaken
+            validity = await cache.store.save(entry, at: cache.clock.now)
+            notStored = !validity.isKnown ? .unavailable : validity.isValid ? nil : .overtaken
         }
         if let notStored {
             cache.record(.notStored(key, notStored))
@@ -280,9 +280,9 @@ extension Fetch {
             // The entry that answered this request before must not be chosen instead of the new one.
             if let kept, !entry.replaces(kept) { await cache.store.discard(kept) }
             cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
-            cache.memory.forget(uncacheable: asking.leveledKey)
+            cache.memory.forget(uncacheable: miss.leveledKey)
         }
-        return (verdict, notStored)
+        return (validity, notStored)
     }
 
     /// Gives the leader a response whose body it reads while the body arrives.

@@ -66,7 +66,7 @@ struct InvalidationLog: Sendable {
 
     /// Returns true if a response with this read version and these scopes is valid (docs/invalidation.md, rule 3). The
     /// comparison is `>=`, because a fetch that read a version began after the invalidation with that version.
-    func isAlive(_ readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
+    func isValid(_ readVersion: LogVersion, scopes: some Sequence<InvalidationScope.Fingerprint>) -> Bool {
         readVersion.epoch == epoch && readVersion.number >= newestVersion(on: scopes)
     }
 

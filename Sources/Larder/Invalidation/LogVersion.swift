@@ -33,28 +33,28 @@ public struct LogVersion: Hashable, Sendable {
 }
 
 /// The result of comparing a response with the invalidation log, and the log's version at the comparison.
-public struct Verdict: Hashable, Sendable {
+public struct Validity: Hashable, Sendable {
     /// True if none of the response's scopes was invalidated since its read version.
-    public let isAlive: Bool
+    public let isValid: Bool
     /// The version of the log at the comparison.
-    public let said: LogVersion
+    public let checkedVersion: LogVersion
 
     /// True if the log was read. If it could not be reached, the response counts as invalid, without a reason.
     public let isKnown: Bool
 
     /// Creates the result of a comparison.
-    public init(isAlive: Bool, said: LogVersion) {
-        self.isAlive = isAlive
-        self.said = said
+    public init(isValid: Bool, checkedVersion: LogVersion) {
+        self.isValid = isValid
+        self.checkedVersion = checkedVersion
         self.isKnown = true
     }
 
     /// Returns the result to assume if the log cannot be reached, at a version that this process has chosen.
-    public static func unknown(at number: LogVersion) -> Verdict { Verdict(unknownAt: number) }
+    public static func unknown(at number: LogVersion) -> Validity { Validity(unknownAt: number) }
 
     private init(unknownAt number: LogVersion) {
-        self.isAlive = false
-        self.said = number
+        self.isValid = false
+        self.checkedVersion = number
         self.isKnown = false
     }
 }

@@ -5,11 +5,11 @@ public struct CacheLimits: Sendable {
     public var flights: Int
     /// The number of requests that may wait for the fetches of one key, 100,000 by default; beyond it a request fetches
     /// for itself.
-    public var passengers: Int
+    public var waiters: Int
     /// The number of hit-for-miss keys that are remembered, 10,000 by default.
-    public var refusals: Int
+    public var uncacheableKeys: Int
     /// The time for which a hit-for-miss key is remembered, 30 seconds by default.
-    public var refusalSpan: Duration
+    public var uncacheableTime: Duration
     /// The time after a failure of the origin during which a stale response is served without asking the origin again,
     /// 500 milliseconds by default. It doubles with each further failure.
     public var failurePause: Duration
@@ -24,18 +24,18 @@ public struct CacheLimits: Sendable {
     /// Creates limits. The defaults suit a server of any usual size.
     public init(
         flights: Int = 10_000,
-        passengers: Int = 100_000,
-        refusals: Int = 10_000,
-        refusalSpan: Duration = .seconds(30),
+        waiters: Int = 100_000,
+        uncacheableKeys: Int = 10_000,
+        uncacheableTime: Duration = .seconds(30),
         failurePause: Duration = .milliseconds(500),
         longestFailurePause: Duration = .seconds(10),
         topKeys: Int = 1_024,
         bodiesInFlight: ByteCount = .mebibytes(64)
     ) {
         self.flights = max(0, flights)
-        self.passengers = max(0, passengers)
-        self.refusals = max(1, refusals)
-        self.refusalSpan = refusalSpan
+        self.waiters = max(0, waiters)
+        self.uncacheableKeys = max(1, uncacheableKeys)
+        self.uncacheableTime = uncacheableTime
         self.failurePause = failurePause
         self.longestFailurePause = longestFailurePause
         self.topKeys = max(1, topKeys)

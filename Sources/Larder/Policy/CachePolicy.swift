@@ -31,7 +31,7 @@ public struct CachePolicy: Sendable {
     }
 
     /// The kind of origin that answers misses, which decides how it is asked.
-    public enum Asking: Hashable, Sendable {
+    public enum OriginKind: Hashable, Sendable {
         /// A handler of this process. It is always asked for the whole response, by GET: it would have to render the
         /// response to find out if something has changed, and to render the body to answer HEAD.
         case handler
@@ -93,7 +93,7 @@ public struct CachePolicy: Sendable {
     public var captureTime: Duration
     /// The coalescing timeout: the time for which a request waits for another request's fetch before it fetches for
     /// itself. 5 seconds by default.
-    public var patience: Duration
+    public var coalescingTimeout: Duration
     /// The time for which a request waits for the origin if a stale response could be served in its place; nil, the
     /// default, for no limit. The origin is waited for in any case if the stored response has `must-revalidate`,
     /// `no-cache`, `proxy-revalidate` or `s-maxage`.
@@ -101,7 +101,7 @@ public struct CachePolicy: Sendable {
     /// True if a response without `ETag` gets one that is made from its body. True for a handler, false for a gateway.
     public var makesEntityTags: Bool
     /// The kind of origin that answers misses.
-    public var asking: Asking
+    public var originKind: OriginKind
     /// True if a HEAD request that no stored response answers is forwarded as it is, for a responder that may have its
     /// own handler for HEAD. Otherwise the cache fetches by GET the response that it answers HEAD with.
     package var forwardsHead = false
@@ -136,7 +136,7 @@ public struct CachePolicy: Sendable {
         policy.clientDirectives = .coalesce
         policy.invalidatesOnError = false
         policy.makesEntityTags = false
-        policy.asking = .server
+        policy.originKind = .server
         return policy
     }
 
@@ -156,10 +156,10 @@ public struct CachePolicy: Sendable {
         self.bodyLimit = .mebibytes(1)
         self.tagLimit = 1_000
         self.captureTime = .seconds(30)
-        self.patience = .seconds(5)
+        self.coalescingTimeout = .seconds(5)
         self.softTimeout = nil
         self.makesEntityTags = true
-        self.asking = .handler
+        self.originKind = .handler
         setClientBypass(.everybody(parameter: "nocache"))
     }
 
@@ -304,8 +304,8 @@ extension CachePolicy {
 
     /// Sets the coalescing timeout: the time for which a request waits for another request's fetch before it fetches
     /// for itself.
-    public func waiting(atMost patience: Duration) -> CachePolicy {
-        with { $0.patience = patience }
+    public func waiting(atMost coalescingTimeout: Duration) -> CachePolicy {
+        with { $0.coalescingTimeout = coalescingTimeout }
     }
 
     private func with(_ change: (inout CachePolicy) -> Void) -> CachePolicy {

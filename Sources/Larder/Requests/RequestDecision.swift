@@ -24,7 +24,7 @@ package enum RequestDecision: Sendable {
         let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
         if facts.hasContent { return .bypass(.content) }
         // A handler accepts an upgrade by what it does to the client's connection. A server has another connection.
-        if facts.asksForWebSocket, policy.asking == .handler { return .bypass(.upgrade) }
+        if facts.asksForWebSocket, policy.originKind == .handler { return .bypass(.upgrade) }
         // Only the origin can evaluate a precondition on the state of the resource (RFC 9111 §4.3.2).
         if facts.hasOriginConditions { return .bypass(.precondition) }
         if user == nil, let reason = policy.credentials(in: request.headerFields, facts) { return .bypass(reason) }

@@ -69,7 +69,7 @@ extension CachePolicy {
         case .failed(_, mayHaveArrived: false): mayHaveChanged = false
         case .failed(let status?, _): mayHaveChanged = invalidates(after: status)
         // A 502 or 504 stands for a server that was sent the request and did not answer.
-        case .failed(nil, _): mayHaveChanged = asking == .server || invalidatesOnError
+        case .failed(nil, _): mayHaveChanged = originKind == .server || invalidatesOnError
         }
         return mayHaveChanged ? [Invalidation.target(of: request)] : []
     }

@@ -34,7 +34,7 @@ struct Serving: Sendable {
         received: HTTPFields? = nil
     ) -> Answer {
         let whole = received.map { Self.head(of: entry, received: $0, cacheable.policy) } ?? entry.head
-        let notModified = cacheable.notModified(whole, receivedAt: entry.lifetimes.born)
+        let notModified = cacheable.notModified(whole, receivedAt: entry.lifetimes.generatedAt)
         var head = notModified ?? whole
         var body = notModified != nil || cacheable.isHead ? nil : entry.body
         if cacheable.hasRange, let whole = body { body = Self.cut(&head, whole, for: cacheable.request, at: now) }
@@ -67,7 +67,7 @@ struct Serving: Sendable {
         at now: Timestamp
     ) -> HTTPResponse {
         var head = head
-        if policy.asking == .server {
+        if policy.originKind == .server {
             HopByHop.strip(&head.headerFields)
             // "A recipient with a clock that receives a response message without a Date header field MUST […] append a
             // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
@@ -101,7 +101,7 @@ struct Serving: Sendable {
     private static func head(of entry: CacheEntry, received: HTTPFields, _ policy: CachePolicy) -> HTTPResponse {
         var head = entry.head
         var received = received
-        if policy.asking == .server { HopByHop.strip(&received) }
+        if policy.originKind == .server { HopByHop.strip(&received) }
         for field in received where !entry.head.headerFields.contains(field.name) {
             switch field.name {
             // These fields describe the encoding, the length and the age of the stored body.
@@ -182,7 +182,7 @@ extension Serving {
     }
 }
 
-extension Arrival.Source {
+extension FlightOutcome.Source {
     /// Returns the `Cache-Status` of a request that asked the origin, or waited for one that did.
     func outcome(_ reason: CacheStatus.ForwardReason, collapsed: Bool = false) -> CacheStatus.Outcome {
         switch self {

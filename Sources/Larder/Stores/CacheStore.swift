@@ -23,7 +23,7 @@ public protocol CacheStore: Service {
 
     /// Stores an entry, in place of the variant that it replaces, unless one of its scopes was invalidated since its
     /// read version. Returns the result of that comparison.
-    func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity
 
     /// Removes an entry that the origin has replaced by a response that is not stored, or that is stored as another
     /// variant: the variant with the same read version and selecting fields, and older variants of the key that may
@@ -33,7 +33,7 @@ public protocol CacheStore: Service {
     func discard(_ entry: CacheEntry) async
 
     /// Compares a response with this read version and these scopes with the log.
-    func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict
+    func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity
 
     /// Invalidates the scopes. Once this is acknowledged, no process on this store returns a response with an older
     /// read version.

@@ -20,7 +20,7 @@ struct MemoryShard {
     private var scopes = ScopeIndex()
     private(set) var bytes = 0
     /// The lower bound of the read versions of all stored entries.
-    private var oldestBirth: UInt64 = 0
+    private var oldestReadVersion: UInt64 = 0
     /// The progress of the current sweep, and the version below which it removes entries by their read version.
     private var sweep: (next: Int, number: UInt64) = (0, 0)
     private let limit: Int
@@ -58,13 +58,13 @@ struct MemoryShard {
     /// Returns the entries under a key; nil if there are none, or only expired ones.
     /// - Parameters:
     ///   - number: The version of the log; entries that were found valid at that version are not compared again.
-    ///   - isAlive: Compares an entry with the log, and returns the log's version; called only if something was
+    ///   - isValid: Compares an entry with the log, and returns the log's version; called only if something was
     ///     invalidated since the entries were last found valid.
     mutating func load(
         _ key: CacheKey,
         at now: Timestamp,
         number: UInt64,
-        isAlive: (CacheEntry) -> Verdict,
+        isValid: (CacheEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> [CacheEntry]? {
         guard let place = index[key] else { return nil }
@@ -72,7 +72,7 @@ struct MemoryShard {
             remove(place, dropping: &dropped)
             return nil
         }
-        guard revive(place, number: number, isAlive: isAlive, dropping: &dropped),
+        guard revive(place, number: number, isValid: isValid, dropping: &dropped),
             expire(place, at: now, dropping: &dropped)
         else { return nil }
         eviction.use(place)
@@ -105,10 +105,10 @@ struct MemoryShard {
     }
 
     /// Returns the number of the valid entries that belong to a scope, of the oldest ``batchLimit`` of them.
-    func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isAlive: (CacheEntry) -> Verdict) -> Int {
+    func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isValid: (CacheEntry) -> Validity) -> Int {
         scopes.entries(of: scope, upTo: Self.batchLimit).count { id, place in
             let entry = slots[place]?.entries.first { ObjectIdentifier($0) == id }
-            return entry.map { now < $0.lifetimes.keepUntil && isAlive($0).isAlive } ?? false
+            return entry.map { now < $0.lifetimes.keepUntil && isValid($0).isValid } ?? false
         }
     }
 
@@ -157,7 +157,7 @@ struct MemoryShard {
     mutating func removeInvalidated(
         _ scope: InvalidationScope.Fingerprint,
         limit: Int = Self.batchLimit,
-        isAlive: (CacheEntry) -> Verdict,
+        isValid: (CacheEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {
         var compared = 0
@@ -172,7 +172,7 @@ struct MemoryShard {
             let members = slot.entries.filter { $0.namedCovers.contains(scope) }
             guard compared == 0 || compared + members.count <= limit else { break }
             compared += members.count
-            let dead = Set(members.filter { !isAlive($0).isAlive }.map(ObjectIdentifier.init))
+            let dead = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
             guard dead.contains(id) else { return Progress(compared: compared, isThrough: true) }
             keep(slot.entries.filter { !dead.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
         }
@@ -186,7 +186,7 @@ struct MemoryShard {
         limit: Int = Self.batchLimit,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {
-        guard oldestBirth < number else { return Progress(compared: 0, isThrough: true) }
+        guard oldestReadVersion < number else { return Progress(compared: 0, isThrough: true) }
         if sweep.next == 0 { sweep.number = number }
         var compared = 0
         while sweep.next < slots.count, compared < limit {
@@ -200,14 +200,14 @@ struct MemoryShard {
             keep(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
         }
         guard sweep.next == slots.count else { return Progress(compared: compared, isThrough: false) }
-        (oldestBirth, sweep.next) = (sweep.number, 0)
-        return Progress(compared: compared, isThrough: oldestBirth >= number)
+        (oldestReadVersion, sweep.next) = (sweep.number, 0)
+        return Progress(compared: compared, isThrough: oldestReadVersion >= number)
     }
 
     /// Notes that an entry with this read version is stored from now on, perhaps at a place that the sweep has examined
     /// already.
     private mutating func noteUnswept(_ number: UInt64) {
-        oldestBirth = min(oldestBirth, number)
+        oldestReadVersion = min(oldestReadVersion, number)
         sweep.number = min(sweep.number, number)
     }
 
@@ -227,15 +227,15 @@ struct MemoryShard {
     private mutating func revive(
         _ place: Int,
         number: UInt64,
-        isAlive: (CacheEntry) -> Verdict,
+        isValid: (CacheEntry) -> Validity,
         dropping dropped: inout [CacheEntry]
     ) -> Bool {
         guard var slot = slots[place] else { return false }
         guard slot.checkedAt < number else { return true }
-        let verdicts = slot.entries.map(isAlive)
-        slot.checkedAt = verdicts.reduce(.max) { min($0, $1.said.number) }
+        let validities = slot.entries.map(isValid)
+        slot.checkedAt = validities.reduce(.max) { min($0, $1.checkedVersion.number) }
         slots[place] = slot
-        return keep(zip(slot.entries, verdicts).filter { $1.isAlive }.map(\.0), at: place, dropping: &dropped)
+        return keep(zip(slot.entries, validities).filter { $1.isValid }.map(\.0), at: place, dropping: &dropped)
     }
 
     /// Removes the expired variants at a place. Returns true if any are left: the slot expires with the last of its
@@ -329,7 +329,7 @@ extension MemoryShard {
                 precondition(!slot.entries[(place + 1)...].contains(where: entry.replaces), "A variant twice")
             }
             for entry in slot.entries {
-                precondition(oldestBirth <= entry.readVersion.number, "An entry that no sweep would look at")
+                precondition(oldestReadVersion <= entry.readVersion.number, "An entry that no sweep would look at")
                 let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)
                 precondition(Set(linked) == Set(entry.namedCovers), "An entry that an invalidation would not find")
             }

@@ -69,19 +69,19 @@ public final class MemoryStore: CacheStore {
             limit: limit,
             entryLimit: entryLimit,
             shardCount: shardCount,
-            stampLimit: logLimit.bytes / InvalidationLog.versionCost,
+            versionLimit: logLimit.bytes / InvalidationLog.versionCost,
             variantLimit: variantLimit,
             sweepInterval: sweepInterval,
             clock: clock
         )
     }
 
-    /// Creates a store whose log has room for the versions of `stampLimit` keys, paths and tags.
+    /// Creates a store whose log has room for the versions of `versionLimit` keys, paths and tags.
     package init(
         limit: ByteCount,
         entryLimit: ByteCount = CacheEntry.limit(forBodiesOf: .mebibytes(1)),
         shardCount: Int? = nil,
-        stampLimit: Int,
+        versionLimit: Int,
         variantLimit: Int = MemoryStore.defaultVariantLimit,
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
@@ -93,7 +93,7 @@ public final class MemoryStore: CacheStore {
         self.shards = (0..<shardCount).map { _ in
             LockedShard(limit: limit.bytes / shardCount, variantLimit: max(1, variantLimit))
         }
-        let log = InvalidationLog(limit: max(1, stampLimit))
+        let log = InvalidationLog(limit: max(1, versionLimit))
         self.epoch = log.epoch
         self.log = NIOLockedValueBox(Log(log: log))
         self.clock = clock
@@ -107,7 +107,7 @@ public final class MemoryStore: CacheStore {
     private func find(_ location: EntryLocation, at now: Timestamp, number: UInt64) -> [CacheEntry]? {
         var dropped: [CacheEntry] = []
         return shard(of: location.key).state.withLockedValue { shard in
-            shard.load(location.key, at: now, number: number, isAlive: judgeStored, dropping: &dropped)
+            shard.load(location.key, at: now, number: number, isValid: validityOfStored, dropping: &dropped)
         }
     }
 
@@ -122,19 +122,19 @@ public final class MemoryStore: CacheStore {
         return Lookup(entries: entries, readVersion: readVersion, newestVersion: newestVersion)
     }
 
-    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Verdict {
+    public func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity {
         var dropped: [CacheEntry] = []
         return shard(of: entry.location.key).state.withLockedValue { shard in
             // Compared under the shard's lock: a later invalidation finds the entry in the shard.
-            let verdict = judge(entry.readVersion, fingerprints: entry.scopes)
-            guard verdict.isAlive else { return verdict }
+            let validity = validity(of: entry.readVersion, fingerprints: entry.scopes)
+            guard validity.isValid else { return validity }
             if entry.cost <= entryLimit.bytes {
-                shard.save(entry, at: now, number: verdict.said.number, dropping: &dropped)
+                shard.save(entry, at: now, number: validity.checkedVersion.number, dropping: &dropped)
             } else {
                 // The entry that it would replace is not the newest any more.
                 shard.remove(entry.location.key, dropping: &dropped)
             }
-            return verdict
+            return validity
         }
     }
 
@@ -143,8 +143,8 @@ public final class MemoryStore: CacheStore {
         shard(of: entry.location.key).state.withLockedValue { $0.discard(entry, dropping: &dropped) }
     }
 
-    public func judge(_ readVersion: LogVersion, scopes: [InvalidationScope]) async -> Verdict {
-        judge(readVersion, fingerprints: scopes.map(\.fingerprint))
+    public func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
+        validity(of: readVersion, fingerprints: scopes.map(\.fingerprint))
     }
 
     @discardableResult
@@ -159,7 +159,7 @@ public final class MemoryStore: CacheStore {
         // Another spelling of the key may be in any shard.
         let scope = InvalidationScope.key(key).fingerprint
         let removed = shards.reduce(0) { count, shard in
-            count + shard.state.withLockedValue { $0.count(of: scope, at: now, isAlive: judgeStored) }
+            count + shard.state.withLockedValue { $0.count(of: scope, at: now, isValid: validityOfStored) }
         }
         await invalidate([.key(key)])
         return RemovalResult(removed: removed, invalidation: .acknowledged)
@@ -198,16 +198,19 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Compares an entry that is in a shard with the log.
-    private func judgeStored(_ entry: CacheEntry) -> Verdict {
+    private func validityOfStored(_ entry: CacheEntry) -> Validity {
         log.withLockedValue {
-            Verdict(isAlive: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes), said: $0.log.readVersion)
+            Validity(
+                isValid: $0.log.isValid(stored: entry.readVersion, scopes: entry.scopes),
+                checkedVersion: $0.log.readVersion
+            )
         }
     }
 
     /// Compares an entry that is not in a shard with the log.
-    private func judge(_ readVersion: LogVersion, fingerprints: [InvalidationScope.Fingerprint]) -> Verdict {
+    private func validity(of readVersion: LogVersion, fingerprints: [InvalidationScope.Fingerprint]) -> Validity {
         log.withLockedValue {
-            Verdict(isAlive: $0.log.isAlive(readVersion, scopes: fingerprints), said: $0.log.readVersion)
+            Validity(isValid: $0.log.isValid(readVersion, scopes: fingerprints), checkedVersion: $0.log.readVersion)
         }
     }
 
@@ -318,7 +321,7 @@ extension MemoryStore {
         // The removed entries are released outside the lock.
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { shard in
-            shard.removeInvalidated(scope, limit: limit, isAlive: judgeStored, dropping: &dropped)
+            shard.removeInvalidated(scope, limit: limit, isValid: validityOfStored, dropping: &dropped)
         }
     }
 

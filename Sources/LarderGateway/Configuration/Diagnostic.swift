@@ -3,39 +3,27 @@
 ///     larder.yaml:12:5: unknown key `tll`: did you mean `ttl`?
 ///     LARDER_LISTEN: "localhost" is wrong: expected host:port
 public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The location of a setting.
-    public enum Place: Hashable, Sendable {
-        /// In a file. Lines and columns count from 1, columns in Unicode scalars.
-        case file(name: String, line: Int, column: Int)
-        /// In the environment, by the name of the variable.
-        case variable(String)
-        /// On the command line, by the name of the option: `--listen`.
-        case option(String)
-        /// No location: something is missing.
-        case nowhere
-    }
-
     /// The location of the fault.
-    public let place: Place
+    public let location: SourceLocation
     /// The fault and what was expected, in one line.
     public let message: String
 
     /// Creates a diagnostic. Control characters and line breaks in the message are replaced, so that it is one line.
-    public init(at place: Place, _ message: String) {
-        self.place = place
+    public init(at location: SourceLocation, _ message: String) {
+        self.location = location
         self.message = Self.printable(message)
     }
 
     /// The line in the file; nil if the diagnostic is not about a file.
-    public var line: Int? { place.line }
+    public var line: Int? { location.line }
 
     /// The column in the line; nil if the diagnostic is not about a file.
     public var column: Int? {
-        if case .file(_, _, let column) = place { column } else { nil }
+        if case .file(_, _, let column) = location { column } else { nil }
     }
 
     public var description: String {
-        switch place {
+        switch location {
         case .file(let name, let line, let column): "\(Self.printable(name)):\(line):\(column): \(message)"
         case .variable(let name), .option(let name): "\(name): \(message)"
         case .nowhere: message
@@ -63,7 +51,7 @@ extension Diagnostic: Comparable {
     }
 
     private var rank: Int {
-        switch place {
+        switch location {
         case .file: 0
         case .variable: 1
         case .option: 2
@@ -82,9 +70,21 @@ public struct ConfigurationDiagnostics: Error, Hashable, Sendable, CustomStringC
     public var description: String { diagnostics.map(\.description).joined(separator: "\n") }
 }
 
-extension Diagnostic.Place {
+extension SourceLocation {
     /// The line in the file; nil for any other location.
     public var line: Int? {
         if case .file(_, let line, _) = self { line } else { nil }
     }
+}
+
+/// The location of a setting.
+public enum SourceLocation: Hashable, Sendable {
+    /// In a file. Lines and columns count from 1, columns in Unicode scalars.
+    case file(name: String, line: Int, column: Int)
+    /// In the environment, by the name of the variable.
+    case variable(String)
+    /// On the command line, by the name of the option: `--listen`.
+    case option(String)
+    /// No location: something is missing.
+    case nowhere
 }

@@ -22,7 +22,7 @@ public struct GatewayConfiguration: Sendable {
     /// The warnings about valid values that may not be intended, to be logged.
     public var warnings: [Diagnostic]
     /// The location where each setting is given, for messages.
-    public var places: [GatewaySetting: Diagnostic.Place] = [:]
+    public var locations: [GatewaySetting: SourceLocation] = [:]
 
     /// Creates a configuration with the default route only.
     public init(settings: GatewaySettings) {
@@ -47,6 +47,6 @@ public struct GatewayConfiguration: Sendable {
         self.settings = reading.settings
         self.routes = reading.table
         self.warnings = reading.warnings
-        self.places = reading.places
+        self.locations = reading.locations
     }
 }

@@ -5,10 +5,10 @@ extension GatewayFile {
     /// Returns the warnings about valid values in the file that may not be intended.
     /// - Parameter name: The name of the default origin, which gets the requests that no route matches.
     func warnings(default name: String?, _ settings: GatewaySettings) -> [Diagnostic] {
-        var warnings = findings.warnings
+        var warnings = diagnostics.warnings
         for rule in rules {
             func warn(_ message: String, at key: RouteRule.Key) {
-                warnings.append(Diagnostic(at: rule.places[key] ?? rule.place, message))
+                warnings.append(Diagnostic(at: rule.locations[key] ?? rule.location, message))
             }
             if let host = rule.host, !settings.hosts.isEmpty,
                 !settings.hosts.contains(where: { $0.pattern.covers(host) || host.covers($0.pattern) })
@@ -16,7 +16,7 @@ extension GatewayFile {
                 warn("`\(rule.name)` never matches: `\(host)` is not among the `hosts`", at: .host)
             }
             if !rule.isCached {
-                let idle = Self.cachingKeys.first { rule.places[$0] != nil }
+                let idle = Self.cachingKeys.first { rule.locations[$0] != nil }
                 if let idle { warn("`\(idle.rawValue)` has no effect where `cache` is off", at: idle) }
                 continue
             }
@@ -55,14 +55,15 @@ extension GatewayFile {
 
     private static let cachingKeys: [RouteRule.Key] = [
         .ttl, .forceTTL, .errorTTL, .staleWhileRevalidate, .staleIfError, .staleAfter, .clientDirectives, .vary,
-        .cookies, .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .wait, .targetedFields, .allowSetCookie,
+        .cookies, .credentials, .bypass, .query, .tags, .bodyLimit, .tagLimit, .coalescingTimeout, .targetedFields,
+        .allowSetCookie,
     ]
 
     /// Returns a warning for each origin that does not get any requests.
     private func unusedOrigins(besides name: String?) -> [Diagnostic] {
         let used = Set(rules.map(\.origin) + [name])
         return origins.filter { !used.contains($0.name) }
-            .map { Diagnostic(at: $0.place, "no route has the origin `\($0.name)`") }
+            .map { Diagnostic(at: $0.location, "no route has the origin `\($0.name)`") }
     }
 
     /// The warnings about routes that lenient servers do not tell apart. Their requests bypass the cache
@@ -77,7 +78,7 @@ extension GatewayFile {
             }
             return other.map { other in
                 let message = "`\(rule.name)` differs from `\(other.name)` only in what servers may not tell apart: "
-                return Diagnostic(at: rule.places[.path] ?? rule.place, message + "such requests are not cached")
+                return Diagnostic(at: rule.locations[.path] ?? rule.location, message + "such requests are not cached")
             }
         }
     }

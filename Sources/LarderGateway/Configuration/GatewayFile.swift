@@ -18,7 +18,7 @@ struct GatewayFile {
     struct NamedOrigin {
         let name: String
         let address: OriginAddress
-        let place: Diagnostic.Place
+        let location: SourceLocation
     }
 
     /// The settings in the file, as text.
@@ -27,28 +27,28 @@ struct GatewayFile {
     private(set) var origins: [NamedOrigin] = []
     /// The routes, in the order of the file.
     private(set) var rules: [RouteRule] = []
-    private(set) var findings: Findings
+    private(set) var diagnostics: DiagnosticList
     /// True if the file is not valid YAML, so that its content is unknown.
     private(set) var isUnreadable = false
 
     /// Creates an empty file.
-    init(name: String) { findings = Findings(name: name) }
+    init(name: String) { diagnostics = DiagnosticList(name: name) }
 
     /// Creates a file from its text, and records diagnostics for all that is wrong with it.
     init(_ text: String, name: String) {
         self.init(name: name)
         let yaml = YAMLText(text, name: name)
-        for diagnostic in yaml.diagnostics { findings.add(diagnostic) }
+        for diagnostic in yaml.diagnostics { diagnostics.add(diagnostic) }
         guard let root = yaml.root else {
             isUnreadable = !yaml.diagnostics.isEmpty
             return
         }
         // A file that has only comments is an empty scalar.
         if let scalar = root.scalar, scalar.string.isEmpty { return }
-        for (key, at, value) in findings.pairs(of: root, "the file") {
+        for (key, at, value) in diagnostics.pairs(of: root, "the file") {
             if let setting = GatewaySetting(rawValue: key) {
                 if let text = setting.isList ? list(of: value, key) : self.text(of: value, key) {
-                    settings[setting] = SettingSources.Written(text: text, place: findings.place(of: value))
+                    settings[setting] = SettingSources.Written(text: text, location: diagnostics.location(of: value))
                 }
             } else if key == "origins" {
                 readOrigins(value)
@@ -56,7 +56,7 @@ struct GatewayFile {
                 readRoutes(value)
             } else if !key.hasPrefix("x-") {
                 let names = ["origins", "routes"] + GatewaySetting.allCases.map(\.rawValue)
-                findings.addUnknown(key, at: at, among: names, in: "the top of the file")
+                diagnostics.addUnknown(key, at: at, among: names, in: "the top of the file")
             }
         }
         checkOrigins()
@@ -71,45 +71,48 @@ struct GatewayFile {
     /// Returns the text of a setting; nil with a diagnostic if it is not a scalar. `SettingReader` reports empty texts.
     private mutating func text(of node: Node, _ key: String) -> String? {
         if let scalar = node.scalar { return scalar.string }
-        findings.add("`\(key)` is \(Findings.kind(of: node)): expected one value", at: node)
+        diagnostics.add("`\(key)` is \(DiagnosticList.kind(of: node)): expected one value", at: node)
         return nil
     }
 
     /// Returns the texts of a list, separated by commas as in the environment.
     private mutating func list(of node: Node, _ key: String) -> String? {
         guard case .sequence = node else { return text(of: node, key) }
-        let texts = findings.items(of: node, key).compactMap { text(of: $0, key) }
+        let texts = diagnostics.items(of: node, key).compactMap { text(of: $0, key) }
         guard texts.allSatisfy({ !$0.contains(",") }) else {
-            findings.add("`\(key)`: a value of the list has a comma in it", at: node)
+            diagnostics.add("`\(key)`: a value of the list has a comma in it", at: node)
             return nil
         }
         return texts.joined(separator: ", ")
     }
 
     private mutating func readOrigins(_ node: Node) {
-        for (name, at, value) in findings.pairs(of: node, "`origins`") {
+        for (name, at, value) in diagnostics.pairs(of: node, "`origins`") {
             let isName = (1...64).contains(name.utf8.count) && !name.contains("/")
-            if !isName { findings.add("`\(name)` is no name of an origin: 1 to 64 characters without /", at: at) }
-            let address = findings.value(value, name, expecting: OriginAddress.expectation) { OriginAddress($0) }
+            if !isName { diagnostics.add("`\(name)` is no name of an origin: 1 to 64 characters without /", at: at) }
+            let address = diagnostics.value(value, name, expecting: OriginAddress.expectation) { OriginAddress($0) }
             // An origin with an invalid address still has a name, so that routes with this name are not reported as
             // well.
             guard isName else { continue }
             let origin = address ?? OriginAddress.unknown
-            origins.append(NamedOrigin(name: name, address: origin, place: findings.place(of: at)))
+            origins.append(NamedOrigin(name: name, address: origin, location: diagnostics.location(of: at)))
         }
     }
 
     private mutating func readRoutes(_ node: Node) {
         guard case .sequence(let routes) = node else {
-            findings.add("`routes` is \(Findings.kind(of: node)): expected a list, each with `- path:`", at: node)
+            diagnostics.add(
+                "`routes` is \(DiagnosticList.kind(of: node)): expected a list, each with `- path:`",
+                at: node
+            )
             return
         }
         guard routes.count <= Self.routeLimit else {
-            findings.add("`routes` has \(routes.count) routes: \(Self.routeLimit) at most", at: node)
+            diagnostics.add("`routes` has \(routes.count) routes: \(Self.routeLimit) at most", at: node)
             return
         }
         for route in routes {
-            if let rule = RouteReader.read(route, &findings) { rules.append(rule) }
+            if let rule = RouteReader.read(route, &diagnostics) { rules.append(rule) }
         }
     }
 
@@ -122,7 +125,9 @@ struct GatewayFile {
                 SpellingSuggestion.name(like: name, among: names).map { "did you mean `\($0)`?" }
                 ?? (names.isEmpty
                     ? "name it under `origins:`" : "there are \(names.map { "`\($0)`" }.joined(separator: ", "))")
-            findings.add(Diagnostic(at: rule.places[.origin] ?? rule.place, "`origin`: no origin `\(name)`: \(hint)"))
+            diagnostics.add(
+                Diagnostic(at: rule.locations[.origin] ?? rule.location, "`origin`: no origin `\(name)`: \(hint)")
+            )
         }
     }
 
@@ -130,9 +135,9 @@ struct GatewayFile {
     private mutating func checkOrder() {
         for (index, rule) in rules.enumerated() {
             guard let earlier = rules[..<index].first(where: { $0.covers(rule) }) else { continue }
-            let line = earlier.place.line.map { " in line \($0)" } ?? ""
+            let line = earlier.location.line.map { " in line \($0)" } ?? ""
             let message = "the route `\(rule.name)` never matches: `\(earlier.name)`\(line) takes all of its requests"
-            findings.add(Diagnostic(at: rule.places[.path] ?? rule.place, message))
+            diagnostics.add(Diagnostic(at: rule.locations[.path] ?? rule.location, message))
         }
     }
 }

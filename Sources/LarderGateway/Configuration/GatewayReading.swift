@@ -7,12 +7,12 @@ struct GatewayReading {
     /// The name of the default origin in the file; nil if it does not have one.
     let originName: String?
     /// The location where each setting is given.
-    let places: [GatewaySetting: Diagnostic.Place]
+    let locations: [GatewaySetting: SourceLocation]
 
     init(_ file: GatewayConfiguration.File?, _ environment: [String: String], _ options: [String: String]) {
         let read = file.map { GatewayFile($0.text, name: $0.name) } ?? GatewayFile(name: "")
         var (diagnostics, sources) = (
-            read.findings.diagnostics, SettingSources(environment: environment, file: read.settings)
+            read.diagnostics.errors, SettingSources(environment: environment, file: read.settings)
         )
         for (name, value) in options {
             if let setting = GatewaySetting(rawValue: name) {
@@ -26,15 +26,15 @@ struct GatewayReading {
         let settings = GatewaySettings(origin: origin?.address ?? .unknown, reading: &reader)
         self.settings = settings
         self.originName = origin?.name
-        self.places = Dictionary(
-            uniqueKeysWithValues: GatewaySetting.allCases.map { ($0, sources.place(of: $0)) }
+        self.locations = Dictionary(
+            uniqueKeysWithValues: GatewaySetting.allCases.map { ($0, sources.location(of: $0)) }
         )
         self.diagnostics =
             diagnostics + reader.diagnostics
-            + Self.loops(settings, read, isNamed: origin?.name != nil, at: places[.origin] ?? .nowhere)
+            + Self.loops(settings, read, isNamed: origin?.name != nil, at: locations[.origin] ?? .nowhere)
         self.warnings =
             (read.warnings(default: origin?.name, settings) + Self.warnings(environment)
-            + Self.warnings(settings, places)).sorted()
+            + Self.warnings(settings, locations)).sorted()
         self.file = read
     }
 
@@ -73,16 +73,16 @@ struct GatewayReading {
         _ settings: GatewaySettings,
         _ file: GatewayFile,
         isNamed: Bool,
-        at place: Diagnostic.Place
+        at location: SourceLocation
     ) -> [Diagnostic] {
-        var origins = file.origins.map { (address: $0.address, place: $0.place) }
-        if !isNamed { origins.append((settings.origin, place)) }
+        var origins = file.origins.map { (address: $0.address, location: $0.location) }
+        if !isNamed { origins.append((settings.origin, location)) }
         var own = [settings.listen]
         if case .address(let address) = settings.adminListen { own.append(address) }
         return origins.compactMap { origin in
             own.first { $0.isReached(by: origin.address) }.map { address in
                 let message = "\(origin.address) is where the gateway itself listens (\(address))"
-                return Diagnostic(at: origin.place, "`origin`: \(message): give the server behind it")
+                return Diagnostic(at: origin.location, "`origin`: \(message): give the server behind it")
             }
         }
     }
@@ -90,11 +90,11 @@ struct GatewayReading {
     /// Returns the warnings about settings.
     private static func warnings(
         _ settings: GatewaySettings,
-        _ places: [GatewaySetting: Diagnostic.Place]
+        _ locations: [GatewaySetting: SourceLocation]
     ) -> [Diagnostic] {
         var warnings: [Diagnostic] = []
         func warn(_ setting: GatewaySetting, _ message: String) {
-            warnings.append(Diagnostic(at: places[setting] ?? .nowhere, message))
+            warnings.append(Diagnostic(at: locations[setting] ?? .nowhere, message))
         }
         if settings.hosts.isEmpty, !settings.listen.isLoopback {
             warn(
@@ -107,7 +107,7 @@ struct GatewayReading {
             warn(.trustedProxies, "`trusted-proxies` believes every client what it says of itself")
         }
         let stored = settings.storedBodyLimit(settings.bodyLimit)
-        if places[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
+        if locations[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
             warn(.bodyLimit, "bodies above \(stored) are not stored: \(settings.whatLimitsBodies)")
         }
         return warnings

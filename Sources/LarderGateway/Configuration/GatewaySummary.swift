@@ -20,7 +20,7 @@ struct GatewaySummary: CustomStringConvertible {
         var rows = reading.file.rules.map { rule in
             Row(rule.name, rule.origin ?? reading.originName ?? "\(settings.origin)", rule.words(settings))
         }
-        let rest = RouteRule(place: .nowhere)
+        let rest = RouteRule(location: .nowhere)
         rows.append(Row("everything else", reading.originName ?? "\(settings.origin)", rest.words(settings)))
         description = lead + "\n\n" + Self.table(rows)
     }
@@ -126,7 +126,7 @@ extension RouteRule {
         if !tags.isEmpty { words.append("tagged \(Self.list(tags))") }
         if let tagLimit { words.append("not kept with more than \(tagLimit) tags of its own") }
         if let tagFields { words.append("tagged by the fields \(Self.list(tagFields))") }
-        if let wait { words.append("waited for \(Self.text(wait)) where another request fetches it") }
+        if let coalescingTimeout { words.append("coalescing timeout \(Self.text(coalescingTimeout))") }
         return words
     }
 

@@ -9,135 +9,146 @@ struct RouteReader {
 
     /// Returns the route that a node describes; nil if the node is not a mapping or is empty. Invalid values get a
     /// diagnostic, and the other keys are read.
-    static func read(_ node: Node, _ findings: inout Findings) -> RouteRule? {
-        let pairs = findings.pairs(of: node, "a route")
+    static func read(_ node: Node, _ diagnostics: inout DiagnosticList) -> RouteRule? {
+        let pairs = diagnostics.pairs(of: node, "a route")
         guard !pairs.isEmpty else {
-            if case .mapping = node { findings.add("the route is empty: it needs a `path`", at: node) }
+            if case .mapping = node { diagnostics.add("the route is empty: it needs a `path`", at: node) }
             return nil
         }
-        var reader = RouteReader(rule: RouteRule(place: findings.place(of: node)))
+        var reader = RouteReader(rule: RouteRule(location: diagnostics.location(of: node)))
         for (name, at, value) in pairs {
             guard let key = RouteRule.Key(rawValue: name) else {
-                findings.addUnknown(name, at: at, among: RouteRule.Key.allCases.map(\.rawValue), in: "a route")
+                diagnostics.addUnknown(name, at: at, among: RouteRule.Key.allCases.map(\.rawValue), in: "a route")
                 continue
             }
-            reader.rule.places[key] = findings.place(of: at)
-            reader.read(key, value, &findings)
+            reader.rule.locations[key] = diagnostics.location(of: at)
+            reader.read(key, value, &diagnostics)
         }
-        if reader.rule.places[.path] == nil {
-            findings.add("the route has no `path`: give the paths it takes, as /api/posts or /api/**", at: node)
+        if reader.rule.locations[.path] == nil {
+            diagnostics.add("the route has no `path`: give the paths it takes, as /api/posts or /api/**", at: node)
         }
         return reader.rule
     }
 
-    private mutating func read(_ key: RouteRule.Key, _ node: Node, _ findings: inout Findings) {
+    private mutating func read(_ key: RouteRule.Key, _ node: Node, _ diagnostics: inout DiagnosticList) {
         let name = key.rawValue
         switch key {
-        case .path: readPath(node, &findings)
+        case .path: readPath(node, &diagnostics)
         case .host:
-            rule.host = findings.value(node, name, expecting: HostPattern.expectation) { HostPattern($0) }
-        case .origin: rule.origin = findings.text(node, name, expecting: "the name of one of the `origins`")
-        case .cache: rule.isCached = findings.flag(node, name, "on", "off") ?? true
-        case .ttl: rule.ttl = findings.duration(node, name)
-        case .forceTTL: rule.forceTTL = findings.duration(node, name)
-        case .errorTTL: rule.errorTTL = findings.duration(node, name)
-        case .staleWhileRevalidate: rule.staleWhileRevalidate = findings.duration(node, name)
-        case .staleIfError: rule.staleIfError = findings.duration(node, name)
-        case .staleAfter: rule.staleAfter = findings.duration(node, name)
-        case .clientDirectives: rule.clientDirectives = findings.choice(node, name)
-        case .vary: readVary(node, &findings)
-        case .cookies: rule.cookies = findings.choice(node, name) ?? .forward
-        case .credentials: readCredentials(node, &findings)
-        case .bypass: readBypass(node, &findings)
-        case .query: readQuery(node, &findings)
+            rule.host = diagnostics.value(node, name, expecting: HostPattern.expectation) { HostPattern($0) }
+        case .origin: rule.origin = diagnostics.text(node, name, expecting: "the name of one of the `origins`")
+        case .cache: rule.isCached = diagnostics.flag(node, name, "on", "off") ?? true
+        case .ttl: rule.ttl = diagnostics.duration(node, name)
+        case .forceTTL: rule.forceTTL = diagnostics.duration(node, name)
+        case .errorTTL: rule.errorTTL = diagnostics.duration(node, name)
+        case .staleWhileRevalidate: rule.staleWhileRevalidate = diagnostics.duration(node, name)
+        case .staleIfError: rule.staleIfError = diagnostics.duration(node, name)
+        case .staleAfter: rule.staleAfter = diagnostics.duration(node, name)
+        case .clientDirectives: rule.clientDirectives = diagnostics.choice(node, name)
+        case .vary: readVary(node, &diagnostics)
+        case .cookies: rule.cookies = diagnostics.choice(node, name) ?? .forward
+        case .credentials: readCredentials(node, &diagnostics)
+        case .bypass: readBypass(node, &diagnostics)
+        case .query: readQuery(node, &diagnostics)
         case .tags:
-            rule.tags = findings.values(node, name, expecting: CacheTag.expectation) { CacheTag(percentEncoded: $0) }
+            rule.tags = diagnostics.values(node, name, expecting: CacheTag.expectation) { CacheTag(percentEncoded: $0) }
         case .invalidates:
-            rule.invalidates = findings.values(
+            rule.invalidates = diagnostics.values(
                 node,
                 name,
                 expecting: "a tag, a path as /posts, or a path and all below it as /posts/**",
                 Self.cover
             )
-        case .bodyLimit: rule.bodyLimit = findings.bytes(node, name)
-        case .tagLimit: rule.tagLimit = findings.count(node, name, upTo: RouteRule.highestTagLimit)
-        case .wait: rule.wait = findings.duration(node, name)
-        case .tagFields: rule.tagFields = findings.fields(node, name)
-        case .targetedFields: rule.targetedFields = findings.fields(node, name)
+        case .bodyLimit: rule.bodyLimit = diagnostics.bytes(node, name)
+        case .tagLimit: rule.tagLimit = diagnostics.count(node, name, upTo: RouteRule.highestTagLimit)
+        case .coalescingTimeout: rule.coalescingTimeout = diagnostics.duration(node, name)
+        case .tagFields: rule.tagFields = diagnostics.fields(node, name)
+        case .targetedFields: rule.targetedFields = diagnostics.fields(node, name)
         case .invalidateOnError:
-            rule.invalidateOnError = findings.flag(node, name, "true", "false") ?? false
-        case .allowSetCookie: rule.allowSetCookie = findings.flag(node, name, "true", "false") ?? false
+            rule.invalidateOnError = diagnostics.flag(node, name, "true", "false") ?? false
+        case .allowSetCookie: rule.allowSetCookie = diagnostics.flag(node, name, "true", "false") ?? false
         }
     }
 
-    private mutating func readPath(_ node: Node, _ findings: inout Findings) {
+    private mutating func readPath(_ node: Node, _ diagnostics: inout DiagnosticList) {
         let expectation = "a path as /api/posts, /api/*/comments or /static/**"
-        guard let text = findings.text(node, "path", expecting: expectation) else { return }
+        guard let text = diagnostics.text(node, "path", expecting: expectation) else { return }
         do {
             rule.path = try PathPattern(text)
         } catch {
-            findings.add("`path`: \(Findings.quoted(text)) \(error.description)", at: node)
+            diagnostics.add("`path`: \(DiagnosticList.quoted(text)) \(error.description)", at: node)
         }
         let isPlaceholder = text.split(separator: "/").contains { $0.hasPrefix(":") || $0.hasPrefix("{") }
         if isPlaceholder {
-            findings.warn(
-                "`path`: \(Findings.quoted(text)) has a placeholder that is taken to the letter: any one segment is `*`",
-                at: findings.place(of: node)
+            diagnostics.warn(
+                "`path`: \(DiagnosticList.quoted(text)) has a placeholder that is taken to the letter: any one segment is `*`",
+                at: diagnostics.location(of: node)
             )
         }
     }
 
-    private mutating func readVary(_ node: Node, _ findings: inout Findings) {
+    private mutating func readVary(_ node: Node, _ diagnostics: inout DiagnosticList) {
         let credentials: Set<HTTPField.Name> = [.cookie, .authorization, .proxyAuthorization, .xAPIKey]
-        for item in findings.items(of: node, "vary") {
-            guard let field = findings.field(item, "vary") else { continue }
+        for item in diagnostics.items(of: node, "vary") {
+            guard let field = diagnostics.field(item, "vary") else { continue }
             if credentials.contains(field) {
-                findings.add("`vary`: `\(field)` is a secret, and keys are shown: let such requests bypass", at: item)
+                diagnostics.add(
+                    "`vary`: `\(field)` is a secret, and keys are shown: let such requests bypass",
+                    at: item
+                )
             } else if ClientAddress.fields.contains(field) {
-                findings.add("`vary`: `\(field)` is the client's address: answers by it cannot be kept", at: item)
+                diagnostics.add("`vary`: `\(field)` is the client's address: answers by it cannot be kept", at: item)
             } else {
                 rule.vary.append(field)
             }
         }
     }
 
-    private mutating func readCredentials(_ node: Node, _ findings: inout Findings) {
+    private mutating func readCredentials(_ node: Node, _ diagnostics: inout DiagnosticList) {
         let expectation = "names, or what they begin with, as session or wordpress_*"
-        for (key, at, value) in findings.pairs(of: node, "`credentials`") {
+        for (key, at, value) in diagnostics.pairs(of: node, "`credentials`") {
             switch key {
             case "cookies":
-                let names = findings.values(value, "credentials: cookies", expecting: expectation) { NamePattern($0) }
+                let names = diagnostics.values(value, "credentials: cookies", expecting: expectation) {
+                    NamePattern($0)
+                }
                 rule.credentialCookies = names
-            case "fields": rule.credentialFields = findings.fields(value, "credentials: fields")
-            default: findings.addUnknown(key, at: at, among: ["cookies", "fields"], in: "`credentials`")
+            case "fields": rule.credentialFields = diagnostics.fields(value, "credentials: fields")
+            default: diagnostics.addUnknown(key, at: at, among: ["cookies", "fields"], in: "`credentials`")
             }
         }
     }
 
-    private mutating func readBypass(_ node: Node, _ findings: inout Findings) {
+    private mutating func readBypass(_ node: Node, _ diagnostics: inout DiagnosticList) {
         var bypass = BypassRule()
         let expectation = "names, or what they begin with, as session or wordpress_*"
-        for (key, at, value) in findings.pairs(of: node, "`bypass`") {
+        for (key, at, value) in diagnostics.pairs(of: node, "`bypass`") {
             switch key {
             case "cookies":
-                bypass.cookies = findings.values(value, "bypass: cookies", expecting: expectation) { NamePattern($0) }
+                bypass.cookies = diagnostics.values(value, "bypass: cookies", expecting: expectation) {
+                    NamePattern($0)
+                }
             case "query":
-                bypass.parameters = findings.values(value, "bypass: query", expecting: expectation) { NamePattern($0) }
-            case "fields": bypass.fields = findings.fields(value, "bypass: fields")
-            default: findings.addUnknown(key, at: at, among: ["cookies", "query", "fields"], in: "`bypass`")
+                bypass.parameters = diagnostics.values(value, "bypass: query", expecting: expectation) {
+                    NamePattern($0)
+                }
+            case "fields": bypass.fields = diagnostics.fields(value, "bypass: fields")
+            default: diagnostics.addUnknown(key, at: at, among: ["cookies", "query", "fields"], in: "`bypass`")
             }
         }
         rule.bypass = bypass
     }
 
-    private mutating func readQuery(_ node: Node, _ findings: inout Findings) {
+    private mutating func readQuery(_ node: Node, _ diagnostics: inout DiagnosticList) {
         let expectation = "names, or what they begin with, as ref or utm_*"
-        for (key, at, value) in findings.pairs(of: node, "`query`") {
+        for (key, at, value) in diagnostics.pairs(of: node, "`query`") {
             guard key == "ignore" else {
-                findings.addUnknown(key, at: at, among: ["ignore"], in: "`query`")
+                diagnostics.addUnknown(key, at: at, among: ["ignore"], in: "`query`")
                 continue
             }
-            rule.ignoredParameters = findings.values(value, "query: ignore", expecting: expectation) { NamePattern($0) }
+            rule.ignoredParameters = diagnostics.values(value, "query: ignore", expecting: expectation) {
+                NamePattern($0)
+            }
         }
     }
 
@@ -155,7 +166,7 @@ struct RouteReader {
     }
 }
 
-extension Findings {
+extension DiagnosticList {
     /// Returns true or false for one of two words; nil with a diagnostic for any other text.
     fileprivate mutating func flag(_ node: Node, _ key: String, _ yes: String, _ no: String) -> Bool? {
         value(node, key, expecting: "`\(yes)` or `\(no)`") { $0 == yes ? true : $0 == no ? false : nil }

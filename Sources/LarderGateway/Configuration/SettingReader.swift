@@ -6,7 +6,7 @@ struct SettingSources {
     /// A value that is written in a file.
     struct Written {
         let text: String
-        let place: Diagnostic.Place
+        let location: SourceLocation
     }
 
     var options: [GatewaySetting: String] = [:]
@@ -14,10 +14,10 @@ struct SettingSources {
     var file: [GatewaySetting: Written] = [:]
 
     /// Returns the location of a setting in the first source that gives it.
-    func place(of setting: GatewaySetting) -> Diagnostic.Place {
+    func location(of setting: GatewaySetting) -> SourceLocation {
         if options[setting] != nil { return .option(setting.option) }
         if environment[setting.variable] != nil { return .variable(setting.variable) }
-        return file[setting]?.place ?? .nowhere
+        return file[setting]?.location ?? .nowhere
     }
 
     var reader: ConfigReader {
@@ -52,13 +52,13 @@ struct SettingReader {
     }
 
     /// Returns true if no source gives a setting.
-    func isAbsent(_ setting: GatewaySetting) -> Bool { sources.place(of: setting) == .nowhere }
+    func isAbsent(_ setting: GatewaySetting) -> Bool { sources.location(of: setting) == .nowhere }
 
     mutating func add(_ message: String, at setting: GatewaySetting) {
-        let place = sources.place(of: setting)
+        let location = sources.location(of: setting)
         // A location in a file does not name the setting, as a variable or an option does.
-        let isNamed = place.line == nil && place != .nowhere
-        diagnostics.append(Diagnostic(at: place, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
+        let isNamed = location.line == nil && location != .nowhere
+        diagnostics.append(Diagnostic(at: location, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
     }
 
     /// Returns the value of a setting; nil if it is not given or invalid.
@@ -75,7 +75,7 @@ struct SettingReader {
         if let value = parse(text) { return value }
         // A text with an @ may have a password before it.
         let isHidden = setting.isSecret || text.contains("@")
-        add("\(isHidden ? "the value" : Findings.quoted(text)) is wrong: expected \(expectation)", at: setting)
+        add("\(isHidden ? "the value" : DiagnosticList.quoted(text)) is wrong: expected \(expectation)", at: setting)
         return nil
     }
 
@@ -102,7 +102,7 @@ struct SettingReader {
                 add("is empty: leave it out, or give \(expectation)", at: setting)
                 break
             } else {
-                add("\(Findings.quoted(item)) is wrong: expected \(expectation)", at: setting)
+                add("\(DiagnosticList.quoted(item)) is wrong: expected \(expectation)", at: setting)
             }
         }
         return values

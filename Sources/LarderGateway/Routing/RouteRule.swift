@@ -30,7 +30,7 @@ struct RouteRule: Hashable {
         case vary, cookies, credentials, bypass, query, tags, invalidates
         case bodyLimit = "body-limit"
         case tagLimit = "tag-limit"
-        case wait
+        case coalescingTimeout = "coalescing-timeout"
         case tagFields = "tag-fields"
         case targetedFields = "targeted-fields"
         case allowSetCookie = "allow-set-cookie"
@@ -42,9 +42,9 @@ struct RouteRule: Hashable {
     static let highestTagLimit = 10_000
 
     /// The location where the route begins.
-    private(set) var place: Diagnostic.Place
+    private(set) var location: SourceLocation
     /// The location of each key that is given.
-    var places: [Key: Diagnostic.Place] = [:]
+    var locations: [Key: SourceLocation] = [:]
     var path: PathPattern?
     var host: HostPattern?
     var origin: String?
@@ -69,7 +69,7 @@ struct RouteRule: Hashable {
     var invalidates: [InvalidationScope] = []
     var bodyLimit: ByteCount?
     var tagLimit: Int?
-    var wait: Duration?
+    var coalescingTimeout: Duration?
     var tagFields: [HTTPField.Name]?
     var targetedFields: [HTTPField.Name]?
     var allowSetCookie = false
@@ -81,7 +81,7 @@ struct RouteRule: Hashable {
     /// The rule without its location, host, path and origin. Routes with equal treatments handle their requests alike.
     var treatment: RouteRule {
         var rule = self
-        (rule.place, rule.places, rule.path, rule.host, rule.origin) = (.nowhere, [:], nil, nil, nil)
+        (rule.location, rule.locations, rule.path, rule.host, rule.origin) = (.nowhere, [:], nil, nil, nil)
         return rule
     }
 
@@ -118,7 +118,7 @@ extension RouteRule {
         policy.invalidatesOnError = invalidateOnError
         if let bodyLimit { policy.bodyLimit = settings.storedBodyLimit(bodyLimit) }
         if let tagLimit { policy.tagLimit = tagLimit }
-        if let wait { policy.patience = wait }
+        if let coalescingTimeout { policy.coalescingTimeout = coalescingTimeout }
         return policy
     }
 

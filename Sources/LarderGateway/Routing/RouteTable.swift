@@ -66,7 +66,7 @@ public struct RouteTable: Sendable {
             return Row(rule.host, rule.path ?? .everything, route, group: group(rule, route.origin))
         }
         let fallback = Route(name: "default", origin: settings.origin, originName: name, policy: .gateway(settings))
-        let group = group(RouteRule(place: .nowhere), fallback.origin)
+        let group = group(RouteRule(location: .nowhere), fallback.origin)
         self.init(rows + [Row(nil, .everything, fallback, group: group)])
     }
 

@@ -27,8 +27,8 @@ public enum GatewayFiles {
         var diagnostics: [Diagnostic] = []
         func attempt(_ read: () throws(GatewayError) -> Void) {
             do throws(GatewayError) { try read() } catch {
-                let place = configuration.places[error.setting] ?? .nowhere
-                diagnostics.append(Diagnostic(at: place, "`\(error.setting.rawValue)`: \(error.message)"))
+                let location = configuration.locations[error.setting] ?? .nowhere
+                diagnostics.append(Diagnostic(at: location, "`\(error.setting.rawValue)`: \(error.message)"))
             }
         }
         if let certificate = settings.certificate {

@@ -202,7 +202,7 @@ extension RedisClient {
             let echo = "larder \(connection.generation) \(count)"
             let replies = try? await connection.pipeline([.ping(echo)], timeout: .probe)
             switch replies?.values[0] {
-            // A missing reply is handled by the connection's patience, an error by the callers that send commands.
+            // A missing reply is handled by the connection's silence limit, an error by the callers that send commands.
             case nil, .error, .bulk(ByteBuffer(string: echo)): continue
             default: connection.close(RedisError(.protocolViolation, "the server answers what somebody else asked"))
             }

@@ -47,7 +47,7 @@ package struct RedisConfiguration: Sendable {
     package var timeouts = AdaptiveTimeout.Bounds()
 
     /// The time for which the oldest command of a connection may be overdue before the connection is given up as lost.
-    package var patience = Duration.seconds(2)
+    package var silenceLimit = Duration.seconds(2)
 
     /// The interval of the checks of a connection, which may be idle otherwise.
     package var heartbeat = Duration.seconds(10)

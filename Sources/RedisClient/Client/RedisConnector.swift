@@ -48,7 +48,7 @@ struct RedisConnector: Sendable {
                     if let tls = try secure() { try channel.pipeline.syncOperations.addHandler(tls) }
                     let handler = RedisChannelHandler(
                         limits: configuration.limits,
-                        patience: configuration.patience,
+                        silenceLimit: configuration.silenceLimit,
                         timeouts: configuration.timeouts,
                         eventLoop: channel.eventLoop,
                         onPush: onPush

@@ -38,7 +38,7 @@ struct ConnectionState<Waiter> {
 
     private let limits: RESPLimits
     /// The time for which the oldest batch may be overdue before the connection counts as lost.
-    private let patience: TimeAmount
+    private let silenceLimit: TimeAmount
     private var phase = Phase.open
     private var batches: Deque<Batch> = []
     /// The ID of the oldest batch. Batches are numbered without gaps, so that an ID gives the position in the queue.
@@ -56,29 +56,29 @@ struct ConnectionState<Waiter> {
     /// The time of the last read.
     private var readAt = NIODeadline.uptimeNanoseconds(0)
 
-    init(limits: RESPLimits, patience: TimeAmount, timeouts: AdaptiveTimeout.Bounds, now: NIODeadline) {
+    init(limits: RESPLimits, silenceLimit: TimeAmount, timeouts: AdaptiveTimeout.Bounds, now: NIODeadline) {
         self.limits = limits
-        self.patience = patience
+        self.silenceLimit = silenceLimit
         self.adaptiveTimeout = AdaptiveTimeout(timeouts, at: now)
     }
 }
 
 // MARK: Sending
 extension ConnectionState {
-    enum Admission {
+    enum EnqueueResult {
         /// The batch is to be sent. The ID identifies it if its caller leaves.
         case send(id: Int)
         case refuse(RedisError)
     }
 
     /// Adds a batch of commands for a caller, or refuses it. The commands are encoded in `bytes` bytes.
-    mutating func admit(
+    mutating func enqueue(
         _ waiter: Waiter,
         commands: Int,
         bytes: Int,
         expecting reply: Int = 0,
         timeout: ReplyTimeout
-    ) -> Admission {
+    ) -> EnqueueResult {
         precondition(commands > 0, "A batch has at least one command: an empty one would never be answered.")
         guard phase == .open else { return .refuse(RedisError(.unavailable, "the connection is closing")) }
         guard commands <= limits.commandsInFlight - commandsInFlight, bytes <= limits.bytesInFlight - bytesInFlight
@@ -120,11 +120,11 @@ extension ConnectionState {
     /// Makes a tombstone of a batch because its caller has left. Returns its waiter unless it has been served already.
     mutating func abandon(_ id: Int) -> Waiter? {
         guard batches.indices.contains(id - firstID) else { return nil }
-        return bury(id - firstID)
+        return removeWaiter(id - firstID)
     }
 
     /// Makes a tombstone of a batch.
-    private mutating func bury(_ index: Int) -> Waiter? {
+    private mutating func removeWaiter(_ index: Int) -> Waiter? {
         guard let waiter = batches[index].waiter.take() else { return nil }
         batches[index].replies = []
         if index == 0 { bytesHeld = 0 }
@@ -135,7 +135,7 @@ extension ConnectionState {
 
 // MARK: Receiving
 extension ConnectionState {
-    enum Reception {
+    enum ReceiveResult {
         /// Nothing is to be done: more replies of the same batch are to come, or a tombstone discarded this one.
         case wait
         /// A batch is complete.
@@ -153,7 +153,7 @@ extension ConnectionState {
     }
 
     /// Takes in a reply that had `bytes` bytes on the wire.
-    mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) -> Reception {
+    mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) -> ReceiveResult {
         guard phase != .closed else { return .wait }
         guard !batches.isEmpty else {
             return .close(RedisError(.protocolViolation, "the server answered what nobody asked"))
@@ -196,26 +196,28 @@ extension ConnectionState {
 
 // MARK: Time
 extension ConnectionState {
-    enum Verdict: Hashable {
-        case alive
-        /// The oldest batch is overdue by more than the connection's patience.
-        case dead
+    enum Silence: Hashable {
+        case tolerable
+        /// The oldest batch is overdue by more than the connection's silence limit.
+        case tooLong
     }
 
     /// Makes tombstones of the batches whose deadline has passed, and returns their waiters.
-    mutating func expire(now: NIODeadline) -> (waiters: [Waiter], verdict: Verdict) {
+    mutating func expire(now: NIODeadline) -> (waiters: [Waiter], silence: Silence) {
         adaptiveTimeout.advance(to: now)
         let overdue = batches.indices.filter { index in
             batches[index].waiter != nil && deadline(of: batches[index]).map { $0 <= now } == true
         }
         if overdue.contains(where: { batches[$0].timeout == .adaptive }) { adaptiveTimeout.expired() }
-        return (overdue.compactMap { bury($0) }, deathTime.map { $0 <= now } == true ? .dead : .alive)
+        return (
+            overdue.compactMap { removeWaiter($0) }, silenceDeadline.map { $0 <= now } == true ? .tooLong : .tolerable
+        )
     }
 
     /// The time at which `expire` has something to do next, or nil while nothing is in flight.
     var nextExpiry: NIODeadline? {
         let deadlines = batches.lazy.filter { $0.waiter != nil }.compactMap { deadline(of: $0) }
-        return earlier(deathTime, deadlines.min())
+        return earlier(silenceDeadline, deadlines.min())
     }
 
     /// Returns true if something is overdue and nothing was read since it became so: its reply may have arrived unread.
@@ -230,9 +232,9 @@ extension ConnectionState {
     }
 
     /// The time at which the connection counts as lost if the server stays silent, or nil while nothing is in flight.
-    var deathTime: NIODeadline? {
+    var silenceDeadline: NIODeadline? {
         guard let first = batches.first, let flushedAt = first.flushedAt else { return nil }
-        return max(flushedAt + timeout(of: first), firstSince) + patience
+        return max(flushedAt + timeout(of: first), firstSince) + silenceLimit
     }
 
     /// Returns the time until which the caller of a batch waits, or nil until the batch is flushed to the socket.

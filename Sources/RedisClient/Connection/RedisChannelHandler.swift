@@ -42,14 +42,14 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
 
     init(
         limits: RESPLimits,
-        patience: Duration,
+        silenceLimit: Duration,
         timeouts: AdaptiveTimeout.Bounds,
         eventLoop: any EventLoop,
         onPush: @escaping @Sendable (RedisPush) -> Void
     ) {
         self.state = ConnectionState(
             limits: limits,
-            patience: TimeAmount(patience),
+            silenceLimit: TimeAmount(silenceLimit),
             timeouts: timeouts,
             now: eventLoop.now
         )
@@ -72,14 +72,14 @@ extension RedisChannelHandler {
         commands: Int,
         expecting reply: Int = 0,
         timeout: ReplyTimeout,
-        ticket: Ticket,
+        sendState: SendState,
         waiter: @escaping Waiter
     ) {
         eventLoop.preconditionInEventLoop()
         guard let context else {
             return waiter(.failure(RedisError(.unavailable, "the connection has ended", underlying: end)))
         }
-        let admission = state.admit(
+        let result = state.enqueue(
             waiter,
             commands: commands,
             bytes: bytes.readableBytes,
@@ -87,13 +87,13 @@ extension RedisChannelHandler {
             timeout: timeout
         )
         load.bytes = state.bytesAwaited
-        switch admission {
+        switch result {
         case .refuse(let error):
             waiter(.failure(error))
         case .send(let id):
             context.write(wrapOutboundOut(bytes), promise: nil)
             scheduleFlush()
-            if ticket.punch(id) == .cancelled { abandon(id) }
+            if sendState.markSent(as: id) == .cancelled { abandon(id) }
         }
     }
 
@@ -166,15 +166,15 @@ extension RedisChannelHandler {
     var memory: Int { received.storageCapacity }
 
     private func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) {
-        let reception = state.receive(value, bytes: bytes, now: now, isExact: isExact)
+        let result = state.receive(value, bytes: bytes, now: now, isExact: isExact)
         load.bytes = state.bytesAwaited
-        switch reception {
+        switch result {
         case .wait: break
         case .deliver(let waiter, let values, let isLate):
             waiter(.success(RedisReplies(values: values, isLate: isLate)))
         case .close(let error): return close(error)
         }
-        if let death = state.deathTime { setAlarm(noLaterThan: death) }
+        if let deadline = state.silenceDeadline { setAlarm(noLaterThan: deadline) }
         closeIfDrained()
     }
 }
@@ -206,10 +206,10 @@ extension RedisChannelHandler {
         isBehind = state.isUnread(at: now) && isReadable
         let soon = now + .milliseconds(1)
         if isBehind, !state.isHopeless(at: now) { return setAlarm(noLaterThan: soon) }
-        let (expired, verdict) = state.expire(now: now)
+        let (expired, silence) = state.expire(now: now)
         let reason: RedisError = isBehind ? .processBusy : .deadlineExceeded
         for waiter in expired { waiter(.failure(reason)) }
-        if verdict == .dead, !isBehind {
+        if silence == .tooLong, !isBehind {
             return close(RedisError(.connectionLost, "the server stopped answering"))
         }
         closeIfDrained()

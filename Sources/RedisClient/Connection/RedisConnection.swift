@@ -55,7 +55,7 @@ package final class RedisConnection: RedisCommands {
         guard !Task.isCancelled else { throw .cancelled }
         var buffer = ByteBuffer()
         for command in commands { RESPEncoder.encode(command, into: &buffer) }
-        let (bytes, ticket) = (buffer, Ticket())
+        let (bytes, sendState) = (buffer, SendState())
         let reply: RedisChannelHandler.Reply = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 eventLoop.execute { [handler] in
@@ -64,14 +64,14 @@ package final class RedisConnection: RedisCommands {
                         commands: commands.count,
                         expecting: reply,
                         timeout: timeout,
-                        ticket: ticket
+                        sendState: sendState
                     ) { reply in
                         continuation.resume(returning: reply)
                     }
                 }
             }
         } onCancel: {
-            guard let id = ticket.cancel() else { return }
+            guard let id = sendState.cancel() else { return }
             eventLoop.execute { [handler] in handler.value.abandon(id) }
         }
         return try reply.get()

@@ -30,7 +30,7 @@ import Testing
                                            cached by Shop-Cache-Control, CDN-Cache-Control before Cache-Control
                                            tagged posts, comments
                                            tagged by the fields Cache-Tag
-                                           waited for 2s where another request fetches it
+                                           coalescing timeout 2s
             *.img.example.org/**   images  fresh for 2h whatever it says, but no-store, private or no-cache
                                            fresh for 1m at most if they are errors
                                            the same whatever the parameters utm_*, fbclid
@@ -86,9 +86,10 @@ import Testing
     @Test(arguments: [
         ("127.0.0.1:8000", []), ("[::1]:8000", []), ("localhost:8000", []), ("0.0.0.0:8000", ["1:9"]),
         ("192.0.2.1:80", ["1:9"]), ("gateway.example:80", ["1:9"]),
-    ]) func `A check recommends a list of hosts if other machines can connect`(_ listen: String, _ places: [String]) {
+    ]) func `A check recommends a list of hosts if other machines can connect`(_ listen: String, _ locations: [String])
+    {
         let text = "listen: \"\(listen)\"\norigin: http://o:3000\n"
-        #expect(GatewayCheck.run(text).hints.map { String($0.prefix(3)) } == places)
+        #expect(GatewayCheck.run(text).hints.map { String($0.prefix(3)) } == locations)
         #expect(GatewayCheck.run(text + "hosts: shop.example").hints.isEmpty)
     }
 

@@ -94,7 +94,7 @@ import Testing
         ),
         // These files have several faults.
         Case(
-            route("ttl: 5\n    wait: x\n    tags: ''") + "  - path: b\nlisten: x\n",
+            route("ttl: 5\n    coalescing-timeout: x\n    tags: ''") + "  - path: b\nlisten: x\n",
             "4:10: `ttl`:",
             "5:11: `wait`:",
             "6:11: `tags` is empty",
@@ -185,16 +185,16 @@ import Testing
     @Test func `A value that is merged into a route applies unless the route has the key`() throws {
         let table = try RouteTable(
             """
-            x-one: &one {ttl: 1m, wait: 1s}
-            x-two: &two {<<: *one, wait: 2s}
+            x-one: &one {ttl: 1m, coalescing-timeout: 1s}
+            x-two: &two {<<: *one, coalescing-timeout: 2s}
             routes:
               - {path: /a, <<: *two}
               - {path: /b, <<: [*one, *two], ttl: 5s}
             """
         )
         let (a, b) = (table.route(host: nil, path: "/a").policy, table.route(host: nil, path: "/b").policy)
-        #expect(a.rules.defaultLifetime == .seconds(60) && a.patience == .seconds(2))
-        #expect(b.rules.defaultLifetime == .seconds(5) && b.patience == .seconds(1))
+        #expect(a.rules.defaultLifetime == .seconds(60) && a.coalescingTimeout == .seconds(2))
+        #expect(b.rules.defaultLifetime == .seconds(5) && b.coalescingTimeout == .seconds(1))
     }
 
     @Test(arguments: [

@@ -108,7 +108,7 @@ enum Sample {
             tags: [posts, comments]
             tag-fields: [Cache-Tag]
             targeted-fields: [Shop-Cache-Control, CDN-Cache-Control]
-            wait: 2s
+            coalescing-timeout: 2s
           - host: "*.img.example.org"
             path: /**
             origin: images

@@ -59,8 +59,8 @@ import Testing
         for path in ["/x", "/y"] {
             let policy = table.route(host: nil, path: path).policy
             #expect(policy.rules == .gateway && policy.bodyLimit == .mebibytes(3) && policy.bypassRule == nil)
-            #expect(policy.keys.fields.isEmpty && policy.withheldFields.isEmpty && policy.asking == .server)
-            #expect(policy.patience == CachePolicy.gateway.patience)
+            #expect(policy.keys.fields.isEmpty && policy.withheldFields.isEmpty && policy.originKind == .server)
+            #expect(policy.coalescingTimeout == CachePolicy.gateway.coalescingTimeout)
         }
         #expect(table.bodyLimit == .mebibytes(3))
     }
@@ -115,7 +115,7 @@ import Testing
         #expect(comments.rules.staleWhileRevalidate == .seconds(300) && comments.rules.staleIfError == .seconds(86_400))
         #expect(comments.softTimeout == .milliseconds(200) && comments.clientDirectives == .ignore)
         #expect(comments.keys.fields == [.acceptLanguage] && comments.tags == ["posts", "comments"])
-        #expect(comments.rules.tagFields.map(\.rawName) == ["Cache-Tag"] && comments.patience == .seconds(2))
+        #expect(comments.rules.tagFields.map(\.rawName) == ["Cache-Tag"] && comments.coalescingTimeout == .seconds(2))
         #expect(comments.rules.targetedFields.map(\.rawName) == ["Shop-Cache-Control", "CDN-Cache-Control"])
         #expect(comments.bypassRule?.cookies.map(\.description) == ["session", "wordpress_logged_in_*"])
         #expect(comments.bypassRule?.parameters.map(\.description) == ["preview"])

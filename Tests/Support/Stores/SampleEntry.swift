@@ -11,7 +11,7 @@ extension CacheEntry {
     public static func sample(
         _ text: String,
         at location: EntryLocation,
-        born: LogVersion,
+        readVersion: LogVersion,
         now: Timestamp,
         freshFor: Duration = .seconds(60),
         staleFor: Duration = .zero,
@@ -26,7 +26,7 @@ extension CacheEntry {
             head: HTTPResponse(status: .ok, headerFields: fields),
             body: ByteBuffer(string: text),
             lifetimes: Lifetimes(
-                born: now,
+                readVersion: now,
                 freshUntil: freshUntil,
                 staleWhileRevalidateUntil: keepUntil,
                 staleIfErrorUntil: keepUntil,
@@ -34,7 +34,7 @@ extension CacheEntry {
                 keepUntil: keepUntil,
                 source: .rules
             ),
-            readVersion: born,
+            readVersion: readVersion,
             location: location,
             tags: tags
         )

@@ -116,12 +116,12 @@ extension StoreBench {
         let entry = CacheEntry.sample(
             text,
             at: location,
-            born: await store.load(location, at: now).readVersion,
+            readVersion: await store.load(location, at: now).readVersion,
             now: now,
             request: request,
             response
         )
-        try expect(await store.save(entry, at: now).isAlive, "nothing overtook it")
+        try expect(await store.save(entry, at: now).isValid, "nothing overtook it")
         return entry
     }
 

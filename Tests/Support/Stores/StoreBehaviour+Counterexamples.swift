@@ -11,7 +11,7 @@ extension StoreBehaviour {
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.entries.isEmpty, "something was kept from the start")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0", at: location, born: missed.readVersion))
+            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: missed.readVersion))
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("Late read version: later invalidations do not change the read version of a miss") { bench in
@@ -46,7 +46,7 @@ extension StoreBehaviour {
                 "newest version"
             )
             try await bench.mustBeDead(
-                bench.entry("v0", at: location, born: missed.readVersion, tags: ["other", "late"])
+                bench.entry("v0", at: location, readVersion: missed.readVersion, tags: ["other", "late"])
             )
             try await bench.mustFind([], at: location)
         },
@@ -65,57 +65,57 @@ extension StoreBehaviour {
             for number in first.number...last.number {
                 let readVersion = LogVersion(epoch: first.epoch, number: number)
                 for scopes in [[InvalidationScope.tag("shared")], [.tag("own")]] {
-                    let isAlive = await bench.store.judge(readVersion, scopes: scopes).isAlive
-                    try expect(isAlive, is: number == last.number, "whether \(scopes) leaves \(number) alive")
+                    let isValid = await bench.store.validity(of: readVersion, scopes: scopes).isValid
+                    try expect(isValid, is: number == last.number, "whether \(scopes) leaves \(number) alive")
                 }
             }
         },
         StoreBehaviour("Forgotten version: an entry invalidated by its path stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, born: readVersion)
+            try await bench.keep("v0", at: location, readVersion: readVersion)
             await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion))
+            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
             try expect(
-                await !bench.store.judge(readVersion, scopes: [.path("/row")]).isAlive,
+                await !bench.store.validity(of: readVersion, scopes: [.path("/row")]).isValid,
                 "its readVersion is alive"
             )
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.newestVersion > readVersion.number, "a miss does not know that it was ever invalidated")
             try expect(missed.newestVersion <= missed.readVersion.number, "a miss knows of a version from the future")
-            try await bench.keep("v1", at: location, born: missed.readVersion)
+            try await bench.keep("v1", at: location, readVersion: missed.readVersion)
             try await bench.mustFind(["v1"], at: location)
         },
         StoreBehaviour("Forgotten version: an entry invalidated by a late tag stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, born: readVersion, tags: ["late"])
+            try await bench.keep("v0", at: location, readVersion: readVersion, tags: ["late"])
             await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion, tags: ["late"]))
+            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion, tags: ["late"]))
         },
         StoreBehaviour("A key stays invalid in every spelling when its version is dropped", limits: few) { bench in
             let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
             for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
                 let location = try bench.location(stored)
                 let readVersion = try await bench.readVersion()
-                try await bench.keep("v0", at: location, born: readVersion)
+                try await bench.keep("v0", at: location, readVersion: readVersion)
                 // The entry is not looked up until the version is dropped.
                 await bench.peer.invalidate([.key(try bench.location(invalidated).key)])
                 try await forget(bench)
                 try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("v0", at: location, born: readVersion))
+                try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
             }
         },
         StoreBehaviour("Repeated invalidations of the same scopes do not drop other versions", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
-            try await bench.keep("v0", at: location, born: readVersion)
+            try await bench.keep("v0", at: location, readVersion: readVersion)
             try await bench.mustFind(["v0"], at: location)
         },
         StoreBehaviour("Overtaken refresh: a refresh overtaken by a write does not make its entry valid") { bench in
@@ -124,7 +124,7 @@ extension StoreBehaviour {
             let stale = bench.entry(
                 "v0",
                 at: location,
-                born: readVersion,
+                readVersion: readVersion,
                 freshFor: .zero,
                 staleFor: .seconds(60)
             )
@@ -132,7 +132,7 @@ extension StoreBehaviour {
             let found = await bench.store.load(location, at: bench.now)
             try expect(found.entries.count, is: 1, "stale entries found")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0 again", at: location, born: found.readVersion))
+            try await bench.mustBeDead(bench.entry("v0 again", at: location, readVersion: found.readVersion))
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("Wrong entry re-dated: a 304 re-dates only the entry that it was asked about") { bench in
@@ -141,14 +141,14 @@ extension StoreBehaviour {
             await bench.store.invalidate([.path("/row")])
             try await bench.keep("v1", at: location, freshFor: .seconds(10))
             let refresh = await bench.store.load(location, at: bench.now)
-            try await bench.mustBeDead(bench.entry("v0", at: location, born: overtaken))
-            try await bench.keep("v1", at: location, born: refresh.readVersion, freshFor: .seconds(60))
+            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: overtaken))
+            try await bench.keep("v1", at: location, readVersion: refresh.readVersion, freshFor: .seconds(60))
             try await bench.mustFind(["v1"], at: location, at: bench.now.advanced(by: .seconds(30)))
         },
     ]
 
     /// Limits with room for so few versions that they are soon dropped.
-    private static let few = StoreLimits(stampLimit: 3)
+    private static let few = StoreLimits(versionLimit: 3)
 
     /// Invalidates so many other tags that a log with few versions drops all earlier ones.
     private static func forget(_ bench: StoreBench) async throws {

@@ -10,7 +10,7 @@ extension StoreBehaviour {
                 for round in 0..<3 {
                     await bench.store.invalidate([.key(location.key), .path("/a"), .everything])
                     let readVersion = await bench.peer.load(location, at: bench.now).readVersion
-                    try await bench.keep("\(round)", at: location, born: readVersion)
+                    try await bench.keep("\(round)", at: location, readVersion: readVersion)
                     try await bench.mustFind(["\(round)"], at: location)
                 }
             },
@@ -19,8 +19,11 @@ extension StoreBehaviour {
                 try await bench.keep("one", at: location)
                 for number in [0, 1, UInt64.max] {
                     let readVersion = LogVersion(epoch: .new(), number: number)
-                    try await bench.mustBeDead(bench.entry("of another life", at: location, born: readVersion))
-                    try expect(await !bench.store.judge(readVersion, scopes: []).isAlive, "number \(number) is alive")
+                    try await bench.mustBeDead(bench.entry("of another life", at: location, readVersion: readVersion))
+                    try expect(
+                        await !bench.store.validity(of: readVersion, scopes: []).isValid,
+                        "number \(number) is alive"
+                    )
                 }
             },
             StoreBehaviour("An overtaken fill does not replace a valid entry") { bench in
@@ -28,7 +31,7 @@ extension StoreBehaviour {
                 let readVersion = try await bench.readVersion()
                 await bench.store.invalidate([.path("/a")])
                 try await bench.keep("young", at: location)
-                try await bench.mustBeDead(bench.entry("old", at: location, born: readVersion))
+                try await bench.mustBeDead(bench.entry("old", at: location, readVersion: readVersion))
                 try await bench.mustFind(["young"], at: location)
             },
         ]
@@ -48,19 +51,19 @@ extension StoreBehaviour {
         StoreBehaviour("An entry from before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
-            try await bench.keep("before", at: location, born: readVersion, tags: ["late"])
+            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["before"], at: location)
             // The other handle invalidates, and no other call is made in between.
             await bench.peer.invalidate([.path("/else"), scope])
             try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
-            try await bench.mustBeDead(bench.entry("overtaken", at: location, born: readVersion, tags: ["late"]))
+            try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"]))
             try await bench.mustFind([], at: location)
             try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something dead was removed")
             try await bench.keep("after", at: location, tags: ["late"])
             try await bench.mustFind(["after"], at: location)
             try await bench.mustBeDead(
-                bench.entry("still overtaken", at: location, born: readVersion, tags: ["late"])
+                bench.entry("still overtaken", at: location, readVersion: readVersion, tags: ["late"])
             )
             try await bench.mustFind(["after"], at: location)
         }
@@ -74,11 +77,11 @@ extension StoreBehaviour {
             for target in [path, path + "/below", path + "/a/b/c?x=1"] {
                 let location = try bench.location(target)
                 let readVersion = try await bench.readVersion()
-                try await bench.keep("before", at: location, born: readVersion)
+                try await bench.keep("before", at: location, readVersion: readVersion)
                 try await bench.keep("beside", at: try bench.location("/s1/beside"))
                 await bench.peer.invalidate([.prefix(CachePath(path))])
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: readVersion))
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind(["beside"], at: try bench.location("/s1/beside"))
             }
         }
@@ -94,10 +97,10 @@ extension StoreBehaviour {
         StoreBehaviour("An entry stays valid after an invalidation of \(name)") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
-            try await bench.keep("before", at: location, born: readVersion, tags: ["late"])
+            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
             await bench.peer.invalidate([scope])
             try await bench.mustFind(["before"], at: location)
-            try await bench.keep("not overtaken", at: location, born: readVersion, tags: ["late"])
+            try await bench.keep("not overtaken", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["not overtaken"], at: location)
         }
     }
@@ -108,26 +111,26 @@ extension StoreBehaviour {
     static let judging: [StoreBehaviour] = [
         StoreBehaviour("A comparison tells if the entry is valid, and returns the version of the log") { bench in
             let readVersion = try await bench.readVersion()
-            let fresh = await bench.store.judge(readVersion, scopes: [.tag("a"), .everything])
-            try expect(fresh, is: Verdict(isAlive: true, said: readVersion), "before any invalidation")
+            let fresh = await bench.store.validity(of: readVersion, scopes: [.tag("a"), .everything])
+            try expect(fresh, is: Validity(isValid: true, checkedVersion: readVersion), "before any invalidation")
             await bench.peer.invalidate([.tag("a"), .path("/b")])
             let said = try await bench.readVersion()
             try expect(said.epoch, is: readVersion.epoch, "epoch")
             try expect(said.number, is: readVersion.number + 1, "number of one invalidation of two scopes")
-            for (scopes, isAlive) in [
+            for (scopes, isValid) in [
                 ([InvalidationScope.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
                 ([.tag("b"), .path("/a"), .prefix("/b"), .everything], true), ([], true),
             ] {
-                let verdict = await bench.store.judge(readVersion, scopes: scopes)
-                try expect(verdict, is: Verdict(isAlive: isAlive, said: said), "\(scopes)")
-                let young = await bench.store.judge(said, scopes: scopes)
-                try expect(young, is: Verdict(isAlive: true, said: said), "\(scopes), born after")
+                let validity = await bench.store.validity(of: readVersion, scopes: scopes)
+                try expect(validity, is: Validity(isValid: isValid, checkedVersion: said), "\(scopes)")
+                let young = await bench.store.validity(of: said, scopes: scopes)
+                try expect(young, is: Validity(isValid: true, checkedVersion: said), "\(scopes), born after")
             }
-            let verdict = await bench.store.save(
-                bench.entry("b", at: try bench.location("/b"), born: readVersion),
+            let validity = await bench.store.save(
+                bench.entry("b", at: try bench.location("/b"), readVersion: readVersion),
                 at: bench.now
             )
-            try expect(verdict, is: Verdict(isAlive: false, said: said), "on saving what was overtaken")
+            try expect(validity, is: Validity(isValid: false, checkedVersion: said), "on saving what was overtaken")
         },
         StoreBehaviour("A hit returns the newest version of its known scopes, and ignores all other scopes") {
             bench in
@@ -205,7 +208,7 @@ extension StoreBehaviour {
                 if isKept { try await bench.keep("kept", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, born: readVersion))
+                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind([], at: location)
             }
         },

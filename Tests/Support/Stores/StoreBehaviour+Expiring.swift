@@ -17,7 +17,7 @@ extension StoreBehaviour {
             let entry = bench.entry(
                 "stale",
                 at: location,
-                born: readVersion,
+                readVersion: readVersion,
                 freshFor: .seconds(10),
                 staleFor: .seconds(50)
             )
@@ -83,7 +83,7 @@ extension StoreBehaviour {
             try await bench.mustCount(4, "keys after one was removed twice")
             await bench.store.invalidate([.path("/x/4")])
             try await bench.mustCount(3, "keys after one was invalidated")
-            try await bench.mustBeDead(bench.entry("late", at: locations[4], born: late))
+            try await bench.mustBeDead(bench.entry("late", at: locations[4], readVersion: late))
             try await bench.mustCount(3, "keys after an overtaken fill")
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
             try await bench.keep(text, at: locations[5])

@@ -28,7 +28,7 @@ extension StoreBehaviour {
         }
     }
 
-    private static let tight = StoreLimits(stampLimit: 4)
+    private static let tight = StoreLimits(versionLimit: 4)
 
     /// Runs readers that fill what they miss, beside writers that invalidate in every way.
     private static func race(on bench: StoreBench) async throws {
@@ -90,7 +90,7 @@ extension StoreBehaviour {
         guard lookup.entries.isEmpty else { return }
         let version = row.versions.committed
         await Task.yield()
-        let entry = bench.entry("\(version)", at: location, born: lookup.readVersion, tags: [row.tag])
+        let entry = bench.entry("\(version)", at: location, readVersion: lookup.readVersion, tags: [row.tag])
         _ = await store.save(entry, at: bench.now)
     }
 }

@@ -8,7 +8,7 @@ extension StoreBehaviour {
     static let keeping: [StoreBehaviour] = [
         StoreBehaviour("A stored entry is found, equal in every part, through every handle") { bench in
             let entry = try await hardEntry(bench)
-            try expect(await bench.store.save(entry, at: bench.now).isAlive, "nothing overtook it")
+            try expect(await bench.store.save(entry, at: bench.now).isValid, "nothing overtook it")
             for store in [bench.store, bench.peer] {
                 let found = await store.load(entry.location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
@@ -103,13 +103,13 @@ extension StoreBehaviour {
         StoreBehaviour("A discarded variant is not found, and other entries stay") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/b"))
             let readVersion = try await bench.readVersion()
-            let german = bench.entry("de", at: location, born: readVersion, language: "de")
-            for entry in [bench.entry("en", at: location, born: readVersion, language: "en"), german] {
+            let german = bench.entry("de", at: location, readVersion: readVersion, language: "de")
+            for entry in [bench.entry("en", at: location, readVersion: readVersion, language: "en"), german] {
                 _ = await bench.store.save(entry, at: bench.now)
             }
-            try await bench.keep("b", at: other, born: readVersion)
+            try await bench.keep("b", at: other, readVersion: readVersion)
             // Another object with the same value is discarded: a store does not remember the objects that it returned.
-            await bench.peer.discard(bench.entry("de", at: location, born: readVersion, language: "de"))
+            await bench.peer.discard(bench.entry("de", at: location, readVersion: readVersion, language: "de"))
             try await bench.mustFind(["en"], at: location)
             await bench.store.discard(german)
             try await bench.mustFind(["en"], at: location)
@@ -140,7 +140,7 @@ extension StoreBehaviour {
             head: HTTPResponse(status: .init(code: 299, reasonPhrase: "Odd One"), headerFields: fields),
             body: ByteBuffer(bytes: (0..<1_000).map { UInt8(truncatingIfNeeded: $0) }),
             lifetimes: Lifetimes(
-                born: now.advanced(by: .nanoseconds(-1_234_567_891)),
+                readVersion: now.advanced(by: .nanoseconds(-1_234_567_891)),
                 freshUntil: now.advanced(by: .nanoseconds(60_000_000_001)),
                 staleWhileRevalidateUntil: now.advanced(by: .seconds(61)),
                 staleIfErrorUntil: now.advanced(by: .seconds(62)),

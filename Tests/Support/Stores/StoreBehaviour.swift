@@ -37,14 +37,14 @@ public struct StoreLimits: Hashable, Sendable {
     /// The largest entry that is stored. Default: 64 KiB.
     public var entryLimit = ByteCount.kibibytes(64)
     /// The number of versions that the log remembers. Default: 10,000.
-    public var stampLimit = 10_000
+    public var versionLimit = 10_000
     /// The number of Vary variants under one key.
     public var variantLimit = MemoryStore.defaultVariantLimit
 
     /// Creates the limits that suit most behaviours.
     public init() {}
 
-    init(stampLimit: Int) { self.stampLimit = stampLimit }
+    init(versionLimit: Int) { self.versionLimit = versionLimit }
 
     init(variantLimit: Int) { self.variantLimit = variantLimit }
 

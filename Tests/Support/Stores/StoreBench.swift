@@ -59,25 +59,25 @@ extension StoreBench {
     func keep(
         _ text: String,
         at location: EntryLocation,
-        born: LogVersion? = nil,
+        readVersion: LogVersion? = nil,
         freshFor: Duration = .seconds(60),
         tags: [CacheTag] = [],
         language: String? = nil,
         file: String = #fileID,
         line: Int = #line
     ) async throws -> CacheEntry {
-        let readVersion = if let born { born } else { await store.load(location, at: now).readVersion }
+        let readVersion = if let readVersion { readVersion } else { await store.load(location, at: now).readVersion }
         let entry = entry(
             text,
             at: location,
-            born: readVersion,
+            readVersion: readVersion,
             freshFor: freshFor,
             tags: tags,
             language: language
         )
-        let verdict = await store.save(entry, at: now)
+        let validity = await store.save(entry, at: now)
         try expect(
-            verdict.isAlive,
+            validity.isValid,
             "\"\(text)\" was born after every invalidation, and is dead",
             file: file,
             line: line
@@ -89,7 +89,7 @@ extension StoreBench {
     func entry(
         _ text: String,
         at location: EntryLocation,
-        born: LogVersion,
+        readVersion: LogVersion,
         freshFor: Duration = .seconds(60),
         staleFor: Duration = .zero,
         tags: [CacheTag] = [],
@@ -98,7 +98,7 @@ extension StoreBench {
         .sample(
             text,
             at: location,
-            born: born,
+            readVersion: readVersion,
             now: now,
             freshFor: freshFor,
             staleFor: staleFor,
@@ -144,9 +144,9 @@ extension StoreBench {
 
     /// Throws unless an entry is invalid when it is stored, and is not found afterwards.
     func mustBeDead(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
-        let verdict = await store.save(entry, at: now)
+        let validity = await store.save(entry, at: now)
         try expect(
-            !verdict.isAlive,
+            !validity.isValid,
             "\"\(entry.text)\" was overtaken, and is alive",
             file: file,
             line: line

@@ -10,7 +10,7 @@ struct StoreHistory {
     private var random: SeededRandom
     private var model: StoreModel
     /// Read versions from earlier steps, for fills that arrive late.
-    private var births: [LogVersion]
+    private var readVersions: [LogVersion]
     private var step = 0
 
     init(on bench: StoreBench, seed: UInt64, isExact: Bool) async throws {
@@ -20,7 +20,7 @@ struct StoreHistory {
         self.random = SeededRandom(seed: seed)
         let readVersion = try await bench.readVersion()
         self.model = StoreModel(at: readVersion)
-        self.births = [readVersion]
+        self.readVersions = [readVersion]
     }
 
     mutating func run() async throws {
@@ -55,25 +55,25 @@ struct StoreHistory {
         case 17:
             try mustCount(await store.count(at: bench.now))
         case 18:
-            guard let readVersion = births.randomElement(using: &random) else { return }
+            guard let readVersion = readVersions.randomElement(using: &random) else { return }
             // Every entry has the scope `everything`.
             let scopes = [anyCover(of: location), anyCover(of: location), .everything]
-            let verdict = await store.judge(readVersion, scopes: scopes)
-            try expect(verdict.said, is: model.readVersion, "where the log stands")
-            try mustAgree(verdict.isAlive, model.isAlive(readVersion, scopes), "judging \(readVersion) by \(scopes)")
-        default: births.append(model.readVersion)
+            let validity = await store.validity(of: readVersion, scopes: scopes)
+            try expect(validity.checkedVersion, is: model.readVersion, "where the log stands")
+            try mustAgree(validity.isValid, model.isValid(readVersion, scopes), "judging \(readVersion) by \(scopes)")
+        default: readVersions.append(model.readVersion)
         }
     }
 
     private mutating func save(at location: EntryLocation, on store: any CacheStore) async throws {
         let isLate = Int.random(in: 0..<3, using: &random) == 0
-        let readVersion = isLate ? births.randomElement(using: &random) ?? model.readVersion : model.readVersion
+        let readVersion = isLate ? readVersions.randomElement(using: &random) ?? model.readVersion : model.readVersion
         let tags: [CacheTag] = Array((["t1", "t2", "t3"] as [CacheTag]).shuffled(using: &random).prefix(step % 3))
         let language = ["en", "de", "fr"].randomElement(using: &random)
-        let entry = bench.entry("\(step)", at: location, born: readVersion, tags: tags, language: language)
-        let verdict = await store.save(entry, at: bench.now)
-        try mustAgree(verdict.isAlive, model.isAlive(entry), "saving \(step) born at \(readVersion.number)")
-        if verdict.isAlive { model.save(entry) }
+        let entry = bench.entry("\(step)", at: location, readVersion: readVersion, tags: tags, language: language)
+        let validity = await store.save(entry, at: bench.now)
+        try mustAgree(validity.isValid, model.isValid(entry), "saving \(step) born at \(readVersion.number)")
+        if validity.isValid { model.save(entry) }
     }
 
     private func load(_ location: EntryLocation, on store: any CacheStore) async throws {

@@ -15,14 +15,14 @@ struct StoreModel {
 
     var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
 
-    func isAlive(_ readVersion: LogVersion, _ scopes: [InvalidationScope]) -> Bool {
+    func isValid(_ readVersion: LogVersion, _ scopes: [InvalidationScope]) -> Bool {
         readVersion.epoch == epoch && scopes.allSatisfy { readVersion.number >= versions[$0] ?? 0 }
     }
 
-    func isAlive(_ entry: CacheEntry) -> Bool { isAlive(entry.readVersion, entry.location.scopes(with: entry.tags)) }
+    func isValid(_ entry: CacheEntry) -> Bool { isValid(entry.readVersion, entry.location.scopes(with: entry.tags)) }
 
     /// Returns the valid entries of a key, the newest first.
-    func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isAlive) }
+    func found(_ key: CacheKey) -> [CacheEntry] { entries[key, default: []].filter(isValid) }
 
     func newestVersion(_ location: EntryLocation) -> UInt64 {
         location.scopes().reduce(0) { max($0, versions[$1] ?? 0) }
@@ -31,7 +31,7 @@ struct StoreModel {
     var count: Int { entries.keys.count { !found($0).isEmpty } }
 
     mutating func save(_ entry: CacheEntry) {
-        guard isAlive(entry) else { return }
+        guard isValid(entry) else { return }
         let others = found(entry.location.key).filter { !entry.replaces($0) }
         entries[entry.location.key] = [entry] + others
     }

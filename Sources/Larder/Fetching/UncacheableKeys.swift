@@ -5,7 +5,7 @@ import HTTPCaching
 ///
 /// A key is held once, however often it is added, so that adding it repeatedly displaces no other key. When there are
 /// too many, the key that was added longest ago is forgotten first.
-struct KeyMemo<Key: Hashable & Sendable>: Sendable {
+struct UncacheableKeys<Key: Hashable & Sendable>: Sendable {
     private struct Slot {
         let key: Key
         var until: Timestamp

@@ -6,24 +6,24 @@ import Testing
 @testable import Larder
 
 /// The requests that may get the result of another request's flight (docs/invalidation.md, rule 7; RFC 9111 §4).
-@Suite(.timeLimit(.minutes(5))) struct ArrivalTests {
+@Suite(.timeLimit(.minutes(5))) struct FlightOutcomeTests {
     private static let epoch = LogVersion.Epoch(high: 1, low: 1)
     private static let otherEpoch = LogVersion.Epoch(high: 1, low: 2)
     /// The time at which the origin answered.
     private let answered = Timestamp(secondsSinceEpoch: 1_800_000_000)
     private let instant = Duration.nanoseconds(1)
 
-    private func arrival(
-        _ outcome: Arrival.Outcome = .failure(TestFailure("a result")),
+    private func outcome(
+        _ outcome: FlightOutcome.Outcome = .failure(TestFailure("a result")),
         readVersion: UInt64 = 5,
-        isAlive: Bool = true,
+        isValid: Bool = true,
         checkedAt: LogVersion? = nil
-    ) -> Arrival {
+    ) -> FlightOutcome {
         let readVersion = LogVersion(epoch: Self.epoch, number: readVersion)
-        return Arrival(
+        return FlightOutcome(
             outcome: outcome,
             readVersion: readVersion,
-            verdict: Verdict(isAlive: isAlive, said: checkedAt ?? readVersion),
+            validity: Validity(isValid: isValid, checkedVersion: checkedAt ?? readVersion),
             answeredAt: answered
         )
     }
@@ -41,7 +41,7 @@ import Testing
         .sample(
             "v",
             at: EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a"),
-            born: LogVersion(epoch: Self.epoch, number: 5),
+            readVersion: LogVersion(epoch: Self.epoch, number: 5),
             now: answered,
             freshFor: .seconds(10),
             staleFor: .seconds(10),
@@ -63,33 +63,33 @@ import Testing
     )
     func `A result answers a look-up at whose version it was valid`(
         _ lookup: UInt64,
-        _ isAlive: Bool,
+        _ isValid: Bool,
         _ checkedAt: UInt64,
         _ mayServe: Bool
     ) {
-        let arrival = arrival(isAlive: isAlive, checkedAt: LogVersion(epoch: Self.epoch, number: checkedAt))
-        #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: lookup)) == mayServe)
-        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: lookup)))
+        let outcome = outcome(isValid: isValid, checkedAt: LogVersion(epoch: Self.epoch, number: checkedAt))
+        #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: lookup)) == mayServe)
+        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: lookup)))
     }
 
     @Test func `A result that was checked in another epoch does not answer a look-up that is later than its flight`() {
-        let arrival = arrival(checkedAt: LogVersion(epoch: Self.otherEpoch, number: 9))
-        #expect(arrival.mayServe(LogVersion(epoch: Self.epoch, number: 5)))
-        #expect(!arrival.mayServe(LogVersion(epoch: Self.epoch, number: 6)))
-        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: 6)))
-        #expect(!arrival.mayServe(LogVersion(epoch: Self.otherEpoch, number: 5)))
+        let outcome = outcome(checkedAt: LogVersion(epoch: Self.otherEpoch, number: 9))
+        #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: 5)))
+        #expect(!outcome.mayServe(LogVersion(epoch: Self.epoch, number: 6)))
+        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: 6)))
+        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: 5)))
     }
 
     // MARK: - By the time of joining
 
     @Test func `The origin's response is shared as fetched with requests that joined before it, or with it`() {
-        let arrival = arrival()
-        #expect(arrival.answers(joinedAt: answered.advanced(by: .zero - instant)))
-        #expect(arrival.answers(joinedAt: answered))
-        #expect(!arrival.answers(joinedAt: answered.advanced(by: instant)))
+        let outcome = outcome()
+        #expect(outcome.answers(joinedAt: answered.advanced(by: .zero - instant)))
+        #expect(outcome.answers(joinedAt: answered))
+        #expect(!outcome.answers(joinedAt: answered.advanced(by: instant)))
     }
 
-    private static let sources: [Arrival.Source] = [
+    private static let sources: [FlightOutcome.Source] = [
         .fetched(status: 200, nil), .fetched(status: 200, .tooLarge), .validated(status: 304, nil), .stalePaused,
     ]
 
@@ -97,10 +97,10 @@ import Testing
         _ place: Int
     ) throws {
         let (source, entry, cacheable) = (Self.sources[place], entry(), try cacheable())
-        let arrival = arrival(.entry(entry, source))
+        let outcome = outcome(.entry(entry, source))
         func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
             let joined = answered.advanced(by: delay)
-            return arrival.mayAnswer(try self.cacheable(fields), joinedAt: joined, with: entry, source)
+            return outcome.mayAnswer(try self.cacheable(fields), joinedAt: joined, with: entry, source)
         }
         #expect(try mayAnswer(after: .zero))
         #expect(try mayAnswer(after: instant))
@@ -111,7 +111,7 @@ import Testing
         // A request that demands a newer response gets this one if it joined before the response.
         #expect(try mayAnswer([.cacheControl: "no-cache"], after: .zero))
         #expect(try !mayAnswer([.cacheControl: "no-cache"], after: instant))
-        #expect(arrival.mayAnswer(cacheable, joinedAt: .distantPast, with: entry, source))
+        #expect(outcome.mayAnswer(cacheable, joinedAt: .distantPast, with: entry, source))
     }
 
     @Test(arguments: [500, 502, 503, 504, nil] as [Int?])
@@ -119,11 +119,11 @@ import Testing
         _ status: Int?
     ) throws {
         let entry = entry()
-        let source = Arrival.Source.staleOnError(status: status)
-        let arrival = arrival(.entry(entry, source))
+        let source = FlightOutcome.Source.staleOnError(status: status)
+        let outcome = outcome(.entry(entry, source))
         func mayAnswer(_ fields: HTTPFields = [:], after delay: Duration) throws -> Bool {
             let joined = answered.advanced(by: delay)
-            return arrival.mayAnswer(try cacheable(fields), joinedAt: joined, with: entry, source)
+            return outcome.mayAnswer(try cacheable(fields), joinedAt: joined, with: entry, source)
         }
         #expect(try mayAnswer(after: .seconds(-1)))
         #expect(try mayAnswer(after: .zero))
@@ -135,9 +135,9 @@ import Testing
     @Test func `A stale response is not shared after an error that does not allow it`() throws {
         let (entry, cacheable) = (entry(), try cacheable())
         for status in [404, 501, 505] {
-            let source = Arrival.Source.staleOnError(status: status)
-            let arrival = arrival(.entry(entry, source))
-            #expect(!arrival.mayAnswer(cacheable, joinedAt: answered, with: entry, source))
+            let source = FlightOutcome.Source.staleOnError(status: status)
+            let outcome = outcome(.entry(entry, source))
+            #expect(!outcome.mayAnswer(cacheable, joinedAt: answered, with: entry, source))
         }
     }
 
@@ -149,8 +149,8 @@ import Testing
             try cacheable([.acceptLanguage: "en"]), try cacheable([.acceptLanguage: "de"]), try cacheable(),
         ]
         for source in Self.sources + [.staleOnError(status: 503), .staleOnSoftTimeout] {
-            let arrival = arrival(.entry(entry, source))
-            let answers = inquiries.map { arrival.mayAnswer($0, joinedAt: answered, with: entry, source) }
+            let outcome = outcome(.entry(entry, source))
+            let answers = inquiries.map { outcome.mayAnswer($0, joinedAt: answered, with: entry, source) }
             #expect(answers == [true, false, false])
         }
     }
@@ -161,22 +161,22 @@ import Testing
         let cacheable = try cacheable(under: policy)
         for (directives, mayAnswer) in [("max-age=9", false), ("public", true), ("s-maxage=9", true)] {
             let entry = entry([.cacheControl: directives])
-            let arrival = arrival(.entry(entry, .fetched(status: 200, nil)))
-            let answer = arrival.mayAnswer(cacheable, joinedAt: answered, with: entry, .fetched(status: 200, nil))
+            let outcome = outcome(.entry(entry, .fetched(status: 200, nil)))
+            let answer = outcome.mayAnswer(cacheable, joinedAt: answered, with: entry, .fetched(status: 200, nil))
             #expect(answer == mayAnswer, "\(directives)")
         }
     }
 
     @Test func `A result counts as stored if it was fetched or validated, and stored`() {
         let entry = entry()
-        #expect(arrival(.entry(entry, .fetched(status: 200, nil))).isStored)
-        #expect(arrival(.entry(entry, .validated(status: 304, nil))).isStored)
-        for source: Arrival.Source in [
+        #expect(outcome(.entry(entry, .fetched(status: 200, nil))).isStored)
+        #expect(outcome(.entry(entry, .validated(status: 304, nil))).isStored)
+        for source: FlightOutcome.Source in [
             .fetched(status: 200, .overtaken), .validated(status: 304, .unavailable), .staleOnError(status: nil),
             .stalePaused, .staleOnSoftTimeout,
         ] {
-            #expect(!arrival(.entry(entry, source)).isStored)
+            #expect(!outcome(.entry(entry, source)).isStored)
         }
-        #expect(!arrival(.failure(TestFailure("down"))).isStored)
+        #expect(!outcome(.failure(TestFailure("down"))).isStored)
     }
 }

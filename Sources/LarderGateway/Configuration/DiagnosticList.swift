@@ -2,7 +2,7 @@ import Larder
 import Yams
 
 /// The diagnostics and warnings that are collected while a file is read, and the number of steps that the reading took.
-struct Findings {
+struct DiagnosticList {
     /// The maximum number of nodes that are visited: 100,000. Aliases can make many nodes of a short text.
     private static let stepLimit = 100_000
     /// The maximum number of diagnostics, and of warnings, that are collected.
@@ -11,25 +11,25 @@ struct Findings {
     private static let itemLimit = 256
 
     let name: String
-    private(set) var diagnostics: [Diagnostic] = []
+    private(set) var errors: [Diagnostic] = []
     private(set) var warnings: [Diagnostic] = []
     private var steps = 0
 
     init(name: String) { self.name = name }
 
     /// Returns the location of a node.
-    func place(of node: Node) -> Diagnostic.Place {
+    func location(of node: Node) -> SourceLocation {
         .file(name: name, line: node.mark?.line ?? 1, column: node.mark?.column ?? 1)
     }
 
     mutating func add(_ diagnostic: Diagnostic) {
-        if diagnostics.count < Self.diagnosticLimit { diagnostics.append(diagnostic) }
+        if errors.count < Self.diagnosticLimit { errors.append(diagnostic) }
     }
 
-    mutating func add(_ message: String, at node: Node) { add(Diagnostic(at: place(of: node), message)) }
+    mutating func add(_ message: String, at node: Node) { add(Diagnostic(at: location(of: node), message)) }
 
-    mutating func warn(_ message: String, at place: Diagnostic.Place) {
-        if warnings.count < Self.diagnosticLimit { warnings.append(Diagnostic(at: place, message)) }
+    mutating func warn(_ message: String, at location: SourceLocation) {
+        if warnings.count < Self.diagnosticLimit { warnings.append(Diagnostic(at: location, message)) }
     }
 
     /// Counts a step. Returns false if the limit is reached.
@@ -42,7 +42,7 @@ struct Findings {
 
 // MARK: - Shapes
 
-extension Findings {
+extension DiagnosticList {
     /// Returns the keys of a mapping with their values, in order. Pairs that are merged into it (`<<: *defaults`) come
     /// after its own pairs, which take precedence.
     mutating func pairs(of node: Node, _ what: String, merging depth: Int = 0) -> [(key: String, at: Node, value: Node)]
@@ -118,7 +118,7 @@ extension Findings {
 
 // MARK: - Values
 
-extension Findings {
+extension DiagnosticList {
     /// Returns the value that the text of a node stands for; nil with a diagnostic if there is none.
     mutating func value<Value>(
         _ node: Node,

@@ -5,10 +5,10 @@ import Testing
 @testable import Larder
 
 /// The memory of keys that were uncacheable, or failed to refresh.
-@Suite(.timeLimit(.minutes(5))) struct KeyMemoTests {
+@Suite(.timeLimit(.minutes(5))) struct UncacheableKeysTests {
     @Test func `A key is forgotten after its time, and there are never more keys than the limit`() throws {
         let clock = ManualClock()
-        var memo = KeyMemo<CacheKey>(limit: 10, span: .seconds(30))
+        var memo = UncacheableKeys<CacheKey>(limit: 10, span: .seconds(30))
         for id in 0..<100 {
             memo.add(CacheKey(legal: "GET:/\(id)"), at: clock.now)
             memo.validate()
@@ -24,7 +24,7 @@ import Testing
 
     @Test func `A key that is added repeatedly does not evict another key`() {
         let clock = ManualClock()
-        var memo = KeyMemo<Int>(limit: 10_000, span: .seconds(30))
+        var memo = UncacheableKeys<Int>(limit: 10_000, span: .seconds(30))
         for key in 0..<100 { memo.add(key, at: clock.now) }
         for _ in 0..<20_000 { memo.add(1_000, at: clock.now) }
         memo.validate()
@@ -34,7 +34,7 @@ import Testing
 
     @Test func `A key that is added again is remembered for the whole span from then on`() {
         let clock = ManualClock()
-        var memo = KeyMemo<String>(limit: 2, span: .seconds(30))
+        var memo = UncacheableKeys<String>(limit: 2, span: .seconds(30))
         memo.add("a", at: clock.now)
         clock.advance(by: .seconds(20))
         memo.add("b", at: clock.now)
@@ -51,7 +51,7 @@ import Testing
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
         let (limit, span) = (8, Duration.seconds(10))
-        var memo = KeyMemo<Int>(limit: limit, span: span)
+        var memo = UncacheableKeys<Int>(limit: limit, span: span)
         /// The keys in the order in which they were added last.
         var model: [(key: Int, until: Timestamp)] = []
         for _ in 0..<5_000 {

@@ -2,7 +2,7 @@ import HTTPCaching
 import HTTPTypes
 
 /// The result of a flight, and the conditions on which waiters may have it.
-struct Arrival: Sendable {
+struct FlightOutcome: Sendable {
     enum Outcome: Sendable {
         /// A whole response that other requests may have as well.
         case entry(CacheEntry, Source)
@@ -27,7 +27,7 @@ struct Arrival: Sendable {
     /// The version of the log that was read before the origin was asked for the response.
     let readVersion: LogVersion
     /// The validity of the response on the flight's completion, compared with all its scopes, late tags included.
-    let verdict: Verdict
+    let validity: Validity
     /// The time at which the origin answered, or was seen to fail.
     let answeredAt: Timestamp
 
@@ -37,7 +37,8 @@ struct Arrival: Sendable {
     func mayServe(_ lookup: LogVersion) -> Bool {
         guard lookup.epoch == readVersion.epoch else { return false }
         if lookup.number <= readVersion.number { return true }
-        return verdict.isAlive && verdict.said.epoch == lookup.epoch && lookup.number <= verdict.said.number
+        return validity.isValid && validity.checkedVersion.epoch == lookup.epoch
+            && lookup.number <= validity.checkedVersion.number
     }
 
     /// Returns true if the origin answered after a request joined at `moment`, so that the response answers that
@@ -78,7 +79,7 @@ struct Arrival: Sendable {
     }
 }
 
-extension Arrival.Source {
+extension FlightOutcome.Source {
     /// True if the response is a failure that is not stored, and that the leader's request may have caused.
     var mayBeDueToRequest: Bool {
         guard case .fetched(let status, .some) = self else { return false }

@@ -1,7 +1,7 @@
 import NIOConcurrencyHelpers
 
 /// The place where the request that leads a fetch waits for its response. The fetch goes on when the request leaves.
-final class LeaderSeat<Response: Sendable>: Sendable {
+final class LeaderPromise<Response: Sendable>: Sendable {
     /// A response, and the kind of miss that the request counts as.
     typealias Answer = (response: Response, kind: CacheEvent.Miss)
 

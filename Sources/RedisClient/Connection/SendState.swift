@@ -5,18 +5,18 @@ import Synchronization
 ///
 /// A cancellation may come before the event loop sends the batch, after it, or at the same time. The second of the two
 /// sees what the first did, so every cancelled batch is noticed.
-final class Ticket: Sendable {
+final class SendState: Sendable {
     enum Outcome: Hashable {
         case sent, cancelled
     }
 
     /// The ID of the batch (a positive number) once it was sent; otherwise `unused`, or `void` after a cancellation.
-    private let state = Atomic<Int>(Ticket.unused)
+    private let state = Atomic<Int>(SendState.unused)
     private static let unused = 0
     private static let void = -1
 
     /// Records that the batch was sent under this ID. Returns `.cancelled` if the caller was cancelled before.
-    func punch(_ id: Int) -> Outcome {
+    func markSent(as id: Int) -> Outcome {
         let (exchanged, _) = state.compareExchange(
             expected: Self.unused,
             desired: id,
