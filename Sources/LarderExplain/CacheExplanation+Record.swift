@@ -8,13 +8,13 @@ extension CacheExplanation {
         /// True if the response is stored.
         public var stored: Bool
         /// The result in one line.
-        public var conclusion: String
+        public var summary: String
         /// The key of the response.
         public var key: String?
         /// The status code of the response.
         public var status: Int
         /// The reasons why the response is not stored; empty if it is stored.
-        public var obstacles: [StorageBlockerRecord]
+        public var blockers: [StorageBlockerRecord]
         /// The lifetimes of the response; nil if it is not stored.
         public var lifetime: LifetimeRecord?
         /// The notes, in the order of their topics.
@@ -98,10 +98,10 @@ extension CacheExplanation {
     public var record: Record {
         var record = Record(
             stored: false,
-            conclusion: headline,
+            summary: headline,
             key: key?.description,
             status: exchange.response.status.code,
-            obstacles: [],
+            blockers: [],
             lifetime: nil,
             notes: notes.map { NoteRecord(topic: $0.topic.rawValue.lowercased(), text: $0.text) },
             timeLine: timeLine?.records ?? []
@@ -110,8 +110,8 @@ extension CacheExplanation {
         case .stored(let lifetimes):
             record.stored = true
             record.lifetime = lifetimeRecord(lifetimes)
-        case .notStored(let obstacles):
-            record.obstacles = obstacles.map {
+        case .notStored(let blockers):
+            record.blockers = blockers.map {
                 StorageBlockerRecord(reason: $0.token, sentence: $0.sentence, remedy: $0.remedy)
             }
         }

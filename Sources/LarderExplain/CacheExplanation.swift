@@ -101,22 +101,22 @@ public struct CacheExplanation: Sendable {
         admitted: RequestDecision,
         _ policy: CachePolicy
     ) -> Conclusion {
-        var obstacles: [StorageBlocker] = []
+        var blockers: [StorageBlocker] = []
         switch admitted {
         case .write: return .notStored([StorageBlocker(writing: exchange, under: policy)])
-        case .bypass(let reason): obstacles.append(StorageBlocker(reason))
+        case .bypass(let reason): blockers.append(StorageBlocker(reason))
         case .lookUp: break
         }
         let search = StorageBlockerSearch(exchange, rules: policy.rules)
-        obstacles += search.refusals.map { StorageBlocker($0, exchange, policy.rules) }
+        blockers += search.refusals.map { StorageBlocker($0, exchange, policy.rules) }
         let tags = ResponseTags(exchange.response.headerFields, named: policy.rules.tagFields)
-        if let obstacle = tags.obstacle(limit: policy.tagLimit) {
-            obstacles.append(StorageBlocker(obstacle, exchange, policy))
+        if let blocker = tags.notStoredReason(limit: policy.tagLimit) {
+            blockers.append(StorageBlocker(blocker, exchange, policy))
         }
         if let length = exchange.bodyLength, length > policy.bodyLimit.bytes {
-            obstacles.append(StorageBlocker(.tooLarge, exchange, policy))
+            blockers.append(StorageBlocker(.tooLarge, exchange, policy))
         }
-        guard obstacles.isEmpty, let lifetimes = search.lifetimes else { return .notStored(obstacles) }
+        guard blockers.isEmpty, let lifetimes = search.lifetimes else { return .notStored(blockers) }
         return .stored(lifetimes)
     }
 }
@@ -125,10 +125,10 @@ extension CacheExplanation {
     /// The result in one line, such as `Stored: fresh for 60 s`.
     public var headline: String {
         switch conclusion {
-        case .notStored(let obstacles):
-            let others = obstacles.count - 1
+        case .notStored(let blockers):
+            let others = blockers.count - 1
             let more = others > 0 ? ", and \(others) more \(others == 1 ? "reason" : "reasons")" : ""
-            return "Not stored: \(obstacles.first?.token ?? "no reason")\(more)"
+            return "Not stored: \(blockers.first?.token ?? "no reason")\(more)"
         case .stored(let lifetimes):
             let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
             let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)

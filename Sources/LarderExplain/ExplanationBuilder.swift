@@ -50,8 +50,8 @@ struct ExplanationBuilder {
 extension ExplanationBuilder {
     private var why: [String] {
         switch conclusion {
-        case .notStored(let obstacles):
-            return obstacles.flatMap { [$0.sentence, "Instead: \($0.remedy)"] } + otherwise
+        case .notStored(let blockers):
+            return blockers.flatMap { [$0.sentence, "Instead: \($0.remedy)"] } + otherwise
         case .stored:
             let status = exchange.response.status.code
             return [

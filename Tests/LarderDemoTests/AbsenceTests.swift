@@ -88,19 +88,19 @@ import Testing
     }
 
     @Test(arguments: [Duration.seconds(60), .milliseconds(300)])
-    func `Requests are answered correctly if Redis hangs, whatever the coalescingTimeout`(
-        _ coalescingTimeout: Duration
+    func `Requests are answered correctly if Redis hangs, whatever the silence limit`(
+        _ silenceLimit: Duration
     ) async throws {
         try await RedisProcess.run { redis in
             try await FaultScene.run(on: redis, options: Self.impatient) {
-                $0.coalescingTimeout = coalescingTimeout
+                $0.silenceLimit = silenceLimit
                 $0.connectTimeout = .seconds(1)
             } _: { scene in
                 let laps = try await scene.ride(
                     begin: { redis.signal(SIGSTOP) },
                     settled: { !scene.store.isAvailable },
                     end: {
-                        if coalescingTimeout < .seconds(1) {
+                        if silenceLimit < .seconds(1) {
                             try await eventually("the connections are given up") {
                                 scene.log.count(of: "the server stopped answering") >= 2
                             }

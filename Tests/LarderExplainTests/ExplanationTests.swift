@@ -15,7 +15,7 @@ import Testing
     }
 
     /// For each reason, a file for which it is the first reason against storing, and the same file after its remedy.
-    static let uncacheableKeys: [(NotStorableReason, String, remedied: String)] = [
+    static let refusals: [(NotStorableReason, String, remedied: String)] = [
         (.method, file(request: "HEAD / HTTP/1.1"), file()),
         (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
         (.status, file(status: 101), file()),
@@ -66,15 +66,15 @@ import Testing
             var rules = CachingRules.gateway
             rules.requiresExplicitPermission = refusal == .notPublic
             let refused = CacheExplanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
-            guard case .notStored(let obstacles) = refused.conclusion else {
+            guard case .notStored(let blockers) = refused.conclusion else {
                 Issue.record("stored in spite of \(refusal)")
                 continue
             }
-            #expect(obstacles.first?.reason == .notStored(.notStorable(refusal)))
-            for text in obstacles.flatMap({ [$0.sentence, $0.remedy] }) {
+            #expect(blockers.first?.reason == .notStored(.notStorable(refusal)))
+            for text in blockers.flatMap({ [$0.sentence, $0.remedy] }) {
                 #expect(text.hasSuffix(".") && text.first?.isUppercase == true, "\(text)")
             }
-            sentences.insert(obstacles.first?.sentence ?? "")
+            sentences.insert(blockers.first?.sentence ?? "")
             let allowed = CacheExplanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
             #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
         }
@@ -106,10 +106,10 @@ import Testing
         let notStored: [NotStoredReason] = [
             .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
         ]
-        let obstacles =
+        let blockers =
             BypassReason.allCases.map { StorageBlocker($0) } + notStored.map { StorageBlocker($0, exchange, .gateway) }
-        #expect(Set(obstacles.map(\.sentence)).count == obstacles.count)
-        #expect(obstacles.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
+        #expect(Set(blockers.map(\.sentence)).count == blockers.count)
+        #expect(blockers.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
     }
 
     @Test func `A body or tags beyond their limits prevent storing`() throws {
@@ -196,13 +196,12 @@ import Testing
     }
 
     private static let json = """
-        {"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
+        {"blockers":[],"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
         "keepUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
-        "obstacles":[],"status":200,"stored":true,\
+        "status":200,"stored":true,"summary":"Stored: fresh for 50 s; it was 10 s old when it came",\
         "timeLine":[\
         {"answers":[{"failing":"fresh","outcome":"fresh","request":"max-stale","unreachable":"fresh"}],"ends":["fresh"],"fromAge":10,"toAge":60},\
         {"answers":[{"failing":"stale","outcome":"stale","reason":"max-stale","request":"max-stale","unreachable":"stale"}],"ends":["stale-if-error","stale-if-unreachable","keep"],"fromAge":60,"toAge":90},\
-        {"answers":[{"failing":"error","outcome":"gone","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}],\
-        "verdict":"Stored: fresh for 50 s; it was 10 s old when it came"}
+        {"answers":[{"failing":"error","outcome":"gone","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}]}
         """
 }

@@ -13,7 +13,7 @@ import Testing
             guard let file = try? MessageFile(bytes) else { continue }
             read += 1
             let explanation = CacheExplanation(file.exchange(now: start))
-            #expect(!explanation.lines.isEmpty && !explanation.record.conclusion.isEmpty)
+            #expect(!explanation.lines.isEmpty && !explanation.record.summary.isEmpty)
         }
         #expect(read > 300)
     }

@@ -93,15 +93,15 @@ import Testing
             )
             switch (explanation.conclusion, decision) {
             case (.stored(let said), .store(let lifetimes)): #expect(said == lifetimes)
-            case (.notStored(let obstacles), .notStorable(let refusal)):
-                let isFirst = obstacles.first { if case .notStored = $0.reason { true } else { false } }
+            case (.notStored(let blockers), .notStorable(let refusal)):
+                let isFirst = blockers.first { if case .notStored = $0.reason { true } else { false } }
                 guard isFirst != nil else {
-                    #expect(!obstacles.isEmpty)
+                    #expect(!blockers.isEmpty)
                     continue
                 }
                 #expect(isFirst?.reason == .notStored(.notStorable(refusal)))
-            case (.notStored(let obstacles), .store):
-                #expect(obstacles.contains { if case .notStored = $0.reason { false } else { true } })
+            case (.notStored(let blockers), .store):
+                #expect(blockers.contains { if case .notStored = $0.reason { false } else { true } })
             case (.stored, .notStorable(let refusal)): Issue.record("stored in spite of \(refusal): \(exchange)")
             }
             #expect(!explanation.lines.isEmpty)

@@ -55,11 +55,11 @@ import Testing
             try LogReading(.array(values + [.null, .double(70), .null]), of: ["p/a", "p/b", "tc"])
         )
         let readVersion = { LogVersion(epoch: Self.epoch, number: $0) }
-        #expect(reading.validity(readVersion(50), ["p/a", "tc"]) == .valid)
-        #expect(reading.validity(readVersion(49), ["p/a", "tc"]) == .unknown)
-        #expect(reading.validity(readVersion(49), ["tc"]) == .valid)
-        #expect(reading.validity(readVersion(69), ["p/a", "p/b"]) == .invalidated)
-        #expect(reading.validity(readVersion(2), ["tc"]) == .invalidated)
+        #expect(reading.comparison(of: readVersion(50), ["p/a", "tc"]) == .valid)
+        #expect(reading.comparison(of: readVersion(49), ["p/a", "tc"]) == .unknown)
+        #expect(reading.comparison(of: readVersion(49), ["tc"]) == .valid)
+        #expect(reading.comparison(of: readVersion(69), ["p/a", "p/b"]) == .invalidated)
+        #expect(reading.comparison(of: readVersion(2), ["tc"]) == .invalidated)
         #expect(reading.unread(readVersion(49), ["p/a", "p/b", "tc", "p/unasked"]) == ["p/a"])
         #expect(reading.newestVersion(on: ["p/a"]) == 50 && reading.newestVersion(on: ["tc"]) == 3)
         let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
@@ -69,8 +69,8 @@ import Testing
         let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
         #expect(isWhole)
         #expect(
-            reading.validity(readVersion(12), ["p/a"]) == .valid
-                && reading.validity(readVersion(11), ["p/a"]) == .invalidated
+            reading.comparison(of: readVersion(12), ["p/a"]) == .valid
+                && reading.comparison(of: readVersion(11), ["p/a"]) == .invalidated
         )
         #expect(reading.newestVersion(on: ["p/a"]) == 12)
     }
@@ -91,10 +91,10 @@ import Testing
         let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
         #expect(isWhole)
         #expect(
-            reading.validity(readVersion(20), ["p/a"]) == .valid
-                && reading.validity(readVersion(19), ["p/a"]) == .invalidated
+            reading.comparison(of: readVersion(20), ["p/a"]) == .valid
+                && reading.comparison(of: readVersion(19), ["p/a"]) == .invalidated
         )
-        #expect(reading.validity(readVersion(79), ["h//host/a"]) == .invalidated)
+        #expect(reading.comparison(of: readVersion(79), ["h//host/a"]) == .invalidated)
         #expect(InvalidationScope.path(CachePath("/a")).member == "p/a")
         #expect(InvalidationScope.path(CachePath("/a").on("host")).member == "h//host/a")
     }

@@ -124,7 +124,7 @@ extension CacheEntry {
             ),
             body: ByteBuffer(bytes: bytes(0...600)),
             lifetimes: Lifetimes(
-                readVersion: moment(),
+                generatedAt: moment(),
                 freshUntil: moment(),
                 staleWhileRevalidateUntil: moment(),
                 staleIfErrorUntil: moment(),
@@ -153,7 +153,7 @@ extension Lifetimes {
     /// Creates lifetimes of which all times except the first are the same.
     static func of(_ readVersion: Timestamp, until: Timestamp, source: Source = .rules, flags: UInt8 = 0) -> Lifetimes {
         Lifetimes(
-            readVersion: readVersion,
+            generatedAt: readVersion,
             freshUntil: until,
             staleWhileRevalidateUntil: until,
             staleIfErrorUntil: until,

@@ -9,7 +9,7 @@ import Testing
     private let clock = ManualClock()
     private let budget = InFlightBudget(limit: .kibibytes(64))
 
-    private func entry(_ path: String, bytes: Int = 10_000, readVersion readVersion: LogVersion) -> CacheEntry {
+    private func entry(_ path: String, bytes: Int = 10_000, readVersion: LogVersion) -> CacheEntry {
         let location = EntryLocation(key: CacheKey(legal: "GET:\(path)"), target: path)
         return .sample(String(repeating: "x", count: bytes), at: location, readVersion: readVersion, now: clock.now)
     }

@@ -55,7 +55,7 @@ private final class Named: Sendable {
         let start = NIODeadline.uptimeNanoseconds(0)
         var state = ConnectionState<Int>(
             limits: RESPLimits(),
-            coalescingTimeout: .seconds(1),
+            silenceLimit: .seconds(1),
             timeouts: .init(),
             now: start
         )

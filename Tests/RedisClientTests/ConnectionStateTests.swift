@@ -9,7 +9,7 @@ import Testing
         var limits = RESPLimits()
         change(&limits)
         return ConnectionSubject(
-            ConnectionState(limits: limits, coalescingTimeout: .seconds(5), timeouts: .init(), now: .seconds(0))
+            ConnectionState(limits: limits, silenceLimit: .seconds(5), timeouts: .init(), now: .seconds(0))
         )
     }
 
@@ -82,7 +82,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("A connection is lost when its oldest command is overdue by more than its coalescingTimeout")
+    @Test("A connection is lost when its oldest command is overdue by more than its silence limit")
     func dies() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(1)))
@@ -322,7 +322,7 @@ private struct Model {
     let state = ConnectionSubject(
         ConnectionState(
             limits: RESPLimits(),
-            coalescingTimeout: .seconds(1_000_000),
+            silenceLimit: .seconds(1_000_000),
             timeouts: .init(),
             now: .seconds(0)
         )

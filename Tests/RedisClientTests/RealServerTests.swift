@@ -243,11 +243,11 @@ import Testing
         }
     }
 
-    @Test("A server that hangs for longer than the coalescingTimeout is disconnected, and reached again later")
+    @Test("A server that hangs for longer than the silence limit is disconnected, and reached again later")
     func losesPatience() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
-            configuration.coalescingTimeout = .milliseconds(500)
+            configuration.silenceLimit = .milliseconds(500)
             configuration.heartbeat = .milliseconds(20)
             configuration.connectTimeout = .seconds(1)
             try await withClient(configuration) { client in
@@ -257,7 +257,7 @@ import Testing
                 try await eventually { client.status.phase == .down }
                 #expect(await errorCode { try await client.ping(deadline: .seconds(60)) } == .unavailable)
                 redis.signal(SIGCONT)
-                // With such a short coalescingTimeout, a connection may be lost again on a busy machine.
+                // With such a short silence limit, a connection may be lost again on a busy machine.
                 try await eventually { await errorCode { try await client.ping(deadline: limit) } == nil }
             }
         }

@@ -18,7 +18,7 @@ private final class Line {
         channel = EmbeddedChannel()
         handler = RedisChannelHandler(
             limits: limits,
-            coalescingTimeout: .seconds(5),
+            silenceLimit: .seconds(5),
             timeouts: .init(),
             eventLoop: channel.embeddedEventLoop
         ) { [pushes] push in
@@ -170,7 +170,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
     }
 
-    @Test("A server that stays silent for longer than the connection's coalescingTimeout is given up")
+    @Test("A server that stays silent for longer than the connection's silence limit is given up")
     func losesPatience() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))

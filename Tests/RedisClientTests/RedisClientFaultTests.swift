@@ -84,7 +84,7 @@ import Testing
         }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
-        configuration.coalescingTimeout = .milliseconds(50)
+        configuration.silenceLimit = .milliseconds(50)
         configuration.limits.replyBytes = 1024 * 1024
         try await withClient(configuration) { client in
             try await eventually { client.status.phase == .connected }

@@ -114,6 +114,6 @@ extension RedisConfiguration {
     package mutating func bePatient() {
         reconnecting = ReconnectPlan(first: .milliseconds(5), longest: .milliseconds(50))
         connectTimeout = .seconds(30)
-        coalescingTimeout = .seconds(60)
+        silenceLimit = .seconds(60)
     }
 }

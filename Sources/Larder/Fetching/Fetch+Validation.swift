@@ -69,7 +69,7 @@ extension Fetch {
         }
         switch storability(of: head, directives, at: reception) {
         case .store(let lifetimes):
-            if let obstacle = tags.obstacle(limit: cacheable.policy.tagLimit) {
+            if let obstacle = tags.notStoredReason(limit: cacheable.policy.tagLimit) {
                 return await withdraw(entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }

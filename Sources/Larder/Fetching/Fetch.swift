@@ -55,7 +55,7 @@ struct Fetch<O: Origin>: Sendable {
         case .store where isOfMoreUse(than: status):
             return await refuse(reception, because: .originFailed, releasing: release)
         case .store(let lifetimes):
-            if let obstacle = reception.tags.obstacle(limit: cacheable.policy.tagLimit) {
+            if let obstacle = reception.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
                 return await pass(reception, because: obstacle, releasing: release)
             }
             if !lifetimes.mayAnswerOthers { release(.unsharable) }

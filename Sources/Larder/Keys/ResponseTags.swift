@@ -29,7 +29,7 @@ package struct ResponseTags: Sendable {
 
     /// Returns the reason for not storing a response with these tags; nil if there is none.
     /// - Parameter limit: The largest number of tags that a response may have.
-    package func obstacle(limit: Int) -> NotStoredReason? {
+    package func notStoredReason(limit: Int) -> NotStoredReason? {
         if !rejected.isEmpty { return .tagNotAccepted }
         return tags.count > limit ? .tooManyTags : nil
     }

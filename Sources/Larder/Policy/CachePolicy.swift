@@ -304,8 +304,8 @@ extension CachePolicy {
 
     /// Sets the coalescing timeout: the time for which a request waits for another request's fetch before it fetches
     /// for itself.
-    public func waiting(atMost coalescingTimeout: Duration) -> CachePolicy {
-        with { $0.coalescingTimeout = coalescingTimeout }
+    public func coalescing(timeout: Duration) -> CachePolicy {
+        with { $0.coalescingTimeout = timeout }
     }
 
     private func with(_ change: (inout CachePolicy) -> Void) -> CachePolicy {

@@ -24,7 +24,7 @@ public final class CacheEntry: Sendable {
     /// The fingerprints of the scopes that the entry belongs to: the invalidation of any of them invalidates it.
     let scopes: [InvalidationScope.Fingerprint]
     /// The fingerprints of the key, paths, prefixes and tags among the scopes. "Everything" is before them.
-    var namedCovers: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
+    var namedScopes: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
     /// The number of bytes that the entry takes of a store's limit.
     public let cost: Int
     /// The number of the last use, in a count of all uses; 0 if the entry was not used.

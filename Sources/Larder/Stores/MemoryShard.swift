@@ -169,7 +169,7 @@ struct MemoryShard {
                 preconditionFailure("A chain leads to an entry that is not there")
             }
             // All variants of a key are compared at once, since most belong to the same scopes.
-            let members = slot.entries.filter { $0.namedCovers.contains(scope) }
+            let members = slot.entries.filter { $0.namedScopes.contains(scope) }
             guard compared == 0 || compared + members.count <= limit else { break }
             compared += members.count
             let dead = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
@@ -218,7 +218,7 @@ struct MemoryShard {
             entry.noteRemoved()
         }
         for entry in new where !old.contains(where: { $0 === entry }) {
-            scopes.add(ObjectIdentifier(entry), at: place, scopes: entry.namedCovers)
+            scopes.add(ObjectIdentifier(entry), at: place, scopes: entry.namedScopes)
             entry.noteStored()
         }
     }
@@ -331,9 +331,9 @@ extension MemoryShard {
             for entry in slot.entries {
                 precondition(oldestReadVersion <= entry.readVersion.number, "An entry that no sweep would look at")
                 let linked = scopes.scopes(of: ObjectIdentifier(entry), at: place)
-                precondition(Set(linked) == Set(entry.namedCovers), "An entry that an invalidation would not find")
+                precondition(Set(linked) == Set(entry.namedScopes), "An entry that an invalidation would not find")
             }
-            links += slot.entries.reduce(0) { $0 + $1.namedCovers.count }
+            links += slot.entries.reduce(0) { $0 + $1.namedScopes.count }
             total += Self.cost(of: slot.entries)
         }
         precondition(links == scopes.count, "A link of nothing that is kept")

@@ -8,8 +8,8 @@ import Yams
 /// - The depth of nesting, by the parser's own limit of 1,000.
 /// - Aliases. A node that is referred to is shared and not copied, so that a "billion laughs" text takes little memory
 ///   as long as its nodes are not all visited. Readers visit a value only if they read its key, and count their steps
-///   (``DiagnosticList``). The parser itself visits the nodes of keys, because it compares them: a key with an alias in it is
-///   rejected before the text is parsed.
+///   (``DiagnosticList``). The parser itself visits the nodes of keys, because it compares them: a key with an alias
+///   in it is rejected before the text is parsed.
 struct YAMLText {
     /// The maximum size of a text, in bytes: 1 MiB.
     static let sizeLimit = 1 << 20

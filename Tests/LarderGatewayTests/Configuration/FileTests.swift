@@ -96,7 +96,7 @@ import Testing
         Case(
             route("ttl: 5\n    coalescing-timeout: x\n    tags: ''") + "  - path: b\nlisten: x\n",
             "4:10: `ttl`:",
-            "5:11: `wait`:",
+            "5:25: `coalescing-timeout`:",
             "6:11: `tags` is empty",
             "7:11: `path`: \"b\" does not begin with `/`",
             "8:9: `listen`: \"x\" is wrong"

@@ -97,11 +97,11 @@ import Testing
             let piece = Array((pieces.randomElement(using: &random) ?? "").unicodeScalars)
             switch Int.random(in: 0..<4, using: &random) {
             case 0: scalars.replaceSubrange(place..<min(end, place + 1), with: piece)
-            case 1: scalars.insert(contentsOf: piece, at: location)
+            case 1: scalars.insert(contentsOf: piece, at: place)
             case 2:
                 scalars.insert(
                     contentsOf: Array(scalars[place..<end]),
-                    at: Int.random(in: 0...location, using: &random)
+                    at: Int.random(in: 0...place, using: &random)
                 )
             default: scalars.removeSubrange(place..<end)
             }

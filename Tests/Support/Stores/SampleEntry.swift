@@ -26,7 +26,7 @@ extension CacheEntry {
             head: HTTPResponse(status: .ok, headerFields: fields),
             body: ByteBuffer(string: text),
             lifetimes: Lifetimes(
-                readVersion: now,
+                generatedAt: now,
                 freshUntil: freshUntil,
                 staleWhileRevalidateUntil: keepUntil,
                 staleIfErrorUntil: keepUntil,

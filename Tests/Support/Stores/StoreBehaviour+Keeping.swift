@@ -140,7 +140,7 @@ extension StoreBehaviour {
             head: HTTPResponse(status: .init(code: 299, reasonPhrase: "Odd One"), headerFields: fields),
             body: ByteBuffer(bytes: (0..<1_000).map { UInt8(truncatingIfNeeded: $0) }),
             lifetimes: Lifetimes(
-                readVersion: now.advanced(by: .nanoseconds(-1_234_567_891)),
+                generatedAt: now.advanced(by: .nanoseconds(-1_234_567_891)),
                 freshUntil: now.advanced(by: .nanoseconds(60_000_000_001)),
                 staleWhileRevalidateUntil: now.advanced(by: .seconds(61)),
                 staleIfErrorUntil: now.advanced(by: .seconds(62)),
