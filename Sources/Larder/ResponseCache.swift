@@ -130,22 +130,32 @@ extension ResponseCache {
 
     /// Looks for a response, and asks the origin or waits for another request's fetch, until there is one.
     ///
-    /// A request looks again if it may not have the response that it waited for, or if it was chosen to lead a flight
-    /// after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
+    /// A request looks up again if it may not have the response that it waited for, or if it was chosen to lead a
+    /// flight after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
     private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
         let level = FetchContext.level(of: cacheable.location.key, in: self)
         guard level < FetchContext.maximumLevel else {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
         var permit: FlightPermit?
-        var hint: CacheEntry?
+        var variant: CacheEntry?
         for attempt in 1... {
             let now = clock.now
             // Looking again for a response that was stored meanwhile is worth it once.
             let completion = attempt == 1 ? flights.lastCompletion : .max
             let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
-            let snapshot = LookupSnapshot(lookup: lookup, completion: completion)
-            let miss: CacheMiss<O>
+            func miss(_ reason: CacheStatus.ForwardReason, _ stored: CacheEntry?) -> CacheMiss<O> {
+                CacheMiss(
+                    cacheable: cacheable,
+                    origin: origin,
+                    reason: reason,
+                    stored: stored,
+                    snapshot: LookupSnapshot(lookup: lookup, completion: completion),
+                    level: level,
+                    memory: memory,
+                    at: now
+                )
+            }
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
@@ -156,33 +166,103 @@ extension ResponseCache {
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
-                if reason == .whileRevalidating, !cacheable.directives.onlyIfCached {
-                    refresh(entry, for: cacheable, snapshot, level, from: origin)
-                }
+                if reason == .whileRevalidating, !cacheable.directives.onlyIfCached { refresh(miss(.stale, entry)) }
                 record(.hit(cacheable.location.key, .stale))
                 return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, detail: reason.rawValue))
             case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
-            case .ask(let reason, let kept):
+            case .fetch(let reason, let stored):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
-                kept?.charge(to: inFlight)
-                miss = CacheMiss(
-                    cacheable: cacheable,
-                    origin: origin,
-                    reason: reason,
-                    kept: kept,
-                    snapshot: snapshot,
-                    level: level
-                )
-            }
-            if let response = servePaused(miss, at: now) { return response }
-            switch try await ask(miss, permit.take(), like: hint) {
-            case .response(let response): return response
-            case .lookAgain(let id, let other):
-                permit = id.map { flights.permit(for: $0) }
-                hint = other ?? hint
+                stored?.charge(to: inFlight)
+                let miss = miss(reason, stored)
+                if let response = servePaused(miss, at: now) { return response }
+                origin.willWait()
+                if let reason = miss.bypassReason {
+                    return try await bypass(because: reason, under: cacheable.policy, to: origin)
+                }
+                let joinedAt = clock.now
+                switch await wait(for: miss, permit.take(), like: variant) {
+                case .lead(let flight): return try await lead(miss, flight)
+                case .fetchAlone: return try await lead(miss, nil)
+                case .lookUpAgain(let flight): permit = flight.map { FlightPermit(for: FlightHandle($0, in: flights)) }
+                case .completed(let outcome):
+                    if let response = try response(to: miss, from: outcome, joinedAt) { return response }
+                    if case .entry(let entry, _) = outcome.content { variant = entry }
+                case .softTimeout: return serveAfterSoftTimeout(miss)
+                case .cancelled:
+                    // The request counts as a miss, as a leader does whose client leaves.
+                    record(.miss(cacheable.location.key, .collapsed))
+                    throw CancellationError()
+                }
             }
         }
         preconditionFailure("A request looks again until it has a response")
+    }
+}
+
+// MARK: - Waiting for another request's fetch
+
+extension ResponseCache {
+    /// Waits for another request's fetch, unless the request leads a flight or fetches alone.
+    /// - Parameters:
+    ///   - permit: The permit of the flight that the request was chosen to lead.
+    ///   - variant: A variant that tells the fields by which responses vary.
+    private func wait<O: Origin>(
+        for miss: CacheMiss<O>,
+        _ permit: consuming FlightPermit?,
+        like variant: CacheEntry?
+    ) async -> WaitOutcome {
+        if let flight = permit.take()?.handOver() {
+            flights.start(flight, miss.snapshot.lookup)
+            return .lead(flight)
+        }
+        guard miss.isSharable else { return .fetchAlone }
+        let policy = miss.cacheable.policy
+        return await flights.join(
+            miss.flightKey(like: variant),
+            miss.snapshot,
+            timeout: policy.coalescingTimeout,
+            softTimeout: miss.softTimeout(at: clock.now),
+            // "[…] a cache MUST NOT store any part of either this request or any response to it" (RFC 9111 §5.2.1.5):
+            // the request may have the response of another request's fetch, and leads no flight for others.
+            mayLead: !miss.cacheable.directives.noStore
+        )
+    }
+
+    /// Returns the response to a request that waited, from the outcome of another request's flight; nil if the request
+    /// may not have it.
+    /// - Throws: The origin's error, if the flight failed with one.
+    private func response<O: Origin>(
+        to miss: CacheMiss<O>,
+        from outcome: FlightOutcome,
+        _ joinedAt: Timestamp
+    ) throws -> O.Response? {
+        let key = miss.cacheable.location.key
+        switch outcome.content {
+        case .failure(let error):
+            guard outcome.answers(joinedAt: joinedAt) else { return nil }
+            record(.miss(key, .collapsed))
+            throw error
+        case .entry(let entry, let source):
+            guard outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source) else { return nil }
+            record(.miss(key, source.kind == .led ? .collapsed : source.kind))
+            return response(to: miss, from: entry, source, collapsed: true)
+        }
+    }
+
+    /// Serves a stale response without asking an origin that failed a short while ago; returns nil if the origin is to
+    /// be asked.
+    private func servePaused<O: Origin>(_ miss: CacheMiss<O>, at now: Timestamp) -> O.Response? {
+        guard let stored = miss.stored, let failure = memory.pause(of: miss.leveledKey, at: now),
+            stored.mayBeServed(to: miss.cacheable, afterFailure: failure.status, at: now)
+        else { return nil }
+        record(.hit(miss.cacheable.location.key, .stale))
+        return response(to: miss, from: stored, .stalePaused)
+    }
+
+    private func serveAfterSoftTimeout<O: Origin>(_ miss: CacheMiss<O>) -> O.Response {
+        guard let stored = miss.stored else { preconditionFailure("Only a request with a stale response times out") }
+        record(.miss(miss.cacheable.location.key, .staleOnError))
+        return response(to: miss, from: stored, .staleOnSoftTimeout, collapsed: true)
     }
 }
 

@@ -18,18 +18,12 @@ import Testing
             limit: limit,
             deadline: clock.now.advanced(by: time),
             budget: budget,
-            clock: clock.clock
-        ) { [events] event, _ in
-            switch event {
-            case .begun: events.withLockedValue { $0.append("begun") }
-            case .overflowed(let reason): events.withLockedValue { $0.append(reason.detail) }
-            case .left: events.withLockedValue { $0.append("left") }
-            case .unwanted: events.withLockedValue { $0.append("unwanted") }
-            }
-        }
+            clock: clock.clock,
+            fetch: nil
+        )
     }
 
-    private func told() -> [String] { events.withLockedValue { $0 } }
+    private func actions() -> [String] { events.withLockedValue { $0 } }
 
     /// Returns what a reader that does not wait gets: a part, "end", or "nothing yet".
     private func next(_ reader: BodyReader) async throws -> String {
@@ -43,7 +37,19 @@ import Testing
     }
 
     private func write(_ texts: String..., to capture: BodyCapture) async throws {
-        for text in texts { try await capture.write(ByteBuffer(string: text)) }
+        for text in texts { try await write(ByteBuffer(string: text), to: capture) }
+    }
+
+    /// Writes a part as an origin does, and records the actions.
+    private func write(_ part: ByteBuffer, to capture: BodyCapture) async throws {
+        for action in capture.write(part) {
+            switch action {
+            case .serveLeader: events.withLockedValue { $0.append("serve leader") }
+            case .stopStoring(let reason): events.withLockedValue { $0.append(reason.detail) }
+            case .waitForReader: try await capture.waitForReader()
+            case .fail(let error): throw error
+            }
+        }
     }
 
     @Test func `The last part of a body of known length is not sent before the body is stored`() async throws {
@@ -54,7 +60,7 @@ import Testing
         #expect(try await next(reader) == "nothing yet")
         try await write("cd", to: capture)
         #expect(try await next(reader) == "nothing yet")
-        try await capture.finish()
+        try capture.finish()
         #expect(try await next(reader) == "nothing yet")
         #expect(try capture.whole() == ByteBuffer(string: "abcd"))
         capture.release()
@@ -66,7 +72,7 @@ import Testing
         let capture = capture()
         let reader = capture.reader()
         try await write("ab", "cd", to: capture)
-        try await capture.finish()
+        try capture.finish()
         #expect(try await next(reader) == "ab")
         #expect(try await next(reader) == "cd")
         #expect(try await next(reader) == "nothing yet")
@@ -78,8 +84,8 @@ import Testing
         let capture = capture(length: 4)
         let reader = capture.reader()
         try await write("abcd", to: capture)
-        try await capture.finish()
-        #expect(told().isEmpty)
+        try capture.finish()
+        #expect(actions().isEmpty)
         #expect(try await next(reader) == "nothing yet")
         capture.release()
         #expect(try await next(reader) == "abcd")
@@ -91,7 +97,7 @@ import Testing
         try await write("abcdefgh", "ijkl", to: capture)
         #expect(try await next(reader) == "abcdefgh")
         #expect(try await next(reader) == "ijkl")
-        try await capture.finish()
+        try capture.finish()
         #expect(try await next(reader) == "end")
     }
 
@@ -109,9 +115,9 @@ import Testing
         let capture = capture(length: length)
         try await write("abcde", "fghij", to: capture)
         #expect(!capture.isPastLimit)
-        try await capture.finish()
+        try capture.finish()
         #expect(try capture.whole().readableBytes == 10)
-        #expect(told() == ["begun"])
+        #expect(actions() == ["serve leader"])
     }
 
     @Test(arguments: [nil, 11] as [Int?]) func `A body of one byte more than the limit is not stored`(
@@ -120,8 +126,8 @@ import Testing
         let capture = capture(length: length)
         let reader = capture.reader()
         try await write("abcde", "fghij", "k", to: capture)
-        #expect(capture.isPastLimit && told() == ["begun", "too-large"])
-        try await capture.finish()
+        #expect(capture.isPastLimit && actions() == ["serve leader", "too-large"])
+        try capture.finish()
         #expect(throws: NotStoredReason.tooLarge) { try capture.whole() }
         #expect(try await next(reader) == "abcde")
         #expect(try await next(reader) == "fghij")
@@ -138,7 +144,7 @@ import Testing
         clock.advance(by: .seconds(10))
         let reader = late.reader()
         try await write("abc", to: late)
-        #expect(late.isPastLimit && told() == ["begun", "begun", "too-slow"])
+        #expect(late.isPastLimit && actions() == ["serve leader", "serve leader", "too-slow"])
         #expect(throws: NotStoredReason.tooSlow) { try late.whole() }
         #expect(try await next(reader) == "abc")
     }
@@ -146,7 +152,7 @@ import Testing
     @Test func `A body ends neither before nor after the length that its head declared`() async throws {
         let short = capture(length: 4)
         try await write("abc", to: short)
-        await #expect(throws: BodyError.wrongLength) { try await short.finish() }
+        #expect(throws: BodyError.wrongLength) { try short.finish() }
         #expect(throws: NotStoredReason.brokenOff) { try short.whole() }
         let long = capture(length: 4)
         await #expect(throws: BodyError.wrongLength) { try await write("ab", "cde", to: long) }
@@ -159,11 +165,33 @@ import Testing
             let capture = capture(length: length)
             let reader = capture.reader()
             try await write("", "", to: capture)
-            try await capture.finish()
+            try capture.finish()
             #expect(try await next(reader) == "nothing yet")
-            #expect(try capture.whole().readableBytes == 0 && told().isEmpty)
+            #expect(try capture.whole().readableBytes == 0 && actions().isEmpty)
             capture.release()
             #expect(try await next(reader) == "end")
+        }
+    }
+
+    @Test func `A fetch is told that the reader has left, and ends if its body is not captured either`() async throws {
+        for isCaptured in [true, false] {
+            let fetch = BackgroundFetch { true }
+            let left = NIOLockedValueBox(0)
+            fetch.onLeave { left.withLockedValue { $0 += 1 } }
+            let capture = BodyCapture(
+                length: nil,
+                limit: isCaptured ? 10 : 1,
+                deadline: clock.now.advanced(by: .seconds(60)),
+                budget: budget,
+                clock: clock.clock,
+                fetch: fetch
+            )
+            var reader: BodyReader? = capture.reader()
+            try await write("ab", to: capture)
+            #expect(try await next(try #require(reader)) == "ab")
+            reader = nil
+            #expect(left.withLockedValue { $0 } == (isCaptured ? 1 : 0))
+            #expect(fetch.isAbandoned == !isCaptured)
         }
     }
 
@@ -180,7 +208,7 @@ import Testing
 
     /// Writes a body of 40 KiB in parts of 10 KiB.
     private func writeFour(to capture: BodyCapture) async throws {
-        for _ in 0..<4 { try await capture.write(ByteBuffer(repeating: 0x61, count: 10 << 10)) }
+        for _ in 0..<4 { try await write(ByteBuffer(repeating: 0x61, count: 10 << 10), to: capture) }
     }
 
     @Test func `Beyond the budget a body is not stored, and the origin waits for the reader`() async throws {
@@ -192,8 +220,8 @@ import Testing
         let task = Task { try await writeFour(to: second) }
         for _ in 0..<4 { #expect(try await reader.next()?.readableBytes == 10 << 10) }
         try await task.value
-        try await second.finish()
-        #expect(second.isPastLimit && told() == ["begun", "begun", "no-room"])
+        try second.finish()
+        #expect(second.isPastLimit && actions() == ["serve leader", "serve leader", "no-room"])
         #expect(throws: NotStoredReason.noRoom) { try second.whole() }
         #expect(try await next(reader) == "end")
     }
@@ -205,7 +233,7 @@ import Testing
         let written = NIOLockedValueBox(0)
         let task = Task {
             for _ in 0..<4 {
-                try await capture.write(ByteBuffer(repeating: 0x61, count: 10 << 10))
+                try await write(ByteBuffer(repeating: 0x61, count: 10 << 10), to: capture)
                 written.withLockedValue { $0 += 1 }
             }
         }
@@ -222,7 +250,7 @@ import Testing
         do {
             let stored = capture(limit: 1 << 20)
             try await writeFour(to: stored)
-            try await stored.finish()
+            try stored.finish()
             #expect(try stored.whole().readableBytes == 40 << 10)
             let broken = capture(limit: 1 << 20)
             try await write("abc", to: broken)
@@ -242,7 +270,7 @@ import Testing
         for _ in 0..<16 {
             var read = ByteBufferAllocator().buffer(capacity: 64 << 10)
             read.writeString("abc")
-            try await capture.write(read)
+            try await write(read, to: capture)
         }
         #expect(!capture.isPastLimit)
         #expect(budget.used < 16 * 256)
@@ -253,7 +281,7 @@ import Testing
         let reader = try #require(captured?.reader())
         try await writeFour(to: try #require(captured))
         #expect(try await reader.next()?.readableBytes == 10 << 10)
-        try await captured?.finish()
+        try captured?.finish()
         let body = try #require(try captured?.whole())
         let location = EntryLocation(key: CacheKey(legal: "GET:/a"), target: "/a")
         let readVersion = LogVersion(epoch: .new(), number: 0)

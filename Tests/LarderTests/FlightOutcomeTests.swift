@@ -14,14 +14,14 @@ import Testing
     private let instant = Duration.nanoseconds(1)
 
     private func outcome(
-        _ outcome: FlightOutcome.Outcome = .failure(TestFailure("a result")),
+        _ content: FlightOutcome.Content = .failure(TestFailure("a result")),
         readVersion: UInt64 = 5,
         isValid: Bool = true,
         checkedAt: LogVersion? = nil
     ) -> FlightOutcome {
         let readVersion = LogVersion(epoch: Self.epoch, number: readVersion)
         return FlightOutcome(
-            outcome: outcome,
+            content: content,
             readVersion: readVersion,
             validity: Validity(isValid: isValid, checkedVersion: checkedAt ?? readVersion),
             answeredAt: answered

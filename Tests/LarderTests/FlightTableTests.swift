@@ -26,7 +26,7 @@ import Testing
         let said = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
             FlightOutcome(
-                outcome: .failure(TestFailure("a result")),
+                content: .failure(TestFailure("a result")),
                 readVersion: LogVersion(epoch: epoch, number: version),
                 validity: Validity(isValid: isValid, checkedVersion: said),
                 answeredAt: .distantPast
@@ -39,19 +39,22 @@ import Testing
         if case .shared(let outcome) = result { .failed(outcome) } else { result }
     }
 
-    /// Describes in words what waiters are told.
-    private static func words(_ told: FlightTable<Int>.Told) -> [Int: String] {
+    /// Describes in words what waiters are resumed with.
+    private static func words(_ resumed: FlightTable<Int>.Resumed) -> [Int: String] {
         Dictionary(
-            uniqueKeysWithValues: told.map { waiter, news in
-                switch news {
-                case .arrived: (waiter, "arrived")
-                case .lead(let id): (waiter, "lead \(id.value)")
-                case .alone: (waiter, "alone")
-                case .lookAgain: (waiter, "look again")
-                case .ownFlightLanded: (waiter, "own flight")
-                }
-            }
+            uniqueKeysWithValues: resumed.map { waiter, outcome in (waiter, outcome.map { words($0) } ?? "own flight") }
         )
+    }
+
+    private static func words(_ outcome: WaitOutcome) -> String {
+        switch outcome {
+        case .lead(let id), .lookUpAgain(let id?): "lead \(id.value)"
+        case .lookUpAgain(nil): "look up again"
+        case .fetchAlone: "fetch alone"
+        case .completed: "completed"
+        case .softTimeout: "soft timeout"
+        case .cancelled: "cancelled"
+        }
     }
 
     private func table() -> SharedTable {
@@ -69,12 +72,8 @@ import Testing
     ) -> String {
         let now = start.advanced(by: .seconds(seconds))
         defer { table.validate() }
-        switch table.join(key, snapshot, at: now, timeout: Self.timeout, as: (UInt64(waiter), waiter)) {
-        case .lead(let id): return "lead \(id.value)"
-        case .wait: return "wait"
-        case .alone: return "alone"
-        case .landed: return "landed"
-        }
+        let outcome = table.join(key, snapshot, at: now, timeout: Self.timeout, as: (UInt64(waiter), waiter))
+        return outcome.map { Self.words($0) } ?? "wait"
     }
 
     @Test func `A waiter whose look-up saw an invalidation during the flight is not answered by the flight`() {
@@ -86,9 +85,9 @@ import Testing
         #expect(join(table, 2, Self.key(), Self.snapshot(1)) == "wait")
         // The look-up was after a write to this very path.
         #expect(join(table, 3, Self.key(), Self.snapshot(2, newest: 2)) == "lead 2")
-        let told = table.land(FlightID(value: 1), Self.shared(0, isValid: false, seen: 2), at: start)
-        #expect(Self.words(told) == [1: "arrived"])
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(2), at: start)) == [2: "arrived"])
+        let resumed = table.complete(FlightID(value: 1), Self.shared(0, isValid: false, seen: 2), at: start)
+        #expect(Self.words(resumed) == [1: "completed"])
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(2), at: start)) == [2: "completed"])
         table.validate()
     }
 
@@ -96,11 +95,11 @@ import Testing
         let table = table()
         for waiter in 0..<4 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
-        #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [3: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [3: "lead 2"])
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 4) == "wait")
-        let told = Self.words(table.land(FlightID(value: 2), failure, at: start))
-        #expect(told == [1: "arrived", 2: "arrived", 4: "arrived"])
+        let resumed = Self.words(table.complete(FlightID(value: 2), failure, at: start))
+        #expect(resumed == [1: "completed", 2: "completed", 4: "completed"])
         table.validate()
     }
 
@@ -108,14 +107,14 @@ import Testing
         let table = table()
         for waiter in 0..<3 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
-        #expect(Self.words(table.land(FlightID(value: 1), failure, at: start)) == [2: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [2: "lead 2"])
         table.start(FlightID(value: 2), Self.snapshot().lookup)
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [1: "arrived"])
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [1: "completed"])
         #expect(join(table, 5) == "lead 3")
         #expect(join(table, 6) == "wait")
-        #expect(Self.words(table.land(FlightID(value: 3), failure, at: start)) == [6: "lead 4"])
+        #expect(Self.words(table.complete(FlightID(value: 3), failure, at: start)) == [6: "lead 4"])
         table.start(FlightID(value: 4), Self.snapshot().lookup)
-        #expect(table.land(FlightID(value: 4), failure, at: start).isEmpty)
+        #expect(table.complete(FlightID(value: 4), failure, at: start).isEmpty)
         table.validate()
     }
 
@@ -129,9 +128,9 @@ import Testing
         )
         #expect(join(table, 2, after: 6) == "wait")
         let failure = Self.failed(Self.shared(0))
-        #expect(table.land(FlightID(value: 1), failure, at: start).isEmpty)
+        #expect(table.complete(FlightID(value: 1), failure, at: start).isEmpty)
         table.start(FlightID(value: 2), Self.snapshot().lookup)
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [2: "arrived"])
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [2: "completed"])
         table.validate()
     }
 
@@ -140,8 +139,8 @@ import Testing
         join(table, 0)
         join(table, 1, Self.key(), Self.snapshot(7))
         join(table, 2, Self.key(), Self.snapshot(8))
-        let told = table.land(FlightID(value: 1), Self.shared(0, seen: 7), at: start)
-        #expect(Self.words(told) == [1: "arrived", 2: "lead 2"])
+        let resumed = table.complete(FlightID(value: 1), Self.shared(0, seen: 7), at: start)
+        #expect(Self.words(resumed) == [1: "completed", 2: "lead 2"])
     }
 
     @Test func `One flight starts per coalescing timeout, and any of them answers all waiters`() {
@@ -156,9 +155,9 @@ import Testing
         #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(9)), timeout: Self.timeout).isEmpty)
         #expect(join(table, 11, after: 10) == "lead 3")
         #expect(table.count == 3)
-        let told = table.land(FlightID(value: 1), Self.shared(0), at: start.advanced(by: .seconds(12)))
-        #expect(told.count == 9)
-        #expect(Set(Self.words(told).values) == ["arrived"])
+        let resumed = table.complete(FlightID(value: 1), Self.shared(0), at: start.advanced(by: .seconds(12)))
+        #expect(resumed.count == 9)
+        #expect(Set(Self.words(resumed).values) == ["completed"])
         table.validate()
     }
 
@@ -170,18 +169,18 @@ import Testing
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
         #expect(table.waiterCount == 0)
-        let told = table.land(FlightID(value: 1), Self.shared(0), at: start)
-        #expect(Self.words(told) == [101: "arrived"])
-        #expect(table.land(FlightID(value: 2), Self.shared(0), at: start).isEmpty)
+        let resumed = table.complete(FlightID(value: 1), Self.shared(0), at: start)
+        #expect(Self.words(resumed) == [101: "completed"])
+        #expect(table.complete(FlightID(value: 2), Self.shared(0), at: start).isEmpty)
         table.validate()
     }
 
-    @Test func `A leader is not told of its own flight by the table`() {
+    @Test func `A leader is not resumed of its own flight by the table`() {
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
         table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
     @Test func `The first leader gets the result of a later flight`() {
@@ -189,7 +188,7 @@ import Testing
         join(table, 0)
         table.watch(FlightID(value: 1), Self.snapshot().lookup, as: (100, 100))
         join(table, 1, after: 6)
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [100: "arrived"])
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [100: "completed"])
     }
 
     @Test func `A leader that demands a newer response does not get the result of an earlier flight`() {
@@ -198,8 +197,8 @@ import Testing
         join(table, 0, key)
         #expect(join(table, 1, key, after: 6) == "lead 2")
         table.watch(FlightID(value: 2), Self.snapshot().lookup, as: (101, 101))
-        #expect(table.land(FlightID(value: 1), Self.shared(0), at: start).isEmpty)
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
+        #expect(table.complete(FlightID(value: 1), Self.shared(0), at: start).isEmpty)
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [101: "own flight"])
     }
 
     @Test func `Beyond the limit of flights waiters continue to wait for the one under way`() {
@@ -209,13 +208,13 @@ import Testing
         let late = start.advanced(by: .seconds(5))
         #expect(table.overdue(Self.key(), at: late, timeout: Self.timeout).isEmpty)
         #expect(join(table, 10, after: 11) == "wait")
-        #expect(join(table, 11, Self.key("/b"), after: 11) == "alone")
-        #expect(table.land(FlightID(value: 1), Self.shared(0), at: late).count == 10)
+        #expect(join(table, 11, Self.key("/b"), after: 11) == "fetch alone")
+        #expect(table.complete(FlightID(value: 1), Self.shared(0), at: late).count == 10)
     }
 
     @Test func `A request that may not lead waits for a flight under way, and otherwise fetches alone`() {
         let table = table()
-        func join(_ id: Int) -> FlightTable<Int>.Joining {
+        func join(_ id: Int) -> WaitOutcome? {
             table.join(
                 Self.key(),
                 Self.snapshot(),
@@ -225,18 +224,18 @@ import Testing
                 as: (UInt64(id), id)
             )
         }
-        if case .alone = join(0) {} else { Issue.record("it leads") }
+        if case .fetchAlone = join(0) {} else { Issue.record("it leads") }
         self.join(table, 1)
-        if case .wait = join(2) {} else { Issue.record("it does not wait") }
+        if join(2) != nil { Issue.record("it does not wait") }
     }
 
     @Test func `A result that can never be shared releases all waiters at once`() {
         let table = table()
         join(table, 0)
         for waiter in 1..<10 { join(table, waiter) }
-        let told = table.release(FlightID(value: 1), .unsharable, at: start)
-        #expect(told.count == 9 && Set(Self.words(told).values) == ["alone"])
-        #expect(table.land(FlightID(value: 1), .unsharable, at: start).isEmpty && table.count == 0)
+        let resumed = table.release(FlightID(value: 1), .unsharable, at: start)
+        #expect(resumed.count == 9 && Set(Self.words(resumed).values) == ["fetch alone"])
+        #expect(table.complete(FlightID(value: 1), .unsharable, at: start).isEmpty && table.count == 0)
     }
 
     @Test func `Waiters that have to fetch for themselves do so in steps of 1, 2, 4 and 8`() {
@@ -248,10 +247,10 @@ import Testing
         while !leading.isEmpty {
             var next: [FlightID] = []
             for (place, id) in leading.enumerated() {
-                let told = table.land(id, .refusedToLeader, at: start)
+                let resumed = table.complete(id, .leaderOnly, at: start)
                 // The next step begins when the last flight of this one is over.
-                #expect(place == leading.count - 1 || told.isEmpty)
-                for (_, news) in told { if case .lead(let id) = news { next.append(id) } }
+                #expect(place == leading.count - 1 || resumed.isEmpty)
+                for case (_, .lookUpAgain(let id?)) in resumed { next.append(id) }
                 table.validate()
             }
             if !next.isEmpty { steps.append(next.count) }
@@ -267,15 +266,15 @@ import Testing
         #expect(join(table, 0, key) == "lead 1")
         for waiter in 1..<5 { #expect(join(table, waiter, key) == "wait") }
         // The first flight started before they arrived.
-        #expect(Self.words(table.land(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
         // Its leader is still looking up: the origin is asked after this request arrived.
         #expect(join(table, 5, key) == "wait")
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 8, key) == "wait")
-        let told = table.land(FlightID(value: 2), Self.shared(0), at: start)
-        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "arrived", 8: "lead 3"])
+        let resumed = table.complete(FlightID(value: 2), Self.shared(0), at: start)
+        #expect(Self.words(resumed) == [2: "completed", 3: "completed", 4: "completed", 5: "completed", 8: "lead 3"])
         table.start(FlightID(value: 3), Self.snapshot().lookup)
-        #expect(table.land(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
+        #expect(table.complete(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
         // They do not share flights with requests that take a response that was fetched already.
         #expect(join(table, 6) == "lead 4")
         #expect(join(table, 7, key) == "lead 5")
@@ -285,8 +284,8 @@ import Testing
         let table = table()
         join(table, 0)
         for waiter in 1..<4 { join(table, waiter) }
-        let told = table.land(FlightID(value: 1), .abandoned, at: start)
-        #expect(Self.words(told) == [1: "look again", 2: "look again", 3: "look again"])
+        let resumed = table.complete(FlightID(value: 1), .abandoned, at: start)
+        #expect(Self.words(resumed) == [1: "look up again", 2: "look up again", 3: "look up again"])
     }
 
     @Test func `The end of an older flight leaves a newer one of the same key joinable`() {
@@ -294,7 +293,7 @@ import Testing
         join(table, 0)
         #expect(join(table, 1, Self.key(), Self.snapshot(1, newest: 1)) == "lead 2")
         _ = table.release(FlightID(value: 1), .unsharable, at: start)
-        _ = table.land(FlightID(value: 1), .unsharable, at: start)
+        _ = table.complete(FlightID(value: 1), .unsharable, at: start)
         #expect(join(table, 2, Self.key(), Self.snapshot(1, newest: 1)) == "wait")
     }
 
@@ -303,9 +302,9 @@ import Testing
         #expect(join(table, 0) == "lead 1")
         #expect(join(table, 1) == "wait")
         #expect(join(table, 2) == "wait")
-        #expect(join(table, 3) == "alone")
+        #expect(join(table, 3) == "fetch alone")
         #expect(join(table, 4, Self.key("/b")) == "lead 2")
-        #expect(join(table, 5, Self.key("/c")) == "alone")
+        #expect(join(table, 5, Self.key("/c")) == "fetch alone")
         // Another request can wait in the place of a waiter that gave up.
         #expect(table.leave(2, Self.key()) == 2)
         #expect(join(table, 6) == "wait")
@@ -323,24 +322,24 @@ import Testing
 
     @Test func `The end of a flight is remembered for as many flights as the limit says`() {
         let table = table()
-        func land(_ waiter: Int, _ name: String) {
+        func complete(_ waiter: Int, _ name: String) {
             let words = join(table, waiter, Self.key(name), Self.snapshot(completion: .max))
             guard let id = UInt64(words.dropFirst(5)) else {
                 Issue.record("\(words) is no flight")
                 return
             }
-            #expect(table.land(FlightID(value: id), Self.stored, at: start).isEmpty)
+            #expect(table.complete(FlightID(value: id), Self.stored, at: start).isEmpty)
         }
-        land(0, "/a")
-        #expect(join(table, 1, Self.key("/a"), Self.snapshot(completion: 0)) == "landed")
-        for other in 1..<8 { land(1 + other, "/\(other)") }
-        #expect(join(table, 20, Self.key("/a"), Self.snapshot(completion: 0)) == "landed")
+        complete(0, "/a")
+        #expect(join(table, 1, Self.key("/a"), Self.snapshot(completion: 0)) == "look up again")
+        for other in 1..<8 { complete(1 + other, "/\(other)") }
+        #expect(join(table, 20, Self.key("/a"), Self.snapshot(completion: 0)) == "look up again")
         // The look-up was after the end of that flight, so that it has seen the stored response.
         #expect(join(table, 21, Self.key("/1"), Self.snapshot(completion: 2)).hasPrefix("lead"))
-        land(30, "/8")
+        complete(30, "/8")
         #expect(join(table, 22, Self.key("/a"), Self.snapshot(completion: 0)).hasPrefix("lead"))
-        #expect(join(table, 23, Self.key("/2"), Self.snapshot(completion: 0)) == "landed")
-        #expect(join(table, 24, Self.key("/8"), Self.snapshot(completion: 8)) == "landed")
+        #expect(join(table, 23, Self.key("/2"), Self.snapshot(completion: 0)) == "look up again")
+        #expect(join(table, 24, Self.key("/8"), Self.snapshot(completion: 8)) == "look up again")
         // The result of an earlier flight does not answer a request that demands a newer response.
         #expect(join(table, 25, Self.key("/8", isDemand: true), Self.snapshot(completion: 8)).hasPrefix("lead"))
     }
@@ -359,18 +358,18 @@ import Testing
         let version = Self.unknown.lookup.readVersion
         let result = FlightCompletion.shared(
             FlightOutcome(
-                outcome: .failure(TestFailure("a result")),
+                content: .failure(TestFailure("a result")),
                 readVersion: version,
                 validity: .unknown(at: version),
                 answeredAt: .distantPast
             )
         )
-        #expect(Self.words(table.land(FlightID(value: 1), result, at: start)) == [1: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), result, at: start)) == [1: "lead 2"])
         #expect(join(table, 4, Self.key(), Self.unknown) == "wait")
         table.start(FlightID(value: 2), Self.unknown.lookup)
         #expect(join(table, 5, Self.key(), Self.unknown) == "wait")
-        let told = table.land(FlightID(value: 2), result, at: start)
-        #expect(Self.words(told) == [2: "arrived", 3: "arrived", 4: "arrived", 5: "lead 3"])
+        let resumed = table.complete(FlightID(value: 2), result, at: start)
+        #expect(Self.words(resumed) == [2: "completed", 3: "completed", 4: "completed", 5: "lead 3"])
     }
 
     @Test func `Joined too late: Requests that know the log and requests that do not are not coalesced`() {
@@ -379,14 +378,14 @@ import Testing
         #expect(join(table, 1) == "lead 2")
         #expect(join(table, 2, Self.key(), Self.unknown) == "wait")
         #expect(join(table, 3) == "wait")
-        #expect(Self.words(table.land(FlightID(value: 2), Self.shared(0), at: start)) == [3: "arrived"])
-        _ = table.land(FlightID(value: 1), .abandoned, at: start)
+        #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [3: "completed"])
+        _ = table.complete(FlightID(value: 1), .abandoned, at: start)
         // A flight that starts later is for all waiters.
         #expect(join(table, 4) == "lead 3")
         #expect(join(table, 5) == "wait")
         #expect(join(table, 6, Self.key(), Self.unknown, after: 6) == "lead 4")
-        let told = table.land(FlightID(value: 4), Self.shared(0, isValid: false, seen: 9), at: start)
-        #expect(Self.words(told) == [5: "arrived"])
+        let resumed = table.complete(FlightID(value: 4), Self.shared(0, isValid: false, seen: 9), at: start)
+        #expect(Self.words(resumed) == [5: "completed"])
     }
 
     /// The result of a flight whose response was stored.
@@ -397,7 +396,7 @@ import Testing
         let entry = CacheEntry.sample("v", at: location, readVersion: readVersion, now: now)
         return .shared(
             FlightOutcome(
-                outcome: .entry(entry, .fetched(status: 200, nil)),
+                content: .entry(entry, .fetched(status: 200, nil)),
                 readVersion: readVersion,
                 validity: Validity(isValid: true, checkedVersion: readVersion),
                 answeredAt: now
@@ -406,7 +405,7 @@ import Testing
     }
 
     @Test(arguments: [11, 12, 13, 14] as [UInt64])
-    func `Every waiter is told once, and only a result that it may have`(_ seed: UInt64) {
+    func `Every waiter is resumed once, and only with a result that it may have`(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let table = SharedTable(FlightTable(flightLimit: 6, waiterLimit: 5, completionLimit: 8))
         var version: UInt64 = 0
@@ -420,22 +419,23 @@ import Testing
             lastID = id.value
             startedAt[key] = now
         }
-        func tell(_ told: FlightTable<Int>.Told, _ result: FlightCompletion, of flight: FlightID?) {
-            for (waiter, news) in told {
+        func check(_ resumed: FlightTable<Int>.Resumed, _ result: FlightCompletion, of flight: FlightID?) {
+            for (waiter, outcome) in resumed {
                 guard let known = waiting.removeValue(forKey: waiter) else {
-                    Issue.record("waiter \(waiter) was told twice, seed \(seed)")
+                    Issue.record("waiter \(waiter) was resumed twice, seed \(seed)")
                     continue
                 }
-                switch news {
-                case .arrived(let outcome):
+                switch outcome {
+                case .completed(let outcome):
                     #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: known.version)), "seed \(seed)")
                     #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
-                case .lead(let id):
+                case .lookUpAgain(let id?):
                     begun(id, known.key)
                     table.start(id, Self.snapshot(version).lookup)
                     underWay[id] = version
-                case .alone, .lookAgain: break
-                case .ownFlightLanded: Issue.record("nobody leads and waits here, seed \(seed)")
+                case .fetchAlone, .lookUpAgain(nil): break
+                case .lead, .softTimeout, .cancelled: Issue.record("no outcome of a completion, seed \(seed)")
+                case nil: Issue.record("no request leads and waits here, seed \(seed)")
                 }
             }
         }
@@ -449,12 +449,19 @@ import Testing
                 case .lead(let id):
                     begun(id, key)
                     underWay[id] = version
-                case .wait(let since):
+                case nil:
+                    let since = try #require(startedAt[key])
                     let isEarly = now < since.advanced(by: Self.timeout)
-                    #expect(since == startedAt[key] && (isEarly || underWay.count == 6), "seed \(seed)")
+                    #expect(isEarly || underWay.count == 6, "seed \(seed)")
+                    #expect(
+                        table.timeLeft(key, at: now, timeout: .seconds(86_400))
+                            == since.advanced(by: .seconds(86_400)).duration(since: now),
+                        "seed \(seed)"
+                    )
                     waiting[step] = (key, version, lastID)
-                case .alone: #expect(underWay.count == 6 || waiting.count >= 5, "seed \(seed)")
-                case .landed: Issue.record("nothing is stored here, seed \(seed)")
+                case .fetchAlone: #expect(underWay.count == 6 || waiting.count >= 5, "seed \(seed)")
+                case .completed, .lookUpAgain, .softTimeout, .cancelled:
+                    Issue.record("nothing is stored here, seed \(seed)")
                 }
             case 6: version += 1
             case 7: now = now.advanced(by: .milliseconds(.random(in: 0...4_000, using: &random)))
@@ -464,18 +471,18 @@ import Testing
                 waiting[waiter] = nil
             case 9:
                 let isDue = startedAt[key].map { now >= $0.advanced(by: Self.timeout) } == true
-                tell(table.overdue(key, at: now, timeout: Self.timeout), .abandoned, of: nil)
+                check(table.overdue(key, at: now, timeout: Self.timeout), .abandoned, of: nil)
                 if isDue { startedAt[key] = now }
             default:
                 guard let (id, read) = underWay.randomElement(using: &random) else { break }
                 let seen = UInt64.random(in: read...version, using: &random)
                 let shared = Self.shared(read, isValid: .random(using: &random), seen: seen)
                 let results: [FlightCompletion] = [
-                    shared, .unsharable, .refusedToLeader, .abandoned, Self.failed(shared),
+                    shared, .unsharable, .leaderOnly, .abandoned, Self.failed(shared),
                 ]
                 let result = results[Int.random(in: 0..<5, using: &random)]
                 underWay[id] = nil
-                tell(table.land(id, result, at: now), result, of: id)
+                check(table.complete(id, result, at: now), result, of: id)
             }
             table.validate()
             #expect(table.count == underWay.count && table.waiterCount == waiting.count, "seed \(seed)")
@@ -501,22 +508,23 @@ import Testing
                 ? Self.unknown.lookup
                 : Self.snapshot(version, newest: written[key] ?? 0).lookup
         }
-        func tell(_ told: FlightTable<Int>.Told, _ landed: (key: FlightKey, askedAt: UInt64, lookup: Lookup)?) {
-            for (waiter, news) in told {
+        func check(_ resumed: FlightTable<Int>.Resumed, _ completed: (key: FlightKey, askedAt: UInt64, lookup: Lookup)?)
+        {
+            for (waiter, outcome) in resumed {
                 let mustSee = waiting.removeValue(forKey: waiter)
-                switch news {
-                case .arrived:
-                    guard let landed, let mustSee else {
-                        Issue.record("a waiter that does not wait was told, seed \(seed)")
+                switch outcome {
+                case .completed:
+                    guard let completed, let mustSee else {
+                        Issue.record("a waiter that does not wait was resumed, seed \(seed)")
                         continue
                     }
-                    #expect(landed.askedAt >= mustSee, "seed \(seed)")
+                    #expect(completed.askedAt >= mustSee, "seed \(seed)")
                     shared += 1
-                case .lead(let id):
+                case .lookUpAgain(let id?):
                     guard let key = table.key(of: id) else { continue }
                     underWay[id] = (key, version, lookup(key))
                     table.start(id, underWay[id]?.lookup ?? Self.unknown.lookup)
-                case .alone, .lookAgain, .ownFlightLanded: break
+                case .fetchAlone, .lookUpAgain(nil), .lead, .softTimeout, .cancelled, nil: break
                 }
             }
         }
@@ -534,28 +542,28 @@ import Testing
                 let snapshot = LookupSnapshot(lookup: found, completion: .max)
                 switch table.join(key, snapshot, at: start, timeout: Self.timeout, as: (UInt64(step), step)) {
                 case .lead(let id): underWay[id] = (key, version, found)
-                case .wait: waiting[step] = mustSee
-                case .alone, .landed: break
+                case nil: waiting[step] = mustSee
+                default: break
                 }
             case 6:
                 version += 1
                 if Bool.random(using: &random) { written[key] = version }
             default:
-                guard let (id, landed) = underWay.randomElement(using: &random) else { break }
+                guard let (id, completed) = underWay.randomElement(using: &random) else { break }
                 underWay[id] = nil
-                let isKnown = landed.lookup.isKnown && Int.random(in: 0..<4, using: &random) > 0
-                let isValid = landed.lookup.readVersion.number >= written[landed.key] ?? 0
+                let isKnown = completed.lookup.isKnown && Int.random(in: 0..<4, using: &random) > 0
+                let isValid = completed.lookup.readVersion.number >= written[completed.key] ?? 0
                 let result = FlightCompletion.shared(
                     FlightOutcome(
-                        outcome: .failure(TestFailure("a result")),
-                        readVersion: landed.lookup.readVersion,
+                        content: .failure(TestFailure("a result")),
+                        readVersion: completed.lookup.readVersion,
                         validity: isKnown
                             ? Validity(isValid: isValid, checkedVersion: LogVersion(epoch: Self.epoch, number: version))
                             : .unknown(at: Self.unknown.lookup.readVersion),
                         answeredAt: .distantPast
                     )
                 )
-                tell(table.land(id, result, at: start), landed)
+                check(table.complete(id, result, at: start), completed)
             }
             table.validate()
         }
@@ -580,8 +588,12 @@ private final class SharedTable {
         timeout: Duration,
         mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Int)
-    ) -> FlightTable<Int>.Joining {
+    ) -> WaitOutcome? {
         table.join(key, snapshot, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
+    }
+
+    func timeLeft(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Duration? {
+        table.timeLeft(key, at: now, timeout: timeout)
     }
 
     func start(_ id: FlightID, _ lookup: Lookup) { table.start(id, lookup) }
@@ -592,15 +604,15 @@ private final class SharedTable {
 
     func leave(_ waiter: UInt64, _ key: FlightKey) -> Int? { table.leave(waiter, key) }
 
-    func release(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Told {
+    func release(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Resumed {
         table.release(id, result, at: now)
     }
 
-    func land(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Told {
-        table.land(id, result, at: now)
+    func complete(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> FlightTable<Int>.Resumed {
+        table.complete(id, result, at: now)
     }
 
-    func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> FlightTable<Int>.Told {
+    func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> FlightTable<Int>.Resumed {
         table.overdue(key, at: now, timeout: timeout)
     }
 

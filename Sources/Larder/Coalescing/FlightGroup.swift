@@ -4,27 +4,9 @@ import Synchronization
 
 /// The flights of a cache: a table behind a lock, and the requests that wait.
 final class FlightGroup: Sendable {
-    /// The result of joining.
-    enum Joined: Sendable {
-        /// The request leads this flight: it fetches now.
-        case lead(FlightID)
-        /// The request was chosen to lead this flight after it has waited: it looks again first.
-        case leadAfterLooking(FlightID)
-        /// A flight completed with this result.
-        case arrived(FlightOutcome)
-        /// The request fetches without a flight.
-        case alone
-        /// The request looks again.
-        case lookAgain
-        /// The request's soft timeout is over.
-        case timedOut
-        /// The request's task was cancelled.
-        case cancelled
-    }
-
     private enum Waiter: Sendable {
-        case request(CheckedContinuation<Joined, Never>)
-        /// A leader that gets the result of another flight if that completes earlier than the leader's own.
+        case request(CheckedContinuation<WaitOutcome, Never>)
+        /// A leader that gets the outcome of another flight if that completes earlier than the leader's own.
         case leader(@Sendable (FlightOutcome) -> Void)
     }
 
@@ -58,7 +40,11 @@ final class FlightGroup: Sendable {
 
     /// The number of the last completion of a flight that stored something.
     var lastCompletion: UInt64 { state.withLockedValue { $0.table.lastCompletion } }
+}
 
+// MARK: - Joining
+
+extension FlightGroup {
     /// Leads a flight for a key, or waits for those under way.
     /// - Parameters:
     ///   - timeout: The coalescing timeout.
@@ -71,19 +57,41 @@ final class FlightGroup: Sendable {
         timeout: Duration,
         softTimeout: Duration?,
         mayLead: Bool = true
-    ) async -> Joined {
-        let now = clock.now
-        let joining = state.withLockedValue {
-            $0.table.join(key, snapshot, at: now, timeout: timeout, mayLead: mayLead)
-        }
-        switch joining {
-        case .lead(let id): return .lead(id)
-        case .alone: return .alone
-        case .landed: return .lookAgain
-        case .wait(let start):
-            let left = softTimeout.map { start.advanced(by: $0).duration(since: now) }
-            if let left, left <= .zero { return .timedOut }
-            return await wait(key, snapshot, timeout: timeout, atMost: left, mayLead: mayLead)
+    ) async -> WaitOutcome {
+        let waiter = nextWaiter()
+        let softTimer = NIOLockedValueBox<Task<Void, Never>?>(nil)
+        defer { softTimer.withLockedValue { $0 }?.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let now = clock.now
+                let (outcome, softTimeLeft): (WaitOutcome?, Duration?) = state.withLockedValue { state in
+                    let outcome = state.table.join(
+                        key,
+                        snapshot,
+                        at: now,
+                        timeout: timeout,
+                        softTimeout: softTimeout,
+                        mayLead: mayLead,
+                        as: (id: waiter, waiter: .request(continuation))
+                    )
+                    if outcome != nil { return (outcome, nil) }
+                    if Task.isCancelled {
+                        // The handler below has run, and found no waiter.
+                        _ = state.table.leave(waiter, key)
+                        return (.cancelled, nil)
+                    }
+                    return (nil, softTimeout.flatMap { state.table.timeLeft(key, at: now, timeout: $0) })
+                }
+                if let outcome { return continuation.resume(returning: outcome) }
+                startTimer(key, timeout: timeout)
+                guard let softTimeLeft else { return }
+                // The request is in the table by now: a timer that ends earlier would not find it.
+                softTimer.withLockedValue {
+                    $0 = tasks.start { [weak self] in await self?.endWait(of: waiter, key, after: softTimeLeft) }
+                }
+            }
+        } onCancel: {
+            leave(waiter, key, .cancelled)
         }
     }
 
@@ -99,69 +107,35 @@ final class FlightGroup: Sendable {
         state.withLockedValue { $0.table.start(id, lookup) }
     }
 
-    /// Tells a leader the results of the other flights of its key, until its own flight is over.
-    func watch(_ id: FlightID, _ lookup: Lookup, _ tell: @escaping @Sendable (FlightOutcome) -> Void) {
+    /// Gives a leader the outcomes of the other flights of its key, until its own flight is over.
+    func watch(_ id: FlightID, _ lookup: Lookup, _ receive: @escaping @Sendable (FlightOutcome) -> Void) {
         let waiter = nextWaiter()
-        state.withLockedValue { $0.table.watch(id, lookup, as: (waiter, .leader(tell))) }
-    }
-
-    /// Returns the permit of a flight; a permit for `nil` is that of a request that fetches alone.
-    func permit(for id: FlightID?) -> FlightPermit {
-        FlightPermit(id: id, group: self)
+        state.withLockedValue { $0.table.watch(id, lookup, as: (waiter, .leader(receive))) }
     }
 
     private func nextWaiter() -> UInt64 { lastWaiter.wrappingAdd(1, ordering: .relaxed).newValue }
 
-    private func wait(
-        _ key: FlightKey,
-        _ snapshot: LookupSnapshot,
-        timeout: Duration,
-        atMost limit: Duration?,
-        mayLead: Bool
-    ) async -> Joined {
-        let waiter = nextWaiter()
-        let timer = NIOLockedValueBox<Task<Void, Never>?>(nil)
-        defer { timer.withLockedValue { $0 }?.cancel() }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let now = clock.now
-                let joined: Joined? = state.withLockedValue { state in
-                    // The task was cancelled before it waits: the handler below has run and found no waiter.
-                    if Task.isCancelled { return .cancelled }
-                    let waiting = (id: waiter, waiter: Waiter.request(continuation))
-                    let joining = state.table.join(
-                        key,
-                        snapshot,
-                        at: now,
-                        timeout: timeout,
-                        mayLead: mayLead,
-                        as: waiting
-                    )
-                    switch joining {
-                    case .wait: return nil
-                    case .lead(let id): return .lead(id)
-                    case .alone: return .alone
-                    case .landed: return .lookAgain
-                    }
-                }
-                if let joined { return continuation.resume(returning: joined) }
-                time(key, timeout: timeout)
-                guard let limit else { return }
-                // The request is in the table by now: a timer that ends earlier would not find it.
-                timer.withLockedValue { $0 = tasks.start { [weak self] in await self?.timeOut(waiter, key, limit) } }
-            }
-        } onCancel: {
-            leave(waiter, key, .cancelled)
+    /// Removes a waiter, and resumes it with this outcome.
+    private func leave(_ waiter: UInt64, _ key: FlightKey, _ outcome: WaitOutcome) {
+        var left: Waiter?
+        update(key) { table in
+            left = table.leave(waiter, key)
+            return []
         }
+        if case .request(let continuation) = left { continuation.resume(returning: outcome) }
     }
+}
 
-    private func timeOut(_ waiter: UInt64, _ key: FlightKey, _ limit: Duration) async {
-        do { try await clock.sleep(for: limit) } catch { return }
-        leave(waiter, key, .timedOut)
+// MARK: - Timers
+
+extension FlightGroup {
+    private func endWait(of waiter: UInt64, _ key: FlightKey, after softTimeout: Duration) async {
+        do { try await clock.sleep(for: softTimeout) } catch { return }
+        leave(waiter, key, .softTimeout)
     }
 
     /// Has one waiter of a key lead another flight each time that the coalescing timeout is over.
-    private func time(_ key: FlightKey, timeout: Duration) {
+    private func startTimer(_ key: FlightKey, timeout: Duration) {
         state.withLockedValue { state in
             guard state.timers[key] == nil else { return }
             // The task cannot look at the table before it is in `timers`: it needs the lock that is held here.
@@ -169,7 +143,7 @@ final class FlightGroup: Sendable {
                 while let left = self?.timeLeft(key, timeout: timeout) {
                     do { try await clock.sleep(for: left) } catch { return }
                     let now = clock.now
-                    self?.tell(key) { $0.overdue(key, at: now, timeout: timeout) }
+                    self?.update(key) { $0.overdue(key, at: now, timeout: timeout) }
                 }
             }
         }
@@ -185,95 +159,45 @@ final class FlightGroup: Sendable {
             return left
         }
     }
+}
 
-    /// Removes a waiter, and resumes it with this result.
-    private func leave(_ waiter: UInt64, _ key: FlightKey, _ joined: Joined) {
-        var left: Waiter?
-        tell(key) { table in
-            left = table.leave(waiter, key)
-            return []
-        }
-        if case .request(let continuation) = left { continuation.resume(returning: joined) }
-    }
+// MARK: - Completion
 
-    fileprivate func release(_ id: FlightID, _ result: FlightCompletion) {
+extension FlightGroup {
+    /// Releases the waiters of a flight before it is over.
+    func release(_ id: FlightID, _ completion: FlightCompletion) {
         let now = clock.now
-        tell(of: id) { $0.release(id, result, at: now) }
+        update(of: id) { $0.release(id, completion, at: now) }
     }
 
-    fileprivate func land(_ id: FlightID, _ result: FlightCompletion) {
+    /// Ends a flight.
+    func complete(_ id: FlightID, _ completion: FlightCompletion) {
         let now = clock.now
-        tell(of: id) { $0.land(id, result, at: now) }
+        update(of: id) { $0.complete(id, completion, at: now) }
     }
 
-    private func tell(of id: FlightID, _ change: (inout FlightTable<Waiter>) -> FlightTable<Waiter>.Told) {
+    private func update(of id: FlightID, _ change: (inout FlightTable<Waiter>) -> FlightTable<Waiter>.Resumed) {
         guard let key = state.withLockedValue({ $0.table.key(of: id) }) else { return }
-        tell(key, change)
+        update(key, change)
     }
 
-    /// Changes the table, and tells the waiters outside the lock. Cancels the key's timer if no request waits any more.
-    private func tell(_ key: FlightKey, _ change: (inout FlightTable<Waiter>) -> FlightTable<Waiter>.Told) {
+    /// Changes the table, and resumes waiters outside the lock. Cancels the key's timer if no request waits any more.
+    private func update(_ key: FlightKey, _ change: (inout FlightTable<Waiter>) -> FlightTable<Waiter>.Resumed) {
         let now = clock.now
-        let (told, timer) = state.withLockedValue { state in
-            let told = change(&state.table)
+        let (resumed, timer) = state.withLockedValue { state in
+            let resumed = change(&state.table)
             let isIdle = state.table.timeLeft(key, at: now, timeout: .zero) == nil
-            return (told, isIdle ? state.timers.removeValue(forKey: key) : nil)
+            return (resumed, isIdle ? state.timers.removeValue(forKey: key) : nil)
         }
         timer?.cancel()
-        for (waiter, news) in told {
-            switch waiter {
-            case .request(let continuation): continuation.resume(returning: Joined(news))
-            case .leader(let tell): if case .arrived(let outcome) = news { tell(outcome) }
+        for (waiter, outcome) in resumed {
+            switch (waiter, outcome) {
+            case (.request(let continuation), let outcome?): continuation.resume(returning: outcome)
+            case (.leader(let receive), .completed(let outcome)): receive(outcome)
+            // A leader does not look up again: it has its own fetch.
+            case (.leader, _): break
+            case (.request, nil): preconditionFailure("A waiting request has no flight of its own")
             }
         }
-    }
-}
-
-extension FlightGroup.Joined {
-    fileprivate init<Waiter>(_ news: FlightTable<Waiter>.News) {
-        self =
-            switch news {
-            case .arrived(let outcome): .arrived(outcome)
-            case .lead(let id): .leadAfterLooking(id)
-            case .alone: .alone
-            // Only a leader has its own flight, and a leader does not wait as a request does.
-            case .lookAgain, .ownFlightLanded: .lookAgain
-            }
-    }
-}
-
-/// The duty to complete a flight. A permit that is dropped without having completed its flight has the waiters look
-/// again.
-struct FlightPermit: ~Copyable, Sendable {
-    private let id: FlightID?
-    private let group: FlightGroup
-    private var isCompleted = false
-
-    fileprivate init(id: FlightID?, group: FlightGroup) {
-        self.id = id
-        self.group = group
-    }
-
-    deinit {
-        if !isCompleted, let id { group.land(id, .abandoned) }
-    }
-
-    /// A function that tells the waiters, before the flight completes, that they may not have its result.
-    var release: @Sendable (FlightCompletion) -> Void {
-        { [id, group] result in
-            if let id { group.release(id, result) }
-        }
-    }
-
-    /// Gives up the duty, and returns the flight for another permit.
-    consuming func handOver() -> FlightID? {
-        isCompleted = true
-        return id
-    }
-
-    /// Completes the flight: every waiter that may have its result gets it.
-    consuming func land(_ result: FlightCompletion) {
-        isCompleted = true
-        if let id { group.land(id, result) }
     }
 }

@@ -1,15 +1,17 @@
 import HTTPCaching
 import HTTPTypes
 
-/// The result of a flight, and the conditions on which waiters may have it.
+/// The outcome of a flight, and the conditions on which waiters may have it.
 struct FlightOutcome: Sendable {
-    enum Outcome: Sendable {
+    /// A response, or the failure in its place.
+    enum Content: Sendable {
         /// A whole response that other requests may have as well.
         case entry(CacheEntry, Source)
         /// The origin failed for every request that had joined by then.
         case failure(any Error)
     }
 
+    /// The way in which the response was obtained.
     enum Source: Sendable {
         /// The response was fetched, and stored unless there is a reason.
         case fetched(status: Int, NotStoredReason?)
@@ -23,7 +25,7 @@ struct FlightOutcome: Sendable {
         case staleOnSoftTimeout
     }
 
-    let outcome: Outcome
+    let content: Content
     /// The version of the log that was read before the origin was asked for the response.
     let readVersion: LogVersion
     /// The validity of the response on the flight's completion, compared with all its scopes, late tags included.
@@ -72,7 +74,7 @@ struct FlightOutcome: Sendable {
 
     /// True if the flight stored a response.
     var isStored: Bool {
-        switch outcome {
+        switch content {
         case .entry(_, .fetched(_, nil)), .entry(_, .validated(_, nil)): true
         case .entry, .failure: false
         }

@@ -1,6 +1,6 @@
 import HTTPCaching
 
-/// The result of a flight, as far as it concerns the waiters of its key.
+/// The end of a flight, as far as it concerns the waiters of its key.
 enum FlightCompletion: Sendable {
     /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters").
     case shared(FlightOutcome)
@@ -10,56 +10,51 @@ enum FlightCompletion: Sendable {
     /// Responses for this key may not be shared: the waiters need not wait for one another.
     case unsharable
     /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
-    case refusedToLeader
+    case leaderOnly
     /// The leader did not fetch, or its fetch was abandoned.
     case abandoned
 }
 
 /// The fetches under way for each key (its *flights*), and the requests that wait for any of them (its *waiters*).
 ///
-/// The table is a value without locks, tasks or a clock: each event is a mutating function that returns what is to be
-/// done.
+/// The table is a value without locks, tasks or a clock: each event is a mutating function that returns the waiters to
+/// resume.
+///
+/// ## The race
+///
+/// A request that arrives after a write was acknowledged must not get a response that was rendered before the write
+/// (docs/invalidation.md, "joined too late" and "late tag for waiters"). So the table compares versions of the
+/// invalidation log, once when a request joins and once when the flight completes:
+///
+/// 1. A and B miss. Both look-ups read version 4 of the log. A leads a flight, the origin renders the old row for it,
+///    and B waits.
+/// 2. A PUT changes the row. It invalidates the path at version 5, and is acknowledged.
+/// 3. C misses. Its look-up reads version 5 and sees that the path was invalidated at 5, after the flight's 4. C does
+///    not join: it leads a second flight, which reads version 5 and gets the new row.
+/// 4. A's response arrives. The store compares it with its scopes, finds it overtaken, and does not store it. A and B
+///    get the old row, since they arrived before the PUT was acknowledged.
+///
+/// If the PUT invalidates a tag that only the response names, C sees nothing that concerns it in step 3, and joins. In
+/// step 4 the response is not valid at version 5, which C has read: C is not answered, and leads the next flight.
+///
+/// ## The rules
+///
 /// - One flight for a key starts at a time. While it is under way, another one starts only when the coalescing timeout
 ///   has passed since the last start, or for a request that may not have the results of the flights under way.
 /// - The completion of any flight answers every waiter of its key that may have the result. If a flight asks the origin
 ///   after the waiter arrived, its response contains every write that was acknowledged before the waiter arrived. For
-///   an earlier flight the log has to show that nothing overtook it: a request may join if nothing known to concern it
-///   was invalidated since the flight's read version (docs/invalidation.md, rule 6), and on completion
-///   ``FlightOutcome/mayServe(_:)`` decides (rule 7).
+///   an earlier flight the log has to show that nothing overtook it: rule 6 of docs/invalidation.md for a request that
+///   joins, rule 7 (``FlightOutcome/mayServe(_:)``) on completion.
 /// - A look-up that did not reach the log does not know the writes of other processes. The result of its flight is not
-///   given to requests that arrived after the origin was asked, and its request waits for the next flight ("joined too
-///   late" in docs/invalidation.md). So there is still one flight for a key at a time while the log cannot be read.
+///   given to requests that arrived after the origin was asked, and its request waits for the next flight. So there is
+///   still one flight for a key at a time while the log cannot be read.
 /// - A failure that the leader's request may have caused is not shared at once: one waiter, picked at random, leads the
 ///   next flight, and the others wait for it.
 /// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
-    /// The next step of a request that found no response.
-    enum Joining {
-        /// The request fetches, and completes this flight.
-        case lead(FlightID)
-        /// The request waits for the flights of the key; the newest of them started at this moment.
-        case wait(since: Timestamp)
-        /// The request fetches without a flight: too many are under way, or too many requests wait.
-        case alone
-        /// The request looks again: a flight for the key has stored a response meanwhile.
-        case landed
-    }
-
-    /// The next step of a waiter.
-    enum News {
-        /// A flight completed with this result.
-        case arrived(FlightOutcome)
-        /// The waiter looks again, and leads this flight unless it finds a response.
-        case lead(FlightID)
-        /// The waiter fetches without a flight.
-        case alone
-        /// The waiter looks again.
-        case lookAgain
-        /// The waiter's own flight is over; the waiter gets its result directly.
-        case ownFlightLanded
-    }
-
-    typealias Told = [(waiter: Waiter, news: News)]
+    /// The waiters to resume, each with its next step. A leader whose own flight is over gets none: it has the result
+    /// of its fetch.
+    typealias Resumed = [(waiter: Waiter, outcome: WaitOutcome?)]
 
     /// A waiting request.
     struct Entry: Sendable {
@@ -140,34 +135,38 @@ extension FlightTable {
     /// - Parameters:
     ///   - timeout: The coalescing timeout: the time after the start of the newest flight at which another one may
     ///     start.
+    ///   - softTimeout: The time after the start of the newest flight at which the request does not wait any more; nil
+    ///     if it has none.
     ///   - mayLead: True if the request may begin a flight; otherwise it fetches alone unless it can wait.
-    ///   - waiter: The number and the waiter to add if the request has to wait; nil to ask only for the next step.
+    ///   - waiter: The number and the waiter to add if the request has to wait.
+    /// - Returns: The request's next step; nil if it waits now.
     mutating func join(
         _ key: FlightKey,
         _ snapshot: LookupSnapshot,
         at now: Timestamp,
         timeout: Duration,
+        softTimeout: Duration? = nil,
         mayLead: Bool = true,
-        as waiter: (id: UInt64, waiter: Waiter)? = nil
-    ) -> Joining {
+        as waiter: (id: UInt64, waiter: Waiter)
+    ) -> WaitOutcome? {
         if let (start, count) = joinable(key, snapshot.lookup),
             // At the limit of flights no other flight can start, so the request waits for the one under way.
             now < start.advanced(by: timeout) || flights.count >= flightLimit
         {
-            guard count < waiterLimit else { return .alone }
-            if let waiter {
-                queues[key]?.waiters[waiter.id] = Entry(
-                    waiter: waiter.waiter,
-                    readVersion: Self.readVersion(key, snapshot.lookup),
-                    lastStart: lastStart,
-                    ownFlight: nil
-                )
-            }
-            return .wait(since: start)
+            guard count < waiterLimit else { return .fetchAlone }
+            if let softTimeout, now >= start.advanced(by: softTimeout) { return .softTimeout }
+            queues[key]?.waiters[waiter.id] = Entry(
+                waiter: waiter.waiter,
+                readVersion: Self.readVersion(key, snapshot.lookup),
+                lastStart: lastStart,
+                ownFlight: nil
+            )
+            return nil
         }
-        if !key.isDemand, hasCompleted(key, since: snapshot.completion) { return .landed }
+        // A flight for the key has stored a response since the look-up.
+        if !key.isDemand, hasCompleted(key, since: snapshot.completion) { return .lookUpAgain(leading: nil) }
         // A flight that this request may not join goes on, and its result is for the waiters that joined it.
-        guard mayLead, let id = begin(key, at: now) else { return .alone }
+        guard mayLead, let id = begin(key, at: now) else { return .fetchAlone }
         start(id, snapshot.lookup)
         return .lead(id)
     }
@@ -250,39 +249,39 @@ extension FlightTable {
 // MARK: - Completion
 
 extension FlightTable {
-    /// Tells the waiters, before the flight is over, that they may not have its result. The flight goes on, and answers
-    /// no waiter.
-    mutating func release(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> Told {
+    /// Releases the waiters before the flight is over, since they may not have its result. The flight goes on, and
+    /// answers no waiter.
+    mutating func release(_ id: FlightID, _ completion: FlightCompletion, at now: Timestamp) -> Resumed {
         guard let flight = flights[id] else { return [] }
-        return release(id, flight, result, at: now)
+        return release(id, flight, completion, at: now)
     }
 
     private mutating func release(
         _ id: FlightID,
         _ flight: Flight,
-        _ result: FlightCompletion,
+        _ completion: FlightCompletion,
         at now: Timestamp
-    ) -> Told {
+    ) -> Resumed {
         let key = flight.key
         guard queues[key]?.flights.remove(id) != nil else { return [] }
-        let told = tell(of: id, flight, result, at: now)
+        let resumed = resume(id, flight, completion, at: now)
         if let queue = queues[key], queue.flights.isEmpty, queue.waiters.isEmpty { queues[key] = nil }
-        return told
+        return resumed
     }
 
     /// Ends a flight.
-    mutating func land(_ id: FlightID, _ result: FlightCompletion, at now: Timestamp) -> Told {
+    mutating func complete(_ id: FlightID, _ completion: FlightCompletion, at now: Timestamp) -> Resumed {
         // The flight is removed first: its place is free for the flight of a waiter that is chosen now.
         guard let flight = flights.removeValue(forKey: id) else { return [] }
-        if case .shared(let outcome) = result, outcome.isStored {
+        if case .shared(let outcome) = completion, outcome.isStored {
             lastCompletion += 1
             completions[Int(lastCompletion % UInt64(completions.count))] = flight.key
         }
-        return release(id, flight, result, at: now)
+        return release(id, flight, completion, at: now)
     }
 
     /// Chooses a waiter to lead another flight if the coalescing timeout has passed since the newest one started.
-    mutating func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Told {
+    mutating func overdue(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Resumed {
         guard let queue = queues[key] else { return [] }
         // A start in the future means that the clock was set back.
         guard now < queue.startedAt || now >= queue.startedAt.advanced(by: timeout) else { return [] }
@@ -306,39 +305,43 @@ extension FlightTable {
         return queue.waiters.values.contains { $0.ownFlight != id }
     }
 
-    private mutating func tell(of id: FlightID, _ flight: Flight, _ result: FlightCompletion, at now: Timestamp) -> Told
-    {
+    private mutating func resume(
+        _ id: FlightID,
+        _ flight: Flight,
+        _ completion: FlightCompletion,
+        at now: Timestamp
+    ) -> Resumed {
         let key = flight.key
-        var told = remove(key) { $0.ownFlight == id }.map { (waiter: $0, news: News.ownFlightLanded) }
-        switch result {
+        var resumed = remove(key) { $0.ownFlight == id }.map { (waiter: $0, outcome: nil as WaitOutcome?) }
+        switch completion {
         case .failed where queues[key]?.hasFailed == false:
             queues[key]?.hasFailed = true
-            guard queues[key]?.flights.isEmpty == true else { return told }
-            return told + choose(1, key, at: now, from: pick)
+            guard queues[key]?.flights.isEmpty == true else { return resumed }
+            return resumed + choose(1, key, at: now, from: pick)
         case .shared(let outcome), .failed(let outcome):
             guard let start = flight.start else { preconditionFailure("A result of a flight that never asked") }
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
-            told += answered.map { ($0, .arrived(outcome)) }
+            resumed += answered.map { ($0, .completed(outcome)) }
             queues[key]?.hasFailed = false
         case .unsharable:
-            told += remove(key) { $0.ownFlight == nil }.map { ($0, .alone) }
-        case .refusedToLeader: break
+            resumed += remove(key) { $0.ownFlight == nil }.map { ($0, .fetchAlone) }
+        case .leaderOnly: break
         case .abandoned:
             // The response that the leader found may be for the others as well.
-            guard queues[key]?.flights.isEmpty == true else { return told }
-            told += remove(key) { $0.ownFlight == nil }.map { ($0, .lookAgain) }
+            guard queues[key]?.flights.isEmpty == true else { return resumed }
+            resumed += remove(key) { $0.ownFlight == nil }.map { ($0, .lookUpAgain(leading: nil)) }
         }
         guard let step = queues[key].flatMap({ $0.flights.isEmpty && !$0.waiters.isEmpty ? $0.step : nil }) else {
-            return told
+            return resumed
         }
         // The flights so far have not answered these waiters: the next ones ask the origin.
-        if case .refusedToLeader = result {
-            told += choose(step, key, at: now)
+        if case .leaderOnly = completion {
+            resumed += choose(step, key, at: now)
             queues[key]?.step = min(step, waiterLimit) * 2
         } else {
-            told += choose(1, key, at: now)
+            resumed += choose(1, key, at: now)
         }
-        return told
+        return resumed
     }
 
     /// Has the waiters that wait longest lead a flight each.
@@ -349,20 +352,20 @@ extension FlightTable {
         _ key: FlightKey,
         at now: Timestamp,
         from pick: (Int) -> Int = { _ in 0 }
-    ) -> Told {
+    ) -> Resumed {
         var waiting = queues[key].map { $0.waiters.filter { $1.ownFlight == nil }.keys.sorted() } ?? []
         if !waiting.isEmpty { waiting.swapAt(0, pick(waiting.count)) }
-        var told: Told = []
+        var resumed: Resumed = []
         for id in waiting.prefix(count) where flights.count < flightLimit {
             guard let waiter = queues[key]?.waiters.removeValue(forKey: id), let flight = begin(key, at: now)
             else {
                 continue
             }
-            told.append((waiter.waiter, .lead(flight)))
+            resumed.append((waiter.waiter, .lookUpAgain(leading: flight)))
         }
-        guard queues[key]?.flights.isEmpty == true else { return told }
-        // No flight can begin, and no flight is under way that would tell the remaining waiters.
-        return told + remove(key) { _ in true }.map { ($0, .alone) }
+        guard queues[key]?.flights.isEmpty == true else { return resumed }
+        // No flight can begin, and no flight is under way that would resume the remaining waiters.
+        return resumed + remove(key) { _ in true }.map { ($0, .fetchAlone) }
     }
 
     private mutating func remove(_ key: FlightKey, where isMeant: (Entry) -> Bool) -> [Waiter] {
@@ -375,7 +378,7 @@ extension FlightTable {
     /// Traps if the tables disagree; for tests.
     func validate() {
         for (key, queue) in queues {
-            precondition(!queue.flights.isEmpty, "A queue without flights, whose waiters are never told")
+            precondition(!queue.flights.isEmpty, "A queue without flights, whose waiters are never resumed")
             precondition(queue.flights.allSatisfy { flights[$0]?.key == key }, "A queue with the flight of another key")
             precondition(queue.waiters.count <= waiterLimit + queue.flights.count, "A queue with too many waiters")
             for waiter in queue.waiters.values {

@@ -1,54 +1,62 @@
 import NIOConcurrencyHelpers
 
-/// The place where the request that leads a fetch waits for its response. The fetch goes on when the request leaves.
+/// The response that the request that leads a fetch waits for. The fetch goes on when the request leaves.
 final class LeaderPromise<Response: Sendable>: Sendable {
     /// A response, and the kind of miss that the request counts as.
-    typealias Answer = (response: Response, kind: CacheEvent.Miss)
+    typealias Value = (response: Response, kind: CacheEvent.Miss)
 
     private enum State {
         case empty
-        case waiting(CheckedContinuation<Answer, any Error>)
-        case given(Result<Answer, any Error>)
+        case waiting(CheckedContinuation<Value, any Error>)
+        case completed(Result<Value, any Error>)
+        /// The leader has its response, or has left.
         case over
     }
 
     private let state = NIOLockedValueBox(State.empty)
 
-    /// Gives the leader its response. Only the first one counts, and none after the leader has left.
-    func give(_ result: Result<Response, any Error>, _ kind: CacheEvent.Miss = .led) {
-        let result = result.map { (response: $0, kind: kind) }
-        let continuation: CheckedContinuation<Answer, any Error>? = state.withLockedValue { state in
+    /// Gives the leader its response, which counts as this kind of miss. Only the first completion has an effect, and
+    /// none after the leader has left.
+    func succeed(_ response: Response, _ kind: CacheEvent.Miss = .led) {
+        complete(.success((response: response, kind: kind)))
+    }
+
+    /// Gives the leader an error in place of a response.
+    func fail(_ error: any Error) { complete(.failure(error)) }
+
+    private func complete(_ result: Result<Value, any Error>) {
+        let continuation: CheckedContinuation<Value, any Error>? = state.withLockedValue { state in
             switch state {
             case .empty:
-                state = .given(result)
+                state = .completed(result)
                 return nil
             case .waiting(let continuation):
                 state = .over
                 return continuation
-            case .given, .over: return nil
+            case .completed, .over: return nil
             }
         }
         continuation?.resume(with: result)
     }
 
     /// True if a response was given, or if the leader does not wait any more.
-    var isServed: Bool {
+    var isCompleted: Bool {
         state.withLockedValue { state in
             switch state {
             case .empty, .waiting: false
-            case .given, .over: true
+            case .completed, .over: true
             }
         }
     }
 
     /// Waits for the response.
     /// - Throws: The origin's error, or `CancellationError` when the leader's task is cancelled.
-    func wait() async throws -> Answer {
+    func value() async throws -> Value {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let result: Result<Answer, any Error>? = state.withLockedValue { state in
+                let result: Result<Value, any Error>? = state.withLockedValue { state in
                     switch state {
-                    case .given(let result):
+                    case .completed(let result):
                         state = .over
                         return result
                     case .empty where Task.isCancelled:
@@ -57,13 +65,13 @@ final class LeaderPromise<Response: Sendable>: Sendable {
                     case .empty:
                         state = .waiting(continuation)
                         return nil
-                    case .waiting, .over: preconditionFailure("A seat is waited at once")
+                    case .waiting, .over: preconditionFailure("The response is waited for once")
                     }
                 }
                 if let result { continuation.resume(with: result) }
             }
         } onCancel: {
-            let continuation: CheckedContinuation<Answer, any Error>? = state.withLockedValue { state in
+            let continuation: CheckedContinuation<Value, any Error>? = state.withLockedValue { state in
                 guard case .waiting(let continuation) = state else { return nil }
                 state = .over
                 return continuation

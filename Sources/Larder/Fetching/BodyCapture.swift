@@ -2,60 +2,53 @@ import HTTPCaching
 import NIOConcurrencyHelpers
 public import NIOCore
 
-/// A sink that collects a body, up to a limit, while the client that asked for it reads it.
-///
-/// Below the limit the origin writes as fast as it can and everything is captured: a slow client does not delay the
-/// requests that wait for the whole body. Beyond the limit (in bytes, or in time: a stream may never end) the body is
-/// not captured any more, and the origin writes as fast as the client reads. The client gets the end only when the body
-/// has been stored, so that a request sent right after the last byte finds it in the store.
-final class BodyCapture: BodySink {
-    /// An event of the capture that its owner needs to know.
-    enum Event {
-        /// A part has arrived that is not the whole body: the client can be served from here on.
-        case begun
-        /// The body is past the limit, or there is no memory for it: it will not be stored.
-        case overflowed(NotStoredReason)
-        /// The reader has left. The capture goes on.
-        case left
-        /// The body is past the limit, and its reader has left.
-        case unwanted
-    }
-
+/// The capture of a body, up to a limit, while the client that asked for it reads it: ``CaptureState`` behind a lock,
+/// and the tasks that wait.
+final class BodyCapture: Sendable {
     private let state: NIOLockedValueBox<CaptureState>
     private let clock: WallClock
-    private let onEvent: @Sendable (Event, BodyCapture) -> Void
+    /// The fetch that captures the body.
+    private let fetch: BackgroundFetch?
 
     /// - Parameters:
     ///   - length: The length that the head declared, in bytes; nil if it declared none.
     ///   - limit: The most bytes that are captured.
     ///   - deadline: The time after which a body that is still arriving is not captured any more.
     ///   - budget: The memory for bodies in flight; a body beyond it is not captured.
-    ///   - onEvent: Gets the events. It is called by the origin's task, or by the reader's when the reader leaves.
+    ///   - fetch: The fetch that is told when the reader leaves.
     init(
         length: Int?,
         limit: Int,
         deadline: Timestamp,
         budget: InFlightBudget,
         clock: WallClock,
-        onEvent: @escaping @Sendable (Event, BodyCapture) -> Void
+        fetch: BackgroundFetch?
     ) {
         self.state = NIOLockedValueBox(
             CaptureState(length: length, limit: limit, deadline: deadline, budget: budget)
         )
         self.clock = clock
-        self.onEvent = onEvent
+        self.fetch = fetch
     }
 
     deinit { state.withLockedValue { $0.removeAll() } }
+}
 
-    func write(_ part: ByteBuffer) async throws {
-        guard part.readableBytes > 0 else { return }
+// MARK: - Writing
+
+extension BodyCapture {
+    /// Takes a part of the body, and returns the actions that the writer performs, in order.
+    func write(_ part: ByteBuffer) -> [CaptureState.WriterAction] {
+        guard part.readableBytes > 0 else { return [] }
         let now = clock.now
-        let (written, reader) = state.withLockedValue { state in (state.write(part, at: now), state.takeReader()) }
+        let (actions, reader) = state.withLockedValue { state in (state.write(part, at: now), state.takeReader()) }
         reader?.resume()
-        for event in written.events { onEvent(event, self) }
-        if let error = written.error { throw error }
-        guard written.mustWait else { return }
+        return actions
+    }
+
+    /// Waits until the reader has read enough for the next part.
+    /// - Throws: `BodyError.abandoned` if the body is not wanted any more, or `CancellationError`.
+    func waitForReader() async throws {
         await wait { continuation in
             state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
         } onCancel: {
@@ -65,7 +58,8 @@ final class BodyCapture: BodySink {
         guard state.withLockedValue({ $0.isWanted }) else { throw BodyError.abandoned }
     }
 
-    func finish() async throws {
+    /// Notes that the body is complete.
+    func finish() throws(BodyError) {
         let (error, reader) = state.withLockedValue { state in (state.finish(), state.takeReader()) }
         reader?.resume()
         if let error { throw error }
@@ -79,9 +73,13 @@ final class BodyCapture: BodySink {
         }
         reader?.resume()
     }
+}
 
+// MARK: - Results
+
+extension BodyCapture {
     /// True if the body is not captured any more.
-    var isPastLimit: Bool { state.withLockedValue { !$0.isKept } }
+    var isPastLimit: Bool { state.withLockedValue { !$0.isCaptured } }
 
     /// Returns the whole body if it came to its end below the limit.
     func whole() throws(NotStoredReason) -> ByteBuffer {
@@ -103,7 +101,11 @@ final class BodyCapture: BodySink {
         }
         reader?.resume()
     }
+}
 
+// MARK: - Reading
+
+extension BodyCapture {
     /// Returns the reader of this body; a body has only one.
     func reader() -> BodyReader {
         state.withLockedValue { $0.hasReader = true }
@@ -112,13 +114,13 @@ final class BodyCapture: BodySink {
 
     fileprivate func next() async throws -> ByteBuffer? {
         while true {
-            let (read, writer) = state.withLockedValue { state in (state.read(), state.takeWriterIfRoom()) }
+            let (action, writer) = state.withLockedValue { state in (state.read(), state.takeWriterIfRoom()) }
             writer?.resume()
-            switch read {
-            case .part(let part): return part
+            switch action {
+            case .take(let part): return part
             case .end: return nil
-            case .failed(let error): throw error
-            case .nothingYet: break
+            case .fail(let error): throw error
+            case .wait: break
             }
             await wait { continuation in
                 state.withLockedValue { $0.waitToRead(continuation, isCancelled: Task.isCancelled) }
@@ -130,13 +132,14 @@ final class BodyCapture: BodySink {
     }
 
     fileprivate func readerLeft() {
-        let (writer, event) = state.withLockedValue { state -> (CheckedContinuation<Void, Never>?, Event?) in
-            state.dropReader()
-            return (state.takeWriter(), state.isOpen ? (state.isWanted ? .left : .unwanted) : nil)
-        }
+        let (action, writer) = state.withLockedValue { state in (state.dropReader(), state.takeWriter()) }
         writer?.resume()
         // The origin may not write for a while, and so would not notice that the reader has left.
-        if let event { onEvent(event, self) }
+        switch action {
+        case .leave: fetch?.leave()
+        case .abandon: fetch?.abandon()
+        case nil: break
+        }
     }
 }
 

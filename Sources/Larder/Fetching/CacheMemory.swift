@@ -3,6 +3,20 @@ import NIOConcurrencyHelpers
 
 /// The state of keys that a cache remembers beside its store, for a limited time and number of keys.
 final class CacheMemory: Sendable {
+    /// Something that a fetch has found out about its key.
+    enum Note: Hashable, Sendable {
+        /// Its responses are not storable.
+        case uncacheable
+        /// Its responses to requests with `Authorization` are only for the user who sent them.
+        case personal
+        /// A response was stored.
+        case stored
+        /// The origin failed, with this status or without any.
+        case failed(status: Int?)
+        /// The origin answered.
+        case answered
+    }
+
     /// The uncacheable keys, whose responses were not storable lately: requests for them do not wait for one another.
     private let uncacheable: NIOLockedValueBox<UncacheableKeys<LeveledKey>>
     /// The keys whose responses to requests with `Authorization` are only for the user who sent them.
@@ -23,28 +37,19 @@ final class CacheMemory: Sendable {
             || withAuthorization && personal.withLockedValue { $0.contains(key, at: now) }
     }
 
-    func add(uncacheable key: LeveledKey, at now: Timestamp) {
-        uncacheable.withLockedValue { $0.add(key, at: now) }
-    }
-
-    func add(personal key: LeveledKey, at now: Timestamp) {
-        personal.withLockedValue { $0.add(key, at: now) }
-    }
-
-    func forget(uncacheable key: LeveledKey) {
-        uncacheable.withLockedValue { $0.forget(key) }
+    /// Notes something about a key.
+    func note(_ note: Note, about key: LeveledKey, at now: Timestamp) {
+        switch note {
+        case .uncacheable: uncacheable.withLockedValue { $0.add(key, at: now) }
+        case .personal: personal.withLockedValue { $0.add(key, at: now) }
+        case .stored: uncacheable.withLockedValue { $0.forget(key) }
+        case .failed(let status): failures.withLockedValue { $0.failed(key, status: status, at: now) }
+        case .answered: failures.withLockedValue { $0.succeeded(key) }
+        }
     }
 
     /// Returns the failure because of which the origin is not to be asked for a key now; nil if it may be asked.
     func pause(of key: LeveledKey, at now: Timestamp) -> FailureMemo<LeveledKey>.Failure? {
         failures.withLockedValue { $0.pause(of: key, at: now) }
-    }
-
-    func failed(_ key: LeveledKey, status: Int?, at now: Timestamp) {
-        failures.withLockedValue { $0.failed(key, status: status, at: now) }
-    }
-
-    func succeeded(_ key: LeveledKey) {
-        failures.withLockedValue { $0.succeeded(key) }
     }
 }

@@ -3,24 +3,46 @@ import HTTPCaching
 import NIOCore
 
 /// The parts of a body on the way from an origin to a store and to a reader.
+///
+/// Below the limit the origin writes as fast as it can and everything is captured: a slow client does not delay the
+/// requests that wait for the whole body. Beyond the limit (in bytes, or in time: a stream may never end) the body is
+/// not captured any more, and the origin writes as fast as the client reads. The client gets the end only when the body
+/// has been stored, so that a request sent right after the last byte finds it in the store.
+///
+/// The state is a value without a lock or tasks: each event is a mutating function that returns what is to be done.
 struct CaptureState {
-    enum Read {
-        case part(ByteBuffer)
+    /// An action of the writer after it wrote a part.
+    enum WriterAction {
+        /// The client can be served from here on: a part has arrived that is not the whole body.
+        case serveLeader
+        /// The body will not be stored: it is past the limit, or there is no memory for it.
+        case stopStoring(NotStoredReason)
+        /// The writer waits until the reader has read enough.
+        case waitForReader
+        /// The body ends with this error.
+        case fail(BodyError)
+    }
+
+    /// An action of the reader.
+    enum ReaderAction {
+        case take(ByteBuffer)
         case end
-        case failed(any Error)
-        case nothingYet
+        case fail(any Error)
+        case wait
+    }
+
+    /// An action of the fetch when the reader has left.
+    enum LeavingAction {
+        /// The capture goes on without a reader.
+        case leave
+        /// The fetch ends: the body is neither captured nor read.
+        case abandon
     }
 
     /// A part of the body, and the bytes that it takes of the budget; 0 if the budget had no room for it.
     private struct Part {
         let bytes: ByteBuffer
         let charge: Int
-    }
-
-    struct Written {
-        var events: [BodyCapture.Event] = []
-        var mustWait = false
-        var error: BodyError?
     }
 
     private enum Ending {
@@ -47,7 +69,7 @@ struct CaptureState {
     /// The number of unread parts that the budget had no room for.
     private var unchargedCount = 0
     private var total = 0
-    private(set) var isKept = true
+    private(set) var isCaptured = true
     private var hasBegun = false
     private var ending = Ending.open
     private var waitingReader: CheckedContinuation<Void, Never>?
@@ -70,34 +92,31 @@ struct CaptureState {
     var isOpen: Bool { if case .open = ending { true } else { false } }
 
     /// True if the origin should go on, for the store or for the reader.
-    var isWanted: Bool { isKept || hasReader }
+    var isWanted: Bool { isCaptured || hasReader }
 
-    mutating func write(_ part: ByteBuffer, at now: Timestamp) -> Written {
-        var written = Written()
-        guard case .open = ending else {
-            written.error = .abandoned
-            return written
-        }
+    /// Takes a part of the body.
+    mutating func write(_ part: ByteBuffer, at now: Timestamp) -> [WriterAction] {
+        guard isOpen else { return [.fail(.abandoned)] }
         total += part.readableBytes
         if let length, total > length {
             fail(BodyError.wrongLength)
-            written.error = .wrongLength
-            return written
+            return [.fail(.wrongLength)]
         }
         let hasRoom = append(part)
+        var actions: [WriterAction] = []
         if !hasBegun, total != length {
             hasBegun = true
-            written.events.append(.begun)
+            actions.append(.serveLeader)
         }
-        if isKept, total > limit || now >= deadline || !hasRoom {
-            isKept = false
+        if isCaptured, total > limit || now >= deadline || !hasRoom {
+            isCaptured = false
             reason = total > limit ? .tooLarge : now >= deadline ? .tooSlow : .noRoom
             for _ in 0..<readCount { removeFirst() }
             readCount = 0
-            written.events.append(.overflowed(reason))
+            actions.append(.stopStoring(reason))
         }
-        written.mustWait = !isKept
-        return written
+        if !isCaptured { actions.append(.waitForReader) }
+        return actions
     }
 
     /// Appends a part, copied if its allocation is more than twice its size.
@@ -141,20 +160,22 @@ struct CaptureState {
 
     /// Returns all parts if the body is complete and was captured.
     func whole() -> [ByteBuffer]? {
-        guard case .complete = ending, isKept else { return nil }
+        guard case .complete = ending, isCaptured else { return nil }
         return parts.map(\.bytes)
     }
 
     /// Notes that the body has no reader any more.
-    mutating func dropReader() {
+    /// - Returns: The action of the fetch; nil if the origin has finished the body, or has failed.
+    mutating func dropReader() -> LeavingAction? {
         hasReader = false
-        if !isKept || isReleased { removeAll() }
+        if !isCaptured || isReleased { removeAll() }
+        return isOpen ? (isWanted ? .leave : .abandon) : nil
     }
 
     /// Has the reader read the rest of a whole body from the stored response that it has become, whose memory is
     /// charged separately.
     mutating func replaceParts(by entry: CacheEntry) {
-        guard case .complete = ending, isKept else { return }
+        guard case .complete = ending, isCaptured else { return }
         let rest = unread
         removeAll()
         guard hasReader, rest > 0, let bytes = entry.body.getSlice(at: entry.body.writerIndex - rest, length: rest)
@@ -165,35 +186,35 @@ struct CaptureState {
     }
 
     /// The part, or the end, that the reader would get now.
-    private var readable: Read {
+    private var nextAction: ReaderAction {
         // For a body whose length the client knows, the last part is the end: it is held back until the body is
         // released.
-        let holdsLast = isKept && !isReleased && total == length
-        if readCount < parts.count - (holdsLast ? 1 : 0) { return .part(parts[readCount].bytes) }
+        let holdsLast = isCaptured && !isReleased && total == length
+        if readCount < parts.count - (holdsLast ? 1 : 0) { return .take(parts[readCount].bytes) }
         switch ending {
-        case .failed(let error): return .failed(error)
-        case .complete where isReleased || !isKept: return .end
-        case .complete, .open: return .nothingYet
+        case .failed(let error): return .fail(error)
+        case .complete where isReleased || !isCaptured: return .end
+        case .complete, .open: return .wait
         }
     }
 
-    mutating func read() -> Read {
-        let readable = readable
-        if case .part(let part) = readable {
+    mutating func read() -> ReaderAction {
+        let action = nextAction
+        if case .take(let part) = action {
             unread -= part.readableBytes
-            if isKept {
+            if isCaptured {
                 readCount += 1
             } else {
                 if parts[0].charge == 0 { unchargedCount -= 1 }
                 removeFirst()
             }
         }
-        return readable
+        return action
     }
 
     /// Returns true if the reader need not wait after all.
     mutating func waitToRead(_ continuation: CheckedContinuation<Void, Never>, isCancelled: Bool) -> Bool {
-        guard case .nothingYet = readable, !isCancelled, waitingReader == nil else { return true }
+        guard case .wait = nextAction, !isCancelled, waitingReader == nil else { return true }
         waitingReader = continuation
         return false
     }

@@ -12,5 +12,5 @@ public struct DisconnectedError: Error, CustomStringConvertible {
     /// Creates an error in place of the origin's error.
     public init(underlying: any Error) { self.underlying = underlying }
 
-    public var description: String { "The origin cannot be reached to validate what is kept: \(underlying)" }
+    public var description: String { "The origin cannot be reached to validate the stored response: \(underlying)" }
 }

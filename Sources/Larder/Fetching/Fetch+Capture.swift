@@ -4,136 +4,168 @@ import NIOCore
 
 /// The capture of a body that may be shared, while it arrives.
 extension Fetch {
-    /// Captures the body of a response that other requests may have if it arrives whole.
+    /// Captures the body of a response that other requests may have if it arrives whole, and stores it.
     /// - Parameter notStored: The reason why the response is not stored, if it is only for the requests that wait.
-    func capture(
-        _ reception: Reception,
+    mutating func capture(
+        _ fetched: Fetched,
         _ lifetimes: Lifetimes,
-        _ notStored: NotStoredReason? = nil,
-        releasing release: @escaping @Sendable (FlightCompletion) -> Void
-    ) async -> FetchResult {
-        let response = reception.response
+        notStored: NotStoredReason? = nil
+    ) async -> FetchResult<O.Response> {
+        let response = fetched.response
         // "A server MUST evaluate received request preconditions […] just before it would process the request content"
         // (RFC 9110 §13.2.1): they are evaluated by the head that the client is about to get, before the body arrives.
-        answerConditions(by: reception)
-        // "The Range header field is evaluated […] only if the result in absence of the Range header field would be a
-        // 200 (OK) response." (RFC 9110 §14.2)
-        let cutsRange = cacheable.hasRange && reception.head.status == .ok
-        let waitsForWhole = cutsRange || isJudgedByBody(reception.head)
-        let fetch = FetchContext.fetch
+        answerConditions(by: fetched)
+        // The client has its response already, and does not wait for the body.
+        if leader?.isCompleted == true { FetchContext.fetch?.leave() }
         let capture = BodyCapture(
             length: response.bodyLength,
             limit: cacheable.policy.bodyLimit.bytes,
-            deadline: reception.at.advanced(by: cacheable.policy.captureTime),
-            budget: cache.inFlight,
-            clock: cache.clock
-        ) { event, capture in
-            switch event {
-            // A range is cut from the whole body, so the client waits for it.
-            case .begun: if !waitsForWhole { stream(response, from: capture) }
-            case .left: fetch?.leave()
-            case .unwanted: fetch?.abandon()
-            case .overflowed(let tooMuch):
-                if notStored == nil {
-                    cache.record(.notStored(cacheable.location.key, tooMuch))
-                    // A lack of memory does not mean that the next response will not be stored.
-                    release(noteUncacheable(because: tooMuch))
-                } else {
-                    release(.refusedToLeader)
-                }
-                // The origin answers a range; without a reader the capture ends.
-                if !cutsRange { stream(response, from: capture) }
-            }
-        }
-        // The client has its response already, and does not wait for the body.
-        if seat?.isServed == true { fetch?.leave() }
+            deadline: fetched.receivedAt.advanced(by: cacheable.policy.captureTime),
+            budget: dependencies.inFlight,
+            clock: dependencies.clock,
+            fetch: FetchContext.fetch
+        )
+        let sink = CapturingSink(
+            fetch: self,
+            response: response,
+            capture: capture,
+            isStored: notStored == nil,
+            waitsForWhole: waitsForWhole(fetched.head)
+        )
         // With a stored response, the client is not served before the first part: the stored response can still replace
         // a body that breaks off.
-        if response.bodyLength == nil, kept == nil, !waitsForWhole { stream(response, from: capture) }
-        let completion = await collect(reception, lifetimes, notStored, in: capture)
-        return FetchResult(result: completion.result) {
-            completion.answerLeader()
-            capture.release()
+        if response.bodyLength == nil, stored == nil { sink.serveLeader() }
+        var failure: (any Error)?
+        do {
+            try await FetchContext.$frames.withValue(frames) { try await response.pourBody(into: sink) }
+            capture.fail(BodyError.unfinished)
+        } catch {
+            capture.fail(error)
+            failure = error
         }
+        var result = await self.result(of: capture, failure, fetched, lifetimes, notStored)
+        result.body = capture
+        return result
     }
 
     /// Answers the leader with a 304 if the head says that the client has the response already.
-    private func answerConditions(by reception: Reception) {
-        guard let seat, cacheable.isConditional, !isJudgedByBody(reception.head),
-            let notModified = cacheable.notModified(received: reception.head, at: reception.at)
+    private func answerConditions(by fetched: Fetched) {
+        guard let leader, cacheable.isConditional, !makesEntityTagForCondition(fetched.head),
+            let notModified = cacheable.notModified(received: fetched.head, at: fetched.receivedAt)
         else { return }
-        let head = cache.serving.head(
-            notModified,
-            .forwarded(reason, status: reception.head.status.code),
-            policy: cacheable.policy,
-            at: cache.clock.now
-        )
-        seat.give(.success(O.Response(headOnly: head)))
+        leader.succeed(O.Response(headOnly: leaderHead(notModified, forwarded: fetched.head.status)))
     }
 
     /// Returns true if the client's condition can only be evaluated with the whole body, since the entity tag will be
     /// made from it.
-    private func isJudgedByBody(_ head: HTTPResponse) -> Bool {
+    private func makesEntityTagForCondition(_ head: HTTPResponse) -> Bool {
         cacheable.policy.makesEntityTags && cacheable.request.headerFields.contains(.ifNoneMatch)
             && !head.headerFields.contains(.eTag)
     }
 
-    /// Collects the body, and stores the response if the body is whole.
-    private func collect(
-        _ reception: Reception,
+    /// Returns true if the leader can be answered only with the whole body.
+    private func waitsForWhole(_ head: HTTPResponse) -> Bool { cutsRange(head) || makesEntityTagForCondition(head) }
+
+    /// Returns true if the leader gets a range that is cut from the whole body. "The Range header field is evaluated
+    /// […] only if the result in absence of the Range header field would be a 200 (OK) response." (RFC 9110 §14.2)
+    fileprivate func cutsRange(_ head: HTTPResponse) -> Bool { cacheable.hasRange && head.status == .ok }
+
+    /// Returns the result when the origin has finished the body, or has failed.
+    private mutating func result(
+        of capture: BodyCapture,
+        _ failure: (any Error)?,
+        _ fetched: Fetched,
         _ lifetimes: Lifetimes,
-        _ notStored: NotStoredReason?,
-        in capture: BodyCapture
-    ) async -> FetchResult {
-        let response = reception.response
+        _ notStored: NotStoredReason?
+    ) async -> FetchResult<O.Response> {
+        let leaderWaits = leader?.isCompleted == false
+        if let failure, !capture.isPastLimit, leaderWaits { return await failed(failure) }
         do {
-            try await FetchContext.$frames.withValue(frames) { try await response.pourBody(into: capture) }
-            capture.fail(BodyError.unfinished)
-        } catch {
-            capture.fail(error)
-            if !capture.isPastLimit, seat?.isServed == false { return await failed(error) }
-        }
-        do {
-            return await store(try capture.whole(), of: capture, reception, lifetimes, notStored)
+            return await store(try capture.whole(), of: capture, fetched, lifetimes, notStored)
         } catch {
             if error == .brokenOff {
-                cache.record(.notStored(cacheable.location.key, error))
-                if seat?.isServed == false { return await failed(BodyError.unfinished) }
+                record.events.append(.notStored(cacheable.location.key, error))
+                if leaderWaits { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
-                if error.isLasting { await discardKept() }
+                if error.isLasting { await discardStored() }
                 // The client asked for a range of a response that is not captured.
-                if seat?.isServed == false { return landingAlone(await passed(response, because: error), .unsharable) }
+                if leaderWaits {
+                    return FetchResult(leader: unstored(fetched.response, because: error), completion: .unsharable)
+                }
             }
-            return landingAlone(.failure(BodyError.unfinished), .refusedToLeader)
+            return FetchResult(leader: .failure(BodyError.unfinished), completion: .leaderOnly)
         }
     }
 
     /// Stores a response whose body arrived whole, unless there is a reason not to.
-    private func store(
+    private mutating func store(
         _ body: ByteBuffer,
         of capture: BodyCapture,
-        _ reception: Reception,
+        _ fetched: Fetched,
         _ lifetimes: Lifetimes,
         _ notStored: NotStoredReason?
-    ) async -> FetchResult {
-        noteSuccess(status: reception.head.status)
+    ) async -> FetchResult<O.Response> {
+        noteSuccess(status: fetched.head.status)
         let entry = entry(
-            reception.head,
-            reception.directives,
+            fetched.head,
+            fetched.directives,
             body: body,
             lifetimes: lifetimes,
-            tags: reception.tags.tags,
-            receivedAt: reception.at
+            tags: fetched.tags.tags,
+            receivedAt: fetched.receivedAt
         )
         capture.replaceParts(by: entry)
-        let (validity, reason) = await notStored == nil ? keep(entry) : (validity(of: entry), notStored)
-        return completion(
+        let (validity, reason) = notStored == nil ? await save(entry) : (await validity(of: entry), notStored)
+        return result(
             of: entry,
-            .fetched(status: reception.head.status.code, reason),
+            .fetched(status: fetched.head.status.code, reason),
             validity,
-            answeredAt: reception.at,
-            received: reception.head.headerFields
+            answeredAt: fetched.receivedAt,
+            received: fetched.head.headerFields
+        )
+    }
+}
+
+/// The sink that the origin writes a captured body to. It performs the actions of the capture.
+private struct CapturingSink<O: Origin>: BodySink {
+    let fetch: Fetch<O>
+    let response: O.Response
+    let capture: BodyCapture
+    /// False if the response is only for the requests that wait.
+    let isStored: Bool
+    /// True if the leader can be answered only with the whole body.
+    let waitsForWhole: Bool
+
+    func write(_ part: ByteBuffer) async throws {
+        for action in capture.write(part) {
+            switch action {
+            case .serveLeader: serveLeader()
+            case .stopStoring(let reason):
+                fetch.stopStoring(because: reason, alreadyNotStored: !isStored)
+                // The origin answers a range by itself; without a reader the capture ends.
+                if !fetch.cutsRange(response.head) { stream() }
+            case .waitForReader: try await capture.waitForReader()
+            case .fail(let error): throw error
+            }
+        }
+    }
+
+    func finish() async throws { try capture.finish() }
+
+    /// Serves the leader from here on, unless it needs the whole body.
+    func serveLeader() {
+        if !waitsForWhole { stream() }
+    }
+
+    /// Gives the leader a response whose body it reads while the body arrives.
+    private func stream() {
+        guard let leader = fetch.leader, !leader.isCompleted else { return }
+        let head = fetch.leaderHead(response.head)
+        leader.succeed(
+            fetch.cacheable.isHead
+                ? O.Response(headOnly: head)
+                : O.Response(head: head, streaming: capture.reader(), length: response.bodyLength)
         )
     }
 }

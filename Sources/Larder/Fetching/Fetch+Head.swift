@@ -6,70 +6,68 @@ import NIOCore
 extension Fetch {
     /// Asks for the head, and updates or removes the stored response to GET by it (RFC 9111 §4.3.5). No new response is
     /// stored, since the body is missing.
-    func runForHead() async -> FetchResult {
+    mutating func runForHead() async -> FetchResult<O.Response> {
         var request = cacheable.fillRequest
         request.method = .head
-        let reception: Reception
-        do { reception = try await ask(request) } catch { return await failed(error) }
-        let status = reception.head.status
+        let fetched: Fetched
+        do { fetched = try await ask(request) } catch { return await failed(error) }
+        let status = fetched.head.status
         if status.kind == .serverError {
             noteFailure(status: status.code)
-            if let completion = await serveKept(after: status.code) { return completion }
+            if let result = await serveStored(afterFailure: status.code) { return result }
         }
         noteSuccess(status: status)
-        if let kept, kept.head.status == .ok {
-            let stored = kept.head.headerFields
-            switch Revalidation.comparison(of: reception.head, on: stored, storedLength: kept.body.readableBytes) {
-            case .updates: return await redate(kept, by: reception) { _ in }
+        if let stored, stored.head.status == .ok {
+            let fields = stored.head.headerFields
+            switch Revalidation.comparison(of: fetched.head, on: fields, storedLength: stored.body.readableBytes) {
+            case .updates: return await freshen(stored, by: fetched)
             // "The cache SHOULD consider the stored response to be stale": it has changed, and the stored one could not
             // be validated, and would be of little use when the origin fails.
-            case .invalidates: await cache.store.discard(kept)
+            case .invalidates: await store.discard(stored)
             case .nothing: break
             }
         }
         // The client's conditions were not sent to the origin; they are answered here.
-        let head = cache.serving.head(
-            cacheable.notModified(received: reception.head, at: reception.at) ?? reception.head,
-            .forwarded(reason, status: status.code),
-            policy: cacheable.policy,
-            at: reception.at
+        let notModified = cacheable.notModified(received: fetched.head, at: fetched.receivedAt)
+        let head = leaderHead(notModified ?? fetched.head, forwarded: status)
+        return FetchResult(
+            leader: .response(O.Response(headOnly: head), .led),
+            completion: await completion(of: fetched)
         )
-        return FetchResult(result: await shared(reception)) { [seat] in seat?.give(.success(O.Response(headOnly: head)))
-        }
     }
 
-    /// Returns the result for other HEAD requests that wait: the head, if they could have the response to GET if that
-    /// were stored.
-    private func shared(_ reception: Reception) async -> FlightCompletion {
-        let head = reception.head
-        switch storability(of: head, reception.directives, at: reception) {
+    /// Returns the end of the flight for other HEAD requests that wait: the head, if they could have the response to GET
+    /// if that were stored.
+    private mutating func completion(of fetched: Fetched) async -> FlightCompletion {
+        let head = fetched.head
+        switch storability(of: head, fetched.directives, in: fetched) {
         case .store(let lifetimes) where lifetimes.mayAnswerOthers: break
-        case .notStorable where isSharableFailure(reception): break
-        case .notStorable(let refusal) where head.status.kind != .serverError && !head.status.isDueToRequest:
-            return noteUncacheable(because: .notStorable(refusal))
-        default: return .refusedToLeader
+        case .notStorable where isSharableFailure(fetched): break
+        case .notStorable(let reason) where head.status.kind != .serverError && !head.status.isDueToRequest:
+            return noteUncacheable(because: .notStorable(reason))
+        default: return .leaderOnly
         }
         var fields = HopByHop.storedFields(
             of: head.headerFields,
-            directives: reception.directives,
-            receivedAt: reception.at
+            directives: fetched.directives,
+            receivedAt: fetched.receivedAt
         )
         for name in cacheable.policy.rules.tagFields { fields[name] = nil }
         let entry = CacheEntry(
             request: cacheable.request,
             head: HTTPResponse(status: head.status, headerFields: fields),
             body: ByteBuffer(),
-            lifetimes: Lifetimes(expiredAt: reception.at),
+            lifetimes: Lifetimes(expiredAt: fetched.receivedAt),
             readVersion: readVersion,
             location: cacheable.location,
-            tags: reception.tags.tags
+            tags: fetched.tags.tags
         )
         return .shared(
             FlightOutcome(
-                outcome: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
+                content: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
                 readVersion: readVersion,
                 validity: await validity(of: entry),
-                answeredAt: reception.at
+                answeredAt: fetched.receivedAt
             )
         )
     }

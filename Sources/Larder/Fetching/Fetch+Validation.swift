@@ -7,98 +7,90 @@ extension Fetch {
     ///
     /// Only the variant that the request selects is validated. Entity tags of the others could be sent with it, but
     /// some servers give one tag to several variants, and a 304 would serve the wrong one.
-    var question: HTTPRequest {
+    var validatingRequest: HTTPRequest {
         var request = cacheable.fillRequest
-        if let kept = validatable {
-            Revalidation.makeConditional(&request.headerFields, validating: [kept.head.headerFields])
+        if let stored = validatable {
+            Revalidation.makeConditional(&request.headerFields, validating: [stored.head.headerFields])
         }
         return request
     }
 
     /// The stored response, if a server can validate it.
     private var validatable: CacheEntry? {
-        kept.flatMap { cacheable.policy.canValidate($0.head) ? $0 : nil }
+        stored.flatMap { cacheable.policy.canValidate($0.head) ? $0 : nil }
     }
 
-    /// The meaning of the origin's response to ``question``.
-    enum Reading {
-        /// The origin sent a whole response.
-        case whole
-        /// The origin confirmed the stored response.
-        case confirms(CacheEntry)
-        /// The origin sent a 304 that is not about the stored response.
-        case mistaken
-    }
-
-    /// Returns the meaning of the response to ``question``.
-    func reading(of reception: Reception) -> Reading {
-        guard reception.head.status == .notModified, let kept = validatable else { return .whole }
-        let index = Revalidation.index(of: reception.head.headerFields, among: [kept.head.headerFields])
-        return index == nil ? .mistaken : .confirms(kept)
+    /// Returns what the origin's response to ``validatingRequest`` says about the stored response.
+    func validation(by fetched: Fetched) -> Validation {
+        guard fetched.head.status == .notModified, let stored = validatable else { return .none }
+        let index = Revalidation.index(of: fetched.head.headerFields, among: [stored.head.headerFields])
+        return index == nil ? .unrelated : .confirmed(stored)
     }
 
     /// Stores a response that the origin confirmed, with the fields and times of the 304 (RFC 9111 §3.2) and with the
     /// read version of this fetch. The 304 never updates the response that is in the store by now, since the origin was
     /// not asked about that ("wrong entry re-dated" in docs/invalidation.md).
-    func redate(
-        _ kept: CacheEntry,
-        by reception: Reception,
-        releasing release: @Sendable (FlightCompletion) -> Void
-    ) async -> FetchResult {
+    mutating func freshen(_ stored: CacheEntry, by fetched: Fetched) async -> FetchResult<O.Response> {
         let rules = cacheable.policy.rules
-        let update = reception.head.headerFields
+        let update = fetched.head.headerFields
         let fields = Revalidation.updatedFields(
-            of: kept.head.headerFields,
+            of: stored.head.headerFields,
             from: update,
             rules: rules,
-            receivedAt: reception.at
+            receivedAt: fetched.receivedAt
         )
-        let head = HTTPResponse(status: kept.head.status, headerFields: fields)
-        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : ResponseTags(kept.tags)
+        let head = HTTPResponse(status: stored.head.status, headerFields: fields)
+        let tags = rules.tagFields.contains(where: update.contains) ? tags(in: update) : ResponseTags(stored.tags)
         let directives = directives(of: head)
-        func entry(_ lifetimes: Lifetimes) -> CacheEntry {
-            self.entry(
-                head,
-                directives,
-                body: kept.body,
-                lifetimes: lifetimes,
-                tags: tags.tags,
-                receivedAt: reception.at,
-                confirmed: kept
-            )
+        let storability = storability(of: head, directives, in: fetched)
+        var lifetimes = Lifetimes(expiredAt: fetched.receivedAt)
+        var notStored = tags.notStoredReason(limit: cacheable.policy.tagLimit)
+        switch storability {
+        case .store(let stored): if notStored == nil { lifetimes = stored }
+        case .notStorable(let reason): notStored = .notStorable(reason)
         }
-        switch storability(of: head, directives, at: reception) {
-        case .store(let lifetimes):
-            if let obstacle = tags.notStoredReason(limit: cacheable.policy.tagLimit) {
-                return await withdraw(entry(Lifetimes(expiredAt: reception.at)), obstacle, by: reception, release)
-            }
-            if !lifetimes.mayAnswerOthers { release(.unsharable) }
-            let entry = entry(lifetimes)
-            let (validity, notStored) = await keep(entry, isNew: false)
-            let source = FlightOutcome.Source.validated(status: reception.head.status.code, notStored)
-            return completion(of: entry, source, validity, answeredAt: reception.at, received: update)
-        case .notStorable(let refusal):
-            let answer = entry(Lifetimes(expiredAt: reception.at))
-            return await withdraw(answer, .notStorable(refusal), by: reception, release)
-        }
+        let entry = entry(
+            head,
+            directives,
+            body: stored.body,
+            lifetimes: lifetimes,
+            tags: tags.tags,
+            receivedAt: fetched.receivedAt,
+            confirmed: stored
+        )
+        if let notStored { return await withdraw(entry, because: notStored, by: fetched) }
+        if !lifetimes.mayAnswerOthers { flight?.release(.unsharable) }
+        let (validity, reason) = await save(entry, isNew: false)
+        let source = FlightOutcome.Source.validated(status: fetched.head.status.code, reason)
+        return result(of: entry, source, validity, answeredAt: fetched.receivedAt, received: update)
     }
 
     /// Handles an update that forbids storing a response that could be stored before: this request still gets the
     /// response, and later ones do not.
-    private func withdraw(
+    private mutating func withdraw(
         _ updated: CacheEntry,
-        _ notStored: NotStoredReason,
-        by reception: Reception,
-        _ release: @Sendable (FlightCompletion) -> Void
-    ) async -> FetchResult {
-        cache.record(.notStored(cacheable.location.key, notStored))
-        let result = noteUncacheable(because: notStored)
-        if !notStored.isDueToRequest { await discardKept() }
-        release(result)
-        let source = FlightOutcome.Source.validated(status: reception.head.status.code, notStored)
-        let answer = answer(from: updated, source, received: reception.head.headerFields)
-        return landingAlone(.success(answer), result, source.kind)
+        because notStored: NotStoredReason,
+        by fetched: Fetched
+    ) async -> FetchResult<O.Response> {
+        record.events.append(.notStored(cacheable.location.key, notStored))
+        let completion = noteUncacheable(because: notStored)
+        if !notStored.isDueToRequest { await discardStored() }
+        let source = FlightOutcome.Source.validated(status: fetched.head.status.code, notStored)
+        return FetchResult(
+            leader: leaderResponse(from: updated, source, received: fetched.head.headerFields),
+            completion: completion
+        )
     }
+}
+
+/// The meaning of the origin's response for the stored response that it was to validate.
+enum Validation {
+    /// The origin sent a whole response.
+    case none
+    /// The origin confirmed the stored response.
+    case confirmed(CacheEntry)
+    /// The origin sent a 304 that is not about the stored response.
+    case unrelated
 }
 
 extension CachePolicy {

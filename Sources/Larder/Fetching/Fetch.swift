@@ -6,60 +6,67 @@ import NIOCore
 /// client that started it.
 struct Fetch<O: Origin>: Sendable {
     let miss: CacheMiss<O>
-    /// The place where the request that leads this fetch waits; nil for a refresh.
-    let seat: LeaderPromise<O.Response>?
-    let cache: ResponseCache
-
-    init(_ miss: CacheMiss<O>, seat: LeaderPromise<O.Response>?, cache: ResponseCache) {
-        self.miss = miss
-        self.seat = seat
-        self.cache = cache
-    }
+    /// The request that leads this fetch and waits for its response; nil for a refresh.
+    let leader: LeaderPromise<O.Response>?
+    /// The flight of this fetch; nil if no other request may have its result.
+    let flight: FlightHandle?
+    /// The fetches that this one runs in, with this one.
+    let frames: [FetchContext.Frame]
+    let dependencies: FetchDependencies
+    /// Records what is found out before the fetch is over.
+    let report: @Sendable (FetchRecord) -> Void
+    /// The record of the result.
+    var record = FetchRecord()
 
     var cacheable: CacheableRequest { miss.cacheable }
     var origin: O { miss.origin }
-    var reason: CacheStatus.ForwardReason { miss.reason }
     /// The stored response to validate, or to serve if the origin fails; nil if there is none.
-    var kept: CacheEntry? { miss.kept }
+    var stored: CacheEntry? { miss.stored }
     /// The version of the log, read before the origin is asked.
     var readVersion: LogVersion { miss.snapshot.lookup.readVersion }
+    var store: any CacheStore { dependencies.store }
+    var now: Timestamp { dependencies.clock.now }
 
-    /// Asks the origin, and returns the results for the waiters and for the leader.
-    /// - Parameter release: Tells the waiters, as soon as it is known, that they may not have the result.
-    func run(releasing release: @escaping @Sendable (FlightCompletion) -> Void) async -> FetchResult {
-        if fetchesHeadAlone { return await runForHead() }
-        let reception: Reception
+    /// Asks the origin, stores its response if it may be, and returns the results for the leader and the waiters.
+    mutating func run() async -> FetchResult<O.Response> {
+        var result = fetchesHeadAlone ? await runForHead() : await runForResponse()
+        result.record = record
+        return result
+    }
+
+    private mutating func runForResponse() async -> FetchResult<O.Response> {
+        let fetched: Fetched
         do {
-            let first = try await ask(question)
-            switch reading(of: first) {
-            case .whole: reception = first
-            case .confirms(let confirmed):
+            let first = try await ask(validatingRequest)
+            switch validation(by: first) {
+            case .none: fetched = first
+            case .confirmed(let confirmed):
                 noteSuccess(status: first.head.status)
-                return await redate(confirmed, by: first, releasing: release)
+                return await freshen(confirmed, by: first)
             // A 304 that is not about the stored response is of no use: the whole response is asked for, once.
-            case .mistaken: reception = try await ask(cacheable.fillRequest)
+            case .unrelated: fetched = try await ask(cacheable.fillRequest)
             }
         } catch {
             return await failed(error)
         }
-        let status = reception.head.status
+        let status = fetched.head.status
         if status.kind == .serverError {
             noteFailure(status: status.code)
-            if let completion = await serveKept(after: status.code) { return completion }
+            if let result = await serveStored(afterFailure: status.code) { return result }
         }
-        switch storability(of: reception.head, reception.directives, at: reception) {
-        case .notStorable(let refusal):
-            return await refuse(reception, because: .notStorable(refusal), releasing: release)
-        case .store where reception.response.bodyLength ?? 0 > cacheable.policy.bodyLimit.bytes:
-            return await pass(reception, because: .tooLarge, releasing: release)
-        case .store where isOfMoreUse(than: status):
-            return await refuse(reception, because: .originFailed, releasing: release)
+        switch storability(of: fetched.head, fetched.directives, in: fetched) {
+        case .notStorable(let reason):
+            return await doNotStore(fetched, because: .notStorable(reason))
+        case .store where fetched.response.bodyLength ?? 0 > cacheable.policy.bodyLimit.bytes:
+            return await answerLeaderAlone(fetched, because: .tooLarge)
+        case .store where prefersStored(to: status) || isSuspect(status):
+            return await doNotStore(fetched, because: .originFailed)
         case .store(let lifetimes):
-            if let obstacle = reception.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
-                return await pass(reception, because: obstacle, releasing: release)
+            if let reason = fetched.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
+                return await answerLeaderAlone(fetched, because: reason)
             }
-            if !lifetimes.mayAnswerOthers { release(.unsharable) }
-            return await capture(reception, lifetimes, releasing: release)
+            if !lifetimes.mayAnswerOthers { flight?.release(.unsharable) }
+            return await capture(fetched, lifetimes)
         }
     }
 
@@ -68,37 +75,62 @@ struct Fetch<O: Origin>: Sendable {
     ///
     /// After a server error that is a stored response that may be served after a 503. After a client error it is a
     /// fresh one; and if the error is due to the request, any stored response that is not such an error itself.
-    private func isOfMoreUse(than status: HTTPResponse.Status) -> Bool {
-        guard let kept else { return false }
+    private func prefersStored(to status: HTTPResponse.Status) -> Bool {
+        guard let stored else { return false }
         if status.kind == .clientError {
-            return isPastFreshResponse || status.isDueToRequest && !kept.head.status.isDueToRequest
+            return isStoredFresh || status.isDueToRequest && !stored.head.status.isDueToRequest
         }
         guard status.kind == .serverError else { return false }
         return Reuse.mayServeOnError(
-            lifetimes: kept.lifetimes,
+            lifetimes: stored.lifetimes,
             request: .none,
-            now: cache.clock.now,
+            now: now,
             failure: .status(503)
         )
     }
 
+    /// Returns true if the leader's request may have caused an error, and other requests wait: they ask for themselves,
+    /// and an error that they do not get is not stored for them.
+    private func isSuspect(_ status: HTTPResponse.Status) -> Bool {
+        status.isDueToRequest && flight?.isAwaited == true
+    }
+
+    /// True if the origin is asked only for a head. A refresh because of a HEAD request asks for the whole response.
+    private var fetchesHeadAlone: Bool { miss.isForHeadAlone && leader != nil }
+}
+
+// MARK: - Asking the origin
+
+extension Fetch {
+    /// A response of the origin, the request that it answers, and the times of both.
+    struct Fetched {
+        let request: HTTPRequest
+        let response: O.Response
+        let directives: ResponseDirectives
+        let tags: ResponseTags
+        let requestedAt: Timestamp
+        let receivedAt: Timestamp
+
+        var head: HTTPResponse { response.head }
+    }
+
     /// Asks the origin, and notes the times from which an age is calculated.
-    func ask(_ request: HTTPRequest) async throws -> Reception {
-        let requestedAt = cache.clock.now
-        let hasFallback = kept.map { kept in
-            kept.lifetimes.isBarelyStale(at: requestedAt)
-                && kept.mayBeServed(to: cacheable, afterFailure: nil, at: requestedAt)
+    func ask(_ request: HTTPRequest) async throws -> Fetched {
+        let requestedAt = now
+        let hasFallback = stored.map { stored in
+            stored.lifetimes.isBarelyStale(at: requestedAt)
+                && stored.mayBeServed(to: cacheable, afterFailure: nil, at: requestedAt)
         }
         let response = try await FetchContext.$frames.withValue(frames) {
             try await origin.fetch(request, hasFallback: hasFallback ?? false)
         }
-        return Reception(
+        return Fetched(
             request: request,
             response: response,
             directives: directives(of: response.head),
             tags: tags(in: response.head.headerFields),
             requestedAt: requestedAt,
-            at: cache.clock.now
+            receivedAt: now
         )
     }
 
@@ -107,14 +139,19 @@ struct Fetch<O: Origin>: Sendable {
         ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
     }
 
-    /// Returns the decision about storing a response that arrived with `reception`.
+    /// Returns the tags that the origin gives a response.
+    func tags(in fields: HTTPFields) -> ResponseTags {
+        ResponseTags(fields, named: cacheable.policy.rules.tagFields)
+    }
+
+    /// Returns the decision about storing a response whose head arrived with `fetched`.
     func storability(
         of head: HTTPResponse,
         _ directives: ResponseDirectives,
-        at reception: Reception,
+        in fetched: Fetched,
         by rules: CachingRules? = nil
     ) -> Storability {
-        var request = reception.request
+        var request = fetched.request
         // A response to HEAD updates the stored response to a GET.
         request.method = .get
         return Storability.decide(
@@ -122,40 +159,9 @@ struct Fetch<O: Origin>: Sendable {
             response: head,
             directives: directives,
             rules: rules ?? cacheable.policy.rules,
-            requestedAt: reception.requestedAt,
-            respondedAt: reception.at
+            requestedAt: fetched.requestedAt,
+            respondedAt: fetched.receivedAt
         )
-    }
-
-    var frames: [FetchContext.Frame] {
-        let frame = FetchContext.Frame(
-            cache: ObjectIdentifier(cache),
-            key: cacheable.location.key,
-            tagFields: cacheable.policy.rules.tagFields
-        )
-        return FetchContext.frames + [frame]
-    }
-
-    /// True if the origin is asked only for a head. A refresh because of a HEAD request asks for the whole response.
-    private var fetchesHeadAlone: Bool { miss.isForHeadAlone && seat != nil }
-
-    /// The origin's response, the request that it answers, and the times of both.
-    struct Reception {
-        let request: HTTPRequest
-        let response: O.Response
-        let directives: ResponseDirectives
-        let tags: ResponseTags
-        let requestedAt: Timestamp
-        let at: Timestamp
-
-        var head: HTTPResponse { response.head }
-    }
-
-    /// The result of a fetch. The leader gets the end of its response after the waiters have theirs, so that its next
-    /// request comes after this flight and does not join it.
-    struct FetchResult {
-        let result: FlightCompletion
-        let answerLeader: @Sendable () -> Void
     }
 }
 
@@ -166,50 +172,63 @@ extension Fetch {
     /// - Parameters:
     ///   - moment: The time at which the origin answered, or was seen to fail.
     ///   - received: The fields that the origin sent for the leader; nil if the entry was stored before.
-    func completion(
+    func result(
         of entry: CacheEntry,
         _ source: FlightOutcome.Source,
         _ validity: Validity,
         answeredAt moment: Timestamp,
         received: HTTPFields? = nil
-    ) -> FetchResult {
+    ) -> FetchResult<O.Response> {
         let outcome = FlightOutcome(
-            outcome: .entry(entry, source),
+            content: .entry(entry, source),
             readVersion: entry.readVersion,
             validity: validity,
             answeredAt: moment
         )
-        let answer = answer(from: entry, source, received: received)
-        let result = source.mayBeDueToRequest ? FlightCompletion.failed(outcome) : .shared(outcome)
-        return FetchResult(result: result) { [seat] in seat?.give(.success(answer), source.kind) }
-    }
-
-    /// Returns the result for a response that only the leader may have.
-    func landingAlone(
-        _ answer: Result<O.Response, any Error>,
-        _ result: FlightCompletion,
-        _ kind: CacheEvent.Miss = .led
-    ) -> FetchResult {
-        FetchResult(result: result) { [seat] in seat?.give(answer, kind) }
+        return FetchResult(
+            leader: leaderResponse(from: entry, source, received: received),
+            completion: source.mayBeDueToRequest ? .failed(outcome) : .shared(outcome)
+        )
     }
 
     /// Returns the leader's response from an entry.
     /// - Parameter received: The fields that the origin sent for this request. The limits of storing and reuse remove
     ///   nothing from the response to the client whose request was forwarded (RFC 9111 §5.2.2.4, §5.2.2.7).
-    func answer(from entry: CacheEntry, _ source: FlightOutcome.Source, received: HTTPFields?) -> O.Response {
-        let outcome = source.outcome(reason)
-        return O.Response(
-            cache.serving.answer(
-                entry,
-                to: cacheable,
-                at: cache.clock.now,
-                outcome,
-                detail: source.detail,
-                received: received
-            )
+    func leaderResponse(
+        from entry: CacheEntry,
+        _ source: FlightOutcome.Source,
+        received: HTTPFields?
+    ) -> FetchResult<O.Response>.LeaderResponse {
+        let answer = dependencies.serving.answer(
+            entry,
+            to: cacheable,
+            at: now,
+            source.outcome(miss.reason),
+            detail: source.detail,
+            received: received
         )
+        return .response(O.Response(answer), source.kind)
     }
 
+    /// Returns a head of the origin as the leader gets it.
+    func leaderHead(
+        _ head: HTTPResponse,
+        forwarded status: HTTPResponse.Status? = nil,
+        because notStored: NotStoredReason? = nil
+    ) -> HTTPResponse {
+        dependencies.serving.head(
+            head,
+            .forwarded(miss.reason, status: (status ?? head.status).code),
+            detail: notStored?.detail,
+            policy: cacheable.policy,
+            at: now
+        )
+    }
+}
+
+// MARK: - Storing
+
+extension Fetch {
     /// Creates an entry with the read version of this fetch: an invalidation of its scopes during the fetch makes it
     /// invalid.
     func entry(
@@ -237,69 +256,66 @@ extension Fetch {
             tags: tags,
             confirmed: confirmed
         )
-        entry.charge(to: cache.inFlight)
+        entry.charge(to: dependencies.inFlight)
         return entry
-    }
-
-    /// Returns the tags that the origin gives a response.
-    func tags(in fields: HTTPFields) -> ResponseTags {
-        ResponseTags(fields, named: cacheable.policy.rules.tagFields)
     }
 
     /// Returns the validity of an entry, compared with the log by all its tags.
     func validity(of entry: CacheEntry) async -> Validity {
-        await cache.store.validity(of: entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
+        await store.validity(of: entry.readVersion, scopes: entry.location.scopes(with: entry.tags))
     }
 
     /// Returns the limit that prevents an entry from being stored; nil if there is none.
-    private func obstacle(to entry: CacheEntry) -> NotStoredReason? {
-        if entry.cost > cache.store.entryLimit.bytes { return .tooLarge }
+    private func limit(against entry: CacheEntry) -> NotStoredReason? {
+        if entry.cost > store.entryLimit.bytes { return .tooLarge }
         let limit = cacheable.policy.keys.lengthLimit.bytes
         return entry.selectingFields.text.utf8.count > limit ? .selectingFieldsTooLong : nil
     }
 
     /// Stores an entry. `isNew` is false for a stored response that the origin confirmed.
-    func keep(_ entry: CacheEntry, isNew: Bool = true) async -> (Validity, NotStoredReason?) {
-        let key = entry.location.key
+    /// - Returns: The entry's validity, and the reason if it was not stored.
+    mutating func save(_ entry: CacheEntry, isNew: Bool = true) async -> (Validity, NotStoredReason?) {
         let validity: Validity
         let notStored: NotStoredReason?
-        if let obstacle = obstacle(to: entry) {
+        if let limit = limit(against: entry) {
             validity = await self.validity(of: entry)
-            notStored = obstacle
+            notStored = limit
         } else {
-            validity = await cache.store.save(entry, at: cache.clock.now)
+            validity = await store.save(entry, at: now)
             notStored = !validity.isKnown ? .unavailable : validity.isValid ? nil : .overtaken
         }
+        let key = entry.location.key
         if let notStored {
-            cache.record(.notStored(key, notStored))
+            record.events.append(.notStored(key, notStored))
             if notStored.isLasting {
-                noteUncacheable(because: notStored)
-                await discardKept()
+                _ = noteUncacheable(because: notStored)
+                await discardStored()
             }
         } else {
             // The entry that answered this request before must not be chosen instead of the new one.
-            if let kept, !entry.replaces(kept) { await cache.store.discard(kept) }
-            cache.record(isNew ? .stored(key, cost: entry.cost) : .validated(key))
-            cache.memory.forget(uncacheable: miss.leveledKey)
+            if let stored, !entry.replaces(stored) { await store.discard(stored) }
+            record.events.append(isNew ? .stored(key, cost: entry.cost) : .validated(key))
+            record.notes.append(.stored)
         }
         return (validity, notStored)
     }
 
-    /// Gives the leader a response whose body it reads while the body arrives.
-    func stream(_ response: O.Response, from capture: BodyCapture) {
-        guard let seat, !seat.isServed else { return }
-        let head = cache.serving.head(
-            response.head,
-            .forwarded(reason, status: response.head.status.code),
-            policy: cacheable.policy,
-            at: cache.clock.now
-        )
-        seat.give(
-            .success(
-                cacheable.isHead
-                    ? O.Response(headOnly: head)
-                    : O.Response(head: head, streaming: capture.reader(), length: response.bodyLength)
-            )
-        )
+    /// True if the stored response is fresh, and the client's directives had the origin asked nevertheless. Such a
+    /// response says little about those that other clients get: the client can influence it by a cookie, or by a field
+    /// that makes the origin fail.
+    var isStoredFresh: Bool { stored.map { $0.lifetimes.freshUntil > now } ?? false }
+
+    /// Removes a stored response that the origin has replaced by one that is not stored: it must not be served when the
+    /// origin fails later.
+    ///
+    /// A client error that is due to the request says nothing about the responses that other clients get. And while the
+    /// stored response is fresh, no client error removes it.
+    /// - Parameter status: The status of the response that is not stored; nil if the status does not matter.
+    func discardStored(replacedBy status: HTTPResponse.Status? = nil) async {
+        guard let stored else { return }
+        if let status, status.kind == .clientError {
+            guard !status.isDueToRequest, !isStoredFresh else { return }
+        }
+        await store.discard(stored)
     }
 }

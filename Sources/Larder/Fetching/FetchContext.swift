@@ -22,6 +22,16 @@ package enum FetchContext {
     /// The largest number of nested fetches for one key; beyond it a request bypasses the cache.
     static let maximumLevel = 8
 
+    /// Returns the fetches that a fetch for this request runs in, with that fetch.
+    static func frames(around cacheable: CacheableRequest, in cache: ResponseCache) -> [Frame] {
+        let frame = Frame(
+            cache: ObjectIdentifier(cache),
+            key: cacheable.location.key,
+            tagFields: cacheable.policy.rules.tagFields
+        )
+        return frames + [frame]
+    }
+
     /// Returns the number of fetches for a key around the current task.
     static func level(of key: CacheKey, in cache: ResponseCache) -> Int {
         let identifier = ObjectIdentifier(cache)

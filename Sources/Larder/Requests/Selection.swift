@@ -7,8 +7,8 @@ enum Selection {
     case serve(CacheEntry)
     /// A stale response that may be served.
     case serveStale(CacheEntry, Reuse.StaleReason)
-    /// The origin has to be asked. `kept` is the stored response to validate, or to serve if the origin fails.
-    case ask(CacheStatus.ForwardReason, kept: CacheEntry?)
+    /// The origin has to be asked. `stored` is the stored response to validate, or to serve if the origin fails.
+    case fetch(CacheStatus.ForwardReason, stored: CacheEntry?)
     /// The request bypasses the cache, because of the fields that the stored responses vary by.
     case bypass(BypassReason)
 
@@ -31,7 +31,7 @@ enum Selection {
                 return .bypass(.alteredBytes)
             }
             // A variant without `Vary` would have answered the request: it was invalidated.
-            return .ask(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, kept: nil)
+            return .fetch(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, stored: nil)
         }
         // Repeated hits on the same variant need no mark: only the order of the last uses counts.
         if let rules, rules.count > entries.count {
@@ -42,10 +42,10 @@ enum Selection {
         switch Reuse.decide(lifetimes: entry.lifetimes, request: cacheable.directives, now: now) {
         case .fresh: return .serve(entry)
         case .stale(let reason): return .serveStale(entry, reason)
-        case .revalidate(.expired), .revalidate(.responseNoCache): return .ask(.stale, kept: entry)
+        case .revalidate(.expired), .revalidate(.responseNoCache): return .fetch(.stale, stored: entry)
         case .revalidate(.requestNoCache), .revalidate(.requestMaxAge), .revalidate(.requestMinFresh):
-            return .ask(.request, kept: entry)
-        case .unusable: return .ask(.uriMiss, kept: nil)
+            return .fetch(.request, stored: entry)
+        case .unusable: return .fetch(.uriMiss, stored: nil)
         }
     }
 

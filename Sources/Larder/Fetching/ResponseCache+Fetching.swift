@@ -1,0 +1,160 @@
+import HTTPCaching
+import HTTPTypes
+
+/// Fetches: those that a request leads and waits for, and refreshes in the background.
+extension ResponseCache {
+    /// Starts a fetch, and waits for the response.
+    /// - Parameter flight: The flight that the fetch completes; nil if no other request may have its result.
+    func lead<O: Origin>(_ miss: CacheMiss<O>, _ flight: FlightID?) async throws -> O.Response {
+        let leader = LeaderPromise<O.Response>()
+        var kind = CacheEvent.Miss.led
+        defer { record(.miss(miss.cacheable.location.key, kind)) }
+        let fetch = start(miss, flight, leader)
+        if let flight { watchOthers(flight, miss, leader) }
+        let timer = startSoftTimer(miss, leader)
+        defer { timer?.cancel() }
+        do {
+            let value = try await leader.value()
+            kind = value.kind
+            return value.response
+        } catch {
+            if Task.isCancelled { flight != nil || miss.mayFillCache ? fetch.leave() : fetch.abandon() }
+            throw error
+        }
+    }
+
+    /// Fetches in the background while a stale response is served, unless a fetch is under way, or one failed a short
+    /// while ago.
+    func refresh<O: Origin>(_ miss: CacheMiss<O>) {
+        guard memory.pause(of: miss.leveledKey, at: clock.now) == nil,
+            let flight = flights.lead(miss.flightKey(like: nil, isRefresh: true), miss.snapshot)
+        else { return }
+        start(miss, flight, nil)
+    }
+
+    @discardableResult
+    private func start<O: Origin>(
+        _ miss: CacheMiss<O>,
+        _ flight: FlightID?,
+        _ leader: LeaderPromise<O.Response>?
+    ) -> BackgroundFetch {
+        let flight = flight.map { FlightHandle($0, in: flights) }
+        let handle = BackgroundFetch {
+            // A refresh has no leader, and is wanted for later requests.
+            leader?.isCompleted != true || flight?.isAwaited == true
+        }
+        let task = tasks.start { [self] in
+            defer { handle.end() }
+            await FetchContext.$fetch.withValue(handle) { await run(miss, flight, leader) }
+        }
+        handle.attach(task)
+        return handle
+    }
+
+    /// Runs a fetch, and applies its result: records it, answers the waiters, and then the leader, so that the leader's
+    /// next request comes after this flight and does not join it.
+    private func run<O: Origin>(
+        _ miss: CacheMiss<O>,
+        _ flight: FlightHandle?,
+        _ leader: LeaderPromise<O.Response>?
+    ) async {
+        let permit = flight.map { FlightPermit(for: $0) }
+        var fetch = Fetch(
+            miss: miss,
+            leader: leader,
+            flight: flight,
+            frames: FetchContext.frames(around: miss.cacheable, in: self),
+            dependencies: FetchDependencies(store: store, serving: serving, inFlight: inFlight, clock: clock),
+            report: { self.apply($0, to: miss.leveledKey) }
+        )
+        let result = await fetch.run()
+        apply(result.record, to: miss.leveledKey)
+        permit?.complete(result.completion)
+        if let leader, !leader.isCompleted { await complete(leader, of: miss, with: result.leader) }
+        result.body?.release()
+    }
+
+    private func apply(_ fetchRecord: FetchRecord, to key: LeveledKey) {
+        for event in fetchRecord.events { record(event) }
+        for note in fetchRecord.notes { memory.note(note, about: key, at: clock.now) }
+    }
+
+    private func complete<O: Origin>(
+        _ leader: LeaderPromise<O.Response>,
+        of miss: CacheMiss<O>,
+        with response: FetchResult<O.Response>.LeaderResponse
+    ) async {
+        switch response {
+        case .response(let response, let kind): leader.succeed(response, kind)
+        case .failure(let error): leader.fail(error)
+        case .forward(let notStored):
+            do {
+                var response = try await miss.origin.forward()
+                response.head = serving.head(
+                    response.head,
+                    .forwarded(miss.reason, status: response.head.status.code),
+                    detail: notStored.detail,
+                    policy: miss.cacheable.policy,
+                    at: clock.now
+                )
+                leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: response.head) : response)
+            } catch {
+                leader.fail(error)
+            }
+        }
+    }
+}
+
+// MARK: - Other responses for a leader
+
+extension ResponseCache {
+    /// Gives the leader the result of another flight of its key, if that completes earlier than its own: the leader is
+    /// one of the waiters of the key, too.
+    private func watchOthers<O: Origin>(
+        _ flight: FlightID,
+        _ miss: CacheMiss<O>,
+        _ leader: LeaderPromise<O.Response>
+    ) {
+        let joinedAt = clock.now
+        flights.watch(flight, miss.snapshot.lookup) { [self] outcome in
+            guard case .entry(let entry, let source) = outcome.content,
+                outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source)
+            else { return }
+            leader.succeed(
+                response(to: miss, from: entry, source, collapsed: true),
+                source.kind == .led ? .collapsed : source.kind
+            )
+        }
+    }
+
+    /// Gives the leader the stale response when the soft timeout is over.
+    private func startSoftTimer<O: Origin>(
+        _ miss: CacheMiss<O>,
+        _ leader: LeaderPromise<O.Response>
+    ) -> Task<Void, Never>? {
+        guard let stored = miss.stored, let timeout = miss.softTimeout(at: clock.now) else { return nil }
+        return tasks.start { [self] in
+            do { try await clock.sleep(for: timeout) } catch { return }
+            leader.succeed(response(to: miss, from: stored, .staleOnSoftTimeout), .staleOnError)
+        }
+    }
+
+    /// Returns the response to a request that missed, from an entry.
+    /// - Parameter collapsed: True if another request's fetch brought the entry.
+    func response<O: Origin>(
+        to miss: CacheMiss<O>,
+        from entry: CacheEntry,
+        _ source: FlightOutcome.Source,
+        collapsed: Bool = false
+    ) -> O.Response {
+        O.Response(
+            serving.answer(
+                entry,
+                to: miss.cacheable,
+                at: clock.now,
+                source.outcome(miss.reason, collapsed: collapsed),
+                detail: source.detail
+            )
+        )
+    }
+}
