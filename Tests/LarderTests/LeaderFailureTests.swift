@@ -73,6 +73,18 @@ import Testing
         #expect(result.fetches == 2)
     }
 
+    @Test func `A storable 431 that the leader's own field causes is neither shared nor stored while others wait`()
+        async throws
+    {
+        let result = try await statuses { request in
+            Self.isAttack(request)
+                ? TestResponse("no", status: .requestHeaderFieldsTooLarge, [.cacheControl: "max-age=60"])
+                : TestResponse("v", [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["200": 8, "431": 1])
+        #expect(result.fetches == 2)
+    }
+
     @Test func `Of two requests that cause the error, the second does not fail the others because it waited longest`()
         async throws
     {
@@ -84,7 +96,9 @@ import Testing
                     : TestResponse("v", [.cacheControl: "max-age=60"])
             }
             // One of nine waiters leads after the failure, each as likely as the others.
-            if result.statuses == ["500": 10] { sharedFailures += 1 } else {
+            if result.statuses == ["500": 10] {
+                sharedFailures += 1
+            } else {
                 #expect(result.statuses == ["200": 9, "500": 1])
             }
         }

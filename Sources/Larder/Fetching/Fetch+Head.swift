@@ -36,8 +36,8 @@ extension Fetch {
         )
     }
 
-    /// Returns the end of the flight for other HEAD requests that wait: the head, if they could have the response to GET
-    /// if that were stored.
+    /// Returns the end of the flight for other HEAD requests that wait: they get the head if they could have the
+    /// response to GET, were that stored.
     private mutating func completion(of fetched: Fetched) async -> FlightCompletion {
         let head = fetched.head
         switch storability(of: head, fetched.directives, in: fetched) {
