@@ -84,7 +84,7 @@ struct MessageReader {
 
     private static func contentLength(_ fields: HTTPFields) -> Int? {
         let values = fields[values: .contentLength]
-        guard values.count == 1, let first = values.first, first.utf8.allSatisfy({ (0x30...0x39).contains($0) })
+        guard values.count == 1, let first = values.first, first.utf8.allSatisfy(ASCII.isDigit)
         else { return nil }
         return Int(first)
     }
@@ -208,7 +208,7 @@ enum StartLine {
         else { return nil }
         let rest = line[(space + 1)...]
         let digits = rest.prefix { $0 != 0x20 }
-        guard digits.count == 3, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard digits.count == 3, digits.allSatisfy(ASCII.isDigit) else { return nil }
         let code = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
         return code >= 100 ? code : nil
     }

@@ -72,7 +72,7 @@ extension VariantList {
 
     /// Returns the value of decimal digits without a sign; nil if there is a sign or another character.
     fileprivate static func number<Number: FixedWidthInteger>(_ digits: Substring.UTF8View) -> Number? {
-        guard digits.first.map({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) == true else { return nil }
+        guard digits.first.map(ASCII.isDigit) == true else { return nil }
         return Number(Substring(digits))
     }
 }

@@ -58,7 +58,7 @@ import Testing
 
     private static func empty(_ client: RedisClient) async throws {
         try await client.send(RedisCommand("CONFIG", "SET", "maxmemory", "64mb"), deadline: .seconds(30)).ok()
-        _ = try await client.send(.del((0..<100).map { "block:\($0)" }), deadline: .seconds(30)).integer()
+        _ = try await client.send(.unlink((0..<100).map { "block:\($0)" }), deadline: .seconds(30)).integer()
     }
 
     @Test func `A replica is not used any more once it has refused a write`() async throws {

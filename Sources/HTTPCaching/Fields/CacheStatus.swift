@@ -96,7 +96,7 @@ public struct CacheStatus: Hashable, Sendable {
             switch byte {
             case ASCII.quote, ASCII.backslash: output += [ASCII.backslash, byte]
             case 0x20...0x7E: output.append(byte)
-            default: output.appendPercentEncoded(byte)
+            default: PercentEncoding.append(byte, to: &output)
             }
         }
         output.append(ASCII.quote)

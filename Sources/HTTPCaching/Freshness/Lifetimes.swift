@@ -83,9 +83,6 @@ public struct Lifetimes: Hashable, Sendable {
         now.duration(since: freshUntil) <= min(freshUntil.duration(since: generatedAt), .seconds(60))
     }
 
-    /// True if the freshness lifetime was estimated (RFC 9111 §4.2.2).
-    public var isHeuristic: Bool { self.source == .heuristic }
-
     /// Returns the age in whole seconds, from 0 to 2^31, for the `Age` field (RFC 9111 §5.1).
     public func age(at now: Timestamp) -> Int {
         Int(min(max(0, now.seconds(since: self.generatedAt)), 1 << 31))

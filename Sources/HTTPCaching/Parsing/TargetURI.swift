@@ -58,10 +58,10 @@ struct TargetURI {
 
     /// Returns host and port in lower case, without the default port of the scheme.
     private static func normalized(_ authority: String, scheme: String?) -> String {
-        let text = authority.lowercasedASCII
-        let standard = scheme?.lowercasedASCII == "https" ? ":443" : ":80"
-        if text.hasSuffix(standard) { return String(text.dropLast(standard.count)) }
-        return text.hasSuffix(":") ? String(text.dropLast()) : text
+        guard let parts = Authority(authority) else { return authority.lowercasedASCII }
+        let standard = scheme?.lowercasedASCII == "https" ? 443 : 80
+        let host = parts.host.lowercasedASCII
+        return parts.port == nil || parts.port == standard ? host : "\(host):\(parts.port ?? 0)"
     }
 
     /// Returns a path without its `.` and `..` segments (RFC 3986 §5.2.4).

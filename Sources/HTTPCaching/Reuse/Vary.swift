@@ -196,7 +196,7 @@ public struct SelectingFields: Hashable, Sendable {
             if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
                 text.append(byte)
             } else {
-                text.appendPercentEncoded(byte)
+                PercentEncoding.append(byte, to: &text)
             }
         }
     }

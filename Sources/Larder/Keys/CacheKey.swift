@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The key under which a response is stored, removed and counted: `GET:/api/posts/`.
 ///
 /// A key is the method, a colon and the path, then `?` and the query if there is one, then `#` and the further parts

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The path of a resource in the normalized spelling that invalidations compare: `/api/posts`.
 ///
 /// It is coarser than a key, so that an invalidation concerns every spelling of a path: empty segments and the trailing
@@ -73,17 +75,13 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
         var text: [UInt8] = []
         text.reserveCapacity(segment.count)
         for byte in segment {
-            PercentEncoding.append(folded(byte), to: &text, escaping: isDots || byte == UInt8(ascii: "/"))
+            PercentEncoding.append(ASCII.lowercased(byte), to: &text, escaping: isDots || byte == UInt8(ascii: "/"))
         }
         return String(decoding: text, as: UTF8.self)
     }
 
     private init(canonical: String) {
         self.description = canonical
-    }
-
-    private static func folded(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }
 

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// A name that several responses share, so that they can be invalidated together.
 ///
 /// A tag is 1 to 256 bytes of UTF-8; case matters, and tags are compared byte by byte. Its ``description`` is its
@@ -77,7 +79,7 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count)
         for byte in bytes {
-            let isPlain = PercentEncoding.isUnreserved(byte) || "!$&'()*+;=:@/".utf8.contains(byte)
+            let isPlain = ASCII.isUnreserved(byte) || "!$&'()*+;=:@/".utf8.contains(byte)
             PercentEncoding.append(byte, to: &text, escaping: !isPlain)
         }
         self.description = String(decoding: text, as: UTF8.self) + digest

@@ -239,7 +239,7 @@ private struct KeyBuilder {
 
     private mutating func appendEncoded(_ part: String) {
         for byte in part.utf8 {
-            PercentEncoding.append(byte, to: &text, escaping: !PercentEncoding.isUnreserved(byte))
+            PercentEncoding.append(byte, to: &text, escaping: !ASCII.isUnreserved(byte))
         }
     }
 

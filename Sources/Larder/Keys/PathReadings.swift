@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The paths that servers may read in the path of one target.
 ///
 /// A response is invalidated by its path, and the cache does not know how the server behind it reads a path. Most paths

@@ -1,4 +1,5 @@
 import Crypto
+import HTTPCaching
 
 /// The form of a text that is over its limit: its beginning, then `#sha256=` and the SHA-256 of the whole as 64
 /// hexadecimal digits.
@@ -33,7 +34,7 @@ package enum ShortenedText {
         let start = bytes.index(bytes.endIndex, offsetBy: -tailLength)
         let digest = bytes[start...]
         guard digest.starts(with: mark.utf8),
-            digest.dropFirst(mark.utf8.count).allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+            digest.dropFirst(mark.utf8.count).allSatisfy({ Hexadecimal.value($0) != nil && $0 == ASCII.lowercased($0) })
         else { return nil }
         return (String(text[..<start]), String(text[start...]))
     }
@@ -41,20 +42,11 @@ package enum ShortenedText {
     /// Returns the beginning and the digest, with its mark, of the shortened form of a text.
     static func parts(of text: String, limit: Int) -> (head: String, digest: String) {
         precondition(limit > tailLength, "A limit leaves no room for the digest")
-        var digest: [UInt8] = []
-        digest.reserveCapacity(tailLength)
-        for byte in SHA256.hash(data: Array(text.utf8)) {
-            digest.append(hexDigit(byte >> 4))
-            digest.append(hexDigit(byte & 0xF))
-        }
+        let digest = Hexadecimal.text(SHA256.hash(data: Array(text.utf8)))
         let bytes = text.utf8
         var end =
             bytes.index(bytes.startIndex, offsetBy: limit - tailLength, limitedBy: bytes.endIndex) ?? bytes.endIndex
         while end > bytes.startIndex, end < bytes.endIndex, bytes[end] & 0xC0 == 0x80 { bytes.formIndex(before: &end) }
-        return (String(text[..<end]), mark + String(decoding: digest, as: UTF8.self))
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        return (String(text[..<end]), mark + digest)
     }
 }

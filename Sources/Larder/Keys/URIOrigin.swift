@@ -1,3 +1,4 @@
+import HTTPCaching
 package import HTTPTypes
 
 /// The scheme, host and port of a request in a normalized spelling: `https://example.org`.
@@ -32,28 +33,17 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
         // Most authorities are in the normalized spelling already.
         let bytes = authority.utf8
         if bytes.allSatisfy(isPlain), let last = bytes.last, last != UInt8(ascii: ".") { return authority }
-        guard bytes.allSatisfy(isLegal) else { return nil }
-        var host = authority.lowercased()[...]
-        var port: Int?
-        if let colon = host.utf8.lastIndex(of: UInt8(ascii: ":")), host.utf8.last != UInt8(ascii: "]") {
-            let digits = host[colon...].utf8.dropFirst()
-            guard digits.count <= 5, digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-            port = Int(Substring(digits))
-            host = host[..<colon]
-        }
-        // A name with another colon is not valid, and neither is an address with only one of its brackets.
-        let isAddress = host.utf8.first == UInt8(ascii: "[") && host.utf8.last == UInt8(ascii: "]")
-        guard isAddress || !host.utf8.contains(where: { ":[]".utf8.contains($0) }) else { return nil }
+        guard let parts = Authority(authority) else { return nil }
+        var host = parts.host.lowercased()
         if host.hasSuffix("."), !host.hasSuffix("..") { host.removeLast() }
         guard !host.isEmpty else { return nil }
-        return port.flatMap { $0 == standardPort ? nil : "\(host):\($0)" } ?? String(host)
+        if parts.isIPLiteral { host = "[\(host)]" }
+        return parts.port.flatMap { $0 == standardPort ? nil : "\(host):\($0)" } ?? host
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"),
-            UInt8(ascii: "."):
-            true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), ASCII.hyphen, ASCII.dot: true
         default: false
         }
     }
@@ -61,16 +51,10 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
     /// Returns the text of a key with its scheme and host in the normalized spelling; unchanged if it has none.
     static func normalizing(_ key: String) -> String {
         let start = "GET:"
-        guard key.hasPrefix(start), let mark = key.firstRange(of: "://") else { return key }
-        let rest = key[mark.upperBound...]
-        let authority = rest.prefix { $0 != "/" && $0 != "?" }
-        let scheme = key[key.index(key.startIndex, offsetBy: start.count)..<mark.lowerBound]
-        guard let site = URIOrigin(scheme: String(scheme), authority: String(authority)) else { return key }
-        return start + site.description + rest[authority.endIndex...]
-    }
-
-    private static func isLegal(_ byte: UInt8) -> Bool {
-        PercentEncoding.isUnreserved(byte) || "%!$&'()*+,;=:[]".utf8.contains(byte)
+        guard key.hasPrefix(start), let uri = AbsoluteURI(key.dropFirst(start.count)),
+            let origin = URIOrigin(scheme: String(uri.scheme), authority: String(uri.authority))
+        else { return key }
+        return start + origin.description + uri.rest
     }
 }
 

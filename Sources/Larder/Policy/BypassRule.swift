@@ -1,3 +1,4 @@
+import HTTPCaching
 public import HTTPTypes
 
 /// The requests of a route that bypass the cache: all, or those with any of the named cookies, query parameters or

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// A number of bytes, with its unit in the call: `.mebibytes(256)`.
 public struct ByteCount: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// The number of bytes, never negative.
@@ -21,7 +23,7 @@ public struct ByteCount: Hashable, Comparable, Sendable, CustomStringConvertible
         let units: [(suffix: String, factor: Int)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
         let unit = units.first { text.hasSuffix($0.suffix) }
         let digits = text.dropLast(unit?.suffix.count ?? 0)
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+        guard !digits.isEmpty, digits.utf8.allSatisfy(ASCII.isDigit),
             let count = Int(digits)
         else { return nil }
         let (bytes, overflow) = count.multipliedReportingOverflow(by: unit?.factor ?? 1)

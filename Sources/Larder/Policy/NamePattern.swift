@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The name of a cookie or of a query parameter, or the beginning of such names: `session`, `utm_*`.
 ///
 /// If the matching parameters or cookies are left out of a request, case matters, and names are compared after

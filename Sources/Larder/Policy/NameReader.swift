@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// A search for the names in a query or in `Cookie` that some server may read as a name that a rule has.
 ///
 /// A rule that makes a request bypass the cache must find every spelling of its names. Otherwise a client can choose a
@@ -94,9 +96,8 @@ extension NamePattern {
     /// Returns the byte that represents all bytes that servers may read as the same one.
     static func folded(_ byte: UInt8) -> UInt8 {
         switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
         case UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: " "): UInt8(ascii: "_")
-        default: byte
+        default: ASCII.lowercased(byte)
         }
     }
 }

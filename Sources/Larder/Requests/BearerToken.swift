@@ -1,3 +1,4 @@
+import HTTPCaching
 public import HTTPTypes
 
 /// A secret that a client sends as `Authorization: Bearer …` (RFC 6750 §2.1). It never shows in a description or a log.
@@ -38,7 +39,7 @@ public struct BearerToken: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func isTokenByte(_ byte: UInt8) -> Bool {
-        PercentEncoding.isUnreserved(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/")
+        ASCII.isUnreserved(byte) || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "/")
     }
 
     public var description: String { "a token of \(secret.count) bytes" }

@@ -1,3 +1,4 @@
+import HTTPCaching
 package import HTTPTypes
 
 /// The request fields that proxies, CDNs and the servers of frameworks write for the software behind them, and that
@@ -74,11 +75,6 @@ package enum ProxyFields {
     package static func isPlain(_ name: HTTPField.Name) -> Bool { name.canonicalName.utf8.allSatisfy(isPlain) }
 
     private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
-            true
-        default: false
-        }
+        ASCII.isLetter(byte) || ASCII.isDigit(byte) || byte == ASCII.hyphen
     }
 }

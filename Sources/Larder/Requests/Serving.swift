@@ -172,13 +172,7 @@ extension Serving {
     /// Returns a strong validator made from the body: the first half of its SHA-256, the same in every process.
     static func entityTag(of body: ByteBuffer) -> String {
         let digest = body.withUnsafeReadableBytes { SHA256.hash(data: $0) }
-        var tag: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in digest.prefix(16) {
-            tag.append(PercentEncoding.digit(byte >> 4))
-            tag.append(PercentEncoding.digit(byte & 0xF))
-        }
-        tag.append(UInt8(ascii: "\""))
-        return String(decoding: tag, as: UTF8.self)
+        return "\"" + Hexadecimal.text(digest.prefix(16), uppercase: true) + "\""
     }
 }
 

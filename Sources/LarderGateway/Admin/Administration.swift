@@ -1,3 +1,4 @@
+import HTTPCaching
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -143,7 +144,7 @@ struct Administration: Sendable {
         let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
         var path = String(rest.dropFirst(authority.count))
         if !path.hasPrefix("/") { path = "/" + path }
-        guard HTTP1RequestValidator.isHost(authority), !authority.isEmpty else {
+        guard Authority(authority) != nil else {
             return AdminAnswer(.message(.badRequest, expectation))
         }
         let scheme = url[..<mark.lowerBound].lowercased()

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The separate address of the admin routes: `127.0.0.1:8001`, or a socket in the file system,
 /// `unix:///run/larder.sock`.
 public enum AdminAddress: Hashable, Sendable, CustomStringConvertible {
@@ -17,7 +19,7 @@ public enum AdminAddress: Hashable, Sendable, CustomStringConvertible {
         let scheme = "unix://"
         if text.hasPrefix(scheme) {
             let path = text.dropFirst(scheme.count)
-            guard path.utf8.first == Byte.slash, path.utf8.last != Byte.slash,
+            guard path.utf8.first == ASCII.slash, path.utf8.last != ASCII.slash,
                 path.utf8.count <= Self.maximumPathLength, path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
             else { return nil }
             self = .socket(path: String(path))

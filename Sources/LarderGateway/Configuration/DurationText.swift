@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The text form of durations in a configuration: a whole number and its unit.
 enum DurationText {
     /// The longest valid duration: 3,650 days, about ten years.
@@ -12,7 +14,7 @@ enum DurationText {
 
     /// Returns the duration that a text such as `500ms`, `30s`, `5m`, `2h` or `1d` stands for; nil for any other text.
     static func parse(_ text: String) -> Duration? {
-        let digits = text.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        let digits = text.utf8.prefix(while: ASCII.isDigit)
         let suffix = text.utf8.dropFirst(digits.count)
         guard let unit = units.first(where: { $0.suffix.utf8.elementsEqual(suffix) }),
             let number = Int64(Substring(digits))

@@ -1,3 +1,4 @@
+import HTTPCaching
 import Larder
 import Logging
 
@@ -91,7 +92,7 @@ extension GatewaySettings {
         let perAddress = reader.value(.connectionsPerAddress, expecting: "`off`, or a number from 1 to 999999") {
             text in
             if text == "off" { return 0 }
-            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            guard text.utf8.allSatisfy(ASCII.isDigit) else { return nil }
             return Int(text).flatMap { (1...999_999).contains($0) ? $0 : nil }
         }
         connectionsPerAddress = perAddress == 0 ? nil : perAddress
@@ -149,8 +150,8 @@ extension GatewaySettings {
         }
         dropFields = reader.list(.dropFields, expecting: FieldPattern.expectation) { FieldPattern($0) }
         reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in
-            let isTarget = text.utf8.allSatisfy { Text.isVisible($0) && $0 != Byte.hash }
-            return text.utf8.first == Byte.slash && isTarget ? text : nil
+            let isTarget = text.utf8.allSatisfy { Text.isVisible($0) && $0 != ASCII.hash }
+            return text.utf8.first == ASCII.slash && isTarget ? text : nil
         }
     }
 }
@@ -171,10 +172,11 @@ private enum Text {
 
     /// Returns true if a text is a normalized path to which other paths can be appended.
     static func isPrefix(_ text: String) -> Bool {
-        guard let pattern = try? PathPattern(text), text.utf8.count > 1, text.utf8.last != Byte.slash else {
+        guard let pattern = try? PathPattern(text), text.utf8.count > 1, text.utf8.last != ASCII.slash else {
             return false
         }
-        return pattern.isLiteral && text.utf8.allSatisfy { isVisible($0) && $0 != Byte.percent && $0 != Byte.semicolon }
+        return pattern.isLiteral
+            && text.utf8.allSatisfy { isVisible($0) && $0 != ASCII.percent && $0 != ASCII.semicolon }
     }
 
     /// Returns true if a text may be the URL of a Redis server. The client checks it further when it connects.

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The address of an origin: `https://api.example.org:8443`.
 public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     /// True if requests are sent over TLS.
@@ -13,15 +15,15 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     /// Creates an address from `http://host`, `https://host:port` or `http://[::1]:3000`, each with or without a `/` at
     /// its end. Returns nil for any other text, such as a URL with a path, a query, or a user.
     public init?(_ url: String) {
-        let bytes = url.utf8
-        let schemes = [(text: "http://", isSecure: false), (text: "https://", isSecure: true)]
-        guard let scheme = schemes.first(where: { bytes.starts(with: $0.text.utf8) }) else { return nil }
-        var authority = url.utf8.dropFirst(scheme.text.utf8.count)
-        if authority.last == UInt8(ascii: "/") { authority.removeLast() }
-        guard let parts = HostAndPort(Substring(authority)), parts.port != 0 else { return nil }
-        self.isSecure = scheme.isSecure
-        self.host = parts.host
-        self.port = parts.port ?? (scheme.isSecure ? 443 : 80)
+        guard let uri = AbsoluteURI(url), uri.scheme == "http" || uri.scheme == "https",
+            uri.rest.isEmpty || uri.rest == "/", let parts = Authority(uri.authority), parts.isPlain, parts.port != 0,
+            uri.authority.utf8.last != ASCII.colon
+        else { return nil }
+        self.init(
+            isSecure: uri.isHTTPS,
+            host: parts.host.lowercased(),
+            port: parts.port ?? (uri.isHTTPS ? 443 : 80)
+        )
     }
 
     private init(isSecure: Bool, host: String, port: Int) {
@@ -39,7 +41,7 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The value of `Host` for this origin: host and port, IPv6 in brackets, without the default port of the scheme.
     public var authority: String {
-        let host = HostAndPort.bracketed(host)
+        let host = Authority.bracketed(host)
         return port == (isSecure ? 443 : 80) ? host : "\(host):\(port)"
     }
 
@@ -64,11 +66,11 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Creates an address from `host:port`. Returns nil for any other text.
     public init?(_ text: String) {
-        guard let parts = HostAndPort(text[...]), let port = parts.port else { return nil }
-        self.init(host: parts.host, port: port)
+        guard let parts = Authority(text), parts.isPlain, let port = parts.port else { return nil }
+        self.init(host: parts.host.lowercased(), port: port)
     }
 
-    public var description: String { "\(HostAndPort.bracketed(host)):\(port)" }
+    public var description: String { "\(Authority.bracketed(host)):\(port)" }
 
     /// True if only clients on this machine can connect.
     public var isLoopback: Bool {
@@ -107,55 +109,5 @@ private enum MachineAddress {
         if let address = IPAddress(host.prefix { $0 != "%" }) { return [address] }
         // `127.1`, `0x7f000001` and similar texts are addresses to resolvers.
         return IPAddress(anySpelling: String(host)).map { [$0] } ?? []
-    }
-}
-
-/// The two parts of an authority (RFC 3986 §3.2).
-struct HostAndPort {
-    let host: String
-    /// The port, from 0 to 65535; nil if there is none.
-    let port: Int?
-
-    init?(_ text: Substring) {
-        var rest = text.utf8[...]
-        let host: Substring.UTF8View
-        if rest.first == UInt8(ascii: "[") {
-            guard let end = rest.firstIndex(of: UInt8(ascii: "]")) else { return nil }
-            host = rest[..<end].dropFirst()
-            rest = rest[end...].dropFirst()
-            guard host.contains(UInt8(ascii: ":")), host.allSatisfy(Self.isAddressByte) else { return nil }
-        } else {
-            host = rest.prefix { $0 != UInt8(ascii: ":") }
-            rest = rest.dropFirst(host.count)
-            guard host.allSatisfy(Self.isNameByte) else { return nil }
-        }
-        guard (1...255).contains(host.count) else { return nil }
-        self.host = Substring(host).lowercased()
-        guard let colon = rest.popFirst() else {
-            self.port = nil
-            return
-        }
-        guard colon == UInt8(ascii: ":"), (1...5).contains(rest.count),
-            rest.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let port = Int(Substring(rest)), port <= 65_535
-        else { return nil }
-        self.port = port
-    }
-
-    static func bracketed(_ host: String) -> String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
-
-    /// Returns true for letters, digits and the other bytes of names of hosts, and of services in clusters.
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-            true
-        default: false
-        }
-    }
-
-    /// Returns true for the bytes of an IPv6 address, with or without a zone.
-    private static func isAddressByte(_ byte: UInt8) -> Bool {
-        isNameByte(byte) || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "%")
     }
 }

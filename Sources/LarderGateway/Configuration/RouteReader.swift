@@ -154,7 +154,7 @@ struct RouteReader {
 
     /// Returns the invalidation scope that a text names: a tag, a path, or all paths below a path.
     private static func cover(_ text: String) -> InvalidationScope? {
-        guard text.utf8.first == Byte.slash else { return CacheTag(percentEncoded: text).map(InvalidationScope.tag) }
+        guard text.utf8.first == ASCII.slash else { return CacheTag(percentEncoded: text).map(InvalidationScope.tag) }
         guard text.hasSuffix("/**") else {
             guard let pattern = try? PathPattern(text), pattern.isLiteral else { return nil }
             return .path(CachePath(text))
@@ -175,7 +175,7 @@ extension DiagnosticList {
     /// Returns a number from 0 to `limit`; nil with a diagnostic for any other text.
     fileprivate mutating func count(_ node: Node, _ key: String, upTo limit: Int) -> Int? {
         value(node, key, expecting: "a number from 0 to \(limit)") { text in
-            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            guard text.utf8.allSatisfy(ASCII.isDigit) else { return nil }
             return Int(text).flatMap { (0...limit).contains($0) ? $0 : nil }
         }
     }

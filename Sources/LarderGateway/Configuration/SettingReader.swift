@@ -1,4 +1,5 @@
 import Configuration
+import HTTPCaching
 import Larder
 
 /// The sources of settings, in order of precedence: the command line, the environment, the file.
@@ -137,7 +138,7 @@ struct SettingReader {
     /// Stores a number from 1 to `limit` in `value` if it is given and valid.
     mutating func read(_ setting: GatewaySetting, into value: inout Int, upTo limit: Int) {
         read(setting, into: &value, expecting: "a number from 1 to \(limit)") { text in
-            guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+            guard text.utf8.allSatisfy(ASCII.isDigit) else { return nil }
             return Int(text).flatMap { (1...limit).contains($0) ? $0 : nil }
         }
     }

@@ -1,3 +1,4 @@
+import HTTPCaching
 import Yams
 
 /// A text that is parsed as YAML, with limits on the work that a malicious text can cause.
@@ -202,12 +203,7 @@ private enum AliasedKey {
     }
 
     private static func isName(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: false
-        }
+        ASCII.isLetter(byte) || ASCII.isDigit(byte) || "-_".utf8.contains(byte)
     }
 
     /// Returns true if a plain text cannot continue at a place: at its end, a blank, or a non-ASCII byte, which may be

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// A pattern of the hosts that a route matches: `example.org`, or any name below a domain: `*.example.org`.
 ///
 /// Case, a port, and a dot at the end do not matter.
@@ -13,14 +15,14 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
     public init?(_ text: String) {
         isSuffix = text.hasPrefix("*.")
         let host = isSuffix ? text.dropFirst(2) : text[...]
-        guard let parts = HostAndPort(host), parts.port == nil, !parts.host.hasSuffix("."), !parts.host.hasPrefix("."),
-            !isSuffix || !parts.host.contains(":")
+        guard let parts = Authority(host), parts.isPlain, parts.port == nil, host.utf8.last != ASCII.colon,
+            !parts.host.hasSuffix("."), !parts.host.hasPrefix("."), !isSuffix || !parts.isIPLiteral
         else { return nil }
-        bytes = Array((isSuffix ? "." + parts.host : parts.host).utf8)
+        bytes = Array(((isSuffix ? "." : "") + parts.host.lowercased()).utf8)
     }
 
     public var description: String {
-        (isSuffix ? "*" : "") + HostAndPort.bracketed(String(decoding: bytes, as: UTF8.self))
+        (isSuffix ? "*" : "") + Authority.bracketed(String(decoding: bytes, as: UTF8.self))
     }
 
     /// Returns the part of a `Host` field that patterns compare.
@@ -30,7 +32,7 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
             host = host.dropFirst().prefix { $0 != UInt8(ascii: "]") }
         } else {
             host = host.prefix { $0 != UInt8(ascii: ":") }
-            if host.last == Byte.dot { host.removeLast() }
+            if host.last == ASCII.dot { host.removeLast() }
         }
         return host
     }
@@ -38,7 +40,7 @@ public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
     func matches(_ host: Substring.UTF8View) -> Bool {
         let surplus = host.count - bytes.count
         guard isSuffix ? surplus > 0 : surplus == 0 else { return false }
-        return zip(host.dropFirst(surplus), bytes).allSatisfy { Byte.lowercased($0) == $1 }
+        return zip(host.dropFirst(surplus), bytes).allSatisfy { ASCII.lowercased($0) == $1 }
     }
 
     /// Returns true if this pattern matches every host that `other` matches.

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// A pattern of the paths that a route matches: `/api/posts`, `/api/*/comments`, `/static/**`.
 ///
 /// A literal segment matches itself, `*` matches any one segment, and `**`, which must be last, matches any number of
@@ -24,14 +26,14 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
             for byte in bytes {
                 guard place < path.count else { return false }
                 if byte == Self.any {
-                    while place < path.count, path[place] != Byte.slash { place += 1 }
+                    while place < path.count, path[place] != ASCII.slash { place += 1 }
                 } else if path[place] == byte {
                     place += 1
                 } else {
                     return false
                 }
             }
-            return place == path.count || takesMore && path[place] == Byte.slash
+            return place == path.count || takesMore && path[place] == ASCII.slash
         }
     }
 
@@ -84,12 +86,12 @@ extension PathPattern {
         guard text.utf8.count <= Self.maximumLength else {
             throw Flaw("is longer than \(Self.maximumLength) bytes")
         }
-        guard text.utf8.first == Byte.slash else { throw Flaw("does not begin with `/`") }
-        guard !text.utf8.contains(Byte.question), !text.utf8.contains(Byte.hash) else {
+        guard text.utf8.first == ASCII.slash else { throw Flaw("does not begin with `/`") }
+        guard !text.utf8.contains(ASCII.question), !text.utf8.contains(ASCII.hash) else {
             throw Flaw("has a `?` or `#`: a pattern is for the path alone")
         }
         var strict = Compiled()
-        var segments = text.utf8.dropFirst().split(separator: Byte.slash, omittingEmptySubsequences: false)
+        var segments = text.utf8.dropFirst().split(separator: ASCII.slash, omittingEmptySubsequences: false)
         if segments.last?.isEmpty == true { segments.removeLast() }
         for (place, segment) in segments.enumerated() {
             switch String(Substring(segment)) {
@@ -98,14 +100,14 @@ extension PathPattern {
                 guard place == segments.count - 1 else { throw Flaw("has `**` before its end, where alone it may be") }
                 strict.takesMore = true
             case "*":
-                strict.bytes += [Byte.slash, Compiled.any]
+                strict.bytes += [ASCII.slash, Compiled.any]
             case let literal:
                 try Self.check(literal)
                 strict.bytes += PathReading.bytes(of: literal)
             }
         }
         var folded = strict
-        folded.bytes = strict.bytes.map(Byte.lowercased)
+        folded.bytes = strict.bytes.map(ASCII.lowercased)
         self.init(description: text, strict: strict, folded: folded)
     }
 
@@ -115,7 +117,9 @@ extension PathPattern {
         }
         let bytes = Array(literal.utf8)
         let isEncoded = bytes.withUnsafeBufferPointer { bytes in
-            bytes.indices.allSatisfy { bytes[$0] != Byte.percent || Byte.decoded(bytes, at: $0 + 1) != nil }
+            bytes.indices.allSatisfy {
+                bytes[$0] != ASCII.percent || PercentEncoding.byte(ofDigits: bytes, at: $0 + 1) != nil
+            }
         }
         guard isEncoded else { throw Flaw("has a `%` without two hexadecimal digits after it") }
         let strict = PathReading.bytes(of: literal)

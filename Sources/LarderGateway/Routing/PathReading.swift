@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The form of a path that routes compare: `/api/posts`, with a slash before each segment and percent-encoding decoded.
 ///
 /// Empty segments, a slash at the end and the query are left out, so that all spellings of a path with the same
@@ -13,7 +15,7 @@ enum PathReading {
         into output: UnsafeMutableBufferPointer<UInt8>
     ) -> (count: Int, isPlain: Bool) {
         var (count, place, isBetween) = (0, 0, true)
-        var isPlain = path.count < 2 || path[1] != Byte.slash
+        var isPlain = path.count < 2 || path[1] != ASCII.slash
         func put(_ byte: UInt8) {
             output[count] = byte
             count += 1
@@ -21,23 +23,23 @@ enum PathReading {
         while place < path.count {
             let byte = path[place]
             place += 1
-            if byte == Byte.question || byte == Byte.hash { break }
-            if byte == Byte.slash {
+            if byte == ASCII.question || byte == ASCII.hash { break }
+            if byte == ASCII.slash {
                 isBetween = true
                 continue
             }
-            if isBetween { put(Byte.slash) }
-            let decoded = byte == Byte.percent ? Byte.decoded(path, at: place) : nil
+            if isBetween { put(ASCII.slash) }
+            let decoded = byte == ASCII.percent ? PercentEncoding.byte(ofDigits: path, at: place) : nil
             if decoded != nil { place += 2 }
             switch decoded ?? byte {
-            case Byte.slash:
-                put(Byte.percent)
+            case ASCII.slash:
+                put(ASCII.percent)
                 put(UInt8(ascii: "2"))
                 put(UInt8(ascii: "F"))
                 isPlain = false
             case let value:
                 put(value)
-                isPlain = isPlain && !Byte.isReadInTwoWays(value, isFirst: isBetween, isEncoded: decoded != nil)
+                isPlain = isPlain && !PathByte.isReadInTwoWays(value, isFirst: isBetween, isEncoded: decoded != nil)
             }
             isBetween = false
         }
@@ -67,7 +69,7 @@ extension PathReading {
         dropsExtensions: Bool = false,
         _ isAccepted: (UnsafeBufferPointer<UInt8>) -> Bool
     ) -> Bool {
-        let path = target.prefix { $0 != Byte.question }
+        let path = target.prefix { $0 != ASCII.question }
         guard path.count <= maximumLength else { return false }
         return PathReadingClosure.areAll(of: path, dropsExtensions: dropsExtensions, isAccepted)
     }
@@ -75,8 +77,8 @@ extension PathReading {
     /// Returns a path without the file extension of its last segment, which some servers take for the format of the
     /// response: `/a.tar` for `/a.tar.gz`. Nil if the segment has no dot behind its first byte.
     static func withoutExtension<Path: BidirectionalCollection<UInt8>>(_ path: Path) -> Path.SubSequence? {
-        let segment = path.lastIndex(of: Byte.slash).map { path[path.index(after: $0)...] } ?? path[...]
-        guard let dot = segment.lastIndex(of: Byte.dot), dot > segment.startIndex else { return nil }
+        let segment = path.lastIndex(of: ASCII.slash).map { path[path.index(after: $0)...] } ?? path[...]
+        guard let dot = segment.lastIndex(of: ASCII.dot), dot > segment.startIndex else { return nil }
         return path[..<dot]
     }
 
@@ -87,16 +89,17 @@ extension PathReading {
     package static func isUnambiguous(_ target: String) -> Bool {
         var target = target
         return target.withUTF8 { bytes in
-            let path = bytes.prefix { $0 != Byte.question }
-            guard path.allSatisfy({ (0x21...0x7E).contains($0) && $0 != Byte.hash }) else { return false }
+            let path = bytes.prefix { $0 != ASCII.question }
+            guard path.allSatisfy({ (0x21...0x7E).contains($0) && $0 != ASCII.hash }) else { return false }
             var (place, previous) = (path.startIndex, UInt8(0))
             while place < path.endIndex {
                 let byte = path[place]
                 place += 1
-                if byte == Byte.slash, previous == Byte.slash { return false }
+                if byte == ASCII.slash, previous == ASCII.slash { return false }
                 previous = byte
-                guard byte == Byte.percent else { continue }
-                guard let decoded = Byte.decoded(bytes, at: place), decoded >= 0x20, decoded != 0x7F else {
+                guard byte == ASCII.percent else { continue }
+                guard let decoded = PercentEncoding.byte(ofDigits: bytes, at: place), decoded >= 0x20, decoded != 0x7F
+                else {
                     return false
                 }
             }
@@ -112,20 +115,12 @@ extension PathReading {
     }
 }
 
-/// The bytes that have a meaning in paths.
-enum Byte {
-    static let slash = UInt8(ascii: "/")
-    static let backslash = UInt8(ascii: "\\")
-    static let question = UInt8(ascii: "?")
-    static let hash = UInt8(ascii: "#")
-    static let percent = UInt8(ascii: "%")
-    static let semicolon = UInt8(ascii: ";")
-    static let dot = UInt8(ascii: ".")
-
+/// The meaning of bytes in paths.
+enum PathByte {
     /// Returns true if a byte that was encoded ends the path for some servers.
     static func endsPath(_ byte: UInt8) -> Bool {
         switch byte {
-        case question, hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
+        case ASCII.question, ASCII.hash, 0, UInt8(ascii: "\n"), UInt8(ascii: "\r"): true
         default: false
         }
     }
@@ -134,32 +129,11 @@ enum Byte {
     /// begin a dot segment, and an encoded percent sign may be decoded again.
     static func isReadInTwoWays(_ byte: UInt8, isFirst: Bool, isEncoded: Bool) -> Bool {
         switch byte {
-        case backslash, semicolon: true
+        case ASCII.backslash, ASCII.semicolon: true
         case _ where endsPath(byte): true
-        case percent: isEncoded
-        case dot: isFirst || isEncoded
+        case ASCII.percent: isEncoded
+        case ASCII.dot: isFirst || isEncoded
         default: false
-        }
-    }
-
-    static func lowercased(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
-    }
-
-    /// Returns the byte that two hexadecimal digits stand for; nil if there are not two digits.
-    static func decoded(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> UInt8? {
-        guard place + 1 < bytes.count, let high = digit(bytes[place]), let low = digit(bytes[place + 1]) else {
-            return nil
-        }
-        return high << 4 | low
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
         }
     }
 }

@@ -1,3 +1,4 @@
+import HTTPCaching
 import Larder
 
 /// The set of all paths that servers may take a path for.
@@ -59,9 +60,9 @@ struct PathReadingClosure {
     /// Reads the segments of a path without any further step.
     private static func read(_ path: [UInt8], into output: inout [UInt8]) {
         output.removeAll(keepingCapacity: true)
-        for segment in path.split(separator: Byte.slash) {
-            output.append(Byte.slash)
-            for byte in Step.decoded(segment, keepingSlashes: true) { output.append(Byte.lowercased(byte)) }
+        for segment in path.split(separator: ASCII.slash) {
+            output.append(ASCII.slash)
+            for byte in Step.decoded(segment, keepingSlashes: true) { output.append(ASCII.lowercased(byte)) }
         }
     }
 }
@@ -98,23 +99,23 @@ private enum Step: CaseIterable {
         switch self {
         case .decode: return Self.shorter(Self.decoded(path[...], keepingSlashes: false), than: path)
         case .decodeSegments: return Self.shorter(Self.decoded(path[...], keepingSlashes: true), than: path)
-        case .decodeDots: return Self.shorter(Self.decoded(path[...], only: Byte.dot), than: path)
+        case .decodeDots: return Self.shorter(Self.decoded(path[...], only: ASCII.dot), than: path)
         case .replaceBackslashes:
-            guard path.contains(Byte.backslash) else { return nil }
-            return path.map { $0 == Byte.backslash ? Byte.slash : $0 }
+            guard path.contains(ASCII.backslash) else { return nil }
+            return path.map { $0 == ASCII.backslash ? ASCII.slash : $0 }
         case .dropParameters:
-            guard path.contains(Byte.semicolon) else { return nil }
-            return Self.joined(Self.segments(of: path).map { $0.prefix { $0 != Byte.semicolon } })
-        case .endAtSemicolon: return Self.shorter(Array(path.prefix { $0 != Byte.semicolon }), than: path)
+            guard path.contains(ASCII.semicolon) else { return nil }
+            return Self.joined(Self.segments(of: path).map { $0.prefix { $0 != ASCII.semicolon } })
+        case .endAtSemicolon: return Self.shorter(Array(path.prefix { $0 != ASCII.semicolon }), than: path)
         case .endAtDelimiter:
-            return Self.shorter(Array(path.prefix { !Byte.endsPath($0) }), than: path)
+            return Self.shorter(Array(path.prefix { !PathByte.endsPath($0) }), than: path)
         case .dropExtension:
             // A dot segment has no extension.
             guard Self.segments(of: path).last.map(Self.isDots) != true else { return nil }
             return PathReading.withoutExtension(path).map { Array($0) }
         case .dropHost:
-            guard path.starts(with: [Byte.slash, Byte.slash]) else { return nil }
-            return Array(path.drop { $0 == Byte.slash }.drop { $0 != Byte.slash })
+            guard path.starts(with: [ASCII.slash, ASCII.slash]) else { return nil }
+            return Array(path.drop { $0 == ASCII.slash }.drop { $0 != ASCII.slash })
         case .mergeSlashes:
             return Self.shorter(Self.joined(Self.segments(of: path).filter { !$0.isEmpty }), than: path)
         case .resolveDots:
@@ -134,22 +135,22 @@ private enum Step: CaseIterable {
 
     /// Returns the segments of a path, the first of which follows the first slash.
     private static func segments(of path: [UInt8]) -> [ArraySlice<UInt8>] {
-        let segments = path.split(separator: Byte.slash, omittingEmptySubsequences: false)
+        let segments = path.split(separator: ASCII.slash, omittingEmptySubsequences: false)
         return segments.first?.isEmpty == true ? Array(segments.dropFirst()) : segments
     }
 
     private static func joined(_ segments: [ArraySlice<UInt8>]) -> [UInt8] {
-        [Byte.slash] + segments.joined(separator: [Byte.slash])
+        [ASCII.slash] + segments.joined(separator: [ASCII.slash])
     }
 
     private static func isDots(_ segment: ArraySlice<UInt8>) -> Bool {
-        (1...2).contains(segment.count) && segment.allSatisfy { $0 == Byte.dot }
+        (1...2).contains(segment.count) && segment.allSatisfy { $0 == ASCII.dot }
     }
 
     /// Returns bytes with percent-encoding decoded once: of all bytes except slashes if `keepingSlashes` is true, or of
     /// the byte `wanted` alone.
     static func decoded(_ path: ArraySlice<UInt8>, keepingSlashes: Bool = false, only wanted: UInt8? = nil) -> [UInt8] {
-        guard path.contains(Byte.percent) else { return Array(path) }
+        guard path.contains(ASCII.percent) else { return Array(path) }
         var output: [UInt8] = []
         output.reserveCapacity(path.count)
         path.withUnsafeBufferPointer { bytes in
@@ -157,8 +158,8 @@ private enum Step: CaseIterable {
             while place < bytes.count {
                 let byte = bytes[place]
                 place += 1
-                guard byte == Byte.percent, let decoded = Byte.decoded(bytes, at: place),
-                    wanted.map({ $0 == decoded }) ?? (decoded != Byte.slash || !keepingSlashes)
+                guard byte == ASCII.percent, let decoded = PercentEncoding.byte(ofDigits: bytes, at: place),
+                    wanted.map({ $0 == decoded }) ?? (decoded != ASCII.slash || !keepingSlashes)
                 else {
                     output.append(byte)
                     continue

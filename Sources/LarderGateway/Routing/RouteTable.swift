@@ -1,3 +1,4 @@
+import HTTPCaching
 public import Larder
 
 /// A table that finds the route of a request: the first route of the file that matches its host and path, or the
@@ -121,7 +122,7 @@ public struct RouteTable: Sendable {
                 }
                 var isFolded = false
                 for place in reading.indices {
-                    let byte = Byte.lowercased(reading[place])
+                    let byte = ASCII.lowercased(reading[place])
                     if byte != reading[place] { (reading[place], isFolded) = (byte, true) }
                 }
                 let folded = UnsafeBufferPointer(reading)

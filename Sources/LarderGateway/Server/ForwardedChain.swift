@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The client of a request, as trusted proxies describe it in the fields that they write: `X-Forwarded-For`, `-Proto`
 /// and `-Host`, or `Forwarded` (RFC 7239).
 ///
@@ -292,13 +294,6 @@ enum ForwardedNode {
         if text.isEmpty { return mayBeEmpty }
         let port = text.utf8.dropFirst()
         return text.utf8.first == UInt8(ascii: ":") && !port.isEmpty
-            && port.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                    UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
+            && port.allSatisfy { ASCII.isLetter($0) || ASCII.isDigit($0) || "_.-".utf8.contains($0) }
     }
 }

@@ -250,7 +250,7 @@ extension GatewayResponder {
         let crumbs = head.headerFields[values: .cookie]
         if crumbs.count > 1 { head.headerFields[values: .cookie] = [crumbs.joined(separator: "; ")] }
         if let authority = head.authority {
-            guard HTTP1RequestValidator.isHost(authority) else { return .failure(UpstreamError(.requestError, "host")) }
+            guard Authority(authority) != nil else { return .failure(UpstreamError(.requestError, "host")) }
         } else if version != .http1_0 {
             return .failure(UpstreamError(.requestError, "no host"))
         }

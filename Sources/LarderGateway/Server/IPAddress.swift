@@ -1,3 +1,5 @@
+import HTTPCaching
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -90,7 +92,7 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
         let isShort = address.isIPv4 && !first.utf8.contains(UInt8(ascii: ":"))
         var length = 128
         if parts.count == 2 {
-            guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy(ASCII.isDigit),
                 let given = Int(parts[1]), given <= (isShort ? 32 : 128)
             else { return nil }
             length = isShort ? given + 96 : given

@@ -1,3 +1,5 @@
+import HTTPCaching
+
 /// The header that a load balancer writes before a connection's own bytes, to give the client's address: the PROXY
 /// protocol, version 1 (a line of text) or 2 (binary).
 ///
@@ -69,7 +71,7 @@ extension ProxyProtocolHeader {
     }
 
     private static func port(_ text: String) -> Int? {
-        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy(ASCII.isDigit) else {
             return nil
         }
         return Int(text).flatMap { $0 <= 65_535 ? $0 : nil }

@@ -83,10 +83,9 @@ extension AdminAccess {
     /// Returns true if the origin in an `Origin` field is the server that a request is for. That server may receive
     /// plain HTTP from a proxy that terminates TLS.
     private static func isOrigin(_ origin: String, of head: HTTPRequest) -> Bool {
-        guard let mark = origin.firstRange(of: "://") else { return false }
-        let scheme = origin[..<mark.lowerBound].lowercased()
-        let authority = String(origin[mark.upperBound...])
-        let page = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: "/")
+        guard let uri = AbsoluteURI(origin), uri.rest.isEmpty else { return false }
+        let scheme = uri.scheme.lowercased()
+        let page = HTTPRequest(method: .get, scheme: scheme, authority: String(uri.authority), path: "/")
         guard let host = page.keyAuthority, host == head.keyAuthority else { return false }
         return scheme == "https" || scheme == head.scheme ?? "http"
     }
@@ -106,21 +105,7 @@ extension AdminAccess {
 
     /// Returns true if an authority, a host with or without a port, names a loopback host.
     static func isLoopback(_ authority: String) -> Bool {
-        let host: Substring
-        if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            let port = authority[authority.index(after: end)...]
-            guard port.isEmpty || isPort(port) else { return false }
-            host = authority[authority.index(after: authority.startIndex)..<end]
-        } else {
-            host = authority.prefix { $0 != ":" }
-            let port = authority[host.endIndex...]
-            guard port.isEmpty || isPort(port) else { return false }
-        }
-        return isLoopback(host: String(host))
-    }
-
-    private static func isPort(_ text: Substring) -> Bool {
-        text.first == ":" && text.dropFirst().allSatisfy { $0.isASCII && $0.isNumber }
+        Authority(authority).map { isLoopback(host: String($0.host)) } ?? false
     }
 
     private static func isLoopbackAddress(_ text: String) -> Bool {

@@ -1,3 +1,4 @@
+import HTTPCaching
 package import NIOHTTP1
 
 /// Checks on the head of an HTTP/1.1 request. A head that can be read in more than one way is rejected
@@ -22,18 +23,19 @@ package enum HTTP1RequestValidator {
         guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
             return "A request needs one Host field"
         }
-        if let host = hosts.first, !isHost(host) { return "The Host field is no host" }
+        if let host = hosts.first, Authority(host) == nil { return "The Host field is no host" }
         // "When a client wishes to request OPTIONS for the server as a whole […] the client MUST send only "*""
         // (§3.2.4).
         let isForServer = head.method == .OPTIONS && head.uri == "*"
-        if head.uri.utf8.first != UInt8(ascii: "/"), !isForServer {
-            guard let target = AbsoluteTarget(head.uri) else { return "The target is no path" }
-            guard isHost(target.authority) else { return "The target's host is no host" }
+        if head.uri.utf8.first != ASCII.slash, !isForServer {
+            guard let target = AbsoluteURI(head.uri), target.isHTTP else { return "The target is no path" }
+            guard Authority(target.authority) != nil else { return "The target's host is no host" }
             // "When an origin server receives a request with an absolute-form of request-target, the origin server MUST
             // ignore the received Host header field (if any) and instead use the host information of the
             // request-target." (§3.2.2)
-            head.uri = target.path
-            head.headers.replaceOrAdd(name: "Host", value: target.authority)
+            // "If the target URI's path component is empty, the client MUST send "/" as the path." (§3.2.1)
+            head.uri = (target.rest.utf8.first == ASCII.slash ? "" : "/") + target.rest
+            head.headers.replaceOrAdd(name: "Host", value: String(target.authority))
         }
         // "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore that expectation."
         // (RFC 9110 §10.1.1)
@@ -65,51 +67,8 @@ package enum HTTP1RequestValidator {
             return nil
         }
         guard lengths.count == 1, !length.isEmpty, length.utf8.count <= 18,
-            length.utf8.allSatisfy(isDigit)
+            length.utf8.allSatisfy(ASCII.isDigit)
         else { return "The Content-Length is no length" }
         return nil
-    }
-
-    /// Returns true if a text may be a host with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
-    package static func isHost(_ text: String) -> Bool {
-        guard text.utf8.count <= 1_024 else { return false }
-        var rest = text.utf8[...]
-        if rest.first == UInt8(ascii: "[") {
-            let address = rest.dropFirst().prefix { isNameByte($0) || $0 == UInt8(ascii: ":") }
-            rest = rest[address.endIndex...]
-            guard !address.isEmpty, rest.popFirst() == UInt8(ascii: "]") else { return false }
-        } else {
-            let name = rest.prefix(while: isNameByte)
-            rest = rest[name.endIndex...]
-            guard !name.isEmpty else { return false }
-        }
-        guard let colon = rest.popFirst() else { return true }
-        return colon == UInt8(ascii: ":") && rest.count <= 5 && rest.allSatisfy(isDigit)
-    }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        default: isDigit(byte) || "-._~%!$&'()*+;=".utf8.contains(byte)
-        }
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-}
-
-/// The parts of a target in absolute form (RFC 9112 §3.2.2).
-private struct AbsoluteTarget {
-    let authority: String
-    let path: String
-
-    init?(_ text: String) {
-        let lower = text.prefix(8).lowercased()
-        guard let scheme = ["http://", "https://"].first(where: lower.hasPrefix) else { return nil }
-        let rest = text.dropFirst(scheme.count)
-        let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
-        authority = String(rest[..<end])
-        let tail = rest[end...]
-        // "If the target URI's path component is empty, the client MUST send "/" as the path."
-        path = tail.first == "/" ? String(tail) : "/" + tail
     }
 }

@@ -62,39 +62,8 @@ extension RedisCommand {
 
 // MARK: Commands
 extension RedisCommand {
-    package static func get(_ key: String) -> RedisCommand {
-        RedisCommand("GET", .text(key))
-    }
-
-    /// Sets a key for the duration `ttl`, which Redis counts in whole milliseconds and requires to be at least one.
-    package static func set(_ key: String, to value: ByteBuffer, for ttl: Duration) -> RedisCommand {
-        RedisCommand("SET", .text(key), .bytes(value), "PX", .integer(max(1, ttl.wholeMilliseconds)))
-    }
-
-    /// Sets a key until it is deleted.
-    package static func set(_ key: String, to value: ByteBuffer) -> RedisCommand {
-        RedisCommand("SET", .text(key), .bytes(value))
-    }
-
-    package static func pttl(_ key: String) -> RedisCommand {
-        RedisCommand("PTTL", .text(key))
-    }
-
-    package static func del(_ keys: [String]) -> RedisCommand {
-        RedisCommand("DEL", keys.map { .text($0) })
-    }
-
-    /// Deletes keys as `del` does, and leaves freeing their memory to a thread of Redis.
-    package static func unlink(_ keys: [String]) -> RedisCommand {
-        RedisCommand("UNLINK", keys.map { .text($0) })
-    }
-
     package static func hmget(_ key: String, fields: [String]) -> RedisCommand {
         RedisCommand("HMGET", [.text(key)] + fields.map { .text($0) })
-    }
-
-    package static func hgetall(_ key: String) -> RedisCommand {
-        RedisCommand("HGETALL", .text(key))
     }
 
     package static func ping(_ message: String) -> RedisCommand {
@@ -105,8 +74,6 @@ extension RedisCommand {
         RedisCommand("INFO", .text(section))
     }
 
-    package static let dbsize = RedisCommand("DBSIZE")
-
     /// Runs a script by its digest, and by its source if the server does not know the digest.
     ///
     /// In a pipeline, the second attempt is sent after the rest of that pipeline.
@@ -115,15 +82,5 @@ extension RedisCommand {
         var command = RedisCommand("EVALSHA", [.text(script.digest)] + rest)
         command.fallback = [.text("EVAL"), .text(script.source)] + rest
         return command
-    }
-}
-
-extension Duration {
-    /// The duration in milliseconds, rounded towards zero. A value that does not fit is clamped.
-    var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (milliseconds, overflow) = seconds.multipliedReportingOverflow(by: 1000)
-        let (sum, carry) = milliseconds.addingReportingOverflow(attoseconds / 1_000_000_000_000_000)
-        return overflow || carry ? (seconds < 0 ? .min : .max) : sum
     }
 }
