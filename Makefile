@@ -28,12 +28,12 @@ run-gateway: ## the example API on port 9000, and the gateway in front of it on 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
 # tests start servers of their own, so the link is all they need.
 tools: # what the tests start beside Swift
-	@if command -v redis-server >/dev/null && command -v openssl >/dev/null; then :; \
+	@if command -v redis-server >/dev/null && command -v openssl >/dev/null && command -v curl >/dev/null; then :; \
 	elif command -v apt-get >/dev/null; then \
 	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
-	    apt-get install -yq --no-install-recommends redis-tools openssl; \
+	    apt-get install -yq --no-install-recommends redis-tools openssl curl; \
 	    command -v redis-server >/dev/null || ln -s "$$(command -v redis-check-rdb)" /usr/local/bin/redis-server'; \
-	else brew install redis openssl; fi
+	else brew install redis openssl curl; fi
 
 test: tools ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error

@@ -7,7 +7,8 @@ public final class ProgramProcess: Sendable {
     private let ended: AsyncStream<Int32>
 
     private init(_ program: String, _ arguments: [String], _ environment: [String: String]) throws {
-        log = FileManager.default.temporaryDirectory.appending(path: "\(program)-\(UUID().uuidString).log")
+        let name = URL(filePath: program).lastPathComponent
+        log = FileManager.default.temporaryDirectory.appending(path: "\(name)-\(UUID().uuidString).log")
         try Data().write(to: log)
         let (ended, end) = AsyncStream.makeStream(of: Int32.self)
         self.ended = ended
@@ -26,6 +27,7 @@ public final class ProgramProcess: Sendable {
     public var pid: Int32 { process.pid }
 
     /// Starts a program, and ends it after `body`.
+    /// - Parameter program: The name of a program that is built with the tests, or the path of another program.
     public static func run<Value: Sendable>(
         _ program: String,
         _ arguments: [String] = [],
@@ -89,8 +91,12 @@ public final class ProgramProcess: Sendable {
         try? FileManager.default.removeItem(at: log)
     }
 
-    /// Finds the program beside the bundle of the tests.
+    /// Returns the path of a program that is built with the tests.
+    public static func path(of program: String) throws -> String { try executable(program).path }
+
+    /// Returns the program, which is beside the bundle of the tests unless it is a path.
     private static func executable(_ program: String) throws -> URL {
+        if program.hasPrefix("/") { return URL(filePath: program) }
         let beside = Bundle.allBundles.map(\.bundleURL) + CommandLine.arguments.prefix(1).map { URL(filePath: $0) }
         let candidates = beside.map { $0.deletingLastPathComponent().appending(path: program) }
         guard let found = candidates.first(where: { FileManager.default.isExecutableFile(atPath: $0.path) }) else {
