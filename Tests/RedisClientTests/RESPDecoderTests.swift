@@ -1,3 +1,4 @@
+import LarderTestSupport
 import NIOCore
 import NIOTestUtils
 import RedisClient
@@ -308,16 +309,5 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
     @Test("A script is identified by the SHA-1 of its source")
     func digests() {
         #expect(RedisScript("return 1").digest == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
-    }
-
-    @Test(
-        "A time to live is in whole milliseconds and at least one",
-        arguments: [
-            (Duration.milliseconds(1500), Int64(1500)), (.microseconds(1999), 1), (.zero, 1), (.seconds(-5), 1),
-            (.seconds(Int64.max), Int64.max),
-        ]
-    )
-    func expires(ttl: Duration, milliseconds: Int64) {
-        #expect(RedisCommand.set("k", to: ByteBuffer(), for: ttl).arguments.last == .integer(milliseconds))
     }
 }

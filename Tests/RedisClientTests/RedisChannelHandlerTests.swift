@@ -1,3 +1,4 @@
+import LarderTestSupport
 import NIOCore
 import NIOEmbedded
 import Testing

@@ -1,3 +1,4 @@
+import LarderTestSupport
 import NIOCore
 import ServiceLifecycle
 import Synchronization

@@ -1,3 +1,4 @@
+import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore

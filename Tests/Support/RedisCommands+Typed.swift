@@ -1,5 +1,5 @@
-import NIOCore
-import RedisClient
+package import NIOCore
+package import RedisClient
 
 /// The remaining time until a key expires.
 package enum RedisTimeToLive: Hashable, Sendable {
@@ -53,6 +53,6 @@ extension RedisCommands {
 
     /// Returns the number of keys in the selected database, including those that have expired and are not removed yet.
     package func dbsize(deadline: Duration) async throws(RedisError) -> Int64 {
-        try await send(RedisCommand("DBSIZE"), deadline: deadline).integer()
+        try await send(.dbsize, deadline: deadline).integer()
     }
 }

@@ -74,6 +74,8 @@ extension RedisCommand {
         RedisCommand("INFO", .text(section))
     }
 
+    package static let dbsize = RedisCommand("DBSIZE")
+
     /// Runs a script by its digest, and by its source if the server does not know the digest.
     ///
     /// In a pipeline, the second attempt is sent after the rest of that pipeline.

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 
 /// A type that takes commands for Redis: a client, or one of its connections.
 package protocol RedisCommands: Sendable {
