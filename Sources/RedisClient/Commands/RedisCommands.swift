@@ -81,7 +81,7 @@ extension RedisCommands {
         guard !fields.isEmpty else { return [] }
         let values = try await send(.hmget(key, fields: fields), deadline: deadline).elements()
         guard values.count == fields.count else {
-            throw RedisError(.unexpectedReply, "asked for \(fields.count) fields, got \(values.count)")
+            throw RedisError(.unexpectedReply, "expected \(fields.count) fields, got \(values.count)")
         }
         return try values.map { value throws(RedisError) in try value.bytes() }
     }
@@ -109,7 +109,7 @@ extension RedisCommands {
 
     package func ping(deadline: Duration) async throws(RedisError) {
         let reply = try await send(.ping("ping"), deadline: deadline).text()
-        guard reply == "ping" else { throw RedisError(.unexpectedReply, "PING was not echoed") }
+        guard reply == "ping" else { throw RedisError(.unexpectedReply, "the reply to PING is not its argument") }
     }
 
     /// Returns the number of keys in the selected database, including those that have expired and are not removed yet.
