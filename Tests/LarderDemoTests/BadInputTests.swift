@@ -82,20 +82,20 @@ import Testing
 
     @Test(
         arguments: [
-            (["HOST": ""], "HOST is empty"), (["PORT": "x"], "PORT=x is wrong"),
-            (["PORT": "70000"], "PORT=70000 is wrong"),
-            (["PORT": ""], "PORT is empty"), (["LARDER_ADMIN_TOKEN": "short"], "LARDER_ADMIN_TOKEN is wrong"),
-            (["LARDER_MEMORY_LIMIT": "lots"], "LARDER_MEMORY_LIMIT=lots is wrong"),
-            (["LARDER_MEMORY_LIMIT": "1KiB"], "LARDER_MEMORY_LIMIT=1KiB is wrong"),
-            (["LOG_LEVEL": "loud"], "LOG_LEVEL=loud is wrong"),
-            (["LARDER_ADMIN_ACCESS": "all"], "LARDER_ADMIN_ACCESS=all is wrong: expected `token` or `loopback`"),
+            (["HOST": ""], "HOST is empty"), (["PORT": "x"], "PORT=x is invalid"),
+            (["PORT": "70000"], "PORT=70000 is invalid"),
+            (["PORT": ""], "PORT is empty"), (["LARDER_ADMIN_TOKEN": "short"], "LARDER_ADMIN_TOKEN is invalid"),
+            (["LARDER_MEMORY_LIMIT": "lots"], "LARDER_MEMORY_LIMIT=lots is invalid"),
+            (["LARDER_MEMORY_LIMIT": "1KiB"], "LARDER_MEMORY_LIMIT=1KiB is invalid"),
+            (["LOG_LEVEL": "loud"], "LOG_LEVEL=loud is invalid"),
+            (["LARDER_ADMIN_ACCESS": "all"], "LARDER_ADMIN_ACCESS=all is invalid: expected `token` or `loopback`"),
             (
                 ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "0.0.0.0"],
-                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+                "LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach"
             ),
             (
                 ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "127.0.0.example"],
-                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+                "LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach"
             ),
         ] as [([String: String], String)]
     )
