@@ -61,7 +61,10 @@ import Testing
                     let fields: HTTPFields = sent.map { [.authorization: $0] } ?? [:]
                     let response = try await client.send(method, path, fields)
                     #expect(response.status == .unauthorized && response.headers[.wwwAuthenticate] == "Bearer")
-                    #expect(response.text == #"{"message":"This route needs the admin token"}"#)
+                    #expect(
+                        response.text
+                            == #"{"message":"This route needs the admin token: send Authorization: Bearer <token>"}"#
+                    )
                 }
             }
             let right: HTTPFields = [.authorization: "bearer \(token)"]

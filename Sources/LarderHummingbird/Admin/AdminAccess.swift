@@ -40,10 +40,13 @@ package struct AdminRefusal: Error, Equatable {
     package let status: HTTPResponse.Status
     package let message: String
 
-    static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
+    static let token = AdminRefusal(
+        status: .unauthorized,
+        message: "This route needs the admin token: send Authorization: Bearer <token>"
+    )
     static let nobody = AdminRefusal(
         status: .forbidden,
-        message: "This route needs an admin token, and none is configured"
+        message: "This route needs an admin token, and none is configured: set one"
     )
     static let otherSite = AdminRefusal(
         status: .forbidden,
