@@ -195,7 +195,7 @@ extension ResponseCache {
                 }
             }
         }
-        preconditionFailure("A request looks again until it has a response")
+        preconditionFailure("The loop must end with a response")
     }
 }
 
@@ -260,7 +260,9 @@ extension ResponseCache {
     }
 
     private func serveAfterSoftTimeout<O: Origin>(_ miss: CacheMiss<O>) -> O.Response {
-        guard let stored = miss.stored else { preconditionFailure("Only a request with a stale response times out") }
+        guard let stored = miss.stored else {
+            preconditionFailure("Only a request with a stored response can time out")
+        }
         record(.miss(miss.cacheable.location.key, .staleOnError))
         return response(to: miss, from: stored, .staleOnSoftTimeout, collapsed: true)
     }

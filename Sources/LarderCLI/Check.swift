@@ -5,8 +5,8 @@ import LarderGateway
 /// The command `larder check`, which prints the diagnostics of a configuration file, or a summary of its routes.
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say what is wrong in a configuration file, by line, or what its routes do.",
-        discussion: "Variables of the environment (LARDER_…) are read as `larder serve` reads them."
+        abstract: "Check a configuration file: print its errors by line, or a summary of its routes.",
+        discussion: "Environment variables (LARDER_…) are read, as by `larder serve`."
     )
 
     @Argument(help: "A configuration file, in YAML.")

@@ -11,11 +11,11 @@ struct Explain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Explain why a response is cached or not, for how long, and what is served when.",
         discussion: """
-            A URL is fetched once, past every cache that honors no-cache: no redirect is followed, and the body is \
-            thrown away. A FILE holds what curl -i or curl -v printed, or raw HTTP; - is standard input.
+            A URL is fetched once. Redirects are not followed, and the body is discarded. A file contains the output \
+            of curl -i or curl -v, or raw HTTP; - is standard input.
 
-            With --config the URL is one of the gateway's: its host and path decide on the route, whose origin is \
-            asked and whose rules count.
+            With --config, the URL is one that the gateway serves: its host and path select the route. The response \
+            is fetched from the origin of the route, and explained by the rules of the route.
             """
     )
 
@@ -73,7 +73,8 @@ struct Explain: AsyncParsableCommand {
             let isThere = source == "-" || FileManager.default.fileExists(atPath: source)
             let reason =
                 isThere
-                ? "cannot be read: \(error.localizedDescription)" : "is no file; a URL begins with http:// or https://"
+                ? "cannot be read: \(error.localizedDescription)"
+                : "is not a file; a URL begins with http:// or https://"
             throw Failure("\(name) \(reason)", code: EX_NOINPUT)
         }
         do {
@@ -90,14 +91,18 @@ struct Explain: AsyncParsableCommand {
     private func change() throws -> RequestChange {
         var change = RequestChange()
         if let method {
-            guard let method = HTTPRequest.Method(method) else { throw ValidationError("--method is no method") }
+            guard let method = HTTPRequest.Method(method) else {
+                throw ValidationError("--method is invalid: expected a method such as GET or HEAD")
+            }
             change.method = method
         }
         for text in header {
             guard let colon = text.firstIndex(of: ":"), let name = HTTPField.Name(String(text[..<colon])),
                 case let value = text[text.index(after: colon)...].trimmingCharacters(in: .whitespaces),
                 HTTPField.isValidValue(value)
-            else { throw ValidationError("--header is no field, such as 'Accept: text/html': \(text)") }
+            else {
+                throw ValidationError("--header is invalid: expected a field such as 'Accept: text/html', not \(text)")
+            }
             if name.canonicalName == "host" {
                 change.host = value
             } else {

@@ -29,7 +29,7 @@ struct Fetching {
     /// Fetches a URL, and returns the request, the response, and the times of both.
     func exchange(with url: String) async throws -> Exchange {
         guard let components = URLComponents(string: url), let host = components.encodedHost, !host.isEmpty else {
-            throw Failure("\(url) is no URL", code: EX_USAGE)
+            throw Failure("\(url) is not a valid URL: expected one such as http://127.0.0.1:8000/path", code: EX_USAGE)
         }
         let path = components.percentEncodedPath
         var request = HTTPRequest(

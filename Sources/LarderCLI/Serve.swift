@@ -14,13 +14,13 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serve an API through the cache.",
         discussion: """
             Every option has a name in the configuration file (--memory-limit is memory-limit) and a variable in the \
-            environment (LARDER_MEMORY_LIMIT). An option beats a variable, and a variable beats the file. Secrets have \
-            no option, because the machine's other users see those: LARDER_ADMIN_TOKEN.
+            environment (LARDER_MEMORY_LIMIT). Options take precedence over variables, and variables over the file. \
+            The admin token has no option, because other users of the machine can see options: set LARDER_ADMIN_TOKEN.
 
-            SIGHUP loads the file again: routes, certificates, and the settings that need no restart. It opens the \
-            access log again. SIGTERM stops: for drain-delay the gateway says that it is not ready, and serves as \
-            before; then it takes no more connections, and ends when the requests under way are answered, or after \
-            drain-timeout. SIGINT stops without the delay. Each further signal ends the step under way.
+            SIGHUP reloads the file: its routes, certificates, and the settings that do not need a restart. It also \
+            opens the access log again. SIGTERM stops the gateway: for drain-delay it serves as before, but reports \
+            that it is not ready; then it stops listening, and exits when the requests in progress are answered, or \
+            after drain-timeout. SIGINT stops without the delay. Each further signal ends the current step.
             """
     )
 
@@ -72,7 +72,7 @@ struct Serve: AsyncParsableCommand {
             let reason = String(cString: strerror(error.errnoCode))
             throw Failure("cannot listen on \(settings.listen): \(reason)", code: EX_UNAVAILABLE)
         } catch is SocketAddressError.UnknownHost {
-            throw Failure("cannot listen on \(settings.listen): there is no such host", code: EX_UNAVAILABLE)
+            throw Failure("cannot listen on \(settings.listen): the host name cannot be resolved", code: EX_UNAVAILABLE)
         }
     }
 }
@@ -103,7 +103,7 @@ private func takeDescriptors(for configuration: GatewayConfiguration, _ logger: 
         + GatewaySettings.spoolFiles + 64
     guard let limit = DescriptorLimit.raise(), limit < needed else { return }
     logger.warning(
-        "The system lets the gateway have fewer connections than the settings do (ulimit -n)",
+        "The limit of open files (ulimit -n) is too low for the settings: raise it, or lower client-connections",
         metadata: ["descriptors": "\(limit)", "needed": "\(needed)"]
     )
 }
@@ -163,7 +163,7 @@ private struct Reloading: Service {
                 for warning in configuration.warnings { logger.warning("\(warning)") }
                 gateway.reload(configuration)
             } catch {
-                logger.error("The configuration stays as it was", metadata: ["error": "\(error)"])
+                logger.error("The configuration cannot be reloaded, and is unchanged", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -7,7 +7,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.listen, "host:port")) var listen: String?
     @Option(help: .setting(.hosts, "hosts")) var hosts: String?
     @Option(help: .setting(.trustedProxies, "networks")) var trustedProxies: String?
-    @Option(help: .setting(.trustedFields, "kind")) var trustedFields: String?
+    @Option(help: .setting(.trustedFields, "x-forwarded|forwarded")) var trustedFields: String?
     @Option(help: .setting(.proxyProtocol, "on|off")) var proxyProtocol: String?
     @Option(help: .setting(.store, "url")) var store: String?
     @Option(help: .setting(.namespace, "text")) var namespace: String?
@@ -19,7 +19,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.variantLimit, "count")) var variantLimit: String?
     @Option(help: .setting(.certificate, "file")) var certificate: String?
     @Option(help: .setting(.privateKey, "file")) var privateKey: String?
-    @Option(help: .setting(.adminAccess, "who")) var adminAccess: String?
+    @Option(help: .setting(.adminAccess, "token|loopback")) var adminAccess: String?
     @Option(help: .setting(.adminListen, "address")) var adminListen: String?
     @Option(help: .setting(.adminPrefix, "path")) var adminPrefix: String?
     @Option(help: .setting(.accessLog, "file")) var accessLog: String?
@@ -35,7 +35,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.spoolSpace, "bytes")) var spoolSpace: String?
     @Option(help: .setting(.spoolDirectory, "folder")) var spoolDirectory: String?
     @Option(help: .setting(.originAuthorities, "file")) var originCa: String?
-    @Option(help: .setting(.hostField, "whose")) var hostField: String?
+    @Option(help: .setting(.hostField, "client|origin")) var hostField: String?
     @Option(help: .setting(.paths, "as-is|reject")) var paths: String?
     @Option(help: .setting(.underscoreFields, "drop|keep")) var underscoreFields: String?
     @Option(help: .setting(.dropFields, "fields")) var dropFields: String?
@@ -45,7 +45,7 @@ struct SettingOptions: ParsableArguments {
     @Option(help: .setting(.drainDelay, "time")) var drainDelay: String?
     @Option(help: .setting(.drainTimeout, "time")) var drainTimeout: String?
     @Option(help: .setting(.headerLimit, "bytes")) var headerLimit: String?
-    @Option(help: .setting(.halfClose, "meaning")) var halfClose: String?
+    @Option(help: .setting(.halfClose, "leave|allow")) var halfClose: String?
 
     /// The values that were given, by the names of settings.
     var values: [String: String] {

@@ -65,7 +65,7 @@ extension TimeLine {
             + asked.map { [$0.0] + $0.1.map(\.token) }
         var legend: [String] = []
         for line in asked.flatMap(\.1).map(\.legend) where !legend.contains(line) { legend.append(line) }
-        return ["Time line (ages in seconds; the last two: a plain request, where the origin fails so)"]
+        return ["Time line (ages in seconds; the last two rows are plain requests while the origin fails)"]
             + Self.aligned(table) + ends.flatMap(CacheExplanation.wrapped) + legend.map { "  \($0)" }
     }
 
@@ -73,9 +73,9 @@ extension TimeLine {
     private var ends: [String] {
         let ends = rows.flatMap { row in
             let age = row.until?.duration(since: generatedAt).inSeconds ?? ""
-            return row.ends.map { "\($0.rawValue) until \(age)" }
+            return row.ends.map { "\($0 == .keep ? "stored" : $0.rawValue) until \(age) s" }
         }
-        return ends.isEmpty ? [] : ["The ages at which something ends: \(ends.listed)."]
+        return ends.isEmpty ? [] : ["Limits: \(ends.listed)."]
     }
 
     private static func aligned(_ table: [[String]]) -> [String] {
@@ -92,15 +92,15 @@ extension TimeLine.Outcome {
     /// The outcome's token and its meaning, in one line.
     fileprivate var legend: String {
         switch self {
-        case .fresh: "fresh: the stored response."
-        case .stale: "stale: the stored response, past its lifetime; refreshed in the background where it says so."
-        case .notModified: "304: from the store, as the client has the same."
-        case .validated: "validate: the origin is asked whether the stored response is still good."
-        case .fetched: "fetch: the origin is asked for the whole response."
-        case .missing: "gone: nothing is kept, and the origin is asked."
-        case .kept: "kept: the stored response, in place of the origin's failure."
-        case .gatewayTimeout: "504: the client wants no answer of the origin's."
-        case .failed: "error: the origin's failure, or a 502 or 504 where it sent nothing."
+        case .fresh: "fresh: the stored response is served."
+        case .stale: "stale: the stored response is served, and refreshed if stale-while-revalidate applies."
+        case .notModified: "304: the client already has the stored response."
+        case .validated: "validate: the origin is asked if the stored response is unchanged."
+        case .fetched: "fetch: the whole response is fetched from the origin."
+        case .missing: "missing: nothing is stored, and the response is fetched from the origin."
+        case .staleIfError: "stale-if-error: the stored response is served in place of the origin's failure."
+        case .gatewayTimeout: "504: the request allows only stored responses, and no stored response can be used."
+        case .failed: "error: the origin's error response, or a 502 or 504 if it sent none."
         }
     }
 }

@@ -135,10 +135,10 @@ extension CacheExplanation {
             if lifetimes.alwaysRevalidate { return "Stored: validated with the origin before every use" }
             if left <= .zero {
                 return lifetimes.freshUntil > lifetimes.generatedAt
-                    ? "Stored: stale already, as it was \(age.inWords) old when it came"
+                    ? "Stored: already stale, since it was \(age.inWords) old on arrival"
                     : "Stored: stale from the start"
             }
-            return "Stored: fresh for \(left.inWords)" + (age > .zero ? "; it was \(age.inWords) old when it came" : "")
+            return "Stored: fresh for \(left.inWords)" + (age > .zero ? "; it was \(age.inWords) old on arrival" : "")
         }
     }
 }

@@ -17,7 +17,7 @@ struct DirectiveReading {
             let alone = ResponseDirectives([field: String(member)], targets: whole.target.map { [$0] } ?? [])
             var sentence = "\(quoted(member)): \(Self.meaning(of: member, alone))"
             if names.filter({ $0 == name }).count > 1, Self.differs(alone, from: whole) {
-                sentence += " It is given more than once, and another one counts."
+                sentence += " It is given more than once, and another value applies."
             }
             sentences.append(sentence)
         }
@@ -34,8 +34,8 @@ struct DirectiveReading {
     private static func meaning(of member: Substring, _ alone: ResponseDirectives) -> String {
         seconds(alone, Directive(member)) ?? scope(alone, Directive(member)) ?? flag(alone)
             ?? (Directive(member).name == "public"
-                ? "ignored: public takes no argument, and what permits is read strictly (RFC 9111 §5.2.2.9)."
-                : "ignored: not known to this cache, which must not mind (RFC 9111 §5.2.3).")
+                ? "ignored: public has no argument (RFC 9111 §5.2.2.9)."
+                : "ignored: this cache does not know it (RFC 9111 §5.2.3).")
     }
 
     private static func seconds(_ alone: ResponseDirectives, _ directive: Directive) -> String? {
@@ -43,7 +43,7 @@ struct DirectiveReading {
             // Targeted fields have another syntax, but whole numbers are written in the same way.
             let isBroken = directive.seconds == nil && seconds == .zero
             return isBroken
-                ? "broken: no whole number of seconds, so that it counts as 0 (RFC 9111 §4.2.1)."
+                ? "invalid: not a whole number of seconds, so it counts as 0 s (RFC 9111 §4.2.1)."
                 : "\(use) \(seconds.inWords) (\(source))."
         }
         if let seconds = alone.sMaxAge {
@@ -54,7 +54,7 @@ struct DirectiveReading {
             return say(seconds, "while it is refreshed, may be served stale for", "RFC 5861 §3")
         }
         if let seconds = alone.staleIfError {
-            return say(seconds, "where the origin fails, may be served stale for", "RFC 5861 §4")
+            return say(seconds, "if the origin fails, may be served stale for", "RFC 5861 §4")
         }
         return nil
     }
@@ -62,10 +62,10 @@ struct DirectiveReading {
     private static func scope(_ alone: ResponseDirectives, _ directive: Directive) -> String? {
         func names(_ fields: [HTTPField.Name]) -> String { fields.map(\.rawName).listed }
         let isUnreadable =
-            directive.argument == .none ? "" : " Its argument is no list of fields that could be withheld."
+            directive.argument == .none ? "" : " Its argument is not a list of fields."
         switch alone.privacy {
         case .absent: break
-        case .response: return "for one user, so that no shared cache stores it (RFC 9111 §5.2.2.7).\(isUnreadable)"
+        case .response: return "for one user, so shared caches do not store it (RFC 9111 §5.2.2.7).\(isUnreadable)"
         case .fields(let fields): return "\(names(fields)) is not stored with the response (RFC 9111 §5.2.2.7)."
         }
         switch alone.noCache {
@@ -81,9 +81,11 @@ struct DirectiveReading {
         if alone.mustRevalidate { return "must not be served stale (RFC 9111 §5.2.2.2)." }
         if alone.proxyRevalidate { return "must not be served stale by a shared cache (RFC 9111 §5.2.2.8)." }
         if alone.mustUnderstand {
-            return "stored only where the status is understood, and then whatever no-store says (RFC 9111 §5.2.2.3)."
+            return "stored only if the status is understood, and then in spite of no-store (RFC 9111 §5.2.2.3)."
         }
-        if alone.immutable { return "will not change while it is fresh, so that a reload asks nobody (RFC 8246 §2)." }
+        if alone.immutable {
+            return "will not change while it is fresh, so a reload does not ask the origin (RFC 8246 §2)."
+        }
         if alone.noTransform { return "the content must not be transformed, which this cache never does (§5.2.2.6)." }
         return nil
     }
@@ -99,20 +101,23 @@ enum RequestReading {
     }
 
     private static func meaning(of alone: RequestDirectives) -> String {
-        if alone.noCache { return "nothing stored without validation, please (RFC 9111 §5.2.1.4)." }
+        if alone.noCache { return "no stored response without validation (RFC 9111 §5.2.1.4)." }
         if alone.noStore { return "the response must not be stored (RFC 9111 §5.2.1.5)." }
-        if alone.onlyIfCached { return "a stored response, or a 504 (RFC 9111 §5.2.1.7)." }
-        if let age = alone.maxAge { return "nothing older than \(age.inWords), please (RFC 9111 §5.2.1.1)." }
-        if let time = alone.minFresh { return "fresh for \(time.inWords) to come, please (RFC 9111 §5.2.1.3)." }
+        if alone.onlyIfCached { return "only a stored response, or else a 504 (RFC 9111 §5.2.1.7)." }
+        if let age = alone.maxAge { return "no response that is older than \(age.inWords) (RFC 9111 §5.2.1.1)." }
+        if let time = alone.minFresh {
+            return "only a response that stays fresh for \(time.inWords) (RFC 9111 §5.2.1.3)."
+        }
         switch alone.maxStale {
-        case .any: return "stale will do (RFC 9111 §5.2.1.2)."
-        case .atMost(let time): return "stale for at most \(time.inWords) will do (RFC 9111 §5.2.1.2)."
+        case .any: return "a stale response is accepted (RFC 9111 §5.2.1.2)."
+        case .atMost(let time):
+            return "a response that is stale for at most \(time.inWords) is accepted (RFC 9111 §5.2.1.2)."
         case nil: break
         }
         if let time = alone.staleIfError {
-            return "where the origin fails, stale for at most \(time.inWords) will do (RFC 5861 §4)."
+            return "if the origin fails, stale for at most \(time.inWords) is accepted (RFC 5861 §4)."
         }
         if alone.noTransform { return "the content must not be transformed, which this cache never does (§5.2.1.6)." }
-        return "ignored: not known to this cache, or with a broken argument (RFC 9111 §5.2.3)."
+        return "ignored: this cache does not know it, or its argument is invalid (RFC 9111 §5.2.3)."
     }
 }

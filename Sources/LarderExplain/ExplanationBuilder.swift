@@ -51,12 +51,12 @@ extension ExplanationBuilder {
     private var why: [String] {
         switch conclusion {
         case .notStored(let blockers):
-            return blockers.flatMap { [$0.sentence, "Instead: \($0.remedy)"] } + otherwise
+            return blockers.flatMap { [$0.sentence, "Remedy: \($0.remedy)"] } + otherwise
         case .stored:
             let status = exchange.response.status.code
             return [
-                "The answer to a GET, with status \(status), and nothing in request or response forbids to store it "
-                    + "(RFC 9111 §3)."
+                "It is the response to a GET, with status \(status), and neither the request nor the response forbids "
+                    + "storing it (RFC 9111 §3)."
             ]
         }
     }
@@ -68,8 +68,8 @@ extension ExplanationBuilder {
         else { return [] }
         let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
         return left > .zero
-            ? ["With all that out of the way it would be stored, and fresh for \(left.inWords)."]
-            : ["With all that out of the way it would be stored, and validated before it is used."]
+            ? ["If nothing prevented this, it would be stored, and fresh for \(left.inWords)."]
+            : ["If nothing prevented this, it would be stored, and validated before it is used."]
     }
 
     private func lifetimeTexts(_ lifetimes: Lifetimes) -> [String] {
@@ -82,25 +82,25 @@ extension ExplanationBuilder {
         let lifetime = lifetimes.freshUntil.duration(since: lifetimes.generatedAt).inWords
         switch lifetimes.source {
         case .none:
-            return "Nothing says how long it is fresh, and nothing lets it be guessed: it is stale from the start "
+            return "It declares no lifetime, and there is no basis for a heuristic one: it is stale from the start "
                 + "(RFC 9111 §4.2.2)."
         case .sMaxAge: return "Fresh for \(lifetime), by s-maxage in \(field) (RFC 9111 §5.2.2.10)."
         case .maxAge: return "Fresh for \(lifetime), by max-age in \(field) (RFC 9111 §5.2.2.1)."
         case .expires:
             let expires = fields[values: .expires].first ?? ""
             guard HTTPDate.parse(expires, now: exchange.respondedAt) != nil else {
-                return "Expires is no date (\(quoted(expires))), which stands for the past (RFC 9111 §5.3)."
+                return "Expires is not a date (\(quoted(expires))), and counts as a time in the past (RFC 9111 §5.3)."
             }
             return
                 "Fresh for \(lifetime), by Expires minus \(hasDate ? "Date" : "the time of arrival") (RFC 9111 §5.3)."
         case .heuristic:
-            return "Fresh for \(lifetime), which is guessed: a tenth of the time since Last-Modified, at most "
-                + "\(rules.heuristicLimit.inWords) (RFC 9111 §4.2.2). Send max-age to say it yourself."
+            return "Fresh for \(lifetime), by a heuristic: a tenth of the time since Last-Modified, at most "
+                + "\(rules.heuristicLimit.inWords) (RFC 9111 §4.2.2). Send max-age to set the lifetime."
         case .rules:
             guard let forced = rules.forcedLifetime else {
-                return "Fresh for \(lifetime), by the rules: the response itself says nothing."
+                return "Fresh for \(lifetime), by the rules: the response declares no lifetime."
             }
-            return "Fresh for \(forced.inWords) from its arrival, by the rules, whatever the response says."
+            return "Fresh for \(forced.inWords) from its arrival, by the rules, whatever the response declares."
         }
     }
 
@@ -111,7 +111,7 @@ extension ExplanationBuilder {
             lifetimes.freshUntil.duration(since: lifetimes.generatedAt) >= limit
         else { return [] }
         let status = exchange.response.status.code
-        return ["An error with the status \(status) is fresh for \(limit.inWords) at most, by the rules (error-ttl)."]
+        return ["An error with the status \(status) is fresh for at most \(limit.inWords), by the rules (error-ttl)."]
     }
 
     private var hasDate: Bool {
@@ -126,17 +126,20 @@ extension ExplanationBuilder {
         if isForced || source == .sMaxAge, directives.maxAge != nil { others.append("max-age") }
         if source != .expires, fields.contains(.expires) { others.append("Expires") }
         guard !others.isEmpty, source != .none else { return [] }
-        return ["\(others.listed) \(others.count == 1 ? "does" : "do") not count beside it (RFC 9111 §4.2.1)."]
+        return [
+            "\(others.listed) \(others.count == 1 ? "is" : "are") ignored: another lifetime takes precedence "
+                + "(RFC 9111 §4.2.1)."
+        ]
     }
 
     private func staleText(_ lifetimes: Lifetimes) -> String {
-        let forbidden = lifetimes.mustRevalidate ? "\(forbidding) to serve it stale (RFC 9111 §4.2.4)" : nil
+        let forbidden = lifetimes.mustRevalidate ? "\(forbidding) serving it stale (RFC 9111 §4.2.4)" : nil
         guard lifetimes.keepUntil > lifetimes.freshUntil else {
             if exchange.response.status.kind == .serverError {
-                return "It is kept no longer than it is fresh: errors are not served stale."
+                return "It is stored only while it is fresh: errors are not served stale."
             }
             let reason = Revalidation.hasValidator(fields) ? nil : forbidden.map { "\($0), and there is no validator" }
-            return "It is kept no longer than it is fresh: \(reason ?? "the rules keep nothing beyond")."
+            return "It is stored only while it is fresh: \(reason ?? "the rules do not store stale responses")."
         }
         let keep = keepText(lifetimes)
         func length(_ until: Timestamp) -> Duration { until.duration(since: lifetimes.freshUntil) }
@@ -146,13 +149,13 @@ extension ExplanationBuilder {
         )
         let unreachable = length(lifetimes.staleIfUnreachableUntil)
         if revalidating > .zero { uses.append("for \(revalidating.inWords) while it is refreshed (RFC 5861 §3)") }
-        if error > .zero { uses.append("for \(error.inWords) where the origin fails (RFC 5861 §4)") }
+        if error > .zero { uses.append("for \(error.inWords) if the origin fails (RFC 5861 §4)") }
         if unreachable > error {
-            uses.append("for \(unreachable.inWords) where the origin cannot be reached (RFC 9111 §4.2.4)")
+            uses.append("for \(unreachable.inWords) if the origin cannot be reached (RFC 9111 §4.2.4)")
         }
         if !uses.isEmpty { return "Once stale, it may be served \(uses.listed). \(keep)" }
-        return forbidden.map { "Once stale, it has to be validated: \($0). \(keep)" }
-            ?? "Once stale, it is served to those alone who ask for it (max-stale). \(keep)"
+        return forbidden.map { "Once stale, it must be validated: \($0). \(keep)" }
+            ?? "Once stale, it is served only to requests that allow it (max-stale). \(keep)"
     }
 
     /// The directives that forbid stale use.
@@ -167,8 +170,8 @@ extension ExplanationBuilder {
 
     private func keepText(_ lifetimes: Lifetimes) -> String {
         let left = lifetimes.keepUntil.duration(since: exchange.respondedAt)
-        let purpose = policy.canValidate(exchange.storedHead(policy)) ? ", to be validated" : ""
-        return "It is kept for \(left.inWords) at most\(purpose)."
+        let purpose = policy.canValidate(exchange.storedHead(policy)) ? ", so that it can be validated" : ""
+        return "It is stored for at most \(left.inWords)\(purpose)."
     }
 
     private func ageTexts(_ lifetimes: Lifetimes) -> [String] {
@@ -178,23 +181,23 @@ extension ExplanationBuilder {
             let isRead = Directive("age=\(age)").seconds != nil
             parts.append(
                 isRead
-                    ? "Age says \(freshness.ageValue.inWords)"
-                    : "Age is no number (\(quoted(age))) and ignored (RFC 9111 §5.1)"
+                    ? "Age is \(freshness.ageValue.inWords)"
+                    : "Age is not a number (\(quoted(age))) and is ignored (RFC 9111 §5.1)"
             )
         } else {
             parts.append("there is no Age")
         }
-        parts.append("the response took \(freshness.responseDelay.inWords) at most")
+        parts.append("the response delay was at most \(freshness.responseDelay.inWords)")
         if hasDate {
-            parts.append("Date lies \(freshness.apparentAge.inWords) before its arrival")
+            parts.append("Date is \(freshness.apparentAge.inWords) before the arrival")
         } else {
             parts.append(
-                "\(fields.contains(.date) ? "Date is no date" : "there is no Date"), so that its arrival counts"
+                "\(fields.contains(.date) ? "Date is not a date" : "there is no Date"), so the time of arrival is used"
             )
         }
         let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)
         return [
-            "On arrival it was \(age.inWords) old: the greater of Age plus the way here, and of the time since Date "
+            "On arrival it was \(age.inWords) old: the greater of Age plus the response delay, and the time since Date "
                 + "(RFC 9111 §4.2.3). Here \(parts.listed)."
         ]
     }
@@ -206,28 +209,28 @@ extension ExplanationBuilder {
     private var directiveTexts: [String] {
         var texts: [String] = []
         for name in rules.targetedFields where fields.contains(name) && directives.target != name {
-            // The first field that can be read counts; the others are ignored.
+            // The first field that can be read applies; the others are ignored.
             let alone = ResponseDirectives(fields, targets: [name])
             texts.append(
                 alone.target == name
-                    ? "\(name.rawName) comes after \(field) and is not read (RFC 9213 §2.2)."
-                    : "\(name.rawName) is empty or no dictionary of structured fields, and ignored as a whole "
+                    ? "\(name.rawName) is ignored, since \(field) takes precedence (RFC 9213 §2.2)."
+                    : "\(name.rawName) is empty or not a dictionary of structured fields, and is ignored as a whole "
                         + "(RFC 9213 §2.1)."
             )
         }
         if let target = directives.target {
             let ignored = [HTTPField.Name.cacheControl, .expires].filter(fields.contains).map(\.rawName)
             texts.append(
-                "\(target.rawName) is the field that counts"
-                    + (ignored.isEmpty ? "" : ", and \(ignored.listed) \(ignored.count == 1 ? "does" : "do") not")
+                "\(target.rawName) "
+                    + (ignored.isEmpty ? "applies" : "takes precedence over \(ignored.listed)")
                     + " (RFC 9213 §2.2)."
             )
         }
         let reading = DirectiveReading(exchange, rules)
         if reading.sentences.isEmpty, fields.contains(.pragma) {
-            texts.append("Pragma in a response means nothing (RFC 9111 §5.4).")
+            texts.append("Pragma has no meaning in a response (RFC 9111 §5.4).")
         }
-        return texts + (reading.sentences.isEmpty ? ["\(field) says nothing."] : reading.sentences)
+        return texts + (reading.sentences.isEmpty ? ["There are no directives in \(field)."] : reading.sentences)
     }
 
     private var requestTexts: [String] {
@@ -236,15 +239,15 @@ extension ExplanationBuilder {
         if exchange.isRequestAssumed {
             let names = asked.headerFields.map(\.name.rawName)
             let fields = names.isEmpty ? "without fields" : "with \(names.listed)"
-            texts.append("No request was seen: a plain \(asked.method.rawValue) \(fields) is assumed.")
+            texts.append("The request is not known: a plain \(asked.method.rawValue) \(fields) is assumed.")
         }
         texts += RequestReading.sentences(request)
         if !request.contains(.cacheControl), RequestDirectives(request).noCache {
-            texts.append("\"Pragma: no-cache\" counts as Cache-Control: no-cache, which is not there (RFC 9111 §5.4).")
+            texts.append("\"Pragma: no-cache\" counts as no-cache, since there is no Cache-Control (RFC 9111 §5.4).")
         }
         let withheld = Set(asked.headerFields.map(\.name)).subtracting(request.map(\.name)).map(\.rawName).sorted()
         if !withheld.isEmpty { texts.append("\(withheld.listed) is withheld from the origin by the policy.") }
-        if asked.path != exchange.request.path { texts.append("Query parameters are left out by the policy.") }
+        if asked.path != exchange.request.path { texts.append("The policy leaves out query parameters.") }
         return texts
     }
 
@@ -255,8 +258,8 @@ extension ExplanationBuilder {
             let text = variant.fields(of: exchange.request.selectableFields)?.fieldLines ?? ""
             let selecting = text.split(separator: "\n").map(quoted)
             texts = [
-                "Answers only requests that have the same in \(names.map(\.rawName).listed) (RFC 9111 §4.1).",
-                "This request had \(selecting.listed), where a name alone stands for a field that was not there.",
+                "It answers only requests with the same values of \(names.map(\.rawName).listed) (RFC 9111 §4.1).",
+                "This request had \(selecting.listed); a name without a value is a field that was missing.",
             ]
         }
         return texts + codingTexts(variant)
@@ -270,7 +273,7 @@ extension ExplanationBuilder {
             let isDeclared = names.contains(.acceptEncoding)
             return isDeclared
                 ? []
-                : ["It has a Content-Encoding, so it varies by Accept-Encoding though Vary does not say so."]
+                : ["It has a Content-Encoding, so it varies by Accept-Encoding although Vary does not name it."]
         }
         guard variant.dependsOnPreferredCodings, exchange.request.headerFields.contains(.acceptEncoding) else {
             return []
@@ -278,44 +281,48 @@ extension ExplanationBuilder {
         let selecting = variant.selectingFields(of: exchange.request.selectableFields)
         guard selecting?.preferredCodings.isEmpty == true else { return [] }
         return [
-            "It has no Content-Encoding and does not vary by Accept-Encoding: as the request accepts no coding, requests "
-                + "that accept one are not answered from it until one of them gets the same."
+            "It has no Content-Encoding and does not vary by Accept-Encoding: since the request accepts no coding, "
+                + "requests that accept one are not answered from it until one of them gets the same response."
         ]
     }
 
     private var cookieTexts: [String] {
         guard fields.contains(.setCookie) else { return [] }
         if directives.withheldFields.contains(.setCookie) {
-            return ["Set-Cookie is taken out of what is stored, as \(field) names it: only this client gets it."]
+            return ["Set-Cookie is not stored with the response, since \(field) names it: only this client gets it."]
         }
-        return lifetimes == nil ? [] : ["Set-Cookie is stored with the response: everybody gets the same cookie."]
+        return lifetimes == nil ? [] : ["Set-Cookie is stored with the response: all clients get the same cookie."]
     }
 
     private var authorizationTexts: [String] {
         guard !rules.credentials(in: exchange.request.headerFields).isEmpty, lifetimes != nil else { return [] }
         if rules.allowsAuthorization {
-            return ["The request had credentials, which do not matter by the rules."]
+            return ["The request had credentials, which do not prevent storing by the rules."]
         }
         var names: [String] = []
         if directives.isPublic { names.append("public") }
         if directives.sMaxAge != nil { names.append("s-maxage") }
         if directives.mustRevalidate { names.append("must-revalidate") }
-        return ["The request had credentials, and \(names.listed) lets the response be shared (RFC 9111 §3.5)."]
+        return [
+            "The request had credentials, and \(names.listed) \(names.count == 1 ? "allows" : "allow") "
+                + "sharing the response (RFC 9111 §3.5)."
+        ]
     }
 
     private var tagTexts: [String] {
         let named = ResponseTags(fields, named: rules.tagFields)
         let given =
             policy.tags.isEmpty || lifetimes == nil
-            ? [] : ["By the policy it can be invalidated by \(policy.tags.map { quoted($0.description) }.listed)."]
+            ? [] : ["Tags of the policy: \(policy.tags.map { quoted($0.description) }.listed)."]
         guard !named.tags.isEmpty || !named.rejected.isEmpty else { return given }
         var texts = given
         if !named.tags.isEmpty {
-            texts.append("Can be invalidated by \(named.tags.map { quoted($0.description) }.listed).")
+            texts.append("Tags of the response: \(named.tags.map { quoted($0.description) }.listed).")
         }
         if !named.rejected.isEmpty {
             texts.append(
-                "Longer than \(CacheTag.maximumLength) bytes, or not UTF-8: \(named.rejected.map(quoted).listed)."
+                "Tags that are longer than \(CacheTag.maximumLength) bytes or not UTF-8: "
+                    + "\(named.rejected.map(quoted).listed)."
             )
         }
         let others = rules.tagFields.filter(fields.contains).map(\.rawName)
@@ -326,21 +333,22 @@ extension ExplanationBuilder {
         let stored = exchange.storedHead(policy)
         guard policy.originKind == .server else {
             let tag =
-                policy.makesEntityTags && !fields.contains(.eTag) ? "The cache adds an ETag made of the body. " : ""
+                policy.makesEntityTags && !fields.contains(.eTag)
+                ? "The cache adds an ETag computed from the body. " : ""
             return [
-                "\(tag)The handler is always asked for the whole: to compare the response it would have to make it."
+                "\(tag)It is not validated, since the handler would have to make the whole response to compare it."
             ]
         }
         guard policy.canValidate(stored) else {
             return [
                 Revalidation.hasValidator(stored.headerFields)
-                    ? "Its validators are of no use: only successful responses are validated (RFC 9110 §13.2.1)."
-                    : "No ETag and no Last-Modified that could be read: once stale, it is fetched whole (RFC 9111 §4.3)."
+                    ? "Its validators are not used: only successful responses are validated (RFC 9110 §13.2.1)."
+                    : "It has no valid ETag or Last-Modified: once stale, it is fetched whole (RFC 9111 §4.3)."
             ]
         }
         var question = HTTPFields()
         Revalidation.makeConditional(&question, validating: [stored.headerFields])
         let asked = question.map { "\($0.name.rawName): \(printable($0.value))" }
-        return ["A revalidation asks with \(asked.listed) (RFC 9111 §4.3.1)."]
+        return ["A validation sends \(asked.listed) (RFC 9111 §4.3.1)."]
     }
 }

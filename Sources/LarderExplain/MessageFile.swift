@@ -80,12 +80,12 @@ public struct MessageFileError: Error, Hashable, Sendable, CustomStringConvertib
     static let tooLarge = MessageFileError(
         .tooLarge,
         line: nil,
-        "the file is larger than 1 MiB: the heads are enough, as curl -sD - -o /dev/null URL prints them"
+        "the file is larger than 1 MiB: give only the heads, such as those that curl -sD - -o /dev/null URL prints"
     )
     static let noResponse = MessageFileError(
         .noResponse,
         line: nil,
-        "there is no response in the file: it starts with a line such as HTTP/1.1 200 OK"
+        "there is no response in the file: expected a line such as HTTP/1.1 200 OK"
     )
 
     public var description: String {

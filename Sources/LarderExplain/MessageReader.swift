@@ -39,8 +39,8 @@ struct MessageReader {
                 throw MessageFileError(
                     .startLine,
                     line: line,
-                    "\(quoted(decoded(text))) starts no message: a response starts like HTTP/1.1 200 OK, a request "
-                        + "like GET /path HTTP/1.1"
+                    "\(quoted(decoded(text))) is not the start of a message: expected a line such as "
+                        + "HTTP/1.1 200 OK or GET /path HTTP/1.1"
                 )
             } else {
                 return
@@ -73,7 +73,11 @@ struct MessageReader {
     private mutating func readRequest(_ start: StartLine.Request) throws(MessageFileError) {
         let fields = try readFields()
         guard let request = start.request(host: fields.host, fields: fields.fields) else {
-            throw MessageFileError(.startLine, line: line, "the target of the request cannot be read")
+            throw MessageFileError(
+                .startLine,
+                line: line,
+                "the target of the request is invalid: expected a path or a URL"
+            )
         }
         self.request = request
         // A response before this request belongs to an earlier request.
@@ -118,14 +122,18 @@ extension MessageReader {
                 throw MessageFileError(
                     .tooManyFields,
                     line: line,
-                    "the head has more than \(MessageFile.maximumFieldCount) fields"
+                    "the head has too many fields: at most \(MessageFile.maximumFieldCount) are allowed"
                 )
             }
             // "No whitespace is allowed between the field name and colon" (RFC 9112 §5.1).
             guard let colon = text.firstIndex(of: UInt8(ascii: ":")),
                 let name = HTTPField.Name(decoded(text[..<colon]))
             else {
-                throw MessageFileError(.field, line: line, "\(quoted(decoded(text))) is no field, such as Age: 5")
+                throw MessageFileError(
+                    .field,
+                    line: line,
+                    "\(quoted(decoded(text))) is not a field: expected one such as Age: 5"
+                )
             }
             last = (name, Array(trimmed(text[(colon + 1)...])), line)
         }
@@ -138,7 +146,7 @@ extension MessageReader {
         to fields: inout Fields
     ) throws(MessageFileError) {
         guard HTTPField.isValidValue(field.value) else {
-            throw MessageFileError(.field, line: field.line, "the value of \(field.name) holds a control character")
+            throw MessageFileError(.field, line: field.line, "the value of \(field.name) contains a control character")
         }
         if field.name.canonicalName == "host", fields.host == nil {
             fields.host = decoded(field.value)

@@ -15,56 +15,56 @@ extension StorageBlocker {
 
     private static func words(for notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
         switch notStored {
-        case .notStorable(let refusal): ("The rules refuse it: \(refusal.detail).", "See the rules.")
+        case .notStorable(let refusal): ("The rules forbid storing it: \(refusal.detail).", "See the rules.")
         case .tooLarge:
             (
                 "The body\(exchange.bodyLength.map { " of \($0) bytes" } ?? "") is larger than the limit of "
-                    + "\(policy.bodyLimit), so that it passes through.",
-                "Send less, or raise the limit for bodies."
+                    + "\(policy.bodyLimit), so it is forwarded without being stored.",
+                "Send a smaller body, or raise the limit for bodies."
             )
         case .selectingFieldsTooLong:
             (
-                "The fields that the response varies by have more than \(policy.keys.lengthLimit) in this request.",
+                "The request fields that the response varies by are longer than \(policy.keys.lengthLimit) here.",
                 "Vary by fields with short values."
             )
         case .noRoom:
             (
-                "The memory for bodies on their way is used up, so that the body passes through.",
-                "Nothing from the origin: raise the limit of bodies in flight, or send less at a time."
+                "The memory for bodies in flight is used up, so the body is forwarded without being stored.",
+                "Raise the limit for bodies in flight, or send smaller bodies."
             )
         case .tooManyTags:
             (
                 "The response has more than \(policy.tagLimit) tags.",
-                "Send fewer tags, each for more of the responses, or raise the limit for tags."
+                "Send fewer and more general tags, or raise the limit for tags."
             )
         case .tagNotAccepted:
             (
-                "The response has a tag of more than \(CacheTag.maximumLength) bytes, or one that is not UTF-8, by which "
-                    + "it could not be invalidated.",
+                "The response has a tag that is longer than \(CacheTag.maximumLength) bytes or not UTF-8, so that it "
+                    + "could not be invalidated by that tag.",
                 "Send \(CacheTag.expectation)."
             )
         case .tooSlow:
             (
-                "The body was still coming in after \(policy.captureTime.inWords).",
-                "Send the body in less time; a stream without an end is not kept."
+                "The body was not complete after \(policy.captureTime.inWords).",
+                "Send the body in less time; a stream without an end is not stored."
             )
         case .originFailed:
             (
-                "The origin failed, and the response that is stored is fresh or may be served instead.",
-                "Nothing: the response is stored again once the origin answers."
+                "The origin failed, and the stored response is fresh or may be served instead.",
+                "None: a new response is stored once the origin succeeds."
             )
         case .brokenOff:
             (
-                "The body broke off, or was not of the length that Content-Length declared (RFC 9111 §3.3).",
-                "Send the body whole."
+                "The body is incomplete, or does not have the length that Content-Length declares (RFC 9111 §3.3).",
+                "Send the complete body."
             )
         case .overtaken:
             (
-                "Something that covers the response was invalidated while it was fetched.",
-                "Nothing: the next request fetches it anew."
+                "The response was invalidated while it was fetched.",
+                "None: the next request fetches it again."
             )
         case .unavailable:
-            ("The store cannot be reached, or takes nothing.", "Nothing from the origin: see to the store.")
+            ("The store cannot be reached, or does not accept responses.", "Check the store.")
         }
     }
 
@@ -76,67 +76,69 @@ extension StorageBlocker {
 
     private static func words(for reason: BypassReason) -> Words {
         switch reason {
-        case .asked: ("The request asks to pass the cache by, and may.", "Leave the parameter out.")
+        case .asked: ("The request asks to bypass the cache, and is allowed to.", "Leave the parameter out.")
         case .rule:
             (
-                "The rule of the route lets this request pass the cache by.",
-                "Take the request out of the route's bypass rule."
+                "The bypass rule of the route matches this request.",
+                "Change the bypass rule of the route so that it does not match the request."
             )
         case .method:
-            ("The method is safe, and neither GET nor HEAD: this cache has no answer to it.", "Use GET.")
+            ("The method is safe, but neither GET nor HEAD: its responses are not cached.", "Use GET.")
         case .content:
             (
-                "The request has content, which the answer may depend on and no key holds (RFC 9110 §9.3.1).",
-                "Ask by GET without content."
+                "The request has content, on which the response may depend, and which is not part of the key "
+                    + "(RFC 9110 §9.3.1).",
+                "Send a GET without content."
             )
         case .cookie:
             (
                 "The request has a Cookie that is a credential by the policy, and no user is part of the key.",
-                "Name the cookies that are credentials, declare that they do not matter, or keep users apart by key."
+                "Name the cookies that are credentials, declare that they do not affect responses, or add the user to "
+                    + "the key."
             )
         case .authorization:
             (
                 "The request has a field with credentials, such as Authorization, and no user is part of the key.",
-                "Declare in the policy that credentials do not matter, or keep users apart by key."
+                "Declare in the policy that credentials do not affect responses, or add the user to the key."
             )
         case .head:
             (
-                "The handler of the route answers HEAD itself, and its answer has no body to store.",
-                "Look at the GET for this target."
+                "The handler of the route answers HEAD itself, and its response has no body to store.",
+                "Look at the response to a GET for this target."
             )
         case .upgrade:
             (
-                "The request asks to change to the WebSocket protocol, which is for its connection alone.",
-                "Nothing: there is no response to store."
+                "The request asks to switch to the WebSocket protocol, which concerns only its connection.",
+                "None: there is no response to store."
             )
         case .precondition:
             (
-                "If-Match and If-Unmodified-Since ask about the origin's state, which it alone can judge "
+                "If-Match and If-Unmodified-Since concern the state of the origin, which only the origin knows "
                     + "(RFC 9111 §4.3.2).",
-                "Ask with If-None-Match or If-Modified-Since, which a cache can answer."
+                "Send If-None-Match or If-Modified-Since, which a cache can evaluate."
             )
         case .target:
             (
-                "The target is no path that a key can be made of, too long, or one that servers may read in many ways.",
-                "Ask for a path that starts with a slash, at a host, in printable ASCII, without \"#\", and without "
-                    + "dot segments among encoded slashes, backslashes or \";\"."
+                "The target is not a path that can be part of a key, is too long, or has too many readings.",
+                "Request a path that starts with a slash, with a host, in printable ASCII, without \"#\", and without "
+                    + "dot segments next to encoded slashes, backslashes or \";\"."
             )
         case .alteredBytes:
             (
-                "A value that tells responses apart holds U+FFFD: bytes that are not UTF-8 do not pass unchanged.",
-                "The client has to send the field in ASCII or UTF-8."
+                "A value that selects the response contains U+FFFD: bytes that were not UTF-8 have been replaced.",
+                "The client must send the field in ASCII or UTF-8."
             )
         case .noRoom:
             (
-                "The response is in Redis, and the memory for bodies on their way is used up.",
-                "Raise the limit of bodies in flight, or send less at a time."
+                "The response is in Redis, and the memory for bodies in flight is used up.",
+                "Raise the limit for bodies in flight, or send smaller bodies."
             )
         case .nested:
-            ("The request was made by a fetch for the same key, which must not wait for itself.", "Nothing.")
+            ("The request was made by a fetch for the same key, which must not wait for itself.", "None.")
         case .uncacheable:
             (
-                "The request has conditions or a range, and nothing was kept lately of what the server answers here.",
-                "Ask without, once the response can be stored."
+                "The request has conditions or a range, and recent responses for its key could not be stored.",
+                "Send the request without them, once the response can be stored."
             )
         }
     }
@@ -146,12 +148,12 @@ extension StorageBlocker {
         let targets = policy.targets(changedBy: exchange.request, .answered(exchange.response))
         self.init(
             reason: .write,
-            sentence: "\(exchange.request.method.rawValue) may change something, so that its answer is not stored, and "
+            sentence: "\(exchange.request.method.rawValue) may change something, so its response is not stored, and "
                 + (targets.isEmpty
-                    ? "as it failed, nothing is invalidated"
-                    : "what is stored for \(targets.map { printable($0) }.listed) is "
+                    ? "since it failed, nothing is invalidated"
+                    : "stored responses for \(targets.map { printable($0) }.listed) are "
                         + "invalidated") + " (RFC 9111 §4.4).",
-            remedy: "Look at the GET for this target."
+            remedy: "Look at the response to a GET for this target."
         )
     }
 }

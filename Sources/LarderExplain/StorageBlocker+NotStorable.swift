@@ -19,26 +19,26 @@ extension StorageBlocker {
         case .noStore, .private, .notPublic, .noCache: directiveWords(refusal, exchange, rules)
         case .setCookie:
             (
-                "The response sets a cookie, which everybody would get (RFC 9111 §7.3).",
-                "Leave Set-Cookie out, or keep it from being stored by Cache-Control: private=\"set-cookie\"."
+                "The response sets a cookie, which all clients would get (RFC 9111 §7.3).",
+                "Leave Set-Cookie out, or exclude it from storage by Cache-Control: private=\"set-cookie\"."
             )
         case .varyStar:
             (
-                "Vary is \"*\", is no list of field names, or names too many: no other request would match "
+                "Vary is \"*\", is not a list of field names, or names too many: no other request would match "
                     + "(RFC 9111 §4.1).",
                 "Name in Vary the request fields that the response depends on, such as Accept-Encoding."
             )
         case .alteredBytes:
             (
-                "A value in the head of the response holds U+FFFD: bytes that are not UTF-8 do not pass unchanged, and "
-                    + "what they were is not known.",
+                "A field value of the response contains U+FFFD: bytes that were not UTF-8 have been replaced, and "
+                    + "cannot be restored.",
                 "Send the fields of the response in ASCII or UTF-8."
             )
         case .noFreshness: freshnessWords(exchange, rules)
         case .eventStream:
             (
                 "The response is an event stream, which does not end (Content-Type: text/event-stream).",
-                "Nothing: a stream of events is for the client that opened it."
+                "None: an event stream is for the client that opened it."
             )
         }
     }
@@ -48,15 +48,15 @@ extension StorageBlocker {
         switch refusal {
         case .requestNoStore:
             (
-                "The request says no-store, which forbids to store its response (RFC 9111 §5.2.1.5).",
-                "The client has to leave no-store out of Cache-Control; the origin cannot."
+                "The request says no-store, which forbids storing its response (RFC 9111 §5.2.1.5).",
+                "The client must leave no-store out of Cache-Control; the origin cannot change this."
             )
         case .authorization:
             (
                 "The request has credentials "
                     + "(\(rules.credentials(in: exchange.request.headerFields).map(\.rawName).listed)), and the response "
                     + "does not say that it may be shared (RFC 9111 §3.5).",
-                "Send public, s-maxage or must-revalidate in Cache-Control, if everybody may have the response."
+                "Send public, s-maxage or must-revalidate in Cache-Control, if all clients may have the response."
             )
         case .unacceptedCoding:
             (
@@ -66,15 +66,15 @@ extension StorageBlocker {
             )
         case .requestAlteredBytes:
             (
-                "Vary names a field of the request that holds U+FFFD: bytes that are not UTF-8 do not pass unchanged, "
-                    + "and tell no requests apart.",
-                "The client has to send the field in ASCII or UTF-8."
+                "Vary names a request field that contains U+FFFD: bytes that were not UTF-8 have been replaced, "
+                    + "so that different values look the same.",
+                "The client must send the field in ASCII or UTF-8."
             )
         default:
             (
-                "Only answers to GET are stored, and the method is \(exchange.request.method.rawValue); "
-                    + "a HEAD is answered from the stored GET (RFC 9111 §3).",
-                "Look at the GET for this target."
+                "Only responses to GET are stored, and the method is \(exchange.request.method.rawValue); "
+                    + "a HEAD request is answered from the stored response to a GET (RFC 9111 §3).",
+                "Look at the response to a GET for this target."
             )
         }
     }
@@ -87,23 +87,23 @@ extension StorageBlocker {
         switch refusal {
         case .partial:
             (
-                "A \(status.code) answers a range or a condition, and is not the whole response (RFC 9111 §3.3).",
-                "Ask without Range and without conditions; this cache asks so by itself."
+                "A \(status.code) is the response to a range or a condition, and not a whole response (RFC 9111 §3.3).",
+                "Send the request without Range and conditions, as this cache does itself."
             )
         case .notUnderstood:
             (
-                "The response says must-understand, and the meaning of the status \(status.code) for caches is not "
-                    + "known (RFC 9111 §5.2.2.3).",
+                "The response says must-understand, and this cache does not know the meaning of the status "
+                    + "\(status.code) (RFC 9111 §5.2.2.3).",
                 "Send a status code of RFC 9110, or leave must-understand out."
             )
         default:
             rules.storableStatuses == .ok
                 ? (
-                    "The rules store responses with status 200 only, and this one has \(status.code).",
-                    "Answer with 200, or cache by the rules of a gateway, which store every final status."
+                    "The rules store only responses with status 200, and this one has \(status.code).",
+                    "Send the status 200, or use the rules of a gateway, which store every final status."
                 )
                 : (
-                    "The status \(status.code) is not final: the response is still to come (RFC 9111 §3).",
+                    "The status \(status.code) is not final: the final response is still to come (RFC 9111 §3).",
                     "Look at the final response."
                 )
         }
@@ -119,24 +119,24 @@ extension StorageBlocker {
         case .private:
             (
                 "\(field) says private: the response is for one user, and this cache is shared (RFC 9111 §5.2.2.7).",
-                "Send public, or no word of privacy, if everybody may have the response; private=\"field\" withholds "
+                "Send public, or leave private out, if all clients may have the response; private=\"field\" excludes "
                     + "single fields."
             )
         case .notPublic:
             (
-                "The rules want public or s-maxage, and the response says neither.",
+                "The rules require public or s-maxage, and the response has neither.",
                 "Send public or s-maxage in \(field)."
             )
         case .noCache:
             (
-                "\(field) says no-cache, so that every use needs a validation, and the response has no validator to "
-                    + "ask with (RFC 9111 §5.2.2.4).",
+                "\(field) says no-cache, so every use needs a validation, and the response has no validator "
+                    + "(RFC 9111 §5.2.2.4).",
                 "Send an ETag or a Last-Modified, or leave no-cache out."
             )
         default:
             (
                 "\(field) says no-store (RFC 9111 §5.2.2.5).",
-                "Leave no-store out; no-cache with an ETag has every use validated and still saves the transfer."
+                "Leave no-store out; with no-cache and an ETag, every use is validated, and the body is not sent again."
             )
         }
     }
@@ -148,17 +148,17 @@ extension StorageBlocker {
         let lifetime = lifetimes.freshUntil.duration(since: lifetimes.generatedAt)
         if exchange.response.status.isErrorOfLimitedFreshness, rules.errorLifetimeLimit <= .zero {
             return (
-                "The rules store no error with the status \(exchange.response.status.code) (error-ttl is 0 s).",
-                "Raise error-ttl, if errors are to be shared for a while."
+                "The rules do not store errors with the status \(exchange.response.status.code) (error-ttl is 0 s).",
+                "Raise error-ttl, if errors may be stored."
             )
         }
         let send = "Send max-age or s-maxage in \(field)"
         if lifetime > .zero {
             let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)
             return (
-                "The response was \(age.inWords) old when it came, past its lifetime of \(lifetime.inWords) and all "
-                    + "that it could be kept for (RFC 9111 §4.2).",
-                "\(send) that is longer than the response takes to get here, or a validator."
+                "The response was \(age.inWords) old on arrival, which exceeds its lifetime of \(lifetime.inWords) and "
+                    + "the longest time for which it could be stored (RFC 9111 §4.2).",
+                "\(send) that is longer than the response takes to arrive, or a validator."
             )
         }
         guard lifetimes.source == .none else {
@@ -170,14 +170,14 @@ extension StorageBlocker {
         }
         if hasValidator {
             return (
-                "Nothing says how long the response is fresh, and the status \(exchange.response.status.code) is not "
-                    + "stored without (RFC 9111 §3, §4.2.2).",
+                "The response declares no lifetime, and the status \(exchange.response.status.code) is not "
+                    + "stored without one (RFC 9111 §3, §4.2.2).",
                 "\(send), or an Expires."
             )
         }
         return (
-            "Nothing says how long the response is fresh, and there is no validator: the response could never be used "
-                + "again (RFC 9111 §3).",
+            "The response declares no lifetime, and there is no validator: it could never be used again "
+                + "(RFC 9111 §3).",
             "\(send), or an ETag or Last-Modified to validate with."
         )
     }

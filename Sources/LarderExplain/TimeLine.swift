@@ -146,7 +146,7 @@ extension TimeLine {
         /// The request gets the origin's response, as if nothing had been stored.
         case missing
         /// The request gets the stored response, because the origin failed.
-        case kept
+        case staleIfError
         /// The request gets a 504, since the origin must not be asked.
         case gatewayTimeout
         /// The request gets the origin's error.
@@ -160,8 +160,8 @@ extension TimeLine {
             case .notModified: "304"
             case .validated: "validate"
             case .fetched: "fetch"
-            case .missing: "gone"
-            case .kept: "kept"
+            case .missing: "missing"
+            case .staleIfError: "stale-if-error"
             case .gatewayTimeout: "504"
             case .failed: "error"
             }
@@ -172,7 +172,7 @@ extension TimeLine {
             switch self {
             case .stale(let reason): reason.rawValue
             case .validated(let reason), .fetched(let reason): reason.rawValue
-            case .fresh, .notModified, .missing, .kept, .gatewayTimeout, .failed: nil
+            case .fresh, .notModified, .missing, .staleIfError, .gatewayTimeout, .failed: nil
             }
         }
     }
@@ -199,7 +199,7 @@ private struct Asked {
         let asksOrigin =
             switch normally {
             case .validated, .fetched, .missing: true
-            case .fresh, .stale, .notModified, .kept, .gatewayTimeout, .failed: false
+            case .fresh, .stale, .notModified, .staleIfError, .gatewayTimeout, .failed: false
             }
         func onFailure(_ failure: Reuse.Failure) -> TimeLine.Outcome {
             guard asksOrigin else { return normally }
@@ -209,7 +209,7 @@ private struct Asked {
                 now: now,
                 failure: failure
             )
-            return mayServe ? served(.kept, to: question) : .failed
+            return mayServe ? served(.staleIfError, to: question) : .failed
         }
         return TimeLine.Answer(
             normally: normally,

@@ -41,7 +41,7 @@ extension Lifetimes.Source {
         case .sMaxAge: "s-maxage"
         case .maxAge: "max-age"
         case .expires: "Expires"
-        case .heuristic: "a guess from Last-Modified"
+        case .heuristic: "a heuristic from Last-Modified"
         case .rules: "the rules' default"
         }
     }

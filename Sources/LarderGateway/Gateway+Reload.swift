@@ -37,7 +37,7 @@ extension Gateway {
             ]
         )
         for error in failed {
-            logger.error("A file cannot be used, and what was read before stays", metadata: ["error": "\(error)"])
+            logger.error("A file cannot be used: its previous content stays in use", metadata: ["error": "\(error)"])
         }
         if !late.isEmpty {
             logger.warning("Settings that changed need a restart", metadata: ["settings": "\(Self.list(late))"])
@@ -91,10 +91,10 @@ extension Gateway {
     private func warnOfBodies(_ routes: RouteTable) {
         guard CacheEntry.limit(forBodiesOf: routes.bodyLimit) > entryLimit else { return }
         logger.warning(
-            "Bodies above what the store was made for are stored after a restart only",
+            "Larger bodies are stored only after a restart, since the store was created for a smaller limit",
             metadata: [
                 "body-limit": "\(routes.bodyLimit)",
-                "stored": "\(CacheEntry.bodyLimit(forEntriesUpTo: entryLimit))",
+                "stored-up-to": "\(CacheEntry.bodyLimit(forEntriesUpTo: entryLimit))",
             ]
         )
     }

@@ -112,8 +112,9 @@ public final class Gateway: Sendable {
     /// One line for the person who starts the gateway, if its admin routes answer no client; nil if they answer some.
     public var adviceOnAccess: String? {
         guard case .nobody = active.withLockedValue({ $0.adminAccess }) else { return nil }
-        return "The admin routes answer nobody: set \(GatewaySetting.adminToken.variable) or "
-            + "\(GatewaySetting.adminListen.variable), or for development \(GatewaySetting.adminAccess.variable)=loopback"
+        return "The admin routes refuse all clients: set \(GatewaySetting.adminToken.variable) or "
+            + "\(GatewaySetting.adminListen.variable), or for development "
+            + "\(GatewaySetting.adminAccess.variable)=loopback"
     }
 
     /// Ends the current step of stopping: the delay in which clients are served as before, or then the time in which

@@ -138,8 +138,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
             \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: its responder, a \
             \(type(of: responder)), may have middleware in it, which would not run on hits. Add the middleware to \
             the group that `cached` returned, or to a subgroup of it. If a controller or a RouteCollection adds \
-            middleware of its own, call `cached` there instead of around it. To cache what the middleware does as \
-            well, add the route to the group that `cachingMiddleware()` returns. If the responder is a handler \
+            middleware, call `cached` there instead of around it. To run the middleware only on misses, \
+            add the route to the group that `cachingMiddleware()` returns. If the responder is a handler \
             without middleware, wrap it in a CallbackResponder.
             """
         cache.cache.report(misuse: sentence)
@@ -163,6 +163,6 @@ private struct RoutesWithMiddleware<Context: RequestContext>: RouterMethods {
     }
 
     func add(middleware: any MiddlewareProtocol<Request, Response, Context>) -> Self {
-        preconditionFailure("Middleware goes to the group that `cachingMiddleware` returned")
+        preconditionFailure("Add the middleware to the group that `cachingMiddleware()` returned")
     }
 }

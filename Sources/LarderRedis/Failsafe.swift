@@ -48,7 +48,7 @@ final class Failsafe: Sendable {
             if replies.isLate {
                 metrics.failed("late")
                 let change = breaker.withLockedValue { $0.failed(at: .now) }
-                if change != .none { tell(because: RedisError(.deadlineExceeded, "the replies are late")) }
+                if change != .none { tell(because: RedisError(.deadlineExceeded, "the replies take too long")) }
             } else if breaker.withLockedValue({ $0.succeeded() }) != .none {
                 tell()
             }
@@ -118,7 +118,7 @@ final class Failsafe: Sendable {
             metrics.isAvailable.record(0)
             let reason = error ?? status.lastError
             logger.warning(
-                "Redis does not answer: going on without it",
+                "Redis does not answer: requests are answered without it",
                 metadata: reason.map { ["error": "\($0)"] } ?? [:]
             )
         case .come:
@@ -137,7 +137,7 @@ final class Failsafe: Sendable {
             if case .error(let error) = reply {
                 refused(error, command)
             } else if let code = news.withLockedValue({ $0.answered(command, at: .now) }) {
-                logger.info("Redis refuses no more", metadata: ["code": "\(code)"])
+                logger.info("Redis accepts commands again", metadata: ["code": "\(code)"])
             }
         }
     }
@@ -148,9 +148,9 @@ final class Failsafe: Sendable {
         metrics.refused(error.code)
         if error.code == "READONLY" {
             // A server that takes no writes may be a replica now, whose log may lag behind: connect to it again.
-            client.reconnect(because: RedisError(.unavailable, "the server takes no writes", underlying: error))
+            client.reconnect(because: RedisError(.unavailable, "the server does not accept writes", underlying: error))
         } else if news.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
-            logger.warning("Redis refuses", metadata: ["error": "\(error)"])
+            logger.warning("Redis refuses a command", metadata: ["error": "\(error)"])
         }
     }
 }

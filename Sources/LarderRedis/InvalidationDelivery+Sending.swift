@@ -53,7 +53,7 @@ extension InvalidationDelivery {
         }
         if left > 0 {
             logger.warning(
-                "Stopped with invalidations that Redis does not have: other processes may serve what they concern",
+                "Stopped before Redis confirmed all invalidations: other processes may serve invalidated responses",
                 metadata: ["scopes": "\(left)"]
             )
         }
@@ -123,7 +123,7 @@ extension InvalidationDelivery {
             do throws(RedisError) {
                 let reply = try await failsafe.deliver([command(batch)], within: timeout).first
                 guard let reply, Self.isConfirmed(reply) else {
-                    return RedisError(.unexpectedReply, "the log cannot be kept")
+                    return RedisError(.unexpectedReply, "the invalidation log cannot be written")
                 }
             } catch {
                 return error

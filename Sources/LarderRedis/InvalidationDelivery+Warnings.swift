@@ -28,8 +28,9 @@ extension InvalidationDelivery {
         guard isNews else { return }
         logger.warning(
             """
-            The namespace has an invalidation log of another format: invalidations do not cross formats. End all \
-            processes of one version before those of the other start, and delete the log of the version that has ended
+            The namespace has an invalidation log of another format, and processes with different formats do not see \
+            each other's invalidations. Stop all processes of one version before those of the other start, and delete \
+            the log of the version that was stopped
             """,
             metadata: ["logs": "\(found.joined(separator: ", "))", "format": "\(RedisNames.format)"]
         )
@@ -49,7 +50,7 @@ extension InvalidationDelivery {
         }
         guard isNews else { return }
         logger.warning(
-            "The invalidation log may take more than a quarter of the memory of Redis: give it less, or Redis more",
+            "The invalidation log may take more than a quarter of the memory of Redis: lower its limit, or raise maxmemory",
             metadata: ["invalidation-log": "\(logSize.limit)", "maxmemory": "\(ByteCount.bytes(most))"]
         )
     }

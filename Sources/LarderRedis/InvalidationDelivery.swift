@@ -163,10 +163,13 @@ extension InvalidationDelivery {
     /// those that the server may have lost, before any of its stored responses is used.
     func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
         guard server.role == "master" else {
-            throw RedisError(.unavailable, "the server is a \(server.role): its log may lag behind")
+            throw RedisError(
+                .unavailable,
+                "the server is a \(server.role): expected a master, since the log of a replica may be outdated"
+            )
         }
         if let major = server.version.split(separator: ".").first.flatMap({ Int($0) }), major < 7 {
-            throw RedisError(.unavailable, "the server is Redis \(server.version); 7 is the first that will do")
+            throw RedisError(.unavailable, "the server is Redis \(server.version): expected Redis 7 or later")
         }
         // Another connection may be preparing another server at this moment.
         let life = server.runID ?? ""
@@ -194,7 +197,7 @@ extension InvalidationDelivery {
     private func confirmed(_ command: RedisCommand, by connection: RedisConnection) async throws {
         let reply = try await connection.send(command, deadline: max(timeout, .seconds(2)))
         guard Self.isConfirmed(reply) else {
-            throw RedisError(.unexpectedReply, "the log cannot be kept: \(reply)")
+            throw RedisError(.unexpectedReply, "the invalidation log cannot be written: \(reply)")
         }
     }
 
@@ -242,7 +245,7 @@ extension InvalidationDelivery {
         }
         metrics.pendingInvalidations.record(count)
         guard isNews else { return }
-        logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has the invalidations that waited")
+        logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has confirmed the invalidations that waited")
     }
 
     /// Reports that a first connection takes commands, or that the last one has closed.

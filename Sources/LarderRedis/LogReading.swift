@@ -29,7 +29,7 @@ struct LogStanding: Hashable, Sendable {
             numbers.append(number)
         }
         guard numbers.count == Self.members.count, let cells = numbers.last, cells > ScopeTables.sizeBase else {
-            throw RedisError(.unexpectedReply, "an invalidation log of another length")
+            throw RedisError(.unexpectedReply, "the invalidation log has an unexpected length")
         }
         readVersion = LogVersion(epoch: LogVersion.Epoch(high: numbers[0], low: numbers[1]), number: numbers[2])
         floor = numbers[3]
@@ -100,7 +100,7 @@ struct LogReading {
 
     init?(_ values: [RESPValue], of members: [String] = []) throws(RedisError) {
         guard values.count == LogStanding.members.count + members.count else {
-            throw RedisError(.unexpectedReply, "an invalidation log of another length")
+            throw RedisError(.unexpectedReply, "the invalidation log has an unexpected length")
         }
         guard let standing = try LogStanding(values.prefix(LogStanding.members.count)) else { return nil }
         self.standing = standing
@@ -117,7 +117,7 @@ struct LogReading {
     mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
         let values = try reply.elements()
         guard values.count == 2 + ScopeTables.rows * question.members.count else {
-            throw RedisError(.unexpectedReply, "a table of another length")
+            throw RedisError(.unexpectedReply, "a table of the invalidation log has an unexpected length")
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
@@ -219,9 +219,9 @@ extension RESPValue {
             if let number = UInt64(exactly: score), number < 1 << 53 { return number }
         case .bulk(let bytes):
             if let number = UInt64(String(buffer: bytes)), number < 1 << 53 { return number }
-        case .error(let error): throw RedisError(.refused, "the log cannot be read", underlying: error)
+        case .error(let error): throw RedisError(.refused, "the invalidation log cannot be read", underlying: error)
         default: break
         }
-        throw RedisError(.unexpectedReply, "a log that does not count in whole numbers")
+        throw RedisError(.unexpectedReply, "the version of the invalidation log is not an integer")
     }
 }

@@ -116,7 +116,10 @@ public final class RedisStore: CacheStore {
         eventLoopGroup: (any EventLoopGroup)? = nil
     ) throws(RedisError) {
         guard let names = RedisNames(namespace: options.namespace) else {
-            throw RedisError(.invalidConfiguration, "a namespace is 1 to 64 bytes of visible ASCII")
+            throw RedisError(
+                .invalidConfiguration,
+                "the namespace is invalid: expected 1 to 64 visible ASCII characters"
+            )
         }
         self.names = names
         self.options = options

@@ -165,7 +165,9 @@ import Testing
                 #expect(laps[1].wrong.isEmpty)
                 let said = scene.log.lines(from: .info).filter { !$0.contains("nvalidations") }
                 #expect(
-                    said == ["warning: Redis does not answer: going on without it", "info: Redis answers again"]
+                    said == [
+                        "warning: Redis does not answer: requests are answered without it", "info: Redis answers again",
+                    ]
                 )
             }
         }

@@ -61,7 +61,10 @@ import Testing
                     let fields: HTTPFields = sent.map { [.authorization: $0] } ?? [:]
                     let response = try await client.send(method, path, fields)
                     #expect(response.status == .unauthorized && response.headers[.wwwAuthenticate] == "Bearer")
-                    #expect(response.text == #"{"message":"This route needs the admin token"}"#)
+                    #expect(
+                        response.text
+                            == #"{"message":"This route needs the admin token: send Authorization: Bearer <token>"}"#
+                    )
                 }
             }
             let right: HTTPFields = [.authorization: "bearer \(token)"]
@@ -75,27 +78,27 @@ import Testing
         try await withAPI { client, _ in
             let response = try await client.send(.get, "/metrics/cache", [HTTPField.Name(field)!: "1.2.3.4"])
             #expect(response.status == .forbidden)
-            #expect(response.text.contains("a request from this machine to a loopback host and through no proxy"))
+            #expect(response.text.contains("a request from this machine to a loopback host, without a proxy"))
             #expect(try await client.send(.get, "/metrics/cache").status == .ok)
         }
     }
 
     @Test(
         arguments: [
-            (["HOST": ""], "HOST is empty"), (["PORT": "x"], "PORT=x is wrong"),
-            (["PORT": "70000"], "PORT=70000 is wrong"),
-            (["PORT": ""], "PORT is empty"), (["LARDER_ADMIN_TOKEN": "short"], "LARDER_ADMIN_TOKEN is wrong"),
-            (["LARDER_MEMORY_LIMIT": "lots"], "LARDER_MEMORY_LIMIT=lots is wrong"),
-            (["LARDER_MEMORY_LIMIT": "1KiB"], "LARDER_MEMORY_LIMIT=1KiB is wrong"),
-            (["LOG_LEVEL": "loud"], "LOG_LEVEL=loud is wrong"),
-            (["LARDER_ADMIN_ACCESS": "all"], "LARDER_ADMIN_ACCESS=all is wrong: expected `token` or `loopback`"),
+            (["HOST": ""], "HOST is empty"), (["PORT": "x"], "PORT=x is invalid"),
+            (["PORT": "70000"], "PORT=70000 is invalid"),
+            (["PORT": ""], "PORT is empty"), (["LARDER_ADMIN_TOKEN": "short"], "LARDER_ADMIN_TOKEN is invalid"),
+            (["LARDER_MEMORY_LIMIT": "lots"], "LARDER_MEMORY_LIMIT=lots is invalid"),
+            (["LARDER_MEMORY_LIMIT": "1KiB"], "LARDER_MEMORY_LIMIT=1KiB is invalid"),
+            (["LOG_LEVEL": "loud"], "LOG_LEVEL=loud is invalid"),
+            (["LARDER_ADMIN_ACCESS": "all"], "LARDER_ADMIN_ACCESS=all is invalid: expected `token` or `loopback`"),
             (
                 ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "0.0.0.0"],
-                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+                "LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach"
             ),
             (
                 ["LARDER_ADMIN_ACCESS": "loopback", "HOST": "127.0.0.example"],
-                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach"
+                "LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach"
             ),
         ] as [([String: String], String)]
     )

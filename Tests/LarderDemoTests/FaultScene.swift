@@ -91,10 +91,10 @@ struct FaultScene: Sendable {
     /// Checks that the log reports a fault in which Redis does not answer once when it begins and once when it ends.
     func expectSaidOnce(sourceLocation: SourceLocation = #_sourceLocation) {
         let said = log.lines(from: .info)
-        let waiting = ["info: Invalidations wait for Redis", "info: Redis has the invalidations that waited"]
+        let waiting = ["info: Invalidations wait for Redis", "info: Redis has confirmed the invalidations that waited"]
         #expect(
             said.filter { !waiting.contains($0) } == [
-                "info: Redis is connected", "warning: Redis does not answer: going on without it",
+                "info: Redis is connected", "warning: Redis does not answer: requests are answered without it",
                 "info: Redis answers again",
             ],
             sourceLocation: sourceLocation

@@ -16,7 +16,7 @@ import Testing
             for path in ["/api/users/1", "/api/posts/"] { _ = try await Wire.send("GET", path, to: port) }
             let answer = try await Wire.send(method, path, to: port)
             #expect(answer.status == 405 && answer.fields[.allow] == allowed)
-            #expect(answer.text == #"{"message":"\#(path) takes \#(allowed)"}"#)
+            #expect(answer.text == #"{"message":"\#(path) accepts only \#(allowed)"}"#)
             for path in ["/api/users/1", "/api/posts/"] {
                 let kept = try await Wire.send("GET", path, to: port)
                 #expect(kept.isHit)

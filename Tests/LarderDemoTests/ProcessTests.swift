@@ -51,12 +51,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (["PORT": "http"], "larder-demo: PORT=http is wrong: expected a port from 0 to 65535"),
-        (["PORT": "65536"], "larder-demo: PORT=65536 is wrong: expected a port from 0 to 65535"),
+        (["PORT": "http"], "larder-demo: PORT=http is invalid: expected a port from 0 to 65535"),
+        (["PORT": "65536"], "larder-demo: PORT=65536 is invalid: expected a port from 0 to 65535"),
         (["HOST": ""], "larder-demo: HOST is empty: leave it out, or give a host name or an address"),
         (
             ["HOST": "0.0.0.0", "LARDER_ADMIN_ACCESS": "loopback"],
-            "larder-demo: LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach, and they reach "
+            "larder-demo: LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach, but they can reach "
                 + "HOST=0.0.0.0: set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
         ),
     ]) func `A wrong environment is reported in one line with the status EX_CONFIG`(

@@ -11,7 +11,7 @@ import Testing
             redis.kill()
             try await Self.withDemo(on: redis) { demo, port in
                 try await eventually("the log says so: \(demo.output)") {
-                    demo.output.contains("Redis does not answer: going on without it")
+                    demo.output.contains("Redis does not answer: requests are answered without it")
                 }
                 for _ in 0..<10 {
                     let posts = try await Wire.send("GET", "/api/posts/", to: port)
@@ -73,30 +73,30 @@ import Testing
     }
 
     static let namespace = "expected 1 to 64 visible ASCII characters\n"
-    static let address = "an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket\n"
+    static let address = "a URL such as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket\n"
 
     @Test(
         arguments: [
             (["REDIS_URL": ""], "REDIS_URL is empty: leave it out, or give " + address),
             (
                 ["REDIS_URL": "http://:hunter-two@127.0.0.1"],
-                "its scheme is none of redis, rediss, unix and redis+unix\n"
+                "its scheme is not redis, rediss, unix or redis+unix\n"
             ),
-            (["REDIS_URL": "127.0.0.1:6379"], "there is no scheme in it: it begins with redis://\n"),
+            (["REDIS_URL": "127.0.0.1:6379"], "it has no scheme: expected redis://, rediss:// or unix://\n"),
             (["REDIS_URL": "redis://me:hunter-two@127.0.0.1:x"], "the port is not a number from 1 to 65535\n"),
-            (["REDIS_URL": "redis://me:hunter-two@/1"], "there is no host in it\n"),
-            (["REDIS_URL": "redis://hunter-two@127.0.0.1"], "it is written user:password@, or :password@\n"),
+            (["REDIS_URL": "redis://me:hunter-two@/1"], "it has no host\n"),
+            (["REDIS_URL": "redis://hunter-two@127.0.0.1"], "expected user:password@ or :password@\n"),
             (["REDIS_URL": "redis://:hunter-two%@127.0.0.1"], "is not followed by two hexadecimal digits\n"),
             (["REDIS_URL": "redis://:hunter-two@127.0.0.1/hunter-two"], "the database is not a number\n"),
             (
                 ["LARDER_NAMESPACE": ""],
                 "LARDER_NAMESPACE is empty: leave it out, or give 1 to 64 visible ASCII characters\n"
             ),
-            (["LARDER_NAMESPACE": "my cache:"], "LARDER_NAMESPACE=my cache: is wrong: " + namespace),
-            (["LARDER_NAMESPACE": "two\nlines"], "LARDER_NAMESPACE=two\u{FFFD}lines is wrong: " + namespace),
+            (["LARDER_NAMESPACE": "my cache:"], "LARDER_NAMESPACE=my cache: is invalid: " + namespace),
+            (["LARDER_NAMESPACE": "two\nlines"], "LARDER_NAMESPACE=two\u{FFFD}lines is invalid: " + namespace),
             (
                 ["LARDER_NAMESPACE": String(repeating: "x", count: 65)],
-                "LARDER_NAMESPACE=" + String(repeating: "x", count: 65) + " is wrong: " + namespace
+                "LARDER_NAMESPACE=" + String(repeating: "x", count: 65) + " is invalid: " + namespace
             ),
         ] as [([String: String], String)]
     )

@@ -27,11 +27,12 @@ import Testing
                     #expect(laps.all.allSatisfy { $0.count("DELETE 503") == 0 })
                     #expect(laps.during.quietHits > 0 && laps.after.hits > laps.after.quietHits)
                     try await eventually("the log says that it is over") {
-                        scene.log.lines(from: .info).last == "info: Redis refuses no more"
+                        scene.log.lines(from: .info).last == "info: Redis accepts commands again"
                     }
                     #expect(
                         scene.log.lines(from: .info) == [
-                            "info: Redis is connected", "warning: Redis refuses", "info: Redis refuses no more",
+                            "info: Redis is connected", "warning: Redis refuses a command",
+                            "info: Redis accepts commands again",
                         ]
                     )
                 }

@@ -85,14 +85,14 @@ import Testing
         arguments: [
             (
                 file("Cache-Control: max-age=90\nContent-Encoding: gzip"),
-                "It has a Content-Encoding, so it varies by Accept-Encoding though Vary does not say so."
+                "It has a Content-Encoding, so it varies by Accept-Encoding although Vary does not name it."
             ),
             (
                 file(request: "GET / HTTP/1.1\nAccept-Encoding: identity", "Cache-Control: max-age=90"),
-                "requests that accept one are not answered from it until one of them gets the same."
+                "requests that accept one are not answered from it until one of them gets the same response."
             ),
             (file(status: 503, "Cache-Control: max-age=90"), "Fresh for 10 s, by max-age"),
-            (file(status: 503, "Cache-Control: max-age=90"), "fresh for 10 s at most, by the rules (error-ttl)."),
+            (file(status: 503, "Cache-Control: max-age=90"), "fresh for at most 10 s, by the rules (error-ttl)."),
             (file(status: 503, "Cache-Control: max-age=90"), "errors are not served stale."),
         ]
     ) func `Additions of the cache to the directives are explained`(_ file: String, _ sentence: String) throws {
@@ -141,12 +141,12 @@ import Testing
         let file = "GET / HTTP/1.1\nHost: h\nAuthorization: x\n\nHTTP/1.1 200\nAge: 5\nCache-Control: max-age=9\n\n"
         let exchange = try MessageFile(file.utf8).exchange(now: start)
         let explanation = CacheExplanation(exchange, policy: policy)
-        #expect(explanation.headline == "Stored: fresh for 30 s; it was 5 s old when it came")
+        #expect(explanation.headline == "Stored: fresh for 30 s; it was 5 s old on arrival")
         let notes = explanation.notes.map(\.text)
         #expect(notes.contains("Authorization is withheld from the origin by the policy."))
-        #expect(notes.contains("Fresh for 30 s from its arrival, by the rules, whatever the response says."))
-        #expect(notes.contains("By the policy it can be invalidated by \"posts\"."))
-        #expect(notes.contains("max-age does not count beside it (RFC 9111 §4.2.1)."))
+        #expect(notes.contains("Fresh for 30 s from its arrival, by the rules, whatever the response declares."))
+        #expect(notes.contains("Tags of the policy: \"posts\"."))
+        #expect(notes.contains("max-age is ignored: another lifetime takes precedence (RFC 9111 §4.2.1)."))
         let passed = CacheExplanation(exchange, policy: policy.bypassing(.everything))
         #expect(passed.headline.hasPrefix("Not stored: rule"))
     }
@@ -198,10 +198,10 @@ import Testing
     private static let json = """
         {"blockers":[],"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
         "keepUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
-        "status":200,"stored":true,"summary":"Stored: fresh for 50 s; it was 10 s old when it came",\
+        "status":200,"stored":true,"summary":"Stored: fresh for 50 s; it was 10 s old on arrival",\
         "timeLine":[\
         {"answers":[{"failing":"fresh","outcome":"fresh","request":"max-stale","unreachable":"fresh"}],"ends":["fresh"],"fromAge":10,"toAge":60},\
         {"answers":[{"failing":"stale","outcome":"stale","reason":"max-stale","request":"max-stale","unreachable":"stale"}],"ends":["stale-if-error","stale-if-unreachable","keep"],"fromAge":60,"toAge":90},\
-        {"answers":[{"failing":"error","outcome":"gone","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}]}
+        {"answers":[{"failing":"error","outcome":"missing","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}]}
         """
 }

@@ -130,7 +130,7 @@ import Testing
 
     @Test func `An error is a single line with the line number`() {
         let error = #expect(throws: MessageFileError.self) { try MessageFile("HTTP/1.1 200\nX\u{7} 1\n".utf8) }
-        #expect(error?.description == "line 2: \"X? 1\" is no field, such as Age: 5")
+        #expect(error?.description == "line 2: \"X? 1\" is not a field: expected one such as Age: 5")
     }
 
     @Test func `A field value is read without altering its bytes`() throws {

@@ -94,7 +94,7 @@ import Testing
             try write(settings, "origin: \(new)", "no-such-setting: 1")
             gateway.signal(SIGHUP)
             try await eventually("it says so: \(gateway.output)") {
-                gateway.output.contains("The configuration stays as it was")
+                gateway.output.contains("The configuration cannot be reloaded, and is unchanged")
             }
             #expect(gateway.output.contains("\(file.path):4:1: "))
             #expect(try await Wire.send("GET", "/b", to: port).text == "old")
@@ -159,7 +159,7 @@ import Testing
             try await origin.refuse()
             let wrong = [
                 (origin.url, EX_UNAVAILABLE, "\(origin.url) cannot be fetched: connection_refused: Connection refused"),
-                ("localhost/a", EX_NOINPUT, "localhost/a is no file; a URL begins with http:// or https://"),
+                ("localhost/a", EX_NOINPUT, "localhost/a is not a file; a URL begins with http:// or https://"),
                 ("-", EX_DATAERR, "standard input: "),
             ]
             for (source, expected, message) in wrong {

@@ -195,7 +195,7 @@ import Testing
                 }
                 #expect(open.allSatisfy { $0.isActive })
                 #expect(try await gateway.send("GET", "/other").status == 200)
-                let lines = record.lines("A client has as many connections as it may have")
+                let lines = record.lines("A client reached its limit of connections")
                 #expect((1..<10).contains(lines.count) && lines[0].contains("127.0.0.2"), "\(lines)")
                 try await open[0].close()
                 try await eventually("there is room for another") {

@@ -263,7 +263,7 @@ import Testing
         try await RunningGateway.run(before: "http://\(host)") { gateway in
             let answer = try await gateway.exchange()
             #expect(answer.status == 502 && answer["Proxy-Status"] == "Larder; error=dns_error")
-            #expect(answer.body == "{\"message\":\"The origin's name is not known\"}")
+            #expect(answer.body == "{\"message\":\"The host name of the origin cannot be resolved\"}")
         }
     }
 

@@ -213,7 +213,7 @@ import Testing
                 let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
                 #expect(exchange.answers.isEmpty && exchange.isEnded)
             }
-            #expect(log.lines("does not begin with a header of the PROXY protocol").count == 2)
+            #expect(log.lines("does not begin with a PROXY protocol header").count == 2)
         }
     }
 

@@ -43,7 +43,7 @@ import Testing
     static let mistakes: [(url: String, reason: String)] = [
         ("", "no scheme"),
         ("cache.example:6379", "no scheme"),
-        ("http://cache.example", "scheme is none of"),
+        ("http://cache.example", "scheme is not redis"),
         ("redis://", "no host"),
         ("redis://:6379", "no host"),
         ("redis://[::1", "no closing bracket"),
@@ -63,12 +63,12 @@ import Testing
         ("redis://h/-1", "database is not a number"),
         ("redis://h/1/2", "database is not a number"),
         ("redis://h/99999999999999999999", "database is not a number"),
-        ("redis://h/1?db=2", "named twice"),
+        ("redis://h/1?db=2", "given twice"),
         ("redis://h?ssl_cert_reqs=none", "the only option"),
         ("redis://h#1", "fragment"),
-        ("unix://run/redis.sock", "is absolute"),
-        ("unix://", "is absolute"),
-        ("unix:///", "is absolute"),
+        ("unix://run/redis.sock", "is not absolute"),
+        ("unix://", "is not absolute"),
+        ("unix:///", "is not absolute"),
     ]
 
     @Test("A mistake in an address is reported without its password", arguments: mistakes)

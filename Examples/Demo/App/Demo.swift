@@ -41,7 +41,7 @@ public func makeStore(_ configuration: DemoConfiguration, logger: Logger) throws
     do throws(RedisStoreError) {
         return try RedisStore(url, options: options, logger: logger)
     } catch {
-        throw ConfigurationError("REDIS_URL is wrong: \(error)")
+        throw ConfigurationError("REDIS_URL is invalid: \(error)")
     }
 }
 

@@ -46,14 +46,14 @@ public struct DemoConfiguration: Sendable {
         self.logLevel = logLevel
         guard adminToken != nil || adminAccess == .token || AdminAccess.isLoopback(host: host) else {
             throw ConfigurationError(
-                "LARDER_ADMIN_ACCESS=loopback is for a server that other machines cannot reach, and they reach "
+                "LARDER_ADMIN_ACCESS=loopback needs a server that other machines cannot reach, but they can reach "
                     + "HOST=\(host): set LARDER_ADMIN_TOKEN, or listen on 127.0.0.1"
             )
         }
     }
 
     /// Creates a configuration from a reader.
-    /// - Throws: `ConfigurationError` if a value is wrong or empty.
+    /// - Throws: `ConfigurationError` if a value is invalid or empty.
     public init(reading reader: ConfigReader) throws(ConfigurationError) {
         try self.init(
             host: Self.value("host", in: reader, expecting: "a host name or an address") { $0 } ?? "127.0.0.1",
@@ -72,7 +72,7 @@ public struct DemoConfiguration: Sendable {
             redisURL: Self.value(
                 "redis.url",
                 in: reader,
-                expecting: "an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket",
+                expecting: "a URL such as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket",
                 isSecret: true
             ) { $0 },
             namespace: Self.value(
@@ -85,7 +85,7 @@ public struct DemoConfiguration: Sendable {
             memoryLimit: Self.value(
                 "larder.memory.limit",
                 in: reader,
-                expecting: "bytes, as 268435456, 262144KiB, 256MiB or 1GiB, and 1MiB at least"
+                expecting: "a size such as 268435456 (bytes), 256MiB or 1GiB, at least 1MiB"
             ) { text in
                 ByteCount(text).flatMap { $0 >= .mebibytes(1) ? $0 : nil }
             } ?? .mebibytes(256),
@@ -110,7 +110,7 @@ public struct DemoConfiguration: Sendable {
         guard let value = parse(text) else {
             // Control characters in the value are replaced, so that the message stays on one line.
             let shown = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
-            throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is wrong: expected \(expectation)")
+            throw ConfigurationError("\(name)\(isSecret ? "" : "=\(shown)") is invalid: expected \(expectation)")
         }
         return value
     }
@@ -135,7 +135,8 @@ extension DemoConfiguration {
     /// nil.
     public var adviceOnAccess: String? {
         guard case .nobody = access else { return nil }
-        return "The admin routes answer nobody: set LARDER_ADMIN_TOKEN, or for development LARDER_ADMIN_ACCESS=loopback"
+        return "The admin routes refuse all clients: set LARDER_ADMIN_TOKEN, or for development "
+            + "LARDER_ADMIN_ACCESS=loopback"
     }
 }
 

@@ -17,7 +17,7 @@ extension Router {
                     throw HTTPError(
                         .methodNotAllowed,
                         headers: [.allow: list],
-                        message: "\(request.uri.path) takes \(list)"
+                        message: "\(request.uri.path) accepts only \(list)"
                     )
                 }
             }

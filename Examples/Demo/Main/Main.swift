@@ -32,7 +32,7 @@ struct Main {
         } catch let error as IOError {
             fail("cannot listen on \(address): \(String(cString: strerror(error.errnoCode)))", code: EX_UNAVAILABLE)
         } catch is SocketAddressError.UnknownHost {
-            fail("cannot listen on \(address): there is no such host", code: EX_UNAVAILABLE)
+            fail("cannot listen on \(address): the host name cannot be resolved", code: EX_UNAVAILABLE)
         }
     }
 

@@ -19,7 +19,7 @@ extension HTTPField.Name {
     /// Returns the field name for a constant that is known to be a valid token.
     package static func constant(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name("\(name)") else {
-            preconditionFailure("a constant field name is not a token")
+            preconditionFailure("a constant field name must be a token")
         }
         return name
     }

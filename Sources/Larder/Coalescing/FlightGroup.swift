@@ -196,7 +196,7 @@ extension FlightGroup {
             case (.leader(let receive), .completed(let outcome)): receive(outcome)
             // A leader does not look up again: it has its own fetch.
             case (.leader, _): break
-            case (.request, nil): preconditionFailure("A waiting request has no flight of its own")
+            case (.request, nil): preconditionFailure("A request that waits must have an outcome")
             }
         }
     }

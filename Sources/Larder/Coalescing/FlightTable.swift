@@ -319,7 +319,7 @@ extension FlightTable {
             guard queues[key]?.flights.isEmpty == true else { return resumed }
             return resumed + choose(1, key, at: now, from: pick)
         case .shared(let outcome), .failed(let outcome):
-            guard let start = flight.start else { preconditionFailure("A result of a flight that never asked") }
+            guard let start = flight.start else { preconditionFailure("A flight with a result must have been started") }
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
             resumed += answered.map { ($0, .completed(outcome)) }
             queues[key]?.hasFailed = false

@@ -65,7 +65,7 @@ final class LeaderPromise<Response: Sendable>: Sendable {
                     case .empty:
                         state = .waiting(continuation)
                         return nil
-                    case .waiting, .over: preconditionFailure("The response is waited for once")
+                    case .waiting, .over: preconditionFailure("The response may be awaited only once")
                     }
                 }
                 if let result { continuation.resume(with: result) }

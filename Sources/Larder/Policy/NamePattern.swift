@@ -48,7 +48,9 @@ extension NamePattern: ExpressibleByStringLiteral {
     /// Creates the pattern of a literal, such as `"session"` or `"utm_*"`.
     public init(stringLiteral text: String) {
         guard let pattern = NamePattern(text) else {
-            preconditionFailure("\"\(text)\" is not a name pattern: expected visible ASCII without =, & and ;")
+            preconditionFailure(
+                "\"\(text)\" is not a name pattern: expected visible ASCII without =, & and ;, and * only at the end"
+            )
         }
         self = pattern
     }

@@ -41,8 +41,8 @@ struct ServiceReminder: Sendable {
         guard isDue else { return }
         logger.warning(
             """
-            The response cache answers requests, but its service was not started: a Redis store stays without a \
-            connection, and expired responses are not removed in the background. Add the cache to the services of the \
+            The response cache answers requests, but its service was not started: a Redis store does not \
+            connect, and expired responses are not removed in the background. Add the cache to the services of the \
             application: app.addServices(cache)
             """
         )

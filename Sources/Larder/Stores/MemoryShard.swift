@@ -166,7 +166,7 @@ struct MemoryShard {
                 return Progress(compared: compared, isThrough: true)
             }
             guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
-                preconditionFailure("A chain leads to an entry that is not there")
+                preconditionFailure("A chain leads to an entry that does not exist")
             }
             // All variants of a key are compared at once, since most belong to the same scopes.
             let members = slot.entries.filter { $0.namedScopes.contains(scope) }

@@ -86,7 +86,7 @@ public final class MemoryStore: CacheStore {
         sweepInterval: Duration = .seconds(1),
         clock: WallClock = .system
     ) {
-        precondition(limit.bytes > 0, "A memory store needs room for something")
+        precondition(limit.bytes > 0, "The limit of a memory store must be greater than 0 bytes")
         let wanted = min(entryLimit, limit)
         let shardCount = max(1, shardCount ?? Self.shardCount(limit: limit, entryLimit: wanted))
         self.entryLimit = Self.entryLimit(wanted, within: limit, shardCount: shardCount)

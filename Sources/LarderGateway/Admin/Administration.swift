@@ -123,7 +123,7 @@ struct Administration: Sendable {
             result,
             ok: "Purged",
             notFound: "This URL is not stored",
-            pending: "The cache cannot be reached; the URL will be purged when it can"
+            pending: "The cache cannot be reached; the URL will be purged when it is reachable again"
         )
     }
 
@@ -134,7 +134,7 @@ struct Administration: Sendable {
         from cache: ResponseCache,
         _ routes: RouteTable
     ) async -> AdminAnswer {
-        let expectation = "Nothing was purged: expected a URL as \(prefix)/urls/http://shop.example/path"
+        let expectation = "Nothing was purged: expected a URL such as \(prefix)/urls/http://shop.example/path"
         guard let target = request.head.path, target.hasPrefix(prefix + "/urls/"),
             case let url = target.dropFirst(prefix.utf8.count + "/urls/".utf8.count),
             let mark = url.firstRange(of: "://"),

@@ -9,7 +9,7 @@ public enum AdminAddress: Hashable, Sendable, CustomStringConvertible {
     case socket(path: String)
 
     /// The expected form of an address, for messages.
-    static let expectation = "host:port, as 127.0.0.1:8001, or unix:///path/to/socket"
+    static let expectation = "host:port, such as 127.0.0.1:8001, or unix:///path/to/socket"
 
     /// The maximum length of a socket's path: 103 bytes, the least that supported systems allow (`sun_path`).
     private static let maximumPathLength = 103

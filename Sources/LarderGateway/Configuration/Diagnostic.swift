@@ -1,7 +1,7 @@
 /// A fault in a configuration, described for the person who wrote it: where it is, and what was expected.
 ///
 ///     larder.yaml:12:5: unknown key `tll`: did you mean `ttl`?
-///     LARDER_LISTEN: "localhost" is wrong: expected host:port
+///     LARDER_LISTEN: "localhost" is invalid: expected host:port
 public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     /// The location of the fault.
     public let location: SourceLocation

@@ -35,7 +35,9 @@ struct DiagnosticList {
     /// Counts a step. Returns false if the limit is reached.
     private mutating func step(at node: Node) -> Bool {
         steps += 1
-        if steps == Self.stepLimit { add("too much to read: more than \(Self.stepLimit) values", at: node) }
+        if steps == Self.stepLimit {
+            add("the file has too many values: at most \(Self.stepLimit) are read, aliases included", at: node)
+        }
         return steps < Self.stepLimit
     }
 }
@@ -55,7 +57,7 @@ extension DiagnosticList {
         for (key, value) in mapping {
             guard step(at: key) else { return [] }
             guard case .scalar(let scalar) = key else {
-                add("a key is plain text: this is \(Self.kind(of: key))", at: key)
+                add("a key must be plain text: this is \(Self.kind(of: key))", at: key)
                 continue
             }
             if scalar.string.hasSuffix(YAMLText.repeatedMark) { continue }
@@ -67,11 +69,11 @@ extension DiagnosticList {
         }
         for other in merged {
             guard depth < 4 else {
-                add("`<<` merges what merges others too deep", at: other)
+                add("`<<` is nested too deeply: at most 4 levels are allowed", at: other)
                 break
             }
             let known = Set(pairs.map(\.key))
-            pairs += self.pairs(of: other, "what `<<` merges", merging: depth + 1).filter { !known.contains($0.key) }
+            pairs += self.pairs(of: other, "the value of `<<`", merging: depth + 1).filter { !known.contains($0.key) }
         }
         return pairs
     }
@@ -80,7 +82,7 @@ extension DiagnosticList {
     mutating func items(of node: Node, _ key: String) -> [Node] {
         guard case .sequence(let sequence) = node else { return [node] }
         guard sequence.count <= Self.itemLimit else {
-            add("`\(key)` has \(sequence.count) items: \(Self.itemLimit) at most", at: node)
+            add("`\(key)` has \(sequence.count) items: at most \(Self.itemLimit) are allowed", at: node)
             return []
         }
         return sequence.filter { step(at: $0) }
@@ -128,7 +130,7 @@ extension DiagnosticList {
     ) -> Value? {
         guard let text = text(node, key, expecting: expectation) else { return nil }
         guard let value = parse(text) else {
-            add("`\(key)`: \(Self.quoted(text)) is wrong: expected \(expectation)", at: node)
+            add("`\(key)`: \(Self.quoted(text)) is invalid: expected \(expectation)", at: node)
             return nil
         }
         return value
@@ -154,14 +156,14 @@ extension DiagnosticList {
         if let duration = DurationText.parse(text) { return duration }
         let hint = DurationText.parse(text + "s").map { _ in "it has no unit: did you mean `\(text)s`?" }
         add(
-            "`\(key)`: \(Self.quoted(text)) is wrong: " + (hint ?? "expected \(DurationText.expectation)"),
+            "`\(key)`: \(Self.quoted(text)) is invalid: " + (hint ?? "expected \(DurationText.expectation)"),
             at: node
         )
         return nil
     }
 
     mutating func bytes(_ node: Node, _ key: String) -> ByteCount? {
-        value(node, key, expecting: "bytes, as 65536, 512KiB, 8MiB or 1GiB") { ByteCount($0) }
+        value(node, key, expecting: "a size such as 65536 (bytes), 512KiB, 8MiB or 1GiB") { ByteCount($0) }
     }
 
     /// Returns the case that a node names; nil with a diagnostic if it names none.
@@ -175,7 +177,8 @@ extension DiagnosticList {
     mutating func addUnknown(_ key: String, at node: Node, among names: [String], in what: String) {
         let known = names.map { "`\($0)`" }.joined(separator: ", ")
         let hint =
-            SpellingSuggestion.name(like: key, among: names).map { "did you mean `\($0)`?" } ?? "\(what) has \(known)"
+            SpellingSuggestion.name(like: key, among: names).map { "did you mean `\($0)`?" }
+            ?? "the keys of \(what) are \(known)"
         add("unknown key `\(key)`: \(hint)", at: node)
     }
 }

@@ -6,7 +6,7 @@ enum DurationText {
     static let longest = Duration.seconds(3_650 * 86_400)
 
     /// The expected form of a duration, for messages.
-    static let expectation = "a number and a unit, as 500ms, 30s, 5m, 2h or 1d"
+    static let expectation = "a number and a unit, such as 500ms, 30s, 5m, 2h or 1d"
 
     private static let units: [(suffix: String, milliseconds: Int64)] = [
         ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),

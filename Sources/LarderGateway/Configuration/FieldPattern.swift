@@ -2,8 +2,8 @@
 public struct FieldPattern: Hashable, Sendable, CustomStringConvertible {
     /// The expected form of a pattern, for messages.
     static let expectation =
-        "the name of a field, or its beginning and a *, as X-Tenant-Debug or X-Internal-*, and none "
-        + "that requests need, as \(needed[0])"
+        "the name of a field, or a prefix and a *, such as X-Tenant-Debug or X-Internal-*, but no field "
+        + "that requests need, such as \(needed[0])"
 
     /// The fields that must not be dropped, since a request has another meaning without them, by their canonical names.
     private static let needed = [

@@ -13,39 +13,45 @@ extension GatewayFile {
             if let host = rule.host, !settings.hosts.isEmpty,
                 !settings.hosts.contains(where: { $0.pattern.covers(host) || host.covers($0.pattern) })
             {
-                warn("`\(rule.name)` never matches: `\(host)` is not among the `hosts`", at: .host)
+                warn("the route `\(rule.name)` never matches: `\(host)` is not one of the `hosts`", at: .host)
             }
             if !rule.isCached {
                 let idle = Self.cachingKeys.first { rule.locations[$0] != nil }
-                if let idle { warn("`\(idle.rawValue)` has no effect where `cache` is off", at: idle) }
+                if let idle { warn("`\(idle.rawValue)` has no effect if `cache` is off", at: idle) }
                 continue
             }
             if let limit = rule.bodyLimit, case let stored = settings.storedBodyLimit(limit), stored < limit {
-                warn("bodies above \(stored) are not stored: \(settings.whatLimitsBodies)", at: .bodyLimit)
+                warn("bodies larger than \(stored) are not stored: \(settings.whatLimitsBodies)", at: .bodyLimit)
             }
             if rule.staleAfter != nil, rule.staleIfError == nil {
                 warn(
-                    "`stale-after` counts for responses that say `stale-if-error`: give it here for those that do not",
+                    "`stale-after` applies only to responses with `stale-if-error`: set that here for the others",
                     at: .staleAfter
                 )
             }
             if rule.forceTTL != nil {
-                if rule.keepsWhatCookiesGet {
+                if rule.storesResponsesToCookies {
                     warn(
-                        "`force-ttl` keeps answers to requests with cookies for everybody, unless they say `private`: "
-                            + "consider `cookies: bypass` or `cookies: drop`",
+                        "`force-ttl` stores responses to requests with cookies for all clients, "
+                            + "unless they say `private`: consider `cookies: bypass` or `cookies: drop`",
                         at: .forceTTL
                     )
                 }
                 if rule.allowSetCookie {
-                    warn("with `force-ttl` a cookie that is set for one client is set for all", at: .allowSetCookie)
+                    warn(
+                        "with `force-ttl`, a cookie that is set for one client is sent to all clients",
+                        at: .allowSetCookie
+                    )
                 }
                 if rule.ttl != nil {
-                    warn("`ttl` counts where a response says nothing: `force-ttl` beats it", at: .ttl)
+                    warn(
+                        "`ttl` is for responses that declare no lifetime, and `force-ttl` takes precedence over it",
+                        at: .ttl
+                    )
                 }
             } else if rule.allowSetCookie {
                 warn(
-                    "a cookie that is set for one client is set for all who get the kept response",
+                    "a cookie that is set for one client is sent to all clients that get the stored response",
                     at: .allowSetCookie
                 )
             }
@@ -63,7 +69,7 @@ extension GatewayFile {
     private func unusedOrigins(besides name: String?) -> [Diagnostic] {
         let used = Set(rules.map(\.origin) + [name])
         return origins.filter { !used.contains($0.name) }
-            .map { Diagnostic(at: $0.location, "no route has the origin `\($0.name)`") }
+            .map { Diagnostic(at: $0.location, "the origin `\($0.name)` is not used by any route") }
     }
 
     /// The warnings about routes that lenient servers do not tell apart. Their requests bypass the cache
@@ -77,8 +83,11 @@ extension GatewayFile {
                     && (rule.treatment != other.treatment || rule.origin != other.origin)
             }
             return other.map { other in
-                let message = "`\(rule.name)` differs from `\(other.name)` only in what servers may not tell apart: "
-                return Diagnostic(at: rule.locations[.path] ?? rule.location, message + "such requests are not cached")
+                let message = "`\(rule.name)` differs from `\(other.name)` only in ways that some servers ignore: "
+                return Diagnostic(
+                    at: rule.locations[.path] ?? rule.location,
+                    message + "requests for such paths are not cached"
+                )
             }
         }
     }
@@ -87,7 +96,7 @@ extension GatewayFile {
 extension RouteRule {
     /// True if responses to requests with cookies are stored for all clients, and the route does not name any cookies
     /// that are credentials.
-    fileprivate var keepsWhatCookiesGet: Bool {
+    fileprivate var storesResponsesToCookies: Bool {
         cookies == .forward && credentialCookies == nil
             && (bypass.map { $0.cookies.isEmpty && !$0.fields.contains(.cookie) } ?? true)
     }

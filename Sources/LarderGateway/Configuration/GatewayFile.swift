@@ -56,7 +56,7 @@ struct GatewayFile {
                 readRoutes(value)
             } else if !key.hasPrefix("x-") {
                 let names = ["origins", "routes"] + GatewaySetting.allCases.map(\.rawValue)
-                diagnostics.addUnknown(key, at: at, among: names, in: "the top of the file")
+                diagnostics.addUnknown(key, at: at, among: names, in: "the top level")
             }
         }
         checkOrigins()
@@ -80,7 +80,10 @@ struct GatewayFile {
         guard case .sequence = node else { return text(of: node, key) }
         let texts = diagnostics.items(of: node, key).compactMap { text(of: $0, key) }
         guard texts.allSatisfy({ !$0.contains(",") }) else {
-            diagnostics.add("`\(key)`: a value of the list has a comma in it", at: node)
+            diagnostics.add(
+                "`\(key)`: a value in the list contains a comma: write each value as a separate item",
+                at: node
+            )
             return nil
         }
         return texts.joined(separator: ", ")
@@ -89,7 +92,9 @@ struct GatewayFile {
     private mutating func readOrigins(_ node: Node) {
         for (name, at, value) in diagnostics.pairs(of: node, "`origins`") {
             let isName = (1...64).contains(name.utf8.count) && !name.contains("/")
-            if !isName { diagnostics.add("`\(name)` is no name of an origin: 1 to 64 characters without /", at: at) }
+            if !isName {
+                diagnostics.add("`\(name)` is not a valid name of an origin: expected 1 to 64 bytes without /", at: at)
+            }
             let address = diagnostics.value(value, name, expecting: OriginAddress.expectation) { OriginAddress($0) }
             // An origin with an invalid address still has a name, so that routes with this name are not reported as
             // well.
@@ -102,13 +107,13 @@ struct GatewayFile {
     private mutating func readRoutes(_ node: Node) {
         guard case .sequence(let routes) = node else {
             diagnostics.add(
-                "`routes` is \(DiagnosticList.kind(of: node)): expected a list, each with `- path:`",
+                "`routes` is \(DiagnosticList.kind(of: node)): expected a list of routes, each with a `path`",
                 at: node
             )
             return
         }
         guard routes.count <= Self.routeLimit else {
-            diagnostics.add("`routes` has \(routes.count) routes: \(Self.routeLimit) at most", at: node)
+            diagnostics.add("`routes` has \(routes.count) routes: at most \(Self.routeLimit) are allowed", at: node)
             return
         }
         for route in routes {
@@ -124,9 +129,13 @@ struct GatewayFile {
             let hint =
                 SpellingSuggestion.name(like: name, among: names).map { "did you mean `\($0)`?" }
                 ?? (names.isEmpty
-                    ? "name it under `origins:`" : "there are \(names.map { "`\($0)`" }.joined(separator: ", "))")
+                    ? "define it under `origins:`"
+                    : "expected one of \(names.map { "`\($0)`" }.joined(separator: ", "))")
             diagnostics.add(
-                Diagnostic(at: rule.locations[.origin] ?? rule.location, "`origin`: no origin `\(name)`: \(hint)")
+                Diagnostic(
+                    at: rule.locations[.origin] ?? rule.location,
+                    "`origin`: there is no origin `\(name)`: \(hint)"
+                )
             )
         }
     }
@@ -136,7 +145,7 @@ struct GatewayFile {
         for (index, rule) in rules.enumerated() {
             guard let earlier = rules[..<index].first(where: { $0.covers(rule) }) else { continue }
             let line = earlier.location.line.map { " in line \($0)" } ?? ""
-            let message = "the route `\(rule.name)` never matches: `\(earlier.name)`\(line) takes all of its requests"
+            let message = "the route `\(rule.name)` never matches: `\(earlier.name)`\(line) matches all of its requests"
             diagnostics.add(Diagnostic(at: rule.locations[.path] ?? rule.location, message))
         }
     }

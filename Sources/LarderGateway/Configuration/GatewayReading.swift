@@ -53,8 +53,8 @@ struct GatewayReading {
             if file.origins.count == 1, let only = file.origins.first { return (only.name, only.address) }
             reader.add(
                 names.isEmpty
-                    ? "is missing: give the server to pass requests on to, \(OriginAddress.expectation)"
-                    : "is missing: name the one of `origins` that gets what no route takes",
+                    ? "is missing: give the server to forward requests to, \(OriginAddress.expectation)"
+                    : "is missing: name the one of `origins` that gets the requests that no route matches",
                 at: .origin
             )
             return nil
@@ -81,8 +81,8 @@ struct GatewayReading {
         if case .address(let address) = settings.adminListen { own.append(address) }
         return origins.compactMap { origin in
             own.first { $0.isReached(by: origin.address) }.map { address in
-                let message = "\(origin.address) is where the gateway itself listens (\(address))"
-                return Diagnostic(at: origin.location, "`origin`: \(message): give the server behind it")
+                let message = "\(origin.address) is the address of the gateway itself (\(address))"
+                return Diagnostic(at: origin.location, "`origin`: \(message): give the server behind the gateway")
             }
         }
     }
@@ -99,16 +99,19 @@ struct GatewayReading {
         if settings.hosts.isEmpty, !settings.listen.isLoopback {
             warn(
                 .listen,
-                "requests with any `Host` are served and stored: list yours by `hosts`, so that invented ones do not fill "
-                    + "the cache"
+                "requests for any host are served and their responses stored: set `hosts` to the hosts that you serve, "
+                    + "so that requests for invented hosts do not fill the cache"
             )
         }
         if settings.trustedProxies.networks.contains(where: \.isEverything) {
-            warn(.trustedProxies, "`trusted-proxies` believes every client what it says of itself")
+            warn(
+                .trustedProxies,
+                "`trusted-proxies` contains all addresses, so any client can forge its address: list only your proxies"
+            )
         }
         let stored = settings.storedBodyLimit(settings.bodyLimit)
         if locations[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
-            warn(.bodyLimit, "bodies above \(stored) are not stored: \(settings.whatLimitsBodies)")
+            warn(.bodyLimit, "bodies larger than \(stored) are not stored: \(settings.whatLimitsBodies)")
         }
         return warnings
     }
@@ -119,7 +122,7 @@ struct GatewayReading {
         return environment.keys.compactMap { name in
             guard name.hasPrefix("LARDER_"), !variables.contains(name) else { return nil }
             let near = variables.first { SpellingSuggestion.distance(name, $0) <= 2 }
-            return near.map { Diagnostic(at: .variable(name), "is no setting: did you mean \($0)?") }
+            return near.map { Diagnostic(at: .variable(name), "is not a setting: did you mean \($0)?") }
         }
     }
 }

@@ -25,7 +25,7 @@ extension GatewaySettings {
         reader.read(
             .store,
             into: &store,
-            expecting: "`memory`, or an address as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket"
+            expecting: "`memory`, or a URL such as redis://127.0.0.1:6379, rediss://host or unix:///path/to/socket"
         ) { text in
             text == "memory" ? .memory : Text.isRedisURL(text) ? .redis(url: text) : nil
         }
@@ -34,7 +34,7 @@ extension GatewaySettings {
         }
         reader.read(.redisTimeout, into: &redisTimeout, upTo: .seconds(10))
         reader.read(.memoryLimit, into: &memoryLimit, from: .mebibytes(1))
-        inFlightLimit = reader.value(.inFlightLimit, expecting: "bytes, as 64MiB, and 2MiB at least") { text in
+        inFlightLimit = reader.value(.inFlightLimit, expecting: "a size such as 64MiB, at least 2MiB") { text in
             // The largest response from Redis has to fit.
             ByteCount(text).flatMap { $0 >= .mebibytes(2) ? $0 : nil }
         }
@@ -49,7 +49,7 @@ extension GatewaySettings {
         trustedProxies = TrustedProxies(
             reader.list(
                 .trustedProxies,
-                expecting: "an address or a network, as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
+                expecting: "an address or a network, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32"
             ) {
                 IPNetwork($0)
             }
@@ -61,7 +61,10 @@ extension GatewaySettings {
             text == "on" ? true : text == "off" ? false : nil
         }
         if expectsProxyProtocol, reader.isAbsent(.trustedProxies) {
-            reader.add("needs `trusted-proxies` beside it: nobody else is believed", at: .proxyProtocol)
+            reader.add(
+                "needs `trusted-proxies` too: only trusted proxies may send the PROXY protocol",
+                at: .proxyProtocol
+            )
         }
         let certificate = reader.value(.certificate, expecting: "the path of a PEM file", Text.path)
         let privateKey = reader.value(.privateKey, expecting: "the path of a PEM file", Text.path)
@@ -69,9 +72,9 @@ extension GatewaySettings {
         case (let certificate?, let privateKey?):
             self.certificate = Certificate(certificate: certificate, privateKey: privateKey)
         case (_?, nil) where reader.isAbsent(.privateKey):
-            reader.add("needs `private-key` beside it", at: .certificate)
+            reader.add("needs `private-key` too", at: .certificate)
         case (nil, _?) where reader.isAbsent(.certificate):
-            reader.add("needs `certificate` beside it", at: .privateKey)
+            reader.add("needs `certificate` too", at: .privateKey)
         default: break
         }
         adminToken = reader.value(
@@ -82,7 +85,7 @@ extension GatewaySettings {
         reader.read(
             .adminPrefix,
             into: &adminPrefix,
-            expecting: "a path as /-/larder: not / alone, no / at its end, no encoding and no dot segments"
+            expecting: "a path such as /-/larder, without a / at its end, percent-encoding or dot segments"
         ) { Text.isPrefix($0) ? $0 : nil }
         reader.read(.accessLog, into: &accessLog, expecting: "the path of a file, or - for standard output") { text in
             text == "-" ? .standardOutput : Text.path(text).map(AccessLog.file)
@@ -97,7 +100,8 @@ extension GatewaySettings {
         }
         connectionsPerAddress = perAddress == 0 ? nil : perAddress
         let rates = ByteCount.bytes(0)...ByteCount.gibibytes(1)
-        reader.read(.clientRate, into: &clientRate, expecting: "`off`, or bytes a second, as 1KiB, up to 1GiB") {
+        reader.read(.clientRate, into: &clientRate, expecting: "`off`, or bytes per second such as 1KiB, at most 1GiB")
+        {
             text in
             if text == "off" { return .bytes(0) }
             return ByteCount(text).flatMap { rates.contains($0) ? $0 : nil }
@@ -105,7 +109,7 @@ extension GatewaySettings {
         reader.read(.drainDelay, into: &drainDelay, from: .zero)
         reader.read(.drainTimeout, into: &drainTimeout, from: .zero)
         let sizes = ByteCount.kibibytes(1)...ByteCount.mebibytes(1)
-        reader.read(.headerLimit, into: &headerLimit, expecting: "bytes, as 64KiB, from 1KiB to 1MiB") { text in
+        reader.read(.headerLimit, into: &headerLimit, expecting: "a size such as 64KiB, from 1KiB to 1MiB") { text in
             ByteCount(text).flatMap { sizes.contains($0) ? $0 : nil }
         }
         reader.read(.halfClose, into: &halfClose, expecting: "`leave` or `allow`") { HalfClose(rawValue: $0) }
@@ -115,20 +119,20 @@ extension GatewaySettings {
         reader.read(.adminAccess, into: &adminAccess, expecting: "`token` or `loopback`") { AdminAccess(rawValue: $0) }
         adminListen = reader.value(.adminListen, expecting: AdminAddress.expectation) { AdminAddress($0) }
         if case .address(let address) = adminListen, address == listen, address.port != 0 {
-            reader.add("is where the gateway itself listens: give another port, or leave it out", at: .adminListen)
+            reader.add("is the address of the gateway itself: give another port, or leave it out", at: .adminListen)
         }
         guard reader.isAbsent(.adminToken) else { return }
         if adminAccess == .loopback, !listen.isLoopback {
             reader.add(
-                "`loopback` is for a gateway that other machines cannot reach, and they reach \(listen): set "
+                "`loopback` needs a gateway that other machines cannot reach, but they can reach \(listen): set "
                     + GatewaySetting.adminToken.variable,
                 at: .adminAccess
             )
         }
         if let adminListen, !adminListen.isLoopback {
             reader.add(
-                "other machines reach \(adminListen): set \(GatewaySetting.adminToken.variable), or give a loopback "
-                    + "address",
+                "other machines can reach \(adminListen): set \(GatewaySetting.adminToken.variable), "
+                    + "or give a loopback address",
                 at: .adminListen
             )
         }
@@ -149,7 +153,7 @@ extension GatewaySettings {
             UnderscoreFields(rawValue: $0)
         }
         dropFields = reader.list(.dropFields, expecting: FieldPattern.expectation) { FieldPattern($0) }
-        reader.read(.healthPath, into: &healthPath, expecting: "a path as /health") { text in
+        reader.read(.healthPath, into: &healthPath, expecting: "a path such as /health") { text in
             let isTarget = text.utf8.allSatisfy { Text.isVisible($0) && $0 != ASCII.hash }
             return text.utf8.first == ASCII.slash && isTarget ? text : nil
         }

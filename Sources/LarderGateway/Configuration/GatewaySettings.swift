@@ -233,7 +233,7 @@ extension GatewaySettings {
     /// The reason, for messages, why the store does not take larger bodies.
     var whatLimitsBodies: String {
         switch store {
-        case .redis: "Redis holds bodies up to \(Self.redisBodyLimit)"
+        case .redis: "Redis stores bodies of up to \(Self.redisBodyLimit)"
         case .memory: "`memory-limit` is \(memoryLimit)"
         }
     }

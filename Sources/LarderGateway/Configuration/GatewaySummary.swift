@@ -10,12 +10,12 @@ struct GatewaySummary: CustomStringConvertible {
         let settings = reading.settings
         let scheme = settings.certificate == nil ? "http" : "https"
         let lead = """
-            \(scheme)://\(settings.listen) passes requests on to \(settings.origin), or where a route says so.
-            Responses are kept in \(settings.store == .memory ? "memory, up to \(settings.memoryLimit)" : "Redis"), \
-            up to \(settings.variantLimit) variants under one key. Errors (5xx, and 4xx but \
-            404, 405, 410, 414 and 451) are fresh for \
-            \(DurationText.describe(CachingRules().errorLifetimeLimit)) at most, or as a route says. \
-            The first route that matches counts.
+            \(scheme)://\(settings.listen) forwards requests to \(settings.origin), unless a route names another origin.
+            Responses are stored in \(settings.store == .memory ? "memory, up to \(settings.memoryLimit)" : "Redis"), \
+            up to \(settings.variantLimit) variants per key. Errors (5xx, and 4xx other than \
+            404, 405, 410, 414 and 451) are fresh for at most \
+            \(DurationText.describe(CachingRules().errorLifetimeLimit)), unless a route sets error-ttl. \
+            The first route that matches is used.
             """
         var rows = reading.file.rules.map { rule in
             Row(rule.name, rule.origin ?? reading.originName ?? "\(settings.origin)", rule.words(settings))
@@ -36,7 +36,7 @@ struct GatewaySummary: CustomStringConvertible {
     }
 
     private static func table(_ rows: [Row]) -> String {
-        let all = [Row("requests for", "go to", ["and what comes back is"])] + rows
+        let all = [Row("requests for", "go to", ["caching"])] + rows
         let takes = all.map(\.takes.count).max() ?? 0
         let origin = all.map(\.origin.count).max() ?? 0
         let lines = all.flatMap { row in
@@ -59,54 +59,59 @@ extension RouteRule {
     fileprivate func words(_ settings: GatewaySettings) -> [String] {
         isCached
             ? [freshness] + errors + staleness + choice + limits(settings) + invalidation
-            : ["never kept"] + invalidation
+            : ["nothing is stored"] + invalidation
     }
 
     private var freshness: String {
         if let forceTTL {
-            return "fresh for \(Self.text(forceTTL)) whatever it says, but no-store, private or no-cache"
+            return "responses are fresh for \(Self.text(forceTTL)), unless they declare no-store, private or no-cache"
         }
-        if let ttl { return "fresh as long as it says, or for \(Self.text(ttl)) where it says nothing" }
-        return "fresh as long as it says, or a guess from Last-Modified"
+        if let ttl { return "responses are fresh as declared, or for \(Self.text(ttl)) if they declare no lifetime" }
+        return "responses are fresh as declared, or by a heuristic from Last-Modified"
     }
 
     private var errors: [String] {
-        errorTTL.map { ["fresh for \(Self.text($0)) at most if they are errors"] } ?? []
+        errorTTL.map { ["errors are fresh for at most \(Self.text($0))"] } ?? []
     }
 
     private var staleness: [String] {
         [
-            staleWhileRevalidate.map { "served stale for \(Self.text($0)) more while a new one is fetched" },
-            staleIfError.map { "served stale for \(Self.text($0)) more where the origin fails" },
-            staleAfter.map { "served stale after \(Self.text($0)) if the origin is slow" },
+            staleWhileRevalidate.map {
+                "stale responses are served for \(Self.text($0)) more while they are refreshed"
+            },
+            staleIfError.map { "stale responses are served for \(Self.text($0)) more if the origin fails" },
+            staleAfter.map { "stale responses are served after \(Self.text($0)) if the origin is slow" },
         ].compactMap { $0 }
     }
 
     /// The phrases that describe which requests get which responses.
     private var choice: [String] {
         var words: [String] = []
-        if !vary.isEmpty { words.append("kept apart by \(Self.list(vary))") }
+        if !vary.isEmpty { words.append("responses are stored separately for each value of \(Self.list(vary))") }
         if !ignoredParameters.isEmpty {
-            words.append("the same whatever the parameters \(Self.list(ignoredParameters))")
+            words.append("the parameters \(Self.list(ignoredParameters)) are ignored")
         }
         switch cookies {
         case .forward: break
-        case .bypass: words.append("past the cache for requests with a cookie")
-        case .ignore, .drop: words.append("fetched without cookies, and the same for everybody")
+        case .bypass: words.append("requests with a cookie bypass the cache")
+        case .ignore, .drop: words.append("cookies are not forwarded, and all clients share responses")
         }
         if let credentialCookies {
             let names = credentialCookies.map(\.description).joined(separator: " or ")
-            if !names.isEmpty { words.append("past the cache for requests with the cookie \(names)") }
-            words.append("fetched without other cookies, and the same whatever they are")
+            if !names.isEmpty { words.append("requests with the cookie \(names) bypass the cache") }
+            words.append("other cookies are not forwarded, and do not affect what is stored")
         }
         if let credentialFields {
             let names = [HTTPField.Name.authorization] + credentialFields
-            words.append("not kept for requests with \(Self.list(names)) unless it says that it is for all")
+            words.append(
+                "responses to requests with \(Self.list(names)) are stored only if they declare "
+                    + "public, s-maxage or must-revalidate"
+            )
         }
         switch clientDirectives {
         case .coalesce, nil: break
-        case .honor: words.append("fetched for each request with no-cache or max-age=0")
-        case .ignore: words.append("the same whatever Cache-Control a client sends")
+        case .honor: words.append("each request with no-cache or max-age=0 is forwarded")
+        case .ignore: words.append("Cache-Control in requests is ignored, except only-if-cached and no-store")
         }
         guard let bypass else { return words }
         let names = [
@@ -114,19 +119,19 @@ extension RouteRule {
             ("field", bypass.fields.map(\.description)),
         ]
         for (what, names) in names where !names.isEmpty {
-            words.append("past the cache for requests with the \(what) \(names.joined(separator: " or "))")
+            words.append("requests with the \(what) \(names.joined(separator: " or ")) bypass the cache")
         }
         return words
     }
 
     private func limits(_ settings: GatewaySettings) -> [String] {
-        var words = ["kept up to \(settings.storedBodyLimit(bodyLimit ?? settings.bodyLimit))"]
-        if allowSetCookie { words.append("kept even where it sets a cookie") }
-        if let targetedFields { words.append("cached by \(Self.list(targetedFields)) before Cache-Control") }
-        if !tags.isEmpty { words.append("tagged \(Self.list(tags))") }
-        if let tagLimit { words.append("not kept with more than \(tagLimit) tags of its own") }
-        if let tagFields { words.append("tagged by the fields \(Self.list(tagFields))") }
-        if let coalescingTimeout { words.append("coalescing timeout \(Self.text(coalescingTimeout))") }
+        var words = ["bodies are stored up to \(settings.storedBodyLimit(bodyLimit ?? settings.bodyLimit))"]
+        if allowSetCookie { words.append("responses that set a cookie are stored") }
+        if let targetedFields { words.append("\(Self.list(targetedFields)) take precedence over Cache-Control") }
+        if !tags.isEmpty { words.append("responses have the tags \(Self.list(tags))") }
+        if let tagLimit { words.append("responses with more than \(tagLimit) tags are not stored") }
+        if let tagFields { words.append("tags are read from the fields \(Self.list(tagFields))") }
+        if let coalescingTimeout { words.append("the coalescing timeout is \(Self.text(coalescingTimeout))") }
         return words
     }
 
@@ -140,8 +145,8 @@ extension RouteRule {
             case .everything: "everything"
             }
         }
-        let words = covers.isEmpty ? [] : ["a write that succeeds invalidates \(covers.joined(separator: ", "))"]
-        return words + (invalidateOnError ? ["a write that fails with a 5xx invalidates as well"] : [])
+        let words = covers.isEmpty ? [] : ["a successful write invalidates \(covers.joined(separator: ", "))"]
+        return words + (invalidateOnError ? ["a write that fails with a 5xx invalidates too"] : [])
     }
 
     private static func text(_ duration: Duration) -> String { DurationText.describe(duration) }

@@ -10,7 +10,7 @@ public struct OriginAddress: Hashable, Sendable, CustomStringConvertible {
     public let port: Int
 
     /// The expected form of an address, for messages.
-    static let expectation = "a URL as http://127.0.0.1:3000 or https://api.example.org, without a path"
+    static let expectation = "a URL such as http://127.0.0.1:3000 or https://api.example.org, without a path"
 
     /// Creates an address from `http://host`, `https://host:port` or `http://[::1]:3000`, each with or without a `/` at
     /// its end. Returns nil for any other text, such as a URL with a path, a query, or a user.
@@ -56,7 +56,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     public let port: Int
 
     /// The expected form of an address, for messages.
-    static let expectation = "host:port, as 127.0.0.1:8000 or [::1]:8000"
+    static let expectation = "host:port, such as 127.0.0.1:8000 or [::1]:8000"
 
     /// Creates an address from a host and a port.
     public init(host: String, port: Int) {

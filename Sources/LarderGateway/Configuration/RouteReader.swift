@@ -25,7 +25,10 @@ struct RouteReader {
             reader.read(key, value, &diagnostics)
         }
         if reader.rule.locations[.path] == nil {
-            diagnostics.add("the route has no `path`: give the paths it takes, as /api/posts or /api/**", at: node)
+            diagnostics.add(
+                "the route has no `path`: give the paths that it matches, such as /api/posts or /api/**",
+                at: node
+            )
         }
         return reader.rule
     }
@@ -56,7 +59,7 @@ struct RouteReader {
             rule.invalidates = diagnostics.values(
                 node,
                 name,
-                expecting: "a tag, a path as /posts, or a path and all below it as /posts/**",
+                expecting: "a tag, a path such as /posts, or a path and all paths below it, such as /posts/**",
                 Self.cover
             )
         case .bodyLimit: rule.bodyLimit = diagnostics.bytes(node, name)
@@ -71,7 +74,7 @@ struct RouteReader {
     }
 
     private mutating func readPath(_ node: Node, _ diagnostics: inout DiagnosticList) {
-        let expectation = "a path as /api/posts, /api/*/comments or /static/**"
+        let expectation = "a path such as /api/posts, /api/*/comments or /static/**"
         guard let text = diagnostics.text(node, "path", expecting: expectation) else { return }
         do {
             rule.path = try PathPattern(text)
@@ -81,7 +84,7 @@ struct RouteReader {
         let isPlaceholder = text.split(separator: "/").contains { $0.hasPrefix(":") || $0.hasPrefix("{") }
         if isPlaceholder {
             diagnostics.warn(
-                "`path`: \(DiagnosticList.quoted(text)) has a placeholder that is taken to the letter: any one segment is `*`",
+                "`path`: \(DiagnosticList.quoted(text)) has a placeholder, which is not special: `*` is any one segment",
                 at: diagnostics.location(of: node)
             )
         }
@@ -93,11 +96,14 @@ struct RouteReader {
             guard let field = diagnostics.field(item, "vary") else { continue }
             if credentials.contains(field) {
                 diagnostics.add(
-                    "`vary`: `\(field)` is a secret, and keys are shown: let such requests bypass",
+                    "`vary`: `\(field)` is a secret, and keys are visible: use `bypass` for such requests",
                     at: item
                 )
             } else if ClientAddress.fields.contains(field) {
-                diagnostics.add("`vary`: `\(field)` is the client's address: answers by it cannot be kept", at: item)
+                diagnostics.add(
+                    "`vary`: `\(field)` is the client's address: responses that depend on it cannot be stored",
+                    at: item
+                )
             } else {
                 rule.vary.append(field)
             }
@@ -105,7 +111,7 @@ struct RouteReader {
     }
 
     private mutating func readCredentials(_ node: Node, _ diagnostics: inout DiagnosticList) {
-        let expectation = "names, or what they begin with, as session or wordpress_*"
+        let expectation = "names, or prefixes with a *, such as session or wordpress_*"
         for (key, at, value) in diagnostics.pairs(of: node, "`credentials`") {
             switch key {
             case "cookies":
@@ -121,7 +127,7 @@ struct RouteReader {
 
     private mutating func readBypass(_ node: Node, _ diagnostics: inout DiagnosticList) {
         var bypass = BypassRule()
-        let expectation = "names, or what they begin with, as session or wordpress_*"
+        let expectation = "names, or prefixes with a *, such as session or wordpress_*"
         for (key, at, value) in diagnostics.pairs(of: node, "`bypass`") {
             switch key {
             case "cookies":
@@ -140,7 +146,7 @@ struct RouteReader {
     }
 
     private mutating func readQuery(_ node: Node, _ diagnostics: inout DiagnosticList) {
-        let expectation = "names, or what they begin with, as ref or utm_*"
+        let expectation = "names, or prefixes with a *, such as ref or utm_*"
         for (key, at, value) in diagnostics.pairs(of: node, "`query`") {
             guard key == "ignore" else {
                 diagnostics.addUnknown(key, at: at, among: ["ignore"], in: "`query`")
@@ -182,7 +188,7 @@ extension DiagnosticList {
 
     /// Returns the name of a field; nil with a diagnostic if the text is not one.
     fileprivate mutating func field(_ node: Node, _ key: String) -> HTTPField.Name? {
-        value(node, key, expecting: "the name of a field, as Accept-Language") { text in
+        value(node, key, expecting: "the name of a field, such as Accept-Language") { text in
             // A name that begins with a colon is a pseudo-header field (`:path`), not a field.
             text.utf8.first == UInt8(ascii: ":") ? nil : HTTPField.Name(text)
         }

@@ -76,7 +76,7 @@ struct SettingReader {
         if let value = parse(text) { return value }
         // A text with an @ may have a password before it.
         let isHidden = setting.isSecret || text.contains("@")
-        add("\(isHidden ? "the value" : DiagnosticList.quoted(text)) is wrong: expected \(expectation)", at: setting)
+        add("\(isHidden ? "the value" : DiagnosticList.quoted(text)) is invalid: expected \(expectation)", at: setting)
         return nil
     }
 
@@ -92,7 +92,7 @@ struct SettingReader {
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
         guard items.count <= Self.itemLimit else {
-            add("has \(items.count) values: \(Self.itemLimit) at most", at: setting)
+            add("has \(items.count) values: at most \(Self.itemLimit) are allowed", at: setting)
             return []
         }
         var values: [Value] = []
@@ -103,7 +103,7 @@ struct SettingReader {
                 add("is empty: leave it out, or give \(expectation)", at: setting)
                 break
             } else {
-                add("\(DiagnosticList.quoted(item)) is wrong: expected \(expectation)", at: setting)
+                add("\(DiagnosticList.quoted(item)) is invalid: expected \(expectation)", at: setting)
             }
         }
         return values
@@ -150,8 +150,8 @@ struct SettingReader {
         from least: ByteCount,
         upTo most: ByteCount? = nil
     ) {
-        let limits = most.map { "from \(least) to \($0)" } ?? "and \(least) at least"
-        read(setting, into: &value, expecting: "bytes, as 268435456, 64MiB or 1GiB, \(limits)") { text in
+        let limits = most.map { "from \(least) to \($0)" } ?? "at least \(least)"
+        read(setting, into: &value, expecting: "a size such as 268435456 (bytes), 64MiB or 1GiB, \(limits)") { text in
             ByteCount(text).flatMap { $0 >= least && $0 <= most ?? $0 ? $0 : nil }
         }
     }

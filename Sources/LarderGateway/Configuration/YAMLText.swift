@@ -35,7 +35,7 @@ struct YAMLText {
         }
         if let key = AliasedKey.first(in: text) {
             diagnostics.append(
-                diagnostic(key.line, key.column, "a key is plain text: no alias or other YAML can be one")
+                diagnostic(key.line, key.column, "a key must be plain text, without aliases or other YAML syntax")
             )
             return
         }
@@ -101,7 +101,7 @@ private struct YAMLProblem: CustomStringConvertible {
         let next = line.unicodeScalars.dropFirst(mark.column - 1).first
         let hint: String? =
             switch next {
-            case "\t": "a tab cannot indent: use spaces"
+            case "\t": "indent with spaces instead of tabs"
             case "*": "a text that begins with `*` needs quotes"
             case "@", "`", "%", "&", "!": "a text that begins with `\(next ?? " ")` needs quotes"
             default: Self.hints.first { problem.contains($0.problem) }?.hint
@@ -114,12 +114,12 @@ private struct YAMLProblem: CustomStringConvertible {
         ("alphabetic or numeric", "a text that begins with `*` or `&` needs quotes"),
         (
             "mapping values are not allowed",
-            "a text with `: ` in it needs quotes, and keys of one mapping stand in one column"
+            "a text that contains `: ` needs quotes, and the keys of a mapping must be in the same column"
         ),
-        ("expected key", "keys of one mapping stand in one column"),
-        ("'-' indicator", "items of one list stand in one column"),
-        ("could not find expected ':'", "a key is followed by a colon and a space"),
-        ("another document", "one `---` at most, at the top"),
+        ("expected key", "the keys of a mapping must be in the same column"),
+        ("'-' indicator", "the items of a list must be in the same column"),
+        ("could not find expected ':'", "a key must be followed by a colon and a space"),
+        ("another document", "the file may have only one `---`, at the top"),
         ("unexpected end of stream", "a quote or bracket is not closed"),
     ]
 }

@@ -5,7 +5,7 @@ import HTTPCaching
 /// Case, a port, and a dot at the end do not matter.
 public struct HostPattern: Hashable, Sendable, CustomStringConvertible {
     /// The expected form of a pattern, for messages.
-    static let expectation = "a host as api.example.org or \"*.example.org\", without a port"
+    static let expectation = "a host such as api.example.org or \"*.example.org\", without a port"
 
     private let isSuffix: Bool
     /// The host in lower case, or its suffix including the first dot.

@@ -88,16 +88,18 @@ extension PathPattern {
         }
         guard text.utf8.first == ASCII.slash else { throw Flaw("does not begin with `/`") }
         guard !text.utf8.contains(ASCII.question), !text.utf8.contains(ASCII.hash) else {
-            throw Flaw("has a `?` or `#`: a pattern is for the path alone")
+            throw Flaw("has a `?` or `#`: a pattern matches only the path")
         }
         var strict = Compiled()
         var segments = text.utf8.dropFirst().split(separator: ASCII.slash, omittingEmptySubsequences: false)
         if segments.last?.isEmpty == true { segments.removeLast() }
         for (place, segment) in segments.enumerated() {
             switch String(Substring(segment)) {
-            case "": throw Flaw("has an empty segment: two slashes count as one")
+            case "": throw Flaw("has an empty segment: write one `/` instead of two")
             case "**":
-                guard place == segments.count - 1 else { throw Flaw("has `**` before its end, where alone it may be") }
+                guard place == segments.count - 1 else {
+                    throw Flaw("has `**` before its end: it must be the last segment")
+                }
                 strict.takesMore = true
             case "*":
                 strict.bytes += [ASCII.slash, Compiled.any]
@@ -113,7 +115,7 @@ extension PathPattern {
 
     private static func check(_ literal: String) throws(Flaw) {
         guard !literal.utf8.contains(UInt8(ascii: "*")) else {
-            throw Flaw("has a `*` beside other text: it stands for a whole segment, `%2A` for itself")
+            throw Flaw("has a `*` next to other text: `*` is a whole segment; write `%2A` for the character")
         }
         let bytes = Array(literal.utf8)
         let isEncoded = bytes.withUnsafeBufferPointer { bytes in
@@ -130,7 +132,7 @@ extension PathPattern {
             $0 == "/" || $0 == "\\"
         }
         guard !parts.contains(where: { [".", ".."].contains($0.prefix { $0 != ";" }) }) else {
-            throw Flaw("has a dot segment, which no path should have")
+            throw Flaw("has a dot segment (`.` or `..`): remove it")
         }
     }
 

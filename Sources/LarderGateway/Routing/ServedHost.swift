@@ -4,7 +4,7 @@ import HTTPCaching
 /// port: `example.org:8443`.
 public struct ServedHost: Hashable, Sendable, CustomStringConvertible {
     /// The expected form of a host, for messages.
-    static let expectation = "a host as api.example.org, \"*.example.org\" or api.example.org:8443"
+    static let expectation = "a host such as api.example.org, \"*.example.org\" or api.example.org:8443"
 
     /// The pattern of the host names.
     public let pattern: HostPattern

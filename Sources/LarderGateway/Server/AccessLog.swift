@@ -85,7 +85,9 @@ final class AccessLog: Service {
             defer { state = State() }
             return (state.text, state.dropped)
         }
-        if dropped > 0 { logger.warning("The access log cannot keep up", metadata: ["dropped": "\(dropped)"]) }
+        if dropped > 0 {
+            logger.warning("The access log is too slow: lines were dropped", metadata: ["dropped-lines": "\(dropped)"])
+        }
         guard !text.isEmpty else { return }
         do {
             // The future is awaited even if the task is cancelled, so that the last lines are written, too.

@@ -49,7 +49,7 @@ final class AddressLimit: Sendable {
             var metadata: Logger.Metadata = ["address": "\(address)", "limit": "\(limit)"]
             if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
             logger.warning(
-                "A client has as many connections as it may have, and a further one is closed",
+                "A client reached its limit of connections: a further connection was closed",
                 metadata: metadata
             )
         }

@@ -102,7 +102,7 @@ struct ClientBody: AsyncSequence, Sendable {
                 isOver = true
                 return nil
             case .broken(let refusal): throw refusal
-            case .head, .refused, nil: throw RequestRefusal("The content broke off")
+            case .head, .refused, nil: throw RequestRefusal("The content is incomplete")
             }
         }
     }
@@ -131,18 +131,18 @@ extension HTTPRequest {
 
 extension RequestRefusal {
     /// The refusal of a request whose client sends the rest of it too slowly.
-    static let slowRequest = RequestRefusal(.requestTimeout, "The request did not come in time")
+    static let slowRequest = RequestRefusal(.requestTimeout, "The request did not arrive in time")
 
     /// Returns the refusal of a target that is longer than the limit of a whole head.
     static func longTarget(_ limit: Int) -> RequestRefusal {
-        RequestRefusal(.uriTooLong, "The target is longer than the \(limit) bytes that are accepted")
+        RequestRefusal(.uriTooLong, "The target is longer than the limit of \(limit) bytes")
     }
 
     /// Returns the refusal of a head that exceeds the limit.
     static func largeHead(_ limit: Int) -> RequestRefusal {
         RequestRefusal(
             .requestHeaderFieldsTooLarge,
-            "The header fields are larger than the \(limit) bytes, or more than the \(HeadLimit.fields), that are accepted"
+            "The header fields exceed the limit of \(limit) bytes or \(HeadLimit.fields) fields"
         )
     }
 }

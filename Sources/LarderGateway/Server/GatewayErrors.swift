@@ -5,7 +5,10 @@ import LarderHummingbird
 extension Response {
     /// The response to a request whose head does not fit into the memory that is left.
     static var outOfMemory: Response {
-        var response = Response.message(.serviceUnavailable, "There is no memory for this request: try again")
+        var response = Response.message(
+            .serviceUnavailable,
+            "The gateway has no memory left for this request: try again later"
+        )
         response.headers[.retryAfter] = "5"
         return response
     }
@@ -36,25 +39,25 @@ extension UpstreamError {
 
     /// The error in a sentence for the reader of the response.
     fileprivate var sentence: String {
-        if status == .misdirectedRequest { return "This host is not served here" }
-        if status == .requestTimeout { return "The request did not come in time" }
+        if status == .misdirectedRequest { return "This host is not served by the gateway" }
+        if status == .requestTimeout { return "The request did not arrive in time" }
         return switch code {
         case .connectionRefused: "The origin refuses connections"
-        case .connectionTimeout: "The origin cannot be reached in time"
-        case .connectionTerminated: "The origin closed the connection before it had answered"
-        case .connectionLimitReached: "The origin has no connection left"
-        case .connectionReadTimeout: "The origin stopped answering"
+        case .connectionTimeout: "Connecting to the origin took too long"
+        case .connectionTerminated: "The origin closed the connection before it sent a response"
+        case .connectionLimitReached: "All connections to the origin are in use: try again later"
+        case .connectionReadTimeout: "The origin stopped sending its response"
         case .destinationNotFound: "The origin cannot be reached"
-        case .dnsError: "The origin's name is not known"
-        case .tlsProtocolError: "The origin cannot be spoken to securely"
-        case .responseTimeout: "The origin did not answer in time"
-        case .protocolError: "The origin's answer is no HTTP"
-        case .incompleteResponse: "The origin broke off its answer"
-        case .headerSectionSize: "The origin's answer has too many fields"
-        case .requestError: "This request cannot be sent on as it is"
-        case .requestDenied: "This method is not sent on"
-        case .loopDetected: "This request has come here before"
-        case .internalError: "The gateway failed"
+        case .dnsError: "The host name of the origin cannot be resolved"
+        case .tlsProtocolError: "The TLS connection to the origin failed"
+        case .responseTimeout: "The origin did not respond in time"
+        case .protocolError: "The response of the origin is not valid HTTP"
+        case .incompleteResponse: "The response of the origin is incomplete"
+        case .headerSectionSize: "The header fields of the origin's response are too large"
+        case .requestError: "This request is invalid and cannot be forwarded"
+        case .requestDenied: "This method is not forwarded: expected one of \(Self.allowedMethods)"
+        case .loopDetected: "This gateway has already forwarded this request: there is a loop"
+        case .internalError: "The gateway failed to handle the request"
         }
     }
 }

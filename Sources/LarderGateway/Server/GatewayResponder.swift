@@ -127,12 +127,12 @@ struct GatewayResponder: ClientResponder {
                 listeningOn: client.connection.channel.localAddress?.port
             )
             guard head.authority != nil else {
-                return failure(UpstreamError(.requestError, "host", status: .misdirectedRequest))
+                return failure(UpstreamError(.requestError, "host not served", status: .misdirectedRequest))
             }
         }
         // The origin receives the authority as it is in the key. Otherwise an origin that answers spellings of a host
         // differently could have the response to one spelling stored for all of them.
-        guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
+        guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
             return GatewayResponse(
@@ -140,12 +140,12 @@ struct GatewayResponder: ClientResponder {
             )
         }
         guard active.settings.accepts(head.path ?? "/") else {
-            return failure(UpstreamError(.requestError, "path"))
+            return failure(UpstreamError(.requestError, "ambiguous path"))
         }
         // An HTTP/1.0 request may be without a host. It is sent to the origin's own name.
         if head.authority == nil {
             head.authority = route.origin.authority
-            guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "host")) }
+            guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
         }
         // Fields that concern only this connection do not influence responses. They are removed here, because the code
         // above reads them to learn how the request arrived.
@@ -250,7 +250,9 @@ extension GatewayResponder {
         let crumbs = head.headerFields[values: .cookie]
         if crumbs.count > 1 { head.headerFields[values: .cookie] = [crumbs.joined(separator: "; ")] }
         if let authority = head.authority {
-            guard Authority(authority) != nil else { return .failure(UpstreamError(.requestError, "host")) }
+            guard Authority(authority) != nil else {
+                return .failure(UpstreamError(.requestError, "invalid host"))
+            }
         } else if version != .http1_0 {
             return .failure(UpstreamError(.requestError, "no host"))
         }
@@ -309,7 +311,7 @@ extension HTTPRequest.Method {
 
     private static func method(_ name: StaticString) -> HTTPRequest.Method {
         guard let method = HTTPRequest.Method("\(name)") else {
-            preconditionFailure("a constant method is not a token")
+            preconditionFailure("\"\(name)\" is not a valid method")
         }
         return method
     }

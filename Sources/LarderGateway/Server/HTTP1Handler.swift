@@ -133,7 +133,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         do {
             request = try HTTPRequest(settled, secure: false, splitCookie: false)
         } catch {
-            refusal = refusal ?? RequestRefusal("The method is no token")
+            refusal = refusal ?? RequestRefusal("The method is not a valid token")
         }
         let isOld = head.version.minor == 0
         if let request, refusal == nil { refusal = request.excess(over: options.headerLimit) }
@@ -142,7 +142,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
             refusal.version = head.version.text
             return refuse(refusal, isOld: isOld, isHead: head.method == .HEAD, context)
         }
-        guard let request else { preconditionFailure("A request that is not refused was read") }
+        guard let request else { preconditionFailure("A request that is not refused must have been read") }
         // The decoder reads nothing after a request that asks for an upgrade. Such a request is answered like any
         // other.
         let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
@@ -168,7 +168,7 @@ final class HTTP1Handler: ChannelDuplexHandler {
         guard case .open = phase else { return }
         breakOff(
             state.isInContent
-                ? RequestRefusal("The content broke off, or is malformed")
+                ? RequestRefusal("The content is incomplete or malformed")
                 : recorder.refusal(because: error, limit: options.headerLimit),
             context
         )

@@ -131,7 +131,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
             return refuse(refusal, context)
         case (_, .reading):
             phase = .read
-            return fire(.broken(RequestRefusal("The content broke off, or is malformed")), context)
+            return fire(.broken(RequestRefusal("The content is incomplete or malformed")), context)
         case (_, .read): break
         }
         context.fireErrorCaught(error)

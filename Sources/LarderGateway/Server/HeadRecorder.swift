@@ -67,11 +67,11 @@ final class HeadRecorder: ChannelInboundHandler {
             case .headerOverflow:
                 RequestRefusal.largeHead(limit)
             case .invalidMethod where line?.method != nil:
-                RequestRefusal(.notImplemented, "This method is not known")
+                RequestRefusal(.notImplemented, "This method is not supported")
             case .invalidVersion where line?.method != nil:
-                RequestRefusal(.badRequest, "This version of HTTP is not spoken here")
-            case .invalidEOFState: RequestRefusal(.badRequest, "The request broke off")
-            default: RequestRefusal(.badRequest, "This is no request of HTTP/1.1")
+                RequestRefusal(.badRequest, "This version of HTTP is not supported")
+            case .invalidEOFState: RequestRefusal(.badRequest, "The request is incomplete")
+            default: RequestRefusal(.badRequest, "This is not a valid HTTP/1.1 request")
             }
         return refusal.naming(line)
     }

@@ -174,10 +174,10 @@ final class Listener: Service {
     private func drain(_ sockets: [any Channel]) async {
         let load = table.load
         logger.info(
-            "Draining: connections end with their next response",
+            "Draining: each connection is closed after its next response",
             metadata: [
                 "connections": "\(load.connections)", "requests": "\(load.requests)",
-                "listening for": "\(timer.skipsNext ? .zero : options.drainDelay)",
+                "drain-delay": "\(timer.skipsNext ? .zero : options.drainDelay)",
             ]
         )
         tell(.began)
@@ -186,10 +186,10 @@ final class Listener: Service {
         tell(.listenerClosed)
         let rest = table.load
         logger.info(
-            "Not listening any more: requests under way end",
+            "Stopped listening: requests in progress may finish",
             metadata: [
                 "connections": "\(rest.connections)", "requests": "\(rest.requests)",
-                "at most": "\(options.drainTimeout)",
+                "drain-timeout": "\(options.drainTimeout)",
             ]
         )
         await finishConnections()
@@ -197,9 +197,9 @@ final class Listener: Service {
         table.closeAll()
         tasks.cancelAll()
         await tasks.drain()
-        guard cut.connections > 0 else { return logger.info("Stopped: every request is answered") }
+        guard cut.connections > 0 else { return logger.info("Stopped: all requests were answered") }
         logger.warning(
-            "Stopped: what was under way is cut off",
+            "Stopped: the remaining requests were aborted",
             metadata: ["connections": "\(cut.connections)", "requests": "\(cut.requests)"]
         )
     }

@@ -43,7 +43,7 @@ final class ProxyProtocolHandler: ChannelInboundHandler, RemovableChannelHandler
         case .invalid:
             isDone = true
             logger.warning(
-                "A connection from a trusted proxy does not begin with a header of the PROXY protocol",
+                "A connection from a trusted proxy was closed: it does not begin with a PROXY protocol header",
                 metadata: ["proxy": "\(connection.address?.ipAddress ?? "unknown")"]
             )
             context.close(promise: nil)

@@ -101,8 +101,8 @@ final class SlowReaders: Sendable {
         }
         guard count > 0, let unlogged = state.withLockedValue({ $0.log.count() }) else { return }
         logger.warning(
-            "Slow clients were disconnected: the responses that they read take too much of in-flight-limit",
-            metadata: ["responses": "\(count)", "unlogged": "\(unlogged)"]
+            "Slow clients were disconnected: their responses used too much of in-flight-limit",
+            metadata: ["responses": "\(count)", "warnings-not-logged": "\(unlogged)"]
         )
     }
 }

@@ -124,13 +124,15 @@ final class ClientContent: AsyncSequence, Sendable {
             if error is CancellationError { throw error }
             if error is IOError { throw UpstreamError(.internalError, "\(error)") }
             let status = (error as? RequestRefusal)?.status
-            throw UpstreamError(.requestError, "the content broke off: \(error)", status: status)
+            throw UpstreamError(.requestError, "the content is incomplete: \(error)", status: status)
         }
     }
 
     private func begin() throws {
         try state.withLockedValue { state in
-            guard case .open = state else { throw UpstreamError(.requestError, "the request is answered") }
+            guard case .open = state else {
+                throw UpstreamError(.requestError, "the request has already been answered")
+            }
             state = .reading
         }
     }
@@ -148,6 +150,6 @@ final class ClientContent: AsyncSequence, Sendable {
         // The spooled content is released at once, because the client library may retain the content for a while.
         source = Source()
         waiting.resume()
-        throw UpstreamError(.requestError, "the request is answered")
+        throw UpstreamError(.requestError, "the request has already been answered")
     }
 }

@@ -88,7 +88,10 @@ final class MessageWatch: ChannelDuplexHandler {
         // The client library takes such a head for another informational one, and ends the process at the end of the
         // response.
         if case .head(let head) = part, head.status.code < 100 {
-            return errorCaught(context: context, error: UpstreamError(.protocolError, "status \(head.status.code)"))
+            return errorCaught(
+                context: context,
+                error: UpstreamError(.protocolError, "invalid status \(head.status.code)")
+            )
         }
         guard isReading else { return pass(part, context) }
         held.append(part)
@@ -121,7 +124,7 @@ final class MessageWatch: ChannelDuplexHandler {
             guard case .head(var head) = parts.dropLast().last, isForHead || [204, 304].contains(head.status.code)
             else {
                 // The origin's declared length is wrong, so the content that it declared may be incomplete.
-                return context.fireErrorCaught(UpstreamError(.protocolError, "more than the answer declares"))
+                return context.fireErrorCaught(UpstreamError(.protocolError, "the response is longer than it declares"))
             }
             // A response that never has content ends with its head, whatever the origin sends after it.
             head.headers.replaceOrAdd(name: "Connection", value: "close")

@@ -135,7 +135,10 @@ final class OriginLoad: Sendable {
             }
             guard isIn else {
                 if Task.isCancelled { throw UpstreamError(CancellationError()) }
-                throw UpstreamError(.connectionLimitReached, "requests with content take their part of the connections")
+                throw UpstreamError(
+                    .connectionLimitReached,
+                    "requests with content already use their share of the connections"
+                )
             }
         }
         makeRoom(at: origin)

@@ -16,12 +16,12 @@ extension Response {
         _ bodyEnded: @escaping @Sendable ((any Error)?) -> Void
     ) throws(UpstreamError) {
         let code = Int(response.status.code)
-        guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "status \(code)") }
+        guard (200...999).contains(code) else { throw UpstreamError(.protocolError, "invalid status \(code)") }
         // A request without `TE` allows one transfer coding only, chunked. The remains of other codings would be taken
         // for content.
         let codings = response.headers["Transfer-Encoding"]
         guard codings.isEmpty || codings.count == 1 && codings[0].lowercased() == "chunked" else {
-            throw UpstreamError(.protocolError, "transfer coding")
+            throw UpstreamError(.protocolError, "unsupported transfer coding")
         }
         var head = HTTPResponse(status: HTTPResponse.Status(code: code, reasonPhrase: response.status.reasonPhrase))
         head.headerFields.reserveCapacity(response.headers.count)
@@ -70,7 +70,7 @@ private struct OriginBody: Sendable {
             // A body that is received at once needs neither a spool nor a task.
             if part.readableBytes == length {
                 guard try await source.next() == nil else {
-                    throw UpstreamError(.protocolError, "more than the answer declares")
+                    throw UpstreamError(.protocolError, "the response is longer than it declares")
                 }
                 try await writer.write(part)
             } else {

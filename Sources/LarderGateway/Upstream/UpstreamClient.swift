@@ -141,7 +141,7 @@ final class UpstreamClient: Service {
         func health(_ isReachable: Bool, _ answer: String) -> OriginHealth {
             OriginHealth(origin: origin.description, isReachable: isReachable, answer: answer)
         }
-        guard Self.isTarget(path) else { return health(false, "no such path") }
+        guard Self.isTarget(path) else { return health(false, "invalid path") }
         do {
             let response = try await book.attempt(for: path) { _, mark in
                 let request = marked(HTTPClientRequest(url: origin.description), mark)

@@ -46,13 +46,16 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     /// The error of a connection that could not be made within the connect timeout.
-    public static let connectionTimeout = UpstreamError(.connectionTimeout, "no connection in time")
+    public static let connectionTimeout = UpstreamError(.connectionTimeout, "connecting took too long")
     /// The error of an origin that did not begin its response within the response timeout.
-    public static let responseTimeout = UpstreamError(.responseTimeout, "no answer in time")
+    public static let responseTimeout = UpstreamError(.responseTimeout, "no response in time")
     /// The error of a request whose client is slow while other requests wait for the connection.
-    static let slowClient = UpstreamError(.connectionLimitReached, "the client is slow, and others wait")
+    static let slowClient = UpstreamError(
+        .connectionLimitReached,
+        "the client is slow, and other requests wait for its connection"
+    )
     /// The error of a target that servers read differently, or not at all.
-    public static let illegalTarget = UpstreamError(.requestError, "the target cannot be sent on as it is")
+    public static let illegalTarget = UpstreamError(.requestError, "the target cannot be forwarded")
 
     /// The error type of RFC 9209, such as `connection_refused`.
     public var type: String { code.rawValue }
@@ -97,9 +100,9 @@ extension UpstreamError {
     package init(_ error: any Error) {
         switch error {
         case let error as UpstreamError: self = error
-        case is CancellationError: self.init(.internalError, "the gateway stops")
+        case is CancellationError: self.init(.internalError, "the gateway is stopping")
         case let error as HTTPClientError: self.init(client: error)
-        case HTTPParserError.headerOverflow: self.init(.headerSectionSize, "too many fields, or too long")
+        case HTTPParserError.headerOverflow: self.init(.headerSectionSize, "the header fields are too large")
         case HTTPParserError.invalidEOFState: self.init(.incompleteResponse, "the origin closed the connection")
         case is HTTPParserError, is NIOHTTPDecoderError: self.init(.protocolError, "\(error)")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: self.init(.tlsProtocolError, "\(error)")
@@ -107,7 +110,7 @@ extension UpstreamError {
             if let failure = error.connectionErrors.last?.error {
                 self.init(failure)
             } else if error.dnsAError != nil || error.dnsAAAAError != nil {
-                self.init(.dnsError, "there is no such host")
+                self.init(.dnsError, "the host name cannot be resolved")
             } else {
                 self.init(.destinationNotFound, "\(error)")
             }
@@ -132,7 +135,8 @@ extension UpstreamError {
         case .readTimeout, .writeTimeout: self.init(.connectionReadTimeout, "\(error)")
         case .invalidURL, .emptyHost, .emptyScheme, .bodyLengthMismatch, .traceRequestWithBody:
             self.init(.requestError, "\(error)")
-        case .cancelled, .alreadyShutdown: self.init(.internalError, "the client left, or the gateway stops")
+        case .cancelled, .alreadyShutdown:
+            self.init(.internalError, "the client disconnected, or the gateway is stopping")
         case .remoteConnectionClosed: self.init(.connectionTerminated, "the origin closed the connection")
         default: self.init(.protocolError, "\(error)")
         }

@@ -40,15 +40,21 @@ package struct AdminRefusal: Error, Equatable {
     package let status: HTTPResponse.Status
     package let message: String
 
-    static let token = AdminRefusal(status: .unauthorized, message: "This route needs the admin token")
-    static let nobody = AdminRefusal(status: .forbidden, message: "This route needs a token, and none is set")
+    static let token = AdminRefusal(
+        status: .unauthorized,
+        message: "This route needs the admin token: send Authorization: Bearer <token>"
+    )
+    static let nobody = AdminRefusal(
+        status: .forbidden,
+        message: "This route needs an admin token, and none is configured: set one"
+    )
     static let otherSite = AdminRefusal(
         status: .forbidden,
-        message: "This route does not answer requests that a browser sends for a page of another site"
+        message: "This route refuses requests that a browser sends for a page of another site"
     )
     static let loopback = AdminRefusal(
         status: .forbidden,
-        message: "This route needs a token, or a request from this machine to a loopback host and through no proxy"
+        message: "This route needs a token, or a request from this machine to a loopback host, without a proxy"
     )
 }
 

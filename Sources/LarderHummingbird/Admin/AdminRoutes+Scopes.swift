@@ -41,7 +41,7 @@ extension RouterMethods {
             }
         }
         on(path.appendingPath("prefixes/**"), method: .delete) { request, context in
-            await routes.invalidate(request, context, expecting: "a path, or //host for all of a host") {
+            await routes.invalidate(request, context, expecting: "a path, or //host for a whole host") {
                 name in
                 guard form == .url, name.hasPrefix("/") else { return InvalidationScope.prefixes("/" + name) }
                 return InvalidationScope.host(name.dropFirst()).map { [$0] }
@@ -71,7 +71,7 @@ extension AdminRoutes {
             switch await cache.invalidate(scopes) {
             case .acknowledged: return AdminAnswer(.message(.ok, "Invalidated"))
             case .pending:
-                let message = "The cache cannot be reached; it will be invalidated when it can"
+                let message = "The cache cannot be reached; it will be invalidated when it is reachable again"
                 return AdminAnswer(.message(.serviceUnavailable, message))
             }
         }

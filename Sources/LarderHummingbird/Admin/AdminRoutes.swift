@@ -41,7 +41,7 @@ extension RouterMethods {
         if case .loopback = access {
             precondition(
                 Context.self is any RemoteAddressRequestContext.Type,
-                "Loopback access needs a context that knows its peer: conform it to RemoteAddressRequestContext"
+                "Loopback access needs the client's address: conform the context to RemoteAddressRequestContext"
             )
         }
         let routes = AdminRoutes<Context>(cache: cache, access: access, form: form, audit: audit)
@@ -68,8 +68,8 @@ package enum AdminKeyForm: Sendable {
 
     var expectation: String {
         switch self {
-        case .path: "a key as GET:/api/posts/"
-        case .url: "a key with its host, as GET:http://shop.example/api/posts/"
+        case .path: "a key such as GET:/api/posts/"
+        case .url: "a key with its host, such as GET:http://shop.example/api/posts/"
         }
     }
 }
@@ -84,7 +84,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
     @Sendable func invalidate(_ request: Request, context: Context) async -> Response {
         await guarded(request, context) {
             guard request.uri.query == nil else {
-                return AdminAnswer(.message(.badRequest, "A ? in a key is written %3F"))
+                return AdminAnswer(.message(.badRequest, "Nothing was deleted: write %3F for a ? in a key"))
             }
             let readings = Self.keys(in: request, below: context.endpointPath)
                 .map { $0.filter(form.includes) }.filter { !$0.isEmpty }
@@ -103,7 +103,7 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
                 result,
                 ok: "Cache key deleted",
                 notFound: "No such cache key",
-                pending: "The cache cannot be reached; the key will be deleted when it can"
+                pending: "The cache cannot be reached; the key will be deleted when it is reachable again"
             )
         }
     }
@@ -237,7 +237,7 @@ extension Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(value) else {
-            preconditionFailure("Numbers and strings can be written as JSON")
+            preconditionFailure("Numbers and strings must be encodable as JSON")
         }
         let fields: HTTPFields = [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"]
         return Response(status: status, headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))

@@ -10,7 +10,7 @@ package enum HTTP1RequestValidator {
     /// Normalizes a head to the form that all later handlers rely on: a path as target, one `Host`, one framing.
     /// - Returns: The reason to reject the head, as a sentence for the client; nil if the head is accepted.
     package static func settle(_ head: inout HTTPRequestHead) -> String? {
-        guard head.version.major == 1 else { return "This version of HTTP is not spoken here" }
+        guard head.version.major == 1 else { return "This version of HTTP is not supported" }
         return settleTarget(&head) ?? settleFraming(&head)
     }
 
@@ -21,15 +21,17 @@ package enum HTTP1RequestValidator {
         // field with an invalid field value." (RFC 9112 §3.2)
         // An HTTP/1.0 request may have none.
         guard hosts.count <= 1, hosts.count == 1 || head.version.minor == 0 else {
-            return "A request needs one Host field"
+            return "A request must have exactly one Host field"
         }
-        if let host = hosts.first, Authority(host) == nil { return "The Host field is no host" }
+        if let host = hosts.first, Authority(host) == nil { return "The Host field is not a valid host" }
         // "When a client wishes to request OPTIONS for the server as a whole […] the client MUST send only "*""
         // (§3.2.4).
         let isForServer = head.method == .OPTIONS && head.uri == "*"
         if head.uri.utf8.first != ASCII.slash, !isForServer {
-            guard let target = AbsoluteURI(head.uri), target.isHTTP else { return "The target is no path" }
-            guard Authority(target.authority) != nil else { return "The target's host is no host" }
+            guard let target = AbsoluteURI(head.uri), target.isHTTP else {
+                return "The target is not a path or an http URL"
+            }
+            guard Authority(target.authority) != nil else { return "The host of the target is not valid" }
             // "When an origin server receives a request with an absolute-form of request-target, the origin server MUST
             // ignore the received Host header field (if any) and instead use the host information of the
             // request-target." (§3.2.2)
@@ -54,7 +56,7 @@ package enum HTTP1RequestValidator {
             // understand alike.
             guard lengths.isEmpty, encodings.count == 1, encodings[0].lowercased() == "chunked",
                 head.version.minor > 0
-            else { return "Where the content ends can be read in more than one way" }
+            else { return "The length of the content is ambiguous: expected one Content-Length, or chunked" }
             return nil
         }
         guard let length = lengths.first else {
@@ -68,7 +70,7 @@ package enum HTTP1RequestValidator {
         }
         guard lengths.count == 1, !length.isEmpty, length.utf8.count <= 18,
             length.utf8.allSatisfy(ASCII.isDigit)
-        else { return "The Content-Length is no length" }
+        else { return "The Content-Length is not a valid length" }
         return nil
     }
 }

@@ -40,7 +40,7 @@ struct ClientState<Connection: AnyObject & Sendable>: Sendable {
     }
 
     init(slots: Int) {
-        precondition(slots > 0, "A client has at least one connection.")
+        precondition(slots > 0, "A client must have at least one connection.")
         self.slots = Array(repeating: nil, count: slots)
     }
 }
@@ -102,7 +102,7 @@ extension ClientState {
     /// Adds a connection that is ready to take commands.
     mutating func join(_ connection: Connection, slot: Int, generation: Int, server: RedisServer) -> Entry {
         guard !isStranger(server) else {
-            return .refused(RedisError(.unavailable, "another server was met in the meantime"))
+            return .refused(RedisError(.unavailable, "the client has connected to another server"))
         }
         slots[slot] = connection
         status.generation = max(status.generation, generation)
@@ -118,7 +118,7 @@ extension ClientState {
 
     /// Records that the client begins to open connections.
     mutating func start() {
-        precondition(!isRunning, "A client is run once.")
+        precondition(!isRunning, "A client can run only once.")
         isRunning = true
     }
 

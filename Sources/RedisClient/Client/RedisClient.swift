@@ -150,7 +150,7 @@ extension RedisClient {
             let server = try await connection.greet(configuration)
             let strangers = state.withLockedValue { $0.meet(server) }
             for stranger in strangers {
-                stranger.close(RedisError(.connectionLost, "another server has taken the place of this one"))
+                stranger.close(RedisError(.connectionLost, "the client has connected to another server"))
             }
             try await introduce(connection, server)
             let entry = state.withLockedValue {
@@ -176,7 +176,7 @@ extension RedisClient {
         } catch let error as RedisError {
             throw error
         } catch {
-            throw RedisError(.unavailable, "the connection was turned down", underlying: error)
+            throw RedisError(.unavailable, "the connection was rejected", underlying: error)
         }
     }
 
@@ -204,7 +204,7 @@ extension RedisClient {
             switch replies?.values[0] {
             // A missing reply is handled by the connection's silence limit, an error by the callers that send commands.
             case nil, .error, .bulk(ByteBuffer(string: echo)): continue
-            default: connection.close(RedisError(.protocolViolation, "the server answers what somebody else asked"))
+            default: connection.close(RedisError(.protocolViolation, "the server sent the reply to another command"))
             }
         }
     }

@@ -9,8 +9,8 @@ extension RedisConfiguration {
     /// noticed only later. Errors do not repeat the URL, since there may be a password in it.
     package init(url: String) throws(RedisError) {
         var rest = url[...]
-        let scheme = try rest.cut(before: "://").orThrow("there is no scheme in it: it begins with redis://")
-        guard !rest.contains("#") else { throw .invalidURL("there is no use for a fragment (#)") }
+        let scheme = try rest.cut(before: "://").orThrow("it has no scheme: expected redis://, rediss:// or unix://")
+        guard !rest.contains("#") else { throw .invalidURL("it has a fragment (#), which has no meaning here") }
         let query = rest.cut(after: "?")
         let path = rest.cut(after: "/")
         let credentials = try Credentials(cuttingFrom: &rest)
@@ -24,7 +24,7 @@ extension RedisConfiguration {
             )
         case "unix", "redis+unix":
             guard rest.isEmpty, let path, !path.isEmpty else {
-                throw .invalidURL("the path of a socket is absolute: unix:///path/to/socket")
+                throw .invalidURL("the path of the socket is not absolute: expected unix:///path/to/socket")
             }
             self.init(
                 endpoint: .unixSocket(path: "/" + (try path.percentDecoded())),
@@ -32,13 +32,13 @@ extension RedisConfiguration {
                 database: try Self.database(path: "", query: query)
             )
         default:
-            throw .invalidURL("its scheme is none of redis, rediss, unix and redis+unix")
+            throw .invalidURL("its scheme is not redis, rediss, unix or redis+unix")
         }
     }
 
     private static func database(path: Substring, query: Substring?) throws(RedisError) -> Int {
         guard let query else { return try database(path) }
-        guard path.isEmpty else { throw .invalidURL("the database is named twice") }
+        guard path.isEmpty else { throw .invalidURL("the database is given twice") }
         guard query.hasPrefix("db=") else { throw .invalidURL("the only option after ? is db=<number>") }
         return try database(query.dropFirst(3))
     }
@@ -60,7 +60,7 @@ extension RedisConfiguration.Credentials {
         var user = authority[..<at]
         authority = authority[authority.index(after: at)...]
         guard let password = user.cut(after: ":") else {
-            throw .invalidURL("a user without a password: it is written user:password@, or :password@")
+            throw .invalidURL("a user without a password: expected user:password@ or :password@")
         }
         self.init(user: user.isEmpty ? "default" : try user.percentDecoded(), password: try password.percentDecoded())
     }
@@ -74,12 +74,14 @@ extension RedisConfiguration.Endpoint {
         if rest.hasPrefix("[") {
             host = try rest.dropFirst().prefixBefore("]").orThrow("an IPv6 address has no closing bracket")
             rest = rest.dropFirst(host.count + 2)
-            guard rest.isEmpty || rest.hasPrefix(":") else { throw .invalidURL("something follows the IPv6 address") }
+            guard rest.isEmpty || rest.hasPrefix(":") else {
+                throw .invalidURL("unexpected text follows the IPv6 address")
+            }
         } else {
             host = rest.prefix { $0 != ":" }
             rest = rest.dropFirst(host.count)
         }
-        guard !host.isEmpty else { throw .invalidURL("there is no host in it") }
+        guard !host.isEmpty else { throw .invalidURL("it has no host") }
         var port = 6379
         if let text = rest.cut(after: ":") {
             guard text.utf8.allSatisfy(\.isDigit), let number = Int(text), (1...65535).contains(number) else {
@@ -126,7 +128,7 @@ extension Substring {
             bytes.append(high << 4 | low)
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw .invalidURL("it is not UTF-8 once it is percent-decoded")
+            throw .invalidURL("it is not UTF-8 after percent-decoding")
         }
         return text
     }

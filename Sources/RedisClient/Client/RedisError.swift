@@ -60,7 +60,7 @@ extension RedisError {
     }
 
     static func violation(_ violation: RESPViolation) -> RedisError {
-        RedisError(.protocolViolation, "the server broke the protocol", underlying: violation)
+        RedisError(.protocolViolation, "the server violated the protocol", underlying: violation)
     }
 
     static let cancelled = RedisError(.cancelled, "the caller was cancelled")

@@ -45,7 +45,7 @@ extension RedisCommands {
 
     package func ping(deadline: Duration) async throws(RedisError) {
         let reply = try await send(.ping("ping"), deadline: deadline).text()
-        guard reply == "ping" else { throw RedisError(.unexpectedReply, "PING was not echoed") }
+        guard reply == "ping" else { throw RedisError(.unexpectedReply, "the reply to PING is not its argument") }
     }
 
     /// Returns one section of the server's INFO, as values by name.

@@ -79,7 +79,7 @@ extension ConnectionState {
         expecting reply: Int = 0,
         timeout: ReplyTimeout
     ) -> EnqueueResult {
-        precondition(commands > 0, "A batch has at least one command: an empty one would never be answered.")
+        precondition(commands > 0, "A batch must have at least one command: an empty one would never be answered.")
         guard phase == .open else { return .refuse(RedisError(.unavailable, "the connection is closing")) }
         guard commands <= limits.commandsInFlight - commandsInFlight, bytes <= limits.bytesInFlight - bytesInFlight
         else {
@@ -156,7 +156,7 @@ extension ConnectionState {
     mutating func receive(_ value: RESPValue, bytes: Int, now: NIODeadline, isExact: Bool) -> ReceiveResult {
         guard phase != .closed else { return .wait }
         guard !batches.isEmpty else {
-            return .close(RedisError(.protocolViolation, "the server answered what nobody asked"))
+            return .close(RedisError(.protocolViolation, "the server sent a reply without a command"))
         }
         if batches[0].reply == nil { batches[0].reply = (now, isExact) }
         batches[0].missing -= 1

@@ -51,7 +51,7 @@ private struct Greeting {
         var fields: [String: RESPValue] = [:]
         for pair in try reply.pairs() { fields[try pair.key.text()] = pair.value }
         guard fields["proto"] == .integer(3) else {
-            throw RedisError(.unexpectedReply, "the server does not speak RESP3; Redis 6 is the first that does")
+            throw RedisError(.unexpectedReply, "the server does not support RESP3: expected Redis 6 or later")
         }
         version = try fields["version"]?.text() ?? "unknown"
         role = try fields["role"]?.text() ?? "unknown"

@@ -27,12 +27,12 @@ package enum RESPViolation: Error, Hashable, Sendable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .unknownType(let byte): "a line begins with byte \(byte), which names no type"
+        case .unknownType(let byte): "a line begins with byte \(byte), which is not a type"
         case .streamed: "streamed types are not supported"
         case .malformed(let line): "malformed \(line.rawValue)"
         case .unterminatedBulk: "a bulk string is not followed by CRLF"
-        case .nestedPush: "a push inside of a reply"
-        case .namelessPush: "a push that does not begin with its kind"
+        case .nestedPush: "a push is inside of a reply"
+        case .namelessPush: "a push does not begin with its kind"
         case .lineTooLong: "a line is longer than the limit"
         case .bulkTooLong: "a bulk string is longer than the limit"
         case .tooManyElements: "a reply has more elements than the limit"

@@ -22,7 +22,7 @@ import Testing
         Case("orign: http://o", "1:1: unknown key `orign`: did you mean `origin`?", "`origin`: is missing"),
         Case(
             "origin: http://o\ncolour: red",
-            "2:1: unknown key `colour`: the top of the file has `origins`, `routes`,"
+            "2:1: unknown key `colour`: the keys of the top level are `origins`, `routes`,"
         ),
         Case("origin: [a]", "1:9: `origin` is a list: expected one value", "`origin`: is missing"),
         Case("origin: http://o\nname:", "2:6: `name`: is empty: leave it out, or give a token"),
@@ -30,53 +30,53 @@ import Testing
         Case("hello", "1:1: the file is the text \"hello\": expected keys", "`origin`: is missing"),
         Case("", "`origin`: is missing"), Case("# nothing\n", "`origin`: is missing"),
         Case(route("tll: 5s"), "4:5: unknown key `tll`: did you mean `ttl`?"),
-        Case(route("error-ttl: 5"), "4:16: `error-ttl`: \"5\" is wrong: it has no unit: did you mean `5s`?"),
+        Case(route("error-ttl: 5"), "4:16: `error-ttl`: \"5\" is invalid: it has no unit: did you mean `5s`?"),
         Case(route("force_ttl: 5s"), "4:5: unknown key `force_ttl`: did you mean `force-ttl`?"),
-        Case(route("colour: red"), "4:5: unknown key `colour`: a route has `path`, `host`, `origin`,"),
-        Case(route("ttl: 5"), "4:10: `ttl`: \"5\" is wrong: it has no unit: did you mean `5s`?"),
-        Case(route("ttl: soon"), "4:10: `ttl`: \"soon\" is wrong: expected a number and a unit"),
+        Case(route("colour: red"), "4:5: unknown key `colour`: the keys of a route are `path`, `host`, `origin`,"),
+        Case(route("ttl: 5"), "4:10: `ttl`: \"5\" is invalid: it has no unit: did you mean `5s`?"),
+        Case(route("ttl: soon"), "4:10: `ttl`: \"soon\" is invalid: expected a number and a unit"),
         Case(route("ttl: [5s]"), "4:10: `ttl` is a list: expected a number and a unit"),
         Case(route("ttl:"), "4:9: `ttl` is empty: leave it out, or give a number and a unit"),
-        Case(route("cache: no"), "4:12: `cache`: \"no\" is wrong: expected `on` or `off`"),
+        Case(route("cache: no"), "4:12: `cache`: \"no\" is invalid: expected `on` or `off`"),
         Case(
             route("cookies: igonre"),
-            "4:14: `cookies`: \"igonre\" is wrong: expected `forward` or `ignore` or `bypass` or `drop`"
+            "4:14: `cookies`: \"igonre\" is invalid: expected `forward` or `ignore` or `bypass` or `drop`"
         ),
         Case(route("credentials: {cookie: a}"), "4:19: unknown key `cookie`: did you mean `cookies`?"),
-        Case(route("credentials: {cookies: [a, 'b=c']}"), "4:32: `credentials: cookies`: \"b=c\" is wrong"),
-        Case(route("credentials: {fields: ['a b']}"), "4:28: `credentials: fields`: \"a b\" is wrong"),
-        Case(route("host: example.org:80"), "4:11: `host`: \"example.org:80\" is wrong: expected a host"),
-        Case(route("vary: [Accept, 'a b']"), "4:20: `vary`: \"a b\" is wrong: expected the name of a field"),
-        Case(route("vary: x-real-ip"), "4:11: `vary`: `x-real-ip` is the client's address: answers by it cannot be"),
-        Case(route("vary: Cookie"), "4:11: `vary`: `Cookie` is a secret, and keys are shown"),
+        Case(route("credentials: {cookies: [a, 'b=c']}"), "4:32: `credentials: cookies`: \"b=c\" is invalid"),
+        Case(route("credentials: {fields: ['a b']}"), "4:28: `credentials: fields`: \"a b\" is invalid"),
+        Case(route("host: example.org:80"), "4:11: `host`: \"example.org:80\" is invalid: expected a host"),
+        Case(route("vary: [Accept, 'a b']"), "4:20: `vary`: \"a b\" is invalid: expected the name of a field"),
+        Case(route("vary: x-real-ip"), "4:11: `vary`: `x-real-ip` is the client's address: responses that depend"),
+        Case(route("vary: Cookie"), "4:11: `vary`: `Cookie` is a secret, and keys are visible"),
         Case(route("bypass: {cookie: a}"), "4:14: unknown key `cookie`: did you mean `cookies`?"),
-        Case(route("bypass: {cookies: [a, 'b=c']}"), "4:27: `bypass: cookies`: \"b=c\" is wrong: expected names"),
+        Case(route("bypass: {cookies: [a, 'b=c']}"), "4:27: `bypass: cookies`: \"b=c\" is invalid: expected names"),
         Case(route("bypass: session"), "4:13: `bypass` is the text \"session\": expected keys with values"),
-        Case(route("query: {ignore: ['*a']}"), "4:22: `query: ignore`: \"*a\" is wrong"),
-        Case(route("tags: ['%FF']"), "4:12: `tags`: \"%FF\" is wrong: expected a tag of 1 to 256 bytes of UTF-8"),
+        Case(route("query: {ignore: ['*a']}"), "4:22: `query: ignore`: \"*a\" is invalid"),
+        Case(route("tags: ['%FF']"), "4:12: `tags`: \"%FF\" is invalid: expected a tag of 1 to 256 bytes of UTF-8"),
         Case(route("tags: {a: b}"), "4:11: `tags` is a mapping: expected a tag of 1 to 256 bytes"),
-        Case(route("invalidates: '%FF'"), "4:18: `invalidates`: \"%FF\" is wrong: expected a tag, a path"),
-        Case(route("tag-limit: many"), "4:16: `tag-limit`: \"many\" is wrong: expected a number from 0 to 10000"),
-        Case(route("tag-limit: 10001"), "4:16: `tag-limit`: \"10001\" is wrong: expected a number from 0 to 10000"),
-        Case(route("invalidates: [/a/*/b]"), "4:19: `invalidates`: \"/a/*/b\" is wrong: expected a tag, a path"),
-        Case(route("body-limit: 1MB"), "4:17: `body-limit`: \"1MB\" is wrong: expected bytes"),
-        Case(route("allow-set-cookie: on"), "4:23: `allow-set-cookie`: \"on\" is wrong: expected `true` or `false`"),
+        Case(route("invalidates: '%FF'"), "4:18: `invalidates`: \"%FF\" is invalid: expected a tag, a path"),
+        Case(route("tag-limit: many"), "4:16: `tag-limit`: \"many\" is invalid: expected a number from 0 to 10000"),
+        Case(route("tag-limit: 10001"), "4:16: `tag-limit`: \"10001\" is invalid: expected a number from 0 to 10000"),
+        Case(route("invalidates: [/a/*/b]"), "4:19: `invalidates`: \"/a/*/b\" is invalid: expected a tag, a path"),
+        Case(route("body-limit: 1MB"), "4:17: `body-limit`: \"1MB\" is invalid: expected a size"),
+        Case(route("allow-set-cookie: on"), "4:23: `allow-set-cookie`: \"on\" is invalid: expected `true` or `false`"),
         Case(
             route("invalidate-on-error: 5xx"),
-            "4:26: `invalidate-on-error`: \"5xx\" is wrong: expected `true` or `false`"
+            "4:26: `invalidate-on-error`: \"5xx\" is invalid: expected `true` or `false`"
         ),
         Case(
             route("origin: api"),
-            "4:13: `origin`: no origin `api`: name it under `origins:`".replacing("4:13", with: "4:5")
+            "4:13: `origin`: there is no origin `api`: define it under `origins:`".replacing("4:13", with: "4:5")
         ),
         Case(
             "origin: http://o\norigins: {api: 'http://a', img: ftp}\nroutes:\n- {path: /x, origin: apj}\n- {path: /y, origin: img}",
-            "2:33: `img`: \"ftp\" is wrong: expected a URL",
-            "4:14: `origin`: no origin `apj`: did you mean `api`?"
+            "2:33: `img`: \"ftp\" is invalid: expected a URL",
+            "4:14: `origin`: there is no origin `apj`: did you mean `api`?"
         ),
         Case(
             "origin: http://o\nroutes: {path: /a}",
-            "2:9: `routes` is a mapping: expected a list, each with `- path:`"
+            "2:9: `routes` is a mapping: expected a list of routes, each with a `path`"
         ),
         Case("origin: http://o\nroutes: [/a]", "2:10: a route is the text \"/a\": expected keys with values"),
         Case("origin: http://o\nroutes: [{}]", "2:10: the route is empty: it needs a `path`"),
@@ -85,7 +85,7 @@ import Testing
         // These routes never match.
         Case(
             "origin: http://o\nroutes:\n  - path: /api/**\n  - path: /other\n  - path: /api/*/x\n",
-            "5:5: the route `/api/*/x` never matches: `/api/**` in line 3 takes all of its requests"
+            "5:5: the route `/api/*/x` never matches: `/api/**` in line 3 matches all of its requests"
         ),
         Case(
             "origin: http://o\nroutes:\n  - {path: /a, host: '*.b.c'}\n  - {path: /a/, host: x.b.c}\n  - {path: /a}\n  - path: /%61",
@@ -99,7 +99,7 @@ import Testing
             "5:25: `coalescing-timeout`:",
             "6:11: `tags` is empty",
             "7:11: `path`: \"b\" does not begin with `/`",
-            "8:9: `listen`: \"x\" is wrong"
+            "8:9: `listen`: \"x\" is invalid"
         ),
         // Repeated keys do not hide other faults.
         Case(
@@ -112,7 +112,7 @@ import Testing
         // These texts are not YAML.
         Case(
             "origin: http://o\n\tname: x",
-            "2:1: not YAML: found a tab character that violates indentation; a tab cannot"
+            "2:1: not YAML: found a tab character that violates indentation; indent with"
         ),
         Case(
             route("host: *.example.org"),
@@ -138,10 +138,10 @@ import Testing
             "origin: http://o\nname: a\u{1}b\n",
             "2:8: not YAML: control characters are not allowed"
         ),
-        Case("? [a, b]\n: c\norigin: http://o", "1:3: a key is plain text: this is a list"),
+        Case("? [a, b]\n: c\norigin: http://o", "1:3: a key must be plain text: this is a list"),
         Case(
             route("client-directives: maybe"),
-            "4:24: `client-directives`: \"maybe\" is wrong: expected `honor` or `coalesce` or `ignore`"
+            "4:24: `client-directives`: \"maybe\" is invalid: expected `honor` or `coalesce` or `ignore`"
         ),
     ]
 
@@ -152,24 +152,24 @@ import Testing
     }
 
     static let doubtful: [Case] = [
-        Case(route("force-ttl: 1h"), "4:5: `force-ttl` keeps answers to requests with cookies for everybody"),
+        Case(route("force-ttl: 1h"), "4:5: `force-ttl` stores responses to requests with cookies for all clients"),
         Case(route("force-ttl: 1h\n    cookies: drop")), Case(route("force-ttl: 1h\n    cookies: bypass")),
         Case(route("force-ttl: 1h\n    bypass: {cookies: session}")),
         Case(route("force-ttl: 1h\n    credentials: {cookies: session}")),
         Case(
             route("force-ttl: 1h\n    cookies: drop\n    ttl: 1m\n    allow-set-cookie: true"),
-            "6:5: `ttl` counts where a response says nothing",
-            "7:5: with `force-ttl` a cookie that is set"
+            "6:5: `ttl` is for responses that declare no lifetime",
+            "7:5: with `force-ttl`, a cookie that is set"
         ),
         Case(route("allow-set-cookie: true"), "4:5: a cookie that is set for one client"),
-        Case(route("cache: off\n    ttl: 5s"), "5:5: `ttl` has no effect where `cache` is off"),
-        Case(route("cache: off\n    error-ttl: 5s"), "5:5: `error-ttl` has no effect where `cache` is off"),
+        Case(route("cache: off\n    ttl: 5s"), "5:5: `ttl` has no effect if `cache` is off"),
+        Case(route("cache: off\n    error-ttl: 5s"), "5:5: `error-ttl` has no effect if `cache` is off"),
         Case(route("cache: off\n    invalidates: x")),
-        Case(route("stale-after: 1s"), "4:5: `stale-after` counts for responses that say `stale-if-error`"),
+        Case(route("stale-after: 1s"), "4:5: `stale-after` applies only to responses with `stale-if-error`"),
         Case(route("stale-after: 1s\n    stale-if-error: 1h")),
         Case("origin: http://o\nroutes:\n  - path: /users/:id", "3:11: `path`: \"/users/:id\" has a placeholder"),
         Case("origin: http://o\nroutes:\n  - path: /users/{id}", "3:11: `path`: \"/users/{id}\" has a placeholder"),
-        Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: no route has the origin `b`"),
+        Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: the origin `b` is not used by any route"),
         Case(
             "origin: http://o\nroutes: [{path: /A/**}, {path: /a/b}, {path: /a/**, ttl: 1s}]",
             "2:40: `/a/**` differs from `/A/**` only"

@@ -102,82 +102,92 @@ import Testing
     }
 
     @Test(arguments: [
-        ("listen", "localhost", "\"localhost\" is wrong: expected host:port, as 127.0.0.1:8000 or [::1]:8000"),
-        ("listen", "", "is empty: leave it out, or give host:port, as 127.0.0.1:8000 or [::1]:8000"),
-        ("listen", "::1:80", "\"::1:80\" is wrong"), ("listen", "[::1]", "\"[::1]\" is wrong"),
-        ("listen", "a:65536", "\"a:65536\" is wrong"), ("listen", "a:+1", "\"a:+1\" is wrong"),
-        ("listen", ":80", "\":80\" is wrong"), ("listen", "a b:80", "\"a b:80\" is wrong"),
-        ("store", "memroy", "\"memroy\" is wrong: expected `memory`, or an address as redis://"),
-        ("store", "redis://", "\"redis://\" is wrong"), ("store", "http://a", "\"http://a\" is wrong"),
-        ("store", "http://:hunter2@a", "the value is wrong"),
-        ("namespace", "a b", "\"a b\" is wrong"), ("memory-limit", "lots", "\"lots\" is wrong: expected bytes"),
-        ("memory-limit", "1KiB", "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, and 1MiB at least"),
+        ("listen", "localhost", "\"localhost\" is invalid: expected host:port, such as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "", "is empty: leave it out, or give host:port, such as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "::1:80", "\"::1:80\" is invalid"), ("listen", "[::1]", "\"[::1]\" is invalid"),
+        ("listen", "a:65536", "\"a:65536\" is invalid"), ("listen", "a:+1", "\"a:+1\" is invalid"),
+        ("listen", ":80", "\":80\" is invalid"), ("listen", "a b:80", "\"a b:80\" is invalid"),
+        ("store", "memroy", "\"memroy\" is invalid: expected `memory`, or a URL such as redis://"),
+        ("store", "redis://", "\"redis://\" is invalid"), ("store", "http://a", "\"http://a\" is invalid"),
+        ("store", "http://:hunter2@a", "the value is invalid"),
+        ("namespace", "a b", "\"a b\" is invalid"), ("memory-limit", "lots", "\"lots\" is invalid: expected a size"),
+        (
+            "memory-limit", "1KiB",
+            "\"1KiB\" is invalid: expected a size such as 268435456 (bytes), 64MiB or 1GiB, at least 1MiB"
+        ),
         (
             "invalidation-log", "1KiB",
-            "\"1KiB\" is wrong: expected bytes, as 268435456, 64MiB or 1GiB, from 64KiB to 256MiB"
+            "\"1KiB\" is invalid: expected a size such as 268435456 (bytes), 64MiB or 1GiB, from 64KiB to 256MiB"
         ),
-        ("variant-limit", "0", "\"0\" is wrong: expected a number from 1 to 1024"),
-        ("variant-limit", "1025", "\"1025\" is wrong"), ("variant-limit", "many", "\"many\" is wrong"),
-        ("body-limit", "-1", "\"-1\" is wrong"), ("admin-token", "short", "the value is wrong: expected at least 16"),
-        ("admin-access", "everyone", "\"everyone\" is wrong: expected `token` or `loopback`"),
-        ("admin-listen", "8001", "\"8001\" is wrong: expected host:port, as 127.0.0.1:8001, or unix:///path/to/socket"),
-        ("admin-listen", "unix://socket", "\"unix://socket\" is wrong"),
-        ("admin-listen", "unix:///run/", "\"unix:///run/\" is wrong"),
+        ("variant-limit", "0", "\"0\" is invalid: expected a number from 1 to 1024"),
+        ("variant-limit", "1025", "\"1025\" is invalid"), ("variant-limit", "many", "\"many\" is invalid"),
+        ("body-limit", "-1", "\"-1\" is invalid"),
+        ("admin-token", "short", "the value is invalid: expected at least 16"),
+        ("admin-access", "everyone", "\"everyone\" is invalid: expected `token` or `loopback`"),
+        (
+            "admin-listen", "8001",
+            "\"8001\" is invalid: expected host:port, such as 127.0.0.1:8001, or unix:///path/to/socket"
+        ),
+        ("admin-listen", "unix://socket", "\"unix://socket\" is invalid"),
+        ("admin-listen", "unix:///run/", "\"unix:///run/\" is invalid"),
         (
             "admin-listen", "0.0.0.0:8001",
-            "other machines reach 0.0.0.0:8001: set LARDER_ADMIN_TOKEN, or give a loopback address"
+            "other machines can reach 0.0.0.0:8001: set LARDER_ADMIN_TOKEN, or give a loopback address"
         ),
-        ("admin-listen", "127.0.0.1:8000", "is where the gateway itself listens"),
-        ("admin-prefix", "/", "\"/\" is wrong"), ("admin-prefix", "cache", "\"cache\" is wrong"),
-        ("admin-prefix", "/a/", "\"/a/\" is wrong"), ("admin-prefix", "/a/../b", "\"/a/../b\" is wrong"),
-        ("admin-prefix", "/a/*", "\"/a/*\" is wrong"), ("admin-prefix", "/a?b", "\"/a?b\" is wrong"),
+        ("admin-listen", "127.0.0.1:8000", "is the address of the gateway itself"),
+        ("admin-prefix", "/", "\"/\" is invalid"), ("admin-prefix", "cache", "\"cache\" is invalid"),
+        ("admin-prefix", "/a/", "\"/a/\" is invalid"), ("admin-prefix", "/a/../b", "\"/a/../b\" is invalid"),
+        ("admin-prefix", "/a/*", "\"/a/*\" is invalid"), ("admin-prefix", "/a?b", "\"/a?b\" is invalid"),
         (
             "connect-timeout", "5",
-            "\"5\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 1d"
+            "\"5\" is invalid: expected a number and a unit, such as 500ms, 30s, 5m, 2h or 1d, from 1ms to 1d"
         ),
         (
             "redis-timeout", "11s",
-            "\"11s\" is wrong: expected a number and a unit, as 500ms, 30s, 5m, 2h or 1d, from 1ms to 10s"
+            "\"11s\" is invalid: expected a number and a unit, such as 500ms, 30s, 5m, 2h or 1d, from 1ms to 10s"
         ),
-        ("redis-timeout", "0s", "\"0s\" is wrong"), ("redis-timeout", "50", "\"50\" is wrong"),
-        ("connect-timeout", "0s", "\"0s\" is wrong"), ("response-timeout", "2d", "\"2d\" is wrong"),
-        ("idle-timeout", "1.5s", "\"1.5s\" is wrong"), ("drain-timeout", "-1s", "\"-1s\" is wrong"),
-        ("drain-delay", "soon", "\"soon\" is wrong"), ("header-limit", "512", "\"512\" is wrong"),
-        ("header-limit", "2MiB", "\"2MiB\" is wrong"), ("half-close", "maybe", "\"maybe\" is wrong"),
-        ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is wrong"),
-        ("client-connections", "0", "\"0\" is wrong: expected a number from 1 to 999999"),
-        ("client-connections", "1000000", "\"1000000\" is wrong"),
-        ("client-connections", "+5", "\"+5\" is wrong"),
-        ("client-connections-per-address", "0", "\"0\" is wrong: expected `off`, or a number from 1 to 999999"),
-        ("client-connections-per-address", "-1", "\"-1\" is wrong"),
-        ("client-rate", "fast", "\"fast\" is wrong: expected `off`, or bytes a second, as 1KiB, up to 1GiB"),
-        ("client-rate", "2GiB", "\"2GiB\" is wrong"), ("spool-limit", "2GiB", "\"2GiB\" is wrong"),
-        ("spool-space", "-1", "\"-1\" is wrong"),
-        ("connections-per-origin", "0", "\"0\" is wrong: expected a number from 1 to 65535"),
-        ("connections-per-origin", "65536", "\"65536\" is wrong"),
-        ("hosts", "a.example:x", "\"a.example:x\" is wrong: expected a host"), ("hosts", "a:", "\"a:\" is wrong"),
-        ("hosts", "a:65536", "\"a:65536\" is wrong"), ("hosts", ":80", "\":80\" is wrong"),
-        ("invalidation-log", "257MiB", "\"257MiB\" is wrong"), ("invalidation-log", "63KiB", "\"63KiB\" is wrong"),
-        ("trusted-fields", "x-real-ip", "\"x-real-ip\" is wrong: expected `x-forwarded` or `forwarded`"),
-        ("hosts", "a, *", "\"*\" is wrong"),
-        ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is wrong"),
-        ("trusted-proxies", "10.0.0.1, proxy.example", "\"proxy.example\" is wrong: expected an address or a network"),
-        ("proxy-protocol", "yes", "\"yes\" is wrong: expected `on` or `off`"),
-        ("proxy-protocol", "on", "needs `trusted-proxies` beside it"),
-        ("host-field", "server", "\"server\" is wrong: expected `client` or `origin`"),
-        ("paths", "normalise", "\"normalise\" is wrong: expected `as-is` or `reject`"),
-        ("underscore-fields", "pass", "\"pass\" is wrong: expected `drop` or `keep`"),
-        ("drop-fields", "X-A, *", "\"*\" is wrong: expected the name of a field"),
-        ("drop-fields", "X-*-A", "\"X-*-A\" is wrong"), ("drop-fields", "Content-*", "\"Content-*\" is wrong"),
-        ("drop-fields", "Host", "\"Host\" is wrong"), ("drop-fields", "X A", "\"X A\" is wrong"),
-        ("name", "two words", "\"two words\" is wrong: expected a token"),
-        ("health-path", "health", "\"health\" is wrong"),
-        ("log-level", "loud", "\"loud\" is wrong: expected one of trace,"),
-        ("origin", "127.0.0.1:3000", "\"127.0.0.1:3000\" is wrong: expected a URL as http://127.0.0.1:3000"),
-        ("origin", "http://u:hunter2@a", "the value is wrong"), ("origin", "http://a/b", "\"http://a/b\" is wrong"),
-        ("origin", "http://a?b", "\"http://a?b\" is wrong"), ("origin", "http://a:0", "\"http://a:0\" is wrong"),
-        ("origin", "ftp://a", "\"ftp://a\" is wrong"), ("origin", "http://", "\"http://\" is wrong"),
-        ("certificate", "/c", "needs `private-key` beside it"), ("private-key", "/k", "needs `certificate` beside it"),
+        ("redis-timeout", "0s", "\"0s\" is invalid"), ("redis-timeout", "50", "\"50\" is invalid"),
+        ("connect-timeout", "0s", "\"0s\" is invalid"), ("response-timeout", "2d", "\"2d\" is invalid"),
+        ("idle-timeout", "1.5s", "\"1.5s\" is invalid"), ("drain-timeout", "-1s", "\"-1s\" is invalid"),
+        ("drain-delay", "soon", "\"soon\" is invalid"), ("header-limit", "512", "\"512\" is invalid"),
+        ("header-limit", "2MiB", "\"2MiB\" is invalid"), ("half-close", "maybe", "\"maybe\" is invalid"),
+        ("client-idle-timeout", "99999999999999999999s", "\"99999999999999999999s\" is invalid"),
+        ("client-connections", "0", "\"0\" is invalid: expected a number from 1 to 999999"),
+        ("client-connections", "1000000", "\"1000000\" is invalid"),
+        ("client-connections", "+5", "\"+5\" is invalid"),
+        ("client-connections-per-address", "0", "\"0\" is invalid: expected `off`, or a number from 1 to 999999"),
+        ("client-connections-per-address", "-1", "\"-1\" is invalid"),
+        ("client-rate", "fast", "\"fast\" is invalid: expected `off`, or bytes per second such as 1KiB, at most 1GiB"),
+        ("client-rate", "2GiB", "\"2GiB\" is invalid"), ("spool-limit", "2GiB", "\"2GiB\" is invalid"),
+        ("spool-space", "-1", "\"-1\" is invalid"),
+        ("connections-per-origin", "0", "\"0\" is invalid: expected a number from 1 to 65535"),
+        ("connections-per-origin", "65536", "\"65536\" is invalid"),
+        ("hosts", "a.example:x", "\"a.example:x\" is invalid: expected a host"), ("hosts", "a:", "\"a:\" is invalid"),
+        ("hosts", "a:65536", "\"a:65536\" is invalid"), ("hosts", ":80", "\":80\" is invalid"),
+        ("invalidation-log", "257MiB", "\"257MiB\" is invalid"), ("invalidation-log", "63KiB", "\"63KiB\" is invalid"),
+        ("trusted-fields", "x-real-ip", "\"x-real-ip\" is invalid: expected `x-forwarded` or `forwarded`"),
+        ("hosts", "a, *", "\"*\" is invalid"),
+        ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is invalid"),
+        (
+            "trusted-proxies", "10.0.0.1, proxy.example",
+            "\"proxy.example\" is invalid: expected an address or a network"
+        ),
+        ("proxy-protocol", "yes", "\"yes\" is invalid: expected `on` or `off`"),
+        ("proxy-protocol", "on", "needs `trusted-proxies` too"),
+        ("host-field", "server", "\"server\" is invalid: expected `client` or `origin`"),
+        ("paths", "normalise", "\"normalise\" is invalid: expected `as-is` or `reject`"),
+        ("underscore-fields", "pass", "\"pass\" is invalid: expected `drop` or `keep`"),
+        ("drop-fields", "X-A, *", "\"*\" is invalid: expected the name of a field"),
+        ("drop-fields", "X-*-A", "\"X-*-A\" is invalid"), ("drop-fields", "Content-*", "\"Content-*\" is invalid"),
+        ("drop-fields", "Host", "\"Host\" is invalid"), ("drop-fields", "X A", "\"X A\" is invalid"),
+        ("name", "two words", "\"two words\" is invalid: expected a token"),
+        ("health-path", "health", "\"health\" is invalid"),
+        ("log-level", "loud", "\"loud\" is invalid: expected one of trace,"),
+        ("origin", "127.0.0.1:3000", "\"127.0.0.1:3000\" is invalid: expected a URL such as http://127.0.0.1:3000"),
+        ("origin", "http://u:hunter2@a", "the value is invalid"), ("origin", "http://a/b", "\"http://a/b\" is invalid"),
+        ("origin", "http://a?b", "\"http://a?b\" is invalid"), ("origin", "http://a:0", "\"http://a:0\" is invalid"),
+        ("origin", "ftp://a", "\"ftp://a\" is invalid"), ("origin", "http://", "\"http://\" is invalid"),
+        ("certificate", "/c", "needs `private-key` too"), ("private-key", "/k", "needs `certificate` too"),
     ]) func `An invalid setting is reported in one line without secrets`(
         _ name: String,
         _ value: String,
@@ -215,14 +225,14 @@ import Testing
         ]
         #expect(
             Self.diagnostics(environment)
-                == "LARDER_ADMIN_ACCESS: `loopback` is for a gateway that other machines cannot reach, and they reach "
-                + "0.0.0.0:8000: set LARDER_ADMIN_TOKEN"
+                == "LARDER_ADMIN_ACCESS: `loopback` needs a gateway that other machines cannot reach, but they can "
+                + "reach 0.0.0.0:8000: set LARDER_ADMIN_TOKEN"
         )
         environment["LARDER_ADMIN_TOKEN"] = "0123456789abcdef"
         environment["LARDER_ADMIN_LISTEN"] = "0.0.0.0:8001"
         #expect(try Self.read(environment).adminListen?.isLoopback == false)
         environment = ["LARDER_ORIGIN": "http://127.0.0.1:8001", "LARDER_ADMIN_LISTEN": "127.0.0.1:8001"]
-        #expect(Self.diagnostics(environment).contains("is where the gateway itself listens (127.0.0.1:8001)"))
+        #expect(Self.diagnostics(environment).contains("is the address of the gateway itself (127.0.0.1:8001)"))
     }
 
     @Test func `The default origin can be an origin of the file and is the only one if there is one`() throws {
@@ -233,10 +243,10 @@ import Testing
         #expect(try Self.read([:], file: "origins: {a: 'http://a'}").origin.host == "a")
         #expect(
             Self.diagnostics([:], file: origins)
-                == "`origin`: is missing: name the one of `origins` that gets what no route takes"
+                == "`origin`: is missing: name the one of `origins` that gets the requests that no route matches"
         )
         #expect(Self.diagnostics([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
-        #expect(Self.diagnostics([:]).hasPrefix("`origin`: is missing: give the server to pass requests on to"))
+        #expect(Self.diagnostics([:]).hasPrefix("`origin`: is missing: give the server to forward requests to"))
     }
 
     @Test func `All faults are reported together, those of the file first`() {
@@ -253,7 +263,7 @@ import Testing
         let variables = ["LARDER_ORIGIN": "http://o", "LARDER_LISTN": "x", "LARDER_SERVICE_HOST": "x", "HOME": "/"]
         let configuration = try GatewayConfiguration(environment: variables)
         #expect(
-            configuration.warnings.map(\.description) == ["LARDER_LISTN: is no setting: did you mean LARDER_LISTEN?"]
+            configuration.warnings.map(\.description) == ["LARDER_LISTN: is not a setting: did you mean LARDER_LISTEN?"]
         )
         #expect(configuration.routes.routes.map(\.name) == ["default"])
     }

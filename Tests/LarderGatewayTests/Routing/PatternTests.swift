@@ -28,8 +28,8 @@ import Testing
 
     @Test(arguments: [
         ("api", "does not begin with `/`"), ("", "does not begin with `/`"), ("/a?b", "has a `?` or `#`"),
-        ("/a#b", "has a `?` or `#`"), ("/**/a", "has `**` before its end"), ("/a*", "has a `*` beside other text"),
-        ("/***", "has a `*` beside other text"), ("/a//b", "has an empty segment"), ("/a/../b", "has a dot segment"),
+        ("/a#b", "has a `?` or `#`"), ("/**/a", "has `**` before its end"), ("/a*", "has a `*` next to other text"),
+        ("/***", "has a `*` next to other text"), ("/a//b", "has an empty segment"), ("/a/../b", "has a dot segment"),
         ("/%2e%2E", "has a dot segment"), ("/a/.", "has a dot segment"), ("/a%2F..%2fb", "has a dot segment"),
         ("/a\\..", "has a dot segment"), ("/..;x", "has a dot segment"), ("/%zz", "has a `%` without two"),
         ("/%4", "has a `%` without two"), ("/%", "has a `%` without two"), ("/a%00", "has a control character"),

@@ -12,7 +12,7 @@ struct PostsRouter: Sendable {
     @Sendable func create(_ request: Request, context: DemoRequestContext) async throws -> Message {
         let title = try await request.decode(as: NewPost.self, context: context).title.checked("title")
         guard repository.addPost(title) else {
-            throw HTTPError(.init(code: 507), message: "No more posts can be kept")
+            throw HTTPError(.init(code: 507), message: "The limit of \(Repository.limit) posts is reached")
         }
         return Message(message: "Post created")
     }

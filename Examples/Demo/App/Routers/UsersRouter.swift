@@ -13,7 +13,7 @@ struct UsersRouter: Sendable {
         let id = try Self.id(in: context)
         let name = try await request.decode(as: UserUpdate.self, context: context).name.checked("name")
         guard repository.rename(id, to: name) else {
-            throw HTTPError(.init(code: 507), message: "No more names can be kept")
+            throw HTTPError(.init(code: 507), message: "The limit of \(Repository.limit) renamed users is reached")
         }
         return Message(message: "User updated")
     }
@@ -22,7 +22,10 @@ struct UsersRouter: Sendable {
     private static func id(in context: DemoRequestContext) throws -> Int {
         let text = context.parameters.get("id") ?? ""
         guard let id = Int(text), id > 0, String(id) == text else {
-            throw HTTPError(.badRequest, message: "An id is a positive whole number, without sign or leading zeros")
+            throw HTTPError(
+                .badRequest,
+                message: "The id is invalid: expected a positive whole number without sign or leading zeros"
+            )
         }
         return id
     }
