@@ -50,7 +50,7 @@ extension CacheExplanation {
         /// The age before which the response may be served stale if the origin cannot be reached, in seconds.
         public var staleIfUnreachableUntil: Double
         /// The age before which the response stays stored, in seconds.
-        public var keepUntil: Double
+        public var storedUntil: Double
         /// True if the response must not be served stale.
         public var mustRevalidate: Bool
         /// True if the response must be validated at every use.
@@ -128,7 +128,7 @@ extension CacheExplanation {
             staleWhileRevalidateUntil: age(lifetimes.staleWhileRevalidateUntil),
             staleIfErrorUntil: age(lifetimes.staleIfErrorUntil),
             staleIfUnreachableUntil: age(lifetimes.staleIfUnreachableUntil),
-            keepUntil: age(lifetimes.keepUntil),
+            storedUntil: age(lifetimes.storedUntil),
             mustRevalidate: lifetimes.mustRevalidate,
             alwaysRevalidate: lifetimes.alwaysRevalidate,
             immutable: lifetimes.isImmutable

@@ -73,7 +73,7 @@ extension TimeLine {
     private var ends: [String] {
         let ends = rows.flatMap { row in
             let age = row.until?.duration(since: generatedAt).inSeconds ?? ""
-            return row.ends.map { "\($0 == .keep ? "stored" : $0.rawValue) until \(age) s" }
+            return row.ends.map { "\($0.rawValue) until \(age) s" }
         }
         return ends.isEmpty ? [] : ["Limits: \(ends.listed)."]
     }

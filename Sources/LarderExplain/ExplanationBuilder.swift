@@ -134,14 +134,14 @@ extension ExplanationBuilder {
 
     private func staleText(_ lifetimes: Lifetimes) -> String {
         let forbidden = lifetimes.mustRevalidate ? "\(forbidding) serving it stale (RFC 9111 §4.2.4)" : nil
-        guard lifetimes.keepUntil > lifetimes.freshUntil else {
+        guard lifetimes.storedUntil > lifetimes.freshUntil else {
             if exchange.response.status.kind == .serverError {
                 return "It is stored only while it is fresh: errors are not served stale."
             }
             let reason = Revalidation.hasValidator(fields) ? nil : forbidden.map { "\($0), and there is no validator" }
             return "It is stored only while it is fresh: \(reason ?? "the rules do not store stale responses")."
         }
-        let keep = keepText(lifetimes)
+        let stored = storedText(lifetimes)
         func length(_ until: Timestamp) -> Duration { until.duration(since: lifetimes.freshUntil) }
         var uses: [String] = []
         let (revalidating, error) = (
@@ -153,9 +153,9 @@ extension ExplanationBuilder {
         if unreachable > error {
             uses.append("for \(unreachable.inWords) if the origin cannot be reached (RFC 9111 §4.2.4)")
         }
-        if !uses.isEmpty { return "Once stale, it may be served \(uses.listed). \(keep)" }
-        return forbidden.map { "Once stale, it must be validated: \($0). \(keep)" }
-            ?? "Once stale, it is served only to requests that allow it (max-stale). \(keep)"
+        if !uses.isEmpty { return "Once stale, it may be served \(uses.listed). \(stored)" }
+        return forbidden.map { "Once stale, it must be validated: \($0). \(stored)" }
+            ?? "Once stale, it is served only to requests that allow it (max-stale). \(stored)"
     }
 
     /// The directives that forbid stale use.
@@ -168,8 +168,8 @@ extension ExplanationBuilder {
         return "\(names.listed) \(names.count == 1 ? "forbids" : "forbid")"
     }
 
-    private func keepText(_ lifetimes: Lifetimes) -> String {
-        let left = lifetimes.keepUntil.duration(since: exchange.respondedAt)
+    private func storedText(_ lifetimes: Lifetimes) -> String {
+        let left = lifetimes.storedUntil.duration(since: exchange.respondedAt)
         let purpose = policy.canValidate(exchange.storedHead(policy)) ? ", so that it can be validated" : ""
         return "It is stored for at most \(left.inWords)\(purpose)."
     }

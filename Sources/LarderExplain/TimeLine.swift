@@ -27,7 +27,7 @@ public struct TimeLine: Hashable, Sendable {
         /// The response may be served stale if the origin cannot be reached.
         case staleIfUnreachable = "stale-if-unreachable"
         /// The response stays stored.
-        case keep
+        case stored
 
         /// Returns the time at which the use ends, or nil if it is not allowed beyond freshness.
         func end(_ lifetimes: Lifetimes) -> Timestamp? {
@@ -37,9 +37,9 @@ public struct TimeLine: Hashable, Sendable {
                 case .staleWhileRevalidate: lifetimes.staleWhileRevalidateUntil
                 case .staleIfError: lifetimes.staleIfErrorUntil
                 case .staleIfUnreachable: lifetimes.staleIfUnreachableUntil
-                case .keep: lifetimes.keepUntil
+                case .stored: lifetimes.storedUntil
                 }
-            return self == .fresh || self == .keep || end > lifetimes.freshUntil ? end : nil
+            return self == .fresh || self == .stored || end > lifetimes.freshUntil ? end : nil
         }
     }
 

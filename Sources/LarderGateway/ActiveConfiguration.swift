@@ -47,7 +47,7 @@ final class ActiveConfiguration: Sendable {
         }
         // Without a token, clients of this machine may use the admin address if other machines cannot connect to it:
         // it is for the admin routes alone, so proxies do not forward requests to it.
-        let own = settings.adminToken.map(AdminAccess.token) ?? (address.isLoopback ? .loopback : .nobody)
+        let own = settings.adminToken.map(AdminAccess.token) ?? (address.isLoopback ? .loopback : .closed)
         self.adminListener = administration(own)
         self.adminAccess = own
     }

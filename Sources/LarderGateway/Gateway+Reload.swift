@@ -28,7 +28,7 @@ extension Gateway {
         let failed = reloadFiles(&settings, running, &taken)
         let next = ActiveConfiguration(settings, configuration.routes, cache, client, drainState)
         active.withLockedValue { $0 = next }
-        watch.keep(configuration.routes.origins)
+        watch.setOrigins(configuration.routes.origins)
         logger.info(
             "Reloaded the configuration",
             metadata: [

@@ -55,7 +55,7 @@ public final class Gateway: Sendable {
         let certificate = try settings.certificate.map { files throws(GatewayError) in try ServerCertificate(files) }
         let log = try AccessLog(settings.accessLog, clock: clock, logger: logger)
         let watch = OriginWatch(clock: clock, logger: logger)
-        watch.keep(configuration.routes.origins)
+        watch.setOrigins(configuration.routes.origins)
         let upstream = try UpstreamClient.Options(settings)
         let cache = ResponseCache(
             store: store,
@@ -111,7 +111,7 @@ public final class Gateway: Sendable {
 
     /// One line for the person who starts the gateway, if its admin routes answer no client; nil if they answer some.
     public var adviceOnAccess: String? {
-        guard case .nobody = active.withLockedValue({ $0.adminAccess }) else { return nil }
+        guard case .closed = active.withLockedValue({ $0.adminAccess }) else { return nil }
         return "The admin routes refuse all clients: set \(GatewaySetting.adminToken.variable) or "
             + "\(GatewaySetting.adminListen.variable), or for development "
             + "\(GatewaySetting.adminAccess.variable)=loopback"

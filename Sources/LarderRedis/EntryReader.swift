@@ -158,7 +158,7 @@ extension EntryReader {
             staleWhileRevalidateUntil: moments[2],
             staleIfErrorUntil: moments[3],
             staleIfUnreachableUntil: moments[4],
-            keepUntil: moments[5],
+            storedUntil: moments[5],
             source: source,
             mustRevalidate: flags & 1 != 0,
             alwaysRevalidate: flags & 2 != 0,
@@ -173,7 +173,7 @@ extension EntryReader {
 extension Lifetimes {
     fileprivate var moments: [Timestamp] {
         [
-            generatedAt, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil, staleIfUnreachableUntil, keepUntil,
+            generatedAt, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil, staleIfUnreachableUntil, storedUntil,
         ]
     }
 

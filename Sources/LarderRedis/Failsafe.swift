@@ -48,9 +48,9 @@ final class Failsafe: Sendable {
             if replies.isLate {
                 metrics.failed("late")
                 let change = breaker.withLockedValue { $0.failed(at: .now) }
-                if change != .none { tell(because: RedisError(.deadlineExceeded, "the replies take too long")) }
+                if change != .none { report(because: RedisError(.deadlineExceeded, "the replies take too long")) }
             } else if breaker.withLockedValue({ $0.succeeded() }) != .none {
-                tell()
+                report()
             }
             hear(replies.values, to: commands)
             return replies.values
@@ -60,7 +60,7 @@ final class Failsafe: Sendable {
             // The reply is late because of its size, which says nothing about the server.
             case .deadlineExceeded where commands.areLarge: break
             case .deadlineExceeded, .connectionLost, .protocolViolation:
-                if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { tell(because: error) }
+                if breaker.withLockedValue({ $0.failed(at: .now) }) != .none { report(because: error) }
             // The caller was cancelled, this process has not read the reply, or there is no connection.
             default: break
             }
@@ -89,7 +89,7 @@ final class Failsafe: Sendable {
     func probe() async {
         guard isConnected, breaker.withLockedValue({ $0.probes(at: .now) }) else { return }
         if await client.probe() {
-            if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
+            if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
         } else {
             metrics.failed("\(RedisError.Code.deadlineExceeded)")
             breaker.withLockedValue { $0.probeFailed(at: .now) }
@@ -99,11 +99,11 @@ final class Failsafe: Sendable {
     /// Records that a server was connected and prepared.
     func met() {
         news.withLockedValue { $0.forgetRefusals() }
-        if breaker.withLockedValue({ $0.succeeded() }) != .none { tell() }
+        if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
     }
 
     /// Logs once that Redis does not answer, is connected or answers again, and sets the metric.
-    func tell(because error: RedisError? = nil) {
+    func report(because error: RedisError? = nil) {
         let status = client.status
         let item = news.withLockedValue { news -> RedisNews.Item? in
             // Read under the lock, so that transitions are reported in order.
@@ -114,7 +114,7 @@ final class Failsafe: Sendable {
         }
         switch item {
         case nil: break
-        case .gone:
+        case .lost:
             metrics.isAvailable.record(0)
             let reason = error ?? status.lastError
             logger.warning(

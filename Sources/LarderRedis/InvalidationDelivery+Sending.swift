@@ -30,10 +30,10 @@ extension InvalidationDelivery {
         let (queued, end) = state.withLockedValue { state in
             (state.outbox.add(scopes), (state.overdueSince ?? start) + timeout)
         }
-        tell()
+        report()
         startDelivery()
         if await isConfirmed(queued, by: min(end, start + timeout)) { return .acknowledged }
-        tell(isPending: true)
+        report(isPending: true)
         return .pending
     }
 
@@ -93,7 +93,7 @@ extension InvalidationDelivery {
                 return
             }
             confirm()
-            tell()
+            report()
         }
     }
 

@@ -188,7 +188,7 @@ extension InvalidationDelivery {
         }
         run.withLockedValue { $0 = life }
         confirm()
-        tell()
+        report()
         failsafe.met()
     }
 
@@ -236,7 +236,7 @@ extension InvalidationDelivery {
     }
 
     /// Updates the metrics, and logs when the first invalidation stays pending and when none waits any more.
-    func tell(isPending: Bool = false) {
+    func report(isPending: Bool = false) {
         let (count, isNews) = isWaiting.withLockedValue { wasWaiting in
             let count = pendingCount
             let isWaiting = count > 0 && (wasWaiting || isPending)
@@ -250,7 +250,7 @@ extension InvalidationDelivery {
 
     /// Reports that a first connection takes commands, or that the last one has closed.
     func serverChanged() {
-        failsafe.tell()
+        failsafe.report()
     }
 }
 

@@ -19,7 +19,7 @@ struct KeyWalk: Sendable {
     /// resizes its table.
     private(set) var met = 0
     private(set) var looked = 0
-    private(set) var alive = 0
+    private(set) var valid = 0
     /// The names found, as long as they are few.
     private var names: Set<String> = []
     /// The number of keys of which one is looked at.
@@ -42,15 +42,15 @@ struct KeyWalk: Sendable {
     }
 
     /// Adds the result for some keys: the number that was looked at, and how many of them have a usable response.
-    mutating func look(at count: Int, alive: Int) {
+    mutating func look(at count: Int, valid: Int) {
         looked += count
-        self.alive += alive
+        self.valid += valid
     }
 
     /// The number of keys that have a usable response, estimated unless every key was looked at.
     var count: Int {
         guard looked > 0 else { return 0 }
-        return looked == met ? alive : Int((Double(alive) * Double(met) / Double(looked)).rounded())
+        return looked == met ? valid : Int((Double(valid) * Double(met) / Double(looked)).rounded())
     }
 }
 
@@ -82,7 +82,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// The next step of a caller that asks for the number.
     enum Answer: Hashable {
         /// The caller returns this number.
-        case tell(Int)
+        case known(Int)
         /// The caller walks, and reports the end of the walk.
         case walk
         /// The caller waits for the walk that is under way.
@@ -93,12 +93,12 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// however old, the caller does not wait for the walk of another one.
     /// - Parameter waiter: is given the number later if the answer is to wait.
     mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> Answer {
-        if let answer = answer(of: total, at: now) { return .tell(answer) }
+        if let answer = answer(of: total, at: now) { return .known(answer) }
         guard isWalking else {
             isWalking = true
             return .walk
         }
-        if total > KeyWalk.exactLimit, let found { return .tell(found.count) }
+        if total > KeyWalk.exactLimit, let found { return .known(found.count) }
         waiters.append(waiter)
         return .wait
     }

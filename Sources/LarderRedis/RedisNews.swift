@@ -9,7 +9,7 @@ struct RedisNews {
     enum Item: Hashable {
         /// Redis is available for the first time.
         case come
-        case gone
+        case lost
         case back
     }
 
@@ -31,7 +31,7 @@ struct RedisNews {
     mutating func redis(isThere: Bool) -> Item? {
         guard isThere != self.isThere else { return nil }
         defer { self.isThere = isThere }
-        return isThere ? (self.isThere == nil ? .come : .back) : .gone
+        return isThere ? (self.isThere == nil ? .come : .back) : .lost
     }
 
     /// Records that a command was refused; returns true if that is new.

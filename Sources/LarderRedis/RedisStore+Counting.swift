@@ -12,7 +12,7 @@ extension RedisStore {
         }
         return await withCheckedContinuation { waiter in
             switch keyCount.withLockedValue({ $0.ask(of: Int(total), at: .now, waiter) }) {
-            case .tell(let number): waiter.resume(returning: number)
+            case .known(let number): waiter.resume(returning: number)
             case .wait: break
             case .walk:
                 // The walk continues if the request does not, because other requests may wait for it.
@@ -47,7 +47,7 @@ extension RedisStore {
                 guard let counts = await aliveCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
                     break
                 }
-                walk.look(at: counts.count, alive: counts.count { $0 > 0 })
+                walk.look(at: counts.count, valid: counts.count { $0 > 0 })
                 left = left.dropFirst(counts.count)
             }
             guard left.isEmpty else { break }
@@ -74,7 +74,7 @@ extension RedisStore {
             .integer(now.millisecondsSinceEpoch), .integer(isOneEnough ? Self.workPerStep : Self.workPerKey),
             .integer(isOneEnough ? 1 : 0),
         ]
-        let command = RedisCommand.run(Scripts.alive, keys: [names.log] + entries, arguments: arguments)
+        let command = RedisCommand.run(Scripts.countValid, keys: [names.log] + entries, arguments: arguments)
         let reply = isPatient ? await insist(command) : await failsafe.ask([command])?.first
         guard case .array(let values)? = reply,
             (1...entries.count).contains(values.count)

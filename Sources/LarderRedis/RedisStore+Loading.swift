@@ -82,20 +82,20 @@ extension RedisStore {
         }
         let newest = reading.newestVersion(on: known)
         let isCurrent = list?.epoch == reading.readVersion.epoch
-        let alive = (list?.variants ?? []).filter { variant in
-            isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.keptUntil
+        let valid = (list?.variants ?? []).filter { variant in
+            isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.storedUntil
         }
         var find = Find(key: location.key, name: name, query: query, now: now, reading: reading)
         find.known = known
         find.tags = guess.tags
         find.marks = marks(of: list, under: location.key)
         for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
-        guard let entries = await entries(of: alive, find) else { return delivery.unknownLookup }
+        guard let entries = await entries(of: valid, find) else { return delivery.unknownLookup }
         return Lookup(
             entries: entries,
             readVersion: reading.readVersion,
             newestVersion: newest,
-            rules: alive.map(\.vary)
+            rules: valid.map(\.vary)
         )
     }
 
@@ -158,20 +158,20 @@ extension RedisStore {
             do throws(EntryCodec.Defect) {
                 let mark = find.marks[variant.field] ?? UseMark()
                 let entry = try EntryCodec.decode(value, expecting: find.key, lastUse: mark)
-                if find.now < entry.lifetimes.keepUntil { found.append((variant.field, entry)) }
+                if find.now < entry.lifetimes.storedUntil { found.append((variant.field, entry)) }
             } catch {
                 metrics.unreadable(error.reason)
             }
         }
-        return await alive(found, find)
+        return await valid(found, find)
     }
 
     /// Returns those of the entries that are valid. Tags that the log was not asked about are asked for now, together
     /// with the floor.
     /// - Returns: nil if the log cannot be read.
-    private func alive(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
+    private func valid(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
         var missing: Set<String> = []
-        let young = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
+        let candidates = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
             // The list has no checksum, and may be older than the values that were read after it.
             guard find.reading.comparison(of: entry.readVersion, find.known) != .invalidated else { return nil }
             let members = Self.members(of: entry).filter { !find.known.contains($0) }
@@ -187,9 +187,9 @@ extension RedisStore {
             guard let late = await lists(of: Array(missing)) else { return nil }
             readings += late
         }
-        let compared = young.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
+        let compared = candidates.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
         guard let readings = await whole(readings, for: compared) else { return nil }
-        return zip(young, compared).filter { _, item in
+        return zip(candidates, compared).filter { _, item in
             readings.allSatisfy { $0.comparison(of: item.readVersion, item.members) == .valid }
         }.map(\.0.entry)
     }

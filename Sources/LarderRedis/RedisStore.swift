@@ -212,7 +212,7 @@ extension RedisStore {
         }
         let name = VariantName(of: entry)
         let isTooLarge = entry.cost > entryLimit.bytes
-        let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.keepUntil)
+        let left = isTooLarge ? 0 : Self.milliseconds(from: now, until: entry.lifetimes.storedUntil)
         let value = left > 0 ? EntryCodec.encode(entry) : ByteBuffer()
         let variant = VariantList.Variant(entry, named: name, size: value.readableBytes)
         var arguments: [RedisCommand.Argument] = [
@@ -222,7 +222,7 @@ extension RedisStore {
         let used = memo.withLockedValue { $0.uses.used(under: entry.location.key) }
         arguments += Self.arguments(entry.readVersion)
         arguments += [
-            .integer(Int64(options.variantBytes)), .integer(now.millisecondsSinceEpoch), .integer(variant.keptUntil),
+            .integer(Int64(options.variantBytes)), .integer(now.millisecondsSinceEpoch), .integer(variant.storedUntil),
             .text(variant.rule), .integer(Int64(used.count)),
         ]
         arguments += used.map { .text($0) }

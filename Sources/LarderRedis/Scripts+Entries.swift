@@ -196,7 +196,7 @@ extension Scripts {
     ///
     /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry is
     /// enough. The reply has a number for each entry, for the first at least.
-    static let alive = RedisScript(
+    static let countValid = RedisScript(
         "#!lua flags=no-writes,allow-oom\n" + standing + version + list + """
             local log, now, limit, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
             local s = standing(log)

@@ -22,7 +22,7 @@ struct VariantList: Hashable, Sendable {
         /// The number of the read version.
         let number: UInt64
         /// The time until which the variant is stored, in milliseconds since 1970.
-        let keptUntil: Int64
+        let storedUntil: Int64
         /// The size of its value in bytes.
         let size: Int
         /// True if the response has a content coding.
@@ -82,13 +82,13 @@ extension VariantList.Variant {
     fileprivate init?(_ line: Substring.UTF8View) {
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 6, words[0].starts(with: "v:".utf8), let number: UInt64 = VariantList.number(words[1]),
-            let keptUntil: Int64 = VariantList.number(words[2]), let size: Int = VariantList.number(words[3]),
+            let storedUntil: Int64 = VariantList.number(words[2]), let size: Int = VariantList.number(words[3]),
             words[4].elementsEqual("0".utf8) || words[4].elementsEqual("1".utf8),
             let vary = VaryRule(listed: Substring(words[5]))
         else { return nil }
         field = String(Substring(words[0]))
         self.number = number
-        self.keptUntil = keptUntil
+        self.storedUntil = storedUntil
         self.size = size
         isCoded = words[4].first == UInt8(ascii: "1")
         self.vary = vary
@@ -98,7 +98,7 @@ extension VariantList.Variant {
     init(_ entry: CacheEntry, named name: VariantName, size: Int) {
         field = name.field
         number = entry.readVersion.number
-        keptUntil = entry.lifetimes.keepUntil.millisecondsSinceEpoch
+        storedUntil = entry.lifetimes.storedUntil.millisecondsSinceEpoch
         self.size = size
         isCoded = !entry.variant.ignoresUnknownCodings
         vary = entry.vary

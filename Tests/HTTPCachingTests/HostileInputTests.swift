@@ -51,7 +51,7 @@ import Testing
             )
             let directives = RequestDirectives(request.headerFields)
             if case .store(let lifetimes) = storability {
-                #expect(lifetimes.freshUntil <= lifetimes.keepUntil, "seed \(seed)")
+                #expect(lifetimes.freshUntil <= lifetimes.storedUntil, "seed \(seed)")
                 for second in [0, 60, 1_000_000] {
                     let reuse = Reuse.decide(lifetimes: lifetimes, request: directives, now: at(second))
                     if case .fresh = reuse { #expect(lifetimes.ttl(at: at(second)) > 0, "seed \(seed)") }
@@ -66,7 +66,7 @@ import Testing
                 #expect(variant.matches(request.headerFields, stored: selecting), "seed \(seed)")
                 #expect(SelectingFields(text: selecting.text) == selecting, "seed \(seed)")
             } else {
-                #expect(!variant.matches(request.headerFields, stored: .nobody), "seed \(seed)")
+                #expect(!variant.matches(request.headerFields, stored: .unmatchable), "seed \(seed)")
             }
             var stripped = response.headerFields
             HopByHop.strip(&stripped)

@@ -13,7 +13,7 @@ import Testing
             staleWhileRevalidateUntil: moment(fresh + revalidating),
             staleIfErrorUntil: moment(fresh),
             staleIfUnreachableUntil: moment(fresh + 86_400),
-            keepUntil: moment(fresh + 86_400),
+            storedUntil: moment(fresh + 86_400),
             source: .maxAge,
             alwaysRevalidate: noCache
         )

@@ -14,7 +14,7 @@ import Testing
             staleWhileRevalidateUntil: at(10),
             staleIfErrorUntil: at(20),
             staleIfUnreachableUntil: at(30),
-            keepUntil: at(100),
+            storedUntil: at(100),
             source: .maxAge,
             mustRevalidate: mustRevalidate,
             alwaysRevalidate: alwaysRevalidate

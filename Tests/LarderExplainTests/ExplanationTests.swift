@@ -180,7 +180,7 @@ import Testing
     @Test func `The JSON record has stable names`() throws {
         let file = "HTTP/1.1 200\nCache-Control: max-age=60, stale-if-error=30\nETag: \"a\"\nAge: 10\n\n"
         var rules = CachingRules.gateway
-        rules.keep = .zero
+        rules.retention = .zero
         rules.servesStaleOnUnreachable = false
         var record = CacheExplanation(try MessageFile(file.utf8).exchange(now: start), rules: rules).record
         record.notes.removeAll()
@@ -197,11 +197,11 @@ import Testing
 
     private static let json = """
         {"blockers":[],"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
-        "keepUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
+        "storedUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
         "status":200,"stored":true,"summary":"Stored: fresh for 50 s; it was 10 s old on arrival",\
         "timeLine":[\
         {"answers":[{"failing":"fresh","outcome":"fresh","request":"max-stale","unreachable":"fresh"}],"ends":["fresh"],"fromAge":10,"toAge":60},\
-        {"answers":[{"failing":"stale","outcome":"stale","reason":"max-stale","request":"max-stale","unreachable":"stale"}],"ends":["stale-if-error","stale-if-unreachable","keep"],"fromAge":60,"toAge":90},\
+        {"answers":[{"failing":"stale","outcome":"stale","reason":"max-stale","request":"max-stale","unreachable":"stale"}],"ends":["stale-if-error","stale-if-unreachable","stored"],"fromAge":60,"toAge":90},\
         {"answers":[{"failing":"error","outcome":"missing","request":"max-stale","unreachable":"error"}],"ends":[],"fromAge":90}]}
         """
 }

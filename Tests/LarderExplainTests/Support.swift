@@ -84,7 +84,7 @@ extension SeededRandom {
     /// Returns random rules similar to the presets.
     mutating func rules() -> CachingRules {
         var rules = isTrue(in: 4) ? CachingRules.decoratedRoute(ttl: .seconds(9)) : .gateway
-        if isTrue(in: 2) { rules.keep = .seconds(pick([0, 10, 40])) }
+        if isTrue(in: 2) { rules.retention = .seconds(pick([0, 10, 40])) }
         if isTrue(in: 3) { rules.staleWhileRevalidate = .seconds(pick([5, 50])) }
         if isTrue(in: 3) { rules.staleIfError = .seconds(pick([5, 50])) }
         rules.allowsStaleBesideSMaxAge = isTrue(in: 3)

@@ -53,10 +53,10 @@ import Testing
     ) {
         switch AdminAccess.standard(token: nil, trustsLoopback: true, host: host) {
         case .loopback: #expect(mayLoopback)
-        case .nobody: #expect(!mayLoopback)
+        case .closed: #expect(!mayLoopback)
         case .token: Issue.record("there is no token")
         }
-        guard case .nobody = AdminAccess.standard(token: nil, trustsLoopback: false, host: host) else {
+        guard case .closed = AdminAccess.standard(token: nil, trustsLoopback: false, host: host) else {
             Issue.record("nobody may by default")
             return
         }

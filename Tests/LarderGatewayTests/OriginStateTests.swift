@@ -70,20 +70,20 @@ import Testing
         func value(_ origin: OriginAddress) -> Double? {
             metrics.recorders(label: "larder_origin_available", dimensions: [("origin", "\(origin)")]).first?.lastValue
         }
-        watch.keep(origins)
+        watch.setOrigins(origins)
         #expect(value(origins[0]) == 1 && value(origins[1]) == 1)
         watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
         #expect(value(origins[1]) == 0)
         // The state of an origin that is still named does not change.
-        watch.keep(origins)
+        watch.setOrigins(origins)
         #expect(value(origins[1]) == 0)
-        watch.keep([origins[0]])
+        watch.setOrigins([origins[0]])
         #expect(value(origins[0]) == 1 && value(origins[1]) == nil)
         // The last requests to the removed origin fail.
         watch.failed(origins[1], UpstreamError(.connectionRefused, "refused"))
         watch.answered(origins[1])
         #expect(value(origins[1]) == nil)
-        watch.keep(origins)
+        watch.setOrigins(origins)
         #expect(value(origins[1]) == 1)
     }
 

@@ -96,7 +96,7 @@ import Testing
         let names = Names()
         let router = Router()
         router.cached(by: cache, for: .seconds(60)).add(middleware: Naming(name: "outer", names: names)).group("a")
-            .cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .nobody))
+            .cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .noClients))
             .add(middleware: Naming(name: "inner", names: names))
             .get { _, _ in "a" }
         try await Application(router: router).test(.router) { client in
@@ -126,7 +126,8 @@ import Testing
     @Test func `A collection without middleware is cached by the group that it is added to`() async throws {
         let collection = RouteCollection()
         _ = collection.on("c", method: .get) { _, _ in "c" }
-        collection.group("own").cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .nobody)).get { _, _ in "own"
+        collection.group("own").cached(by: cache, .fresh(for: .seconds(60)).bypassable(by: .noClients)).get { _, _ in
+            "own"
         }
         let router = Router()
         router.group("x").cached(by: cache, for: .seconds(60)).add(middleware: Door())

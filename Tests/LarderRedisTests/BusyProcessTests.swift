@@ -65,7 +65,7 @@ import Testing
                 eventLoopGroup: loops
             )
             try await withRunning([store]) {
-                for number in 0..<10 { await store.keep("v\(number)", at: "/\(number)") }
+                for number in 0..<10 { await store.put("v\(number)", at: "/\(number)") }
                 try await withBusy(loops) {
                     for _ in 0..<2 {
                         await withDiscardingTaskGroup { group in
@@ -85,7 +85,7 @@ import Testing
     @Test func `A hung Redis is soon no longer asked, and is asked again when it continues`() async throws {
         try await RedisProcess.run { redis in
             try await withStore(on: redis) { store, metrics in
-                #expect(await store.keep("v", at: "/a"))
+                #expect(await store.put("v", at: "/a"))
                 redis.signal(SIGSTOP)
                 var waits: [Duration] = []
                 while store.isAvailable {
@@ -107,7 +107,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, metrics in
-                    #expect(await store.keep("v", at: "/a"))
+                    #expect(await store.put("v", at: "/a"))
                     for _ in 0..<200 { _ = await store.texts(at: "/a") }
                     // The lag is longer than a probe waits: a server that answers a probe is used.
                     proxy.lag = .milliseconds(1_500)
@@ -132,7 +132,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, metrics in
-                    #expect(await store.keep("v", at: "/a"))
+                    #expect(await store.put("v", at: "/a"))
                     proxy.lag = .milliseconds(120)
                     var trips = 0
                     var long = 0
@@ -161,7 +161,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await LaggingProxy.run(to: redis.port) { proxy in
                 try await withStore(on: redis, port: proxy.port) { store, _ in
-                    #expect(await store.keep("v", at: "/a"))
+                    #expect(await store.put("v", at: "/a"))
                     for _ in 0..<200 { #expect(await store.texts(at: "/a") == ["v"]) }
                     for lag in [10, 30, 100, 250] as [Int64] {
                         proxy.lag = .milliseconds(lag)

@@ -17,7 +17,7 @@ import Testing
             ("tag", { await store.invalidate([.tag("some")]) }),
             ("everything", { await store.invalidate([.everything]) }),
             ("remove", { _ = await store.remove(EntryLocation("/some/3").key, at: WallClock.system.now) }),
-            ("fill", { await store.keep("v0", at: "/some/hit", tags: ["late"]) }),
+            ("fill", { await store.put("v0", at: "/some/hit", tags: ["late"]) }),
             ("hit", { _ = await store.texts(at: "/some/hit") }),
         ]
         var least: [String: Double] = [:]
@@ -82,7 +82,7 @@ import Testing
     private func step(over count: Int, _ stranger: Stranger) async throws -> Int {
         let keys = ["larder:3:{log}"] + (0..<count).map { "larder:3:GET:/\($0)" }
         let arguments: [RedisCommand.Argument] = [.integer(WallClock.system.now.millisecondsSinceEpoch), 2_000, 1]
-        return try await stranger.send(.run(Scripts.alive, keys: keys, arguments: arguments)).elements().count
+        return try await stranger.send(.run(Scripts.countValid, keys: keys, arguments: arguments)).elements().count
     }
 
     @Test func `A step of a count reads few lists of many variants, even if all variants are invalid`() async throws {
@@ -93,7 +93,7 @@ import Testing
                     let readVersion = await store.readVersion()
                     for id in 0..<40 {
                         for number in 0..<64 {
-                            await store.keep("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
+                            await store.put("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
                         }
                     }
                     let alive = try await step(over: 40, stranger)
@@ -116,7 +116,7 @@ import Testing
                 try await withStores(1, on: redis, limits, clock: ManualClock().clock) { stores in
                     let store = stores[0]
                     let tags = (0..<100).map { CacheTag("t\($0)") }
-                    for id in 0..<30 { await store.keep("v", at: "/\(id)", tags: tags) }
+                    for id in 0..<30 { await store.put("v", at: "/\(id)", tags: tags) }
                     let listed = try await step(over: 30, stranger)
                     #expect((15...20).contains(listed), "\(listed)")
                     for id in 0..<50 { await store.invalidate([.tag(CacheTag("other\(id)"))]) }
@@ -126,7 +126,7 @@ import Testing
                     // One key has more than the work of ten steps: variants that are left by then are not counted.
                     let many = (0..<900).map { CacheTag("m\($0)") }
                     for language in 0..<20 {
-                        await store.keep("v", at: "/large", tags: many, language: "l\(language)")
+                        await store.put("v", at: "/large", tags: many, language: "l\(language)")
                     }
                     for id in 0..<50 { await store.invalidate([.tag(CacheTag("more\(id)"))]) }
                     let removed = await store.remove(EntryLocation("/large").key, at: WallClock.system.now).removed

@@ -44,7 +44,7 @@ import Testing
             try await withStores(1, on: redis, options: options) { stores in
                 let cache = ResponseCache(store: stores[0])
                 try await eventually("two are stored") {
-                    for id in 0..<2 { await stores[0].keep("v", at: "/\(id)") }
+                    for id in 0..<2 { await stores[0].put("v", at: "/\(id)") }
                     return await cache.count() == 2
                 }
                 #expect(cache.isStoreAvailable)
@@ -63,10 +63,10 @@ import Testing
     @Test func `A walk counts each name once, and looks at a part of very many keys`() {
         var walk = KeyWalk(total: 10)
         #expect(walk.meet(["a", "b"], next: "7") == ["a", "b"])
-        walk.look(at: 2, alive: 1)
+        walk.look(at: 2, valid: 1)
         #expect(walk.cursor == "7")
         #expect(walk.meet(["b", "c"], next: "0") == ["c"])
-        walk.look(at: 1, alive: 1)
+        walk.look(at: 1, valid: 1)
         #expect(walk.cursor == nil && walk.count == 2)
 
         var large = KeyWalk(total: 1_000_000)
@@ -74,16 +74,16 @@ import Testing
             let names = (0..<1_000).map { "\(page)-\($0)" }
             let chosen = large.meet(names, next: page == 999 ? "0" : "\(page + 1)")
             #expect(chosen.count == 100)
-            large.look(at: chosen.count, alive: chosen.count / 2)
+            large.look(at: chosen.count, valid: chosen.count / 2)
         }
         #expect(large.met == 1_000_000 && large.looked == 100_000 && large.count == 500_000)
         #expect(KeyWalk(total: 0).count == 0)
     }
 
-    private func walk(over names: Int, alive: Int, next: String = "0") -> KeyWalk {
+    private func walk(over names: Int, valid: Int, next: String = "0") -> KeyWalk {
         var walk = KeyWalk(total: names)
         let chosen = walk.meet((0..<names).map(String.init), next: next)
-        walk.look(at: chosen.count, alive: alive)
+        walk.look(at: chosen.count, valid: valid)
         return walk
     }
 
@@ -95,18 +95,18 @@ import Testing
         #expect(!isDue)
         isDue = known.begin(of: 20_000, at: start)
         #expect(isDue)
-        var waiters = known.end(walk(over: 20_000, alive: 15_000), at: start)
+        var waiters = known.end(walk(over: 20_000, valid: 15_000), at: start)
         #expect(known.last == 15_000 && waiters.isEmpty)
         var answer = known.ask(of: 20_000, at: start + .seconds(59), "a")
-        #expect(answer == .tell(15_000))
+        #expect(answer == .known(15_000))
         isDue = known.begin(of: 20_000, at: start + .seconds(44))
         #expect(!isDue)
         isDue = known.begin(of: 20_000, at: start + .seconds(45))
         #expect(isDue)
         // The old number is returned while a walk renews it, however old it is.
         answer = known.ask(of: 20_000, at: start + .seconds(99), "b")
-        #expect(answer == .tell(15_000))
-        waiters = known.end(walk(over: 20_000, alive: 1, next: "7"), at: start + .seconds(100))
+        #expect(answer == .known(15_000))
+        waiters = known.end(walk(over: 20_000, valid: 1, next: "7"), at: start + .seconds(100))
         #expect(known.last == 15_000, "a walk that did not get through changes nothing")
         answer = known.ask(of: 20_000, at: start + .seconds(100), "c")
         #expect(answer == .walk)
@@ -123,12 +123,12 @@ import Testing
         }
         var isDue = known.begin(of: 20_000, at: start)
         #expect(!isDue)
-        var waiters = known.end(walk(over: 10, alive: 9), at: start)
+        var waiters = known.end(walk(over: 10, valid: 9), at: start)
         #expect(waiters == ["b", "c"] && known.last == 9)
         // Few keys are counted at each request.
         answer = known.ask(of: 10, at: start, "d")
         #expect(answer == .walk)
-        waiters = known.end(walk(over: 10, alive: 8), at: start)
+        waiters = known.end(walk(over: 10, valid: 8), at: start)
         #expect(waiters.isEmpty && known.last == 8)
         // Requests wait for the first count of very many keys.
         known = KeyCount()

@@ -210,10 +210,10 @@ import Testing
             await gate.reached()
             row.text = "v1"
             await a.cache.invalidate(.tag("late"))
-            async let passenger = b.get(under: Self.policy, from: origin)
+            async let waiter = b.get(under: Self.policy, from: origin)
             try await eventually("somebody waits") { b.cache.waiterCount == 1 }
             gate.open()
-            let (first, second) = (try await leader.text, try await passenger.text)
+            let (first, second) = (try await leader.text, try await waiter.text)
             #expect(first == "v0" && second == "v1")
         }
     }

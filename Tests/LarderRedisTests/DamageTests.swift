@@ -24,7 +24,7 @@ import Testing
 
         /// Checks that the store works: it stores, finds, counts and invalidates a response.
         func mustWork(at target: String = "/a") async throws {
-            #expect(await store.keep("new", at: target))
+            #expect(await store.put("new", at: target))
             #expect(await store.texts(at: target).first == "new")
             #expect(await store.count() >= 1)
             await store.invalidate([.path(EntryLocation(target).path)])
@@ -40,7 +40,7 @@ import Testing
                 // The store sends nothing by itself if its clock stands still: everything that is counted is caused by
                 // the test.
                 try await withStores(1, on: redis, metrics: metrics, clock: ManualClock().clock) { stores in
-                    #expect(await stores[0].keep("v0", at: "/a"))
+                    #expect(await stores[0].put("v0", at: "/a"))
                     try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
                 }
             }
@@ -82,7 +82,7 @@ import Testing
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
             #expect(await bench.store.readVersion().epoch != old.epoch)
-            #expect(await !bench.store.keep("late", at: "/a", readVersion: old))
+            #expect(await !bench.store.put("late", at: "/a", readVersion: old))
             // The next write begins another log at the latest.
             await bench.store.invalidate([.path("/other")])
             #expect(await bench.store.readVersion().epoch != old.epoch)
@@ -165,7 +165,7 @@ import Testing
             try await bench.stranger.send("HSET", .text(Self.entry), .bytes(ByteBuffer(bytes: [0xFF])), "bar")
             #expect(await bench.store.texts(at: "/a") == ["v0"])
             #expect(bench.unreadable == 0)
-            await bench.store.keep("en", at: "/a", language: "en")
+            await bench.store.put("en", at: "/a", language: "en")
             #expect(await bench.store.texts(at: "/a") == ["en", "v0"])
             #expect(try await bench.stranger.send("HLEN", .text(Self.entry)) == .integer(5))
             try await bench.mustWork()
@@ -174,7 +174,7 @@ import Testing
 
     @Test func `A variant that is listed and does not exist is a miss that is counted`() async throws {
         try await withBench { bench in
-            for language in ["en", "de"] { await bench.store.keep(language, at: "/vary", language: language) }
+            for language in ["en", "de"] { await bench.store.put(language, at: "/vary", language: language) }
             let list = try #require(try await bench.stranger.field("m", of: "larder:3:GET:/vary"))
             let english = try #require(String(buffer: list).split(separator: "\n").last?.prefix { $0 != " " })
             try await bench.stranger.send("HDEL", "larder:3:GET:/vary", .text(String(english)))
@@ -209,7 +209,7 @@ import Testing
     @Test func `A look-up with a damaged list finds only responses that were stored`() async throws {
         try await withBench { bench in
             var random = SeededRandom(seed: 11)
-            for language in ["en", "de"] { await bench.store.keep(language, at: "/a", language: language) }
+            for language in ["en", "de"] { await bench.store.put(language, at: "/a", language: language) }
             let list = try #require(try await bench.stranger.field("m", of: Self.entry))
             let query = VariantQuery([.acceptLanguage: "de"])
             let (location, now) = (EntryLocation("/a"), WallClock.system.now)

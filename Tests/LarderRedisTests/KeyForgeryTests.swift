@@ -49,7 +49,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis) { stores in
-                    #expect(await stores[0].keep("secret", at: "/secret"))
+                    #expect(await stores[0].put("secret", at: "/secret"))
                     let value = try #require(try await stranger.field("v:", of: "larder:3:GET:/secret"))
                     let list = try #require(try await stranger.field("m", of: "larder:3:GET:/secret"))
                     try await stranger.send("HSET", "larder:3:GET:/a", "v:", .bytes(value), "m", .bytes(list))
@@ -77,7 +77,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(2, on: redis) { stores in
                 let deep = String(repeating: "/s", count: 20)
-                #expect(await stores[0].keep("v0", at: deep + "/x"))
+                #expect(await stores[0].put("v0", at: deep + "/x"))
                 await stores[1].invalidate([.prefix(CachePath(deep))])
                 #expect(await stores[0].texts(at: deep + "/x").isEmpty)
             }
@@ -116,7 +116,7 @@ import Testing
                 let readVersion = await stores[0].readVersion()
                 await stores[1].invalidate([.tag("tag \(count - 1)")])
                 let tags = (0..<count).map { CacheTag("tag \($0)") }
-                #expect(await !stores[0].keep("old", at: "/b", readVersion: readVersion, tags: tags))
+                #expect(await !stores[0].put("old", at: "/b", readVersion: readVersion, tags: tags))
                 #expect(await !stores[0].remove(EntryLocation("/a").key, at: WallClock.system.now).wasStored)
             }
         }
@@ -132,7 +132,7 @@ import Testing
                 let clock = ManualClock().clock
                 try await withStores(1, on: redis, limits, options: options, clock: clock, port: port) { stores in
                     let tags = (0..<1_000).map { CacheTag("tag \($0)") }
-                    #expect(await stores[0].keep("v0", at: "/a", tags: tags))
+                    #expect(await stores[0].put("v0", at: "/a", tags: tags))
                     proxy.reset()
                     #expect(await stores[0].texts(at: "/a") == ["v0"])
                     #expect(proxy.trips == 1)

@@ -33,9 +33,9 @@ import Testing
         try await RedisProcess.run { redis in
             try await Stranger.meets(redis) { stranger in
                 try await withStores(1, on: redis) { stores in
-                    #expect(await stores[0].keep("v", at: "/a", freshFor: .microseconds(999)))
+                    #expect(await stores[0].put("v", at: "/a", freshFor: .microseconds(999)))
                     let none = try await stranger.send("DBSIZE").integer()
-                    #expect(await stores[0].keep("v", at: "/b", freshFor: .seconds(60)))
+                    #expect(await stores[0].put("v", at: "/b", freshFor: .seconds(60)))
                     let one = try await stranger.send("DBSIZE").integer()
                     let left = try await stranger.milliseconds(left: "larder:3:GET:/b")
                     #expect(none == 1 && one == 2 && left <= 60_000)
@@ -52,12 +52,12 @@ import Testing
                 try await withStores(1, on: redis) { stores in
                     let target = "/a?page=1"
                     for language in ["en", "de", "fr"] {
-                        await stores[0].keep(language, at: target, language: language)
+                        await stores[0].put(language, at: target, language: language)
                     }
                     // The path does not name the key, so that the entries are not removed at once.
                     await stores[0].invalidate([.path("/a")])
                     let before = try await stranger.send("HLEN", .text("larder:3:GET:\(target)"))
-                    await stores[0].keep("it", at: target, language: "it")
+                    await stores[0].put("it", at: target, language: "it")
                     let after = try await stranger.send("HLEN", .text("larder:3:GET:\(target)"))
                     #expect(before == .integer(7) && after == .integer(3))
                 }

@@ -37,7 +37,7 @@ import Testing
     @Test func `A full list forgets no invalidation and makes nothing else invalid`() async throws {
         try await withTwoStores { store, peer, _ in
             let old = await store.readVersion()
-            for id in 0..<40 { #expect(await store.keep("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
+            for id in 0..<40 { #expect(await store.put("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
             await peer.invalidate([.path("/kept/1"), .tag("t2")])
             await peer.invalidate([.prefix("/kept/3")])
             await peer.invalidate([.key(try #require(CacheKey("GET:/kept/4")))])
@@ -51,7 +51,7 @@ import Testing
             for id in 0..<10 {
                 let isOvertaken = (1...4).contains(id)
                 #expect(
-                    await store.keep("late", at: "/kept/\(id)", readVersion: old, tags: [CacheTag("t\(id)")])
+                    await store.put("late", at: "/kept/\(id)", readVersion: old, tags: [CacheTag("t\(id)")])
                         != isOvertaken
                 )
                 let validity = await peer.validity(
@@ -61,8 +61,8 @@ import Testing
                 )
                 #expect(validity.isValid != isOvertaken, "/kept/\(id)")
             }
-            #expect(await !store.keep("late", at: "/other/0", readVersion: old))
-            #expect(await store.keep("new", at: "/other/0"))
+            #expect(await !store.put("late", at: "/other/0", readVersion: old))
+            #expect(await store.put("new", at: "/other/0"))
             #expect(await peer.texts(at: "/other/0") == ["new"])
         }
     }
@@ -86,7 +86,7 @@ import Testing
         try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, stranger async throws in
             let kept = (0..<500).map { "http://example.org/kept/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
-            for target in kept + odd { await store.keep("v0", at: target, tags: ["t"]) }
+            for target in kept + odd { await store.put("v0", at: target, tags: ["t"]) }
             #expect(EntryLocation(odd[0]).scopes().count { $0.member.hasPrefix("h") } == 8)
             await post(0..<1_000, by: peer)
             var valid = 0
@@ -117,7 +117,7 @@ import Testing
 
     @Test func `Invalidating everything empties the list, and leaves the tables and the epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
-            #expect(await store.keep("v0", at: "/kept"))
+            #expect(await store.put("v0", at: "/kept"))
             let old = await store.readVersion()
             await invalidate(0..<50, by: peer)
             let moved = try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p")
@@ -127,8 +127,8 @@ import Testing
             #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
             #expect(try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
             #expect(await store.texts(at: "/kept").isEmpty)
-            #expect(await !store.keep("late", at: "/kept", readVersion: old))
-            #expect(await store.keep("v1", at: "/kept"))
+            #expect(await !store.put("late", at: "/kept", readVersion: old))
+            #expect(await store.put("v1", at: "/kept"))
             await invalidate(0..<50, by: store)
             #expect(await peer.texts(at: "/kept") == ["v1"])
             #expect(await peer.readVersion().epoch == old.epoch)
@@ -138,10 +138,10 @@ import Testing
     @Test(arguments: ["lost", "of another epoch", "of another type", "cut off"])
     func `A log with a damaged table is replaced by one with a new epoch`(_ damage: String) async throws {
         try await withTwoStores { store, peer, stranger async throws in
-            #expect(await store.keep("v0", at: "/kept"))
+            #expect(await store.put("v0", at: "/kept"))
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
-            #expect(await store.keep("v0", at: "/new"))
+            #expect(await store.put("v0", at: "/new"))
             let old = await store.readVersion()
             let table: RedisCommand.Argument = "larder:3:{log}:p"
             switch damage {
@@ -158,7 +158,7 @@ import Testing
             await peer.invalidate([.tag("any")])
             #expect(await store.readVersion().epoch != old.epoch)
             #expect(await store.texts(at: "/new").isEmpty)
-            #expect(await store.keep("v1", at: "/kept"))
+            #expect(await store.put("v1", at: "/kept"))
             #expect(await peer.texts(at: "/kept") == ["v1"])
         }
     }
@@ -169,7 +169,7 @@ import Testing
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
             try await stranger.send("DEL", "larder:3:{log}:p")
-            #expect(await !store.keep("v0", at: "/kept", readVersion: old))
+            #expect(await !store.put("v0", at: "/kept", readVersion: old))
             #expect(await !store.validity(of: old, scopes: [.path("/kept")]).isValid)
         }
     }
@@ -181,8 +181,8 @@ import Testing
             var limits = StoreLimits()
             limits.versionLimit = 4
             try await withStores(1, on: redis, limits, options: small) { first in
-                #expect(await first[0].keep("v0", at: "/a"))
-                #expect(await first[0].keep("v0", at: "/b"))
+                #expect(await first[0].put("v0", at: "/a"))
+                #expect(await first[0].put("v0", at: "/b"))
                 await first[0].invalidate([.path("/a")])
                 await invalidate(0..<20, by: first[0])
                 try await withStores(1, on: redis, limits) { second in
@@ -206,7 +206,7 @@ import Testing
                 try await withStores(1, on: redis, limits, options: options) { writers in
                     try await withStores(1, on: redis, limits, options: options) { readers in
                         // The path does not name the key, so that the entry is not removed at once.
-                        #expect(await readers[0].keep("v0", at: "/kept?x=1"))
+                        #expect(await readers[0].put("v0", at: "/kept?x=1"))
                         #expect(await writers[0].invalidate([.path("/kept")]) == .acknowledged)
                         // The table has 10 MB.
                         try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
@@ -227,7 +227,7 @@ import Testing
 
     @Test func `The validity of a fill without a log is unknown, and Redis reports no error`() async throws {
         try await withTwoStores { store, _, stranger async throws in
-            await store.keep("v0", at: "/first")
+            await store.put("v0", at: "/first")
             let readVersion = await store.readVersion()
             for damage in ["~n", "!floor", "!moved:p", "~cells", "~epoch1"] {
                 try await stranger.send("CONFIG", "RESETSTAT")
@@ -246,7 +246,7 @@ import Testing
 
     @Test func `An invalidation after the last version of an epoch begins another epoch`() async throws {
         try await withTwoStores { store, peer, stranger async throws in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let old = await store.readVersion()
             try await stranger.send("ZADD", "larder:3:{log}", 4_294_967_295, "~n")
             await peer.invalidate([.path("/b")])

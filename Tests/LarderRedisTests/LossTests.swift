@@ -19,18 +19,18 @@ import Testing
     @Test(arguments: ["FLUSHALL", "FLUSHDB"])
     func `A store continues with a new log after Redis lost everything`(_ command: String) async throws {
         try await withTwoStores { store, peer, stranger in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let old = await store.readVersion()
             let dump = try #require(try await stranger.send("DUMP", "larder:3:GET:/a").bytes())
             try await stranger.send(command)
             #expect(await store.texts(at: "/a").isEmpty)
             #expect(await store.count() == 0)
             // A fetch that began before, and an entry restored from a copy, have the read version of another epoch.
-            #expect(await !peer.keep("v0", at: "/a", readVersion: old))
+            #expect(await !peer.put("v0", at: "/a", readVersion: old))
             try await stranger.send("RESTORE", "larder:3:GET:/a", 0, .bytes(dump), "REPLACE")
             #expect(await store.texts(at: "/a").isEmpty)
             #expect(await peer.texts(at: "/a").isEmpty)
-            #expect(await peer.keep("v1", at: "/a"))
+            #expect(await peer.put("v1", at: "/a"))
             #expect(await store.texts(at: "/a") == ["v1"])
             #expect(await store.count() == 1)
             await store.invalidate([.path("/a")])
@@ -40,47 +40,47 @@ import Testing
 
     @Test func `Everything older is invalid if the log is lost`() async throws {
         try await withTwoStores { store, peer, stranger in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let old = await store.readVersion()
             await store.invalidate([.path("/a")])
-            #expect(await store.keep("v1", at: "/a"))
-            #expect(await peer.keep("v1", at: "/b"))
+            #expect(await store.put("v1", at: "/a"))
+            #expect(await peer.put("v1", at: "/b"))
             try await stranger.send("DEL", "larder:3:{log}")
             #expect(await peer.texts(at: "/a").isEmpty)
             #expect(await store.texts(at: "/b").isEmpty)
             let new = await store.readVersion()
             #expect(new.epoch != old.epoch && new.number == 0)
             #expect(await peer.readVersion() == new)
-            #expect(await !store.keep("v0", at: "/a", readVersion: old))
-            #expect(await store.keep("v2", at: "/a"))
+            #expect(await !store.put("v0", at: "/a", readVersion: old))
+            #expect(await store.put("v2", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v2"])
         }
     }
 
     @Test func `A write or a fill may be the first to need a lost log`() async throws {
         try await withTwoStores { store, peer, stranger in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let old = await store.readVersion()
             try await stranger.send("DEL", "larder:3:{log}")
             await store.invalidate([.path("/other")])
             #expect(await peer.texts(at: "/a").isEmpty)
             try await stranger.send("DEL", "larder:3:{log}")
-            #expect(await !store.keep("v0", at: "/a", readVersion: old))
+            #expect(await !store.put("v0", at: "/a", readVersion: old))
             let validity = await peer.validity(of: old, scopes: [.everything])
             #expect(!validity.isValid)
-            #expect(await store.keep("v1", at: "/a"))
+            #expect(await store.put("v1", at: "/a"))
             #expect(await peer.texts(at: "/a") == ["v1"])
         }
     }
 
     @Test func `Entries that another program deleted, or that are expired, are not counted`() async throws {
         try await withTwoStores { store, peer, stranger in
-            for id in 0..<30 { #expect(await store.keep("v0", at: "/\(id)")) }
+            for id in 0..<30 { #expect(await store.put("v0", at: "/\(id)")) }
             #expect(await peer.count() == 30)
             for id in 0..<29 { try await stranger.send("DEL", .text("larder:3:GET:/\(id)")) }
             #expect(await store.count() == 1)
             #expect(await peer.count() == 1)
-            #expect(await store.keep("v0", at: "/short", freshFor: .milliseconds(200)))
+            #expect(await store.put("v0", at: "/short", freshFor: .milliseconds(200)))
             try await eventually("it is over") { await store.count() == 1 }
             #expect(await store.texts(at: "/29") == ["v0"])
         }
@@ -89,7 +89,7 @@ import Testing
     @Test func `A lost connection does not repeat invalidations`() async throws {
         try await withTwoStores { store, peer, stranger in
             await store.invalidate([.tag("t"), .path("/b")])
-            #expect(await store.keep("v0", at: "/a", tags: ["t"]))
+            #expect(await store.put("v0", at: "/a", tags: ["t"]))
             let before = await peer.readVersion()
             try await stranger.send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             for store in [store, peer] {

@@ -79,7 +79,7 @@ import Testing
             let isLogSafe = policy != "allkeys-lru"
             var hits = 0
             for id in 0..<250 {
-                let isValid = await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
+                let isValid = await bench.store.put(Self.body, at: "/\(id)", freshFor: .seconds(600))
                 #expect(isValid || !isLogSafe)
                 if id.isMultiple(of: 5) {
                     // A response that is looked up often is found, except until the next fill after Redis has evicted
@@ -87,7 +87,7 @@ import Testing
                     if await bench.store.texts(at: "/hot") == ["hot"] {
                         hits += 1
                     } else {
-                        await bench.store.keep("hot", at: "/hot", freshFor: .seconds(600))
+                        await bench.store.put("hot", at: "/hot", freshFor: .seconds(600))
                     }
                     #expect(await bench.store.invalidate([.tag("t\(id)")]) == .acknowledged)
                 }
@@ -109,12 +109,12 @@ import Testing
         async throws
     {
         try await withBench("noeviction") { bench in
-            #expect(await bench.store.keep("hot", at: "/hot", freshFor: .seconds(600)))
-            #expect(await bench.store.keep("old", at: "/old", freshFor: .seconds(600)))
+            #expect(await bench.store.put("hot", at: "/hot", freshFor: .seconds(600)))
+            #expect(await bench.store.put("old", at: "/old", freshFor: .seconds(600)))
             var stored = 0
             for id in 0..<200 {
                 // A response that Redis refuses is valid all the same, so that it can be shared.
-                #expect(await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600)))
+                #expect(await bench.store.put(Self.body, at: "/\(id)", freshFor: .seconds(600)))
                 guard bench.refused == 0 else { break }
                 stored += 1
             }
@@ -125,7 +125,7 @@ import Testing
             #expect(await bench.store.invalidate([.tag("t"), .path("/0"), .prefix("/x")]) == .acknowledged)
             // The response that a refused fill would have replaced is no longer the newest.
             try await bench.stranger.send("CONFIG", "SET", "maxmemory", "1")
-            #expect(await bench.store.keep("new", at: "/old"))
+            #expect(await bench.store.put("new", at: "/old"))
             #expect(await bench.store.texts(at: "/old").isEmpty)
             #expect(await bench.store.texts(at: "/hot") == ["hot"])
             #expect(await bench.store.remove(EntryLocation("/1").key, at: WallClock.system.now).removed == 1)
@@ -136,7 +136,7 @@ import Testing
             try await bench.stranger.send("CONFIG", "SET", "maxmemory", .integer(Int64(Self.memory)))
             try await bench.stranger.send("EVAL", Self.expire, 0)
             try await eventually("fills are taken again") {
-                await bench.store.keep("again", at: "/again")
+                await bench.store.put("again", at: "/again")
                 return await bench.store.texts(at: "/again") == ["again"]
             }
             #expect(bench.refused >= before)
@@ -148,11 +148,11 @@ import Testing
         _ policy: String
     ) async throws {
         try await withBench(policy, listLimit: 100) { bench in
-            await bench.store.keep("old", at: "/old", freshFor: .seconds(600), tags: ["t0"])
+            await bench.store.put("old", at: "/old", freshFor: .seconds(600), tags: ["t0"])
             let first = await bench.store.readVersion()
             for id in 0..<500 { #expect(await bench.store.invalidate([.tag("t\(id)")]) == .acknowledged) }
             for id in 0..<200 {
-                await bench.store.keep(Self.body, at: "/\(id)", freshFor: .seconds(600))
+                await bench.store.put(Self.body, at: "/\(id)", freshFor: .seconds(600))
                 #expect(await bench.store.invalidate([.path(CachePath("/written/\(id)"))]) == .acknowledged)
                 // A response that was invalidated long ago stays invalid, whatever Redis evicts.
                 if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
@@ -166,7 +166,7 @@ import Testing
             }
             // A response that is stored now is found.
             if policy == "volatile-lru" {
-                #expect(await bench.store.keep("new", at: "/new", freshFor: .seconds(600), tags: ["t0"]))
+                #expect(await bench.store.put("new", at: "/new", freshFor: .seconds(600), tags: ["t0"]))
                 #expect(await bench.store.texts(at: "/new") == ["new"])
             }
         }

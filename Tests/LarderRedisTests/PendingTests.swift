@@ -39,7 +39,7 @@ import Testing
 
     @Test func `An invalidation that a hung Redis does not confirm is pending, and is delivered later`() async throws {
         try await withStore(invalidations: .milliseconds(500)) { store, redis in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             redis.signal(SIGSTOP)
             let waited = await ContinuousClock().measure {
                 #expect(await store.invalidate([.path("/a")]) == .pending)
@@ -114,7 +114,7 @@ import Testing
             for write in writes { #expect(await write.value == .acknowledged) }
             #expect(store.pendingInvalidations == 0)
             // The server acknowledges before the connection takes other commands.
-            try await eventually("it stores") { await store.keep("v1", at: "/1") }
+            try await eventually("it stores") { await store.put("v1", at: "/1") }
             #expect(await store.texts(at: "/1") == ["v1"])
         }
     }
@@ -166,7 +166,7 @@ import Testing
 
     @Test func `Cancelling the caller does not cancel the invalidation`() async throws {
         try await withStore(invalidations: .seconds(60)) { store, _ in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let write = Task { await store.invalidate([.path("/a")]) }
             write.cancel()
             #expect(await write.value == .acknowledged)
@@ -268,7 +268,7 @@ import Testing
     @Test func `While an invalidation is pending nothing is served from a Redis that answers reads`() async throws {
         try await withStore(invalidations: .milliseconds(100)) { store, redis in
             try await Stranger.meets(redis) { stranger in
-                for target in ["/a", "/b"] { #expect(await store.keep(target, at: target)) }
+                for target in ["/a", "/b"] { #expect(await store.put(target, at: target)) }
                 try await stranger.send("ACL", "SETUSER", "default", "-eval", "-evalsha")
                 #expect(await store.invalidate([.path("/a")]) == .pending)
                 #expect(store.pendingInvalidations == 1 && store.isAvailable)

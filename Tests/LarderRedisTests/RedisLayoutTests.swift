@@ -48,8 +48,8 @@ import Testing
     @Test func `The variants of a key are listed, the newest first, with what a request needs to choose`() async throws
     {
         try await withOneStore { store, stranger in
-            #expect(await store.keep("plain", at: "/a", tags: ["one"]))
-            #expect(await store.keep("de", at: "/a", language: "de"))
+            #expect(await store.put("plain", at: "/a", tags: ["one"]))
+            #expect(await store.put("de", at: "/a", language: "de"))
             let readVersion = await store.readVersion()
             let value = try #require(try await stranger.field("m", of: "larder:3:GET:/a"))
             let lines = String(buffer: value).split(separator: "\n")
@@ -101,8 +101,8 @@ import Testing
             }
             #expect(try await stranger.milliseconds(left: "larder:3:{log}") == -1)
             // A second variant with a shorter lifetime does not shorten the first one's.
-            await store.keep("en", at: "/vary", freshFor: .seconds(1_000), language: "en")
-            await store.keep("de", at: "/vary", freshFor: .seconds(10), language: "de")
+            await store.put("en", at: "/vary", freshFor: .seconds(1_000), language: "en")
+            await store.put("de", at: "/vary", freshFor: .seconds(10), language: "de")
             let left = try await stranger.milliseconds(left: "larder:3:GET:/vary")
             #expect(left > 500_000 && left <= 1_000_000)
         }
@@ -110,15 +110,15 @@ import Testing
 
     @Test func `A variant that is stored replaces those that were invalidated with its key`() async throws {
         try await withOneStore { (store, stranger) async throws in
-            for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
+            for language in ["en", "de", "fr"] { await store.put(language, at: "/a", language: language) }
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(7))
             await store.invalidate([.path(EntryLocation("/a").path)])
-            await store.keep("it", at: "/a", language: "it")
+            await store.put("it", at: "/a", language: "it")
             #expect(try await stranger.send("HLEN", "larder:3:GET:/a") == .integer(3))
             // A tag may be one that the other variants do not have.
-            #expect(await store.keep("plain", at: "/a", tags: ["one"]))
+            #expect(await store.put("plain", at: "/a", tags: ["one"]))
             await store.invalidate([.tag("one")])
-            #expect(await store.keep("again", at: "/a", tags: ["one"]))
+            #expect(await store.put("again", at: "/a", tags: ["one"]))
             #expect(await store.texts(at: "/a") == ["again", "it"])
         }
     }
@@ -126,9 +126,9 @@ import Testing
     @Test func `A response that is expired on arrival is not stored, and what it replaces is removed`() async throws {
         try await withOneStore { store, stranger in
             for lifetime in [Duration.seconds(-3_600), .zero, .microseconds(1)] {
-                #expect(await store.keep("v0", at: "/a"))
+                #expect(await store.put("v0", at: "/a"))
                 #expect(await store.texts(at: "/a") == ["v0"])
-                #expect(await store.keep("v1", at: "/a", freshFor: lifetime))
+                #expect(await store.put("v1", at: "/a", freshFor: lifetime))
                 #expect(await store.texts(at: "/a").isEmpty)
                 let keys = try await stranger.keys()
                 #expect(keys["larder:3:GET:/a"] == nil)
@@ -140,7 +140,7 @@ import Testing
     @Test(arguments: ["log", "index", "GET", "*", "~n", "!floor"])
     func `Removing a key never removes a key that the store uses itself`(_ name: String) async throws {
         try await withOneStore { store, stranger in
-            #expect(await store.keep("v0", at: "/a"))
+            #expect(await store.put("v0", at: "/a"))
             let key = try #require(CacheKey(name))
             let before = await store.readVersion()
             #expect(await !store.remove(key, at: WallClock.system.now).wasStored)
@@ -161,10 +161,10 @@ import Testing
                 return try RedisStore(.patient(redis.port), options: options, logger: .silent)
             }
             try await withRunning(stores) {
-                #expect(await stores[0].keep("of a", at: "/row"))
+                #expect(await stores[0].put("of a", at: "/row"))
                 #expect(await stores[1].texts(at: "/row").isEmpty)
                 #expect(await stores[1].count() == 0)
-                #expect(await stores[1].keep("of b", at: "/row"))
+                #expect(await stores[1].put("of b", at: "/row"))
                 #expect(await stores[0].texts(at: "/row") == ["of a"])
                 await stores[0].invalidate([.everything])
                 _ = await stores[0].remove(EntryLocation("/row").key, at: WallClock.system.now)

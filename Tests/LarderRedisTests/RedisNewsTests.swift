@@ -11,13 +11,13 @@ import Testing
     @Test func `Each change in the availability of Redis is reported once`() {
         var news = RedisNews(quiet: quiet)
         let told = [true, true, false, false, false, true, true, false].map { news.redis(isThere: $0) }
-        #expect(told == [.come, nil, .gone, nil, nil, .back, nil, .gone])
+        #expect(told == [.come, nil, .lost, nil, nil, .back, nil, .lost])
     }
 
     @Test func `A Redis that is away from the beginning is reported, and so is its return`() {
         var news = RedisNews(quiet: quiet)
         let told = [false, false, true].map { news.redis(isThere: $0) }
-        #expect(told == [.gone, nil, .back])
+        #expect(told == [.lost, nil, .back])
     }
 
     @Test func `A refusal is reported once, and is over when its command is answered after the quiet time`() {

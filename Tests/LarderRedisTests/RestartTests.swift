@@ -17,8 +17,8 @@ import Testing
     private func snapshot(_ redis: RedisProcess) async throws -> LogVersion {
         var version: LogVersion?
         try await withStores(1, on: redis) { stores in
-            #expect(await stores[0].keep("old", at: "/a", tags: ["t"]))
-            #expect(await stores[0].keep("old", at: "/other"))
+            #expect(await stores[0].put("old", at: "/a", tags: ["t"]))
+            #expect(await stores[0].put("old", at: "/other"))
             version = await stores[0].readVersion()
             try await Stranger.meets(redis) { try await $0.send("SAVE") }
             await stores[0].invalidate([.path("/a")])
@@ -52,9 +52,9 @@ import Testing
                 #expect(await stores[0].readVersion().epoch == stores[1].readVersion().epoch)
                 #expect(await stores[0].count() == 0)
                 // A fetch that began before the restart stores nothing after it.
-                #expect(await !stores[0].keep("late", at: "/a", readVersion: version))
+                #expect(await !stores[0].put("late", at: "/a", readVersion: version))
                 #expect(await stores[1].texts(at: "/a").isEmpty)
-                #expect(await stores[0].keep("new", at: "/a"))
+                #expect(await stores[0].put("new", at: "/a"))
                 #expect(await stores[1].texts(at: "/a") == ["new"])
             }
         }
@@ -70,7 +70,7 @@ import Testing
                 try await redis.restart()
                 try await mustHoldSnapshot(redis)
                 try await eventually("it stores again") {
-                    await survivor.keep("new", at: "/new")
+                    await survivor.put("new", at: "/new")
                     return await survivor.texts(at: "/new") == ["new"]
                 }
                 #expect(await survivor.readVersion().epoch != version.epoch)
@@ -164,7 +164,7 @@ import Testing
                     #expect(!epochs.contains(epoch))
                     epochs.append(epoch)
                     #expect(await stores[0].texts(at: "/a").isEmpty)
-                    #expect(await stores[0].keep("v\(epochs.count)", at: "/a"))
+                    #expect(await stores[0].put("v\(epochs.count)", at: "/a"))
                     #expect(await stores[0].texts(at: "/a") == ["v\(epochs.count)"])
                 }
             }
@@ -176,7 +176,7 @@ import Testing
             var epochs: Set<LogVersion.Epoch> = []
             for round in 0..<2 {
                 try await withStores(1, on: redis) { stores in
-                    if round == 0 { #expect(await stores[0].keep("v", at: "/a")) }
+                    if round == 0 { #expect(await stores[0].put("v", at: "/a")) }
                     #expect(await stores[0].texts(at: "/a") == ["v"])
                     epochs.insert(await stores[0].readVersion().epoch)
                 }

@@ -26,13 +26,13 @@ import Testing
         try await withProxy { store, _, proxy in
             let now = WallClock.system.now
             // The first command of each kind sends its script as well.
-            await store.keep("v0", at: "/first")
+            await store.put("v0", at: "/first")
             await store.invalidate([.path("/first")])
             let location = EntryLocation("/a", tags: ["posts"])
             proxy.reset()
             let miss = await store.load(location, at: now)
             #expect(miss.entries.isEmpty && proxy.trips == 1)
-            #expect(await store.keep("v0", at: "/a", readVersion: miss.readVersion))
+            #expect(await store.put("v0", at: "/a", readVersion: miss.readVersion))
             #expect(proxy.trips == 2)
             for hit in 1...10 {
                 #expect(await store.load(location, at: now).entries.count == 1)
@@ -46,7 +46,7 @@ import Testing
 
     @Test func `A hit with every variant is one round trip`() async throws {
         try await withProxy { store, _, proxy in
-            for language in ["en", "de", "fr"] { await store.keep(language, at: "/a", language: language) }
+            for language in ["en", "de", "fr"] { await store.put(language, at: "/a", language: language) }
             proxy.reset()
             #expect(await store.texts(at: "/a") == ["fr", "de", "en"])
             #expect(proxy.trips == 1)
@@ -58,7 +58,7 @@ import Testing
             let languages = ["en", "de", "fr", "es", "it", "pt", "nl", "da"]
             let size = 40_000
             func body(_ language: String) -> String { language + String(repeating: "x", count: size) }
-            for language in languages { #expect(await peer.keep(body(language), at: "/a", language: language)) }
+            for language in languages { #expect(await peer.put(body(language), at: "/a", language: language)) }
             // The first look-up learns the fields by which the responses vary.
             #expect(await store.text(at: "/a", [.acceptLanguage: "en"]) == body("en"))
             for language in languages {
@@ -72,7 +72,7 @@ import Testing
             #expect(proxy.trips == 1 && proxy.bytes < 4_000)
             // A variant that another process stores meanwhile, by another rule, costs one more round trip, once.
             let fields: HTTPFields = [.acceptLanguage: "sv", .accept: "text/plain"]
-            #expect(await peer.keep("by two", at: "/a", fields, [.vary: "Accept, Accept-Language"]))
+            #expect(await peer.put("by two", at: "/a", fields, [.vary: "Accept, Accept-Language"]))
             for trips in [2, 1, 1] {
                 proxy.reset()
                 #expect(await store.text(at: "/a", fields) == "by two")
@@ -91,7 +91,7 @@ import Testing
                 (gzip, [.vary: "Accept-Encoding", .contentEncoding: "gzip"]),
             ]
             for (row, (request, response)) in rows.enumerated() {
-                for id in 0..<3 { #expect(await peer.keep("\(id)", at: "/\(row)/\(id)", request, response)) }
+                for id in 0..<3 { #expect(await peer.put("\(id)", at: "/\(row)/\(id)", request, response)) }
                 #expect(await store.text(at: "/\(row)/0", request) == "0")
                 for id in 1..<3 {
                     proxy.reset()
@@ -104,7 +104,7 @@ import Testing
 
     @Test func `The handler's tags cost a process that does not know them one round trip, once`() async throws {
         try await withProxy { store, peer, proxy in
-            #expect(await peer.keep("v0", at: "/a", tags: ["late", "later"]))
+            #expect(await peer.put("v0", at: "/a", tags: ["late", "later"]))
             proxy.reset()
             #expect(await store.texts(at: "/a") == ["v0"])
             #expect(proxy.trips == 2)
@@ -113,13 +113,13 @@ import Testing
                 #expect(proxy.trips == 2 + hit)
             }
             // Another fill with other tags costs one more, once.
-            #expect(await peer.keep("v1", at: "/a", tags: ["other"]))
+            #expect(await peer.put("v1", at: "/a", tags: ["other"]))
             proxy.reset()
             #expect(await store.texts(at: "/a") == ["v1"])
             #expect(await store.texts(at: "/a") == ["v1"])
             #expect(proxy.trips == 3)
             // A process that stores an entry knows its tags.
-            #expect(await store.keep("v2", at: "/b", tags: ["late"]))
+            #expect(await store.put("v2", at: "/b", tags: ["late"]))
             proxy.reset()
             #expect(await store.texts(at: "/b") == ["v2"])
             #expect(proxy.trips == 1)
@@ -136,7 +136,7 @@ import Testing
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
                     try await withStores(1, on: redis, few) { peers in
                         let (store, peer) = (stores[0], peers[0])
-                        #expect(await peer.keep("v0", at: "/a", tags: ["late"]))
+                        #expect(await peer.put("v0", at: "/a", tags: ["late"]))
                         await peer.invalidate([.tag("late")])
                         let gate = Gate()
                         proxy.hold(trip: 2, at: gate)
@@ -170,7 +170,7 @@ import Testing
                         let readVersion = await peer.readVersion()
                         let tags: [CacheTag] = kind == "late tag" ? ["late"] : []
                         // The path does not name the key, so that the entry is not removed at once.
-                        #expect(await peer.keep("v0", at: "/a?x=1", tags: tags))
+                        #expect(await peer.put("v0", at: "/a?x=1", tags: tags))
                         await peer.invalidate(kind == "late tag" ? [.tag("late")] : [.path("/a")])
                         for id in 0..<10 { await peer.invalidate([.path(CachePath("/x/\(id)")), .tag("x\(id)")]) }
                         let gate = Gate()

@@ -110,7 +110,7 @@ import Testing
             try await Stranger.meets(redis) { stranger in
                 try await stranger.send("ACL", "SETUSER", "default", "-info")
                 try await withStore(on: redis) { store, _, warnings in
-                    #expect(await store.keep("v", at: "/a"))
+                    #expect(await store.put("v", at: "/a"))
                     #expect(warnings.lines("").isEmpty)
                 }
             }

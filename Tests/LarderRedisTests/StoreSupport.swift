@@ -128,7 +128,7 @@ extension EntryLocation {
 extension RedisStore {
     /// Stores a text at a target, as a fill that began now would; returns true if it is valid.
     @discardableResult
-    func keep(
+    func put(
         _ text: String,
         at target: String,
         readVersion: LogVersion? = nil,
@@ -152,7 +152,7 @@ extension RedisStore {
     }
 
     /// Stores a text at a target as the response to a request with these fields.
-    func keep(_ text: String, at target: String, _ request: HTTPFields, _ response: HTTPFields) async -> Bool {
+    func put(_ text: String, at target: String, _ request: HTTPFields, _ response: HTTPFields) async -> Bool {
         let (location, now) = (EntryLocation(target), WallClock.system.now)
         let entry = CacheEntry.sample(
             text,

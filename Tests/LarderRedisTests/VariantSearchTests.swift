@@ -87,8 +87,8 @@ import Testing
         try await RedisProcess.run { redis in
             try await withStores(1, on: redis) { stores in
                 let fields: HTTPFields = [.acceptLanguage: "de"]
-                #expect(await stores[0].keep("plain", at: "/a", fields, [:]))
-                #expect(await stores[0].keep("private", at: "/a", fields, [.vary: "Accept-Language"]))
+                #expect(await stores[0].put("plain", at: "/a", fields, [:]))
+                #expect(await stores[0].put("private", at: "/a", fields, [.vary: "Accept-Language"]))
                 let query = VariantQuery(fields: fields) { $0.text != "private" && $0.matches(.get("/", fields)) }
                 let found = await stores[0].load(EntryLocation("/a"), for: query, at: WallClock.system.now)
                 #expect(found.entries.map(\.text) == ["plain"])

@@ -52,10 +52,10 @@ import Testing
         }
         async let leader = bench.get(from: origin)
         await gate.reached()
-        let passenger = Task { try await bench.get(from: origin) }
+        let waiter = Task { try await bench.get(from: origin) }
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
-        passenger.cancel()
-        await #expect(throws: CancellationError.self) { try await passenger.value }
+        waiter.cancel()
+        await #expect(throws: CancellationError.self) { try await waiter.value }
         #expect(bench.cache.waiterCount == 0)
         gate.open()
         let leaderText = try await leader.text
@@ -103,13 +103,13 @@ import Testing
         }
         async let leader = bench.get(from: origin)
         await hung.reached()
-        async let passenger = bench.get(from: origin)
+        async let waiter = bench.get(from: origin)
         try await eventually("it waits, and is timed") {
             bench.cache.waiterCount == 1 && bench.clock.sleeperCount == 1
         }
         bench.clock.advance(by: .seconds(5))
-        let passengerText = try await passenger.text
-        #expect(passengerText == "answer")
+        let waiterText = try await waiter.text
+        #expect(waiterText == "answer")
         hung.open()
         let leaderText = try await leader.text
         #expect(leaderText == "answer")
@@ -181,7 +181,7 @@ import Testing
         }
         let leader = try await bench.get(under: .gateway, from: origin)
         await gate.reached()
-        async let passenger = bench.get(under: .gateway, from: origin)
+        async let waiter = bench.get(under: .gateway, from: origin)
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
         bench.clock.advance(by: .seconds(1))
         // This request is later than the head of the response, and earlier than its end.
@@ -190,7 +190,7 @@ import Testing
         // The response may be stale by its end.
         bench.clock.advance(by: .seconds(2))
         gate.open()
-        let texts = try await [leader.text, passenger.text, late.text]
+        let texts = try await [leader.text, waiter.text, late.text]
         #expect(texts == ["whole", "whole", "whole"])
         #expect(origin.fetches.count == fetches)
     }
@@ -208,10 +208,10 @@ import Testing
         let allowing: HTTPFields = [.cacheControl: "stale-if-error=60"]
         async let leader = bench.get("/posts", allowing, under: .gateway, from: origin)
         await gate.reached()
-        async let passenger = bench.get(under: .gateway, from: origin)
+        async let waiter = bench.get(under: .gateway, from: origin)
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
-        let (stale, failed) = try await (leader, passenger)
+        let (stale, failed) = try await (leader, waiter)
         let texts = try await [stale.text, failed.text]
         #expect(texts == ["v", "down"])
         #expect(failed.head.status == .serviceUnavailable)
@@ -327,13 +327,13 @@ import Testing
 /// A store outside of the process, whose first look-up takes long.
 private final class SlowStore: CacheStore {
     let slow = Gate()
-    private let kept = MemoryStore(limit: .mebibytes(1))
+    private let base = MemoryStore(limit: .mebibytes(1))
     private let isFirst = NIOLockedValueBox(true)
 
-    var entryLimit: ByteCount { kept.entryLimit }
+    var entryLimit: ByteCount { base.entryLimit }
 
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        let lookup = await kept.load(location, for: query, at: now)
+        let lookup = await base.load(location, for: query, at: now)
         let isFirst = isFirst.withLockedValue { isFirst in
             defer { isFirst = false }
             return isFirst
@@ -342,13 +342,13 @@ private final class SlowStore: CacheStore {
         return lookup
     }
 
-    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await kept.save(entry, at: now) }
-    func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await base.save(entry, at: now) }
+    func discard(_ entry: CacheEntry) async { await base.discard(entry) }
     func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
-        await kept.validity(of: readVersion, scopes: scopes)
+        await base.validity(of: readVersion, scopes: scopes)
     }
-    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult { await kept.invalidate(scopes) }
-    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await kept.remove(key, at: now) }
-    func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
-    func run() async throws { await kept.run() }
+    func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult { await base.invalidate(scopes) }
+    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult { await base.remove(key, at: now) }
+    func count(at now: Timestamp) async -> Int { await base.count(at: now) }
+    func run() async throws { await base.run() }
 }

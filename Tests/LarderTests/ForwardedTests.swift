@@ -207,7 +207,7 @@ import Testing
         _ fields: HTTPFields
     ) async throws {
         for policy in [
-            CachePolicy.fresh(for: .seconds(60)), .fresh(for: .seconds(60)).bypassable(by: .nobody), .whatIsPublic,
+            CachePolicy.fresh(for: .seconds(60)), .fresh(for: .seconds(60)).bypassable(by: .noClients), .whatIsPublic,
         ] {
             let bench = Bench()
             let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "public, max-age=60"]) }

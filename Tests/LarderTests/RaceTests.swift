@@ -111,13 +111,13 @@ import Testing
         row.text = "v1"
         // The tag of the flight is not known yet, so the waiter may join.
         await bench.cache.invalidate(.tag("late"))
-        async let passenger = bench.get(under: policy, from: origin)
+        async let waiter = bench.get(under: policy, from: origin)
         try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
         rendered.open()
         let leaderText = try await leader.text
         #expect(leaderText == "v0")
-        let passengerText = try await passenger.text
-        #expect(passengerText == "v1")
+        let waiterText = try await waiter.text
+        #expect(waiterText == "v1")
     }
 
     @Test func `An invalidation of another path does not keep requests from sharing a fetch`() async throws {
@@ -130,10 +130,10 @@ import Testing
         async let leader = bench.get(from: origin)
         await gate.reached()
         await bench.cache.invalidate(.path("/other"))
-        async let passenger = bench.get(from: origin)
+        async let waiter = bench.get(from: origin)
         try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
         gate.open()
-        _ = try await (leader, passenger)
+        _ = try await (leader, waiter)
         #expect(origin.fetches.count == 1)
     }
 

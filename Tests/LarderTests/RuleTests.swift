@@ -219,11 +219,11 @@ import Testing
         }
         async let leader = bench.get(under: .gateway, from: origin)
         await gate.reached()
-        async let passenger = bench.get(under: .gateway, from: origin)
+        async let waiter = bench.get(under: .gateway, from: origin)
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
         _ = try await leader
-        let ages = try await passenger.head.headerFields[values: .age]
+        let ages = try await waiter.head.headerFields[values: .age]
         #expect(ages == ["0"])
     }
 

@@ -40,7 +40,7 @@ import Testing
     }
 
     /// Finds every entry invalid.
-    private static func dead(_ entry: CacheEntry) -> Validity {
+    private static func invalid(_ entry: CacheEntry) -> Validity {
         Validity(isValid: false, checkedVersion: LogVersion(epoch: epoch, number: 1))
     }
 
@@ -54,7 +54,7 @@ import Testing
                 InvalidationScope.prefix("/a").fingerprint,
                 isValid: { entry in
                     asked += 1
-                    return Self.dead(entry)
+                    return Self.invalid(entry)
                 },
                 dropping: &dropped
             )
@@ -76,7 +76,7 @@ import Testing
                 scope.fingerprint,
                 isValid: { entry in
                     Issue.record("\(entry.location.key) is compared with \(scope)")
-                    return Self.dead(entry)
+                    return Self.invalid(entry)
                 },
                 dropping: &dropped
             )
@@ -127,10 +127,10 @@ import Testing
             let entry = Self.entry("/a", tags: [tag], language: language)
             shard.save(entry, at: Self.clock.now, number: 0, dropping: &dropped)
         }
-        _ = shard.removeInvalidated(InvalidationScope.tag("two").fingerprint, isValid: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("two").fingerprint, isValid: Self.invalid, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 1 && dropped.count >= 2)
-        _ = shard.removeInvalidated(InvalidationScope.tag("one").fingerprint, isValid: Self.dead, dropping: &dropped)
+        _ = shard.removeInvalidated(InvalidationScope.tag("one").fingerprint, isValid: Self.invalid, dropping: &dropped)
         shard.validate()
         #expect(shard.count == 0 && shard.bytes == 0)
     }

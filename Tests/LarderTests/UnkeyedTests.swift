@@ -17,7 +17,7 @@ import Testing
     @Test func `A handler gets the parameter if the cache does not own it`() async throws {
         let bench = Bench()
         let origin = TestOrigin { TestResponse($0.path ?? "") }
-        let policy = CachePolicy.fresh(for: .seconds(60)).bypassable(by: .nobody)
+        let policy = CachePolicy.fresh(for: .seconds(60)).bypassable(by: .noClients)
         #expect(try await bench.get("/p?nocache=x", under: policy, from: origin).text == "/p?nocache=x")
     }
 

@@ -85,10 +85,10 @@ import Testing
         bench.clock.advance(by: .seconds(15))
         let leader = Task { try await bench.get(under: .gateway, from: origin) }
         await gate.reached()
-        let passenger = Task { try await bench.get(under: .gateway, from: origin) }
+        let waiter = Task { try await bench.get(under: .gateway, from: origin) }
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
-        for task in [leader, passenger] {
+        for task in [leader, waiter] {
             await #expect(throws: DisconnectedError.self) { try await task.value }
         }
     }

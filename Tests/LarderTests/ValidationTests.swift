@@ -197,10 +197,10 @@ import Testing
         bench.clock.advance(by: .seconds(15))
         async let leader = bench.get(under: .gateway, from: origin)
         await gate.reached()
-        async let passenger = bench.get(under: .gateway, from: origin)
+        async let waiter = bench.get(under: .gateway, from: origin)
         try await eventually("it waits") { bench.cache.waiterCount == 1 }
         gate.open()
-        let statuses = try await [leader.cacheStatus, passenger.cacheStatus]
+        let statuses = try await [leader.cacheStatus, waiter.cacheStatus]
         #expect(statuses[0] == "Larder; fwd=stale; fwd-status=304; ttl=10")
         #expect(statuses[1] == "Larder; fwd=stale; fwd-status=304; ttl=10; collapsed")
         #expect(origin.fetches.count == 2)

@@ -226,39 +226,39 @@ import Testing
 private final class SlowInvalidations: CacheStore {
     let clock = ManualClock()
     let gate = Gate()
-    private let kept: MemoryStore
+    private let base: MemoryStore
     private let result: InvalidationResult
     private let cancelled = NIOLockedValueBox(false)
 
     init(result: InvalidationResult) {
-        kept = MemoryStore(limit: .mebibytes(1))
+        base = MemoryStore(limit: .mebibytes(1))
         self.result = result
     }
 
     /// True if an invalidation was cancelled while it waited.
     var wasCancelled: Bool { cancelled.withLockedValue { $0 } }
-    var entryLimit: ByteCount { kept.entryLimit }
+    var entryLimit: ByteCount { base.entryLimit }
 
-    func run() async throws { await kept.run() }
+    func run() async throws { await base.run() }
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
-        await kept.load(location, for: query, at: now)
+        await base.load(location, for: query, at: now)
     }
-    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await kept.save(entry, at: now) }
-    func discard(_ entry: CacheEntry) async { await kept.discard(entry) }
+    func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity { await base.save(entry, at: now) }
+    func discard(_ entry: CacheEntry) async { await base.discard(entry) }
     func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
-        await kept.validity(of: readVersion, scopes: scopes)
+        await base.validity(of: readVersion, scopes: scopes)
     }
-    func count(at now: Timestamp) async -> Int { await kept.count(at: now) }
+    func count(at now: Timestamp) async -> Int { await base.count(at: now) }
 
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
         await gate.pass()
         if Task.isCancelled { cancelled.withLockedValue { $0 = true } }
-        await kept.invalidate(scopes)
+        await base.invalidate(scopes)
         return result
     }
 
     func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
-        RemovalResult(removed: await kept.remove(key, at: now).removed, invalidation: result)
+        RemovalResult(removed: await base.remove(key, at: now).removed, invalidation: result)
     }
 }
 

@@ -134,7 +134,7 @@ extension DemoConfiguration {
     /// A line of advice for the person who starts the program, if the admin routes do not answer any client; otherwise
     /// nil.
     public var adviceOnAccess: String? {
-        guard case .nobody = access else { return nil }
+        guard case .closed = access else { return nil }
         return "The admin routes refuse all clients: set LARDER_ADMIN_TOKEN, or for development "
             + "LARDER_ADMIN_ACCESS=loopback"
     }

@@ -49,7 +49,7 @@ package struct Freshness {
             return freshUntil.advanced(by: length)
         }
         let staleIfErrorUntil = window(self.directives.staleIfError, self.rules.staleIfError)
-        let keepUntil = freshUntil.advanced(by: self.rules.keep)
+        let storedUntil = freshUntil.advanced(by: self.rules.retention)
         let canBeValidated = Revalidation.hasValidator(self.fields)
         return Lifetimes(
             generatedAt: generatedAt,
@@ -57,8 +57,8 @@ package struct Freshness {
             staleWhileRevalidateUntil: window(self.directives.staleWhileRevalidate, self.rules.staleWhileRevalidate),
             staleIfErrorUntil: staleIfErrorUntil,
             staleIfUnreachableUntil: self.rules.servesStaleOnUnreachable && !forbidsStale
-                ? max(keepUntil, staleIfErrorUntil) : staleIfErrorUntil,
-            keepUntil: canBeValidated || !forbidsStale ? keepUntil : freshUntil,
+                ? max(storedUntil, staleIfErrorUntil) : staleIfErrorUntil,
+            storedUntil: canBeValidated || !forbidsStale ? storedUntil : freshUntil,
             source: source,
             mustRevalidate: forbidsStale,
             alwaysRevalidate: self.directives.noCache == .response,
@@ -79,7 +79,7 @@ package struct Freshness {
             staleWhileRevalidateUntil: freshUntil,
             staleIfErrorUntil: freshUntil,
             staleIfUnreachableUntil: freshUntil,
-            keepUntil: freshUntil,
+            storedUntil: freshUntil,
             source: source,
             mustRevalidate: self.directives.forbidsStale,
             alwaysRevalidate: self.directives.noCache == .response,

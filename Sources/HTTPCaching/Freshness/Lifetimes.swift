@@ -1,6 +1,6 @@
 /// The points in time until which a stored response may be used in different ways, so that a hit only compares.
 ///
-/// `freshUntil` is never after the others, and `keepUntil` never before them.
+/// `freshUntil` is never after the others, and `storedUntil` never before them.
 public struct Lifetimes: Hashable, Sendable {
     /// The source of the freshness lifetime. External stores hold the numbers: they are never reassigned.
     public enum Source: UInt8, Hashable, Sendable, CaseIterable {
@@ -30,7 +30,7 @@ public struct Lifetimes: Hashable, Sendable {
     /// The time before which the response may be served stale if the origin cannot be reached (RFC 9111 §4.2.4).
     public let staleIfUnreachableUntil: Timestamp
     /// The time from which the response cannot be used, not even for validation.
-    public let keepUntil: Timestamp
+    public let storedUntil: Timestamp
     /// The source of the freshness lifetime.
     public let source: Source
     /// True if the response must not be served stale even if a client allows it (`must-revalidate`, `proxy-revalidate`,
@@ -48,7 +48,7 @@ public struct Lifetimes: Hashable, Sendable {
         staleWhileRevalidateUntil: Timestamp,
         staleIfErrorUntil: Timestamp,
         staleIfUnreachableUntil: Timestamp,
-        keepUntil: Timestamp,
+        storedUntil: Timestamp,
         source: Source,
         mustRevalidate: Bool = false,
         alwaysRevalidate: Bool = false,
@@ -59,9 +59,9 @@ public struct Lifetimes: Hashable, Sendable {
         self.staleWhileRevalidateUntil = max(freshUntil, staleWhileRevalidateUntil)
         self.staleIfErrorUntil = max(freshUntil, staleIfErrorUntil)
         self.staleIfUnreachableUntil = max(freshUntil, staleIfUnreachableUntil)
-        self.keepUntil = max(
+        self.storedUntil = max(
             max(freshUntil, staleWhileRevalidateUntil),
-            max(staleIfErrorUntil, max(staleIfUnreachableUntil, keepUntil))
+            max(staleIfErrorUntil, max(staleIfUnreachableUntil, storedUntil))
         )
         self.source = source
         self.mustRevalidate = mustRevalidate

@@ -44,7 +44,7 @@ public enum Reuse: Hashable, Sendable {
     /// A request with `onlyIfCached` gets the same decision. If the decision is to ask the origin, the caller answers
     /// with a 504 (RFC 9111 §5.2.1.7).
     public static func decide(lifetimes: Lifetimes, request: RequestDirectives, now: Timestamp) -> Reuse {
-        guard now < lifetimes.keepUntil else { return .unusable }
+        guard now < lifetimes.storedUntil else { return .unusable }
         // "The no-cache request directive indicates that the client prefers a stored response not be used to satisfy
         // the request without successful validation on the origin server."
         if request.noCache { return .revalidate(.requestNoCache) }
@@ -106,7 +106,7 @@ public enum Reuse: Hashable, Sendable {
         failure: Failure
     ) -> Bool {
         // A max-age does not prevent stale use if the origin fails; a no-cache forbids an old response in any case.
-        guard now < lifetimes.keepUntil, !request.noCache, !lifetimes.alwaysRevalidate else { return false }
+        guard now < lifetimes.storedUntil, !request.noCache, !lifetimes.alwaysRevalidate else { return false }
         switch failure {
         case .unreachable:
             if now < lifetimes.staleIfUnreachableUntil { return true }

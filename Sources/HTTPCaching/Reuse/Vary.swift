@@ -94,7 +94,7 @@ public struct SelectingFields: Hashable, Sendable {
     public static let none = SelectingFields(text: "")
 
     /// A value that no request has, since no field name begins with `=`.
-    public static let nobody = SelectingFields(text: "=")
+    public static let unmatchable = SelectingFields(text: "=")
 
     /// Returns the same fields with more preferred codings.
     package func adding(_ codings: ContentCodings) -> SelectingFields {

@@ -37,7 +37,7 @@ public struct CachingRules: Hashable, Sendable {
     /// s.
     public var staleIfError = Duration.zero
     /// The time for which a stale response stays stored for validation. The default is 0 s.
-    public var keep = Duration.zero
+    public var retention = Duration.zero
     /// True if a stale response may be served, as long as it is stored, if the origin cannot be reached. The default is
     /// false.
     public var servesStaleOnUnreachable = false
@@ -81,7 +81,7 @@ public struct CachingRules: Hashable, Sendable {
     public static let gateway: CachingRules = {
         var rules = CachingRules()
         rules.heuristics = true
-        rules.keep = .seconds(86_400)
+        rules.retention = .seconds(86_400)
         rules.servesStaleOnUnreachable = true
         rules.targetedFields = [.cdnCacheControl]
         rules.tagFields = [.surrogateKey, .cacheTag]

@@ -101,7 +101,7 @@ public enum Storability: Hashable, Sendable {
         // reused: origins send such responses to say "do not cache".
         let isOfUse = hasValidator || lifetimes.freshUntil > lifetimes.generatedAt || lifetimes.hasStaleWindow
         let isAllowed = lifetimes.source != .none || Status.allowsHeuristics(response.status, directives)
-        guard isOfUse, isAllowed, lifetimes.keepUntil > respondedAt else { return .notStorable(.noFreshness) }
+        guard isOfUse, isAllowed, lifetimes.storedUntil > respondedAt else { return .notStorable(.noFreshness) }
         return .store(lifetimes)
     }
 

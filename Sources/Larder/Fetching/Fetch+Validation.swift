@@ -111,7 +111,7 @@ extension Lifetimes {
             staleWhileRevalidateUntil: moment,
             staleIfErrorUntil: moment,
             staleIfUnreachableUntil: moment,
-            keepUntil: moment,
+            storedUntil: moment,
             source: .none,
             mustRevalidate: true
         )

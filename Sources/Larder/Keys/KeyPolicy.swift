@@ -11,7 +11,7 @@ public struct KeyPolicy: Sendable {
         /// The path ends in a slash, however it was requested: `GET:/api/posts/`.
         case added
         /// The path ends as it was requested.
-        case kept
+        case unchanged
     }
 
     /// The part of a target's spelling that is in its key.
@@ -179,7 +179,7 @@ private struct KeyBuilder {
         switch trailingSlash {
         case .dropped where endsInSlash && text.count > start + 1: text.removeLast()
         case .added where !endsInSlash: text.append(slash)
-        case .dropped, .added, .kept: break
+        case .dropped, .added, .unchanged: break
         }
         return true
     }

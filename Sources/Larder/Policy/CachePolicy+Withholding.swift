@@ -25,7 +25,7 @@ extension CachePolicy {
                 request.headerFields[name] = nil
             }
         }
-        if let cookies { CookieNames.keep(cookies, in: &request.headerFields) }
+        if let cookies { CookieNames.filter(cookies, in: &request.headerFields) }
         request.path = request.path.map(keys.withoutIgnored)
         return request
     }

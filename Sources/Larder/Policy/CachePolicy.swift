@@ -10,9 +10,9 @@ public struct CachePolicy: Sendable {
     /// The clients that may bypass the cache by asking for it.
     public enum ClientBypass: Sendable {
         /// No client may: the query parameter belongs to the handler.
-        case nobody
+        case noClients
         /// Any client may, if it sends `parameter=true`.
-        case everybody(parameter: String)
+        case allClients(parameter: String)
         /// A client may, if it sends `parameter=true` and this bearer token.
         case bearer(BearerToken, parameter: String)
     }
@@ -120,7 +120,7 @@ public struct CachePolicy: Sendable {
         var rules = CachingRules.decoratedRoute(ttl: nil)
         rules.requiresExplicitPermission = true
         var policy = CachePolicy(rules: rules)
-        policy.keys.trailingSlash = .kept
+        policy.keys.trailingSlash = .unchanged
         return policy
     }
 
@@ -131,7 +131,7 @@ public struct CachePolicy: Sendable {
     public static var gateway: CachePolicy {
         var policy = CachePolicy(rules: .gateway)
         policy.keys.spelling = .verbatim
-        policy.setClientBypass(.nobody)
+        policy.setClientBypass(.noClients)
         policy.credentials = .byResponse
         policy.clientDirectives = .coalesce
         policy.invalidatesOnError = false
@@ -144,7 +144,7 @@ public struct CachePolicy: Sendable {
     public init(rules: CachingRules) {
         self.rules = rules
         self.keys = KeyPolicy()
-        self.clientBypass = .nobody
+        self.clientBypass = .noClients
         self.bypassRule = nil
         self.credentials = .bypass
         self.clientDirectives = .ignore
@@ -160,7 +160,7 @@ public struct CachePolicy: Sendable {
         self.softTimeout = nil
         self.makesEntityTags = true
         self.originKind = .handler
-        setClientBypass(.everybody(parameter: "nocache"))
+        setClientBypass(.allClients(parameter: "nocache"))
     }
 
     private mutating func setClientBypass(_ bypass: ClientBypass) {
@@ -319,16 +319,16 @@ extension CachePolicy.ClientBypass {
     /// The query parameter that belongs to the cache; nil if none does.
     var parameter: String? {
         switch self {
-        case .nobody: nil
-        case .everybody(let parameter), .bearer(_, let parameter): parameter
+        case .noClients: nil
+        case .allClients(let parameter), .bearer(_, let parameter): parameter
         }
     }
 
     /// Returns true if a request with these fields may bypass the cache.
     func allows(_ fields: HTTPFields) -> Bool {
         switch self {
-        case .nobody: false
-        case .everybody: true
+        case .noClients: false
+        case .allClients: true
         case .bearer(let token, _): token.isSent(in: fields)
         }
     }

@@ -23,14 +23,14 @@ enum CookieNames {
 
     /// Removes the cookies that no pattern names. The bytes of the others are not changed, and neither are fields
     /// without such a cookie; a field that has no cookie left is removed.
-    static func keep(_ patterns: [NamePattern], in fields: inout HTTPFields) {
+    static func filter(_ patterns: [NamePattern], in fields: inout HTTPFields) {
         fields[fields: .cookie] = fields[fields: .cookie].compactMap { field in
             let all = field.withUnsafeBytesOfValue { Array($0) }
                 .split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-            let kept = all.filter { matches(Substring(decoding: $0, as: UTF8.self).utf8, patterns) }
-            guard kept.count < all.count else { return field }
-            guard !kept.isEmpty else { return nil }
-            let value = kept.joined(separator: [UInt8(ascii: ";")]).drop { $0 == space || $0 == tab }
+            let remaining = all.filter { matches(Substring(decoding: $0, as: UTF8.self).utf8, patterns) }
+            guard remaining.count < all.count else { return field }
+            guard !remaining.isEmpty else { return nil }
+            let value = remaining.joined(separator: [UInt8(ascii: ";")]).drop { $0 == space || $0 == tab }
             var rest = HTTPField(name: .cookie, value: Array(value))
             rest.indexingStrategy = field.indexingStrategy
             return rest

@@ -50,7 +50,7 @@ public final class CacheEntry: Sendable {
         confirmed: CacheEntry? = nil
     ) {
         let variant = VariantRule(head.headerFields)
-        var selecting = variant.selectingFields(of: request.selectableFields) ?? .nobody
+        var selecting = variant.selectingFields(of: request.selectableFields) ?? .unmatchable
         if let confirmed, confirmed.variant == variant, confirmed.selectingFields.fieldLines == selecting.fieldLines {
             selecting = selecting.adding(confirmed.selectingFields.preferredCodings)
         }

@@ -68,7 +68,7 @@ struct MemoryShard {
         dropping dropped: inout [CacheEntry]
     ) -> [CacheEntry]? {
         guard let place = index[key] else { return nil }
-        guard let kept = expiry.priority(of: place), now < kept else {
+        guard let remaining = expiry.priority(of: place), now < remaining else {
             remove(place, dropping: &dropped)
             return nil
         }
@@ -88,18 +88,20 @@ struct MemoryShard {
             insert(Slot(key: key, entries: [entry], checkedAt: number))
             return
         }
-        var kept = slot.entries.filter { !entry.replaces($0) }
-        kept.insert(entry, at: 0)
-        while kept.count > variantLimit, let place = Self.leastRecentlyUsed(kept) { kept.remove(at: place) }
-        relink(slot.entries, to: kept, at: place)
+        var remaining = slot.entries.filter { !entry.replaces($0) }
+        remaining.insert(entry, at: 0)
+        while remaining.count > variantLimit, let place = Self.leastRecentlyUsed(remaining) {
+            remaining.remove(at: place)
+        }
+        relink(slot.entries, to: remaining, at: place)
         dropped += slot.entries
-        bytes += Self.cost(of: kept) - Self.cost(of: slot.entries)
+        bytes += Self.cost(of: remaining) - Self.cost(of: slot.entries)
         // The comparison of the other variants is as old as before; the new one was found valid at `number`.
-        slot.checkedAt = kept.count == 1 ? number : min(slot.checkedAt, number)
-        slot.entries = kept
+        slot.checkedAt = remaining.count == 1 ? number : min(slot.checkedAt, number)
+        slot.entries = remaining
         slots[place] = slot
         noteUnswept(entry.readVersion.number)
-        expiry.set(place, to: Self.keptUntil(kept))
+        expiry.set(place, to: Self.storedUntil(remaining))
         eviction.use(place)
         makeRoom(for: 0, at: now, dropping: &dropped)
     }
@@ -108,7 +110,7 @@ struct MemoryShard {
     func count(of scope: InvalidationScope.Fingerprint, at now: Timestamp, isValid: (CacheEntry) -> Validity) -> Int {
         scopes.entries(of: scope, upTo: Self.batchLimit).count { id, place in
             let entry = slots[place]?.entries.first { ObjectIdentifier($0) == id }
-            return entry.map { now < $0.lifetimes.keepUntil && isValid($0).isValid } ?? false
+            return entry.map { now < $0.lifetimes.storedUntil && isValid($0).isValid } ?? false
         }
     }
 
@@ -126,7 +128,7 @@ struct MemoryShard {
         }
         guard let found else { return }
         let others = slot.entries.enumerated().filter { $0 < found || $0 > found && $1.isApart(from: entry) }
-        keep(others.map(\.element), at: place, dropping: &dropped)
+        retain(others.map(\.element), at: place, dropping: &dropped)
     }
 
     /// Returns the place of the least recently used variant other than the first, which was stored just now.
@@ -172,9 +174,9 @@ struct MemoryShard {
             let members = slot.entries.filter { $0.namedScopes.contains(scope) }
             guard compared == 0 || compared + members.count <= limit else { break }
             compared += members.count
-            let dead = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
-            guard dead.contains(id) else { return Progress(compared: compared, isThrough: true) }
-            keep(slot.entries.filter { !dead.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
+            let invalid = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
+            guard invalid.contains(id) else { return Progress(compared: compared, isThrough: true) }
+            retain(slot.entries.filter { !invalid.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
         }
         return Progress(compared: compared, isThrough: false)
     }
@@ -197,7 +199,7 @@ struct MemoryShard {
                 continue
             }
             compared += slot.entries.count
-            keep(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
+            retain(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
         }
         guard sweep.next == slots.count else { return Progress(compared: compared, isThrough: false) }
         (oldestReadVersion, sweep.next) = (sweep.number, 0)
@@ -235,20 +237,20 @@ struct MemoryShard {
         let validities = slot.entries.map(isValid)
         slot.checkedAt = validities.reduce(.max) { min($0, $1.checkedVersion.number) }
         slots[place] = slot
-        return keep(zip(slot.entries, validities).filter { $1.isValid }.map(\.0), at: place, dropping: &dropped)
+        return retain(zip(slot.entries, validities).filter { $1.isValid }.map(\.0), at: place, dropping: &dropped)
     }
 
     /// Removes the expired variants at a place. Returns true if any are left: the slot expires with the last of its
     /// variants.
     private mutating func expire(_ place: Int, at now: Timestamp, dropping dropped: inout [CacheEntry]) -> Bool {
         guard let slot = slots[place] else { return false }
-        guard slot.entries.contains(where: { $0.lifetimes.keepUntil <= now }) else { return true }
-        return keep(slot.entries.filter { now < $0.lifetimes.keepUntil }, at: place, dropping: &dropped)
+        guard slot.entries.contains(where: { $0.lifetimes.storedUntil <= now }) else { return true }
+        return retain(slot.entries.filter { now < $0.lifetimes.storedUntil }, at: place, dropping: &dropped)
     }
 
     /// Removes all of a slot's variants except these. Returns true if any are left.
     @discardableResult
-    private mutating func keep(_ entries: [CacheEntry], at place: Int, dropping dropped: inout [CacheEntry]) -> Bool {
+    private mutating func retain(_ entries: [CacheEntry], at place: Int, dropping dropped: inout [CacheEntry]) -> Bool {
         guard let slot = slots[place], !entries.isEmpty else {
             remove(place, dropping: &dropped)
             return false
@@ -258,7 +260,7 @@ struct MemoryShard {
         dropped += slot.entries
         bytes += Self.cost(of: entries) - Self.cost(of: slot.entries)
         slots[place]?.entries = entries
-        expiry.set(place, to: Self.keptUntil(entries))
+        expiry.set(place, to: Self.storedUntil(entries))
         return true
     }
 
@@ -284,7 +286,7 @@ struct MemoryShard {
         relink([], to: slot.entries, at: place)
         bytes += Self.cost(of: slot.entries)
         for entry in slot.entries { noteUnswept(entry.readVersion.number) }
-        expiry.set(place, to: Self.keptUntil(slot.entries))
+        expiry.set(place, to: Self.storedUntil(slot.entries))
         eviction.insert(place)
     }
 
@@ -304,8 +306,8 @@ struct MemoryShard {
         entries.reduce(0) { $0 + $1.cost }
     }
 
-    private static func keptUntil(_ entries: [CacheEntry]) -> Timestamp {
-        entries.reduce(.distantPast) { max($0, $1.lifetimes.keepUntil) }
+    private static func storedUntil(_ entries: [CacheEntry]) -> Timestamp {
+        entries.reduce(.distantPast) { max($0, $1.lifetimes.storedUntil) }
     }
 }
 
@@ -322,7 +324,7 @@ extension MemoryShard {
             precondition(index[slot.key] == place, "A slot the index does not know")
             precondition(!slot.entries.isEmpty && slot.entries.count <= variantLimit, "A slot with too few or too many")
             precondition(
-                expiry.priority(of: place) == Self.keptUntil(slot.entries),
+                expiry.priority(of: place) == Self.storedUntil(slot.entries),
                 "A slot kept too long or too short"
             )
             for (place, entry) in slot.entries.enumerated() {

@@ -50,7 +50,7 @@ struct RequestRefusal: Error, Hashable, Sendable {
     init(_ sentence: String) { self.init(.badRequest, sentence) }
 
     /// Returns the refusal with the method, target and version of a head that was read.
-    func naming(_ head: HTTPRequest, _ version: HTTPVersion) -> RequestRefusal {
+    func with(_ head: HTTPRequest, _ version: HTTPVersion) -> RequestRefusal {
         var named = self
         named.method = head.method.rawValue
         named.target = head.path

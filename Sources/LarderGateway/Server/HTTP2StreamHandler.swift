@@ -80,7 +80,7 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
             isUnanswered = true
             client.beginRequest()
             if let refusal = head.excess(over: options.headerLimit) {
-                refuse(refusal.naming(head, .http2), context)
+                refuse(refusal.with(head, .http2), context)
             } else {
                 phase = .reading
                 fire(.head(head, .http2), context)

@@ -73,13 +73,13 @@ final class HeadRecorder: ChannelInboundHandler {
             case .invalidEOFState: RequestRefusal(.badRequest, "The request is incomplete")
             default: RequestRefusal(.badRequest, "This is not a valid HTTP/1.1 request")
             }
-        return refusal.naming(line)
+        return refusal.with(line)
     }
 
     /// The refusal of a request that is sent too slowly.
     var slowRefusal: RequestRefusal {
         guard case .inHead(let bytes, _) = phase else { return .slowRequest }
-        return RequestRefusal.slowRequest.naming(RequestLine(beginningOf: bytes))
+        return RequestRefusal.slowRequest.with(RequestLine(beginningOf: bytes))
     }
 }
 
@@ -115,7 +115,7 @@ private struct RequestLine {
 
 extension RequestRefusal {
     /// Returns the refusal of a request whose first line may have been read.
-    fileprivate func naming(_ line: RequestLine?) -> RequestRefusal {
+    fileprivate func with(_ line: RequestLine?) -> RequestRefusal {
         var named = self
         (named.method, named.target, named.version) = (line?.method, line?.target, line?.version)
         return named

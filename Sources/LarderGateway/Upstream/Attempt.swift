@@ -22,7 +22,7 @@ final class Attempt: Sendable {
     private let sending = AsyncStream.makeStream(of: Never.self)
 
     /// True if the request, which failed, may not have been seen by the origin.
-    var mayHaveMissed: Bool {
+    var mayNotHaveArrived: Bool {
         switch state.withLockedValue({ $0 }) {
         case .waiting: true
         case .sent(let isReused): isReused

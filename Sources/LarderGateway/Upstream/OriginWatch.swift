@@ -61,7 +61,7 @@ final class OriginWatch: Sendable {
     }
 
     /// Watches the origins that routes name, and forgets the others. An origin that was not watched counts as up.
-    func keep(_ origins: [OriginAddress]) {
+    func setOrigins(_ origins: [OriginAddress]) {
         let origins = Set(origins)
         let before = state.withLockedValue { state in
             defer { state.origins = origins }

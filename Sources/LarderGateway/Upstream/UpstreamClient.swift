@@ -113,7 +113,7 @@ final class UpstreamClient: Service {
             : try await connections.load.enterWithContent(origin, within: connections.options.connectTimeout, by: clock)
         let length = request.bodyLength
         var outcome = await attempt(outgoing, for: target, by: connections, record, content.map { ($0, length, slot) })
-        if case .failed(_, mayHaveMissed: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
+        if case .failed(_, mayNotHaveArrived: true) = outcome, mayRepeat, content == nil, request.method.isIdempotent {
             outcome = await attempt(outgoing, for: target, by: connections, record)
         }
         do throws(UpstreamError) {
@@ -201,7 +201,7 @@ final class UpstreamClient: Service {
 
     private enum Outcome {
         case answered(HTTPClientResponse)
-        case failed(UpstreamError, mayHaveMissed: Bool)
+        case failed(UpstreamError, mayNotHaveArrived: Bool)
 
         /// Returns the response, or throws the error of the attempt.
         /// - Parameter bodyEnded: Called when the body has ended, or broke off with an error.
@@ -238,7 +238,10 @@ final class UpstreamClient: Service {
                 return .answered(try await connections.client.execute(request, timeout: limit))
             } catch {
                 let error = UpstreamError(error)
-                return .failed(error, mayHaveMissed: error.code == .connectionTerminated && attempt.mayHaveMissed)
+                return .failed(
+                    error,
+                    mayNotHaveArrived: error.code == .connectionTerminated && attempt.mayNotHaveArrived
+                )
             }
         }
     }

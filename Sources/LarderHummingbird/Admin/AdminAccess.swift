@@ -20,7 +20,7 @@ public enum AdminAccess: Sendable {
     ///   the server to a loopback address, and use a context that knows its peer (`RemoteAddressRequestContext`).
     case loopback
     /// No client.
-    case nobody
+    case closed
 }
 
 extension AdminAccess {
@@ -31,7 +31,7 @@ extension AdminAccess {
     /// client.
     /// - Parameter trustsLoopback: True to answer loopback clients without a token. See the warning of ``loopback``.
     public static func standard(token: BearerToken?, trustsLoopback: Bool, host: String) -> AdminAccess {
-        token.map(AdminAccess.token) ?? (trustsLoopback && isLoopback(host: host) ? .loopback : .nobody)
+        token.map(AdminAccess.token) ?? (trustsLoopback && isLoopback(host: host) ? .loopback : .closed)
     }
 }
 
@@ -44,7 +44,7 @@ package struct AdminRefusal: Error, Equatable {
         status: .unauthorized,
         message: "This route needs the admin token: send Authorization: Bearer <token>"
     )
-    static let nobody = AdminRefusal(
+    static let noTokenSet = AdminRefusal(
         status: .forbidden,
         message: "This route needs an admin token, and none is configured: set one"
     )
@@ -67,7 +67,7 @@ extension AdminAccess {
         switch self {
         case .token(let token):
             guard token.isSent(in: request.headers) else { throw .token }
-        case .nobody: throw .nobody
+        case .closed: throw .noTokenSet
         case .loopback:
             // A page in a browser on this machine can send requests to loopback too, under the name of its site. So
             // `Host` is checked as well.

@@ -55,7 +55,7 @@ extension Scenario {
 
     /// The rules of a gateway that allows long stale use.
     private static let lenient = CachingRules.gateway.with {
-        ($0.staleWhileRevalidate, $0.staleIfError, $0.keep) = (.seconds(600), .seconds(600), .seconds(600))
+        ($0.staleWhileRevalidate, $0.staleIfError, $0.retention) = (.seconds(600), .seconds(600), .seconds(600))
     }
     private static let anHour = CachingRules.gateway.with { $0.defaultLifetime = .seconds(3_600) }
     private static let forcedHour = CachingRules.gateway.with { $0.forcedLifetime = .seconds(3_600) }

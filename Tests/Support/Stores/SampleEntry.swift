@@ -20,7 +20,7 @@ extension CacheEntry {
         _ fields: HTTPFields = [:]
     ) -> CacheEntry {
         let freshUntil = now.advanced(by: freshFor)
-        let keepUntil = freshUntil.advanced(by: staleFor)
+        let storedUntil = freshUntil.advanced(by: staleFor)
         return CacheEntry(
             request: .get("/", request),
             head: HTTPResponse(status: .ok, headerFields: fields),
@@ -28,10 +28,10 @@ extension CacheEntry {
             lifetimes: Lifetimes(
                 generatedAt: now,
                 freshUntil: freshUntil,
-                staleWhileRevalidateUntil: keepUntil,
-                staleIfErrorUntil: keepUntil,
-                staleIfUnreachableUntil: keepUntil,
-                keepUntil: keepUntil,
+                staleWhileRevalidateUntil: storedUntil,
+                staleIfErrorUntil: storedUntil,
+                staleIfUnreachableUntil: storedUntil,
+                storedUntil: storedUntil,
                 source: .rules
             ),
             readVersion: readVersion,

@@ -55,7 +55,7 @@ extension StoreBehaviour {
         StoreBehaviour("Removing a variant leaves variants by the same rule for other values") { bench in
             let location = try bench.location("/a")
             let old = try await bench.save("none", at: location, [:])
-            for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
+            for language in ["en", "de", "fr"] { try await bench.put(language, at: location, language: language) }
             let german = await bench.store.load(location, at: bench.now).entries[1]
             try expect(german.text, is: "de", "the second")
             await bench.store.discard(german)
@@ -68,18 +68,18 @@ extension StoreBehaviour {
             limits: StoreLimits(variantLimit: 3)
         ) { bench in
             let location = try bench.location("/a")
-            for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
+            for language in ["en", "de", "fr"] { try await bench.put(language, at: location, language: language) }
             for language in ["de", "en", "de"] { try await bench.use(language, at: location) }
-            try await bench.keep("it", at: location, language: "it")
+            try await bench.put("it", at: location, language: "it")
             // Storing is a use, too: `fr` was stored last, but the others were used after that.
             try await bench.mustFind(["it", "de", "en"], at: location)
             try await bench.use("en", at: location)
-            try await bench.keep("es", at: location, language: "es")
+            try await bench.put("es", at: location, language: "es")
             try await bench.mustFind(["es", "it", "en"], at: location)
         },
         StoreBehaviour("Sixty-four variants are stored unless another limit is set") { bench in
             let location = try bench.location("/a")
-            for id in 0..<65 { try await bench.keep("\(id)", at: location, language: "l\(id)") }
+            for id in 0..<65 { try await bench.put("\(id)", at: location, language: "l\(id)") }
             try await bench.mustFind((1..<65).reversed().map { "\($0)" }, at: location)
         },
         StoreBehaviour("Large variants evict each other, and one always fits") { bench in
@@ -87,7 +87,7 @@ extension StoreBehaviour {
             let room = bench.store.entryLimit.bytes / 2
             let letters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r"]
             for letter in letters {
-                try await bench.keep(String(repeating: letter, count: room), at: location, language: letter)
+                try await bench.put(String(repeating: letter, count: room), at: location, language: letter)
                 let found = await bench.store.load(location, at: bench.now).entries
                 try expect(found.first?.text.first.map(String.init), is: letter, "the newest")
             }

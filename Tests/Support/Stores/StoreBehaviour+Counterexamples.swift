@@ -28,7 +28,7 @@ extension StoreBehaviour {
         },
         StoreBehaviour("Compared at the store alone: a hit is compared, even if its fill was not overtaken") { bench in
             let location = try bench.location("/row")
-            try await bench.keep("v0", at: location)
+            try await bench.put("v0", at: location)
             // The process that stored the entry and has just found it learns of the invalidation only from the log.
             try await bench.mustFind(["v0"], at: location)
             await bench.peer.invalidate([.path("/row")])
@@ -73,7 +73,7 @@ extension StoreBehaviour {
         StoreBehaviour("Forgotten version: an entry invalidated by its path stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, readVersion: readVersion)
+            try await bench.put("v0", at: location, readVersion: readVersion)
             await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
@@ -85,13 +85,13 @@ extension StoreBehaviour {
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.newestVersion > readVersion.number, "a miss does not know that it was ever invalidated")
             try expect(missed.newestVersion <= missed.readVersion.number, "a miss knows of a version from the future")
-            try await bench.keep("v1", at: location, readVersion: missed.readVersion)
+            try await bench.put("v1", at: location, readVersion: missed.readVersion)
             try await bench.mustFind(["v1"], at: location)
         },
         StoreBehaviour("Forgotten version: an entry invalidated by a late tag stays invalid", limits: few) { bench in
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
-            try await bench.keep("v0", at: location, readVersion: readVersion, tags: ["late"])
+            try await bench.put("v0", at: location, readVersion: readVersion, tags: ["late"])
             await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
@@ -102,7 +102,7 @@ extension StoreBehaviour {
             for (stored, invalidated) in spellings.flatMap({ one in spellings.map { (one, $0) } }) {
                 let location = try bench.location(stored)
                 let readVersion = try await bench.readVersion()
-                try await bench.keep("v0", at: location, readVersion: readVersion)
+                try await bench.put("v0", at: location, readVersion: readVersion)
                 // The entry is not looked up until the version is dropped.
                 await bench.peer.invalidate([.key(try bench.location(invalidated).key)])
                 try await forget(bench)
@@ -115,7 +115,7 @@ extension StoreBehaviour {
             let location = try bench.location("/row")
             let readVersion = try await bench.readVersion()
             for _ in 0..<50 { await bench.peer.invalidate([.tag("hot"), .tag("warm")]) }
-            try await bench.keep("v0", at: location, readVersion: readVersion)
+            try await bench.put("v0", at: location, readVersion: readVersion)
             try await bench.mustFind(["v0"], at: location)
         },
         StoreBehaviour("Overtaken refresh: a refresh overtaken by a write does not make its entry valid") { bench in
@@ -139,10 +139,10 @@ extension StoreBehaviour {
             let location = try bench.location("/row")
             let overtaken = try await bench.readVersion()
             await bench.store.invalidate([.path("/row")])
-            try await bench.keep("v1", at: location, freshFor: .seconds(10))
+            try await bench.put("v1", at: location, freshFor: .seconds(10))
             let refresh = await bench.store.load(location, at: bench.now)
             try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: overtaken))
-            try await bench.keep("v1", at: location, readVersion: refresh.readVersion, freshFor: .seconds(60))
+            try await bench.put("v1", at: location, readVersion: refresh.readVersion, freshFor: .seconds(60))
             try await bench.mustFind(["v1"], at: location, at: bench.now.advanced(by: .seconds(30)))
         },
     ]

@@ -56,7 +56,7 @@ extension StoreBench {
     /// Stores a text, with the log's current version as its read version unless `born` is given. Returns the stored
     /// entry.
     @discardableResult
-    func keep(
+    func put(
         _ text: String,
         at location: EntryLocation,
         readVersion: LogVersion? = nil,

@@ -103,9 +103,9 @@ struct StoreHistory {
         try expect(isExact ? count == model.count : count <= model.count, "counted \(count), not \(model.count)")
     }
 
-    private func mustAgree(_ said: Bool, _ right: Bool, _ what: @autoclosure () -> String) throws(StoreFailure) {
+    private func mustAgree(_ answered: Bool, _ right: Bool, _ what: @autoclosure () -> String) throws(StoreFailure) {
         // A store that drops versions may consider valid entries invalid.
-        try expect(said == right || !isExact && right, "\(what()) said \(said), seed \(seed)")
+        try expect(answered == right || !isExact && right, "\(what()) said \(answered), seed \(seed)")
     }
 
     private static let targets = ["/a", "/a?x", "/a/b", "/a/b/c", "/a/bc", "/d", "/d/b"]

@@ -18,16 +18,16 @@ extension StoreBehaviour {
         },
         StoreBehaviour("An empty body is stored") { bench in
             let location = try bench.location("/a")
-            try await bench.keep("", at: location)
+            try await bench.put("", at: location)
             try await bench.mustFind([""], at: location)
         },
         StoreBehaviour("An entry with the longest possible lifetime is found") { bench in
             let location = try bench.location("/a")
-            try await bench.keep("for ever", at: location, freshFor: .seconds(Int64.max))
+            try await bench.put("for ever", at: location, freshFor: .seconds(Int64.max))
             try await bench.mustFind(["for ever"], at: location)
         },
         StoreBehaviour("An entry is not found under another key") { bench in
-            try await bench.keep("one", at: try bench.location("/a?x=1"))
+            try await bench.put("one", at: try bench.location("/a?x=1"))
             let others = [
                 try bench.location("/a"), try bench.location("/a?x=2"),
                 try bench.location("/a?x=1", key: "GET:/a?x=1#user"),
@@ -40,22 +40,22 @@ extension StoreBehaviour {
         StoreBehaviour("A later entry replaces the stored one") { bench in
             let location = try bench.location("/a")
             for text in ["one", "two", "three"] {
-                try await bench.keep(text, at: location)
+                try await bench.put(text, at: location)
                 try await bench.mustFind([text], at: location)
             }
         },
         StoreBehaviour("An entry beyond the size limit is not stored, and removes what it would replace") { bench in
             let location = try bench.location("/a")
-            try await bench.keep("small", at: location)
+            try await bench.put("small", at: location)
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
-            try await bench.keep(text, at: location)
+            try await bench.put(text, at: location)
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("An entry of half the size limit is stored") { bench in
             let location = try bench.location("/a")
             let room = bench.store.entryLimit.bytes / 2
             let text = String(repeating: "x", count: room)
-            try await bench.keep(text, at: location)
+            try await bench.put(text, at: location)
             try expect(try await bench.texts(at: location) == [text], "it has \(room) bytes, and is not found")
         },
     ]
@@ -63,7 +63,7 @@ extension StoreBehaviour {
     static let variants: [StoreBehaviour] = [
         StoreBehaviour("The variants of a key are found, the newest first") { bench in
             let location = try bench.location("/a")
-            for language in ["en", "de", "fr"] { try await bench.keep(language, at: location, language: language) }
+            for language in ["en", "de", "fr"] { try await bench.put(language, at: location, language: language) }
             try await bench.mustFind(["fr", "de", "en"], at: location)
             for entry in await bench.store.load(location, at: bench.now).entries {
                 let matches = { entry.matches(.get("/a", [.acceptLanguage: $0])) }
@@ -73,8 +73,8 @@ extension StoreBehaviour {
         },
         StoreBehaviour("A variant replaces the one for the same fields, and becomes the newest") { bench in
             let location = try bench.location("/a")
-            for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
-            try await bench.keep("en again", at: location, language: "en")
+            for language in ["en", "de"] { try await bench.put(language, at: location, language: language) }
+            try await bench.put("en again", at: location, language: "en")
             try await bench.mustFind(["en again", "de"], at: location)
         },
         StoreBehaviour(
@@ -82,12 +82,12 @@ extension StoreBehaviour {
             limits: StoreLimits(variantLimit: 3)
         ) { bench in
             let location = try bench.location("/a")
-            for id in 0..<10 { try await bench.keep("\(id)", at: location, language: "l\(id)") }
+            for id in 0..<10 { try await bench.put("\(id)", at: location, language: "l\(id)") }
             try await bench.mustFind(["9", "8", "7"], at: location)
         },
         StoreBehaviour("An invalidation of the key invalidates all its variants") { bench in
             let location = try bench.location("/a")
-            for language in ["en", "de"] { try await bench.keep(language, at: location, language: language) }
+            for language in ["en", "de"] { try await bench.put(language, at: location, language: language) }
             await bench.store.invalidate([.key(location.key)])
             try await bench.mustFind([], at: location)
         },
@@ -95,7 +95,7 @@ extension StoreBehaviour {
             let location = try bench.location("/a")
             for language in ["en", "de", "fr"] {
                 let tag = CacheTag(language)
-                try await bench.keep(language, at: location, tags: [tag], language: language)
+                try await bench.put(language, at: location, tags: [tag], language: language)
             }
             await bench.peer.invalidate([.tag("de")])
             try await bench.mustFind(["fr", "en"], at: location)
@@ -107,7 +107,7 @@ extension StoreBehaviour {
             for entry in [bench.entry("en", at: location, readVersion: readVersion, language: "en"), german] {
                 _ = await bench.store.save(entry, at: bench.now)
             }
-            try await bench.keep("b", at: other, readVersion: readVersion)
+            try await bench.put("b", at: other, readVersion: readVersion)
             // Another object with the same value is discarded: a store does not remember the objects that it returned.
             await bench.peer.discard(bench.entry("de", at: location, readVersion: readVersion, language: "de"))
             try await bench.mustFind(["en"], at: location)
@@ -117,9 +117,9 @@ extension StoreBehaviour {
         },
         StoreBehaviour("Discarding an entry that was replaced leaves its replacement") { bench in
             let location = try bench.location("/a")
-            let older = try await bench.keep("older", at: location)
+            let older = try await bench.put("older", at: location)
             await bench.store.invalidate([.path("/elsewhere")])
-            try await bench.keep("younger", at: location)
+            try await bench.put("younger", at: location)
             await bench.store.discard(older)
             try await bench.mustFind(["younger"], at: location)
         },
@@ -145,7 +145,7 @@ extension StoreBehaviour {
                 staleWhileRevalidateUntil: now.advanced(by: .seconds(61)),
                 staleIfErrorUntil: now.advanced(by: .seconds(62)),
                 staleIfUnreachableUntil: now.advanced(by: .seconds(63)),
-                keepUntil: now.advanced(by: .nanoseconds(64_000_000_007)),
+                storedUntil: now.advanced(by: .nanoseconds(64_000_000_007)),
                 source: .sMaxAge,
                 mustRevalidate: true,
                 alwaysRevalidate: false,

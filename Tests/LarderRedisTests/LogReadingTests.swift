@@ -7,7 +7,7 @@ import Testing
 @testable import LarderRedis
 
 /// The reading of a reply of the invalidation log, and the rejection of all others.
-@Suite(.timeLimit(.minutes(5))) struct LedgerReadingTests {
+@Suite(.timeLimit(.minutes(5))) struct LogReadingTests {
     /// The result of reading a reply.
     enum Outcome: Hashable {
         case reading(LogVersion, floor: UInt64)

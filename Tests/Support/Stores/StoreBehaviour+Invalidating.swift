@@ -10,13 +10,13 @@ extension StoreBehaviour {
                 for round in 0..<3 {
                     await bench.store.invalidate([.key(location.key), .path("/a"), .everything])
                     let readVersion = await bench.peer.load(location, at: bench.now).readVersion
-                    try await bench.keep("\(round)", at: location, readVersion: readVersion)
+                    try await bench.put("\(round)", at: location, readVersion: readVersion)
                     try await bench.mustFind(["\(round)"], at: location)
                 }
             },
             StoreBehaviour("An entry of another epoch is invalid, however high its version") { bench in
                 let location = try bench.location("/a")
-                try await bench.keep("one", at: location)
+                try await bench.put("one", at: location)
                 for number in [0, 1, UInt64.max] {
                     let readVersion = LogVersion(epoch: .new(), number: number)
                     try await bench.mustBeDead(bench.entry("of another life", at: location, readVersion: readVersion))
@@ -30,7 +30,7 @@ extension StoreBehaviour {
                 let location = try bench.location("/a")
                 let readVersion = try await bench.readVersion()
                 await bench.store.invalidate([.path("/a")])
-                try await bench.keep("young", at: location)
+                try await bench.put("young", at: location)
                 try await bench.mustBeDead(bench.entry("old", at: location, readVersion: readVersion))
                 try await bench.mustFind(["young"], at: location)
             },
@@ -51,7 +51,7 @@ extension StoreBehaviour {
         StoreBehaviour("An entry from before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
-            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
+            try await bench.put("before", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["before"], at: location)
             // The other handle invalidates, and no other call is made in between.
             await bench.peer.invalidate([.path("/else"), scope])
@@ -60,7 +60,7 @@ extension StoreBehaviour {
             try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"]))
             try await bench.mustFind([], at: location)
             try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something dead was removed")
-            try await bench.keep("after", at: location, tags: ["late"])
+            try await bench.put("after", at: location, tags: ["late"])
             try await bench.mustFind(["after"], at: location)
             try await bench.mustBeDead(
                 bench.entry("still overtaken", at: location, readVersion: readVersion, tags: ["late"])
@@ -77,8 +77,8 @@ extension StoreBehaviour {
             for target in [path, path + "/below", path + "/a/b/c?x=1"] {
                 let location = try bench.location(target)
                 let readVersion = try await bench.readVersion()
-                try await bench.keep("before", at: location, readVersion: readVersion)
-                try await bench.keep("beside", at: try bench.location("/s1/beside"))
+                try await bench.put("before", at: location, readVersion: readVersion)
+                try await bench.put("beside", at: try bench.location("/s1/beside"))
                 await bench.peer.invalidate([.prefix(CachePath(path))])
                 try await bench.mustFind([], at: location)
                 try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
@@ -97,10 +97,10 @@ extension StoreBehaviour {
         StoreBehaviour("An entry stays valid after an invalidation of \(name)") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
-            try await bench.keep("before", at: location, readVersion: readVersion, tags: ["late"])
+            try await bench.put("before", at: location, readVersion: readVersion, tags: ["late"])
             await bench.peer.invalidate([scope])
             try await bench.mustFind(["before"], at: location)
-            try await bench.keep("not overtaken", at: location, readVersion: readVersion, tags: ["late"])
+            try await bench.put("not overtaken", at: location, readVersion: readVersion, tags: ["late"])
             try await bench.mustFind(["not overtaken"], at: location)
         }
     }
@@ -114,29 +114,29 @@ extension StoreBehaviour {
             let fresh = await bench.store.validity(of: readVersion, scopes: [.tag("a"), .everything])
             try expect(fresh, is: Validity(isValid: true, checkedVersion: readVersion), "before any invalidation")
             await bench.peer.invalidate([.tag("a"), .path("/b")])
-            let said = try await bench.readVersion()
-            try expect(said.epoch, is: readVersion.epoch, "epoch")
-            try expect(said.number, is: readVersion.number + 1, "number of one invalidation of two scopes")
+            let answered = try await bench.readVersion()
+            try expect(answered.epoch, is: readVersion.epoch, "epoch")
+            try expect(answered.number, is: readVersion.number + 1, "number of one invalidation of two scopes")
             for (scopes, isValid) in [
                 ([InvalidationScope.tag("a")], false), ([.path("/b")], false), ([.tag("b"), .tag("a")], false),
                 ([.tag("b"), .path("/a"), .prefix("/b"), .everything], true), ([], true),
             ] {
                 let validity = await bench.store.validity(of: readVersion, scopes: scopes)
-                try expect(validity, is: Validity(isValid: isValid, checkedVersion: said), "\(scopes)")
-                let young = await bench.store.validity(of: said, scopes: scopes)
-                try expect(young, is: Validity(isValid: true, checkedVersion: said), "\(scopes), born after")
+                try expect(validity, is: Validity(isValid: isValid, checkedVersion: answered), "\(scopes)")
+                let young = await bench.store.validity(of: answered, scopes: scopes)
+                try expect(young, is: Validity(isValid: true, checkedVersion: answered), "\(scopes), born after")
             }
             let validity = await bench.store.save(
                 bench.entry("b", at: try bench.location("/b"), readVersion: readVersion),
                 at: bench.now
             )
-            try expect(validity, is: Validity(isValid: false, checkedVersion: said), "on saving what was overtaken")
+            try expect(validity, is: Validity(isValid: false, checkedVersion: answered), "on saving what was overtaken")
         },
         StoreBehaviour("A hit returns the newest version of its known scopes, and ignores all other scopes") {
             bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             for scope in [InvalidationScope.path("/a/b"), .tag("policy")] {
-                try await bench.keep("found", at: location, tags: ["late"])
+                try await bench.put("found", at: location, tags: ["late"])
                 let found = await bench.store.load(location, at: bench.now)
                 try expect(found.entries.count, is: 1, "entries found")
                 for other in [InvalidationScope.path("/a"), .prefix("/b"), .tag("other"), .path("/a/b/c")] {
@@ -186,14 +186,14 @@ extension StoreBehaviour {
                 try expect(result.wasStored, is: count > 0, "whether something was stored", line: line)
             }
             try await mustRemove(0, through: bench.store)
-            try await bench.keep("a", at: location)
-            try await bench.keep("x", at: other)
+            try await bench.put("a", at: location)
+            try await bench.put("x", at: other)
             try await mustRemove(1, through: bench.peer)
             try await bench.mustFind([], at: location)
             try await bench.mustFind(["x"], at: other)
             try await mustRemove(0, through: bench.peer)
             for language in ["en", "de", "fr"] {
-                try await bench.keep(language, at: location, tags: [CacheTag(language)], language: language)
+                try await bench.put(language, at: location, tags: [CacheTag(language)], language: language)
             }
             // A variant that was invalidated before is not counted as removed.
             await bench.peer.invalidate([.tag("de")])
@@ -205,7 +205,7 @@ extension StoreBehaviour {
             let location = try bench.location("/a")
             for isKept in [false, true] {
                 let readVersion = try await bench.readVersion()
-                if isKept { try await bench.keep("kept", at: location) }
+                if isKept { try await bench.put("kept", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
                 try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
