@@ -197,7 +197,7 @@ import Testing
 
     private static let json = """
         {"blockers":[],"lifetime":{"ageOnArrival":10,"alwaysRevalidate":false,"field":"Cache-Control","freshUntil":60,"immutable":false,\
-        "storedUntil":90,"mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60},"notes":[],\
+        "mustRevalidate":false,"source":"max-age","staleIfErrorUntil":90,"staleIfUnreachableUntil":90,"staleWhileRevalidateUntil":60,"storedUntil":90},"notes":[],\
         "status":200,"stored":true,"summary":"Stored: fresh for 50 s; it was 10 s old on arrival",\
         "timeLine":[\
         {"answers":[{"failing":"fresh","outcome":"fresh","request":"max-stale","unreachable":"fresh"}],"ends":["fresh"],"fromAge":10,"toAge":60},\
