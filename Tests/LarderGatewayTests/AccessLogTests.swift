@@ -50,7 +50,7 @@ import Testing
                 start + "\"GET /gone HTTP/1.1\" 204 - \"-\" \"-\"",
                 start + "\"HEAD / HTTP/1.1\" 200 - \"-\" \"-\"",
                 start + "\"POST /-/larder/health HTTP/1.1\" 404 36 \"-\" \"-\"",
-                start + "\"TRACE / HTTP/1.1\" 405 40 \"-\" \"-\"",
+                start + "\"TRACE / HTTP/1.1\" 405 104 \"-\" \"-\"",
             ]
         )
     }

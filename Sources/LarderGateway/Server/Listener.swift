@@ -146,6 +146,8 @@ final class Listener: Service {
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // A client that does not read holds one part of a body, and not four.
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 8 << 10, high: 16 << 10))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.open(channel, isAdministrative) }
             }
