@@ -58,6 +58,7 @@ import Testing
         }
     }
 
+    /// Creates a table that picks the waiter that joined last to lead after a failure.
     private func table() -> SharedTable {
         SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, completionLimit: 8, pick: { $0 - 1 }))
     }

@@ -156,8 +156,7 @@ import Testing
         #expect(again.cacheStatus.contains("hit") == !isInvalidated)
     }
 
-    @Test(arguments: [15, 16, 17, 40]) func `A deep prefix invalidates the paths below it`(_ depth: Int) async throws
-    {
+    @Test(arguments: [15, 16, 17, 40]) func `A deep prefix invalidates the paths below it`(_ depth: Int) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v0") }
         let prefix = String(repeating: "/s", count: depth)

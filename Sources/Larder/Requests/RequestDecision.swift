@@ -12,8 +12,8 @@ package enum RequestDecision: Sendable {
     case write
 
     /// Returns the decision about a request.
-    /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not distinguish users,
-    ///   or if the request has no user.
+    /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not distinguish users, or
+    ///   if the request has no user.
     package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
@@ -68,8 +68,8 @@ public enum BypassReason: String, Sendable, CaseIterable {
     case method
     /// The request has content.
     case content
-    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the caller did not
-    /// say which user the response is for.
+    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the caller did not say which
+    /// user the response is for.
     case cookie
     /// The request has a field with credentials (`Authorization`, `Proxy-Authorization`, `X-API-Key`, or one that the
     /// policy names), and the caller did not say which user the response is for.
