@@ -2,7 +2,8 @@ import HTTPCaching
 
 /// The end of a flight, as far as it concerns the waiters of its key.
 enum FlightCompletion: Sendable {
-    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters").
+    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
+    /// invalidation has overtaken it and it was not stored.
     case shared(FlightOutcome)
     /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
     /// fails as well.
@@ -322,6 +323,7 @@ extension FlightTable {
             return resumed + choose(1, key, at: now, from: pick)
         case .shared(let outcome), .failed(let outcome):
             guard let start = flight.start else { preconditionFailure("A flight with a result must have been started") }
+            // The origin was asked after the waiter arrived, or the versions show that nothing overtook the result.
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
             resumed += answered.map { ($0, .completed(outcome)) }
             queues[key]?.hasFailed = false
