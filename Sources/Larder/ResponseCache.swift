@@ -7,8 +7,8 @@ public import ServiceLifecycle
 /// A response cache.
 ///
 /// Each request is looked up in the store, bypasses the cache, or is a write. If the store cannot answer a request, the
-/// origin is asked, once for all requests that wait, and the version of the invalidation log is read before. So a
-/// response that was overtaken by a write is never served to a request that arrived after the write.
+/// version of the invalidation log is read, and then the origin is asked, once for all requests that wait. So a
+/// response that a write has overtaken is never served to a request that arrived after the write.
 public final class ResponseCache: Service {
     /// The counts of what the cache did since it was created.
     public let statistics: CacheStatistics
@@ -30,7 +30,7 @@ public final class ResponseCache: Service {
     ///   - store: The store of the responses.
     ///   - name: The name of the cache in `Cache-Status`.
     ///   - limits: The limits on fetches, waiting requests, counted keys and memory.
-    ///   - observer: The observer that is told what the cache does.
+    ///   - observer: The observer of what the cache does.
     ///   - metrics: The factory that makes the counters.
     ///   - clock: The clock that ages and timeouts are measured with.
     public init(
@@ -138,6 +138,7 @@ extension ResponseCache {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
         var permit: FlightPermit?
+        // An entry that this request waited for and may not have: it shows by which fields the responses vary.
         var variant: CacheEntry?
         for attempt in 1... {
             let now = clock.now
@@ -185,6 +186,7 @@ extension ResponseCache {
                 case .fetchAlone: return try await lead(miss, nil)
                 case .lookUpAgain(let flight): permit = flight.map { FlightPermit(for: FlightHandle($0, in: flights)) }
                 case .completed(let outcome):
+                    // The versions of the log allow the result. The request itself may still not be allowed to have it.
                     if let response = try response(to: miss, from: outcome, joinedAt) { return response }
                     if case .entry(let entry, _) = outcome.content { variant = entry }
                 case .softTimeout: return serveAfterSoftTimeout(miss)
@@ -204,8 +206,8 @@ extension ResponseCache {
 extension ResponseCache {
     /// Waits for another request's fetch, unless the request leads a flight or fetches alone.
     /// - Parameters:
-    ///   - permit: The permit of the flight that the request was chosen to lead.
-    ///   - variant: A variant that tells the fields by which responses vary.
+    ///   - permit: The permit of the flight that the request was chosen to lead; nil if it was not chosen.
+    ///   - variant: An entry that was fetched meanwhile: its `Vary` decides which requests share a flight.
     private func wait<O: Origin>(
         for miss: CacheMiss<O>,
         _ permit: consuming FlightPermit?,

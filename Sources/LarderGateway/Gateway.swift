@@ -118,7 +118,7 @@ public final class Gateway: Sendable {
     }
 
     /// Ends the current step of stopping: the delay in which clients are served as before, or then the time in which
-    /// requests under way end. If it is called before the gateway is told to stop, the delay is skipped.
+    /// requests under way end. If it is called before the gateway begins to stop, the delay is skipped.
     public func hurry() { listener.hurry() }
 
     /// Opens the access log again, after a log rotation has moved it away.

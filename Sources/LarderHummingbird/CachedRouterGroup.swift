@@ -105,7 +105,7 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     /// added to the new group and to its subgroups.
     ///
     /// **Use it only for middleware that is part of making the response**, such as rendering. Middleware behind the
-    /// cache runs only for the request that fills the cache: authentication there lets everybody in after the first
+    /// cache runs only for the request that fills the cache: authentication there lets every client in after the first
     /// user who was let in, and CORS fields are those of the first origin. The middleware of the outer groups, and the
     /// middleware that was added before this call, still runs on every request.
     public func cachingMiddleware() -> RouterGroup<Context> {

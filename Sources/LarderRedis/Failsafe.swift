@@ -52,7 +52,7 @@ final class Failsafe: Sendable {
             } else if breaker.withLockedValue({ $0.succeeded() }) != .none {
                 report()
             }
-            hear(replies.values, to: commands)
+            inspect(replies.values, to: commands)
             return replies.values
         } catch {
             metrics.failed("\(error.code)")
@@ -75,7 +75,7 @@ final class Failsafe: Sendable {
     func deliver(_ commands: [RedisCommand], within timeout: Duration) async throws(RedisError) -> [RESPValue] {
         do throws(RedisError) {
             let replies = try await client.pipeline(commands, deadline: timeout)
-            hear(replies, to: commands)
+            inspect(replies, to: commands)
             return replies
         } catch {
             metrics.failed("\(error.code)")
@@ -132,7 +132,7 @@ final class Failsafe: Sendable {
 
     /// Looks for errors among the replies, such as full, read-only or loading. The server answers, so the breaker stays
     /// closed.
-    private func hear(_ replies: [RESPValue], to commands: [RedisCommand]) {
+    private func inspect(_ replies: [RESPValue], to commands: [RedisCommand]) {
         for (reply, command) in zip(replies, commands) {
             if case .error(let error) = reply {
                 refused(error, command)

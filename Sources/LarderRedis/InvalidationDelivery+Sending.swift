@@ -22,7 +22,7 @@ extension InvalidationDelivery {
             return (state.outbox.count == 0 && state.overdueSince == nil, state.outbox.turn)
         }
         if isDirect {
-            let failure = await version(scopes, turn, by: start + timeout)
+            let failure = await send(scopes, turn, by: start + timeout)
             guard let failure else { return .acknowledged }
             // A cancelled caller says nothing about the server.
             if failure.code != .cancelled { state.withLockedValue { $0.overdueSince = $0.overdueSince ?? start } }
@@ -88,7 +88,7 @@ extension InvalidationDelivery {
         }
         guard isFirst else { return }
         while let (batch, turn) = nextBatch() {
-            if await version(batch, turn) != nil {
+            if await send(batch, turn) != nil {
                 state.withLockedValue { $0.isDelivering = false }
                 return
             }
@@ -109,11 +109,11 @@ extension InvalidationDelivery {
         }
     }
 
-    /// Invalidates scopes in batches that do not delay other commands.
+    /// Sends scopes to the log in batches that do not delay other commands.
     /// - Parameter end: The time at which the caller stops waiting for all of the batches; nil if there is no caller,
     ///   and each batch has the whole timeout.
     /// - Returns: the reason why Redis did not confirm all of them; nil if it did.
-    private func version(
+    private func send(
         _ scopes: [InvalidationScope],
         _ turn: Outbox.Turn,
         by end: ContinuousClock.Instant? = nil

@@ -21,11 +21,11 @@ extension InvalidationDelivery {
     func noteOtherFormats(_ replies: [RESPValue]) {
         let found = zip(names.otherLogs, replies).filter { $1 == .integer(1) }.map(\.0)
         metrics.otherFormats.record(found.count)
-        let isNews = knownFormats.withLockedValue { known in
+        let hasNew = knownFormats.withLockedValue { known in
             defer { known = found }
             return !found.allSatisfy(known.contains)
         }
-        guard isNews else { return }
+        guard hasNew else { return }
         logger.warning(
             """
             The namespace has an invalidation log of another format, and processes with different formats do not see \
@@ -44,11 +44,11 @@ extension InvalidationDelivery {
         guard let memory = try? await connection.info("memory", deadline: max(timeout, .seconds(2))),
             let most = memory["maxmemory"].flatMap({ Int($0) }), most > 0, logSize.limit.bytes > most / 4
         else { return }
-        let isNews = isSizeTold.withLockedValue { isTold in
-            defer { isTold = true }
-            return !isTold
+        let isFirst = isSizeTold.withLockedValue { wasLogged in
+            defer { wasLogged = true }
+            return !wasLogged
         }
-        guard isNews else { return }
+        guard isFirst else { return }
         logger.warning(
             "The invalidation log may take more than a quarter of the memory of Redis: lower its limit, or raise maxmemory",
             metadata: ["invalidation-log": "\(logSize.limit)", "maxmemory": "\(ByteCount.bytes(most))"]

@@ -36,7 +36,7 @@ final class InvalidationDelivery: Sendable {
     let tasks = BackgroundTasks()
     let logSize: LogSize
     /// The run ID of the server that was connected last; empty if the server does not report one.
-    private let run = NIOLockedValueBox("")
+    private let lastRunID = NIOLockedValueBox("")
     /// The state of the log when it was last read.
     let standing = NIOLockedValueBox<LogStanding?>(nil)
     /// The logs of other formats that were found last.
@@ -121,8 +121,8 @@ extension InvalidationDelivery {
     /// Begins a log unless there is one, and reads its list.
     /// - Returns: nil if the log cannot be read.
     private func begin(reading members: [String]) async -> LogReading? {
-        let life = run.withLockedValue { $0 }
-        guard let begun = await failsafe.ask([open(life)])?.first, Self.isConfirmed(begun) else { return nil }
+        let runID = lastRunID.withLockedValue { $0 }
+        guard let begun = await failsafe.ask([open(runID)])?.first, Self.isConfirmed(begun) else { return nil }
         guard let reply = await failsafe.ask([LogReading.command(names.log, members)])?.first else { return nil }
         return (try? LogReading(reply, of: members)) ?? nil
     }
@@ -172,21 +172,21 @@ extension InvalidationDelivery {
             throw RedisError(.unavailable, "the server is Redis \(server.version): expected Redis 7 or later")
         }
         // Another connection may be preparing another server at this moment.
-        let life = server.runID ?? ""
+        let runID = server.runID ?? ""
         let (turn, replay) = state.withLockedValue { state in
             // A server that reports a run ID needs no replay of what was delivered: with another run ID the log is
             // begun again.
-            (state.outbox.turn, state.outbox.replay(at: .now, all: life.isEmpty))
+            (state.outbox.turn, state.outbox.replay(at: .now, all: runID.isEmpty))
         }
         let found = try await connection.pipeline(otherFormats, deadline: max(timeout, .seconds(2)))
         noteOtherFormats(found)
         await warnOfSize(connection)
-        try await confirmed(open(life), by: connection)
+        try await confirmed(open(runID), by: connection)
         for batch in Self.batches(replay) {
-            try await confirmed(command(batch, life), by: connection)
+            try await confirmed(command(batch, runID), by: connection)
             state.withLockedValue { $0.outbox.replayed(batch, sentAt: turn, now: .now) }
         }
-        run.withLockedValue { $0 = life }
+        lastRunID.withLockedValue { $0 = runID }
         confirm()
         report()
         failsafe.met()
@@ -201,25 +201,25 @@ extension InvalidationDelivery {
         }
     }
 
-    private func open(_ life: String) -> RedisCommand {
-        .run(Scripts.open, keys: names.logKeys, arguments: beginning(life))
+    private func open(_ runID: String) -> RedisCommand {
+        .run(Scripts.open, keys: names.logKeys, arguments: beginning(runID))
     }
 
     /// Returns the command that invalidates scopes on the server that was connected last, or on one with another run
     /// ID.
-    func command(_ scopes: [InvalidationScope], _ life: String? = nil) -> RedisCommand {
+    func command(_ scopes: [InvalidationScope], _ runID: String? = nil) -> RedisCommand {
         let entries = scopes.flatMap { names.entries(of: $0) }
-        let life = life ?? run.withLockedValue { $0 }
-        let arguments = beginning(life) + [.integer(Int64(logSize.listLimit))] + scopes.map { .text($0.member) }
+        let runID = runID ?? lastRunID.withLockedValue { $0 }
+        let arguments = beginning(runID) + [.integer(Int64(logSize.listLimit))] + scopes.map { .text($0.member) }
         return .run(Scripts.invalidate, keys: names.logKeys + entries, arguments: arguments)
     }
 
     /// Returns the arguments from which a script begins a log: a new epoch, the server's run ID and the size of the
     /// tables.
-    private func beginning(_ life: String) -> [RedisCommand.Argument] {
+    private func beginning(_ runID: String) -> [RedisCommand.Argument] {
         let epoch = LogVersion.Epoch.newInRedis()
         return [
-            .text(String(epoch.high)), .text(String(epoch.low)), .text(life),
+            .text(String(epoch.high)), .text(String(epoch.low)), .text(runID),
             .integer(Int64(logSize.tables.cells)),
         ]
     }
@@ -237,14 +237,14 @@ extension InvalidationDelivery {
 
     /// Updates the metrics, and logs when the first invalidation stays pending and when none waits any more.
     func report(isPending: Bool = false) {
-        let (count, isNews) = isWaiting.withLockedValue { wasWaiting in
+        let (count, hasChanged) = isWaiting.withLockedValue { wasWaiting in
             let count = pendingCount
             let isWaiting = count > 0 && (wasWaiting || isPending)
             defer { wasWaiting = isWaiting }
             return (count, isWaiting != wasWaiting)
         }
         metrics.pendingInvalidations.record(count)
-        guard isNews else { return }
+        guard hasChanged else { return }
         logger.info(count > 0 ? "Invalidations wait for Redis" : "Redis has confirmed the invalidations that waited")
     }
 

@@ -56,7 +56,7 @@ struct LogStanding: Hashable, Sendable {
 enum ScopeComparison: Hashable {
     case valid
     case invalidated
-    /// The version is in a table that was not asked.
+    /// The version may be in a table that was not read.
     case unknown
 }
 

@@ -6,7 +6,7 @@ import Larder
 ///
 /// A value without a clock or a lock.
 struct Outbox {
-    /// A moment in the history of an outbox.
+    /// The number of an event in the history of an outbox: of an invalidation that begins, or that is queued.
     typealias Turn = UInt64
 
     /// The turns at which a waiting scope was queued first and last.
@@ -15,7 +15,8 @@ struct Outbox {
         var last: Turn
     }
 
-    /// A scope and the turn since which it waits. The place is obsolete if the scope waits since another turn by now.
+    /// A scope and the turn since which it waits. The place is obsolete if the scope does not wait any more, or
+    /// waits since another turn.
     private typealias Place = (scope: InvalidationScope, first: Turn)
 
     private var waiting: [InvalidationScope: Wait] = [:]
@@ -66,7 +67,7 @@ struct Outbox {
             let isAgain = again.first?.first ?? .max < order.first?.first ?? .max
             guard let place = isAgain ? again.popFirst() : order.popFirst() else { break }
             looked += 1
-            if isLive(place) { batch.append((place, isAgain)) }
+            if isCurrent(place) { batch.append((place, isAgain)) }
         }
         for (place, isAgain) in batch.reversed() {
             if isAgain { again.prepend(place) } else { order.prepend(place) }
@@ -74,26 +75,25 @@ struct Outbox {
         return batch.map(\.place.scope)
     }
 
-    private func isLive(_ place: Place) -> Bool { waiting[place.scope]?.first == place.first }
+    private func isCurrent(_ place: Place) -> Bool { waiting[place.scope]?.first == place.first }
 
     /// Removes obsolete places: at the fronts always, and everywhere if there are many more places than waiting scopes.
     private mutating func tidy() {
-        while let place = order.first, !isLive(place) {
+        while let place = order.first, !isCurrent(place) {
             looked += 1
             order.removeFirst()
         }
-        while let place = again.first, !isLive(place) {
+        while let place = again.first, !isCurrent(place) {
             looked += 1
             again.removeFirst()
         }
         guard order.count + again.count > 2 * waiting.count + 100 else { return }
         looked += order.count + again.count
-        order = order.filter(isLive)
-        again = again.filter(isLive)
+        order = order.filter(isCurrent)
+        again = again.filter(isCurrent)
     }
 
-    /// Begins an invalidation at another turn, so that the scopes that wait by then can be told from those queued
-    /// later.
+    /// Begins an invalidation at another turn, so that the scopes that wait by then differ from those queued later.
     mutating func begin() {
         turn += 1
     }
@@ -175,8 +175,8 @@ struct Outbox {
         precondition(deliveredCount == delivered.reduce(0) { $0 + $1.scopes.count }, "A wrong count of the delivered")
         precondition(deliveredCount <= memoryLimit, "More is remembered than may be")
         precondition(waiting.values.allSatisfy { $0.first <= $0.last && $0.last <= turn }, "A wrong turn")
-        let live = order.filter(isLive) + again.filter(isLive)
-        precondition(live.count == waiting.count, "Something waits in no order, or twice")
+        let current = order.filter(isCurrent) + again.filter(isCurrent)
+        precondition(current.count == waiting.count, "Something waits in no order, or twice")
         for queue in [order, again] {
             precondition(zip(queue, queue.dropFirst()).allSatisfy { $0.first <= $1.first }, "Turns out of order")
         }

@@ -44,7 +44,7 @@ extension RedisStore {
             var left = walk.meet(keys, next: next)[...]
             while !left.isEmpty {
                 let step = left.prefix(KeyWalk.step)
-                guard let counts = await aliveCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
+                guard let counts = await validCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
                     break
                 }
                 walk.look(at: counts.count, valid: counts.count { $0 > 0 })
@@ -64,7 +64,7 @@ extension RedisStore {
     /// Returns the number of variants of each entry that are neither expired nor invalidated, for the first entries at
     /// least; nil if Redis does not reply with it.
     /// - Parameter isPatient: true to ask again if a reply is late.
-    private func aliveCounts(
+    private func validCounts(
         _ entries: [String],
         at now: Timestamp,
         isOneEnough: Bool,
@@ -101,6 +101,6 @@ extension RedisStore {
     /// with it.
     func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
         guard let name = names.entry(key) else { return 0 }
-        return await aliveCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }
+        return await validCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }
     }
 }

@@ -7,7 +7,7 @@ package import NIOCore
 package import RedisClient
 import ServiceLifecycle
 
-/// A store in a Redis server that several processes share, with one log of what was invalidated.
+/// A store in a Redis server, which several processes share together with one invalidation log.
 ///
 /// A hit is one round trip. While Redis is away, slow or refuses commands, look-ups find nothing and nothing is stored,
 /// and no request waits for Redis longer than a few times the timeout. Invalidations wait, and are delivered before
@@ -170,7 +170,7 @@ public final class RedisStore: CacheStore {
                 await cancelWhenGracefulShutdown { await self.delivery.run(self.clock) }
             }
             group.addTask {
-                await cancelWhenGracefulShutdown { await self.tend() }
+                await cancelWhenGracefulShutdown { await self.maintain() }
             }
         }
     }
@@ -184,7 +184,7 @@ public final class RedisStore: CacheStore {
     /// The number of invalidation scopes that wait to be delivered.
     public var pendingInvalidations: Int { delivery.pendingCount }
 
-    private func tend() async {
+    private func maintain() async {
         for round in 1... {
             do { try await clock.sleep(for: .milliseconds(100)) } catch { return }
             await failsafe.probe()

@@ -11,7 +11,6 @@ import Larder
 /// anonymous clients name one of the two kinds, which depends on the process: a gateway names the paths on its hosts, a
 /// server the others. A response in a gateway has scopes of both kinds, and a moved version of a kind affects it only
 /// through its scopes of that kind.
-/// that kind.
 enum ScopeKind: String, Hashable, Sendable, CaseIterable {
     case key = "k"
     case path = "p"

@@ -61,7 +61,6 @@ extension Scripts {
     /// the time now and the time until which the variant is stored (milliseconds), the fields that it varies by in the
     /// form of the list, the number of variants that were used, their fields (the least recent first), scopes…. The
     /// reply is 1 if the variant is valid or 0 if it is not, and what ``LogReading`` reads.
-    /// ``LogReading`` reads.
     static let save = RedisScript(
         "#!lua\n" + standing + version + list + """
             local entry, log = KEYS[1], KEYS[2]
@@ -70,7 +69,7 @@ extension Scripts {
             local now, uses = tonumber(ARGV[10]), tonumber(ARGV[13])
             local first = 14 + uses
             local s, read = standing(log), tonumber(ARGV[8])
-            -- Nobody can tell: the next look-up begins a log.
+            -- It is unknown: the next look-up begins a log.
             if not s.isWhole then return {0, unpack(s, 1, \(count))} end
             local isValid = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
             local newest = 0
@@ -128,7 +127,7 @@ extension Scripts {
             redis.call('HSET', entry, field, value, 's' .. field:sub(2), scopes)
             if #left == 1 or redis.call('PTTL', entry) < ttl then redis.call('PEXPIRE', entry, ttl) end
             if redis.call('HLEN', entry) ~= 1 + 2 * #left then
-              -- Somebody else has written here.
+              -- Another program has written here.
               local known = {m = true, [field] = true, ['s' .. field:sub(2)] = true}
               for i = 2, #left do known[left[i].field], known['s' .. left[i].field:sub(2)] = true, true end
               for _, other in ipairs(redis.call('HKEYS', entry)) do

@@ -81,7 +81,7 @@ extension Scripts {
           local at = offsets(s, kind, member)
           local cells = redis.call('BITFIELD_RO', log .. ':' .. tableNames[kind], 'GET', 'u63', 0, 'GET', 'u63', 64,
             'GET', '\(cell)', at[1], 'GET', '\(cell)', at[2], 'GET', '\(cell)', at[3], 'GET', '\(cell)', at[4])
-          -- Without its table the log does not tell.
+          -- Without its table the log is incomplete.
           if cells[1] ~= tonumber(s[1]) or cells[2] ~= tonumber(s[2]) then return math.huge end
           -- What another kind has in the same cells does not count.
           return math.min(moved, cells[3], cells[4], cells[5], cells[6])

@@ -21,7 +21,7 @@ import Testing
         ("", 0, 0, 0), ("Date: {0}", 0, 0, 0), ("Date: {-9}", 0, 0, 9), ("Date: {9}", 0, 0, 0), ("Date: x", 0, 0, 0),
         ("Age: 5", 0, 0, 5), ("Age: 5", 0, 2, 7), ("Age: 5\nDate: {-9}", 0, 0, 9), ("Age: 9\nDate: {-5}", 0, 0, 9),
         ("Age: 5\nDate: {-5}", 0, 2, 7), ("", 0, 3, 3),
-        // A clock that is set back while the response is in transit does not make the response younger.
+        // A clock that is set back while the response is in transit does not reduce the age of the response.
         ("Age: 5", 10, 0, 5), ("", 10, 0, 0),
         // "SHOULD use the first member of the field value, discarding subsequent ones"; an invalid one is ignored.
         ("Age: 5, 9", 0, 0, 5), ("Age: 5\nAge: 9", 0, 0, 5), ("Age: x, 9", 0, 0, 0), ("Age: -5", 0, 0, 0),

@@ -1,7 +1,7 @@
 import HTTPCaching
 import Testing
 
-/// The properties of lifetimes, at times in seconds after ``Lifetimes/born``.
+/// The properties of lifetimes, at times in seconds after ``Lifetimes/generatedAt``.
 @Suite(.timeLimit(.minutes(5))) struct LifetimesTests {
     private static let generatedAt = Timestamp(secondsSinceEpoch: 1_800_000_000)
 

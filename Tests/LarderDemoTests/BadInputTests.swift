@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test func `With a token set, the admin routes require it, and do not tell anything about keys`() async throws {
+    @Test func `With a token set, the admin routes require it, and do not reveal anything about keys`() async throws {
         let token = "0123456789abcdef"
         try await withAPI(token: token) { client, _ in
             _ = try await client.send(.get, "/api/posts/")

@@ -138,7 +138,7 @@ import Testing
             } _: { origin in
                 let tls = ["--certificate", certificate.certificate, "--private-key", certificate.privateKey]
                 try await Self.serve(origin.url, tls + ["--drain-delay", "10m"]) { gateway, port in
-                    let status = try await Self.expectGoodbye(gateway, port, gate)
+                    let status = try await Self.expectGoAway(gateway, port, gate)
                     #expect(status == 0, "\(gateway.output)")
                 }
             }
@@ -190,7 +190,7 @@ import Testing
         }
     }
 
-    /// Ends the delay of a gateway that was told to stop.
+    /// Stops a gateway, ends its delay, and waits until it has stopped listening.
     private static func closeListener(of gateway: ProgramProcess) async throws {
         gateway.signal(SIGTERM)
         try await eventually("it drains") { gateway.output.contains("Draining") }
@@ -257,7 +257,7 @@ import Testing
         }
     }
 
-    @Test func `A response that began before the gateway was told to stop ends its connection`() async throws {
+    @Test func `A response that began before the gateway began to stop ends its connection`() async throws {
         let gate = Gate()
         try await ScriptedOrigin.run { connection in
             guard try await connection.request() != nil else { return }
@@ -281,7 +281,9 @@ import Testing
         }
     }
 
-    private static func expectGoodbye(_ gateway: ProgramProcess, _ port: Int, _ gate: Gate) async throws -> Int32 {
+    /// Sends HTTP/2 requests that are answered after the gateway began to stop, and expects the connection to end.
+    /// - Returns: The exit status of the gateway.
+    private static func expectGoAway(_ gateway: ProgramProcess, _ port: Int, _ gate: Gate) async throws -> Int32 {
         try await HTTP2Wire.open(to: port) { wire in
             try await withThrowingTaskGroup(of: HTTP2Wire.Answer.self) { group in
                 for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }

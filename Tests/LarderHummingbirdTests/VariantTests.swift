@@ -23,9 +23,9 @@ import Testing
             #expect(again.1.isHit && again.1.text == "2 fr")
             let wasKept = await kitchen.cache.remove(try #require(CacheKey("GET:/greeting"))).wasStored
             #expect(wasKept)
-            let anew = (try await get("de"), try await get("fr"))
-            #expect(!anew.0.isHit && anew.0.text == "3 de")
-            #expect(!anew.1.isHit && anew.1.text == "4 fr")
+            let refetched = (try await get("de"), try await get("fr"))
+            #expect(!refetched.0.isHit && refetched.0.text == "3 de")
+            #expect(!refetched.1.isHit && refetched.1.text == "4 fr")
         }
     }
 

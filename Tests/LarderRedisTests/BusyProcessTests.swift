@@ -19,7 +19,7 @@ import Testing
     import Darwin
 #endif
 
-/// A store tells a slow Redis from a busy process.
+/// The difference that a store makes between a slow Redis and a busy process.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct BusyProcessTests {
     /// Runs a store with the default timeouts.
     private func withStore(

@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    /// Returns an origin that renders the text of the row, and holds every rendering of `v0` at a gate.
+    /// Returns an origin that renders the text of the row, and waits at a gate after each rendering of the text `v0`.
     private func origin(
         of row: Row,
         holding text: String = "v0",
@@ -59,7 +59,8 @@ import Testing
         }
     }
 
-    @Test func `Compared at the store alone: a stored response is invalid after another's write`() async throws {
+    @Test func `Compared at the store alone: a stored response is invalid after another process's write`() async throws
+    {
         try await withProcesses { a, b in
             // The write does not name this query, so that only the comparison makes the entry invalid.
             let (row, target) = (Row("v0"), "/row?page=2")
@@ -140,19 +141,19 @@ import Testing
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate, Self.late)
             // One fill is stored before the write, and one arrives after it.
-            let kept = Gate()
-            kept.open()
-            _ = try await b.get("/kept", under: Self.policy, from: self.origin(of: row, at: kept, Self.late))
+            let open = Gate()
+            open.open()
+            _ = try await b.get("/before", under: Self.policy, from: self.origin(of: row, at: open, Self.late))
             async let first = a.get(under: Self.policy, from: origin)
             await gate.reached()
             row.text = "v1"
-            let scopes: [InvalidationScope] = isLate ? [.tag("late")] : [.path("/row"), .path("/kept")]
+            let scopes: [InvalidationScope] = isLate ? [.tag("late")] : [.path("/row"), .path("/before")]
             await b.cache.invalidate(scopes)
             for id in 0..<10 { await b.cache.invalidate(.path(CachePath("/other/\(id)"))) }
             gate.open()
             let text = try await first.text
             #expect(text == "v0")
-            for target in ["/row", "/kept"] {
+            for target in ["/row", "/before"] {
                 for process in [a, b] {
                     let text = try await process.get(target, under: Self.policy, from: origin).text
                     #expect(text == "v1", "\(target)")
@@ -161,7 +162,8 @@ import Testing
         }
     }
 
-    @Test func `Overtaken refresh: a refresh from before another's write is not served after it`() async throws {
+    @Test func `Overtaken refresh: a refresh from before another process's write is not served after it`() async throws
+    {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let policy = CachePolicy.fresh(for: .seconds(10)).stale(whileRevalidating: .seconds(600))
@@ -182,7 +184,7 @@ import Testing
         }
     }
 
-    @Test func `Joined too late: a request does not join a flight from before another's write`() async throws {
+    @Test func `Joined too late: a request does not join a flight from before another process's write`() async throws {
         try await withProcesses { a, b in
             let (row, gate) = (Row("v0"), Gate())
             let origin = origin(of: row, at: gate)

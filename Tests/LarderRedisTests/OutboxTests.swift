@@ -198,7 +198,7 @@ import Testing
         outbox.validate()
     }
 
-    @Test func `Deliveries older than a minute do not displace younger ones`() {
+    @Test func `Deliveries older than a minute do not displace later ones`() {
         var outbox = Outbox(limit: 10)
         outbox.deliver(scopes(0..<10), sentAt: 0, now: start)
         outbox.deliver(scopes(10..<11), sentAt: 0, now: start + .seconds(3_600))

@@ -122,7 +122,7 @@ import Testing
         #expect(try await bench.get("/posts", range, under: .gateway, from: origin).head.status == .ok)
     }
 
-    @Test func `Values that are not UTF-8 tell requests apart if their bytes are known`() async throws {
+    @Test func `Values that are not UTF-8 distinguish requests if their bytes are known`() async throws {
         let bench = Bench()
         let origin = origin()
         for byte in [0xE9, 0xE8, 0xE9] as [UInt8] {

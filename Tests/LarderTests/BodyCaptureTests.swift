@@ -25,7 +25,7 @@ import Testing
 
     private func actions() -> [String] { events.withLockedValue { $0 } }
 
-    /// Returns what a reader that does not wait gets: a part, "end", or "nothing yet".
+    /// Returns the result of a reader that does not wait: a part, "end", or "nothing yet".
     private func next(_ reader: BodyReader) async throws -> String {
         let task = Task {
             // The task waits until it is cancelled, so that the reader does not wait for more.
@@ -173,7 +173,7 @@ import Testing
         }
     }
 
-    @Test func `A fetch is told that the reader has left, and ends if its body is not captured either`() async throws {
+    @Test func `A fetch learns that the reader has left, and ends if its body is not captured either`() async throws {
         for isCaptured in [true, false] {
             let fetch = BackgroundFetch { true }
             let left = NIOLockedValueBox(0)
@@ -195,7 +195,7 @@ import Testing
         }
     }
 
-    @Test func `An origin whose body is neither read nor stored is told so`() async throws {
+    @Test func `An origin whose body is neither read nor captured gets an error when it writes`() async throws {
         let capture = capture()
         var reader: BodyReader? = capture.reader()
         #expect(try await next(try #require(reader)) == "nothing yet")

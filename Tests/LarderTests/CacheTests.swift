@@ -190,7 +190,7 @@ import Testing
     @Test(arguments: [(HTTPResponse.Status.ok, true), (.seeOther, true), (.badRequest, false)])
     func `A write invalidates the scopes that it names if it succeeds`(
         _ status: HTTPResponse.Status,
-        _ kills: Bool
+        _ isInvalidated: Bool
     )
         async throws
     {
@@ -201,7 +201,7 @@ import Testing
         for method in [HTTPRequest.Method.post, .init("WHATEVER")!] {
             _ = try await bench.send(method, under: policy, to: TestOrigin { _ in TestResponse("", status: status) })
         }
-        #expect(await bench.cache.count() == (kills ? 0 : 3))
+        #expect(await bench.cache.count() == (isInvalidated ? 0 : 3))
     }
 
     @Test func `Hits and misses are exact under concurrency`() async throws {

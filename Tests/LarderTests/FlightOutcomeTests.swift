@@ -54,7 +54,8 @@ import Testing
 
     @Test(
         arguments: [
-            // The look-up is not later than the flight's own: the flight cannot be overtaken for it.
+            // The look-up is not later than the flight's own: only an invalidation after it can have overtaken the
+            // flight.
             (4, false, 4, true), (5, false, 5, true), (5, true, 9, true), (0, false, 9, true),
             // The look-up is later: the result must have been valid at the look-up's version, or later.
             (6, true, 6, true), (6, true, 7, true), (6, true, 5, false), (7, true, 6, false), (6, false, 6, false),
@@ -145,12 +146,12 @@ import Testing
 
     @Test func `RFC 9111 4.1: A response is shared with requests that match it`() throws {
         let entry = entry([.vary: "Accept-Language"], request: [.acceptLanguage: "en"])
-        let inquiries = [
+        let requests = [
             try cacheable([.acceptLanguage: "en"]), try cacheable([.acceptLanguage: "de"]), try cacheable(),
         ]
         for source in Self.sources + [.staleOnError(status: 503), .staleOnSoftTimeout] {
             let outcome = outcome(.entry(entry, source))
-            let answers = inquiries.map { outcome.mayAnswer($0, joinedAt: answered, with: entry, source) }
+            let answers = requests.map { outcome.mayAnswer($0, joinedAt: answered, with: entry, source) }
             #expect(answers == [true, false, false])
         }
     }

@@ -21,14 +21,15 @@ import Testing
         FlightKey(key: CacheKey(legal: "GET:" + name), selecting: .none, isDemand: isDemand)
     }
 
-    /// Returns the result of a flight that read `version` and was valid, or not, when the log's version was `seen`.
+    /// Returns the result of a flight with the read version `version`; it was compared when the log's version was
+    /// `seen`, and was valid then, or not.
     private static func shared(_ version: UInt64, isValid: Bool = true, seen: UInt64? = nil) -> FlightCompletion {
-        let said = LogVersion(epoch: epoch, number: seen ?? version)
+        let checked = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
             FlightOutcome(
                 content: .failure(TestFailure("a result")),
                 readVersion: LogVersion(epoch: epoch, number: version),
-                validity: Validity(isValid: isValid, checkedVersion: said),
+                validity: Validity(isValid: isValid, checkedVersion: checked),
                 answeredAt: .distantPast
             )
         )
@@ -39,7 +40,7 @@ import Testing
         if case .shared(let outcome) = result { .failed(outcome) } else { result }
     }
 
-    /// Describes in words what waiters are resumed with.
+    /// Describes in words the next step of each waiter that is resumed.
     private static func words(_ resumed: FlightTable<Int>.Resumed) -> [Int: String] {
         Dictionary(
             uniqueKeysWithValues: resumed.map { waiter, outcome in (waiter, outcome.map { words($0) } ?? "own flight") }
@@ -57,11 +58,12 @@ import Testing
         }
     }
 
+    /// Creates a table that picks the waiter that joined last to lead after a failure.
     private func table() -> SharedTable {
         SharedTable(FlightTable(flightLimit: 100, waiterLimit: 100, completionLimit: 8, pick: { $0 - 1 }))
     }
 
-    /// Makes a waiter join, and describes in words what it does.
+    /// Makes a waiter join, and describes its next step in words; "wait" if it has none yet.
     @discardableResult
     private func join(
         _ table: SharedTable,
@@ -175,7 +177,7 @@ import Testing
         table.validate()
     }
 
-    @Test func `A leader is not resumed of its own flight by the table`() {
+    @Test func `The end of a leader's own flight takes the leader from the waiters, without a result`() {
         let table = table()
         join(table, 0)
         join(table, 1, after: 6)
@@ -344,7 +346,7 @@ import Testing
         #expect(join(table, 25, Self.key("/8", isDemand: true), Self.snapshot(completion: 8)).hasPrefix("lead"))
     }
 
-    /// The ticket of a request whose look-up did not reach the log.
+    /// The snapshot of a request whose look-up did not reach the log.
     private static let unknown = LookupSnapshot(
         lookup: .unknown(at: LogVersion(epoch: .new(), number: 0)),
         completion: .max
@@ -354,7 +356,7 @@ import Testing
         let table = table()
         #expect(join(table, 0, Self.key(), Self.unknown) == "lead 1")
         for waiter in 1...3 { #expect(join(table, waiter, Self.key(), Self.unknown) == "wait") }
-        // The request has the same version as the flight, but it is not the log's, so it tells nothing.
+        // The request has the same version as the flight, but it is not the log's, so it says nothing.
         let version = Self.unknown.lookup.readVersion
         let result = FlightCompletion.shared(
             FlightOutcome(

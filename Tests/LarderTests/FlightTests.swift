@@ -156,7 +156,7 @@ import Testing
                         #expect(try await response.text == "v" && !response.cacheStatus.contains("collapsed"))
                     }
                 }
-                // The stored response tells that waiting is of no use.
+                // The stored response shows that waiting is of no use.
                 if gate === first { try await eventually("three wait") { bench.cache.waiterCount == 3 } }
                 await gate.reached(by: gate === first ? 1 : 4)
                 gate.open()

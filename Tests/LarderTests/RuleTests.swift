@@ -238,12 +238,15 @@ import Testing
     }
 
     @Test(arguments: [("GET", false), ("OPTIONS", false), ("POST", true), ("PURGEALL", true)])
-    func `RFC 9111 4.4: Unsafe methods invalidate, even unknown ones`(_ name: String, _ kills: Bool) async throws {
+    func `RFC 9111 4.4: Unsafe methods invalidate, even unknown ones`(
+        _ name: String,
+        _ isInvalidated: Bool
+    ) async throws {
         let bench = Bench()
         let origin = TestOrigin { _ in TestResponse("v", [.cacheControl: "max-age=9"]) }
         _ = try await bench.get(under: .gateway, from: origin)
         let method = try #require(HTTPRequest.Method(name))
         _ = try await bench.send(method, under: .gateway, to: origin)
-        #expect(await bench.cache.count() == (kills ? 0 : 1))
+        #expect(await bench.cache.count() == (isInvalidated ? 0 : 1))
     }
 }

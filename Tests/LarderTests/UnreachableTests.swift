@@ -69,7 +69,7 @@ import Testing
         #expect(try await bench.get(under: .gateway, from: back).text == "good")
     }
 
-    @Test func `RFC 9111 5.2.2.2: Waiters are told that the origin cannot be reached`() async throws {
+    @Test func `RFC 9111 5.2.2.2: Waiters get the error for an origin that cannot be reached`() async throws {
         let bench = Bench()
         let gate = Gate()
         let isUp = Row("yes")

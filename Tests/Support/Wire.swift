@@ -129,7 +129,7 @@ public final class Wire {
     public func part() async throws -> ByteBuffer? { try await reader.part() }
 
     /// Reads the content of a response as it arrives.
-    /// - Parameter fields: the fields of its head, which tell where it ends.
+    /// - Parameter fields: the fields of its head, which say where it ends.
     public func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
         try await reader.content(fields, body)
     }

@@ -8,7 +8,7 @@ import Foundation
 
 /// The number of requests that are sent and not answered when `larder` is stopped under load.
 struct Stopping {
-    /// The number of connections that are kept alive, each with one request after the other.
+    /// The number of persistent connections, each with one request after the other.
     private static let connections = 52
     /// The program.
     let program: URL
@@ -19,12 +19,12 @@ struct Stopping {
             .appending(path: "larder")
     }
 
-    /// The load: the requests that clients send until they are told that their connection ends, or until no connection
-    /// is accepted any more.
+    /// The load: the requests that clients send until a response ends their connection, or until no connection is
+    /// accepted any more.
     private enum Load: String, CaseIterable {
         case get = "GET, keep-alive"
         case post = "POST, keep-alive"
-        case anew = "GET, new connections"
+        case newConnections = "GET, new connections"
     }
 
     /// Measures SIGTERM, with a delay of a second, and SIGINT.
@@ -73,7 +73,7 @@ struct Stopping {
                     } catch {
                         return tally.add(false)
                     }
-                    if load != .anew { return }
+                    if load != .newConnections { return }
                 }
             }
         }
@@ -89,7 +89,7 @@ struct Stopping {
         while true {
             let head = try (load == .post ? connection.post(path) : connection.get(path)).head
             tally.add(true)
-            if load == .anew || head.lowercased().contains("connection: close") { return }
+            if load == .newConnections || head.lowercased().contains("connection: close") { return }
         }
     }
 }

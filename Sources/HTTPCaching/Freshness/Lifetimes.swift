@@ -18,8 +18,8 @@ public struct Lifetimes: Hashable, Sendable {
         case rules
     }
 
-    /// The time at which the response's age was zero, if the age has grown only with time: the age is `now - born`
-    /// (RFC 9111 §4.2.3).
+    /// The time at which the response's age was zero, if the age has grown only with time: the age is
+    /// `now - generatedAt` (RFC 9111 §4.2.3).
     public let generatedAt: Timestamp
     /// The end of the response's freshness: it is fresh before this time.
     public let freshUntil: Timestamp

@@ -51,8 +51,7 @@ package enum ASCII {
         }
     }
 
-    /// Returns the number that `digits` spell, or nil unless they are one or more digits. A greater number becomes
-    /// `limit`.
+    /// Returns the number that `digits` spell, or `limit` if that is lower; nil unless they are one or more digits.
     package static func integer(_ digits: some Collection<UInt8>, limit: Int64) -> Int64? {
         guard !digits.isEmpty else { return nil }
         var value: Int64 = 0

@@ -39,6 +39,7 @@ public enum Invalidation {
         }
         return targets
     }
+
     /// Returns the target of a request (path and query, on the origin of the request).
     public static func target(of request: HTTPRequest) -> String { TargetURI(request).target }
 }

@@ -49,7 +49,7 @@ public enum Storability: Hashable, Sendable {
     /// The response may not be stored, for this reason.
     case notStorable(NotStorableReason)
 
-    /// Decides for the response to a request that was sent at `requestedAt` and whose head arrived at `respondedAt`.
+    /// Decides for the response to a request that was sent at `requestedAt`; its head arrived at `respondedAt`.
     ///
     /// The response is the one that the origin sent, before hop-by-hop fields are removed: a `Connection` that names
     /// `Cache-Control` must not remove a `no-store`.
@@ -79,11 +79,11 @@ public enum Storability: Hashable, Sendable {
         requestedAt: Timestamp,
         respondedAt: Timestamp
     ) -> Storability {
-        if let refusal = self.refusal(byStatus: response.status, of: request, directives, rules) {
-            return .notStorable(refusal)
+        if let reason = self.reason(byStatus: response.status, of: request, directives, rules) {
+            return .notStorable(reason)
         }
-        if let refusal = self.refusal(bySharing: response.headerFields, with: request, directives, rules) {
-            return .notStorable(refusal)
+        if let reason = self.reason(bySharing: response.headerFields, with: request, directives, rules) {
+            return .notStorable(reason)
         }
         if AlteredBytes.stand(in: response) { return .notStorable(.alteredBytes) }
         let lifetimes = Freshness(
@@ -105,8 +105,8 @@ public enum Storability: Hashable, Sendable {
         return .store(lifetimes)
     }
 
-    /// Returns the reason why the conditions of RFC 9111 §3 on method and status do not hold, or nil if they hold.
-    private static func refusal(
+    /// Returns the condition of RFC 9111 §3 on method, status and `no-store` that does not hold, or nil if all hold.
+    private static func reason(
         byStatus status: HTTPResponse.Status,
         of request: HTTPRequest,
         _ directives: ResponseDirectives,
@@ -130,9 +130,9 @@ public enum Storability: Hashable, Sendable {
         return directives.noStore ? .noStore : nil
     }
 
-    /// Returns the reason why the conditions on sharing, or conditions of this cache that the RFC does not have, do not
-    /// hold.
-    private static func refusal(
+    /// Returns the condition on sharing, or on what this cache requires beyond the RFC, that does not hold, or nil if
+    /// all hold.
+    private static func reason(
         bySharing response: HTTPFields,
         with request: HTTPRequest,
         _ directives: ResponseDirectives,

@@ -95,8 +95,8 @@ extension FlightGroup {
         }
     }
 
-    /// Leads a flight for a key; returns nil if one is under way already or has just completed, or if too many are
-    /// under way.
+    /// Leads a flight for a key without waiting; returns nil if one is under way already or has just stored a response,
+    /// or if too many are under way.
     func lead(_ key: FlightKey, _ snapshot: LookupSnapshot) -> FlightID? {
         let now = clock.now
         return state.withLockedValue { $0.table.lead(key, snapshot, at: now) }

@@ -1,10 +1,10 @@
 import HTTPCaching
 
-/// The properties by which fetches are told apart.
+/// The properties by which fetches differ: requests with equal properties can share a fetch.
 struct FlightKey: Hashable, Sendable {
     /// The key that the response would be stored under.
     let key: CacheKey
-    /// The selecting fields of the variant, as far as the stored variants tell.
+    /// The selecting fields of the variant, as far as the stored variants show them.
     let selecting: SelectingFields
     /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
     /// for has separate flights, since it would wait for itself otherwise.
@@ -20,8 +20,8 @@ struct FlightKey: Hashable, Sendable {
 struct LookupSnapshot: Sendable {
     /// The result of its look-up.
     let lookup: Lookup
-    /// The number of the last stored completion of a flight before the look-up; the highest number if the request is
-    /// not to look again for one.
+    /// The number of the last flight that stored something before the look-up. A later one may have stored what the
+    /// request needs, so it looks up again. The highest number if it is not to do that.
     let completion: UInt64
 }
 

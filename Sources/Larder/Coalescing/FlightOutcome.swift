@@ -2,6 +2,10 @@ import HTTPCaching
 import HTTPTypes
 
 /// The outcome of a flight, and the conditions on which waiters may have it.
+///
+/// There are two conditions. ``FlightTable`` asks ``mayServe(_:)``, which compares versions of the log, and resumes the
+/// waiters for which it is true. The cache then asks ``mayAnswer(_:joinedAt:with:_:)`` whether the response suits the
+/// waiter's request; if it does not, the request looks up again.
 struct FlightOutcome: Sendable {
     /// A response, or the failure in its place.
     enum Content: Sendable {
@@ -72,7 +76,7 @@ struct FlightOutcome: Sendable {
         }
     }
 
-    /// True if the flight stored a response.
+    /// True if the flight stored a response, or updated a stored one.
     var isStored: Bool {
         switch content {
         case .entry(_, .fetched(_, nil)), .entry(_, .validated(_, nil)): true

@@ -2,7 +2,8 @@ import HTTPCaching
 
 /// The end of a flight, as far as it concerns the waiters of its key.
 enum FlightCompletion: Sendable {
-    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters").
+    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
+    /// invalidation has overtaken it and it was not stored.
     case shared(FlightOutcome)
     /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
     /// fails as well.
@@ -31,11 +32,13 @@ enum FlightCompletion: Sendable {
 /// 2. A PUT changes the row. It invalidates the path at version 5, and is acknowledged.
 /// 3. C misses. Its look-up reads version 5 and sees that the path was invalidated at 5, after the flight's 4. C does
 ///    not join: it leads a second flight, which reads version 5 and gets the new row.
-/// 4. A's response arrives. The store compares it with its scopes, finds it overtaken, and does not store it. A and B
-///    get the old row, since they arrived before the PUT was acknowledged.
+/// 4. A's response arrives. The store compares its scopes with the log, finds it overtaken, and does not store it. A
+///    and B get the old row, since they arrived before the PUT was acknowledged: B's version is not above the flight's.
 ///
-/// If the PUT invalidates a tag that only the response names, C sees nothing that concerns it in step 3, and joins. In
-/// step 4 the response is not valid at version 5, which C has read: C is not answered, and leads the next flight.
+/// The PUT does not touch the table: only the log knows of it. If C's flight completes before A's, its newer response
+/// answers A and B as well. If the PUT invalidates a tag that only the response names, C sees nothing that concerns it
+/// in step 3, and joins. In step 4 the response is not valid at version 5, which C has read: C is not answered, and
+/// leads the next flight.
 ///
 /// ## The rules
 ///
@@ -88,7 +91,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         var waiters: [UInt64: Entry] = [:]
         /// The time at which the newest flight started.
         var startedAt: Timestamp
-        /// The number of waiters that are released next to ask for themselves.
+        /// The number of waiters that are chosen next to ask the origin, each for itself.
         var step = 1
         /// True if the last flight failed and its leader's request may be the cause.
         var hasFailed = false
@@ -98,7 +101,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var queues: [FlightKey: Queue] = [:]
     private var lastID: UInt64 = 0
     private var lastStart: UInt64 = 0
-    /// The number of the last completion of a flight that stored something.
+    /// The number of completions so far that stored something, which is the number of the last one.
     private(set) var lastCompletion: UInt64 = 0
     /// The keys of the latest such completions, each at its number modulo the count.
     private var completions: [FlightKey?]
@@ -211,10 +214,10 @@ extension FlightTable {
         queues[key]?.waiters.removeValue(forKey: waiter)?.waiter
     }
 
-    /// Returns the start of the newest flight of a key and the number of waiters; nil if a request after `lookup` may
-    /// join no flight of the key. Nothing known to concern the request was invalidated since the read version of a
-    /// flight that it may join. A request that demands a newer response, or does not know the log, waits for the next
-    /// flight.
+    /// Returns the start of the newest flight of a key and the number of waiters; nil if a request with this look-up
+    /// may not join any flight of the key. It may join a flight if nothing known to concern it was invalidated since
+    /// the flight's read version. If it demands a newer response, or does not know the log, it may wait beside any
+    /// flight, but only one that starts later answers it.
     private func joinable(_ key: FlightKey, _ lookup: Lookup) -> (start: Timestamp, waiters: Int)? {
         guard let queue = queues[key] else { return nil }
         let mayJoin = queue.flights.contains { id in
@@ -320,6 +323,7 @@ extension FlightTable {
             return resumed + choose(1, key, at: now, from: pick)
         case .shared(let outcome), .failed(let outcome):
             guard let start = flight.start else { preconditionFailure("A flight with a result must have been started") }
+            // The origin was asked after the waiter arrived, or the versions show that nothing overtook the result.
             let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
             resumed += answered.map { ($0, .completed(outcome)) }
             queues[key]?.hasFailed = false

@@ -1,4 +1,4 @@
-/// The next step of a request that found no usable response, once it need not wait, or need not wait any longer.
+/// The next step of a request that found no usable response, at once or after it has waited.
 enum WaitOutcome: Sendable {
     /// The request leads this flight: it fetches now, and the flight is completed with its result.
     case lead(FlightID)

@@ -15,7 +15,7 @@ final class BodyCapture: Sendable {
     ///   - limit: The most bytes that are captured.
     ///   - deadline: The time after which a body that is still arriving is not captured any more.
     ///   - budget: The memory for bodies in flight; a body beyond it is not captured.
-    ///   - fetch: The fetch that is told when the reader leaves.
+    ///   - fetch: The fetch that goes on or ends when the reader leaves.
     init(
         length: Int?,
         limit: Int,
@@ -143,8 +143,8 @@ extension BodyCapture {
     }
 }
 
-/// A reader of a body that is still arriving. When it is deallocated, the origin is told that the client does not read
-/// any more.
+/// A reader of a body that is still arriving. When it is deallocated, the client does not read any more, and the fetch
+/// ends unless the body is captured.
 public final class BodyReader: Sendable {
     private let capture: BodyCapture
 

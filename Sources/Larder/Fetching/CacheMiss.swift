@@ -67,13 +67,13 @@ struct CacheMiss<O: Origin>: Sendable {
     /// True if the client wants a head, and a server is asked only for it. Other HEAD requests can share it.
     var isForHeadAlone: Bool { cacheable.isHead && cacheable.policy.originKind == .server }
 
-    /// Returns the key of the flight for the request, as far as the stored variants tell.
+    /// Returns the key of the flight for the request, as far as the stored variants show it.
     /// - Parameters:
     ///   - variant: A variant that was fetched meanwhile and is not stored.
     ///   - isRefresh: True if the origin is asked for the whole response even if the request is a HEAD.
     func flightKey(like variant: CacheEntry?, isRefresh: Bool = false) -> FlightKey {
         var selecting = SelectingFields.none
-        // A response without `Vary` does not tell how the variants with one differ.
+        // A response without `Vary` does not show how the variants with one differ.
         let rules = [variant?.vary].compactMap(\.self) + snapshot.lookup.rules
         if let vary = rules.first(where: { $0 != .nothing }) {
             selecting = vary.selectingFields(of: cacheable.request.selectableFields) ?? .none

@@ -70,7 +70,8 @@ extension Fetch {
     /// […] only if the result in absence of the Range header field would be a 200 (OK) response." (RFC 9110 §14.2)
     fileprivate func cutsRange(_ head: HTTPResponse) -> Bool { cacheable.hasRange && head.status == .ok }
 
-    /// Returns the result when the origin has finished the body, or has failed.
+    /// Returns the result when the origin has finished the body, or has failed. A leader that does not read the body
+    /// yet still waits for its response.
     private mutating func result(
         of capture: BodyCapture,
         _ failure: (any Error)?,

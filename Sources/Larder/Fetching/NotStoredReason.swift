@@ -28,7 +28,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     /// The token of `Cache-Status`.
     public var detail: String {
         switch self {
-        case .notStorable(let refusal): refusal.detail
+        case .notStorable(let reason): reason.detail
         case .tooLarge: "too-large"
         case .tooManyTags: "too-many-tags"
         case .tagNotAccepted: "tag-not-accepted"
@@ -46,7 +46,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     /// about the next one.
     var isLasting: Bool {
         switch self {
-        case .notStorable(let refusal): refusal.isLasting
+        case .notStorable(let reason): reason.isLasting
         case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
         case .brokenOff, .originFailed, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong: false
         }

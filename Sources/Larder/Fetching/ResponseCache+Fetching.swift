@@ -51,8 +51,8 @@ extension ResponseCache {
         return handle
     }
 
-    /// Runs a fetch, and applies its result: records it, answers the waiters, and then the leader, so that the leader's
-    /// next request comes after this flight and does not join it.
+    /// Runs a fetch, and applies its result: records it, completes the flight, which resumes the waiters, and answers
+    /// the leader last, so that the client's next request comes after this flight and does not join it.
     private func run<O: Origin>(
         _ miss: CacheMiss<O>,
         _ flight: FlightHandle?,

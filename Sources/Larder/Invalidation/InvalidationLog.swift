@@ -6,9 +6,11 @@ import DequeModule
 /// read version: the log's version *before* the origin is asked. Each invalidation increases the version, and notes it
 /// at its scopes. An entry is valid if its read version is at least the version of each of its scopes
 /// (docs/invalidation.md). Versions do not expire by time: if one was dropped during an older fetch, the response of
-/// that fetch would become valid (forgotten version). There are at most `limit` versions; the lowest are dropped first
-/// and raise the *floor*: a fetch that began before it cannot be stored or shared. Stored entries stay valid if their
-/// store has removed everything that the dropped invalidations concern (rows N01 to N05 of `Model/log.py`).
+/// that fetch would become valid ("forgotten version" there).
+///
+/// There are at most `limit` versions; the lowest are dropped first and raise the *floor*: a response of a fetch that
+/// began before it is not stored or shared. Stored entries stay valid if their store has removed everything that the
+/// dropped invalidations concern (rows N01 to N05 of `Model/log.py`).
 struct InvalidationLog: Sendable {
     let epoch: LogVersion.Epoch
     /// The version of the log: that of the last invalidation.

@@ -64,7 +64,7 @@ extension InvalidationScope {
         switch self {
         case .key(let key): Self.fingerprint(1, key.normalized)
         case .path(let path): Self.fingerprint(2, path.description)
-        // Entries do not have deeper prefixes: the prefix above covers more, and misses none of them.
+        // Entries do not have deeper prefixes: the prefix above includes all of them, and more.
         case .prefix(let path): Self.fingerprint(3, path.asPrefix.description)
         case .tag(let tag): Self.fingerprint(4, tag.description)
         case .everything: Self.fingerprint(5, "")

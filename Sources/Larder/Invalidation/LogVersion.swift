@@ -3,7 +3,8 @@
 /// A response is invalid if one of its scopes has been invalidated since its read version, wherever the response is
 /// stored and whenever it arrives.
 public struct LogVersion: Hashable, Sendable {
-    /// The epoch of an invalidation log: 128 random bits, never repeated.
+    /// The epoch of an invalidation log: random bits, 128 in memory and 104 in Redis. A log that replaces a lost one
+    /// has another epoch.
     public struct Epoch: Hashable, Sendable {
         /// The first and the last 64 bits.
         public let high, low: UInt64

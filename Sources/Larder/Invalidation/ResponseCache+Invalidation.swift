@@ -11,6 +11,9 @@ extension ResponseCache {
     /// store can be reached: it does not need to be repeated. The invalidation is carried out even if the calling task
     /// is cancelled.
     ///
+    /// Fetches under way are not ended. Their responses are compared with the invalidation log when they are stored,
+    /// and when they are shared with requests that wait.
+    ///
     /// Call this after the change is committed: it does not affect a response that a handler renders from old data
     /// later.
     @discardableResult

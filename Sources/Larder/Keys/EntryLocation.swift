@@ -5,8 +5,8 @@ public struct EntryLocation: Sendable {
     public let key: CacheKey
     /// The tags that the policy gives to every response of its routes.
     public let tags: [CacheTag]
-    /// The request's target as it came, or in absolute form if keys tell hosts apart. The path is computed only when it
-    /// is needed, which it is not for a hit.
+    /// The request's target as it came, or in absolute form if keys have a host. The path is computed only when it is
+    /// needed, which it is not for a hit.
     package let target: String
 
     /// Creates a location.

@@ -16,11 +16,11 @@ public struct KeyPolicy: Sendable {
 
     /// The part of a target's spelling that is in its key.
     public enum Spelling: Sendable {
-        /// Targets that the handlers of this process cannot tell apart, or are not meant to, have one key: the path
+        /// Targets that the handlers of this process cannot distinguish, or are not meant to, have one key: the path
         /// without empty segments, the query sorted by name, no scheme and no host.
         case tidied
         /// Targets are in their keys byte for byte, after scheme and host: `GET:https://example.org/p?b=2&a=1`. Only
-        /// the server can tell which of them mean the same.
+        /// the server knows which of them mean the same.
         case verbatim
     }
 
@@ -31,7 +31,7 @@ public struct KeyPolicy: Sendable {
     /// The query parameter that belongs to the cache and is left out of keys; nil if there is none.
     public var bypassParameter: String?
     /// The query parameters that responses must not depend on: they are left out of keys, and of fetches for all
-    /// clients. A request that bypasses the cache keeps them.
+    /// clients. A request that bypasses the cache is sent with them.
     public var ignoredParameters: [NamePattern] = []
     /// The request fields that are parts of the key, in the key's order.
     public var fields: [HTTPField.Name]
@@ -99,10 +99,10 @@ extension KeyPolicy {
 
 extension KeyPolicy {
     /// Returns the scopes that a write to a target of the request's origin invalidates. "A cache MUST NOT trigger an
-    /// invalidation […] if the origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): if keys tell hosts
-    /// apart, so do writes.
+    /// invalidation […] if the origin […] of the URI to be invalidated differs" (RFC 9111 §4.4): if keys have
+    /// a host, so do the scopes.
     func scopes(of target: String, for request: HTTPRequest) -> [InvalidationScope] {
-        // Schemes are not told apart: a write by https also invalidates the responses by http.
+        // Schemes are not distinguished: a write by https also invalidates the responses by http.
         let site = spelling == .verbatim ? URIOrigin(request) : nil
         return PathReadings(target: target).paths.map { path in
             .path(site.map { path.on($0.authority) } ?? path)

@@ -20,7 +20,7 @@ extension CachePolicy {
         var request = request
         for name in withheldFields where request.headerFields.contains(name) { request.headerFields[name] = nil }
         if losesCredentials {
-            // A field that is part of the key tells its requests apart, and is not withheld.
+            // A field that is part of the key separates the responses by its value, and is not withheld.
             for name in [.cookie, .authorization] + rules.credentialFields where !keys.fields.contains(name) {
                 request.headerFields[name] = nil
             }

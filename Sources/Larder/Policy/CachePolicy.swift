@@ -73,7 +73,7 @@ public struct CachePolicy: Sendable {
     /// or for a user. With nil, the default, every cookie is a credential, and none is withheld because it is not.
     public var credentialCookies: [NamePattern]?
     /// The request fields that responses must not depend on: a fetch for all clients is made without them. A request
-    /// that bypasses the cache keeps them.
+    /// that bypasses the cache is sent with them.
     public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
@@ -81,7 +81,7 @@ public struct CachePolicy: Sendable {
     public var invalidated: [InvalidationScope]
     /// True if a write that fails with a 5xx, or with an error without a status, invalidates as one that succeeds: it
     /// may have changed something before it failed. True for a handler, false for a gateway. A 4xx never invalidates; a
-    /// 502 or 504 always does, since it does not tell if the origin has acted.
+    /// 502 or 504 always does, since it does not show if the origin has acted.
     public var invalidatesOnError: Bool
     /// The size of the largest body that is stored, in bytes; 1 MiB by default. The store's `entryLimit`, which counts
     /// the head as well, must have room for it.
@@ -243,7 +243,7 @@ extension CachePolicy {
     /// The handler is asked without `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key` and the fields that
     /// ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them a part of the key: a response
     /// that is stored for all clients must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie`
-    /// of the handler matches all requests. A request that bypasses the cache keeps all fields.
+    /// of the handler matches all requests. A request that bypasses the cache is sent with all.
     ///
     /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity
     /// from there renders the response for the user whose request led to the fetch: use `perUser` for such a route.
@@ -254,7 +254,7 @@ extension CachePolicy {
         }
     }
 
-    /// Names the fields and cookies that tell users apart: a request with one of them bypasses the cache, unless
+    /// Names the fields and cookies that identify users: a request with one of them bypasses the cache, unless
     /// `perUser` returns an ID for the user.
     ///
     /// ```swift

@@ -7,10 +7,10 @@ package import HTTPTypes
 /// If an origin's response depends on such a field, a client that sends the field chooses what is stored for all
 /// clients ("web cache poisoning"). Browsers and other clients have no reason to send one. Fields that change responses
 /// and that clients do send, such as `RSC`, `X-Nextjs-Data` and `X-Requested-With`, are not listed: an origin names
-/// them in `Vary`, or a rule names them. Fields by which a proxy tells the user's name (`X-Remote-User`) are not listed
+/// them in `Vary`, or a rule names them. Fields in which a proxy sends the user's name (`X-Remote-User`) are not listed
 /// either: a proxy in front may be allowed to send them.
 package enum ProxyFields {
-    /// The fields that tell the address of a client, except those with one of ``prefixes``.
+    /// The fields that state the address of a client, except those with one of ``prefixes``.
     package static let addresses: Set<String> = [
         "forwarded", "forwarded-for", "forwarded-for-ip", "z-forwarded-for", "http-forwarded", "http-forwarded-for",
         "http-x-forwarded", "http-x-forwarded-for", "http-client-ip", "http-via",
@@ -25,7 +25,7 @@ package enum ProxyFields {
         "do-connecting-ip", "ali-cdn-real-ip", "cdn-src-ip", "x-cdn-src-ip", "x-sucuri-clientip", "incap-client-ip",
     ]
 
-    /// The fields that tell of a request's host, target, scheme or treatment.
+    /// The fields that state a request's host, target, scheme or treatment.
     private static let others: Set<String> = [
         "proxy", "x-host", "x-http-host-override", "x-backend-host", "x-proxy-host", "disguised-host",
         "was-default-hostname",

@@ -12,7 +12,7 @@ package enum RequestDecision: Sendable {
     case write
 
     /// Returns the decision about a request.
-    /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not tell users apart, or
+    /// - Parameter user: The ID of the user whom the response is for; nil if the policy does not distinguish users, or
     ///   if the request has no user.
     package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
@@ -68,11 +68,11 @@ public enum BypassReason: String, Sendable, CaseIterable {
     case method
     /// The request has content.
     case content
-    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the policy does not tell
-    /// which user the response is for.
+    /// The request has a `Cookie`, or a cookie that the policy names as a credential, and the caller did not say which
+    /// user the response is for.
     case cookie
     /// The request has a field with credentials (`Authorization`, `Proxy-Authorization`, `X-API-Key`, or one that the
-    /// policy names), and the policy does not tell which user the response is for.
+    /// policy names), and the caller did not say which user the response is for.
     case authorization
     /// The request is a HEAD that a separate handler for HEAD may answer, whose response is not a response to GET.
     case head
@@ -82,7 +82,7 @@ public enum BypassReason: String, Sendable, CaseIterable {
     case precondition
     /// The target cannot be made into a key, or has more readings than a response can be invalidated by.
     case target
-    /// A value that tells responses apart holds U+FFFD: a library has altered bytes that were not UTF-8, and other
+    /// A value that distinguishes responses holds U+FFFD: a library has altered bytes that were not UTF-8, and other
     /// values would look the same.
     case alteredBytes = "altered-bytes"
     /// The response is in Redis, and the memory for bodies in flight is used up.

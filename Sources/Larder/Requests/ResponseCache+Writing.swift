@@ -6,7 +6,7 @@ extension ResponseCache {
     /// is acknowledged or its deadline has passed.
     ///
     /// The invalidation is carried out even if the client leaves meanwhile, since the write may be committed
-    /// nevertheless.
+    /// nevertheless. Requests that wait for a fetch are not resumed by it: the log decides later what they may have.
     /// - Throws: The origin's error, unchanged.
     func write<O: Origin>(
         _ request: HTTPRequest,

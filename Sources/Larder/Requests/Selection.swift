@@ -24,7 +24,7 @@ enum Selection {
         guard let entry = match(among: entries, for: cacheable) else {
             let fields = cacheable.request.selectableFields
             let rules = rules ?? entries.map(\.vary)
-            // The response would vary by an altered value, which does not tell this request apart from others.
+            // The response would vary by an altered value, which does not distinguish this request from others.
             if !cacheable.directives.onlyIfCached,
                 rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
             {

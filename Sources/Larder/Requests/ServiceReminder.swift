@@ -5,7 +5,7 @@ import NIOConcurrencyHelpers
 /// Warns once about a cache that answers requests while nothing runs its service.
 ///
 /// A cache without its service works in part: a Redis store never connects, and a memory store removes expired
-/// responses only when their space is needed. Responses do not tell why.
+/// responses only when their space is needed. Responses do not show the cause.
 struct ServiceReminder: Sendable {
     /// The time after the first request that missed, within which the service has to be started. An application opens
     /// its port and starts its services at the same time.

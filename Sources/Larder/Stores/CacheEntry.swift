@@ -211,7 +211,7 @@ extension CacheEntry {
     /// The number of bytes that the name of a field which a response varies by takes beyond its text.
     static let nameOverhead = 32
     /// The number of bytes that a scope takes: its fingerprint, and its link in the store's chains.
-    static let coverOverhead = 8 + ScopeIndex.linkCost
+    static let scopeOverhead = 8 + ScopeIndex.linkCost
 
     private static func cost(
         of head: HTTPResponse,
@@ -222,7 +222,7 @@ extension CacheEntry {
         tags: [CacheTag],
         scopes: Int
     ) -> Int {
-        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + coverOverhead * scopes
+        var cost = overhead + ByteBuffer.allocated(body.readableBytes) + scopeOverhead * scopes
         let key = location.key.description.utf8.count
         cost += key + max(key, location.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count

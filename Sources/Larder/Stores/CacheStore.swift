@@ -28,8 +28,8 @@ public protocol CacheStore: Service {
     /// Removes an entry that the origin has replaced by a response that is not stored, or that is stored as another
     /// variant: the variant with the same read version and selecting fields, and older variants of the key that may
     /// answer the same requests, so that they are not found in its place. A response that has replaced it after an
-    /// invalidation stays. Without an invalidation the two have the same read version and cannot be told apart, and
-    /// losing the newer one costs a miss.
+    /// invalidation stays. Without an invalidation the two have the same read version and cannot be
+    /// distinguished, and losing the newer one costs a miss.
     func discard(_ entry: CacheEntry) async
 
     /// Compares a response with this read version and these scopes with the log.
@@ -140,12 +140,12 @@ public enum InvalidationResult: Hashable, Sendable {
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
     /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants, in
-    /// every spelling of its URL, or in the common ones. Nil if the store cannot tell.
+    /// every spelling of its URL, or in the common ones. Nil if the store does not know.
     public let removed: Int?
     /// The result of the key's invalidation.
     public let invalidation: InvalidationResult
 
-    /// True if a response was stored under the key, neither expired nor invalidated. True if the store cannot tell.
+    /// True if a response was stored under the key, neither expired nor invalidated. True if the store does not know.
     public var wasStored: Bool { removed != 0 }
 
     /// Creates a result.

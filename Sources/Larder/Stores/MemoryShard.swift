@@ -72,7 +72,7 @@ struct MemoryShard {
             remove(place, dropping: &dropped)
             return nil
         }
-        guard revive(place, number: number, isValid: isValid, dropping: &dropped),
+        guard removeInvalid(place, number: number, isValid: isValid, dropping: &dropped),
             expire(place, at: now, dropping: &dropped)
         else { return nil }
         eviction.use(place)
@@ -226,7 +226,7 @@ struct MemoryShard {
     }
 
     /// Removes the invalid entries at a place. Returns true if any are left.
-    private mutating func revive(
+    private mutating func removeInvalid(
         _ place: Int,
         number: UInt64,
         isValid: (CacheEntry) -> Validity,

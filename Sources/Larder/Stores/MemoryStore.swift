@@ -8,8 +8,8 @@ import Synchronization
 /// ends.
 ///
 /// A hit takes one shard's lock and copies nothing. It takes the log's lock only if something was invalidated since the
-/// entry was last found valid, which a version number tells. An invalidation finds the entries to remove by their scope
-/// (``ScopeIndex``) and compares no others: a few at once, more in the background.
+/// entry was last found valid, which a comparison of two numbers shows. An invalidation finds the entries to remove by
+/// their scope (``ScopeIndex``) and compares no others: a few at once, more in the background.
 public final class MemoryStore: CacheStore {
     /// The invalidation log, and the invalidations whose entries have not been removed yet.
     private struct Log: Sendable {
@@ -33,7 +33,7 @@ public final class MemoryStore: CacheStore {
     private let shards: [LockedShard]
     private let log: NIOLockedValueBox<Log>
     private let epoch: LogVersion.Epoch
-    /// The log's version, published after the scopes' versions: a thread that loads it sees those.
+    /// The number of the log's version, stored after the versions of the scopes: a thread that loads it sees those.
     private let number = Atomic<UInt64>(0)
     private let clock: WallClock
     private let sweepInterval: Duration
@@ -149,7 +149,7 @@ public final class MemoryStore: CacheStore {
 
     @discardableResult
     public func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult {
-        let number = version(scopes)
+        let number = noteInvalidation(of: scopes)
         await removeInvalidated(scopes, number: number)
         return .acknowledged
     }
@@ -187,7 +187,7 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Adds the invalidation of scopes to the log, and returns its version.
-    private func version(_ scopes: [InvalidationScope]) -> UInt64 {
+    private func noteInvalidation(of scopes: [InvalidationScope]) -> UInt64 {
         let fingerprints = scopes.map(\.fingerprint)
         return log.withLockedValue { log in
             log.removals.begin(log.log.number + 1)
@@ -239,17 +239,17 @@ public final class MemoryStore: CacheStore {
 
 // MARK: - Removing unusable entries
 
-/// The invalidated entries that are not removed yet. They are never found in between: a look-up compares with the log.
+/// The invalidated entries that are not removed yet. A look-up does not find them: it compares entries with the log.
 private struct Sweeping: Sendable {
     /// The keys, paths, prefixes and tags whose entries are to be removed.
     var scopes: Set<InvalidationScope.Fingerprint> = []
-    /// True if all entries older than the last invalidation of everything are to be removed.
-    var removesForgotten = false
+    /// True if the outdated entries are to be removed: those older than the last invalidation of everything.
+    var removesOutdated = false
     /// The versions of the invalidations that this is for.
     var numbers: [UInt64] = []
     var isRunning = false
 
-    var isEmpty: Bool { scopes.isEmpty && !removesForgotten }
+    var isEmpty: Bool { scopes.isEmpty && !removesOutdated }
 }
 
 extension MemoryStore {
@@ -269,13 +269,13 @@ extension MemoryStore {
                 let scope = scope.fingerprint
                 if !remove(&budget, { removeInvalidated(scope, in: $0, limit: $1) }) { left.scopes.insert(scope) }
             case .everything:
-                if !remove(&budget, removeForgotten) { left.removesForgotten = true }
+                if !remove(&budget, removeOutdated) { left.removesOutdated = true }
             }
         }
         guard !left.isEmpty else { return finishRemovals([number]) }
         let isTooMuch = sweeping.withLockedValue { sweeping in
             sweeping.scopes.formUnion(left.scopes)
-            sweeping.removesForgotten = sweeping.removesForgotten || left.removesForgotten
+            sweeping.removesOutdated = sweeping.removesOutdated || left.removesOutdated
             sweeping.numbers.append(number)
             return sweeping.scopes.count > Self.pendingLimit
         }
@@ -292,7 +292,7 @@ extension MemoryStore {
         guard isFirst else { return }
         while !Task.isCancelled, let next = nextSweep() {
             for scope in next.scopes { await removeAll { self.removeInvalidated(scope, in: $0, limit: $1) } }
-            if next.removesForgotten { await removeForgotten() }
+            if next.removesOutdated { await removeOutdated() }
             if !Task.isCancelled { finishRemovals(next.numbers) }
         }
         if Task.isCancelled { sweeping.withLockedValue { $0.isRunning = false } }
@@ -325,15 +325,15 @@ extension MemoryStore {
         }
     }
 
-    /// Removes entries older than the last invalidation of everything, or older than the log's floor.
-    private func removeForgotten(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
+    /// Removes outdated entries: those older than the last invalidation of everything, or than the log's floor.
+    private func removeOutdated(in shard: LockedShard, limit: Int) -> MemoryShard.Progress {
         let everything = CollectionOfOne(InvalidationScope.everything.fingerprint)
         let floor = log.withLockedValue { $0.log.newestVersion(onStored: everything) }
         var dropped: [CacheEntry] = []
         return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }
     }
 
-    private func removeForgotten() async { await removeAll(removeForgotten) }
+    private func removeOutdated() async { await removeAll(removeOutdated) }
 
     /// Runs work on the shards, one hold of a lock each, until the budget is spent. Returns true if all are through.
     private func remove(_ budget: inout Int, _ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) -> Bool {
@@ -356,7 +356,7 @@ extension MemoryStore {
     /// Removes expired entries, and entries older than the log's floor.
     package func removeUnusable(at now: Timestamp) async {
         await removeExpired(at: now)
-        await removeForgotten()
+        await removeOutdated()
     }
 
     private func removeExpired(at now: Timestamp) async {

@@ -36,7 +36,7 @@ struct Administration: Sendable {
         let path = RouterPath(prefix)
         // Load balancers request this route without a token. It does not disclose anything.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
-        // Load balancers request this route to learn if the gateway accepts new requests. It does not once it is told
+        // Load balancers request this route to learn if the gateway accepts new requests. It does not once it is
         // to stop.
         router.get(path.appendingPath("ready")) { _, _ in
             isReady()

@@ -72,7 +72,7 @@ extension GatewayFile {
             .map { Diagnostic(at: $0.location, "the origin `\($0.name)` is not used by any route") }
     }
 
-    /// The warnings about routes that lenient servers do not tell apart. Their requests bypass the cache
+    /// The warnings about routes that lenient servers do not distinguish. Their requests bypass the cache
     /// (``RouteTable``).
     private var lookAlikes: [Diagnostic] {
         rules.indices.compactMap { index in

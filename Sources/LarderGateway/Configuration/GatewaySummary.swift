@@ -136,8 +136,8 @@ extension RouteRule {
     }
 
     private var invalidation: [String] {
-        let covers = invalidates.map { cover in
-            switch cover {
+        let scopes = invalidates.map { scope in
+            switch scope {
             case .key(let key): "\(key)"
             case .path(let path): "\(path)"
             case .prefix(let path): "\(path)/**"
@@ -145,7 +145,7 @@ extension RouteRule {
             case .everything: "everything"
             }
         }
-        let words = covers.isEmpty ? [] : ["a successful write invalidates \(covers.joined(separator: ", "))"]
+        let words = scopes.isEmpty ? [] : ["a successful write invalidates \(scopes.joined(separator: ", "))"]
         return words + (invalidateOnError ? ["a write that fails with a 5xx invalidates too"] : [])
     }
 

@@ -60,7 +60,7 @@ struct RouteReader {
                 node,
                 name,
                 expecting: "a tag, a path such as /posts, or a path and all paths below it, such as /posts/**",
-                Self.cover
+                Self.scope
             )
         case .bodyLimit: rule.bodyLimit = diagnostics.bytes(node, name)
         case .tagLimit: rule.tagLimit = diagnostics.count(node, name, upTo: RouteRule.highestTagLimit)
@@ -159,7 +159,7 @@ struct RouteReader {
     }
 
     /// Returns the invalidation scope that a text names: a tag, a path, or all paths below a path.
-    private static func cover(_ text: String) -> InvalidationScope? {
+    private static func scope(_ text: String) -> InvalidationScope? {
         guard text.utf8.first == ASCII.slash else { return CacheTag(percentEncoded: text).map(InvalidationScope.tag) }
         guard text.hasSuffix("/**") else {
             guard let pattern = try? PathPattern(text), pattern.isLiteral else { return nil }

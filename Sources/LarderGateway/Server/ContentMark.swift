@@ -4,7 +4,7 @@ import NIOHTTP2
 
 /// A channel handler that marks HTTP/2 requests that have content, as HTTP/1.1 requests are marked by their fields.
 ///
-/// In HTTP/2, a head without `Content-Length` does not tell whether content follows; the end of the stream does. So
+/// In HTTP/2, a head without `Content-Length` does not show whether content follows; the end of the stream does. So
 /// this handler adds the field that HTTP/1.1 would have, `Transfer-Encoding`, to a head that does not end its stream,
 /// for the code that follows. HTTP/2 clients cannot send this field (RFC 9113 §8.2.2), and it is removed with the other
 /// fields of a connection.

@@ -137,7 +137,7 @@ extension ForwardedChain {
                 passedElements.insert("for=unknown", at: 0)
                 return
             case .element(let element):
-                // An element without an address does not tell which proxy wrote the elements on its left (RFC 7239
+                // An element without an address does not show which proxy wrote the elements on its left (RFC 7239
                 // §6.3).
                 scheme = element.scheme.flatMap(Self.scheme) ?? scheme
                 host = element.host ?? host

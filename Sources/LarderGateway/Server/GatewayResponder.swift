@@ -164,7 +164,7 @@ struct GatewayResponder: ClientResponder {
                 from: upstream(head, content, client, route, sender, active)
             )
         } catch  where client.presence.hasLeft {
-            // A failure after the client has disconnected tells nothing about the origin.
+            // A failure after the client has disconnected says nothing about the origin.
             return failure(UpstreamError(CancellationError()))
         } catch let error as DisconnectedError {
             return failure(UpstreamError(error.underlying), status: .gatewayTimeout)
@@ -306,7 +306,7 @@ extension HTTPRequest {
 }
 
 extension HTTPRequest.Method {
-    /// The method `PURGE`, which tells caches to remove the stored response of a URL.
+    /// The method `PURGE`, which asks caches to remove the stored response of a URL.
     static let purge = method("PURGE")
 
     private static func method(_ name: StaticString) -> HTTPRequest.Method {

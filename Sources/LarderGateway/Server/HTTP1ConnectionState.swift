@@ -112,7 +112,7 @@ struct HTTP1ConnectionState {
 
     /// Notes the head of a response, and returns its framing; nil if there is no request for it.
     /// - Parameters:
-    ///   - hasKnownEnd: True if the head tells where the response ends.
+    ///   - hasKnownEnd: True if the head says where the response ends.
     ///   - isDraining: True if the connection is to end as soon as that loses no request.
     mutating func beginResponse(hasKnownEnd: Bool, isDraining: Bool) -> Framing? {
         guard !pending.isEmpty else { return nil }

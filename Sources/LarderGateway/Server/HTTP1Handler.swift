@@ -233,7 +233,8 @@ final class HTTP1Handler: ChannelDuplexHandler {
         if framing.isOld { head.version = .http1_0 }
         // "A server that does not support persistent connections MUST send the "close" connection option in every
         // response message that does not have a 1xx (Informational) status code" (§9.3). A server that ends one
-        // connection may send it as well. HTTP/1.0 clients must be told that the connection persists (§C.2.2).
+        // connection may send it as well. HTTP/1.0 clients need a field that says that the connection persists
+        // (§C.2.2).
         if framing.closes {
             head.headers.replaceOrAdd(name: "Connection", value: "close")
         } else if framing.isOld {

@@ -148,7 +148,7 @@ extension Error {
     }
 }
 
-/// A delegate that tells the handlers of an HTTP/2 connection about its streams.
+/// A delegate that reports an HTTP/2 connection's streams to its handlers.
 struct HTTP2StreamDelegate: NIOHTTP2StreamDelegate {
     let connection: NIOLoopBound<HTTP2ConnectionHandler>
     let manager: NIOHTTP2ServerConnectionManagementHandler.HTTP2StreamDelegate

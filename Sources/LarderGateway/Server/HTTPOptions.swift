@@ -11,7 +11,7 @@ struct HTTPOptions: Sendable {
     /// The time that a connection without a request so far stays open once the listener has closed, because one is on
     /// its way: 2 seconds.
     static let firstRequestTime = TimeAmount.seconds(2)
-    /// The time that an HTTP/2 client has to answer when it is told that its connection ends: 5 seconds.
+    /// The time that an HTTP/2 client has to acknowledge that its connection ends: 5 seconds.
     static let farewellTime = TimeAmount.seconds(5)
 
     /// The longest time that a TLS handshake may take: 20 seconds.

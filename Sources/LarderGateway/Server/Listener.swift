@@ -87,7 +87,7 @@ final class Listener: Service {
         )
     }
 
-    /// Ends the current step of stopping, or the first step if the listener has not been told to stop.
+    /// Ends the current step of stopping, or the first step if the listener has not begun to stop.
     func hurry() { timer.skip() }
 
     func run() async throws {
@@ -182,10 +182,10 @@ final class Listener: Service {
                 "drain-delay": "\(timer.skipsNext ? .zero : options.drainDelay)",
             ]
         )
-        tell(.began)
+        send(.began)
         await timer.wait(for: options.drainDelay)
         for socket in sockets { await stopListening(socket) }
-        tell(.listenerClosed)
+        send(.listenerClosed)
         let rest = table.load
         logger.info(
             "Stopped listening: requests in progress may finish",
@@ -219,7 +219,7 @@ final class Listener: Service {
     }
 
     /// Sends an event about the listener to every connection, including those to come.
-    private func tell(_ event: DrainEvent) {
+    private func send(_ event: DrainEvent) {
         drainState.note(event)
         table.tell(event)
     }

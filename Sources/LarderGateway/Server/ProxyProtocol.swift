@@ -95,7 +95,7 @@ extension ProxyProtocolHeader {
         guard transport != 2 else { return .invalid }
         let addresses = Array(bytes.dropFirst(16).prefix(min(36, length - 16)))
         let size = family == 1 ? 4 : 16
-        // "UNSPEC: the receiver should ignore address information"; a UNIX address tells nothing about a client.
+        // "UNSPEC: the receiver should ignore address information"; a UNIX address says nothing about a client.
         guard transport == 1, family == 1 || family == 2 else {
             return .complete(ProxyProtocolHeader(), length: length)
         }

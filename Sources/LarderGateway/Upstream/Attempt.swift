@@ -57,7 +57,7 @@ final class Attempt: Sendable {
 
 /// The attempts under way.
 ///
-/// The client library does not tell which connection a request takes. It also parses targets and changes them: it makes
+/// The client library does not show which connection a request takes. It also parses targets and changes them: it makes
 /// `/` of `/caf%E9`, and `/%7C` of `/|`. So each attempt is marked by a field that never leaves this process: a handler
 /// on the connection removes the field, restores the target, and notes the progress of the attempt.
 final class AttemptBook: Sendable {
@@ -110,7 +110,7 @@ final class AttemptBook: Sendable {
     }
 
     /// Adds the handler that removes the mark to a new HTTP/2 stream. Requests are not sent twice over HTTP/2: the
-    /// protocol tells which requests were not seen (RFC 9113 §6.8), and the client library acts on that.
+    /// protocol says which requests were not seen (RFC 9113 §6.8), and the client library acts on that.
     func watchStream(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
@@ -120,7 +120,7 @@ final class AttemptBook: Sendable {
     }
 }
 
-/// A record of whether any attempt to send a request reached a connection, which an error alone does not tell.
+/// A record of whether any attempt to send a request reached a connection, which an error alone does not show.
 final class SendingRecord: Sendable {
     private let wasSentOnce = NIOLockedValueBox(false)
 

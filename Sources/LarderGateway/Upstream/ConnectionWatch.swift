@@ -8,7 +8,7 @@ import NIOHTTP1
 // (RFC 9112 §9.2). The decoder stores bytes that follow a response, and takes them for the beginning of the next one: a
 // client that makes an origin write more than it declares could choose the response to the next client. So the parts of
 // one read are held until the read is known to end with the response. Excess bytes that are received only after the
-// next request was sent cannot be told from its response.
+// next request was sent cannot be distinguished from its response.
 
 /// A channel handler that sees the bytes of an origin before they are decoded.
 final class ByteWatch: ChannelInboundHandler {

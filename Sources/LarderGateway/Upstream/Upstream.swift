@@ -87,7 +87,7 @@ struct Upstream: Origin {
 }
 
 extension HTTPRequest {
-    /// True if content follows. In HTTP/1.1 the fields tell that (``HTTP1RequestValidator`` ensures it), and
+    /// True if content follows. In HTTP/1.1 the fields show that (``HTTP1RequestValidator`` ensures it), and
     /// ``ContentMark`` adds them for HTTP/2.
     var hasContent: Bool {
         if let length = headerFields[.contentLength] { return length != "0" }

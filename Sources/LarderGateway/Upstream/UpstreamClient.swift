@@ -130,7 +130,7 @@ final class UpstreamClient: Service {
         } catch {
             // The client library may retain the content, and with it the slot, until the client sends more.
             slot.end()
-            // A client that disconnected before the origin responded tells nothing about the origin.
+            // A client that disconnected before the origin responded says nothing about the origin.
             if !Task.isCancelled, error != .slowClient { watch.failed(origin, error) }
             throw error
         }

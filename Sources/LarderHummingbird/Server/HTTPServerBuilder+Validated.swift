@@ -27,7 +27,7 @@ extension HTTPServerBuilder {
 }
 
 /// A channel handler that adds the validation between the decoder and the codec of a new connection. Handlers that are
-/// added through the configuration come after the codec, which drops what tells ambiguous requests apart.
+/// added through the configuration come after the codec, which drops what makes ambiguous requests recognizable.
 private final class RequestValidationInstaller: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = NIOAny
 

@@ -25,7 +25,7 @@ package final class RedisClient: Service, RedisCommands {
         /// follows within 100 ms, however many have failed. Nil if that is never the case.
         package var isUrgent: (@Sendable () -> Bool)?
 
-        /// Called when a first connection takes commands, and when the last one has ended; `status` tells which. If it
+        /// Called when a first connection takes commands, and when the last one has ended; `status` shows which. If it
         /// is nil, the client logs the change.
         package var onChange: (@Sendable () -> Void)?
 

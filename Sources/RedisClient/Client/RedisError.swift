@@ -14,7 +14,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
         underlying.map { "\(code): \(message) (\($0))" } ?? "\(code): \(message)"
     }
 
-    /// The kind of an error. It tells what is known of the command and of the server.
+    /// The kind of an error, with what is known of the command and of the server.
     package struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Base: String {
             case unavailable, overloaded, deadlineExceeded, processBusy, cancelled, connectionLost, protocolViolation

@@ -272,7 +272,7 @@ extension ConnectionState {
         if phase == .open { phase = .draining }
     }
 
-    /// True if the connection was told to drain and no caller waits for a reply.
+    /// True if the connection is draining and no caller waits for a reply.
     var isDrained: Bool {
         phase == .draining && waiters == 0
     }

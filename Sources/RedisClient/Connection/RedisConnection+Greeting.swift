@@ -2,7 +2,7 @@
 package struct RedisServer: Hashable, Sendable {
     /// The ID of this run of the server. It changes with every restart, and every replica has a different one.
     ///
-    /// Nil if the server does not tell it because the user is not allowed to ask; then restarts cannot be noticed.
+    /// Nil if the server does not report it because the user is not allowed to ask; then restarts are not noticed.
     package let runID: String?
 
     package let version: String

@@ -43,7 +43,7 @@ package struct RedisReplyError: Error, Hashable, Sendable, CustomStringConvertib
         self.message = message
     }
 
-    /// The first word, which tells the kind of error: `ERR`, `OOM`, `LOADING`, `READONLY`, `NOSCRIPT`, …
+    /// The first word, which is the kind of error: `ERR`, `OOM`, `LOADING`, `READONLY`, `NOSCRIPT`, …
     package var code: String {
         String(message.prefix { $0 != " " })
     }

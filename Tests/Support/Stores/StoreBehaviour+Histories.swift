@@ -81,11 +81,11 @@ extension StoreBehaviour {
         seed: UInt64
     ) async throws {
         let location = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
-        let told = row.versions.told
+        let least = row.versions.told
         let lookup = await store.load(location, at: bench.now)
         for entry in lookup.entries {
             let version = Int(entry.text) ?? -1
-            try expect(version >= told, "row \(id): \(version) was found after \(told) was told, seed \(seed)")
+            try expect(version >= least, "row \(id): \(version) was found after \(least) was told, seed \(seed)")
         }
         guard lookup.entries.isEmpty else { return }
         let version = row.versions.committed

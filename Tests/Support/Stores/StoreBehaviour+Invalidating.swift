@@ -4,7 +4,7 @@ import Larder
 /// Rules for invalidations: the entries that become invalid, and those that stay valid.
 extension StoreBehaviour {
     static let covering: [StoreBehaviour] =
-        killing + leaving + deepPrefixes + [
+        invalidating + unrelated + deepPrefixes + [
             StoreBehaviour("An entry whose read version is that of an invalidation is valid") { bench in
                 let location = try bench.location("/a")
                 for round in 0..<3 {
@@ -47,7 +47,7 @@ extension StoreBehaviour {
     }
 
     /// Invalidations of each scope of an entry, which is stored before or after them.
-    private static let killing = scopes().map { name, scope in
+    private static let invalidating = scopes().map { name, scope in
         StoreBehaviour("An entry from before an invalidation of \(name) is never found again") { bench in
             let location = try bench.location("/a/b?x=1", tags: ["policy"])
             let readVersion = try await bench.readVersion()
@@ -88,7 +88,7 @@ extension StoreBehaviour {
     }
 
     /// Scopes that resemble those of `/a/b?x=1`, and do not contain it.
-    private static let leaving = [
+    private static let unrelated = [
         ("the path above", InvalidationScope.path("/a")), ("a path below", .path("/a/b/c")),
         ("a longer name", .path("/a/bc")),
         ("a prefix that is no whole segment", .prefix("/a/bc")), ("a prefix beside", .prefix("/b")),
@@ -109,7 +109,7 @@ extension StoreBehaviour {
 /// Rules for the versions that a store returns, and for removals.
 extension StoreBehaviour {
     static let judging: [StoreBehaviour] = [
-        StoreBehaviour("A comparison tells if the entry is valid, and returns the version of the log") { bench in
+        StoreBehaviour("A comparison returns if the entry is valid, and the version of the log") { bench in
             let readVersion = try await bench.readVersion()
             let fresh = await bench.store.validity(of: readVersion, scopes: [.tag("a"), .everything])
             try expect(fresh, is: Validity(isValid: true, checkedVersion: readVersion), "before any invalidation")
@@ -123,8 +123,8 @@ extension StoreBehaviour {
             ] {
                 let validity = await bench.store.validity(of: readVersion, scopes: scopes)
                 try expect(validity, is: Validity(isValid: isValid, checkedVersion: answered), "\(scopes)")
-                let young = await bench.store.validity(of: answered, scopes: scopes)
-                try expect(young, is: Validity(isValid: true, checkedVersion: answered), "\(scopes), born after")
+                let later = await bench.store.validity(of: answered, scopes: scopes)
+                try expect(later, is: Validity(isValid: true, checkedVersion: answered), "\(scopes), born after")
             }
             let validity = await bench.store.save(
                 bench.entry("b", at: try bench.location("/b"), readVersion: readVersion),
@@ -203,9 +203,9 @@ extension StoreBehaviour {
         StoreBehaviour("An entry from before the removal of its key is invalid, even if the key was not stored") {
             bench in
             let location = try bench.location("/a")
-            for isKept in [false, true] {
+            for isStored in [false, true] {
                 let readVersion = try await bench.readVersion()
-                if isKept { try await bench.put("kept", at: location) }
+                if isStored { try await bench.put("kept", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
                 try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))

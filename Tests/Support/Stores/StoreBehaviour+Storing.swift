@@ -157,16 +157,16 @@ extension StoreBehaviour {
         )
     }
 
-    private static func expectEqual(_ found: CacheEntry, _ kept: CacheEntry) throws(StoreFailure) {
-        try expect(found.head, is: kept.head, "head")
-        try expect(found.body, is: kept.body, "body")
-        try expect(found.lifetimes, is: kept.lifetimes, "lifetimes")
-        try expect(found.vary, is: kept.vary, "what it varies by")
-        try expect(found.selectingFields, is: kept.selectingFields, "selecting fields")
-        try expect(found.readVersion, is: kept.readVersion, "readVersion")
-        try expect(found.location.key, is: kept.location.key, "key")
-        try expect(found.location.path, is: kept.location.path, "path")
-        try expect(found.location.tags, is: kept.location.tags, "tags of the policy")
-        try expect(found.tags, is: kept.tags, "tags of the handler")
+    private static func expectEqual(_ found: CacheEntry, _ stored: CacheEntry) throws(StoreFailure) {
+        try expect(found.head, is: stored.head, "head")
+        try expect(found.body, is: stored.body, "body")
+        try expect(found.lifetimes, is: stored.lifetimes, "lifetimes")
+        try expect(found.vary, is: stored.vary, "what it varies by")
+        try expect(found.selectingFields, is: stored.selectingFields, "selecting fields")
+        try expect(found.readVersion, is: stored.readVersion, "readVersion")
+        try expect(found.location.key, is: stored.location.key, "key")
+        try expect(found.location.path, is: stored.location.path, "path")
+        try expect(found.location.tags, is: stored.location.tags, "tags of the policy")
+        try expect(found.tags, is: stored.tags, "tags of the handler")
     }
 }

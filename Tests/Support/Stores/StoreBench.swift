@@ -53,8 +53,8 @@ extension StoreBench {
         await store.load(location, at: now).newestVersion
     }
 
-    /// Stores a text, with the log's current version as its read version unless `born` is given. Returns the stored
-    /// entry.
+    /// Stores a text, with the log's current version as its read version unless another one is given. Returns the
+    /// stored entry.
     @discardableResult
     func put(
         _ text: String,
@@ -142,7 +142,7 @@ extension StoreBench {
         }
     }
 
-    /// Throws unless an entry is invalid when it is stored, and is not found afterwards.
+    /// Tries to store an entry, and throws unless it is invalid and is not found afterwards.
     func mustBeDead(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
         let validity = await store.save(entry, at: now)
         try expect(

@@ -34,13 +34,13 @@ struct StoreHistory {
     }
 
     private mutating func act() async throws {
-        let location = try anyAddress()
+        let location = try anyLocation()
         let store = Bool.random(using: &random) ? bench.store : bench.peer
         switch Int.random(in: 0..<20, using: &random) {
         case 0..<7: try await save(at: location, on: store)
         case 7..<12: try await load(location, on: store)
         case 12..<15:
-            let scopes = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyCover(of: location) }
+            let scopes = (0..<Int.random(in: 1...2, using: &random)).map { _ in anyScope(of: location) }
             await store.invalidate(scopes)
             model.invalidate(scopes)
         case 15:
@@ -57,7 +57,7 @@ struct StoreHistory {
         case 18:
             guard let readVersion = readVersions.randomElement(using: &random) else { return }
             // Every entry has the scope `everything`.
-            let scopes = [anyCover(of: location), anyCover(of: location), .everything]
+            let scopes = [anyScope(of: location), anyScope(of: location), .everything]
             let validity = await store.validity(of: readVersion, scopes: scopes)
             try expect(validity.checkedVersion, is: model.readVersion, "where the log stands")
             try mustAgree(validity.isValid, model.isValid(readVersion, scopes), "judging \(readVersion) by \(scopes)")
@@ -114,11 +114,11 @@ struct StoreHistory {
         try bench.location(Self.targets[id], tags: id.isMultiple(of: 2) ? ["even"] : [])
     }
 
-    private mutating func anyAddress() throws -> EntryLocation {
+    private mutating func anyLocation() throws -> EntryLocation {
         try location(Int.random(in: Self.targets.indices, using: &random))
     }
 
-    private mutating func anyCover(of location: EntryLocation) -> InvalidationScope {
+    private mutating func anyScope(of location: EntryLocation) -> InvalidationScope {
         switch Int.random(in: 0..<16, using: &random) {
         case 0..<4: .key(location.key)
         case 4..<8: .path(location.path)

@@ -37,13 +37,13 @@ struct StoreModel {
     }
 
     mutating func discard(_ entry: CacheEntry) {
-        let kept = entries[entry.location.key, default: []]
-        let found = kept.firstIndex {
+        let stored = entries[entry.location.key, default: []]
+        let found = stored.firstIndex {
             $0.readVersion == entry.readVersion && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
         }
         guard let found else { return }
-        let older = kept[(found + 1)...].filter { $0.isApart(from: entry) }
-        entries[entry.location.key] = kept[..<found] + older
+        let older = stored[(found + 1)...].filter { $0.isApart(from: entry) }
+        entries[entry.location.key] = stored[..<found] + older
     }
 
     mutating func invalidate(_ scopes: [InvalidationScope]) {
