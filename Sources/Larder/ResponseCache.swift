@@ -110,7 +110,7 @@ extension ResponseCache {
             case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
         else { return .decided(decision) }
         record(.hit(cacheable.location.key, .fresh))
-        return .answered(serving.answer(entry, to: cacheable, at: now, .hit))
+        return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
     }
 
     @usableFromInline
@@ -133,6 +133,7 @@ extension ResponseCache {
     /// A request looks up again if it may not have the response that it waited for, or if it was chosen to lead a
     /// flight after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
     private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
+        let frames = FetchContext.frames
         let level = FetchContext.level(of: cacheable.location.key, in: self)
         guard level < FetchContext.maximumLevel else {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
@@ -152,9 +153,13 @@ extension ResponseCache {
                     reason: reason,
                     stored: stored,
                     snapshot: LookupSnapshot(lookup: lookup, completion: completion),
+                    frames: frames,
                     level: level,
-                    memory: memory,
-                    at: now
+                    isUncacheable: memory.isUncacheable(
+                        LeveledKey(key: cacheable.location.key, level: level),
+                        withAuthorization: cacheable.hasAuthorization,
+                        at: now
+                    )
                 )
             }
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
@@ -164,12 +169,14 @@ extension ResponseCache {
                 return try await bypass(because: .noRoom, under: cacheable.policy, to: origin)
             case .serve(let entry):
                 record(.hit(cacheable.location.key, .fresh))
-                return O.Response(serving.answer(entry, to: cacheable, at: now, .hit))
+                return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, in: frames))
             case .serveStale(let entry, let reason):
                 // A request with `only-if-cached` never starts a refresh.
                 if reason == .whileRevalidating, !cacheable.directives.onlyIfCached { refresh(miss(.stale, entry)) }
                 record(.hit(cacheable.location.key, .stale))
-                return O.Response(serving.answer(entry, to: cacheable, at: now, .hit, detail: reason.rawValue))
+                return O.Response(
+                    serving.answer(entry, to: cacheable, at: now, .hit, in: frames, detail: reason.rawValue)
+                )
             case .bypass(let reason): return try await bypass(because: reason, under: cacheable.policy, to: origin)
             case .fetch(let reason, let stored):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: reason) }
@@ -284,7 +291,14 @@ extension ResponseCache {
             reason == .method ? .method : .bypass,
             status: response.head.status.code
         )
-        response.head = serving.head(response.head, outcome, detail: reason.rawValue, policy: policy, at: clock.now)
+        response.head = serving.head(
+            response.head,
+            outcome,
+            in: FetchContext.frames,
+            detail: reason.rawValue,
+            policy: policy,
+            at: clock.now
+        )
         return response
     }
 
@@ -297,6 +311,7 @@ extension ResponseCache {
         let head = serving.head(
             HTTPResponse(status: .gatewayTimeout, headerFields: [.contentLength: "0"]),
             .forwarded(reason),
+            in: FetchContext.frames,
             detail: CacheEvent.Miss.onlyIfCached.rawValue,
             policy: cacheable.policy,
             at: clock.now

@@ -238,20 +238,17 @@ enum StartLine {
 extension StartLine.Request {
     /// Returns the request, or nil if its target is absolute and has no host.
     func request(host: String?, fields: HTTPFields) -> HTTPRequest? {
-        guard let mark = target.firstRange(of: "://"), target.utf8.first != UInt8(ascii: "/") else {
+        guard let uri = AbsoluteURI(target) else {
             return HTTPRequest(method: method, scheme: "https", authority: host, path: target, headerFields: fields)
         }
         // "When an origin server receives a request with an absolute-form of request-target, the origin server MUST
         // ignore the received Host header field" (RFC 9112 §3.2.2).
-        let rest = target[mark.upperBound...]
-        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
-        guard end > rest.startIndex else { return nil }
-        let path = rest[end...]
+        guard !uri.authority.isEmpty else { return nil }
         return HTTPRequest(
             method: method,
-            scheme: String(target[..<mark.lowerBound]),
-            authority: String(rest[..<end]),
-            path: path.first == "/" ? String(path) : "/\(path)",
+            scheme: String(uri.scheme),
+            authority: String(uri.authority),
+            path: (uri.rest.utf8.first == ASCII.slash ? "" : "/") + uri.rest,
             headerFields: fields
         )
     }

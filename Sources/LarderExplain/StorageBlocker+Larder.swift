@@ -48,6 +48,11 @@ extension StorageBlocker {
                 "The body was not complete after \(policy.captureTime.inWords).",
                 "Send the body in less time; a stream without an end is not stored."
             )
+        case .unconfirmedError:
+            (
+                "The request may have caused the error, and other requests wait, one of which asks first.",
+                "None: the error is stored if another request gets it as well."
+            )
         case .originFailed:
             (
                 "The origin failed, and the stored response is fresh or may be served instead.",

@@ -11,23 +11,17 @@
     /// The memory of a gateway's process under requests that are made to exceed its limits.
     ///
     /// docs/threats.md, "Memory": the growth of the process after its start is below 1.25 × `memory-limit` +
-    /// `in-flight-limit` + 64 MiB + the memory that each connection may take. `make attack` runs these tests at full
-    /// size.
+    /// `in-flight-limit` + 64 MiB + 32 KiB for each connection. `make attack` runs these tests at full size.
     @Suite(.serialized, .timeLimit(.minutes(30))) struct ProcessMemoryAttackTests {
         private static let isFull = ProcessInfo.processInfo.environment["LARDER_ATTACK"] == "1"
         private static let memoryLimit = 8 << 20
         private static let inFlightLimit = 4 << 20
 
-        /// The memory that a connection may take, in bytes: one that is idle or waits, one with a body, and one with a
-        /// body over TLS.
-        enum ConnectionMemory: Int {
-            case waiting = 32_768
-            case writing = 163_840
-            case writingTLS = 294_912
-        }
+        /// The memory that a connection may take, in bytes.
+        private static let connectionMemory = 32 << 10
 
-        private static func bound(_ connections: Int, _ memory: ConnectionMemory) -> Int {
-            memoryLimit * 5 / 4 + inFlightLimit + 64 << 20 + connections * memory.rawValue
+        private static func bound(_ connections: Int) -> Int {
+            memoryLimit * 5 / 4 + inFlightLimit + 64 << 20 + connections * connectionMemory
         }
 
         /// Requests that fill the store, sent one after the other on some connections.
@@ -98,7 +92,7 @@
 
         @Test func `Stored responses that clients do not read are charged after their eviction`() async throws {
             let count = Self.isFull ? 400 : 100
-            try await Self.withGateway(connections: count, Self.isFull ? .writing : .waiting) { port, _ in
+            try await Self.withGateway(connections: count) { port, _ in
                 for number in 0..<count {
                     // Each response is stored, and read to its end by a first client.
                     _ = try await Wire.send("GET", "/bytes/2097152?\(number)", to: port)
@@ -114,9 +108,7 @@
         @Test func `A stored response that many clients over TLS do not read takes its memory once`() async throws {
             let count = Self.isFull ? 200 : 60
             try await Certificate.run { certificate in
-                try await Self.withGateway(connections: count, Self.isFull ? .writingTLS : .waiting, certificate) {
-                    port,
-                    gateway in
+                try await Self.withGateway(connections: count, certificate) { port, gateway in
                     let target = "/bytes/7000000"
                     try await HTTP2Wire.open(to: port) { wire async throws in
                         #expect(try await wire.send("GET", target).text.utf8.count == 7_000_000)
@@ -213,7 +205,6 @@
         /// Runs a gateway in a separate process, and checks its growth.
         private static func withGateway(
             connections: Int,
-            _ memory: ConnectionMemory = .waiting,
             _ certificate: Certificate? = nil,
             _ test: @escaping @Sendable (Int, ProgramProcess) async throws -> Void
         ) async throws {
@@ -234,7 +225,7 @@
                     let before = try gateway.memory("VmRSS")
                     try await test(port, gateway)
                     let grown = try gateway.memory("VmHWM") - before
-                    let bound = bound(connections, memory)
+                    let bound = bound(connections)
                     #expect(grown < bound, "grew by \(grown >> 20) MiB of \(bound >> 20) MiB")
                     if isFull { print("grew by \(grown >> 20) MiB of \(bound >> 20) MiB") }
                     gate.open()

@@ -42,14 +42,15 @@ import Testing
 
     /// Writes a part as an origin does, and records the actions.
     private func write(_ part: ByteBuffer, to capture: BodyCapture) async throws {
-        for action in capture.write(part) {
-            switch action {
-            case .serveLeader: events.withLockedValue { $0.append("serve leader") }
-            case .stopStoring(let reason): events.withLockedValue { $0.append(reason.detail) }
-            case .waitForReader: try await capture.waitForReader()
-            case .fail(let error): throw error
-            }
-        }
+        try await capture.write(part, for: Recorder(events: events))
+    }
+
+    /// An owner that records what it is told.
+    private struct Recorder: CaptureOwner {
+        let events: NIOLockedValueBox<[String]>
+
+        func serveLeader() { events.withLockedValue { $0.append("serve leader") } }
+        func stopStoring(because reason: NotStoredReason) { events.withLockedValue { $0.append(reason.detail) } }
     }
 
     @Test func `The last part of a body of known length is not sent before the body is stored`() async throws {

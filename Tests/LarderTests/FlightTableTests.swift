@@ -49,7 +49,8 @@ import Testing
 
     private static func words(_ outcome: WaitOutcome) -> String {
         switch outcome {
-        case .lead(let id), .lookUpAgain(let id?): "lead \(id.value)"
+        case .lead(let id): "lead \(id.value)"
+        case .lookUpAgain(let id?): "look up and lead \(id.value)"
         case .lookUpAgain(nil): "look up again"
         case .fetchAlone: "fetch alone"
         case .completed: "completed"
@@ -97,7 +98,7 @@ import Testing
         let table = table()
         for waiter in 0..<4 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
-        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [3: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [3: "look up and lead 2"])
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 4) == "wait")
         let resumed = Self.words(table.complete(FlightID(value: 2), failure, at: start))
@@ -109,12 +110,12 @@ import Testing
         let table = table()
         for waiter in 0..<3 { join(table, waiter) }
         let failure = Self.failed(Self.shared(0))
-        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [2: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), failure, at: start)) == [2: "look up and lead 2"])
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(Self.words(table.complete(FlightID(value: 2), Self.shared(0), at: start)) == [1: "completed"])
         #expect(join(table, 5) == "lead 3")
         #expect(join(table, 6) == "wait")
-        #expect(Self.words(table.complete(FlightID(value: 3), failure, at: start)) == [6: "lead 4"])
+        #expect(Self.words(table.complete(FlightID(value: 3), failure, at: start)) == [6: "look up and lead 4"])
         table.start(FlightID(value: 4), Self.snapshot().lookup)
         #expect(table.complete(FlightID(value: 4), failure, at: start).isEmpty)
         table.validate()
@@ -126,7 +127,7 @@ import Testing
         join(table, 1)
         #expect(
             Self.words(table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout))
-                == [1: "lead 2"]
+                == [1: "look up and lead 2"]
         )
         #expect(join(table, 2, after: 6) == "wait")
         let failure = Self.failed(Self.shared(0))
@@ -142,7 +143,7 @@ import Testing
         join(table, 1, Self.key(), Self.snapshot(7))
         join(table, 2, Self.key(), Self.snapshot(8))
         let resumed = table.complete(FlightID(value: 1), Self.shared(0, seen: 7), at: start)
-        #expect(Self.words(resumed) == [1: "completed", 2: "lead 2"])
+        #expect(Self.words(resumed) == [1: "completed", 2: "look up and lead 2"])
     }
 
     @Test func `One flight starts per coalescing timeout, and any of them answers all waiters`() {
@@ -151,7 +152,7 @@ import Testing
         for waiter in 1..<10 { join(table, waiter, after: 1) }
         #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(4)), timeout: Self.timeout).isEmpty)
         let first = table.overdue(Self.key(), at: start.advanced(by: .seconds(5)), timeout: Self.timeout)
-        #expect(Self.words(first) == [1: "lead 2"])
+        #expect(Self.words(first) == [1: "look up and lead 2"])
         #expect(join(table, 10, after: 9) == "wait")
         // No other flight starts within the next five seconds; then one starts for a new request or for a waiter.
         #expect(table.overdue(Self.key(), at: start.advanced(by: .seconds(9)), timeout: Self.timeout).isEmpty)
@@ -231,6 +232,40 @@ import Testing
         if join(2) != nil { Issue.record("it does not wait") }
     }
 
+    @Test func `A request whose soft timeout is over since the start of the newest flight does not wait`() {
+        let table = table()
+        self.join(table, 0)
+        func join(after seconds: Int, _ softTimeout: Duration) -> String {
+            let now = start.advanced(by: .seconds(seconds))
+            let outcome = table.join(
+                Self.key(),
+                Self.snapshot(),
+                at: now,
+                timeout: Self.timeout,
+                softTimeout: softTimeout,
+                as: (UInt64(seconds) + 1, seconds)
+            )
+            return outcome.map { Self.words($0) } ?? "wait"
+        }
+        #expect(join(after: 1, .seconds(2)) == "wait")
+        #expect(join(after: 2, .seconds(2)) == "soft timeout")
+        #expect(join(after: 3, .zero) == "soft timeout")
+        #expect(table.waiterCount == 1)
+    }
+
+    @Test func `A flight awaits confirmation while a request waits, and until another flight has failed`() {
+        let table = table()
+        join(table, 0)
+        #expect(!table.awaitsConfirmation(FlightID(value: 1)))
+        for waiter in 1..<4 { join(table, waiter) }
+        #expect(table.awaitsConfirmation(FlightID(value: 1)))
+        _ = table.complete(FlightID(value: 1), Self.failed(Self.shared(0)), at: start)
+        #expect(!table.awaitsConfirmation(FlightID(value: 2)))
+        table.start(FlightID(value: 2), Self.snapshot().lookup)
+        _ = table.complete(FlightID(value: 2), Self.shared(0), at: start)
+        #expect(table.count == 0)
+    }
+
     @Test func `A result that can never be shared releases all waiters at once`() {
         let table = table()
         join(table, 0)
@@ -268,13 +303,17 @@ import Testing
         #expect(join(table, 0, key) == "lead 1")
         for waiter in 1..<5 { #expect(join(table, waiter, key) == "wait") }
         // The first flight started before they arrived.
-        #expect(Self.words(table.complete(FlightID(value: 1), Self.shared(0), at: start)) == [1: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), Self.shared(0), at: start)) == [1: "look up and lead 2"])
         // Its leader is still looking up: the origin is asked after this request arrived.
         #expect(join(table, 5, key) == "wait")
         table.start(FlightID(value: 2), Self.snapshot().lookup)
         #expect(join(table, 8, key) == "wait")
         let resumed = table.complete(FlightID(value: 2), Self.shared(0), at: start)
-        #expect(Self.words(resumed) == [2: "completed", 3: "completed", 4: "completed", 5: "completed", 8: "lead 3"])
+        #expect(
+            Self.words(resumed) == [
+                2: "completed", 3: "completed", 4: "completed", 5: "completed", 8: "look up and lead 3",
+            ]
+        )
         table.start(FlightID(value: 3), Self.snapshot().lookup)
         #expect(table.complete(FlightID(value: 3), Self.shared(0), at: start).isEmpty)
         // They do not share flights with requests that take a response that was fetched already.
@@ -366,12 +405,12 @@ import Testing
                 answeredAt: .distantPast
             )
         )
-        #expect(Self.words(table.complete(FlightID(value: 1), result, at: start)) == [1: "lead 2"])
+        #expect(Self.words(table.complete(FlightID(value: 1), result, at: start)) == [1: "look up and lead 2"])
         #expect(join(table, 4, Self.key(), Self.unknown) == "wait")
         table.start(FlightID(value: 2), Self.unknown.lookup)
         #expect(join(table, 5, Self.key(), Self.unknown) == "wait")
         let resumed = table.complete(FlightID(value: 2), result, at: start)
-        #expect(Self.words(resumed) == [2: "completed", 3: "completed", 4: "completed", 5: "lead 3"])
+        #expect(Self.words(resumed) == [2: "completed", 3: "completed", 4: "completed", 5: "look up and lead 3"])
     }
 
     @Test func `Joined too late: Requests that know the log and requests that do not are not coalesced`() {
@@ -588,11 +627,22 @@ private final class SharedTable {
         _ snapshot: LookupSnapshot,
         at now: Timestamp,
         timeout: Duration,
+        softTimeout: Duration? = nil,
         mayLead: Bool = true,
         as waiter: (id: UInt64, waiter: Int)
     ) -> WaitOutcome? {
-        table.join(key, snapshot, at: now, timeout: timeout, mayLead: mayLead, as: waiter)
+        table.join(
+            key,
+            snapshot,
+            at: now,
+            timeout: timeout,
+            softTimeout: softTimeout,
+            mayLead: mayLead,
+            as: waiter
+        )
     }
+
+    func awaitsConfirmation(_ id: FlightID) -> Bool { table.awaitsConfirmation(id) }
 
     func timeLeft(_ key: FlightKey, at now: Timestamp, timeout: Duration) -> Duration? {
         table.timeLeft(key, at: now, timeout: timeout)

@@ -11,6 +11,7 @@ import Testing
 
     /// Returns the statuses that eight requests get that wait for one with the field, and the number of fetches.
     private func statuses(
+        _ method: HTTPRequest.Method = .get,
         waiting count: Int = 8,
         attackers: Int = 1,
         _ answer: @escaping @Sendable (HTTPRequest) throws -> TestResponse
@@ -27,20 +28,14 @@ import Testing
         return try await withThrowingTaskGroup(of: String.self) { group in
             for place in 0..<attackers {
                 group.addTask {
-                    let fields: HTTPFields = [Self.attack: "1"]
-                    do {
-                        let response = try await bench.get("/posts", fields, under: .gateway, from: origin)
-                        return "\(response.head.status.code)"
-                    } catch { return "\(error)" }
+                    await Self.status(of: method, [Self.attack: "1"], bench, origin)
                 }
                 if place == 0 { await gate.reached() }
                 try await eventually("it waits") { bench.cache.waiterCount == place }
             }
             for _ in 0..<count {
                 group.addTask {
-                    do { return "\(try await bench.get(under: .gateway, from: origin).head.status.code)" } catch {
-                        return "\(error)"
-                    }
+                    await Self.status(of: method, [:], bench, origin)
                 }
             }
             try await eventually("they wait") { bench.cache.waiterCount == count + attackers - 1 }
@@ -49,6 +44,21 @@ import Testing
             for try await status in group { statuses[status, default: 0] += 1 }
             await bench.cache.idle()
             return (statuses, origin.fetches.count)
+        }
+    }
+
+    private static func status(
+        of method: HTTPRequest.Method,
+        _ fields: HTTPFields,
+        _ bench: Bench,
+        _ origin: TestOrigin
+    ) async -> String {
+        var request = HTTPRequest.get("/posts", fields)
+        request.method = method
+        do {
+            return "\(try await bench.cache.respond(to: request, under: .gateway, from: origin).head.status.code)"
+        } catch {
+            return "\(error)"
         }
     }
 
@@ -63,8 +73,10 @@ import Testing
         #expect(result.fetches == 2)
     }
 
-    @Test func `A 500 that the leader's own field causes reaches the leader alone`() async throws {
-        let result = try await statuses { request in
+    @Test(arguments: [HTTPRequest.Method.get, .head])
+    func `A 500 that the leader's own field causes reaches the leader alone`(_ method: HTTPRequest.Method) async throws
+    {
+        let result = try await statuses(method) { request in
             Self.isAttack(request)
                 ? TestResponse("no", status: .internalServerError, [:])
                 : TestResponse("v", [.cacheControl: "max-age=60"])
@@ -73,16 +85,38 @@ import Testing
         #expect(result.fetches == 2)
     }
 
-    @Test func `A storable 431 that the leader's own field causes is neither shared nor stored while others wait`()
-        async throws
-    {
-        let result = try await statuses { request in
+    @Test(arguments: [HTTPRequest.Method.get, .head])
+    func `A storable 431 that the leader's own field causes is neither shared nor stored while others wait`(
+        _ method: HTTPRequest.Method
+    ) async throws {
+        let result = try await statuses(method) { request in
             Self.isAttack(request)
                 ? TestResponse("no", status: .requestHeaderFieldsTooLarge, [.cacheControl: "max-age=60"])
                 : TestResponse("v", [.cacheControl: "max-age=60"])
         }
         #expect(result.statuses == ["200": 8, "431": 1])
         #expect(result.fetches == 2)
+    }
+
+    @Test(arguments: [HTTPRequest.Method.get, .head])
+    func `A storable 431 that every request gets is shared once two requests have got it`(
+        _ method: HTTPRequest.Method
+    ) async throws {
+        let result = try await statuses(method) { _ in
+            TestResponse("no", status: .requestHeaderFieldsTooLarge, [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["431": 9])
+        #expect(result.fetches == 2)
+    }
+
+    @Test(arguments: [429, 408]) func `An error about the load of the origin is shared and stored at once`(
+        _ status: Int
+    ) async throws {
+        let result = try await statuses { _ in
+            TestResponse("no", status: HTTPResponse.Status(code: status), [.cacheControl: "max-age=60"])
+        }
+        #expect(result.statuses == ["\(status)": 9])
+        #expect(result.fetches == 1)
     }
 
     @Test func `Of two requests that cause the error, the second does not fail the others because it waited longest`()

@@ -137,6 +137,63 @@ import Testing
         #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
     }
 
+    @Test func `A leader that gets the response of an earlier flight passes its tags to the cache around it`()
+        async throws
+    {
+        let outer = Bench()
+        let inner = Bench()
+        let row = Row("old")
+        let (first, second) = (Gate(), Gate())
+        let count = NIOLockedValueBox(0)
+        let handler = TestOrigin { _ in
+            let text = row.text
+            let isFirst = count.withLockedValue { count in
+                count += 1
+                return count == 1
+            }
+            await (isFirst ? first : second).pass()
+            return TestResponse(text, [.cacheControl: "public, max-age=30", .init("Cache-Tag")!: "handler"])
+        }
+        async let plain = inner.cache.respond(to: .get("/posts"), under: Self.route, from: handler)
+        await first.reached()
+        async let nested = Self.get(through: outer, inner.cache, handler)
+        try await eventually("the nested request waits") { inner.cache.waiterCount == 1 }
+        // The nested request leads a flight once the coalescing timeout is over.
+        inner.clock.advance(by: .seconds(5))
+        await second.reached()
+        first.open()
+        _ = try await (plain, nested)
+        second.open()
+        await inner.cache.idle()
+        row.text = "new"
+        for cache in [outer.cache, inner.cache] { await cache.invalidate(.tag("handler")) }
+        #expect(try await Self.get(through: outer, inner.cache, handler).text == "new")
+    }
+
+    @Test func `A streamed response shows its tags only to the cache around it`() async throws {
+        let outer = Bench()
+        let inner = Bench()
+        let row = Row("old")
+        let tag = HTTPField.Name("Cache-Tag")!
+        let handler = TestOrigin { _ in
+            let text = row.text
+            return TestResponse(length: 6, [.cacheControl: "public, max-age=30", tag: "handler"]) { sink in
+                for part in [text, text] { try await sink.write(ByteBuffer(string: part)) }
+                try await sink.finish()
+            }
+        }
+        let plain = try await inner.get(under: Self.route.readingTags, from: handler)
+        #expect(!plain.head.headerFields.contains(tag))
+        #expect(try await plain.text == "oldold")
+        await inner.cache.invalidate(.everything)
+        let nested = try await Self.get(through: outer, inner.cache, handler)
+        #expect(!nested.head.headerFields.contains(tag))
+        #expect(try await nested.text == "oldold")
+        row.text = "new"
+        for cache in [outer.cache, inner.cache] { await cache.invalidate(.tag("handler")) }
+        #expect(try await Self.get(through: outer, inner.cache, handler).text == "newnew")
+    }
+
     @Test func `A handler that requests its own key endlessly gets a response in the end`() async throws {
         let bench = Bench()
         struct Endless: Origin {

@@ -1,6 +1,6 @@
 /// The parts of a URI with a scheme and an authority, as they are written: `https://example.org:8443/posts?page=2`
 /// (RFC 3986 §3).
-package struct AbsoluteURI: Hashable, Sendable {
+package struct AbsoluteURI: Sendable {
     package let scheme: Substring
     package let authority: Substring
     /// The path and all that follows it; it may be empty.

@@ -2,7 +2,7 @@
 ///
 /// It accepts what RFC 9110 §7.2 allows in `Host`, except for a comma, at which some servers split the field, and for a
 /// host of more than 1,024 bytes.
-package struct Authority: Hashable, Sendable {
+package struct Authority: Sendable {
     /// The host as it is written, an IP literal (`[::1]`) without its brackets.
     package let host: Substring
     /// True if the host is in brackets.
@@ -21,7 +21,8 @@ package struct Authority: Hashable, Sendable {
         if isIPLiteral {
             let address = rest.dropFirst().prefix { Self.isNameByte($0) || $0 == ASCII.colon }
             rest = rest[address.endIndex...]
-            guard rest.popFirst() == UInt8(ascii: "]") else { return nil }
+            // RFC 3986 §3.2.2: an IP literal is an IPv6 address, or a future one.
+            guard rest.popFirst() == UInt8(ascii: "]"), address.contains(ASCII.colon) else { return nil }
             host = text[address.startIndex..<address.endIndex]
         } else {
             let name = rest.prefix(while: Self.isNameByte)
@@ -49,7 +50,16 @@ package struct Authority: Hashable, Sendable {
             && host.utf8.allSatisfy { byte in
                 ASCII.isLetter(byte) || ASCII.isDigit(byte) || "-._".utf8.contains(byte)
                     || isIPLiteral && (byte == ASCII.colon || byte == ASCII.percent)
-            } && (!isIPLiteral || host.utf8.contains(ASCII.colon))
+            }
+    }
+
+    /// Returns the host in lower case and the port, without the dot at the end of a name, and without the port that the
+    /// scheme has by default; nil if no host is left.
+    package func normalized(defaultPort: Int) -> String? {
+        var name = bracketedHost.lowercasedASCII
+        if !isIPLiteral, name.hasSuffix("."), !name.hasSuffix("..") { name.removeLast() }
+        guard !name.isEmpty else { return nil }
+        return port.flatMap { $0 == defaultPort ? nil : "\(name):\($0)" } ?? name
     }
 
     /// The host as it is written, an IP literal with its brackets.

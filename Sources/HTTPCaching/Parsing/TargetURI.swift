@@ -58,10 +58,8 @@ struct TargetURI {
 
     /// Returns host and port in lower case, without the default port of the scheme.
     private static func normalized(_ authority: String, scheme: String?) -> String {
-        guard let parts = Authority(authority) else { return authority.lowercasedASCII }
-        let standard = scheme?.lowercasedASCII == "https" ? 443 : 80
-        let host = parts.host.lowercasedASCII
-        return parts.port == nil || parts.port == standard ? host : "\(host):\(parts.port ?? 0)"
+        let defaultPort = scheme?.lowercasedASCII == "https" ? 443 : 80
+        return Authority(authority)?.normalized(defaultPort: defaultPort) ?? authority.lowercasedASCII
     }
 
     /// Returns a path without its `.` and `..` segments (RFC 3986 §5.2.4).

@@ -38,6 +38,9 @@ final class FlightGroup: Sendable {
     /// Returns true if a request other than the leader waits for the result of a flight.
     func isAwaited(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isAwaited(id) } }
 
+    /// Returns true if a request waits for a flight, and the last flight of its key has not failed.
+    func awaitsConfirmation(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.awaitsConfirmation(id) } }
+
     /// The number of the last completion of a flight that stored something.
     var lastCompletion: UInt64 { state.withLockedValue { $0.table.lastCompletion } }
 }

@@ -69,6 +69,7 @@ struct FlightOutcome: Sendable {
             return answers(joinedAt: moment) && entry.mayBeServed(to: cacheable, afterFailure: status, at: answeredAt)
         // A failure is shared, as a thrown error is, with the requests that waited for it, and with none that came
         // later.
+        case .fetched(_, .unconfirmedError): return answers(joinedAt: moment)
         case .fetched(let status, .some) where status >= 500: return answers(joinedAt: moment)
         default:
             guard cacheable.policy.mayShare(entry) else { return false }
@@ -85,10 +86,13 @@ struct FlightOutcome: Sendable {
     }
 }
 
-extension FlightOutcome.Source {
-    /// True if the response is a failure that is not stored, and that the leader's request may have caused.
-    var mayBeDueToRequest: Bool {
-        guard case .fetched(let status, .some) = self else { return false }
-        return HTTPResponse.Status(code: status).mayBeFailureDueToRequest
+extension FlightOutcome {
+    /// The end of the flight: a failure that is not stored, and that the leader's request may have caused, is shared
+    /// only if another request gets one as well.
+    var completion: FlightCompletion {
+        guard case .entry(_, .fetched(let status, .some)) = content,
+            HTTPResponse.Status(code: status).mayBeFailureDueToRequest
+        else { return .shared(self) }
+        return .failed(self)
     }
 }

@@ -36,6 +36,9 @@ struct FlightHandle: Sendable {
     /// True if a request other than the leader waits for the result.
     var isAwaited: Bool { group.isAwaited(id) }
 
+    /// True if another request waits, and no flight before this one has failed by a request's fault.
+    var awaitsConfirmation: Bool { group.awaitsConfirmation(id) }
+
     /// Releases the waiters before the flight is over: they may not have its result.
     func release(_ completion: FlightCompletion) { group.release(id, completion) }
 

@@ -1,21 +1,5 @@
 import HTTPCaching
 
-/// The end of a flight, as far as it concerns the waiters of its key.
-enum FlightCompletion: Sendable {
-    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
-    /// invalidation has overtaken it and it was not stored.
-    case shared(FlightOutcome)
-    /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
-    /// fails as well.
-    case failed(FlightOutcome)
-    /// Responses for this key may not be shared: the waiters need not wait for one another.
-    case unsharable
-    /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
-    case leaderOnly
-    /// The leader did not fetch, or its fetch was abandoned.
-    case abandoned
-}
-
 /// The fetches under way for each key (its *flights*), and the requests that wait for any of them (its *waiters*).
 ///
 /// The table is a value without locks, tasks or a clock: each event is a mutating function that returns the waiters to
@@ -302,10 +286,17 @@ extension FlightTable {
     /// Returns the key of a flight; nil if the flight is over.
     func key(of id: FlightID) -> FlightKey? { flights[id]?.key }
 
-    /// Returns true if a request other than the leader waits for the result of a flight.
+    /// Returns true if a request that leads no flight waits for the result of a flight.
     func isAwaited(_ id: FlightID) -> Bool {
         guard let key = flights[id]?.key, let queue = queues[key] else { return false }
-        return queue.waiters.values.contains { $0.ownFlight != id }
+        return queue.waiters.values.contains { $0.ownFlight == nil }
+    }
+
+    /// Returns true if a request that leads no flight waits for the result of a flight, and the last flight of its key
+    /// has not failed in a way that its leader's request may have caused.
+    func awaitsConfirmation(_ id: FlightID) -> Bool {
+        guard let key = flights[id]?.key, let queue = queues[key] else { return false }
+        return !queue.hasFailed && queue.waiters.values.contains { $0.ownFlight == nil }
     }
 
     private mutating func resume(

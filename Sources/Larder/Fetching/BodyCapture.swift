@@ -34,21 +34,36 @@ final class BodyCapture: Sendable {
     deinit { state.withLockedValue { $0.removeAll() } }
 }
 
+/// The owner of a capture, which is told by the task that writes the body.
+protocol CaptureOwner {
+    /// Serves the leader from here on: a part has arrived that is not the whole body.
+    func serveLeader()
+    /// Notes that the body will not be stored: it is past the limit, or there is no memory for it.
+    func stopStoring(because reason: NotStoredReason)
+}
+
 // MARK: - Writing
 
 extension BodyCapture {
-    /// Takes a part of the body, and returns the actions that the writer performs, in order.
-    func write(_ part: ByteBuffer) -> [CaptureState.WriterAction] {
-        guard part.readableBytes > 0 else { return [] }
+    /// Takes a part of the body, and performs what follows from it.
+    /// - Throws: `BodyError` if the body is too long or not wanted any more, or `CancellationError`.
+    func write(_ part: ByteBuffer, for owner: some CaptureOwner) async throws {
+        guard part.readableBytes > 0 else { return }
         let now = clock.now
         let (actions, reader) = state.withLockedValue { state in (state.write(part, at: now), state.takeReader()) }
         reader?.resume()
-        return actions
+        for action in actions {
+            switch action {
+            case .serveLeader: owner.serveLeader()
+            case .stopStoring(let reason): owner.stopStoring(because: reason)
+            case .waitForReader: try await waitForReader()
+            case .fail(let error): throw error
+            }
+        }
     }
 
     /// Waits until the reader has read enough for the next part.
-    /// - Throws: `BodyError.abandoned` if the body is not wanted any more, or `CancellationError`.
-    func waitForReader() async throws {
+    private func waitForReader() async throws {
         await wait { continuation in
             state.withLockedValue { $0.waitToWrite(continuation, isCancelled: Task.isCancelled) }
         } onCancel: {

@@ -10,34 +10,12 @@ struct CacheMiss<O: Origin>: Sendable {
     /// The stored response that has to be validated, or served if the origin fails; nil if there is none.
     let stored: CacheEntry?
     let snapshot: LookupSnapshot
-    /// The number of fetches for the key around this request.
+    /// The fetches that the request is made in.
+    let frames: [FetchContext.Frame]
+    /// The number of fetches for the key among them.
     let level: Int
     /// True if responses to such a request were not storable lately, so that waiting for one is of no use.
     let isUncacheable: Bool
-
-    /// Creates a miss at a moment.
-    init(
-        cacheable: CacheableRequest,
-        origin: O,
-        reason: CacheStatus.ForwardReason,
-        stored: CacheEntry?,
-        snapshot: LookupSnapshot,
-        level: Int,
-        memory: CacheMemory,
-        at now: Timestamp
-    ) {
-        self.cacheable = cacheable
-        self.origin = origin
-        self.reason = reason
-        self.stored = stored
-        self.snapshot = snapshot
-        self.level = level
-        self.isUncacheable = memory.isUncacheable(
-            LeveledKey(key: cacheable.location.key, level: level),
-            withAuthorization: cacheable.hasAuthorization,
-            at: now
-        )
-    }
 
     var leveledKey: LeveledKey { LeveledKey(key: cacheable.location.key, level: level) }
 

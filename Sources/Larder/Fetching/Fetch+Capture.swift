@@ -117,7 +117,10 @@ extension Fetch {
             receivedAt: fetched.receivedAt
         )
         capture.replaceParts(by: entry)
-        let (validity, reason) = notStored == nil ? await save(entry) : (await validity(of: entry), notStored)
+        let unconfirmed = notStored == nil ? unconfirmed(fetched.head.status) : nil
+        if let unconfirmed { record.events.append(.notStored(cacheable.location.key, unconfirmed)) }
+        let refused = notStored ?? unconfirmed
+        let (validity, reason) = refused == nil ? await save(entry) : (await validity(of: entry), refused)
         return result(
             of: entry,
             .fetched(status: fetched.head.status.code, reason),
@@ -128,8 +131,8 @@ extension Fetch {
     }
 }
 
-/// The sink that the origin writes a captured body to. It performs the actions of the capture.
-private struct CapturingSink<O: Origin>: BodySink {
+/// The sink that the origin writes a captured body to.
+private struct CapturingSink<O: Origin>: BodySink, CaptureOwner {
     let fetch: Fetch<O>
     let response: O.Response
     let capture: BodyCapture
@@ -139,17 +142,7 @@ private struct CapturingSink<O: Origin>: BodySink {
     let waitsForWhole: Bool
 
     func write(_ part: ByteBuffer) async throws {
-        for action in capture.write(part) {
-            switch action {
-            case .serveLeader: serveLeader()
-            case .stopStoring(let reason):
-                fetch.stopStoring(because: reason, alreadyNotStored: !isStored)
-                // The origin answers a range by itself; without a reader the capture ends.
-                if !fetch.cutsRange(response.head) { stream() }
-            case .waitForReader: try await capture.waitForReader()
-            case .fail(let error): throw error
-            }
-        }
+        try await capture.write(part, for: self)
     }
 
     func finish() async throws { try capture.finish() }
@@ -157,6 +150,12 @@ private struct CapturingSink<O: Origin>: BodySink {
     /// Serves the leader from here on, unless it needs the whole body.
     func serveLeader() {
         if !waitsForWhole { stream() }
+    }
+
+    func stopStoring(because reason: NotStoredReason) {
+        fetch.stopStoring(because: reason, alreadyNotStored: !isStored)
+        // The origin answers a range by itself; without a reader the capture ends.
+        if !fetch.cutsRange(response.head) { stream() }
     }
 
     /// Gives the leader a response whose body it reads while the body arrives.

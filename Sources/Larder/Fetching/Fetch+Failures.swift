@@ -71,7 +71,10 @@ extension Fetch {
 }
 
 extension HTTPResponse.Status {
-    /// True if the status is a failure of the server that the request may have caused: not one that says that the
-    /// server is overloaded, down or slow.
-    var mayBeFailureDueToRequest: Bool { kind == .serverError && ![503, 504].contains(code) }
+    /// True if the status is an error that the request itself may have caused: not one that describes the resource, or
+    /// says that the server is overloaded, down or slow (408, 425, 429, 503, 504).
+    var mayBeFailureDueToRequest: Bool {
+        guard kind == .serverError || isDueToRequest else { return false }
+        return ![408, 425, 429, 503, 504].contains(code)
+    }
 }

@@ -62,13 +62,12 @@ extension Fetch {
             location: cacheable.location,
             tags: fetched.tags.tags
         )
-        return .shared(
-            FlightOutcome(
-                content: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
-                readVersion: readVersion,
-                validity: await validity(of: entry),
-                answeredAt: fetched.receivedAt
-            )
+        let outcome = FlightOutcome(
+            content: .entry(entry, .fetched(status: head.status.code, .notStorable(.method))),
+            readVersion: readVersion,
+            validity: await validity(of: entry),
+            answeredAt: fetched.receivedAt
         )
+        return outcome.completion
     }
 }

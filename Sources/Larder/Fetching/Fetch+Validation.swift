@@ -21,7 +21,7 @@ extension Fetch {
     }
 
     /// Returns what the origin's response to ``validatingRequest`` says about the stored response.
-    func validation(by fetched: Fetched) -> Validation {
+    func validation(by fetched: Fetched) -> ValidationResult {
         guard fetched.head.status == .notModified, let stored = validatable else { return .none }
         let index = Revalidation.index(of: fetched.head.headerFields, among: [stored.head.headerFields])
         return index == nil ? .unrelated : .confirmed(stored)
@@ -46,7 +46,7 @@ extension Fetch {
         var lifetimes = Lifetimes(expiredAt: fetched.receivedAt)
         var notStored = tags.notStoredReason(limit: cacheable.policy.tagLimit)
         switch storability {
-        case .store(let stored): if notStored == nil { lifetimes = stored }
+        case .store(let updated): if notStored == nil { lifetimes = updated }
         case .notStorable(let reason): notStored = .notStorable(reason)
         }
         let entry = entry(
@@ -84,7 +84,7 @@ extension Fetch {
 }
 
 /// The meaning of the origin's response for the stored response that it was to validate.
-enum Validation {
+enum ValidationResult {
     /// The origin sent a whole response.
     case none
     /// The origin confirmed the stored response.

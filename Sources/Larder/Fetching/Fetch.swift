@@ -59,7 +59,7 @@ struct Fetch<O: Origin>: Sendable {
             return await doNotStore(fetched, because: .notStorable(reason))
         case .store where fetched.response.bodyLength ?? 0 > cacheable.policy.bodyLimit.bytes:
             return await answerLeaderAlone(fetched, because: .tooLarge)
-        case .store where prefersStored(to: status) || isSuspect(status):
+        case .store where prefersStored(to: status):
             return await doNotStore(fetched, because: .originFailed)
         case .store(let lifetimes):
             if let reason = fetched.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
@@ -89,10 +89,10 @@ struct Fetch<O: Origin>: Sendable {
         )
     }
 
-    /// Returns true if the leader's request may have caused an error, and other requests wait: they ask for themselves,
-    /// and an error that they do not get is not stored for them.
-    private func isSuspect(_ status: HTTPResponse.Status) -> Bool {
-        status.isDueToRequest && flight?.isAwaited == true
+    /// Returns the reason for not storing a response with this status, if other requests wait and the leader's request
+    /// may have caused the error: one of them asks first, and stores the error if it gets one as well.
+    func unconfirmed(_ status: HTTPResponse.Status) -> NotStoredReason? {
+        status.mayBeFailureDueToRequest && flight?.awaitsConfirmation == true ? .unconfirmedError : nil
     }
 
     /// True if the origin is asked only for a head. A refresh because of a HEAD request asks for the whole response.
@@ -187,7 +187,7 @@ extension Fetch {
         )
         return FetchResult(
             leader: leaderResponse(from: entry, source, received: received),
-            completion: source.mayBeDueToRequest ? .failed(outcome) : .shared(outcome)
+            completion: outcome.completion
         )
     }
 
@@ -204,6 +204,7 @@ extension Fetch {
             to: cacheable,
             at: now,
             source.outcome(miss.reason),
+            in: miss.frames,
             detail: source.detail,
             received: received
         )
@@ -219,6 +220,7 @@ extension Fetch {
         dependencies.serving.head(
             head,
             .forwarded(miss.reason, status: (status ?? head.status).code),
+            in: miss.frames,
             detail: notStored?.detail,
             policy: cacheable.policy,
             at: now

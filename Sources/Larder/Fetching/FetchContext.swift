@@ -22,14 +22,14 @@ package enum FetchContext {
     /// The largest number of nested fetches for one key; beyond it a request bypasses the cache.
     static let maximumLevel = 8
 
-    /// Returns the fetches that a fetch for this request runs in, with that fetch.
-    static func frames(around cacheable: CacheableRequest, in cache: ResponseCache) -> [Frame] {
+    /// Returns the fetches that a request is made in, and the fetch for that request.
+    static func frames<O: Origin>(of miss: CacheMiss<O>, in cache: ResponseCache) -> [Frame] {
         let frame = Frame(
             cache: ObjectIdentifier(cache),
-            key: cacheable.location.key,
-            tagFields: cacheable.policy.rules.tagFields
+            key: miss.cacheable.location.key,
+            tagFields: miss.cacheable.policy.rules.tagFields
         )
-        return frames + [frame]
+        return miss.frames + [frame]
     }
 
     /// Returns the number of fetches for a key around the current task.

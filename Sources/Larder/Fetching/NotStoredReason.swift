@@ -20,6 +20,8 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     case brokenOff
     /// The response is an error, and the stored response is of more use.
     case originFailed
+    /// The response is an error that the request may have caused, and other requests wait: one of them asks first.
+    case unconfirmedError
     /// A scope of the response was invalidated while it was fetched.
     case overtaken
     /// The store cannot be reached, or does not accept responses.
@@ -37,6 +39,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
         case .tooSlow: "too-slow"
         case .brokenOff: "broken-off"
         case .originFailed: "origin-failed"
+        case .unconfirmedError: "unconfirmed-error"
         case .overtaken: "overtaken"
         case .unavailable: "store-unavailable"
         }
@@ -48,7 +51,8 @@ public enum NotStoredReason: Error, Hashable, Sendable {
         switch self {
         case .notStorable(let reason): reason.isLasting
         case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
-        case .brokenOff, .originFailed, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong: false
+        case .brokenOff, .originFailed, .unconfirmedError, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong:
+            false
         }
     }
 }

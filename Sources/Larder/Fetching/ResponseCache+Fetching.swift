@@ -63,7 +63,7 @@ extension ResponseCache {
             miss: miss,
             leader: leader,
             flight: flight,
-            frames: FetchContext.frames(around: miss.cacheable, in: self),
+            frames: FetchContext.frames(of: miss, in: self),
             dependencies: FetchDependencies(store: store, serving: serving, inFlight: inFlight, clock: clock),
             report: { self.apply($0, to: miss.leveledKey) }
         )
@@ -93,6 +93,7 @@ extension ResponseCache {
                 response.head = serving.head(
                     response.head,
                     .forwarded(miss.reason, status: response.head.status.code),
+                    in: miss.frames,
                     detail: notStored.detail,
                     policy: miss.cacheable.policy,
                     at: clock.now
@@ -153,6 +154,7 @@ extension ResponseCache {
                 to: miss.cacheable,
                 at: clock.now,
                 source.outcome(miss.reason, collapsed: collapsed),
+                in: miss.frames,
                 detail: source.detail
             )
         )

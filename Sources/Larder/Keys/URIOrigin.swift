@@ -33,12 +33,7 @@ struct URIOrigin: Hashable, Sendable, CustomStringConvertible {
         // Most authorities are in the normalized spelling already.
         let bytes = authority.utf8
         if bytes.allSatisfy(isPlain), let last = bytes.last, last != UInt8(ascii: ".") { return authority }
-        guard let parts = Authority(authority) else { return nil }
-        var host = parts.host.lowercased()
-        if host.hasSuffix("."), !host.hasSuffix("..") { host.removeLast() }
-        guard !host.isEmpty else { return nil }
-        if parts.isIPLiteral { host = "[\(host)]" }
-        return parts.port.flatMap { $0 == standardPort ? nil : "\(host):\($0)" } ?? host
+        return Authority(authority)?.normalized(defaultPort: standardPort)
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

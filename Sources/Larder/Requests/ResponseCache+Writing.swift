@@ -29,6 +29,7 @@ extension ResponseCache {
         response.head = serving.head(
             response.head,
             .forwarded(.method, status: response.head.status.code),
+            in: FetchContext.frames,
             detail: result == .pending ? "invalidation-pending" : nil,
             policy: policy,
             at: clock.now

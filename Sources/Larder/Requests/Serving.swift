@@ -24,12 +24,15 @@ struct Serving: Sendable {
 
     /// Returns the response to a request from an entry: the whole response, its head alone, a range of it, or a 304
     /// (RFC 9111 §4.3.2).
-    /// - Parameter received: The fields that the origin sent for this very request; nil if it sent none.
+    /// - Parameters:
+    ///   - frames: The fetches that the request is made in.
+    ///   - received: The fields that the origin sent for this very request; nil if it sent none.
     func answer(
         _ entry: CacheEntry,
         to cacheable: CacheableRequest,
         at now: Timestamp,
         _ outcome: CacheStatus.Outcome,
+        in frames: [FetchContext.Frame],
         detail: String? = nil,
         received: HTTPFields? = nil
     ) -> Answer {
@@ -44,8 +47,8 @@ struct Serving: Sendable {
         if age > 0 || outcome.isReuse {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
-        if !FetchContext.frames.isEmpty {
-            Self.handOn((entry.location.tags + entry.tags).map(\.description), in: &head.headerFields)
+        if !frames.isEmpty {
+            Self.handOn((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
         }
         let ttl = entry.lifetimes.ttl(at: now)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
@@ -62,6 +65,7 @@ struct Serving: Sendable {
     func head(
         _ head: HTTPResponse,
         _ outcome: CacheStatus.Outcome,
+        in frames: [FetchContext.Frame],
         detail: String? = nil,
         policy: CachePolicy,
         at now: Timestamp
@@ -73,13 +77,13 @@ struct Serving: Sendable {
             // corresponding Date header field […] if it is cached or forwarded downstream." (RFC 9110 §6.6.1)
             if !head.headerFields.contains(.date) { head.headerFields[.date] = HTTPDate.format(now) }
         }
-        if FetchContext.frames.isEmpty {
+        if frames.isEmpty {
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
         } else {
             let tags = ResponseTags(head.headerFields, named: policy.rules.tagFields)
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
             let texts = (policy.tags + tags.tags).map(\.description) + tags.rejected
-            Self.handOn(texts, in: &head.headerFields)
+            Self.handOn(texts, to: frames, in: &head.headerFields)
         }
         status(outcome, detail: detail).append(to: &head.headerFields)
         return head
@@ -87,8 +91,8 @@ struct Serving: Sendable {
 
     /// Adds the tags by which a response can be invalidated, for the cache around this one: its response is made from
     /// this response.
-    private static func handOn(_ tags: [String], in fields: inout HTTPFields) {
-        guard !tags.isEmpty, let name = FetchContext.frames.last?.tagFields.first else { return }
+    private static func handOn(_ tags: [String], to frames: [FetchContext.Frame], in fields: inout HTTPFields) {
+        guard !tags.isEmpty, let name = frames.last?.tagFields.first else { return }
         for tag in tags { fields.append(HTTPField(name: name, value: tag)) }
     }
 

@@ -137,18 +137,11 @@ struct Administration: Sendable {
         let expectation = "Nothing was purged: expected a URL such as \(prefix)/urls/http://shop.example/path"
         guard let target = request.head.path, target.hasPrefix(prefix + "/urls/"),
             case let url = target.dropFirst(prefix.utf8.count + "/urls/".utf8.count),
-            let mark = url.firstRange(of: "://"),
-            ["http", "https"].contains(url[..<mark.lowerBound].lowercased())
+            let uri = AbsoluteURI(url), uri.isHTTP, Authority(uri.authority) != nil
         else { return AdminAnswer(.message(.badRequest, expectation)) }
-        let rest = url[mark.upperBound...]
-        let authority = String(rest.prefix { $0 != "/" && $0 != "?" })
-        var path = String(rest.dropFirst(authority.count))
-        if !path.hasPrefix("/") { path = "/" + path }
-        guard Authority(authority) != nil else {
-            return AdminAnswer(.message(.badRequest, expectation))
-        }
-        let scheme = url[..<mark.lowerBound].lowercased()
-        let head = HTTPRequest(method: .get, scheme: scheme, authority: authority, path: path)
+        let authority = String(uri.authority)
+        let path = (uri.rest.utf8.first == ASCII.slash ? "" : "/") + uri.rest
+        let head = HTTPRequest(method: .get, scheme: uri.scheme.lowercased(), authority: authority, path: path)
         return await purge(head, under: routes.route(host: authority, path: path).policy, from: cache)
     }
 

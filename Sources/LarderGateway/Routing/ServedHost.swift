@@ -45,7 +45,8 @@ extension GatewaySettings {
             served.pattern.matches(host) && (named == nil || named == port || named == served.port)
         }
         guard isServed else { return nil }
-        let name = parts.host.utf8.last == ASCII.dot ? String(parts.host.dropLast()) : parts.bracketedHost
+        let hasDot = !parts.isIPLiteral && parts.host.utf8.last == ASCII.dot
+        let name = hasDot ? String(parts.host.dropLast()) : parts.bracketedHost
         return named.map { "\(name):\($0)" } ?? name
     }
 }

@@ -71,7 +71,7 @@ struct PacedContent: AsyncSequence, Sendable {
 }
 
 extension ResponseBody {
-    /// The body in pieces of 16 KiB at most, each of which is written when the connection has room for it.
+    /// The body in pieces of 15 KiB at most, each of which is written when the connection has room for it.
     var inPieces: ResponseBody {
         guard contentLength ?? .max > PieceWriter.piece else { return self }
         return ResponseBody(contentLength: contentLength) { writer in
@@ -82,8 +82,8 @@ extension ResponseBody {
 
 /// A writer that writes large parts in pieces.
 private struct PieceWriter: ResponseBodyWriter {
-    /// The length of a piece: that of a TLS record (RFC 8446 §5.1).
-    static let piece = 16 << 10
+    /// The length of a piece. With what TLS adds, a record of it fits into a buffer of 16 KiB.
+    static let piece = 15 << 10
 
     var writer: any ResponseBodyWriter
 

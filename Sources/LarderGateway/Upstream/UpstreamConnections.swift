@@ -10,9 +10,9 @@ final class UpstreamConnections: Sendable {
     /// The requests under way on these connections.
     let load: OriginLoad
 
-    /// The allocator for reads of 16 KiB at most: each connection whose response waits for a slow client holds a few of
+    /// The allocator for reads of 8 KiB at most: each connection whose response waits for a slow client holds a few of
     /// them.
-    private static let readAllocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 16 << 10)
+    private static let readAllocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 8 << 10)
 
     init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
