@@ -97,7 +97,7 @@ final class Failsafe: Sendable {
     }
 
     /// Records that a server was connected and prepared.
-    func met() {
+    func connected() {
         news.withLockedValue { $0.forgetRefusals() }
         if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
     }

@@ -44,7 +44,7 @@ extension InvalidationDelivery {
         guard let memory = try? await connection.info("memory", deadline: max(timeout, .seconds(2))),
             let most = memory["maxmemory"].flatMap({ Int($0) }), most > 0, logSize.limit.bytes > most / 4
         else { return }
-        let isFirst = isSizeTold.withLockedValue { wasLogged in
+        let isFirst = isSizeReported.withLockedValue { wasLogged in
             defer { wasLogged = true }
             return !wasLogged
         }

@@ -42,7 +42,7 @@ final class InvalidationDelivery: Sendable {
     /// The logs of other formats that were found last.
     let knownFormats = NIOLockedValueBox<[String]>([])
     /// True if a warning was logged that Redis has little memory for the invalidation log.
-    let isSizeTold = NIOLockedValueBox(false)
+    let isSizeReported = NIOLockedValueBox(false)
     /// True if it was logged that invalidations stay pending.
     private let isWaiting = NIOLockedValueBox(false)
     /// The read version of responses that are fetched while the log cannot be read; no log ever has its epoch.
@@ -161,7 +161,7 @@ extension InvalidationDelivery {
 
     /// Prepares a server that was just connected: makes sure of its log, and delivers the invalidations that wait and
     /// those that the server may have lost, before any of its stored responses is used.
-    func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
+    func prepare(_ connection: RedisConnection, _ server: RedisServer) async throws {
         guard server.role == "master" else {
             throw RedisError(
                 .unavailable,
@@ -189,7 +189,7 @@ extension InvalidationDelivery {
         lastRunID.withLockedValue { $0 = runID }
         confirm()
         report()
-        failsafe.met()
+        failsafe.connected()
     }
 
     /// Sends a command to a server that was just connected.
@@ -263,8 +263,8 @@ final class Greeter: Sendable {
         set { known.withLockedValue { $0 = newValue } }
     }
 
-    func meet(_ connection: RedisConnection, _ server: RedisServer) async throws {
-        try await delivery?.meet(connection, server)
+    func prepare(_ connection: RedisConnection, _ server: RedisServer) async throws {
+        try await delivery?.prepare(connection, server)
     }
 }
 

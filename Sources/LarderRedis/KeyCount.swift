@@ -17,7 +17,7 @@ struct KeyWalk: Sendable {
     private(set) var cursor: String? = "0"
     /// The number of entries found, expired and invalidated ones included. A walk finds some twice if the server
     /// resizes its table.
-    private(set) var met = 0
+    private(set) var visited = 0
     private(set) var looked = 0
     private(set) var valid = 0
     /// The names found, as long as they are few.
@@ -32,13 +32,14 @@ struct KeyWalk: Sendable {
     }
 
     /// Adds a page of names, and returns those to look at.
-    mutating func meet(_ page: [String], next cursor: String) -> [String] {
+    mutating func visit(_ page: [String], next cursor: String) -> [String] {
         self.cursor = cursor == "0" ? nil : cursor
-        let isExact = met <= Self.exactLimit
+        let isExact = visited <= Self.exactLimit
         let new = isExact ? page.filter { names.insert($0).inserted } : page
         if !isExact { names = [] }
-        defer { met += new.count }
-        return stride == 1 ? new : new.enumerated().filter { (met + $0.offset).isMultiple(of: stride) }.map(\.element)
+        defer { visited += new.count }
+        return stride == 1
+            ? new : new.enumerated().filter { (visited + $0.offset).isMultiple(of: stride) }.map(\.element)
     }
 
     /// Adds the result for some keys: the number that was looked at, and how many of them have a usable response.
@@ -50,7 +51,7 @@ struct KeyWalk: Sendable {
     /// The number of keys that have a usable response, estimated unless every key was looked at.
     var count: Int {
         guard looked > 0 else { return 0 }
-        return looked == met ? valid : Int((Double(valid) * Double(met) / Double(looked)).rounded())
+        return looked == visited ? valid : Int((Double(valid) * Double(visited) / Double(looked)).rounded())
     }
 }
 
@@ -61,7 +62,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// A number and the time at which it was found.
     private struct Found: Sendable {
         let count: Int
-        let met: Int
+        let visited: Int
         let time: ContinuousClock.Instant
     }
 
@@ -114,7 +115,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// Ends a walk. The number changes only if the walk is complete.
     /// - Returns: the waiters for the number.
     mutating func end(_ walk: KeyWalk, at now: ContinuousClock.Instant) -> [Waiter] {
-        if walk.cursor == nil { found = Found(count: walk.count, met: walk.met, time: now) }
+        if walk.cursor == nil { found = Found(count: walk.count, visited: walk.visited, time: now) }
         isWalking = false
         defer { waiters = [] }
         return waiters
@@ -124,7 +125,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     private func answer(of total: Int, at now: ContinuousClock.Instant) -> Int? {
         guard total > KeyWalk.exactLimit, let found, found.time + Self.age > now else { return nil }
         // A walk skips the keys of other programs quickly.
-        if total <= KeyWalk.serverLimit, found.met < KeyWalk.exactLimit { return nil }
+        if total <= KeyWalk.serverLimit, found.visited < KeyWalk.exactLimit { return nil }
         return found.count
     }
 

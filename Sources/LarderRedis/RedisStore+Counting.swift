@@ -41,7 +41,7 @@ extension RedisStore {
             guard case .array(let reply)? = await insist(scan), reply.count == 2,
                 let next = try? reply[0].text(), let keys = try? reply[1].elements().map({ try $0.text() })
             else { break }
-            var left = walk.meet(keys, next: next)[...]
+            var left = walk.visit(keys, next: next)[...]
             while !left.isEmpty {
                 let step = left.prefix(KeyWalk.step)
                 guard let counts = await validCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
@@ -99,7 +99,7 @@ extension RedisStore {
 
     /// Returns the number of variants under a key that are neither expired nor invalidated; nil if Redis does not reply
     /// with it.
-    func aliveCount(under key: CacheKey, at now: Timestamp) async -> Int? {
+    func validCount(under key: CacheKey, at now: Timestamp) async -> Int? {
         guard let name = names.entry(key) else { return 0 }
         return await validCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }
     }

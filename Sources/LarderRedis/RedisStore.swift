@@ -128,7 +128,7 @@ public final class RedisStore: CacheStore {
         self.clock = clock
         let greeter = Greeter()
         var hooks = RedisClient.Hooks()
-        hooks.onConnect = { try await greeter.meet($0, $1) }
+        hooks.onConnect = { try await greeter.prepare($0, $1) }
         hooks.onChange = { greeter.delivery?.serverChanged() }
         hooks.isUrgent = { greeter.delivery.map { $0.pendingCount > 0 } ?? false }
         var configuration = configuration
@@ -316,7 +316,7 @@ extension RedisStore {
         // The invalidation concerns every spelling; the spellings that clients commonly use are counted.
         var removed: Int? = 0
         for key in key.spellings {
-            guard let count = removed, let more = await aliveCount(under: key, at: now) else {
+            guard let count = removed, let more = await validCount(under: key, at: now) else {
                 // Nothing is there after the invalidation, as the caller asked, even if the count is unknown.
                 removed = nil
                 break

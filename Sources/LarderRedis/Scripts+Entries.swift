@@ -201,7 +201,7 @@ extension Scripts {
             local s = standing(log)
             local epoch1, epoch2, floor = tonumber(s[1]), tonumber(s[2]), tonumber(s[4])
             local work = 0
-            local function is_alive(entry, variant, most)
+            local function is_valid(entry, variant, most)
               if variant.until_ <= now or variant.number < floor then return false end
               if redis.call('HSTRLEN', entry, variant.field) ~= variant.size then return false end
               local scopes, text = {}, redis.call('HGET', entry, 's' .. variant.field:sub(2)) or ''
@@ -229,7 +229,7 @@ extension Scripts {
               local count = 0
               if variants and s.isWhole and tonumber(high) == epoch1 and tonumber(low) == epoch2 then
                 for _, variant in ipairs(variants) do
-                  if is_alive(KEYS[i], variant, most) then count = count + 1 end
+                  if is_valid(KEYS[i], variant, most) then count = count + 1 end
                   if isOneEnough and count > 0 or work > most then break end
                 end
               end

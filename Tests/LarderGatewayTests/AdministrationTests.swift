@@ -57,7 +57,7 @@ import Testing
         case .token: Issue.record("there is no token")
         }
         guard case .closed = AdminAccess.standard(token: nil, trustsLoopback: false, host: host) else {
-            Issue.record("nobody may by default")
+            Issue.record("access by default")
             return
         }
         let token = BearerToken("a-token-that-is-long-enough")

@@ -7,7 +7,7 @@ import Testing
 /// The responses to clients when an origin fails. Nothing of a faulty response is stored.
 @Suite(.timeLimit(.minutes(5))) struct FaultTests {
     /// The stored response when the origin fails.
-    enum Kept: String, CaseIterable {
+    enum Stored: String, CaseIterable {
         case nothing
         case stale
         /// A stale response that must not be served without the origin.
@@ -21,7 +21,7 @@ import Testing
             /// An error of this type if nothing is stored; otherwise the stale response or a 504.
             case failure(Int, String)
             /// The same if a response is stored. If none is stored, a body that is visibly cut off.
-            case cutOffUnlessKept
+            case cutOffUnlessStored
             /// A body that is visibly cut off, because its beginning was already sent.
             case cutOff
             /// Either a body that is visibly cut off or an error, depending on how the bytes are received.
@@ -141,7 +141,7 @@ import Testing
             "4\r\nbody\r\n0\r\n\r\n"
         ),
         Fault("the transfer coding is a lookalike", nonsense, ["Transfer-Encoding: xchunked"], "body"),
-        Fault("there is no chunk", .cutOffUnlessKept, ["Transfer-Encoding: chunked"]),
+        Fault("there is no chunk", .cutOffUnlessStored, ["Transfer-Encoding: chunked"]),
         Fault("the chunks break off", .cutOff, ["Transfer-Encoding: chunked"], "4\r\nbody\r\n"),
         Fault("a chunk breaks off", .cutOff, ["Transfer-Encoding: chunked"], "40\r\nbody"),
         Fault("the last chunk breaks off", .cutOff, ["Transfer-Encoding: chunked"], "4\r\nbody\r\n0\r\n"),
@@ -223,35 +223,37 @@ import Testing
         ),
     ]
 
-    @Test(.serialized, arguments: heads + bodies + good, Kept.allCases)
-    func `A fault leads to an error or the stale response, and is not stored`(_ fault: Fault, _ kept: Kept) async throws
-    {
-        try await meet(fault, kept) { _ in }
+    @Test(.serialized, arguments: heads + bodies + good, Stored.allCases)
+    func `A fault leads to an error or the stale response, and is not stored`(
+        _ fault: Fault,
+        _ stored: Stored
+    ) async throws {
+        try await meet(fault, stored) { _ in }
     }
 
-    @Test(arguments: hanging, Kept.allCases)
-    func `An origin that stops responding is given up`(_ fault: Fault, _ kept: Kept) async throws {
-        try await meet(fault, kept) { settings in
+    @Test(arguments: hanging, Stored.allCases)
+    func `An origin that stops responding is given up`(_ fault: Fault, _ stored: Stored) async throws {
+        try await meet(fault, stored) { settings in
             // This is longer than a slow machine takes for a response that is sent.
             settings.responseTimeout = .seconds(8)
             settings.idleTimeout = fault.testDescription.hasPrefix("it ") ? .seconds(60) : .seconds(8)
         }
     }
 
-    @Test(arguments: Kept.allCases) func `An origin that refuses connections leads to an error or the stale response`(
-        _ kept: Kept
+    @Test(arguments: Stored.allCases) func `An origin that refuses connections leads to an error or the stale response`(
+        _ stored: Stored
     ) async throws {
         let time = ManualClock()
         let fault = Fault("it refuses", .failure(502, "connection_refused")) { _ in }
         try await ScriptedOrigin.answering { _ in
-            let control = "Cache-Control: max-age=60" + (kept == .mustRevalidate ? ", must-revalidate" : "")
+            let control = "Cache-Control: max-age=60" + (stored == .mustRevalidate ? ", must-revalidate" : "")
             return answer("200 OK", ["Connection: close", "ETag: \"kept\"", control], "kept")
         } _: { origin in
             try await RunningGateway.run(before: origin.url, clock: time.clock) { gateway in
-                if kept != .nothing { #expect(try await gateway.exchange().body == "kept") }
+                if stored != .nothing { #expect(try await gateway.exchange().body == "kept") }
                 time.advance(by: .seconds(120))
                 try await origin.refuse()
-                expect(try await gateway.exchange(), fault, kept)
+                expect(try await gateway.exchange(), fault, stored)
                 #expect(try await gateway.exchange(method: "HEAD").body.isEmpty)
             }
         }
@@ -300,7 +302,7 @@ import Testing
 
     private func meet(
         _ fault: Fault,
-        _ kept: Kept,
+        _ stored: Stored,
         _ configure: @Sendable (inout GatewaySettings) -> Void
     ) async throws {
         let time = ManualClock()
@@ -309,20 +311,20 @@ import Testing
             let fields = ["Connection: close", "ETag: \"kept\""]
             switch request["X-Turn"] {
             case "keep":
-                let control = "Cache-Control: max-age=60" + (kept == .mustRevalidate ? ", must-revalidate" : "")
+                let control = "Cache-Control: max-age=60" + (stored == .mustRevalidate ? ", must-revalidate" : "")
                 try await connection.send(answer("200 OK", fields + [control], "kept"))
             case "fail": try await fault.script(connection)
             default: try await connection.send(answer("200 OK", fields, "fresh"))
             }
         } _: { origin in
             try await RunningGateway.run(before: origin.url, clock: time.clock, configure: configure) { gateway in
-                if kept != .nothing {
+                if stored != .nothing {
                     #expect(try await gateway.exchange("X-Turn: keep").body == "kept")
                     time.advance(by: .seconds(120))
                 }
-                expect(try await gateway.exchange("X-Turn: fail"), fault, kept)
+                expect(try await gateway.exchange("X-Turn: fail"), fault, stored)
                 let count = origin.requests.count
-                #expect(count == (kept == .nothing ? 1 : 2))
+                #expect(count == (stored == .nothing ? 1 : 2))
                 guard case .success = fault.effect else {
                     // While a stale response can be served, no request is sent to the origin for half a second.
                     time.advance(by: .seconds(1))
@@ -335,29 +337,29 @@ import Testing
         }
     }
 
-    private func expect(_ answer: Exchange.Answer, _ fault: Fault, _ kept: Kept) {
+    private func expect(_ answer: Exchange.Answer, _ fault: Fault, _ stored: Stored) {
         switch fault.effect {
-        case .cutOffUnlessKept where kept == .nothing, .cutOff:
+        case .cutOffUnlessStored where stored == .nothing, .cutOff:
             #expect(answer.status == 200 && !answer.isWhole, "\(fault.name): \(answer)")
         case .either where answer.status == 200 && answer.body != "kept":
             #expect(!answer.isWhole, "\(fault.name): \(answer)")
         case .success(let status, let body):
             #expect(answer.status == status && answer.body == body && answer.isWhole, "\(fault.name): \(answer)")
         case .failure(let status, let type), .either(let status, let type):
-            expect(answer, status, type, fault, kept)
-        case .cutOffUnlessKept: expect(answer, 502, "http_response_incomplete", fault, kept)
+            expect(answer, status, type, fault, stored)
+        case .cutOffUnlessStored: expect(answer, 502, "http_response_incomplete", fault, stored)
         }
     }
 
-    private func expect(_ answer: Exchange.Answer, _ status: Int, _ type: String, _ fault: Fault, _ kept: Kept) {
+    private func expect(_ answer: Exchange.Answer, _ status: Int, _ type: String, _ fault: Fault, _ stored: Stored) {
         let name: Comment = "\(fault.name): \(answer)"
         #expect(answer.isWhole, name)
-        guard kept != .stale else {
+        guard stored != .stale else {
             #expect(answer.status == 200 && answer.body == "kept", name)
             #expect(answer["Cache-Status"]?.contains("detail=stale-if-error") == true, name)
             return
         }
-        #expect(answer.status == (kept == .nothing ? status : 504), name)
+        #expect(answer.status == (stored == .nothing ? status : 504), name)
         #expect(answer["Proxy-Status"] == "Larder; error=\(type)", name)
         #expect(answer["Content-Type"]?.hasPrefix("application/json") == true, name)
         #expect(answer.body.hasPrefix("{\"message\":\"") && answer.body.contains("origin"), name)

@@ -134,7 +134,7 @@
                 if now != last { (last, since) = (now, .now) }
                 return last > 0 && ContinuousClock.now - since > .seconds(1)
             }
-            #expect(last < size / 2, "\(last) bytes were taken while nobody read")
+            #expect(last < size / 2, "\(last) bytes were taken while the client did not read")
         }
 
         /// Returns an origin that responds with a pattern, which could be stored if it were smaller.

@@ -36,7 +36,7 @@ import Testing
             async let german = Wire.send("GET", "/greeting", ["Accept-Language: de"], to: port)
             await gate.reached()
             async let french = Wire.send("GET", "/greeting", ["Accept-Language: fr"], to: port)
-            try await eventually("the second waits, as nobody knows yet that the answers differ") {
+            try await eventually("the second waits, as it is not known yet that the answers differ") {
                 kitchen.cache.waiterCount == 1
             }
             gate.open()

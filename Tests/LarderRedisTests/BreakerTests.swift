@@ -48,7 +48,7 @@ import Testing
         ),
         Row("one failure too many opens it", opened, .open(until: moment(10))),
         Row(
-            "while it is open nobody goes, and nothing moves its end",
+            "while it is open no request goes, and nothing moves its end",
             opened + [.asks(mayGo: false), .probes(at: 9, mayGo: false), .fails(at: 9, .none), .probeFails(at: 9)],
             .open(until: moment(10))
         ),

@@ -96,8 +96,8 @@ import Testing
                             await store.put("v", at: "/\(id)", readVersion: readVersion, language: "l\(number)")
                         }
                     }
-                    let alive = try await step(over: 40, stranger)
-                    #expect((20...30).contains(alive), "\(alive)")
+                    let valid = try await step(over: 40, stranger)
+                    #expect((20...30).contains(valid), "\(valid)")
                     await store.invalidate([.everything])
                     let looked = try await step(over: 40, stranger)
                     #expect((20...31).contains(looked), "\(looked)")

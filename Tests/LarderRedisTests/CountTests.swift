@@ -62,27 +62,27 @@ import Testing
 
     @Test func `A walk counts each name once, and looks at a part of very many keys`() {
         var walk = KeyWalk(total: 10)
-        #expect(walk.meet(["a", "b"], next: "7") == ["a", "b"])
+        #expect(walk.visit(["a", "b"], next: "7") == ["a", "b"])
         walk.look(at: 2, valid: 1)
         #expect(walk.cursor == "7")
-        #expect(walk.meet(["b", "c"], next: "0") == ["c"])
+        #expect(walk.visit(["b", "c"], next: "0") == ["c"])
         walk.look(at: 1, valid: 1)
         #expect(walk.cursor == nil && walk.count == 2)
 
         var large = KeyWalk(total: 1_000_000)
         for page in 0..<1_000 {
             let names = (0..<1_000).map { "\(page)-\($0)" }
-            let chosen = large.meet(names, next: page == 999 ? "0" : "\(page + 1)")
+            let chosen = large.visit(names, next: page == 999 ? "0" : "\(page + 1)")
             #expect(chosen.count == 100)
             large.look(at: chosen.count, valid: chosen.count / 2)
         }
-        #expect(large.met == 1_000_000 && large.looked == 100_000 && large.count == 500_000)
+        #expect(large.visited == 1_000_000 && large.looked == 100_000 && large.count == 500_000)
         #expect(KeyWalk(total: 0).count == 0)
     }
 
     private func walk(over names: Int, valid: Int, next: String = "0") -> KeyWalk {
         var walk = KeyWalk(total: names)
-        let chosen = walk.meet((0..<names).map(String.init), next: next)
+        let chosen = walk.visit((0..<names).map(String.init), next: next)
         walk.look(at: chosen.count, valid: valid)
         return walk
     }

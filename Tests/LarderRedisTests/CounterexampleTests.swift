@@ -213,7 +213,7 @@ import Testing
             row.text = "v1"
             await a.cache.invalidate(.tag("late"))
             async let waiter = b.get(under: Self.policy, from: origin)
-            try await eventually("somebody waits") { b.cache.waiterCount == 1 }
+            try await eventually("a request waits") { b.cache.waiterCount == 1 }
             gate.open()
             let (first, second) = (try await leader.text, try await waiter.text)
             #expect(first == "v0" && second == "v1")

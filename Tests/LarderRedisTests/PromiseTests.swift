@@ -54,7 +54,7 @@ import Testing
                                     .random(in: 0...10, using: &random),
                                     through: processes[writer]
                                 )
-                                versions[row].tell(version)
+                                versions[row].acknowledge(version)
                                 for _ in 0..<Int.random(in: 0..<40, using: &random) { await Task.yield() }
                             }
                             return 0
@@ -66,7 +66,7 @@ import Testing
                             var hits = 0
                             for _ in 0..<300 {
                                 let row = Int.random(in: 0..<rows, using: &random)
-                                let told = versions[row].told
+                                let acknowledged = versions[row].acknowledged
                                 let process = processes[reader % 2]
                                 let answer = try await process.get(
                                     "/row/\(row)",
@@ -75,7 +75,7 @@ import Testing
                                 )
                                 let text = try await answer.text
                                 let version = try #require(Int(text))
-                                #expect(version >= told, "row \(row), seed \(seed): \(answer.cacheStatus)")
+                                #expect(version >= acknowledged, "row \(row), seed \(seed): \(answer.cacheStatus)")
                                 if answer.cacheStatus.contains("hit") { hits += 1 }
                             }
                             return hits

@@ -7,7 +7,7 @@ import Testing
 @testable import LarderRedis
 
 /// The tables of the log for versions that its list has no room for, without Redis.
-@Suite(.timeLimit(.minutes(2))) struct ScopeTablesTests {
+@Suite(.timeLimit(.minutes(5))) struct ScopeTablesTests {
     private static let epoch = LogVersion.Epoch(high: 1 << 52, low: 1 << 52 + 1)
 
     @Test(arguments: [1, 40, 1_000, 514_000]) func `Cells are in their rows, whatever the size`(_ cells: Int) {

@@ -53,7 +53,7 @@ import Testing
         case 4: await bench.cache.remove(try #require(CacheKey("GET:/rows/\(id)")))
         default: _ = try await bench.send(.put, "/rows/\(id)", to: TestOrigin { _ in TestResponse("") })
         }
-        row.tell(version)
+        row.acknowledge(version)
     }
 
     private static func read(
@@ -84,10 +84,10 @@ import Testing
             return TestResponse(text, fields)
         }
         let request: HTTPFields = [5: [.cacheControl: "no-cache"], 6: [.cacheControl: "max-stale"]][kind] ?? [:]
-        let told = row.told
+        let acknowledged = row.acknowledged
         do {
             let text = try await bench.get("/rows/\(id)", request, under: policy, from: origin).text
-            #expect(try #require(Int(text)) >= told)
+            #expect(try #require(Int(text)) >= acknowledged)
         } catch is TestFailure {}
     }
 }

@@ -112,7 +112,7 @@ import Testing
         // The tag of the flight is not known yet, so the waiter may join.
         await bench.cache.invalidate(.tag("late"))
         async let waiter = bench.get(under: policy, from: origin)
-        try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
+        try await eventually("a request waits") { bench.cache.waiterCount == 1 }
         rendered.open()
         let leaderText = try await leader.text
         #expect(leaderText == "v0")
@@ -131,7 +131,7 @@ import Testing
         await gate.reached()
         await bench.cache.invalidate(.path("/other"))
         async let waiter = bench.get(from: origin)
-        try await eventually("somebody waits") { bench.cache.waiterCount == 1 }
+        try await eventually("a request waits") { bench.cache.waiterCount == 1 }
         gate.open()
         _ = try await (leader, waiter)
         #expect(origin.fetches.count == 1)

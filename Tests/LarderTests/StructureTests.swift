@@ -139,8 +139,8 @@ import Testing
             store.validate()
             #expect(store.size <= .kibibytes(64))
         }
-        let alive = model.values.count { clock.now < $0.until }
-        #expect(await store.count(at: clock.now) <= alive, "seed \(seed)")
+        let valid = model.values.count { clock.now < $0.until }
+        #expect(await store.count(at: clock.now) <= valid, "seed \(seed)")
         clock.advance(by: .seconds(60))
         #expect(await store.count(at: clock.now) == 0)
         await store.removeUnusable(at: clock.now)

@@ -20,7 +20,7 @@ private final class Named: Sendable {
     func takesTurns() {
         var state = ClientState<Named>(slots: 3)
         #expect(state.next()?.name == nil)
-        _ = state.meet(server("a"))
+        _ = state.identify(server("a"))
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server("a"))
         _ = state.join(Named("2"), slot: 2, generation: 2, server: server("a"))
         let names = (0..<4).compactMap { _ in state.next()?.name }
@@ -30,7 +30,7 @@ private final class Named: Sendable {
     @Test func `Large commands share the last connection, and small ones avoid one that awaits many bytes`() {
         var state = ClientState<Named>(slots: 3)
         #expect(state.next(weight: 1_000_000)?.name == nil)
-        _ = state.meet(server("a"))
+        _ = state.identify(server("a"))
         for slot in 0..<3 {
             _ = state.join(Named("\(slot)"), slot: slot, generation: slot + 1, server: server("a"))
         }
@@ -46,7 +46,7 @@ private final class Named: Sendable {
 
     @Test func `Large commands use another connection if the last slot is empty`() {
         var state = ClientState<Named>(slots: 2)
-        _ = state.meet(server("a"))
+        _ = state.identify(server("a"))
         _ = state.join(Named("0"), slot: 0, generation: 1, server: server("a"))
         #expect(state.next(weight: 1_000_000)?.name == "0")
     }
@@ -95,7 +95,7 @@ private final class Named: Sendable {
         told.append(state.leave(nil, slot: 1, because: lost))
         #expect(state.status.phase == .down)
         for (connection, slot) in [(one, 0), (two, 1)] {
-            _ = state.meet(server("a"))
+            _ = state.identify(server("a"))
             guard
                 case .joined(let change) = state.join(connection, slot: slot, generation: slot + 1, server: server("a"))
             else {
@@ -127,10 +127,10 @@ private final class Named: Sendable {
     @Test("Only connections to the server that was reached last are used")
     func leavesStrangers() {
         var state = ClientState<Named>(slots: 2)
-        #expect(state.meet(server("a")).isEmpty)
+        #expect(state.identify(server("a")).isEmpty)
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server("a"))
-        #expect(state.meet(server("a")).isEmpty)
-        #expect(state.meet(server("b")).map(\.name) == ["1"])
+        #expect(state.identify(server("a")).isEmpty)
+        #expect(state.identify(server("b")).map(\.name) == ["1"])
         #expect(state.next()?.name == nil)
         guard case .refused = state.join(Named("2"), slot: 1, generation: 2, server: server("a")) else {
             Issue.record("a connection to the server before was taken")
@@ -146,10 +146,10 @@ private final class Named: Sendable {
     @Test("A server without a run ID is not considered a different server")
     func toleratesTheNameless() {
         var state = ClientState<Named>(slots: 2)
-        #expect(state.meet(server(nil)).isEmpty)
+        #expect(state.identify(server(nil)).isEmpty)
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server(nil))
-        #expect(state.meet(server(nil)).isEmpty)
-        #expect(state.meet(server("a")).isEmpty)
+        #expect(state.identify(server(nil)).isEmpty)
+        #expect(state.identify(server("a")).isEmpty)
         guard case .joined = state.join(Named("2"), slot: 1, generation: 2, server: server(nil)) else {
             Issue.record("refused")
             return

@@ -360,7 +360,7 @@ private struct Model {
             guard queue[0].missing == 0 else { return #expect(served == "wait", "seed \(seed)") }
             let (name, _, _, replies, _) = queue.removeFirst()
             let expected =
-                waiting.remove(name) == nil ? "wait" : "\(name): \(replies.map(\.told).joined(separator: " "))"
+                waiting.remove(name) == nil ? "wait" : "\(name): \(replies.map(\.summary).joined(separator: " "))"
             #expect(served == expected, "seed \(seed)")
         case 8:
             guard let (name, id, _, _, _) = queue.randomElement(using: &generator) else { return }

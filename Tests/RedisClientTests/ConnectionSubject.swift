@@ -41,7 +41,7 @@ final class ConnectionSubject {
         return switch state.receive(.status(text), bytes: bytes, now: .seconds(now), isExact: isExact) {
         case .wait: "wait"
         case .deliver(let name, let replies, let isLate):
-            "\(name): \(replies.map(\.told).joined(separator: " "))" + (isLate ? " (late)" : "")
+            "\(name): \(replies.map(\.summary).joined(separator: " "))" + (isLate ? " (late)" : "")
         case .close(let error): "close: \(error.code)"
         }
     }
@@ -63,7 +63,7 @@ final class ConnectionSubject {
 }
 
 extension RESPValue {
-    var told: String {
+    var summary: String {
         if case .status(let text) = self { text } else { "?" }
     }
 }

@@ -155,7 +155,7 @@ import Testing
             #expect(client.status.lastError?.code == .protocolViolation)
             try await eventually { server.commands.all.count { $0.hasPrefix("PING larder 2") } > 3 }
         }
-        #expect(server.connections == 2, "a heartbeat that is answered harms nobody")
+        #expect(server.connections == 2, "a heartbeat that is answered does no harm")
         await server.stop()
     }
 

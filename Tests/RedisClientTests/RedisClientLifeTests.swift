@@ -49,7 +49,7 @@ import Testing
             try await eventually { client.status.phase == .down }
             do throws(RedisError) {
                 try await client.ping(deadline: .seconds(60))
-                Issue.record("there was nobody to ping")
+                Issue.record("there was no client to ping")
             } catch {
                 #expect(error.code == .unavailable)
                 #expect("\(error)".contains("cannot connect to 127.0.0.1:\(port)"))

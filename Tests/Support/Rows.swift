@@ -18,7 +18,7 @@ public final class Row: Sendable {
 
 /// The versions of a row: the last committed one, and the last one that was acknowledged after its invalidation.
 public final class Versions: Sendable {
-    private let state = NIOLockedValueBox((committed: 0, told: 0))
+    private let state = NIOLockedValueBox((committed: 0, acknowledged: 0))
 
     /// Creates the versions of a row that has not been written yet.
     public init() {}
@@ -26,7 +26,7 @@ public final class Versions: Sendable {
     /// The last version committed.
     public var committed: Int { state.withLockedValue { $0.committed } }
     /// The last acknowledged version: later requests must not get an older one.
-    public var told: Int { state.withLockedValue { $0.told } }
+    public var acknowledged: Int { state.withLockedValue { $0.acknowledged } }
 
     /// Commits the next version.
     public func commit() -> Int {
@@ -37,7 +37,9 @@ public final class Versions: Sendable {
     }
 
     /// Acknowledges a version that was committed and then invalidated.
-    public func tell(_ version: Int) { state.withLockedValue { $0.told = max($0.told, version) } }
+    public func acknowledge(_ version: Int) {
+        state.withLockedValue { $0.acknowledged = max($0.acknowledged, version) }
+    }
 }
 
 extension HTTPField.Name {

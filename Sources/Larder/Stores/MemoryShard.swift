@@ -183,8 +183,8 @@ struct MemoryShard {
 
     /// Removes the entries with a read version below a version: the log's floor, or the last invalidation of
     /// everything. Examines about `limit` entries at a time, and continues where it stopped.
-    mutating func removeBorn(
-        before number: UInt64,
+    mutating func removeEntries(
+        readBefore number: UInt64,
         limit: Int = Self.batchLimit,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {

@@ -330,7 +330,7 @@ extension MemoryStore {
         let everything = CollectionOfOne(InvalidationScope.everything.fingerprint)
         let floor = log.withLockedValue { $0.log.newestVersion(onStored: everything) }
         var dropped: [CacheEntry] = []
-        return shard.state.withLockedValue { $0.removeBorn(before: floor, limit: limit, dropping: &dropped) }
+        return shard.state.withLockedValue { $0.removeEntries(readBefore: floor, limit: limit, dropping: &dropped) }
     }
 
     private func removeOutdated() async { await removeAll(removeOutdated) }

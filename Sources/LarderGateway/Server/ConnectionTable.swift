@@ -59,7 +59,7 @@ final class ConnectionTable: Sendable {
     }
 
     /// Sends an event about the listener to every connection.
-    func tell(_ event: DrainEvent) {
+    func fire(_ event: DrainEvent) {
         for connection in connections { connection.channel.pipeline.fireUserInboundEventTriggered(event) }
     }
 

@@ -221,7 +221,7 @@ final class Listener: Service {
     /// Sends an event about the listener to every connection, including those to come.
     private func send(_ event: DrainEvent) {
         drainState.note(event)
-        table.tell(event)
+        table.fire(event)
     }
 
     /// Closes a listening socket when no connection waits to be accepted or set up, because such connections would be

@@ -78,7 +78,7 @@ extension ClientState {
     ///
     /// With connections to two servers at a time, as after a failover, a read could miss an earlier write that went to
     /// the other server. So only connections to the server reached last are used.
-    mutating func meet(_ server: RedisServer) -> [Connection] {
+    mutating func identify(_ server: RedisServer) -> [Connection] {
         defer { status.server = server }
         guard isStranger(server) else { return [] }
         let strangers = slots.compactMap { $0 }

@@ -148,7 +148,7 @@ extension RedisClient {
         }
         do throws(RedisError) {
             let server = try await connection.greet(configuration)
-            let strangers = state.withLockedValue { $0.meet(server) }
+            let strangers = state.withLockedValue { $0.identify(server) }
             for stranger in strangers {
                 stranger.close(RedisError(.connectionLost, "the client has connected to another server"))
             }

@@ -38,7 +38,7 @@ extension Conversation {
             .get().gets(from: 1)
         ),
         Conversation(
-            "coding-shown-to-be-sent-to-nobody",
+            "coding-shown-to-be-sent-to-no-client",
             "9110 §12.5.5",
             .get().answered(200, fresh).asked(),
             .get("/a", gzip).answered(200, fresh).asked(),

@@ -83,7 +83,7 @@ extension Conversation {
             }
             if isHeld {
                 defer { scene.gate.open() }
-                try await eventually("everybody asks or waits") {
+                try await eventually("all requests ask or wait") {
                     scene.gate.arrivals + transport.waitingCount == step.crowd
                 }
             }

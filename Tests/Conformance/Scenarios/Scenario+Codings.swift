@@ -84,7 +84,7 @@ extension Scenario {
                 "gzip",
                 "gzip"
             ),
-            coding("coding-nobody-knows", silent + "\nContent-Encoding: foo", .hit, "foo", "foo"),
+            coding("coding-unknown", silent + "\nContent-Encoding: foo", .hit, "foo", "foo"),
             coding("coding-identity", silent + "\nContent-Encoding: Identity", .hit, "gzip", "identity"),
             coding("coding-empty", silent + "\nContent-Encoding:", .hit, "gzip", "identity"),
             coding(

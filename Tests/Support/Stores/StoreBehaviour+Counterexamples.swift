@@ -11,7 +11,7 @@ extension StoreBehaviour {
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.entries.isEmpty, "something was kept from the start")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: missed.readVersion))
+            try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: missed.readVersion))
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("Late read version: later invalidations do not change the read version of a miss") { bench in
@@ -45,7 +45,7 @@ extension StoreBehaviour {
                 is: missed.newestVersion,
                 "newest version"
             )
-            try await bench.mustBeDead(
+            try await bench.mustBeInvalid(
                 bench.entry("v0", at: location, readVersion: missed.readVersion, tags: ["other", "late"])
             )
             try await bench.mustFind([], at: location)
@@ -66,7 +66,7 @@ extension StoreBehaviour {
                 let readVersion = LogVersion(epoch: first.epoch, number: number)
                 for scopes in [[InvalidationScope.tag("shared")], [.tag("own")]] {
                     let isValid = await bench.store.validity(of: readVersion, scopes: scopes).isValid
-                    try expect(isValid, is: number == last.number, "whether \(scopes) leaves \(number) alive")
+                    try expect(isValid, is: number == last.number, "whether \(scopes) leaves \(number) valid")
                 }
             }
         },
@@ -77,10 +77,10 @@ extension StoreBehaviour {
             await bench.peer.invalidate([.path("/row")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
+            try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: readVersion))
             try expect(
                 await !bench.store.validity(of: readVersion, scopes: [.path("/row")]).isValid,
-                "its readVersion is alive"
+                "its readVersion is valid"
             )
             let missed = await bench.store.load(location, at: bench.now)
             try expect(missed.newestVersion > readVersion.number, "a miss does not know that it was ever invalidated")
@@ -95,7 +95,7 @@ extension StoreBehaviour {
             await bench.peer.invalidate([.tag("late")])
             try await forget(bench)
             try await bench.mustFind([], at: location)
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion, tags: ["late"]))
+            try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: readVersion, tags: ["late"]))
         },
         StoreBehaviour("A key stays invalid in every spelling when its version is dropped", limits: few) { bench in
             let spellings = ["/a%7eb", "/a%7Eb", "/a~b"]
@@ -108,7 +108,7 @@ extension StoreBehaviour {
                 try await forget(bench)
                 try await bench.mustCount(0, "\(stored), invalidated as \(invalidated)")
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: readVersion))
+                try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: readVersion))
             }
         },
         StoreBehaviour("Repeated invalidations of the same scopes do not drop other versions", limits: few) { bench in
@@ -132,7 +132,7 @@ extension StoreBehaviour {
             let found = await bench.store.load(location, at: bench.now)
             try expect(found.entries.count, is: 1, "stale entries found")
             await bench.peer.invalidate([.path("/row")])
-            try await bench.mustBeDead(bench.entry("v0 again", at: location, readVersion: found.readVersion))
+            try await bench.mustBeInvalid(bench.entry("v0 again", at: location, readVersion: found.readVersion))
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("Wrong entry re-dated: a 304 re-dates only the entry that it was asked about") { bench in
@@ -141,7 +141,7 @@ extension StoreBehaviour {
             await bench.store.invalidate([.path("/row")])
             try await bench.put("v1", at: location, freshFor: .seconds(10))
             let refresh = await bench.store.load(location, at: bench.now)
-            try await bench.mustBeDead(bench.entry("v0", at: location, readVersion: overtaken))
+            try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: overtaken))
             try await bench.put("v1", at: location, readVersion: refresh.readVersion, freshFor: .seconds(60))
             try await bench.mustFind(["v1"], at: location, at: bench.now.advanced(by: .seconds(30)))
         },

@@ -83,7 +83,7 @@ extension StoreBehaviour {
             try await bench.mustCount(4, "keys after one was removed twice")
             await bench.store.invalidate([.path("/x/4")])
             try await bench.mustCount(3, "keys after one was invalidated")
-            try await bench.mustBeDead(bench.entry("late", at: locations[4], readVersion: late))
+            try await bench.mustBeInvalid(bench.entry("late", at: locations[4], readVersion: late))
             try await bench.mustCount(3, "keys after an overtaken fill")
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
             try await bench.put(text, at: locations[5])

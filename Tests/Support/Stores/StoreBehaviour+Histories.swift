@@ -70,7 +70,7 @@ extension StoreBehaviour {
         case 3: await store.invalidate([.tag(row.tag)])
         default: await store.invalidate([.tag("else"), .everything])
         }
-        row.versions.tell(version)
+        row.versions.acknowledge(version)
     }
 
     private static func read(
@@ -81,7 +81,7 @@ extension StoreBehaviour {
         seed: UInt64
     ) async throws {
         let location = EntryLocation(key: row.key, target: "/rows/\(id)?x=1")
-        let least = row.versions.told
+        let least = row.versions.acknowledged
         let lookup = await store.load(location, at: bench.now)
         for entry in lookup.entries {
             let version = Int(entry.text) ?? -1

@@ -19,10 +19,12 @@ extension StoreBehaviour {
                 try await bench.put("one", at: location)
                 for number in [0, 1, UInt64.max] {
                     let readVersion = LogVersion(epoch: .new(), number: number)
-                    try await bench.mustBeDead(bench.entry("of another life", at: location, readVersion: readVersion))
+                    try await bench.mustBeInvalid(
+                        bench.entry("of another life", at: location, readVersion: readVersion)
+                    )
                     try expect(
                         await !bench.store.validity(of: readVersion, scopes: []).isValid,
-                        "number \(number) is alive"
+                        "number \(number) is valid"
                     )
                 }
             },
@@ -31,7 +33,7 @@ extension StoreBehaviour {
                 let readVersion = try await bench.readVersion()
                 await bench.store.invalidate([.path("/a")])
                 try await bench.put("young", at: location)
-                try await bench.mustBeDead(bench.entry("old", at: location, readVersion: readVersion))
+                try await bench.mustBeInvalid(bench.entry("old", at: location, readVersion: readVersion))
                 try await bench.mustFind(["young"], at: location)
             },
         ]
@@ -57,12 +59,14 @@ extension StoreBehaviour {
             await bench.peer.invalidate([.path("/else"), scope])
             try await bench.mustFind([], at: location)
             try await bench.mustCount(0, "keys")
-            try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"]))
+            try await bench.mustBeInvalid(
+                bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"])
+            )
             try await bench.mustFind([], at: location)
             try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something dead was removed")
             try await bench.put("after", at: location, tags: ["late"])
             try await bench.mustFind(["after"], at: location)
-            try await bench.mustBeDead(
+            try await bench.mustBeInvalid(
                 bench.entry("still overtaken", at: location, readVersion: readVersion, tags: ["late"])
             )
             try await bench.mustFind(["after"], at: location)
@@ -81,7 +85,7 @@ extension StoreBehaviour {
                 try await bench.put("beside", at: try bench.location("/s1/beside"))
                 await bench.peer.invalidate([.prefix(CachePath(path))])
                 try await bench.mustFind([], at: location)
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
+                try await bench.mustBeInvalid(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind(["beside"], at: try bench.location("/s1/beside"))
             }
         }
@@ -124,7 +128,7 @@ extension StoreBehaviour {
                 let validity = await bench.store.validity(of: readVersion, scopes: scopes)
                 try expect(validity, is: Validity(isValid: isValid, checkedVersion: answered), "\(scopes)")
                 let later = await bench.store.validity(of: answered, scopes: scopes)
-                try expect(later, is: Validity(isValid: true, checkedVersion: answered), "\(scopes), born after")
+                try expect(later, is: Validity(isValid: true, checkedVersion: answered), "\(scopes), read after")
             }
             let validity = await bench.store.save(
                 bench.entry("b", at: try bench.location("/b"), readVersion: readVersion),
@@ -208,7 +212,7 @@ extension StoreBehaviour {
                 if isStored { try await bench.put("kept", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
-                try await bench.mustBeDead(bench.entry("overtaken", at: location, readVersion: readVersion))
+                try await bench.mustBeInvalid(bench.entry("overtaken", at: location, readVersion: readVersion))
                 try await bench.mustFind([], at: location)
             }
         },

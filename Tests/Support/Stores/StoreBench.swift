@@ -78,7 +78,7 @@ extension StoreBench {
         let validity = await store.save(entry, at: now)
         try expect(
             validity.isValid,
-            "\"\(text)\" was born after every invalidation, and is dead",
+            "\"\(text)\" was read after every invalidation, and is invalid",
             file: file,
             line: line
         )
@@ -143,11 +143,11 @@ extension StoreBench {
     }
 
     /// Tries to store an entry, and throws unless it is invalid and is not found afterwards.
-    func mustBeDead(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
+    func mustBeInvalid(_ entry: CacheEntry, file: String = #fileID, line: Int = #line) async throws {
         let validity = await store.save(entry, at: now)
         try expect(
             !validity.isValid,
-            "\"\(entry.text)\" was overtaken, and is alive",
+            "\"\(entry.text)\" was overtaken, and is valid",
             file: file,
             line: line
         )

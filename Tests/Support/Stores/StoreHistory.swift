@@ -72,7 +72,7 @@ struct StoreHistory {
         let language = ["en", "de", "fr"].randomElement(using: &random)
         let entry = bench.entry("\(step)", at: location, readVersion: readVersion, tags: tags, language: language)
         let validity = await store.save(entry, at: bench.now)
-        try mustAgree(validity.isValid, model.isValid(entry), "saving \(step) born at \(readVersion.number)")
+        try mustAgree(validity.isValid, model.isValid(entry), "saving \(step) read at \(readVersion.number)")
         if validity.isValid { model.save(entry) }
     }
 
@@ -83,7 +83,7 @@ struct StoreHistory {
         if isExact {
             try expect(found, is: right, "found at \(location.key)")
         } else {
-            try expect(found.allSatisfy(right.contains), "\(found) was found at \(location.key), and \(right) is alive")
+            try expect(found.allSatisfy(right.contains), "\(found) was found at \(location.key), and \(right) is valid")
         }
         guard found.isEmpty else { return }
         let newest = model.newestVersion(location)
