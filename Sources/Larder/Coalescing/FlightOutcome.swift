@@ -96,3 +96,38 @@ extension FlightOutcome {
         return .failed(self)
     }
 }
+
+// MARK: - Ends of flights and of waits
+
+/// The end of a flight, as far as it concerns the waiters of its key.
+enum FlightCompletion: Sendable {
+    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
+    /// invalidation has overtaken it and it was not stored.
+    case shared(FlightOutcome)
+    /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
+    /// fails as well.
+    case failed(FlightOutcome)
+    /// Responses for this key may not be shared: the waiters need not wait for one another.
+    case unsharable
+    /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
+    case leaderOnly
+    /// The leader did not fetch, or its fetch was abandoned.
+    case abandoned
+}
+
+/// The next step of a request that found no usable response, at once or after it has waited.
+enum WaitOutcome: Sendable {
+    /// The request leads this flight: it fetches now, and the flight is completed with its result.
+    case lead(FlightID)
+    /// The request looks up again. It leads the flight, if there is one, unless it finds a response then.
+    case lookUpAgain(leading: FlightID?)
+    /// The request fetches without a flight: its response may not be shared, too many flights are under way, or too
+    /// many requests wait.
+    case fetchAlone
+    /// A flight was completed with this outcome.
+    case completed(FlightOutcome)
+    /// The request's soft timeout is over: it gets the stale response.
+    case softTimeout
+    /// The request's task was cancelled.
+    case cancelled
+}
