@@ -76,7 +76,7 @@ extension StorageBlocker {
     /// Creates the blocker for a request that bypasses the cache.
     init(_ reason: BypassReason) {
         let words = Self.words(for: reason)
-        self.init(reason: .passedBy(reason), sentence: words.sentence, remedy: words.remedy)
+        self.init(reason: .bypassed(reason), sentence: words.sentence, remedy: words.remedy)
     }
 
     private static func words(for reason: BypassReason) -> Words {
@@ -84,8 +84,8 @@ extension StorageBlocker {
         case .asked: ("The request asks to bypass the cache, and is allowed to.", "Leave the parameter out.")
         case .rule:
             (
-                "The bypass rule of the route matches this request.",
-                "Change the bypass rule of the route so that it does not match the request."
+                "The route has `cache: off`, or a `bypass` that matches this request.",
+                "Remove `cache: off` from the route, or change its `bypass`."
             )
         case .method:
             ("The method is safe, but neither GET nor HEAD: its responses are not cached.", "Use GET.")

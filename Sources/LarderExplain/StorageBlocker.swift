@@ -7,7 +7,7 @@ public struct StorageBlocker: Hashable, Sendable {
     /// The reason, by the part of the cache that gives it.
     public enum Reason: Hashable, Sendable {
         /// The request bypasses the cache, so that no response is looked up or stored.
-        case passedBy(BypassReason)
+        case bypassed(BypassReason)
         /// The request changes something, and invalidates stored responses.
         case write
         /// The request may be answered from the store, and its response is not stored.
@@ -24,7 +24,7 @@ public struct StorageBlocker: Hashable, Sendable {
     /// The token of the reason in `Cache-Status`.
     public var token: String {
         switch reason {
-        case .passedBy(let reason): reason.rawValue
+        case .bypassed(let reason): reason.rawValue
         case .write: "write"
         case .notStored(let notStored): notStored.detail
         }
