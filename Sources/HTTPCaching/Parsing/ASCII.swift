@@ -1,21 +1,24 @@
 /// The bytes that the grammars of HTTP fields and URIs are made of (RFC 9110 §5.6, RFC 3986, RFC 5234).
+///
+/// The bytes are computed and inlined: other modules compare them in loops over paths and fields, and would look up a
+/// stored constant each time.
 package enum ASCII {
-    package static let tab: UInt8 = 0x09
-    package static let space: UInt8 = 0x20
-    package static let quote: UInt8 = 0x22
-    package static let asterisk: UInt8 = 0x2A
-    package static let comma: UInt8 = 0x2C
-    package static let hyphen: UInt8 = 0x2D
-    package static let slash: UInt8 = 0x2F
-    package static let zero: UInt8 = 0x30
-    package static let colon: UInt8 = 0x3A
-    package static let semicolon: UInt8 = 0x3B
-    package static let equals: UInt8 = 0x3D
-    package static let backslash: UInt8 = 0x5C
-    package static let question: UInt8 = 0x3F
-    package static let hash: UInt8 = 0x23
-    package static let percent: UInt8 = 0x25
-    package static let dot: UInt8 = 0x2E
+    @inlinable package static var tab: UInt8 { 0x09 }
+    @inlinable package static var space: UInt8 { 0x20 }
+    @inlinable package static var quote: UInt8 { 0x22 }
+    @inlinable package static var asterisk: UInt8 { 0x2A }
+    @inlinable package static var comma: UInt8 { 0x2C }
+    @inlinable package static var hyphen: UInt8 { 0x2D }
+    @inlinable package static var slash: UInt8 { 0x2F }
+    @inlinable package static var zero: UInt8 { 0x30 }
+    @inlinable package static var colon: UInt8 { 0x3A }
+    @inlinable package static var semicolon: UInt8 { 0x3B }
+    @inlinable package static var equals: UInt8 { 0x3D }
+    @inlinable package static var backslash: UInt8 { 0x5C }
+    @inlinable package static var question: UInt8 { 0x3F }
+    @inlinable package static var hash: UInt8 { 0x23 }
+    @inlinable package static var percent: UInt8 { 0x25 }
+    @inlinable package static var dot: UInt8 { 0x2E }
 
     @inlinable
     package static func isDigit(_ byte: UInt8) -> Bool {
@@ -34,16 +37,19 @@ package enum ASCII {
     }
 
     /// Returns true for optional whitespace: `OWS = *( SP / HTAB )` (RFC 9110 §5.6.3).
+    @inlinable
     package static func isWhitespace(_ byte: UInt8) -> Bool {
         byte == space || byte == tab
     }
 
     /// Returns true if a byte has the same meaning in a URI percent-encoded and not (RFC 3986 §2.3).
+    @inlinable
     package static func isUnreserved(_ byte: UInt8) -> Bool {
         isLetter(byte) || isDigit(byte) || byte == hyphen || byte == dot || byte == 0x5F || byte == 0x7E
     }
 
     /// Returns true for a byte that a token may contain (RFC 9110 §5.6.2).
+    @inlinable
     package static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x21, 0x23...0x27, 0x2A, 0x2B, 0x2D, 0x2E, 0x5E...0x60, 0x7C, 0x7E: true

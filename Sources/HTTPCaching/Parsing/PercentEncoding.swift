@@ -1,6 +1,7 @@
 /// The percent-encoding of single bytes (RFC 3986 §2.1).
 package enum PercentEncoding {
     /// Returns the byte that `%XX` encodes, and the bytes after it; nil unless `byte` begins such a triplet.
+    @inlinable
     package static func decode<Rest: Collection<UInt8>>(
         _ byte: UInt8,
         before rest: Rest
@@ -25,6 +26,7 @@ package enum PercentEncoding {
     }
 
     /// Returns bytes with every `%XX` in them decoded, once. A `%` without two hexadecimal digits stays as it is.
+    @inlinable
     package static func decoded(_ bytes: some Collection<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
@@ -46,6 +48,7 @@ package enum PercentEncoding {
     }
 
     /// Appends a byte as it is if it is visible ASCII without a meaning in a key, otherwise as `%XX`.
+    @inlinable
     package static func append(_ byte: UInt8, to text: inout [UInt8], escaping: Bool) {
         let isPlain =
             (0x21...0x7E).contains(byte)
@@ -58,6 +61,7 @@ package enum PercentEncoding {
     }
 
     /// Appends `%` and the two hexadecimal digits of a byte.
+    @inlinable
     package static func append(_ byte: UInt8, to text: inout [UInt8]) {
         text.append(ASCII.percent)
         text.append(Hexadecimal.digit(byte >> 4))
