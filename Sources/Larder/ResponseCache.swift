@@ -134,7 +134,7 @@ extension ResponseCache {
     /// flight after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
     private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
         let frames = FetchContext.frames
-        let level = FetchContext.level(of: cacheable.location.key, in: self)
+        let level = FetchContext.level(of: cacheable.location.key, among: frames, in: self)
         guard level < FetchContext.maximumLevel else {
             return try await bypass(because: .nested, under: cacheable.policy, to: origin)
         }
@@ -254,7 +254,7 @@ extension ResponseCache {
         case .entry(let entry, let source):
             guard outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source) else { return nil }
             record(.miss(key, source.kind == .led ? .collapsed : source.kind))
-            return response(to: miss, from: entry, source, collapsed: true)
+            return serving.answer(entry, to: miss, at: clock.now, source, collapsed: true)
         }
     }
 
@@ -265,7 +265,7 @@ extension ResponseCache {
             stored.mayBeServed(to: miss.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
         record(.hit(miss.cacheable.location.key, .stale))
-        return response(to: miss, from: stored, .stalePaused)
+        return serving.answer(stored, to: miss, at: clock.now, .stalePaused)
     }
 
     private func serveAfterSoftTimeout<O: Origin>(_ miss: CacheMiss<O>) -> O.Response {
@@ -273,7 +273,7 @@ extension ResponseCache {
             preconditionFailure("Only a request with a stored response can time out")
         }
         record(.miss(miss.cacheable.location.key, .staleOnError))
-        return response(to: miss, from: stored, .staleOnSoftTimeout, collapsed: true)
+        return serving.answer(stored, to: miss, at: clock.now, .staleOnSoftTimeout, collapsed: true)
     }
 }
 

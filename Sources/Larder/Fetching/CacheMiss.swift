@@ -78,3 +78,52 @@ struct CacheMiss<O: Origin>: Sendable {
         return timeout
     }
 }
+
+extension Serving {
+    /// Returns the response to a request that missed, from an entry.
+    /// - Parameters:
+    ///   - collapsed: True if another request's fetch brought the entry.
+    ///   - received: The fields that the origin sent for this very request; nil if it sent none.
+    func answer<O: Origin>(
+        _ entry: CacheEntry,
+        to miss: CacheMiss<O>,
+        at now: Timestamp,
+        _ source: FlightOutcome.Source,
+        collapsed: Bool = false,
+        received: HTTPFields? = nil
+    ) -> O.Response {
+        let outcome = source.outcome(miss.reason, collapsed: collapsed)
+        return O.Response(
+            answer(
+                entry,
+                to: miss.cacheable,
+                at: now,
+                outcome,
+                in: miss.frames,
+                detail: source.detail,
+                received: received
+            )
+        )
+    }
+
+    /// Returns a head of the origin as a request that missed gets it.
+    /// - Parameters:
+    ///   - status: The status of the origin's response; nil if it is that of the head.
+    ///   - notStored: The reason why the response is not stored; nil if it may be stored.
+    func head<O: Origin>(
+        _ head: HTTPResponse,
+        for miss: CacheMiss<O>,
+        at now: Timestamp,
+        forwarded status: HTTPResponse.Status? = nil,
+        because notStored: NotStoredReason? = nil
+    ) -> HTTPResponse {
+        self.head(
+            head,
+            .forwarded(miss.reason, status: (status ?? head.status).code),
+            in: miss.frames,
+            detail: notStored?.detail,
+            policy: miss.cacheable.policy,
+            at: now
+        )
+    }
+}

@@ -72,14 +72,14 @@ extension Fetch {
     /// Returns true if the next responses for the key will probably not be stored either. While the stored response is
     /// fresh, one response does not say so: one client's request would have all other requests ask the origin, each by
     /// itself.
-    private func isLastingly(_ notStored: NotStoredReason) -> Bool {
+    private func makesUncacheable(_ notStored: NotStoredReason) -> Bool {
         notStored.isLasting && !notStored.isDueToRequest && !isStoredFresh
     }
 
     /// Notes that responses for the key are not stored, if the reason says so.
     /// - Returns: The end of the flight for the requests that wait.
     mutating func noteUncacheable(because notStored: NotStoredReason) -> FlightCompletion {
-        guard isLastingly(notStored) else { return .leaderOnly }
+        guard makesUncacheable(notStored) else { return .leaderOnly }
         record.notes.append(.uncacheable)
         return .unsharable
     }
@@ -92,7 +92,7 @@ extension Fetch {
             return
         }
         // A lack of memory does not mean that the next response will not be stored.
-        let isLasting = isLastingly(notStored)
+        let isLasting = makesUncacheable(notStored)
         report(
             FetchRecord(
                 events: [.notStored(cacheable.location.key, notStored)],

@@ -199,16 +199,7 @@ extension Fetch {
         _ source: FlightOutcome.Source,
         received: HTTPFields?
     ) -> FetchResult<O.Response>.LeaderResponse {
-        let answer = dependencies.serving.answer(
-            entry,
-            to: cacheable,
-            at: now,
-            source.outcome(miss.reason),
-            in: miss.frames,
-            detail: source.detail,
-            received: received
-        )
-        return .response(O.Response(answer), source.kind)
+        .response(dependencies.serving.answer(entry, to: miss, at: now, source, received: received), source.kind)
     }
 
     /// Returns a head of the origin as the leader gets it.
@@ -217,14 +208,7 @@ extension Fetch {
         forwarded status: HTTPResponse.Status? = nil,
         because notStored: NotStoredReason? = nil
     ) -> HTTPResponse {
-        dependencies.serving.head(
-            head,
-            .forwarded(miss.reason, status: (status ?? head.status).code),
-            in: miss.frames,
-            detail: notStored?.detail,
-            policy: cacheable.policy,
-            at: now
-        )
+        dependencies.serving.head(head, for: miss, at: now, forwarded: status, because: notStored)
     }
 }
 

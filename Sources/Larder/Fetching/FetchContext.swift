@@ -32,8 +32,8 @@ package enum FetchContext {
         return miss.frames + [frame]
     }
 
-    /// Returns the number of fetches for a key around the current task.
-    static func level(of key: CacheKey, in cache: ResponseCache) -> Int {
+    /// Returns the number of fetches for a key among the fetches that a request is made in.
+    static func level(of key: CacheKey, among frames: [Frame], in cache: ResponseCache) -> Int {
         let identifier = ObjectIdentifier(cache)
         return frames.count { $0.cache == identifier && $0.key == key }
     }

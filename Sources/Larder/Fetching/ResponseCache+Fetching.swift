@@ -90,14 +90,7 @@ extension ResponseCache {
         case .forward(let notStored):
             do {
                 var response = try await miss.origin.forward()
-                response.head = serving.head(
-                    response.head,
-                    .forwarded(miss.reason, status: response.head.status.code),
-                    in: miss.frames,
-                    detail: notStored.detail,
-                    policy: miss.cacheable.policy,
-                    at: clock.now
-                )
+                response.head = serving.head(response.head, for: miss, at: clock.now, because: notStored)
                 leader.succeed(miss.cacheable.isHead ? O.Response(headOnly: response.head) : response)
             } catch {
                 leader.fail(error)
@@ -122,7 +115,7 @@ extension ResponseCache {
                 outcome.mayAnswer(miss.cacheable, joinedAt: joinedAt, with: entry, source)
             else { return }
             leader.succeed(
-                response(to: miss, from: entry, source, collapsed: true),
+                serving.answer(entry, to: miss, at: clock.now, source, collapsed: true),
                 source.kind == .led ? .collapsed : source.kind
             )
         }
@@ -136,27 +129,7 @@ extension ResponseCache {
         guard let stored = miss.stored, let timeout = miss.softTimeout(at: clock.now) else { return nil }
         return tasks.start { [self] in
             do { try await clock.sleep(for: timeout) } catch { return }
-            leader.succeed(response(to: miss, from: stored, .staleOnSoftTimeout), .staleOnError)
+            leader.succeed(serving.answer(stored, to: miss, at: clock.now, .staleOnSoftTimeout), .staleOnError)
         }
-    }
-
-    /// Returns the response to a request that missed, from an entry.
-    /// - Parameter collapsed: True if another request's fetch brought the entry.
-    func response<O: Origin>(
-        to miss: CacheMiss<O>,
-        from entry: CacheEntry,
-        _ source: FlightOutcome.Source,
-        collapsed: Bool = false
-    ) -> O.Response {
-        O.Response(
-            serving.answer(
-                entry,
-                to: miss.cacheable,
-                at: clock.now,
-                source.outcome(miss.reason, collapsed: collapsed),
-                in: miss.frames,
-                detail: source.detail
-            )
-        )
     }
 }
