@@ -93,7 +93,7 @@ struct AcceptEncoding {
         var any: Int?
         for field in request where field.name == .acceptEncoding {
             field.withUnsafeBytesOfValue { bytes in
-                self.forEachMember(of: bytes) { name, weight in
+                forEachMember(of: bytes) { name, weight in
                     guard let weight else { return }
                     if let coding = ContentCodings(name: name) {
                         if weight == 1_000 { preferred.insert(coding) } else { weights.append((coding, weight)) }
@@ -139,14 +139,14 @@ extension AcceptEncoding {
         var rest = value[...]
         while !rest.isEmpty {
             let end = rest.firstIndex(of: ASCII.comma) ?? rest.endIndex
-            let member = self.trimmed(rest[..<end])
+            let member = trimmed(rest[..<end])
             rest = end == rest.endIndex ? rest[end...] : rest[(end + 1)...]
             guard !member.isEmpty else { continue }
             let endOfName = member.firstIndex(of: ASCII.semicolon) ?? member.endIndex
-            let name = self.trimmed(member[..<endOfName])
+            let name = trimmed(member[..<endOfName])
             var weight: Int? = 1_000
             if endOfName < member.endIndex {
-                weight = self.weight(self.trimmed(member[(endOfName + 1)...]))
+                weight = self.weight(trimmed(member[(endOfName + 1)...]))
             }
             if !name.isEmpty, name.allSatisfy(ASCII.isToken), let weight {
                 body(name, weight)

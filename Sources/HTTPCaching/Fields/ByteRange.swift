@@ -19,7 +19,7 @@ public enum ByteRange: Hashable, Sendable {
         // defined." The field applies "only [...] if the result in absence of the Range header field would be a 200
         // (OK) response" (§14.2).
         guard request.method == .get, stored.status == .ok,
-            self.ifRangeHolds(request.headerFields, stored.headerFields)
+            ifRangeHolds(request.headerFields, stored.headerFields)
         else { return .whole }
         let values = request.headerFields[values: .range]
         guard values.count == 1, let range = Self.parse(values[0]) else { return .whole }
@@ -71,7 +71,7 @@ public enum ByteRange: Hashable, Sendable {
     private static let limit = Int.max / 16
 
     private static func position(_ digits: Substring.UTF8View) -> Int? {
-        ASCII.integer(digits, limit: Int64(self.limit)).map(Int.init)
+        ASCII.integer(digits, limit: Int64(limit)).map(Int.init)
     }
 
     /// Returns true if the condition of `If-Range` holds or the request has none: "A recipient of an If-Range header

@@ -54,26 +54,26 @@ public struct CacheStatus: Hashable, Sendable {
     /// Returns the member of the list, such as `Larder; fwd=uri-miss; fwd-status=200; stored`. It is a valid structured
     /// field (RFC 9651) for any key and detail.
     public func serialized() -> String {
-        var text = Self.isToken(self.cache) ? self.cache : Self.quoted(self.cache)
-        switch self.outcome {
+        var text = Self.isToken(cache) ? cache : Self.quoted(cache)
+        switch outcome {
         case .hit:
             text += "; hit"
         case .forwarded(let reason, _, _, _):
             text += "; fwd=\(reason.rawValue)"
         }
-        if case .forwarded(_, let status?, _, _) = self.outcome { text += "; fwd-status=\(Self.integer(status))" }
-        if let ttl = self.ttl { text += "; ttl=\(Self.integer(ttl))" }
-        if case .forwarded(_, _, true, _) = self.outcome { text += "; stored" }
-        if case .forwarded(_, _, _, true) = self.outcome { text += "; collapsed" }
-        if let key = self.key { text += "; key=\(Self.quoted(key))" }
-        if let detail = self.detail { text += "; detail=\(Self.isToken(detail) ? detail : Self.quoted(detail))" }
+        if case .forwarded(_, let status?, _, _) = outcome { text += "; fwd-status=\(Self.integer(status))" }
+        if let ttl { text += "; ttl=\(Self.integer(ttl))" }
+        if case .forwarded(_, _, true, _) = outcome { text += "; stored" }
+        if case .forwarded(_, _, _, true) = outcome { text += "; collapsed" }
+        if let key { text += "; key=\(Self.quoted(key))" }
+        if let detail { text += "; detail=\(Self.isToken(detail) ? detail : Self.quoted(detail))" }
         return text
     }
 
     /// Adds this status to the fields of a response: "The first member represents the cache closest to the origin
     /// server, and the last member represents the cache closest to the user" (RFC 9211 §2).
     public func append(to fields: inout HTTPFields) {
-        fields.append(HTTPField(name: .cacheStatus, value: self.serialized()))
+        fields.append(HTTPField(name: .cacheStatus, value: serialized()))
     }
 
     /// Returns the nearest integer that structured fields can hold: they have at most 15 digits (RFC 9651 §3.3.1).

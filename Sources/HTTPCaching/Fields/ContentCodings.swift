@@ -65,7 +65,7 @@ package struct ContentCodings: OptionSet, Hashable, Sendable {
     static func names(in response: HTTPFields) -> [String] {
         guard response.contains(.contentEncoding) else { return [] }
         return FieldList.members(of: .contentEncoding, in: response)
-            .map { self.canonicalName($0.utf8) }
+            .map { canonicalName($0.utf8) }
             .filter { $0 != "identity" }
     }
 }

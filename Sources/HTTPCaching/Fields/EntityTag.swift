@@ -33,18 +33,18 @@ public struct EntityTag: Hashable, Sendable, LosslessStringConvertible {
 
     /// The text of the tag in a field.
     public var description: String {
-        self.isWeak ? "W/\"\(self.opaque)\"" : "\"\(self.opaque)\""
+        isWeak ? "W/\"\(opaque)\"" : "\"\(opaque)\""
     }
 
     /// Compares two tags strongly: "Two entity tags are equivalent if both are not weak and their opaque-tags match
     /// character-by-character." (RFC 9110 §8.8.3.2)
     public func stronglyMatches(_ other: EntityTag) -> Bool {
-        !self.isWeak && !other.isWeak && self.opaque == other.opaque
+        !isWeak && !other.isWeak && opaque == other.opaque
     }
 
     /// Compares two tags weakly: "Two entity tags are equivalent if their opaque-tags match character-by-character,
     /// regardless of either or both being tagged as weak." (RFC 9110 §8.8.3.2)
     public func weaklyMatches(_ other: EntityTag) -> Bool {
-        self.opaque == other.opaque
+        opaque == other.opaque
     }
 }

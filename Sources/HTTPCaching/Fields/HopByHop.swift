@@ -10,7 +10,7 @@ public enum HopByHop {
     /// such as ``Storability``, read the message before that: a client or an origin can name any field in `Connection`.
     public static func strip(_ fields: inout HTTPFields) {
         let named = Set(FieldList.members(of: .connection, in: fields).map(\.lowercasedASCII))
-        fields.removeAll { self.isOfConnection($0.name) || named.contains($0.name.canonicalName) }
+        fields.removeAll { isOfConnection($0.name) || named.contains($0.name.canonicalName) }
     }
 
     /// Removes from a request the fields that its `Connection` names, except those that frame its content. An origin
@@ -34,11 +34,11 @@ public enum HopByHop {
         receivedAt: Timestamp
     ) -> HTTPFields {
         var fields = response
-        self.strip(&fields)
+        strip(&fields)
         // A Connection that names Vary must not merge the variants into one.
         fields[values: .vary] = response[values: .vary]
         let withheld = directives.withheldFields
-        fields.removeAll { $0.name == .age || self.isNeverStored($0.name) || withheld.contains($0.name) }
+        fields.removeAll { $0.name == .age || isNeverStored($0.name) || withheld.contains($0.name) }
         // "A recipient with a clock that receives a response message without a Date header field MUST record the time
         // it was received and append a corresponding Date header field to the message's header section if it is cached
         // or forwarded downstream." (RFC 9110 §6.6.1)
@@ -66,7 +66,7 @@ public enum HopByHop {
     static func isNeverStored(_ name: HTTPField.Name) -> Bool {
         switch name {
         case .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization: true
-        default: self.isOfConnection(name)
+        default: isOfConnection(name)
         }
     }
 }

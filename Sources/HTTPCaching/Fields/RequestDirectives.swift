@@ -44,31 +44,31 @@ public struct RequestDirectives: Hashable, Sendable {
         for field in fields where field.name == .cacheControl {
             hasCacheControl = true
             for member in FieldList(field.value) {
-                self.apply(Directive(member))
+                apply(Directive(member))
             }
         }
         // HTTP/1.0 clients send "Pragma: no-cache"; Cache-Control, if present, takes precedence.
         guard !hasCacheControl else { return }
         for field in fields where field.name == .pragma {
-            self.noCache = self.noCache || FieldList(field.value).contains { Directive($0).name == "no-cache" }
+            self.noCache = noCache || FieldList(field.value).contains { Directive($0).name == "no-cache" }
         }
     }
 
     private mutating func apply(_ directive: Directive) {
         switch directive.name {
-        case "no-cache": self.noCache = true
-        case "no-store": self.noStore = true
-        case "no-transform": self.noTransform = true
-        case "only-if-cached": self.onlyIfCached = true
+        case "no-cache": noCache = true
+        case "no-store": noStore = true
+        case "no-transform": noTransform = true
+        case "only-if-cached": onlyIfCached = true
         case "max-age":
-            self.maxAge = min(self.maxAge ?? .longest, directive.seconds ?? .zero)
+            maxAge = min(maxAge ?? .longest, directive.seconds ?? .zero)
         case "min-fresh":
-            self.minFresh = max(self.minFresh ?? .zero, directive.seconds ?? .longest)
+            minFresh = max(minFresh ?? .zero, directive.seconds ?? .longest)
         case "max-stale":
-            self.applyMaxStale(directive)
+            applyMaxStale(directive)
         case "stale-if-error":
             if let seconds = directive.seconds {
-                self.staleIfError = min(self.staleIfError ?? .longest, seconds)
+                staleIfError = min(staleIfError ?? .longest, seconds)
             }
         default:
             // "A cache MUST ignore unrecognized cache directives." (RFC 9111 §5.2.3)
@@ -79,12 +79,12 @@ public struct RequestDirectives: Hashable, Sendable {
     private mutating func applyMaxStale(_ directive: Directive) {
         // "If no value is assigned to max-stale, then the client will accept a stale response of any age."
         if directive.argument == .none {
-            self.maxStale = self.maxStale ?? .any
+            maxStale = maxStale ?? .any
         } else if let seconds = directive.seconds {
-            if case .atMost(let other) = self.maxStale {
-                self.maxStale = .atMost(min(other, seconds))
+            if case .atMost(let other) = maxStale {
+                maxStale = .atMost(min(other, seconds))
             } else {
-                self.maxStale = .atMost(seconds)
+                maxStale = .atMost(seconds)
             }
         }
     }

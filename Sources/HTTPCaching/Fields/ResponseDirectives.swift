@@ -69,7 +69,7 @@ public struct ResponseDirectives: Hashable, Sendable {
         for field in fields where field.name == .cacheControl {
             for member in FieldList(field.value) {
                 let directive = Directive(member)
-                self.apply(directive.name, Value(directive))
+                apply(directive.name, Value(directive))
             }
         }
     }
@@ -78,14 +78,14 @@ public struct ResponseDirectives: Hashable, Sendable {
     /// prohibited by an explicit in-protocol directive (e.g., by a no-cache response directive, a must-revalidate
     /// response directive, or an applicable s-maxage or proxy-revalidate response directive)" (RFC 9111 §4.2.4).
     public var forbidsStale: Bool {
-        self.mustRevalidate || self.proxyRevalidate || self.noCache == .response || self.sMaxAge != nil
+        mustRevalidate || proxyRevalidate || noCache == .response || sMaxAge != nil
     }
 
     /// The fields that `private` and `no-cache` name: they must not be stored or reused, while the rest may be.
     public var withheldFields: [HTTPField.Name] {
         var names: [HTTPField.Name] = []
-        if case .fields(let some) = self.privacy { names += some }
-        if case .fields(let some) = self.noCache { names += some }
+        if case .fields(let some) = privacy { names += some }
+        if case .fields(let some) = noCache { names += some }
         return names
     }
 }
@@ -118,22 +118,22 @@ extension ResponseDirectives {
     private mutating func apply(_ name: String, _ value: Value) {
         switch name {
         case "public":
-            if case .present = value { self.isPublic = true }
-        case "private": self.privacy.widen(by: Scope(value))
-        case "no-store": self.noStore = true
-        case "no-cache": self.noCache.widen(by: Scope(value))
-        case "must-revalidate": self.mustRevalidate = true
-        case "proxy-revalidate": self.proxyRevalidate = true
-        case "must-understand": self.mustUnderstand = true
-        case "max-age": self.maxAge = self.maxAge ?? value.seconds
-        case "s-maxage": self.sMaxAge = self.sMaxAge ?? value.seconds
-        case "stale-while-revalidate": self.staleWhileRevalidate = self.staleWhileRevalidate ?? value.seconds
-        case "stale-if-error": self.staleIfError = self.staleIfError ?? value.seconds
+            if case .present = value { isPublic = true }
+        case "private": privacy.widen(by: Scope(value))
+        case "no-store": noStore = true
+        case "no-cache": noCache.widen(by: Scope(value))
+        case "must-revalidate": mustRevalidate = true
+        case "proxy-revalidate": proxyRevalidate = true
+        case "must-understand": mustUnderstand = true
+        case "max-age": maxAge = maxAge ?? value.seconds
+        case "s-maxage": sMaxAge = sMaxAge ?? value.seconds
+        case "stale-while-revalidate": staleWhileRevalidate = staleWhileRevalidate ?? value.seconds
+        case "stale-if-error": staleIfError = staleIfError ?? value.seconds
         case "immutable":
             // "The immutable extension does not take any arguments. If any arguments are present, they have no meaning
             // and MUST be ignored." (RFC 8246 §2)
-            self.immutable = true
-        case "no-transform": self.noTransform = true
+            immutable = true
+        case "no-transform": noTransform = true
         default:
             // "A cache MUST ignore unrecognized cache directives." (RFC 9111 §5.2.3)
             break
@@ -179,7 +179,7 @@ extension ResponseDirectives {
         guard let members = try? parser.parseDictionaryFieldValue(), !members.isEmpty else { return nil }
         self.target = target
         for (name, member) in members {
-            if let value = Value(member) { self.apply(name, value) }
+            if let value = Value(member) { apply(name, value) }
         }
     }
 }

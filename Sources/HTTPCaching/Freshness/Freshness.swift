@@ -22,47 +22,47 @@ package struct Freshness {
         self.respondedAt = respondedAt
     }
 
-    private var fields: HTTPFields { self.response.headerFields }
+    private var fields: HTTPFields { response.headerFields }
 
     /// The time at which the response was made, according to its `Date`. "A recipient with a clock that receives a
     /// response message without a Date header field MUST record the time it was received"; one "with an invalid Date
     /// header field value MAY replace that value with the time that response was received" (RFC 9110 §6.6.1).
     package var date: Timestamp {
-        self.fields.date(.date, now: self.respondedAt) ?? self.respondedAt
+        fields.date(.date, now: respondedAt) ?? respondedAt
     }
 
     package var lifetimes: Lifetimes {
-        let (declared, source) = self.freshnessLifetime
-        let isLimited = self.response.status.isErrorOfLimitedFreshness
-        let lifetime = isLimited ? min(declared, self.rules.errorLifetimeLimit) : declared
-        let generatedAt = self.respondedAt.advanced(byNanoseconds: -self.correctedInitialAge)
+        let (declared, source) = freshnessLifetime
+        let isLimited = response.status.isErrorOfLimitedFreshness
+        let lifetime = isLimited ? min(declared, rules.errorLifetimeLimit) : declared
+        let generatedAt = respondedAt.advanced(byNanoseconds: -correctedInitialAge)
         // A forced lifetime counts from the arrival, and ignores the age that the response declares.
-        let freshUntil = (self.forcedLifetime == nil ? generatedAt : self.respondedAt).advanced(by: lifetime)
-        if isLimited { return self.lifetimes(ofErrorBorn: generatedAt, freshUntil: freshUntil, source) }
-        let forbidsStale = self.directives.forbidsStale
+        let freshUntil = (forcedLifetime == nil ? generatedAt : respondedAt).advanced(by: lifetime)
+        if isLimited { return lifetimes(ofErrorBorn: generatedAt, freshUntil: freshUntil, source) }
+        let forbidsStale = directives.forbidsStale
         // The stale windows that the response declares hold unless it forbids stale use. If only s-maxage forbids it,
         // the rules can allow them. The default windows of the rules do not hold in either case.
         let forbidsDeclared =
-            forbidsStale && !self.sMaxAgeAloneForbidsStale(unless: self.rules.allowsStaleBesideSMaxAge)
+            forbidsStale && !sMaxAgeAloneForbidsStale(unless: rules.allowsStaleBesideSMaxAge)
         func window(_ declared: Duration?, _ fallback: Duration) -> Timestamp {
             let length = forbidsDeclared ? .zero : declared ?? (forbidsStale ? .zero : fallback)
             return freshUntil.advanced(by: length)
         }
-        let staleIfErrorUntil = window(self.directives.staleIfError, self.rules.staleIfError)
-        let storedUntil = freshUntil.advanced(by: self.rules.retention)
-        let canBeValidated = Revalidation.hasValidator(self.fields)
+        let staleIfErrorUntil = window(directives.staleIfError, rules.staleIfError)
+        let storedUntil = freshUntil.advanced(by: rules.retention)
+        let canBeValidated = Revalidation.hasValidator(fields)
         return Lifetimes(
             generatedAt: generatedAt,
             freshUntil: freshUntil,
-            staleWhileRevalidateUntil: window(self.directives.staleWhileRevalidate, self.rules.staleWhileRevalidate),
+            staleWhileRevalidateUntil: window(directives.staleWhileRevalidate, rules.staleWhileRevalidate),
             staleIfErrorUntil: staleIfErrorUntil,
-            staleIfUnreachableUntil: self.rules.servesStaleOnUnreachable && !forbidsStale
+            staleIfUnreachableUntil: rules.servesStaleOnUnreachable && !forbidsStale
                 ? max(storedUntil, staleIfErrorUntil) : staleIfErrorUntil,
             storedUntil: canBeValidated || !forbidsStale ? storedUntil : freshUntil,
             source: source,
             mustRevalidate: forbidsStale,
-            alwaysRevalidate: self.directives.noCache == .response,
-            isImmutable: self.directives.immutable
+            alwaysRevalidate: directives.noCache == .response,
+            isImmutable: directives.immutable
         )
     }
 
@@ -81,47 +81,47 @@ package struct Freshness {
             staleIfUnreachableUntil: freshUntil,
             storedUntil: freshUntil,
             source: source,
-            mustRevalidate: self.directives.forbidsStale,
-            alwaysRevalidate: self.directives.noCache == .response,
-            isImmutable: self.directives.immutable
+            mustRevalidate: directives.forbidsStale,
+            alwaysRevalidate: directives.noCache == .response,
+            isImmutable: directives.immutable
         )
     }
 
     private func sMaxAgeAloneForbidsStale(unless isAllowed: Bool) -> Bool {
         guard isAllowed else { return false }
-        var others = self.directives
+        var others = directives
         others.sMaxAge = nil
         return !others.forbidsStale
     }
 
     /// The lifetime that the rules force, or nil if they force none for this status.
     private var forcedLifetime: Duration? {
-        self.rules.forcedLifetime.flatMap { lifetime in
-            Status.allowsHeuristics(self.response.status, self.directives) ? lifetime : nil
+        rules.forcedLifetime.flatMap { lifetime in
+            Status.allowsHeuristics(response.status, directives) ? lifetime : nil
         }
     }
 
     /// The lifetime and its source: the first of the lifetime that the rules force, `s-maxage`, `max-age`, `Expires`,
     /// the rules' default, and an estimate (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
-        if let lifetime = self.forcedLifetime { return (lifetime, .rules) }
-        if let seconds = self.directives.sMaxAge { return (seconds, .sMaxAge) }
-        if let seconds = self.directives.maxAge { return (seconds, .maxAge) }
+        if let lifetime = forcedLifetime { return (lifetime, .rules) }
+        if let seconds = directives.sMaxAge { return (seconds, .sMaxAge) }
+        if let seconds = directives.maxAge { return (seconds, .maxAge) }
         // A targeted field takes precedence over Expires as well as over Cache-Control (RFC 9213 §2.2).
-        if self.directives.target == nil, let expires = self.fields[values: .expires].first {
+        if directives.target == nil, let expires = fields[values: .expires].first {
             // "If the Expires response header field is present, use its value minus the value of the Date response
             // header field." "A cache recipient MUST interpret invalid date formats, especially the value "0", as
             // representing a time in the past." (RFC 9111 §5.3)
-            guard let expires = HTTPDate.parse(expires, now: self.respondedAt) else { return (.zero, .expires) }
-            return (max(.zero, expires.duration(since: self.date)), .expires)
+            guard let expires = HTTPDate.parse(expires, now: respondedAt) else { return (.zero, .expires) }
+            return (max(.zero, expires.duration(since: date)), .expires)
         }
-        guard Status.allowsHeuristics(self.response.status, self.directives) else { return (.zero, .none) }
-        if let lifetime = self.rules.defaultLifetime { return (lifetime, .rules) }
-        if self.rules.heuristics, let modified = self.fields.date(.lastModified, now: self.respondedAt) {
+        guard Status.allowsHeuristics(response.status, directives) else { return (.zero, .none) }
+        if let lifetime = rules.defaultLifetime { return (lifetime, .rules) }
+        if rules.heuristics, let modified = fields.date(.lastModified, now: respondedAt) {
             // "Caches are encouraged to use a heuristic expiration value that is no more than some fraction of the
             // interval since that time. A typical setting of this fraction might be 10%." (RFC 9111 §4.2.2)
-            let guess = self.date.duration(since: modified) / 10
-            if guess > .zero { return (min(guess, self.rules.heuristicLimit), .heuristic) }
+            let guess = date.duration(since: modified) / 10
+            if guess > .zero { return (min(guess, rules.heuristicLimit), .heuristic) }
         }
         return (.zero, .none)
     }
@@ -133,20 +133,20 @@ package struct Freshness {
     ///     corrected_age_value = age_value + response_delay;
     ///     corrected_initial_age = max(apparent_age, corrected_age_value);
     private var correctedInitialAge: Int64 {
-        let (corrected, overflow) = self.ageValue.saturatedNanoseconds
-            .addingReportingOverflow(self.responseDelay.saturatedNanoseconds)
-        return max(self.apparentAge.saturatedNanoseconds, overflow ? .max : corrected)
+        let (corrected, overflow) = ageValue.saturatedNanoseconds
+            .addingReportingOverflow(responseDelay.saturatedNanoseconds)
+        return max(apparentAge.saturatedNanoseconds, overflow ? .max : corrected)
     }
 
     /// The time from `Date` to the arrival, in whole seconds. `Date` has whole seconds, rounded down, so a fraction of
     /// a second since then carries no information.
     package var apparentAge: Duration {
-        .seconds(max(0, self.respondedAt.secondsSinceEpoch - self.date.secondsSinceEpoch))
+        .seconds(max(0, respondedAt.secondsSinceEpoch - date.secondsSinceEpoch))
     }
 
     /// The longest time for which the response can have been in transit.
     package var responseDelay: Duration {
-        .nanoseconds(max(0, self.respondedAt.nanoseconds(since: self.requestedAt)))
+        .nanoseconds(max(0, respondedAt.nanoseconds(since: requestedAt)))
     }
 
     /// The value of the `Age` field, or zero: "A cache encountering a message with a list-based Age field value SHOULD
@@ -154,7 +154,7 @@ package struct Freshness {
     /// additional members, as per above) is invalid (e.g., it contains something other than a non-negative integer), a
     /// cache SHOULD ignore the field." (RFC 9111 §5.1)
     package var ageValue: Duration {
-        guard let member = FieldList.members(of: .age, in: self.fields).first else { return .zero }
+        guard let member = FieldList.members(of: .age, in: fields).first else { return .zero }
         return DeltaSeconds.parse(member) ?? .zero
     }
 }

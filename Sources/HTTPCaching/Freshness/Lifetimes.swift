@@ -71,7 +71,7 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// True if the response may be served stale for some time, by its own directives or by the rules.
     var hasStaleWindow: Bool {
-        max(self.staleWhileRevalidateUntil, self.staleIfErrorUntil) > self.freshUntil
+        max(staleWhileRevalidateUntil, staleIfErrorUntil) > freshUntil
     }
 
     /// True if one response of the origin may answer several requests without validation for each of them: it has a
@@ -85,12 +85,12 @@ public struct Lifetimes: Hashable, Sendable {
 
     /// Returns the age in whole seconds, from 0 to 2^31, for the `Age` field (RFC 9111 §5.1).
     public func age(at now: Timestamp) -> Int {
-        Int(min(max(0, now.seconds(since: self.generatedAt)), 1 << 31))
+        Int(min(max(0, now.seconds(since: generatedAt)), 1 << 31))
     }
 
     /// Returns the freshness left in whole seconds, negative if the response is stale (RFC 9211 §2.4). It is rounded
     /// up, and the age down, so that the two add up to the lifetime.
     public func ttl(at now: Timestamp) -> Int {
-        -Int(now.seconds(since: self.freshUntil))
+        -Int(now.seconds(since: freshUntil))
     }
 }

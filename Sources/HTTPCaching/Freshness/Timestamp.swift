@@ -25,17 +25,17 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 
     /// The number of whole seconds since the Unix epoch, rounded towards the past.
     public var secondsSinceEpoch: Int64 {
-        Self.flooredSeconds(self.nanosecondsSinceEpoch)
+        Self.flooredSeconds(nanosecondsSinceEpoch)
     }
 
     /// Returns the point in time that is `duration` after this one (before it, if negative), saturating.
     public func advanced(by duration: Duration) -> Timestamp {
-        self.advanced(byNanoseconds: duration.saturatedNanoseconds)
+        advanced(byNanoseconds: duration.saturatedNanoseconds)
     }
 
     /// Returns the time from `earlier` to this point, negative if `earlier` is the later one, saturating.
     public func duration(since earlier: Timestamp) -> Duration {
-        .nanoseconds(self.nanoseconds(since: earlier))
+        .nanoseconds(nanoseconds(since: earlier))
     }
 
     public static func < (lhs: Timestamp, rhs: Timestamp) -> Bool {
@@ -47,19 +47,19 @@ extension Timestamp {
     static let nanosecondsPerSecond: Int64 = 1_000_000_000
 
     func advanced(byNanoseconds nanoseconds: Int64) -> Timestamp {
-        let (sum, overflow) = self.nanosecondsSinceEpoch.addingReportingOverflow(nanoseconds)
+        let (sum, overflow) = nanosecondsSinceEpoch.addingReportingOverflow(nanoseconds)
         return Timestamp(nanosecondsSinceEpoch: overflow ? (nanoseconds < 0 ? .min : .max) : sum)
     }
 
     func nanoseconds(since earlier: Timestamp) -> Int64 {
-        let (difference, overflow) = self.nanosecondsSinceEpoch
+        let (difference, overflow) = nanosecondsSinceEpoch
             .subtractingReportingOverflow(earlier.nanosecondsSinceEpoch)
         return overflow ? (self < earlier ? .min : .max) : difference
     }
 
     /// Returns the whole seconds from `earlier` to this point, rounded towards the past.
     func seconds(since earlier: Timestamp) -> Int64 {
-        Self.flooredSeconds(self.nanoseconds(since: earlier))
+        Self.flooredSeconds(nanoseconds(since: earlier))
     }
 
     private static func flooredSeconds(_ nanoseconds: Int64) -> Int64 {
@@ -71,7 +71,7 @@ extension Timestamp {
 extension Duration {
     /// The length in nanoseconds, rounded towards zero and saturated to 64 bits.
     var saturatedNanoseconds: Int64 {
-        let (seconds, attoseconds) = self.components
+        let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: Timestamp.nanosecondsPerSecond)
         let (sum, overflowOfSum) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
         return overflow || overflowOfSum ? (seconds < 0 ? .min : .max) : sum

@@ -87,11 +87,11 @@ extension Substring.UTF8View {
 extension StringProtocol {
     /// Returns true if the texts are equal, ignoring the case of ASCII letters.
     package func equalsIgnoringCase(_ other: some StringProtocol) -> Bool {
-        self.utf8.elementsEqual(other.utf8) { ASCII.lowercased($0) == ASCII.lowercased($1) }
+        utf8.elementsEqual(other.utf8) { ASCII.lowercased($0) == ASCII.lowercased($1) }
     }
 
     /// The text with ASCII letters in lower case and all other bytes unchanged.
     package var lowercasedASCII: String {
-        String(decoding: self.utf8.map(ASCII.lowercased), as: UTF8.self)
+        String(decoding: utf8.map(ASCII.lowercased), as: UTF8.self)
     }
 }

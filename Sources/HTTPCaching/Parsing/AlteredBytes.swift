@@ -7,7 +7,7 @@ package import HTTPTypes
 package enum AlteredBytes {
     /// Returns true if a text holds U+FFFD.
     package static func stand(in text: String) -> Bool {
-        self.stand(inBytes: text.utf8)
+        stand(inBytes: text.utf8)
     }
 
     static func stand(inBytes bytes: some Sequence<UInt8>) -> Bool {
@@ -26,17 +26,17 @@ package enum AlteredBytes {
 
     /// Returns true if a field's value holds U+FFFD.
     package static func stand(in field: HTTPField) -> Bool {
-        field.withUnsafeBytesOfValue { self.stand(inBytes: $0) }
+        field.withUnsafeBytesOfValue { stand(inBytes: $0) }
     }
 
     /// Returns true if the head of a response holds U+FFFD anywhere.
     package static func stand(in response: HTTPResponse) -> Bool {
-        self.stand(in: response.status.reasonPhrase) || response.headerFields.contains { self.stand(in: $0) }
+        stand(in: response.status.reasonPhrase) || response.headerFields.contains { stand(in: $0) }
     }
 
     /// Returns true if a request has U+FFFD in the value of a field that `vary` names.
     package static func stand(in request: HTTPFields, nominatedBy vary: VaryRule) -> Bool {
         guard case .fields(let names) = vary else { return false }
-        return request.contains { field in names.contains(field.name) && self.stand(in: field) }
+        return request.contains { field in names.contains(field.name) && stand(in: field) }
     }
 }

@@ -20,7 +20,7 @@ public struct FieldList: Sequence, Sendable {
     }
 
     public func makeIterator() -> Iterator {
-        Iterator(rest: self.line)
+        Iterator(rest: line)
     }
 
     /// An iterator over the members.
@@ -33,27 +33,27 @@ public struct FieldList: Sequence, Sendable {
         }
 
         public mutating func next() -> Substring? {
-            while !self.rest.isEmpty {
-                let end = self.endOfMember()
-                let member = self.rest[..<end].trimmingWhitespace
-                self.rest = self.rest[end...].dropFirst()
+            while !rest.isEmpty {
+                let end = endOfMember()
+                let member = rest[..<end].trimmingWhitespace
+                rest = rest[end...].dropFirst()
                 if !member.isEmpty { return Substring(member) }
             }
             return nil
         }
 
         private mutating func endOfMember() -> String.Index {
-            var index = self.rest.startIndex
-            while index < self.rest.endIndex, self.rest[index] != ASCII.comma {
-                if self.rest[index] == ASCII.quote, !self.quotesAreBroken {
-                    if let end = FieldList.endOfQuotedString(self.rest[index...]) {
+            var index = rest.startIndex
+            while index < rest.endIndex, rest[index] != ASCII.comma {
+                if rest[index] == ASCII.quote, !quotesAreBroken {
+                    if let end = FieldList.endOfQuotedString(rest[index...]) {
                         index = end
                         continue
                     }
                     // Searching for the end of every later quote as well would take quadratic time.
-                    self.quotesAreBroken = true
+                    quotesAreBroken = true
                 }
-                self.rest.formIndex(after: &index)
+                rest.formIndex(after: &index)
             }
             return index
         }
@@ -106,7 +106,7 @@ package struct Directive {
         let bytes = member.utf8
         let endOfName = bytes.firstIndex { !ASCII.isToken($0) } ?? bytes.endIndex
         self.name = member[..<endOfName].lowercasedASCII
-        self.argument =
+        argument =
             switch bytes[endOfName...].first {
             case nil: .none
             case ASCII.equals: Self.argument(bytes[endOfName...].dropFirst())
@@ -121,7 +121,7 @@ package struct Directive {
 
     /// The argument as a number of seconds, or nil if it is not one.
     package var seconds: Duration? {
-        guard case .text(let text) = self.argument else { return nil }
+        guard case .text(let text) = argument else { return nil }
         return DeltaSeconds.parse(text)
     }
 }
@@ -134,6 +134,6 @@ enum DeltaSeconds {
     static let limit: Int64 = 1 << 31
 
     static func parse(_ text: some StringProtocol) -> Duration? {
-        ASCII.integer(text.utf8, limit: self.limit).map { .seconds($0) }
+        ASCII.integer(text.utf8, limit: limit).map { .seconds($0) }
     }
 }

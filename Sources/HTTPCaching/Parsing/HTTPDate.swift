@@ -52,29 +52,29 @@ public enum HTTPDate {
         var rest: ArraySlice<UInt8>
 
         mutating func date(now: Timestamp) -> CivilDate? {
-            if self.oneOf(HTTPDate.weekdays) != nil {
-                return self.rfc850Date(now: now)
+            if oneOf(HTTPDate.weekdays) != nil {
+                return rfc850Date(now: now)
             }
-            guard self.oneOf(HTTPDate.shortWeekdays) != nil else { return nil }
-            return self.rest.first == ASCII.comma ? self.fixDate() : self.asctimeDate()
+            guard oneOf(HTTPDate.shortWeekdays) != nil else { return nil }
+            return rest.first == ASCII.comma ? fixDate() : asctimeDate()
         }
 
         /// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, after the weekday.
         mutating func fixDate() -> CivilDate? {
-            guard self.literal(", "), let day = self.number(digits: 2),
-                self.literal(" "), let month = self.oneOf(HTTPDate.months),
-                self.literal(" "), let year = self.number(digits: 4),
-                self.literal(" "), let second = self.timeOfDay(), self.literal(" GMT")
+            guard literal(", "), let day = number(digits: 2),
+                literal(" "), let month = oneOf(HTTPDate.months),
+                literal(" "), let year = number(digits: 4),
+                literal(" "), let second = timeOfDay(), literal(" GMT")
             else { return nil }
             return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
         }
 
         /// Reads `Sunday, 06-Nov-94 08:49:37 GMT`, after the weekday.
         mutating func rfc850Date(now: Timestamp) -> CivilDate? {
-            guard self.literal(", "), let day = self.number(digits: 2),
-                self.literal("-"), let month = self.oneOf(HTTPDate.months),
-                self.literal("-"), let yearOfCentury = self.number(digits: 2),
-                self.literal(" "), let second = self.timeOfDay(), self.literal(" GMT")
+            guard literal(", "), let day = number(digits: 2),
+                literal("-"), let month = oneOf(HTTPDate.months),
+                literal("-"), let yearOfCentury = number(digits: 2),
+                literal(" "), let second = timeOfDay(), literal(" GMT")
             else { return nil }
             // "Recipients of a timestamp value in rfc850-date format, which uses a two-digit year, MUST interpret a
             // timestamp that appears to be more than 50 years in the future as representing the most recent year in the
@@ -88,18 +88,18 @@ public enum HTTPDate {
 
         /// Reads `Sun Nov  6 08:49:37 1994`, after the weekday.
         mutating func asctimeDate() -> CivilDate? {
-            guard self.literal(" "), let month = self.oneOf(HTTPDate.months), self.literal(" "),
-                let day = self.literal(" ") ? self.number(digits: 1) : self.number(digits: 2),
-                self.literal(" "), let second = self.timeOfDay(),
-                self.literal(" "), let year = self.number(digits: 4)
+            guard literal(" "), let month = oneOf(HTTPDate.months), literal(" "),
+                let day = literal(" ") ? number(digits: 1) : number(digits: 2),
+                literal(" "), let second = timeOfDay(),
+                literal(" "), let year = number(digits: 4)
             else { return nil }
             return CivilDate(year: year, month: month + 1, day: day, secondOfDay: second)
         }
 
         mutating func timeOfDay() -> Int? {
-            guard let hour = self.number(digits: 2), hour < 24, self.literal(":"),
-                let minute = self.number(digits: 2), minute < 60, self.literal(":"),
-                let second = self.number(digits: 2), second <= 60
+            guard let hour = number(digits: 2), hour < 24, literal(":"),
+                let minute = number(digits: 2), minute < 60, literal(":"),
+                let second = number(digits: 2), second <= 60
             else { return nil }
             return hour * 3600 + minute * 60 + min(second, 59)
         }
@@ -107,23 +107,23 @@ public enum HTTPDate {
         /// Consumes `text`, in any case, and returns true if it comes next.
         mutating func literal(_ text: String) -> Bool {
             let bytes = text.utf8
-            guard self.rest.count >= bytes.count,
-                zip(self.rest, bytes).allSatisfy({ ASCII.lowercased($0) == ASCII.lowercased($1) })
+            guard rest.count >= bytes.count,
+                zip(rest, bytes).allSatisfy({ ASCII.lowercased($0) == ASCII.lowercased($1) })
             else { return false }
-            self.rest = self.rest.dropFirst(bytes.count)
+            rest = rest.dropFirst(bytes.count)
             return true
         }
 
         /// Consumes one of `names` and returns its index, or nil if none of them comes next.
         mutating func oneOf(_ names: [String]) -> Int? {
-            names.firstIndex { self.literal($0) }
+            names.firstIndex { literal($0) }
         }
 
         /// Consumes exactly `digits` digits and returns their number, or nil if fewer come next.
         mutating func number(digits: Int) -> Int? {
-            guard self.rest.count >= digits, let value = ASCII.integer(self.rest.prefix(digits), limit: 9999)
+            guard rest.count >= digits, let value = ASCII.integer(rest.prefix(digits), limit: 9999)
             else { return nil }
-            self.rest = self.rest.dropFirst(digits)
+            rest = rest.dropFirst(digits)
             return Int(value)
         }
     }
@@ -148,7 +148,7 @@ private struct CivilDate {
             default: 31
             }
         guard (1...length).contains(day) else { return nil }
-        (self.year, self.month, self.day, self.secondOfDay) = (year, month, day, secondOfDay)
+        (year, month, day, secondOfDay) = (year, month, day, secondOfDay)
     }
 
     init(_ timestamp: Timestamp) {
@@ -162,23 +162,23 @@ private struct CivilDate {
         let monthFromMarch = (5 * dayOfYear + 2) / 153
         self.day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
         self.month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9
-        self.year = yearOfEra + era * 400 + (self.month <= 2 ? 1 : 0)
+        self.year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
         self.secondOfDay = secondOfDay
     }
 
     /// The number of days since the Unix epoch.
     var dayNumber: Int {
         // The year is moved by one era, so that the division also works for the year 0.
-        let yearFromMarch = self.year - (self.month <= 2 ? 1 : 0) + 400
+        let yearFromMarch = year - (month <= 2 ? 1 : 0) + 400
         let (era, yearOfEra) = yearFromMarch.quotientAndRemainder(dividingBy: 400)
-        let monthFromMarch = self.month > 2 ? self.month - 3 : self.month + 9
-        let dayOfYear = (153 * monthFromMarch + 2) / 5 + self.day - 1
+        let monthFromMarch = month > 2 ? month - 3 : month + 9
+        let dayOfYear = (153 * monthFromMarch + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         return (era - 1) * 146_097 + dayOfEra - 719_468
     }
 
     var timestamp: Timestamp {
-        Timestamp(secondsSinceEpoch: Int64(self.dayNumber * 86_400 + self.secondOfDay))
+        Timestamp(secondsSinceEpoch: Int64(dayNumber * 86_400 + secondOfDay))
     }
 }
 
@@ -187,7 +187,7 @@ extension [UInt8] {
     fileprivate mutating func append(_ number: Int, digits: Int) {
         var divisor = digits == 4 ? 1000 : 10
         while divisor > 0 {
-            self.append(ASCII.zero + UInt8(number / divisor % 10))
+            append(ASCII.zero + UInt8(number / divisor % 10))
             divisor /= 10
         }
     }

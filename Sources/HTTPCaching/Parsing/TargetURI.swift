@@ -18,7 +18,7 @@ struct TargetURI {
 
     /// The path and query in the form that a request has.
     var target: String {
-        Self.target(path: self.path, query: self.query)
+        Self.target(path: path, query: query)
     }
 
     private static func target(path: String, query: String?) -> String {
@@ -29,16 +29,16 @@ struct TargetURI {
     /// hierarchical.
     func targetOnSameOrigin(_ reference: String) -> String? {
         let reference = Reference(reference)
-        guard self.hasOrigin(of: reference) else { return nil }
+        guard hasOrigin(of: reference) else { return nil }
         let query = reference.query
         if reference.scheme != nil || reference.authority != nil || reference.path.utf8.first == ASCII.slash {
             return Self.target(path: Self.removingDotSegments(reference.path), query: query)
         }
         if reference.path.isEmpty {
-            return Self.target(path: self.path, query: query ?? self.query)
+            return Self.target(path: path, query: query ?? query)
         }
         // A relative path replaces what follows the last slash (§5.2.3).
-        let directory = self.path.utf8.lastIndex(of: ASCII.slash).map { self.path.utf8[...$0] }
+        let directory = path.utf8.lastIndex(of: ASCII.slash).map { path.utf8[...$0] }
         let merged = directory.map { String(Substring($0)) } ?? "/"
         return Self.target(path: Self.removingDotSegments(merged + reference.path), query: query)
     }
@@ -50,9 +50,9 @@ struct TargetURI {
             // `mailto:x` has another origin, and `http:x`, once a relative form, is not resolved.
             return reference.scheme == nil
         }
-        guard let own = self.authority else { return false }
-        let scheme = reference.scheme ?? self.scheme
-        if let ours = self.scheme, let theirs = scheme, !ours.equalsIgnoringCase(theirs) { return false }
+        guard let own = authority else { return false }
+        let scheme = reference.scheme ?? scheme
+        if let ours = scheme, let theirs = scheme, !ours.equalsIgnoringCase(theirs) { return false }
         return Self.normalized(authority, scheme: scheme) == Self.normalized(own, scheme: scheme)
     }
 
@@ -92,17 +92,17 @@ private struct Reference {
         var rest = Substring(text).utf8.prefix { $0 != UInt8(ascii: "#") }
         let first = rest.firstIndex { [ASCII.colon, ASCII.slash, UInt8(ascii: "?")].contains($0) }
         if let colon = first, rest[colon] == ASCII.colon, let letter = rest.first, ASCII.isLetter(letter) {
-            self.scheme = String(Substring(rest[..<colon]))
+            scheme = String(Substring(rest[..<colon]))
             rest = rest[colon...].dropFirst()
         }
         if rest.starts(with: "//".utf8) {
             rest = rest.dropFirst(2)
             let end = rest.firstIndex { $0 == ASCII.slash || $0 == UInt8(ascii: "?") } ?? rest.endIndex
-            self.authority = String(Substring(rest[..<end]))
+            authority = String(Substring(rest[..<end]))
             rest = rest[end...]
         }
         let parts = rest.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
-        self.path = String(Substring(parts[0]))
-        self.query = parts.count > 1 ? String(Substring(parts[1])) : nil
+        path = String(Substring(parts[0]))
+        query = parts.count > 1 ? String(Substring(parts[1])) : nil
     }
 }

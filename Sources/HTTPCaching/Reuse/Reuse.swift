@@ -52,14 +52,14 @@ public enum Reuse: Hashable, Sendable {
         if lifetimes.alwaysRevalidate { return .revalidate(.responseNoCache) }
         // response_is_fresh = (freshness_lifetime > current_age)
         return now < lifetimes.freshUntil
-            ? self.whileFresh(lifetimes, request, now) : self.whileStale(lifetimes, request, now)
+            ? whileFresh(lifetimes, request, now) : whileStale(lifetimes, request, now)
     }
 
     private static func whileFresh(_ lifetimes: Lifetimes, _ request: RequestDirectives, _ now: Timestamp) -> Reuse {
         // "Proxies SHOULD skip conditionally revalidating fresh responses containing the immutable extension unless
         // there is a signal from the client that a validation is necessary (e.g., a no-cache Cache-Control request
         // directive)" (RFC 8246 §2.1). The extension is meant to ignore max-age=0, which browsers send on reload.
-        if let maxAge = request.maxAge, !lifetimes.isImmutable, self.isOlder(lifetimes, than: maxAge, now) {
+        if let maxAge = request.maxAge, !lifetimes.isImmutable, isOlder(lifetimes, than: maxAge, now) {
             return .revalidate(.requestMaxAge)
         }
         // "The client wants a response that will still be fresh for at least the specified number of seconds."
@@ -75,7 +75,7 @@ public enum Reuse: Hashable, Sendable {
             // "Unless the max-stale request directive is also present, the client does not wish to receive a stale
             // response."
             guard request.maxStale != nil else { return .revalidate(.expired) }
-            if self.isOlder(lifetimes, than: maxAge, now) { return .revalidate(.requestMaxAge) }
+            if isOlder(lifetimes, than: maxAge, now) { return .revalidate(.requestMaxAge) }
         }
         // "The client is willing to accept a response that has exceeded its freshness lifetime by no more than the
         // specified number of seconds": the limit also holds if the response itself would allow more.

@@ -17,7 +17,7 @@ public enum Revalidation {
 
     /// Returns true if a stored response has a validator: an entity tag, or a date of last modification.
     public static func hasValidator(_ stored: HTTPFields) -> Bool {
-        stored.entityTag != nil || self.lastModified(stored) != nil
+        stored.entityTag != nil || lastModified(stored) != nil
     }
 
     /// Removes the client's conditions and range from a request that is sent to fill the cache: the response has to be
@@ -37,16 +37,16 @@ public enum Revalidation {
     /// - Returns: true if at least one of them has a validator to ask with.
     @discardableResult
     public static func makeConditional(_ request: inout HTTPFields, validating stored: [HTTPFields]) -> Bool {
-        self.stripConditions(&request)
+        stripConditions(&request)
         var tags: [String] = []
         for tag in stored.compactMap({ $0.entityTag?.description }) where !tags.contains(tag) {
             tags.append(tag)
         }
         if !tags.isEmpty {
-            request[.ifNoneMatch] = tags.prefix(self.maximumTagCount).joined(separator: ", ")
+            request[.ifNoneMatch] = tags.prefix(maximumTagCount).joined(separator: ", ")
         }
         // If several responses are stored, a date does not identify one of them.
-        if stored.count == 1, self.lastModified(stored[0]) != nil {
+        if stored.count == 1, lastModified(stored[0]) != nil {
             // The date is sent as the origin wrote it, since some origins compare it byte by byte.
             request[.ifModifiedSince] = stored[0][.lastModified]
         }
@@ -75,8 +75,8 @@ public enum Revalidation {
             let tags = notModified[values: .eTag]
             return tags.contains { AlteredBytes.stand(in: $0) } ? nil : stored.firstIndex { $0[values: .eTag] == tags }
         }
-        if let modified = self.lastModified(notModified) {
-            return stored.firstIndex { self.lastModified($0) == modified }
+        if let modified = lastModified(notModified) {
+            return stored.firstIndex { lastModified($0) == modified }
         }
         // "If the new response does not include any form of validator [...], and there is only one stored response in
         // the initial set, and that stored response also lacks a validator, then that stored response is identified for
@@ -139,7 +139,7 @@ public enum Revalidation {
         if let length = fields[.contentLength] {
             guard ASCII.integer(length.utf8, limit: .max / 16) == Int64(storedLength) else { return .invalidates }
         }
-        return self.hasValidator(fields) ? .updates : .nothing
+        return hasValidator(fields) ? .updates : .nothing
     }
 
     private static func lastModified(_ fields: HTTPFields) -> Timestamp? {

@@ -23,8 +23,8 @@ public struct VariantRule: Hashable, Sendable {
 
     /// True if the response has no content coding and does not declare that it varies by `Accept-Encoding`.
     package var dependsOnPreferredCodings: Bool {
-        guard self.codings.isEmpty else { return false }
-        guard case .fields(let names) = self.vary else { return self.vary == .nothing }
+        guard codings.isEmpty else { return false }
+        guard case .fields(let names) = vary else { return vary == .nothing }
         return !names.contains(.acceptEncoding)
     }
 
@@ -32,16 +32,16 @@ public struct VariantRule: Hashable, Sendable {
     /// answer no request: it varies by everything or by a value that a library has altered, or its own request does not
     /// accept its coding.
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
-        guard let selecting = self.fields(of: request) else { return nil }
-        if self.dependsOnPreferredCodings { return selecting.adding(AcceptEncoding.preferredCodings(of: request)) }
-        return self.isAcceptable(to: request) ? selecting : nil
+        guard let selecting = fields(of: request) else { return nil }
+        if dependsOnPreferredCodings { return selecting.adding(AcceptEncoding.preferredCodings(of: request)) }
+        return isAcceptable(to: request) ? selecting : nil
     }
 
     /// Returns true if a response that was stored for `selecting` fields may answer `request`: "it MUST NOT use that
     /// response unless all the presented request header fields nominated by that Vary field value match those fields in
     /// the original request" (RFC 9111 §4.1).
     public func matches(_ request: HTTPFields, stored selecting: SelectingFields) -> Bool {
-        self.matches(request, having: self.fields(of: request), stored: selecting)
+        matches(request, having: fields(of: request), stored: selecting)
     }
 
     /// Returns the same for a request whose ``fields(of:)`` are known.
@@ -51,24 +51,24 @@ public struct VariantRule: Hashable, Sendable {
         stored selecting: SelectingFields
     ) -> Bool {
         guard let fields, fields.fieldLines == selecting.fieldLines else { return false }
-        if self.dependsOnPreferredCodings {
+        if dependsOnPreferredCodings {
             return AcceptEncoding.preferredCodings(of: request).isSubset(of: selecting.preferredCodings)
         }
-        return self.isAcceptable(to: request)
+        return isAcceptable(to: request)
     }
 
     /// Returns the values of `request` in the fields of ``vary``. They are the same for all rules that have the same
     /// ``vary`` and ``ignoresUnknownCodings``.
     package func fields(of request: HTTPFields) -> SelectingFields? {
-        self.vary.selectingFields(of: request, ignoringUnknownCodings: self.ignoresUnknownCodings)
+        vary.selectingFields(of: request, ignoringUnknownCodings: ignoresUnknownCodings)
     }
 
     /// True if codings that are not in the registry are left out of `Accept-Encoding`: a server that answers without a
     /// coding does not know them either.
-    package var ignoresUnknownCodings: Bool { self.codings.isEmpty }
+    package var ignoresUnknownCodings: Bool { codings.isEmpty }
 
     /// Returns true if a request accepts the codings of the response.
     package func isAcceptable(to request: HTTPFields) -> Bool {
-        self.codings.isEmpty || AcceptEncoding(request).accepts(self.codings)
+        codings.isEmpty || AcceptEncoding(request).accepts(codings)
     }
 }

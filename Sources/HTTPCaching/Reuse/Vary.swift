@@ -38,7 +38,7 @@ public enum VaryRule: Hashable, Sendable {
     /// Returns the values that a request has in the fields of this rule, or nil if the rule is ``everything`` or a
     /// library has altered one of the values (``AlteredBytes``).
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
-        self.selectingFields(of: request, ignoringUnknownCodings: false)
+        selectingFields(of: request, ignoringUnknownCodings: false)
     }
 
     /// Returns the same, with or without codings in `Accept-Encoding` that are not in the registry (``VariantRule``).
@@ -98,10 +98,10 @@ public struct SelectingFields: Hashable, Sendable {
 
     /// Returns the same fields with more preferred codings.
     package func adding(_ codings: ContentCodings) -> SelectingFields {
-        let codings = codings.union(self.preferredCodings)
-        if codings == self.preferredCodings { return self }
+        let codings = codings.union(preferredCodings)
+        if codings == preferredCodings { return self }
         let line = "?" + String(codings.rawValue, radix: 16)
-        return SelectingFields(text: self.fieldLines.isEmpty ? line : self.fieldLines + "\n" + line)
+        return SelectingFields(text: fieldLines.isEmpty ? line : fieldLines + "\n" + line)
     }
 
     /// Creates the fields of a request, or returns nil if a library has altered one of the values.
@@ -123,7 +123,7 @@ public struct SelectingFields: Hashable, Sendable {
             }
         }
         self.text = String(decoding: text, as: UTF8.self)
-        self.fieldLines = self.text
+        self.fieldLines = text
         self.preferredCodings = []
     }
 
@@ -137,17 +137,17 @@ public struct SelectingFields: Hashable, Sendable {
         guard !lines.isEmpty else { return nil }
         switch name {
         case .acceptLanguage:
-            let members = lines.flatMap { FieldList($0.value).map { self.parameters(of: $0).map(\.lowercasedASCII) } }
+            let members = lines.flatMap { FieldList($0.value).map { parameters(of: $0).map(\.lowercasedASCII) } }
             return Array(members.map { $0.joined(separator: ";") }.joined(separator: ",").utf8)
         case .accept:
-            let members = lines.flatMap { FieldList($0.value).map { self.mediaRange($0) } }
+            let members = lines.flatMap { FieldList($0.value).map { mediaRange($0) } }
             return Array(members.joined(separator: ",").utf8)
         default:
             // The value of an unknown field is compared by bytes, except for whitespace around commas: recipients that
             // combine lines may add some, and a list may contain it. Cookies are not a list.
             let values = Array(lines.map { $0.withUnsafeBytesOfValue { Array($0) } })
             return name == .cookie
-                ? Array(values.joined(separator: "; ".utf8)) : self.withoutSpaceAroundCommas(values)
+                ? Array(values.joined(separator: "; ".utf8)) : withoutSpaceAroundCommas(values)
         }
     }
 
@@ -182,7 +182,7 @@ public struct SelectingFields: Hashable, Sendable {
     /// Returns a media range with type and subtype in lower case: they are case-insensitive, and the values of
     /// parameters need not be (RFC 9110 §8.3.1).
     private static func mediaRange(_ member: Substring) -> String {
-        let parts = self.parameters(of: member)
+        let parts = parameters(of: member)
         guard parts.count > 1 || !member.utf8.contains(ASCII.quote), let type = parts.first else {
             return String(member)
         }
@@ -204,6 +204,6 @@ public struct SelectingFields: Hashable, Sendable {
 
 extension [UInt8] {
     fileprivate mutating func dropTrailingWhitespace() {
-        while let last = self.last, ASCII.isWhitespace(last) { self.removeLast() }
+        while let last, ASCII.isWhitespace(last) { removeLast() }
     }
 }

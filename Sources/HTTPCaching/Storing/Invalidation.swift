@@ -26,7 +26,7 @@ public enum Invalidation {
     /// the origin of the URI to be invalidated differs from that of the target URI. This helps prevent
     /// denial-of-service attacks."
     public static func targets(request: HTTPRequest, response: HTTPResponse) -> [String] {
-        guard self.isUnsafe(request.method), self.succeeded(response.status) else { return [] }
+        guard isUnsafe(request.method), succeeded(response.status) else { return [] }
         let base = TargetURI(request)
         var targets = [base.target]
         for name in [HTTPField.Name.location, .contentLocation] {

@@ -39,7 +39,7 @@ public enum NotStorableReason: String, Hashable, Sendable, CaseIterable {
     case eventStream = "event-stream"
 
     /// The token of the reason in `Cache-Status` (RFC 9211 §2.8).
-    public var detail: String { self.rawValue }
+    public var detail: String { rawValue }
 }
 
 /// The decision to store a response, with its lifetimes, or not to store it (RFC 9111 §3).
@@ -60,7 +60,7 @@ public enum Storability: Hashable, Sendable {
         requestedAt: Timestamp,
         respondedAt: Timestamp
     ) -> Storability {
-        self.decide(
+        decide(
             request: request,
             response: response,
             directives: ResponseDirectives(response.headerFields, targets: rules.targetedFields),
@@ -79,10 +79,10 @@ public enum Storability: Hashable, Sendable {
         requestedAt: Timestamp,
         respondedAt: Timestamp
     ) -> Storability {
-        if let reason = self.reason(byStatus: response.status, of: request, directives, rules) {
+        if let reason = reason(byStatus: response.status, of: request, directives, rules) {
             return .notStorable(reason)
         }
-        if let reason = self.reason(bySharing: response.headerFields, with: request, directives, rules) {
+        if let reason = reason(bySharing: response.headerFields, with: request, directives, rules) {
             return .notStorable(reason)
         }
         if AlteredBytes.stand(in: response) { return .notStorable(.alteredBytes) }
@@ -164,7 +164,7 @@ public enum Storability: Hashable, Sendable {
         let selectable = request.selectableFields
         if AlteredBytes.stand(in: selectable, nominatedBy: variant.vary) { return .requestAlteredBytes }
         if !variant.isAcceptable(to: selectable) { return .unacceptedCoding }
-        if let type = response[.contentType], self.isEventStream(type) { return .eventStream }
+        if let type = response[.contentType], isEventStream(type) { return .eventStream }
         return nil
     }
 
@@ -177,11 +177,11 @@ public enum Storability: Hashable, Sendable {
 extension HTTPResponse.Status {
     /// True if another request for the same target is likely to get another status: a client error, except those that
     /// describe the resource (404, 405, 410, 451) or the target (414).
-    package var isDueToRequest: Bool { self.kind == .clientError && ![404, 405, 410, 414, 451].contains(self.code) }
+    package var isDueToRequest: Bool { kind == .clientError && ![404, 405, 410, 414, 451].contains(code) }
 
     /// True if the rules limit the freshness of a response with this status: it is a server error, or an error that is
     /// due to the request.
-    package var isErrorOfLimitedFreshness: Bool { self.kind == .serverError || self.isDueToRequest }
+    package var isErrorOfLimitedFreshness: Bool { kind == .serverError || isDueToRequest }
 }
 
 /// The properties of status codes that matter to caching (RFC 9110 §15).

@@ -89,7 +89,7 @@ extension Fetch {
                 if leaderWaits { return await failed(BodyError.unfinished) }
                 if notStored == nil, FetchContext.fetch?.isAbandoned != true { noteFailure(status: nil) }
             } else {
-                if error.isLasting { await discardStored() }
+                if error.isLasting { await removeStored() }
                 // The client asked for a range of a response that is not captured.
                 if leaderWaits {
                     return FetchResult(leader: unstored(fetched.response, because: error), completion: .unsharable)

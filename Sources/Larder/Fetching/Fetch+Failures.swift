@@ -14,7 +14,7 @@ extension Fetch {
         // An error that stands for a status below 500 is the handler's response, and not a failure. It is only for the
         // request that caused it.
         if let status, status.kind != .serverError {
-            await discardStored(replacedBy: status)
+            await removeStored(replacedBy: status)
             pauseRefreshes(after: status)
             return FetchResult(leader: .failure(error), completion: .leaderOnly)
         }

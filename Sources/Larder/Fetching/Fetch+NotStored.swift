@@ -5,7 +5,7 @@ import HTTPTypes
 extension Fetch {
     /// Handles a response that is not stored. An error of the server is nevertheless shared with the requests that wait
     /// for it, as a thrown error is, unless the response forbids it.
-    mutating func doNotStore(
+    mutating func answerUnstored(
         _ fetched: Fetched,
         because notStored: NotStoredReason
     ) async -> FetchResult<O.Response> {
@@ -48,7 +48,7 @@ extension Fetch {
         pauseRefreshes(after: status)
         var completion = FlightCompletion.leaderOnly
         if status.kind != .serverError, !notStored.isDueToRequest {
-            await discardStored(replacedBy: status)
+            await removeStored(replacedBy: status)
             if !status.isDueToRequest { completion = noteUncacheable(because: notStored) }
         }
         return FetchResult(leader: unstored(fetched.response, because: notStored), completion: completion)

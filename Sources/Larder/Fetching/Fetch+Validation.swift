@@ -74,7 +74,7 @@ extension Fetch {
     ) async -> FetchResult<O.Response> {
         record.events.append(.notStored(cacheable.location.key, notStored))
         let completion = noteUncacheable(because: notStored)
-        if !notStored.isDueToRequest { await discardStored() }
+        if !notStored.isDueToRequest { await removeStored() }
         let source = FlightOutcome.Source.validated(status: fetched.head.status.code, notStored)
         return FetchResult(
             leader: leaderResponse(from: updated, source, received: fetched.head.headerFields),

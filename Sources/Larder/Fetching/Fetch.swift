@@ -56,11 +56,11 @@ struct Fetch<O: Origin>: Sendable {
         }
         switch storability(of: fetched.head, fetched.directives, in: fetched) {
         case .notStorable(let reason):
-            return await doNotStore(fetched, because: .notStorable(reason))
+            return await answerUnstored(fetched, because: .notStorable(reason))
         case .store where fetched.response.bodyLength ?? 0 > cacheable.policy.bodyLimit.bytes:
             return await answerLeaderAlone(fetched, because: .tooLarge)
         case .store where prefersStored(to: status):
-            return await doNotStore(fetched, because: .originFailed)
+            return await answerUnstored(fetched, because: .originFailed)
         case .store(let lifetimes):
             if let reason = fetched.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
                 return await answerLeaderAlone(fetched, because: reason)
@@ -275,7 +275,7 @@ extension Fetch {
             record.events.append(.notStored(key, notStored))
             if notStored.isLasting {
                 _ = noteUncacheable(because: notStored)
-                await discardStored()
+                await removeStored()
             }
         } else {
             // The entry that answered this request before must not be chosen instead of the new one.
@@ -297,7 +297,7 @@ extension Fetch {
     /// A client error that is due to the request says nothing about the responses that other clients get. And while the
     /// stored response is fresh, no client error removes it.
     /// - Parameter status: The status of the response that is not stored; nil if the status does not matter.
-    func discardStored(replacedBy status: HTTPResponse.Status? = nil) async {
+    func removeStored(replacedBy status: HTTPResponse.Status? = nil) async {
         guard let stored else { return }
         if let status, status.kind == .clientError {
             guard !status.isDueToRequest, !isStoredFresh else { return }
