@@ -33,8 +33,8 @@ import Testing
     @Test func `The health of the origins needs the token`() async throws {
         try await Self.serving(token: "a-token-that-is-long-enough") { gateway, origin in
             let path = "/-/larder/health/origins"
-            let stranger = try await gateway.send("GET", path)
-            #expect(stranger.status == 401 && stranger["WWW-Authenticate"] == "Bearer")
+            let denied = try await gateway.send("GET", path)
+            #expect(denied.status == 401 && denied["WWW-Authenticate"] == "Bearer")
             let token = ["Authorization: Bearer a-token-that-is-long-enough"]
             try await eventually("the origin is well, which has two seconds to answer") {
                 let well = try? await gateway.send("GET", path, token)

@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct CountTests {
     @Test func `The count is exact up to 10,000 keys, and may be old beyond that`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 try await withStores(2, on: redis, clock: ManualClock().clock) { stores in
                     let (store, peer) = (stores[0], stores[1])
                     await store.fill(0..<6_000, tags: ["a"])
@@ -22,7 +22,7 @@ import Testing
                     await peer.invalidate([.prefix("/1")])
                     #expect(await store.count() == 5_999)
                     // The keys of other programs are not entries.
-                    try await stranger.send("EVAL", "for i = 1, 20000 do redis.call('SET', 'x' .. i, '') end", 0)
+                    try await cli.send("EVAL", "for i = 1, 20000 do redis.call('SET', 'x' .. i, '') end", 0)
                     #expect(await store.count() == 5_999)
                     await peer.invalidate([.tag("a")])
                     #expect(await store.count() == 0)
@@ -142,14 +142,14 @@ import Testing
 
     @Test func `Concurrent requests for the count share one walk`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 try await withStores(1, on: redis, clock: ManualClock().clock) { stores in
                     let store = stores[0]
                     await store.fill(0..<5_000)
                     func scans(_ count: () async -> Void) async throws -> Int {
-                        try await stranger.send("CONFIG", "RESETSTAT")
+                        try await cli.send("CONFIG", "RESETSTAT")
                         await count()
-                        let text = try await stranger.send("INFO", "commandstats").text()
+                        let text = try await cli.send("INFO", "commandstats").text()
                         let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("cmdstat_scan:") }
                         let calls = line?.split(separator: ",").first?.split(separator: "=").last
                         return calls.flatMap { Int($0) } ?? 0

@@ -12,7 +12,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct DamageTests {
     private struct Bench {
         let store: RedisStore
-        let stranger: Stranger
+        let cli: RedisCLI
         let metrics: TestMetrics
 
         /// Returns the number of values that could not be read for a reason.
@@ -36,12 +36,12 @@ import Testing
     private func withBench(_ body: (Bench) async throws -> Void) async throws {
         try await RedisProcess.run { redis in
             let metrics = TestMetrics()
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 // The store sends nothing by itself if its clock stands still: everything that is counted is caused by
                 // the test.
                 try await withStores(1, on: redis, metrics: metrics, clock: ManualClock().clock) { stores in
                     #expect(await stores[0].put("v0", at: "/a"))
-                    try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
+                    try await body(Bench(store: stores[0], cli: cli, metrics: metrics))
                 }
             }
         }
@@ -51,7 +51,7 @@ import Testing
 
     @Test func `A string in the place of an entry is a miss until the next fill`() async throws {
         try await withBench { bench in
-            try await bench.stranger.send("SET", .text(Self.entry), "a text")
+            try await bench.cli.send("SET", .text(Self.entry), "a text")
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("type") == 1)
             try await bench.mustWork()
@@ -59,7 +59,7 @@ import Testing
     }
 
     /// The changes that another program makes to the log, and whether each is counted as unreadable.
-    static let strangers: [(commands: [[String]], isCounted: Bool)] = [
+    static let otherValues: [(commands: [[String]], isCounted: Bool)] = [
         ([["SET", "larder:3:{log}", "a text"]], true),
         ([["DEL", "larder:3:{log}"], ["ZADD", "larder:3:{log}", "7", "foo"]], false),
         ([["DEL", "larder:3:{log}"], ["ZADD", "larder:3:{log}", "7", "~n"]], false),
@@ -69,7 +69,7 @@ import Testing
         ([["ZADD", "larder:3:{log}", "inf", "!floor"]], true),
     ]
 
-    @Test(arguments: strangers) func `Another value in place of the log invalidates everything, and is replaced`(
+    @Test(arguments: otherValues) func `Another value in place of the log invalidates everything, and is replaced`(
         _ commands: [[String]],
         _ isCounted: Bool
     ) async throws {
@@ -77,7 +77,7 @@ import Testing
             let old = await bench.store.readVersion()
             for command in commands {
                 let arguments = command.dropFirst().map { RedisCommand.Argument.text($0) }
-                try await bench.stranger.send(RedisCommand(command[0], arguments))
+                try await bench.cli.send(RedisCommand(command[0], arguments))
             }
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("log") == (isCounted ? 1 : 0))
@@ -93,18 +93,18 @@ import Testing
 
     @Test func `An error reply to a look-up is not counted as damage`() async throws {
         try await withBench { bench in
-            try await bench.stranger.send("ACL", "SETUSER", "default", "-hmget")
+            try await bench.cli.send("ACL", "SETUSER", "default", "-hmget")
             #expect(await bench.store.texts(at: "/a").isEmpty)
             let refusals = bench.metrics.counterTotal(label: "larder_redis_refusals", dimensions: [("code", "NOPERM")])
             #expect(refusals == 1 && bench.unreadable == 0)
-            try await bench.stranger.send("ACL", "SETUSER", "default", "+hmget")
+            try await bench.cli.send("ACL", "SETUSER", "default", "+hmget")
             #expect(await bench.store.texts(at: "/a") == ["v0"])
         }
     }
 
     @Test func `The entry of another key is not found`() async throws {
         try await withBench { bench in
-            try await bench.stranger.send("RENAME", .text(Self.entry), "larder:3:GET:/b")
+            try await bench.cli.send("RENAME", .text(Self.entry), "larder:3:GET:/b")
             #expect(await bench.store.texts(at: "/b").isEmpty)
             #expect(bench.unreadable("key") == 1)
             #expect(await bench.store.texts(at: "/a").isEmpty)
@@ -131,8 +131,8 @@ import Testing
         _ damage: @Sendable (ByteBuffer) -> ByteBuffer
     ) async throws {
         try await withBench { bench in
-            let value = try #require(try await bench.stranger.field("v:", of: Self.entry))
-            try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(damage(value)))
+            let value = try #require(try await bench.cli.field("v:", of: Self.entry))
+            try await bench.cli.send("HSET", .text(Self.entry), "v:", .bytes(damage(value)))
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable(reason) == 1 && bench.unreadable == 1)
             try await bench.mustWork()
@@ -142,16 +142,16 @@ import Testing
     @Test func `An entry with a flipped bit is never served`() async throws {
         try await withBench { bench in
             var random = SeededRandom(seed: 7)
-            let value = try #require(try await bench.stranger.field("v:", of: Self.entry))
+            let value = try #require(try await bench.cli.field("v:", of: Self.entry))
             for count in 1...200 {
                 let place = Int.random(in: 0..<value.readableBytes, using: &random)
                 let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
                 let damaged = value.changed(at: place) { $0 ^ bit }
-                try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(damaged))
+                try await bench.cli.send("HSET", .text(Self.entry), "v:", .bytes(damaged))
                 #expect(await bench.store.texts(at: "/a").isEmpty, "bit \(bit) of byte \(place)")
                 #expect(bench.unreadable == Int64(count))
             }
-            try await bench.stranger.send("HSET", .text(Self.entry), "v:", .bytes(value))
+            try await bench.cli.send("HSET", .text(Self.entry), "v:", .bytes(value))
             #expect(await bench.store.texts(at: "/a") == ["v0"])
         }
     }
@@ -160,14 +160,14 @@ import Testing
     {
         try await withBench { bench in
             for field in ["foo", "v:foo:bar", "s:foo:bar", "o:"] {
-                try await bench.stranger.send("HSET", .text(Self.entry), .text(field), "nonsense")
+                try await bench.cli.send("HSET", .text(Self.entry), .text(field), "nonsense")
             }
-            try await bench.stranger.send("HSET", .text(Self.entry), .bytes(ByteBuffer(bytes: [0xFF])), "bar")
+            try await bench.cli.send("HSET", .text(Self.entry), .bytes(ByteBuffer(bytes: [0xFF])), "bar")
             #expect(await bench.store.texts(at: "/a") == ["v0"])
             #expect(bench.unreadable == 0)
             await bench.store.put("en", at: "/a", language: "en")
             #expect(await bench.store.texts(at: "/a") == ["en", "v0"])
-            #expect(try await bench.stranger.send("HLEN", .text(Self.entry)) == .integer(5))
+            #expect(try await bench.cli.send("HLEN", .text(Self.entry)) == .integer(5))
             try await bench.mustWork()
         }
     }
@@ -175,9 +175,9 @@ import Testing
     @Test func `A variant that is listed and does not exist is a miss that is counted`() async throws {
         try await withBench { bench in
             for language in ["en", "de"] { await bench.store.put(language, at: "/vary", language: language) }
-            let list = try #require(try await bench.stranger.field("m", of: "larder:3:GET:/vary"))
+            let list = try #require(try await bench.cli.field("m", of: "larder:3:GET:/vary"))
             let english = try #require(String(buffer: list).split(separator: "\n").last?.prefix { $0 != " " })
-            try await bench.stranger.send("HDEL", "larder:3:GET:/vary", .text(String(english)))
+            try await bench.cli.send("HDEL", "larder:3:GET:/vary", .text(String(english)))
             #expect(await bench.store.texts(at: "/vary") == ["de"])
             #expect(bench.unreadable("missing") == 1 && bench.unreadable == 1)
             #expect(await bench.store.remove(EntryLocation("/vary").key, at: WallClock.system.now).removed == 1)
@@ -197,7 +197,7 @@ import Testing
 
     @Test(arguments: lists) func `A list that cannot be read is a miss that is counted`(_ list: String) async throws {
         try await withBench { bench in
-            try await bench.stranger.send("HSET", .text(Self.entry), "m", .text(list))
+            try await bench.cli.send("HSET", .text(Self.entry), "m", .text(list))
             #expect(await bench.store.texts(at: "/a").isEmpty)
             #expect(bench.unreadable("list") == 1 && bench.unreadable == 1)
             #expect(await bench.store.remove(EntryLocation("/a").key, at: WallClock.system.now).removed == 0)
@@ -210,7 +210,7 @@ import Testing
         try await withBench { bench in
             var random = SeededRandom(seed: 11)
             for language in ["en", "de"] { await bench.store.put(language, at: "/a", language: language) }
-            let list = try #require(try await bench.stranger.field("m", of: Self.entry))
+            let list = try #require(try await bench.cli.field("m", of: Self.entry))
             let query = VariantQuery([.acceptLanguage: "de"])
             let (location, now) = (EntryLocation("/a"), WallClock.system.now)
             for step in 0..<400 {
@@ -224,7 +224,7 @@ import Testing
                     default: bytes.replaceSubrange(place..<min(bytes.count, place + 9), with: Array("99999999".utf8))
                     }
                 }
-                try await bench.stranger.send("HSET", .text(Self.entry), "m", .bytes(ByteBuffer(bytes: bytes)))
+                try await bench.cli.send("HSET", .text(Self.entry), "m", .bytes(ByteBuffer(bytes: bytes)))
                 let all = await bench.store.load(location, at: now).entries.map(\.text)
                 #expect(Set(all).isSubset(of: ["de", "en", "v0"]), "step \(step)")
                 let german = await bench.store.load(location, for: query, at: now).entries.map(\.text)

@@ -47,12 +47,12 @@ import Testing
 
     @Test func `A value in the place of another key is not found`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 try await withStores(1, on: redis) { stores in
                     #expect(await stores[0].put("secret", at: "/secret"))
-                    let value = try #require(try await stranger.field("v:", of: "larder:3:GET:/secret"))
-                    let list = try #require(try await stranger.field("m", of: "larder:3:GET:/secret"))
-                    try await stranger.send("HSET", "larder:3:GET:/a", "v:", .bytes(value), "m", .bytes(list))
+                    let value = try #require(try await cli.field("v:", of: "larder:3:GET:/secret"))
+                    let list = try #require(try await cli.field("m", of: "larder:3:GET:/secret"))
+                    try await cli.send("HSET", "larder:3:GET:/a", "v:", .bytes(value), "m", .bytes(list))
                     #expect(await stores[0].texts(at: "/a").isEmpty)
                 }
             }

@@ -31,13 +31,13 @@ import Testing
 
     @Test func `A response with a lifetime of less than a millisecond is not stored`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 try await withStores(1, on: redis) { stores in
                     #expect(await stores[0].put("v", at: "/a", freshFor: .microseconds(999)))
-                    let none = try await stranger.send("DBSIZE").integer()
+                    let none = try await cli.send("DBSIZE").integer()
                     #expect(await stores[0].put("v", at: "/b", freshFor: .seconds(60)))
-                    let one = try await stranger.send("DBSIZE").integer()
-                    let left = try await stranger.milliseconds(left: "larder:3:GET:/b")
+                    let one = try await cli.send("DBSIZE").integer()
+                    let left = try await cli.milliseconds(left: "larder:3:GET:/b")
                     #expect(none == 1 && one == 2 && left <= 60_000)
                 }
             }
@@ -48,7 +48,7 @@ import Testing
         async throws
     {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 try await withStores(1, on: redis) { stores in
                     let target = "/a?page=1"
                     for language in ["en", "de", "fr"] {
@@ -56,9 +56,9 @@ import Testing
                     }
                     // The path does not name the key, so that the entries are not removed at once.
                     await stores[0].invalidate([.path("/a")])
-                    let before = try await stranger.send("HLEN", .text("larder:3:GET:\(target)"))
+                    let before = try await cli.send("HLEN", .text("larder:3:GET:\(target)"))
                     await stores[0].put("it", at: target, language: "it")
-                    let after = try await stranger.send("HLEN", .text("larder:3:GET:\(target)"))
+                    let after = try await cli.send("HLEN", .text("larder:3:GET:\(target)"))
                     #expect(before == .integer(7) && after == .integer(3))
                 }
             }

@@ -12,16 +12,16 @@ import Testing
     private func withTwoStores(
         listLimit: Int = 4,
         logLimit: ByteCount = .mebibytes(1),
-        _ body: (RedisStore, RedisStore, Stranger) async throws -> Void
+        _ body: (RedisStore, RedisStore, RedisCLI) async throws -> Void
     ) async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 var options = RedisStore.Options.patient
                 options.logLimit = logLimit
                 var limits = StoreLimits()
                 limits.versionLimit = listLimit
                 try await withStores(2, on: redis, limits, options: options) { stores in
-                    try await body(stores[0], stores[1], stranger)
+                    try await body(stores[0], stores[1], cli)
                 }
             }
         }
@@ -83,7 +83,7 @@ import Testing
 
     @Test func `A flood of POSTs to a gateway leaves 95 percent of the stored responses valid`() async throws {
         // The test is 100,000 POSTs that name three paths each and a log of the default size, at a hundredth of both.
-        try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, stranger async throws in
+        try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, cli async throws in
             let kept = (0..<500).map { "http://example.org/kept/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
             for target in kept + odd { await store.put("v0", at: target, tags: ["t"]) }
@@ -97,7 +97,7 @@ import Testing
             #expect(left >= 75, "\(left) of 100")
             var bytes: Int64 = 0
             for key in ["larder:3:{log}"] + ["k", "p", "d", "t"].map({ "larder:3:{log}:" + $0 }) {
-                let usage = try await stranger.send("MEMORY", "USAGE", .text(key), "SAMPLES", 0)
+                let usage = try await cli.send("MEMORY", "USAGE", .text(key), "SAMPLES", 0)
                 if case .integer(let number) = usage { bytes += number }
             }
             #expect(bytes > 100_000 && bytes <= 164 << 10)
@@ -105,27 +105,27 @@ import Testing
     }
 
     @Test func `The longest names leave the log within its limit`() async throws {
-        try await withTwoStores(listLimit: 300) { store, _, stranger async throws in
+        try await withTwoStores(listLimit: 300) { store, _, cli async throws in
             let end = String(repeating: "x", count: 900)
             for first in stride(from: 0, to: 500, by: 100) {
                 await store.invalidate((first..<first + 100).map { .path(CachePath("/long/\(end)/\($0)")) })
             }
-            let usage = try await stranger.send("MEMORY", "USAGE", "larder:3:{log}", "SAMPLES", 0).integer()
+            let usage = try await cli.send("MEMORY", "USAGE", "larder:3:{log}", "SAMPLES", 0).integer()
             #expect(usage < 300 * Int64(LogSize.listedCost))
         }
     }
 
     @Test func `Invalidating everything empties the list, and leaves the tables and the epoch`() async throws {
-        try await withTwoStores { store, peer, stranger async throws in
+        try await withTwoStores { store, peer, cli async throws in
             #expect(await store.put("v0", at: "/kept"))
             let old = await store.readVersion()
             await invalidate(0..<50, by: peer)
-            let moved = try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p")
+            let moved = try await cli.send("ZSCORE", "larder:3:{log}", "!moved:p")
             await peer.invalidate([.everything, .path("/other")])
-            #expect(try await stranger.send("ZCARD", "larder:3:{log}").integer() == 11)
+            #expect(try await cli.send("ZCARD", "larder:3:{log}").integer() == 11)
             // A look-up that has read the list before may still have to read the table.
-            #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
-            #expect(try await stranger.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
+            #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 1)
+            #expect(try await cli.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
             #expect(await store.texts(at: "/kept").isEmpty)
             #expect(await !store.put("late", at: "/kept", readVersion: old))
             #expect(await store.put("v1", at: "/kept"))
@@ -137,7 +137,7 @@ import Testing
 
     @Test(arguments: ["lost", "of another epoch", "of another type", "cut off"])
     func `A log with a damaged table is replaced by one with a new epoch`(_ damage: String) async throws {
-        try await withTwoStores { store, peer, stranger async throws in
+        try await withTwoStores { store, peer, cli async throws in
             #expect(await store.put("v0", at: "/kept"))
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
@@ -145,12 +145,12 @@ import Testing
             let old = await store.readVersion()
             let table: RedisCommand.Argument = "larder:3:{log}:p"
             switch damage {
-            case "lost": try await stranger.send("DEL", table)
-            case "of another epoch": try await stranger.send("BITFIELD", table, "SET", "u63", 64, 7)
+            case "lost": try await cli.send("DEL", table)
+            case "of another epoch": try await cli.send("BITFIELD", table, "SET", "u63", 64, 7)
             case "of another type":
-                try await stranger.send("DEL", table)
-                try await stranger.send("LPUSH", table, "x")
-            default: try await stranger.send("SET", table, "1234")
+                try await cli.send("DEL", table)
+                try await cli.send("LPUSH", table, "x")
+            default: try await cli.send("SET", table, "1234")
             }
             // The damage is found by the first command that needs the table: here a look-up, or else the next
             // invalidation.
@@ -164,11 +164,11 @@ import Testing
     }
 
     @Test func `A fill is not shared if the table that could invalidate it is lost`() async throws {
-        try await withTwoStores { store, peer, stranger async throws in
+        try await withTwoStores { store, peer, cli async throws in
             let old = await store.readVersion()
             await peer.invalidate([.path("/kept")])
             await invalidate(0..<50, by: peer)
-            try await stranger.send("DEL", "larder:3:{log}:p")
+            try await cli.send("DEL", "larder:3:{log}:p")
             #expect(await !store.put("v0", at: "/kept", readVersion: old))
             #expect(await !store.validity(of: old, scopes: [.path("/kept")]).isValid)
         }
@@ -198,7 +198,7 @@ import Testing
 
     @Test func `A version stays in the list and is not acknowledged if its table cannot be created`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger async throws in
+            try await RedisCLI.connect(to: redis) { cli async throws in
                 var options = RedisStore.Options.patient
                 options.invalidationTimeout = .milliseconds(500)
                 var limits = StoreLimits()
@@ -209,14 +209,14 @@ import Testing
                         #expect(await readers[0].put("v0", at: "/kept?x=1"))
                         #expect(await writers[0].invalidate([.path("/kept")]) == .acknowledged)
                         // The table has 10 MB.
-                        try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
+                        try await cli.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
                         let others = (0..<10).map { InvalidationScope.path(CachePath("/other/\($0)")) }
                         #expect(await writers[0].invalidate(others) == .pending)
                         #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
-                        #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 0)
-                        try await stranger.send("CONFIG", "SET", "proto-max-bulk-len", "512mb")
+                        #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 0)
+                        try await cli.send("CONFIG", "SET", "proto-max-bulk-len", "512mb")
                         try await eventually("it is delivered") { writers[0].pendingInvalidations == 0 }
-                        #expect(try await stranger.send("EXISTS", "larder:3:{log}:p").integer() == 1)
+                        #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 1)
                         #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
                         #expect(await writers[0].texts(at: "/kept?x=1").isEmpty)
                     }
@@ -226,18 +226,18 @@ import Testing
     }
 
     @Test func `The validity of a fill without a log is unknown, and Redis reports no error`() async throws {
-        try await withTwoStores { store, _, stranger async throws in
+        try await withTwoStores { store, _, cli async throws in
             await store.put("v0", at: "/first")
             let readVersion = await store.readVersion()
             for damage in ["~n", "!floor", "!moved:p", "~cells", "~epoch1"] {
-                try await stranger.send("CONFIG", "RESETSTAT")
-                try await stranger.send("ZREM", "larder:3:{log}", .text(damage))
+                try await cli.send("CONFIG", "RESETSTAT")
+                try await cli.send("ZREM", "larder:3:{log}", .text(damage))
                 let now = WallClock.system.now
                 let entry = CacheEntry.sample("v1", at: EntryLocation("/a"), readVersion: readVersion, now: now)
                 #expect(await !store.save(entry, at: now).isKnown, "without \(damage)")
-                try await stranger.send("DEL", "larder:3:{log}")
+                try await cli.send("DEL", "larder:3:{log}")
                 #expect(await !store.save(entry, at: now).isKnown, "without a log")
-                let errors = try await stranger.send("INFO", "errorstats").text()
+                let errors = try await cli.send("INFO", "errorstats").text()
                 #expect(!errors.contains("errorstat_ERR"), "\(errors)")
                 _ = await store.readVersion()
             }
@@ -245,10 +245,10 @@ import Testing
     }
 
     @Test func `An invalidation after the last version of an epoch begins another epoch`() async throws {
-        try await withTwoStores { store, peer, stranger async throws in
+        try await withTwoStores { store, peer, cli async throws in
             #expect(await store.put("v0", at: "/a"))
             let old = await store.readVersion()
-            try await stranger.send("ZADD", "larder:3:{log}", 4_294_967_295, "~n")
+            try await cli.send("ZADD", "larder:3:{log}", 4_294_967_295, "~n")
             await peer.invalidate([.path("/b")])
             #expect(await peer.readVersion().epoch != old.epoch)
             #expect(await store.texts(at: "/a").isEmpty)

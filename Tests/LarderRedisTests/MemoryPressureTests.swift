@@ -14,7 +14,7 @@ import Testing
 
     private struct Bench {
         let store: RedisStore
-        let stranger: Stranger
+        let cli: RedisCLI
         let metrics: TestMetrics
 
         /// The number of commands that Redis refused for lack of memory.
@@ -24,7 +24,7 @@ import Testing
 
         /// Returns the number of bytes of memory in use.
         func used() async throws -> Int {
-            let lines = try await stranger.send("INFO", "memory").text().split(whereSeparator: \.isNewline)
+            let lines = try await cli.send("INFO", "memory").text().split(whereSeparator: \.isNewline)
             let line = lines.first { $0.hasPrefix("used_memory:") }
             return try #require(line.flatMap { Int($0.dropFirst("used_memory:".count)) })
         }
@@ -42,7 +42,7 @@ import Testing
         ]
         try await RedisProcess.run(arguments) { redis in
             let metrics = TestMetrics()
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 var limits = StoreLimits()
                 limits.entryLimit = .kibibytes(256)
                 var options = RedisStore.Options.patient
@@ -51,7 +51,7 @@ import Testing
                     options.logLimit = .kibibytes(256)
                 }
                 try await withStores(1, on: redis, limits, options: options, metrics: metrics) { stores in
-                    try await body(Bench(store: stores[0], stranger: stranger, metrics: metrics))
+                    try await body(Bench(store: stores[0], cli: cli, metrics: metrics))
                 }
             }
         }
@@ -59,10 +59,10 @@ import Testing
 
     /// Checks that every entry has a list, all of its variants and a time to live. Returns the number of entries.
     private func mustBeWhole(_ bench: Bench) async throws -> Int {
-        let keys = try await bench.stranger.send("KEYS", "larder:3:GET:*").elements().map { try $0.text() }
+        let keys = try await bench.cli.send("KEYS", "larder:3:GET:*").elements().map { try $0.text() }
         for key in keys {
-            let fields = try await bench.stranger.send("HLEN", .text(key)).integer()
-            let left = try await bench.stranger.milliseconds(left: key)
+            let fields = try await bench.cli.send("HLEN", .text(key)).integer()
+            let left = try await bench.cli.milliseconds(left: key)
             // Redis continues to evict as long as its memory is full.
             #expect(left == -2 || left > 0 && fields == 3, "\(key): \(fields) fields, \(left) ms")
         }
@@ -124,7 +124,7 @@ import Testing
             #expect(await bench.store.texts(at: "/hot") == ["hot"])
             #expect(await bench.store.invalidate([.tag("t"), .path("/0"), .prefix("/x")]) == .acknowledged)
             // The response that a refused fill would have replaced is no longer the newest.
-            try await bench.stranger.send("CONFIG", "SET", "maxmemory", "1")
+            try await bench.cli.send("CONFIG", "SET", "maxmemory", "1")
             #expect(await bench.store.put("new", at: "/old"))
             #expect(await bench.store.texts(at: "/old").isEmpty)
             #expect(await bench.store.texts(at: "/hot") == ["hot"])
@@ -133,8 +133,8 @@ import Testing
             #expect(await bench.store.count() == 0)
             _ = try await mustBeWhole(bench)
             let before = bench.refused
-            try await bench.stranger.send("CONFIG", "SET", "maxmemory", .integer(Int64(Self.memory)))
-            try await bench.stranger.send("EVAL", Self.expire, 0)
+            try await bench.cli.send("CONFIG", "SET", "maxmemory", .integer(Int64(Self.memory)))
+            try await bench.cli.send("EVAL", Self.expire, 0)
             try await eventually("fills are taken again") {
                 await bench.store.put("again", at: "/again")
                 return await bench.store.texts(at: "/again") == ["again"]
@@ -157,7 +157,7 @@ import Testing
                 // A response that was invalidated long ago stays invalid, whatever Redis evicts.
                 if id.isMultiple(of: 20) { #expect(await bench.store.texts(at: "/old").isEmpty) }
             }
-            let tables = try await bench.stranger.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
+            let tables = try await bench.cli.send("EXISTS", "larder:3:{log}:t", "larder:3:{log}:p").integer()
             let validity = await bench.store.validity(of: first, scopes: [.tag("t0")])
             #expect(!validity.isValid)
             if policy != "allkeys-lru" {

@@ -267,15 +267,15 @@ import Testing
 
     @Test func `While an invalidation is pending nothing is served from a Redis that answers reads`() async throws {
         try await withStore(invalidations: .milliseconds(100)) { store, redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 for target in ["/a", "/b"] { #expect(await store.put(target, at: target)) }
-                try await stranger.send("ACL", "SETUSER", "default", "-eval", "-evalsha")
+                try await cli.send("ACL", "SETUSER", "default", "-eval", "-evalsha")
                 #expect(await store.invalidate([.path("/a")]) == .pending)
                 #expect(store.pendingInvalidations == 1 && store.isAvailable)
                 #expect(await store.texts(at: "/a").isEmpty)
                 // The store cannot know what else the invalidation concerns.
                 #expect(await store.texts(at: "/b").isEmpty)
-                try await stranger.send("ACL", "SETUSER", "default", "+eval", "+evalsha")
+                try await cli.send("ACL", "SETUSER", "default", "+eval", "+evalsha")
                 try await eventually("it is delivered") { store.pendingInvalidations == 0 }
                 #expect(await store.texts(at: "/a").isEmpty)
                 #expect(await store.texts(at: "/b") == ["/b"])

@@ -20,7 +20,7 @@ import Testing
             #expect(await stores[0].put("old", at: "/a", tags: ["t"]))
             #expect(await stores[0].put("old", at: "/other"))
             version = await stores[0].readVersion()
-            try await Stranger.meets(redis) { try await $0.send("SAVE") }
+            try await RedisCLI.connect(to: redis) { try await $0.send("SAVE") }
             await stores[0].invalidate([.path("/a")])
             #expect(await stores[0].texts(at: "/a").isEmpty)
             #expect(stores[0].pendingInvalidations == 0)
@@ -30,9 +30,9 @@ import Testing
 
     /// Fails unless the restarted server has the data of the snapshot: otherwise no old response could come back.
     private func mustHoldSnapshot(_ redis: RedisProcess) async throws {
-        try await Stranger.meets(redis) { stranger in
-            let value = try await stranger.field("v:", of: Self.entry)
-            let type = try await stranger.send("TYPE", "larder:3:{log}").text()
+        try await RedisCLI.connect(to: redis) { cli in
+            let value = try await cli.field("v:", of: Self.entry)
+            let type = try await cli.send("TYPE", "larder:3:{log}").text()
             #expect(value != nil && type == "zset")
         }
     }
@@ -137,7 +137,9 @@ import Testing
                         try await eventually("the writer is connected") { stores[0].isAvailable }
                         try await come(50)
                         // Every other time the server comes back with the data of an earlier time.
-                        if round.isMultiple(of: 2) { try? await Stranger.meets(redis) { try await $0.send("SAVE") } }
+                        if round.isMultiple(of: 2) {
+                            try? await RedisCLI.connect(to: redis) { try await $0.send("SAVE") }
+                        }
                         try await come(50)
                         redis.kill()
                         try await come(30 * round)

@@ -32,10 +32,10 @@ import Testing
 
     @Test func `A log of another format is reported on connecting, and when one appears later`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
-                try await stranger.send("ZADD", "larder:2:{log}", 1, "~n")
+            try await RedisCLI.connect(to: redis) { cli in
+                try await cli.send("ZADD", "larder:2:{log}", 1, "~n")
                 // A log in another namespace does not count.
-                try await stranger.send("ZADD", "other:1:{log}", 1, "~n")
+                try await cli.send("ZADD", "other:1:{log}", 1, "~n")
                 try await withStore(on: redis) { store, metrics, warnings in
                     #expect(formats(metrics) == 1)
                     #expect(warnings.lines("invalidation log of another format").count == 1)
@@ -44,11 +44,11 @@ import Testing
                     await store.delivery.lookForOtherFormats()
                     #expect(warnings.lines("invalidation log of another format").count == 1)
                     // A process of another version starts.
-                    try await stranger.send("HSET", "larder:log", "epoch", 1)
+                    try await cli.send("HSET", "larder:log", "epoch", 1)
                     await store.delivery.lookForOtherFormats()
                     #expect(formats(metrics) == 2)
                     #expect(warnings.lines("logs=larder:log, larder:2:{log}").count == 1)
-                    try await stranger.send("DEL", "larder:log", "larder:2:{log}")
+                    try await cli.send("DEL", "larder:log", "larder:2:{log}")
                     await store.delivery.lookForOtherFormats()
                     #expect(formats(metrics) == 0)
                     #expect(warnings.lines("invalidation log of another format").count == 2)
@@ -62,7 +62,7 @@ import Testing
 
     @Test func `The service looks for other formats every minute`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
+            try await RedisCLI.connect(to: redis) { cli in
                 let (metrics, time) = (TestMetrics(), ManualClock())
                 let start = time.now
                 let store = try RedisStore(
@@ -73,7 +73,7 @@ import Testing
                     clock: time.clock
                 )
                 try await withRunning([store]) {
-                    try await stranger.send("ZADD", "larder:2:{log}", 1, "~n")
+                    try await cli.send("ZADD", "larder:2:{log}", 1, "~n")
                     #expect(formats(metrics) == 0)
                     try await eventually("it is found") {
                         time.advance(by: .milliseconds(100))
@@ -107,8 +107,8 @@ import Testing
 
     @Test func `A Redis that does not report its memory is used`() async throws {
         try await RedisProcess.run { redis in
-            try await Stranger.meets(redis) { stranger in
-                try await stranger.send("ACL", "SETUSER", "default", "-info")
+            try await RedisCLI.connect(to: redis) { cli in
+                try await cli.send("ACL", "SETUSER", "default", "-info")
                 try await withStore(on: redis) { store, _, warnings in
                     #expect(await store.put("v", at: "/a"))
                     #expect(warnings.lines("").isEmpty)

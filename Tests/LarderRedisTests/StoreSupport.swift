@@ -73,16 +73,16 @@ extension Logger {
 }
 
 /// Another client on the same server: what an operator types into redis-cli.
-struct Stranger {
+struct RedisCLI {
     private let client: RedisClient
 
     /// Connects to a server, and disconnects after `body`.
-    static func meets(_ redis: RedisProcess, _ body: (Stranger) async throws -> Void) async throws {
+    static func connect(to redis: RedisProcess, _ body: (RedisCLI) async throws -> Void) async throws {
         let client = try RedisClient(.patient(redis.port), logger: .silent)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await client.run() }
-            try await eventually("the stranger is connected") { client.status.phase == .connected }
-            try await body(Stranger(client: client))
+            try await eventually("the other client is connected") { client.status.phase == .connected }
+            try await body(RedisCLI(client: client))
             group.cancelAll()
         }
     }

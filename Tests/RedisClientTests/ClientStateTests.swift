@@ -125,7 +125,7 @@ private final class Named: Sendable {
     }
 
     @Test("Only connections to the server that was reached last are used")
-    func leavesStrangers() {
+    func leavesOtherServers() {
         var state = ClientState<Named>(slots: 2)
         #expect(state.identify(server("a")).isEmpty)
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server("a"))

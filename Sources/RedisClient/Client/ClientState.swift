@@ -80,15 +80,15 @@ extension ClientState {
     /// the other server. So only connections to the server reached last are used.
     mutating func identify(_ server: RedisServer) -> [Connection] {
         defer { status.server = server }
-        guard isStranger(server) else { return [] }
-        let strangers = slots.compactMap { $0 }
+        guard isOtherServer(server) else { return [] }
+        let outdated = slots.compactMap { $0 }
         slots = slots.map { _ in nil }
         count()
-        return strangers
+        return outdated
     }
 
     /// Returns true if a server is known to be a different one from the server reached last.
-    private func isStranger(_ server: RedisServer) -> Bool {
+    private func isOtherServer(_ server: RedisServer) -> Bool {
         guard let known = status.server?.runID, let runID = server.runID else { return false }
         return runID != known
     }
@@ -101,7 +101,7 @@ extension ClientState {
 
     /// Adds a connection that is ready to take commands.
     mutating func join(_ connection: Connection, slot: Int, generation: Int, server: RedisServer) -> Entry {
-        guard !isStranger(server) else {
+        guard !isOtherServer(server) else {
             return .refused(RedisError(.unavailable, "the client has connected to another server"))
         }
         slots[slot] = connection

@@ -148,9 +148,9 @@ extension RedisClient {
         }
         do throws(RedisError) {
             let server = try await connection.greet(configuration)
-            let strangers = state.withLockedValue { $0.identify(server) }
-            for stranger in strangers {
-                stranger.close(RedisError(.connectionLost, "the client has connected to another server"))
+            let outdated = state.withLockedValue { $0.identify(server) }
+            for old in outdated {
+                old.close(RedisError(.connectionLost, "the client has connected to another server"))
             }
             try await introduce(connection, server)
             let entry = state.withLockedValue {

@@ -196,8 +196,8 @@ import Testing
         let chain = ForwardedChain(peer: peer, row.fields, trusting: Self.proxies)
         #expect(chain.client?.description == row.client && chain.scheme == row.scheme && chain.host == row.host)
         #expect(chain.addresses.map(\.description) == row.passed && chain.elements == row.elements)
-        let stranger = try #require(IPAddress("198.51.100.7"))
-        #expect(ForwardedChain(peer: stranger, row.fields, trusting: Self.proxies) == ForwardedChain(peer: stranger))
+        let untrusted = try #require(IPAddress("198.51.100.7"))
+        #expect(ForwardedChain(peer: untrusted, row.fields, trusting: Self.proxies) == ForwardedChain(peer: untrusted))
     }
 
     private static let parts = [
