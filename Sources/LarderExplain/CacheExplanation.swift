@@ -108,7 +108,7 @@ public struct CacheExplanation: Sendable {
         case .lookUp: break
         }
         let search = StorageBlockerSearch(exchange, rules: policy.rules)
-        blockers += search.refusals.map { StorageBlocker($0, exchange, policy.rules) }
+        blockers += search.reasons.map { StorageBlocker($0, exchange, policy.rules) }
         let tags = ResponseTags(exchange.response.headerFields, named: policy.rules.tagFields)
         if let blocker = tags.notStoredReason(limit: policy.tagLimit) {
             blockers.append(StorageBlocker(blocker, exchange, policy))

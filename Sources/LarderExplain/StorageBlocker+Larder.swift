@@ -5,8 +5,8 @@ import Larder
 extension StorageBlocker {
     /// Creates the blocker for a reason of the cache itself.
     init(_ notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) {
-        if case .notStorable(let refusal) = notStored {
-            self.init(refusal, exchange, policy.rules)
+        if case .notStorable(let reason) = notStored {
+            self.init(reason, exchange, policy.rules)
             return
         }
         let words = Self.words(for: notStored, exchange, policy)
@@ -15,7 +15,7 @@ extension StorageBlocker {
 
     private static func words(for notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
         switch notStored {
-        case .notStorable(let refusal): ("The rules forbid storing it: \(refusal.detail).", "See the rules.")
+        case .notStorable(let reason): ("The rules forbid storing it: \(reason.detail).", "See the rules.")
         case .tooLarge:
             (
                 "The body\(exchange.bodyLength.map { " of \($0) bytes" } ?? "") is larger than the limit of "

@@ -4,19 +4,19 @@ import Larder
 
 extension StorageBlocker {
     /// Creates the blocker for a response that the rules do not store.
-    init(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) {
-        let words = Self.words(for: refusal, exchange, rules)
-        self.init(reason: .notStored(.notStorable(refusal)), sentence: words.sentence, remedy: words.remedy)
+    init(_ reason: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) {
+        let words = Self.words(for: reason, exchange, rules)
+        self.init(reason: .notStored(.notStorable(reason)), sentence: words.sentence, remedy: words.remedy)
     }
 
     typealias Words = (sentence: String, remedy: String)
 
-    private static func words(for refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words {
-        switch refusal {
+    private static func words(for reason: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words {
+        switch reason {
         case .method, .requestNoStore, .authorization, .unacceptedCoding, .requestAlteredBytes:
-            requestWords(refusal, exchange, rules)
-        case .status, .partial, .notUnderstood: statusWords(refusal, exchange.response.status, rules)
-        case .noStore, .private, .notPublic, .noCache: directiveWords(refusal, exchange, rules)
+            requestWords(reason, exchange, rules)
+        case .status, .partial, .notUnderstood: statusWords(reason, exchange.response.status, rules)
+        case .noStore, .private, .notPublic, .noCache: directiveWords(reason, exchange, rules)
         case .setCookie:
             (
                 "The response sets a cookie, which all clients would get (RFC 9111 §7.3).",
@@ -43,9 +43,9 @@ extension StorageBlocker {
         }
     }
 
-    private static func requestWords(_ refusal: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words
+    private static func requestWords(_ reason: NotStorableReason, _ exchange: Exchange, _ rules: CachingRules) -> Words
     {
-        switch refusal {
+        switch reason {
         case .requestNoStore:
             (
                 "The request says no-store, which forbids storing its response (RFC 9111 §5.2.1.5).",
@@ -80,11 +80,11 @@ extension StorageBlocker {
     }
 
     private static func statusWords(
-        _ refusal: NotStorableReason,
+        _ reason: NotStorableReason,
         _ status: HTTPResponse.Status,
         _ rules: CachingRules
     ) -> Words {
-        switch refusal {
+        switch reason {
         case .partial:
             (
                 "A \(status.code) is the response to a range or a condition, and not a whole response (RFC 9111 §3.3).",
@@ -110,12 +110,12 @@ extension StorageBlocker {
     }
 
     private static func directiveWords(
-        _ refusal: NotStorableReason,
+        _ reason: NotStorableReason,
         _ exchange: Exchange,
         _ rules: CachingRules
     ) -> Words {
         let field = exchange.directives(rules).target?.rawName ?? "Cache-Control"
-        return switch refusal {
+        return switch reason {
         case .private:
             (
                 "\(field) says private: the response is for one user, and this cache is shared (RFC 9111 §5.2.2.7).",

@@ -41,7 +41,7 @@ struct StorageBlockerSearch {
     private let exchange: Exchange
 
     /// The reasons against storing, in the order in which the rules give them.
-    private(set) var refusals: [NotStorableReason] = []
+    private(set) var reasons: [NotStorableReason] = []
     /// The lifetimes of the response without all the reasons; nil if one of them cannot be removed.
     private(set) var lifetimes: Lifetimes?
 
@@ -68,18 +68,18 @@ struct StorageBlockerSearch {
             case .store(let lifetimes):
                 self.lifetimes = lifetimes
                 return
-            case .notStorable(let refusal):
+            case .notStorable(let reason):
                 // A reason that returns after it was removed cannot be removed.
-                guard !refusals.contains(refusal) else { return }
-                refusals.append(refusal)
-                guard grant(refusal) else { return }
+                guard !reasons.contains(reason) else { return }
+                reasons.append(reason)
+                guard remove(reason) else { return }
             }
         }
     }
 
     /// Removes a reason from the input. Returns false if it cannot be removed without another response.
-    private mutating func grant(_ refusal: NotStorableReason) -> Bool {
-        switch refusal {
+    private mutating func remove(_ reason: NotStorableReason) -> Bool {
+        switch reason {
         case .method: request.method = .get
         case .requestNoStore: request.headerFields[.cacheControl] = nil
         case .status:

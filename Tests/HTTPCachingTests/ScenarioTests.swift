@@ -18,7 +18,7 @@ extension Scenario {
             respondedAt: at(self.delay)
         )
         switch decision {
-        case .notStorable(let refusal): return .notStorable(refusal)
+        case .notStorable(let reason): return .notStorable(reason)
         case .store(let lifetimes):
             let vary = VariantRule(response.headerFields)
             guard let selecting = vary.selectingFields(of: first.headerFields) else { return .varies }

@@ -15,7 +15,7 @@ import Testing
     }
 
     /// For each reason, a file for which it is the first reason against storing, and the same file after its remedy.
-    static let refusals: [(NotStorableReason, String, remedied: String)] = [
+    static let reasons: [(NotStorableReason, String, remedied: String)] = [
         (.method, file(request: "HEAD / HTTP/1.1"), file()),
         (.requestNoStore, file(request: "GET / HTTP/1.1\nCache-Control: no-store"), file(request: "GET / HTTP/1.1")),
         (.status, file(status: 101), file()),
@@ -62,21 +62,21 @@ import Testing
 
     @Test func `Every reason of the rules has a different sentence and a remedy that works`() throws {
         var sentences: Set<String> = []
-        for (refusal, before, after) in Self.refusals {
+        for (reason, before, after) in Self.reasons {
             var rules = CachingRules.gateway
-            rules.requiresExplicitPermission = refusal == .notPublic
-            let refused = CacheExplanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
-            guard case .notStored(let blockers) = refused.conclusion else {
-                Issue.record("stored in spite of \(refusal)")
+            rules.requiresExplicitPermission = reason == .notPublic
+            let forbidden = CacheExplanation(try MessageFile(before.utf8).exchange(now: start), rules: rules)
+            guard case .notStored(let blockers) = forbidden.conclusion else {
+                Issue.record("stored in spite of \(reason)")
                 continue
             }
-            #expect(blockers.first?.reason == .notStored(.notStorable(refusal)))
+            #expect(blockers.first?.reason == .notStored(.notStorable(reason)))
             for text in blockers.flatMap({ [$0.sentence, $0.remedy] }) {
                 #expect(text.hasSuffix(".") && text.first?.isUppercase == true, "\(text)")
             }
             sentences.insert(blockers.first?.sentence ?? "")
             let allowed = CacheExplanation(try MessageFile(after.utf8).exchange(now: start), rules: rules)
-            #expect(allowed.headline.hasPrefix("Stored"), "\(refusal): \(allowed.headline)")
+            #expect(allowed.headline.hasPrefix("Stored"), "\(reason): \(allowed.headline)")
         }
         #expect(sentences.count == NotStorableReason.allCases.count)
     }

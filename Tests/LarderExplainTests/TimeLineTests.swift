@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func `The result agrees with Storability, and names its reason first`() {
-        var random = seeded(for: "the verdict")
+        var random = seeded(for: "the result")
         for _ in 0..<600 {
             let (exchange, rules) = (random.exchange(), random.rules())
             let explanation = CacheExplanation(exchange, rules: rules)
@@ -93,16 +93,16 @@ import Testing
             )
             switch (explanation.conclusion, decision) {
             case (.stored(let said), .store(let lifetimes)): #expect(said == lifetimes)
-            case (.notStored(let blockers), .notStorable(let refusal)):
+            case (.notStored(let blockers), .notStorable(let reason)):
                 let isFirst = blockers.first { if case .notStored = $0.reason { true } else { false } }
                 guard isFirst != nil else {
                     #expect(!blockers.isEmpty)
                     continue
                 }
-                #expect(isFirst?.reason == .notStored(.notStorable(refusal)))
+                #expect(isFirst?.reason == .notStored(.notStorable(reason)))
             case (.notStored(let blockers), .store):
                 #expect(blockers.contains { if case .notStored = $0.reason { false } else { true } })
-            case (.stored, .notStorable(let refusal)): Issue.record("stored in spite of \(refusal): \(exchange)")
+            case (.stored, .notStorable(let reason)): Issue.record("stored in spite of \(reason): \(exchange)")
             }
             #expect(!explanation.lines.isEmpty)
             #expect(explanation.record.stored == (explanation.timeLine != nil))

@@ -7,44 +7,44 @@ import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct RefusalTests {
-    struct Case: CustomTestStringConvertible {
+    struct Row: CustomTestStringConvertible {
         let fields: HTTPFields
         var status = HTTPResponse.Status.ok
         let detail: String
         var testDescription: String { detail }
     }
 
-    static let cases: [Case] = [
-        Case(fields: [.setCookie: "a=b"], detail: "set-cookie"),
-        Case(fields: [.cacheControl: "no-store"], detail: "no-store"),
-        Case(fields: [.cacheControl: "max-age=60, private"], detail: "private"),
-        Case(fields: [.vary: "Accept, *"], detail: "vary-star"),
-        Case(fields: [.contentType: "text/event-stream"], detail: "event-stream"),
-        Case(fields: [.cacheControl: "public, max-age=60"], status: .notFound, detail: "status"),
-        Case(fields: [:], status: .created, detail: "status"),
-        Case(fields: [.contentRange: "bytes 0-0/9"], status: .partialContent, detail: "partial"),
+    static let rows: [Row] = [
+        Row(fields: [.setCookie: "a=b"], detail: "set-cookie"),
+        Row(fields: [.cacheControl: "no-store"], detail: "no-store"),
+        Row(fields: [.cacheControl: "max-age=60, private"], detail: "private"),
+        Row(fields: [.vary: "Accept, *"], detail: "vary-star"),
+        Row(fields: [.contentType: "text/event-stream"], detail: "event-stream"),
+        Row(fields: [.cacheControl: "public, max-age=60"], status: .notFound, detail: "status"),
+        Row(fields: [:], status: .created, detail: "status"),
+        Row(fields: [.contentRange: "bytes 0-0/9"], status: .partialContent, detail: "partial"),
     ]
 
     private let kitchen = Kitchen()
     private let cooked = Counter()
 
-    @Test(arguments: cases) func `A response that is not storable carries the reason`(_ refused: Case) async throws {
-        try await serve(router(answering: refused)) { port in
+    @Test(arguments: rows) func `A response that is not storable carries the reason`(_ row: Row) async throws {
+        try await serve(router(answering: row)) { port in
             for number in 1...3 {
                 let answer = try await Wire.send("GET", "/a", to: port)
-                #expect(answer.status == refused.status.code && answer.text == "\(number)")
-                #expect(answer.cacheStatus.contains("fwd=uri-miss; fwd-status=\(refused.status.code)"))
-                #expect(answer.cacheStatus.hasSuffix("; detail=\(refused.detail)"))
+                #expect(answer.status == row.status.code && answer.text == "\(number)")
+                #expect(answer.cacheStatus.contains("fwd=uri-miss; fwd-status=\(row.status.code)"))
+                #expect(answer.cacheStatus.hasSuffix("; detail=\(row.detail)"))
             }
         }
         #expect(await kitchen.cache.count() == 0)
     }
 
-    @Test(arguments: cases) func `A waiter asks the origin if the response that it waits for must not be shared`(
-        _ refused: Case
+    @Test(arguments: rows) func `A waiter asks the origin if the response that it waits for must not be shared`(
+        _ row: Row
     ) async throws {
         let gate = Gate()
-        try await serve(router(answering: refused, behind: gate)) { port in
+        try await serve(router(answering: row, behind: gate)) { port in
             async let sent = send(4, "/a", to: port)
             try await eventually("three wait for the first") { kitchen.cache.waiterCount == 3 }
             gate.open()
@@ -56,14 +56,14 @@ import Testing
         #expect(await kitchen.cache.count() == 0)
     }
 
-    private func router(answering refused: Case, behind gate: Gate? = nil) -> Router<BasicRequestContext> {
+    private func router(answering row: Row, behind gate: Gate? = nil) -> Router<BasicRequestContext> {
         let router = Router()
         router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
             let number = cooked.next()
             await gate?.pass()
             return Response(
-                status: refused.status,
-                headers: refused.fields,
+                status: row.status,
+                headers: row.fields,
                 body: ResponseBody(byteBuffer: ByteBuffer(string: "\(number)"))
             )
         }

@@ -252,7 +252,7 @@ import Testing
         let bench = Bench()
         let origin = TestOrigin { request in
             switch request.path {
-            case let path? where path.hasPrefix("/refused"): TestResponse("v", [.cacheControl: "no-store"])
+            case let path? where path.hasPrefix("/no-store"): TestResponse("v", [.cacheControl: "no-store"])
             case "/failed": throw TestFailure("down")
             case "/streamed":
                 TestResponse([.cacheControl: "max-age=9"]) { sink in
@@ -263,7 +263,7 @@ import Testing
             }
         }
         for round in 0..<100 {
-            for path in ["/stored?\(round)", "/refused?\(round)", "/failed", "/streamed"] {
+            for path in ["/stored?\(round)", "/no-store?\(round)", "/failed", "/streamed"] {
                 _ = try? await bench.get(path, under: .gateway, from: origin).text
                 #expect(bench.cache.flightCount == 0, "\(path), round \(round)")
             }

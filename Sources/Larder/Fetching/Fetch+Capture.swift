@@ -119,8 +119,8 @@ extension Fetch {
         capture.replaceParts(by: entry)
         let unconfirmed = notStored == nil ? unconfirmed(fetched.head.status) : nil
         if let unconfirmed { record.events.append(.notStored(cacheable.location.key, unconfirmed)) }
-        let refused = notStored ?? unconfirmed
-        let (validity, reason) = refused == nil ? await save(entry) : (await validity(of: entry), refused)
+        let known = notStored ?? unconfirmed
+        let (validity, reason) = known == nil ? await save(entry) : (await validity(of: entry), known)
         return result(
             of: entry,
             .fetched(status: fetched.head.status.code, reason),
