@@ -38,7 +38,7 @@ extension Conversation {
             .get().gets(from: 1)
         ),
         Conversation(
-            "coding-shown-to-be-sent-to-no-client",
+            "uncompressed-serves-every-coding",
             "9110 §12.5.5",
             .get().answered(200, fresh).asked(),
             .get("/a", gzip).answered(200, fresh).asked(),
@@ -47,7 +47,7 @@ extension Conversation {
             .get().gets(from: 2)
         ),
         Conversation(
-            "coding-shown-does-not-come-back-when-forbidden",
+            "uncompressed-that-is-forbidden-is-removed",
             "9111 §4",
             .get().answered(200, fresh).asked(),
             .get("/a", gzip).answered(200, fresh).asked(),
@@ -63,7 +63,7 @@ extension Conversation {
             .get("/a", "Accept-Encoding: identity").gets(from: 2)
         ),
         Conversation(
-            "coding-asks-about-its-own",
+            "coding-validates-the-matching-variant",
             "9111 §4.3.1",
             .get("/a", gzip).answered(200, brief, gzipped, "ETag: \"z\"", saying: "gzip").asked(),
             .get().answered(200, brief, "ETag: \"i\"").asked(without: ["If-None-Match"]),
@@ -72,14 +72,14 @@ extension Conversation {
             .get("/a", gzip).gets(from: 1)
         ),
         Conversation(
-            "coding-shown-before-is-shown-after-a-304",
+            "uncompressed-serves-every-coding-after-a-304",
             "9111 §4.3.4",
             .get("/a", gzip).answered(200, brief, "ETag: \"a\"").asked(),
             .get().after(15).answered(304, "ETag: \"a\"").asked(with: "If-None-Match: \"a\"").gets(from: 1),
             .get("/a", gzip).gets(from: 1)
         ),
         Conversation(
-            "coding-that-ends",
+            "coding-that-the-origin-drops",
             "9111 §4.1",
             .get("/a", gzip).answered(200, brief, gzipped, saying: "gzip").asked(),
             .get("/a", gzip).after(15).answered(200, fresh).asked(),

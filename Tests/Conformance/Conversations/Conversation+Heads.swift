@@ -16,7 +16,7 @@ extension Conversation {
             .head().after(5).gets(from: 1).having("Content-Length: 8", "Age: 5")
         ),
         Conversation(
-            "head-goes-as-head",
+            "head-is-forwarded-as-head",
             "9110 §9.3.2",
             .head().answered(200, fresh, "Content-Length: 8").asked(by: .head).having("Content-Length: 8"),
             .get().answered(200, fresh).asked()
@@ -30,7 +30,7 @@ extension Conversation {
             .get().after(99).gets(from: 1).having("Age: 99", "Test-Header: 1")
         ),
         Conversation(
-            "head-without-validators-says-nothing",
+            "head-without-validators-changes-nothing",
             "9111 §4.3.5",
             .get().answered(200, brief, "Test-Header: 1").asked(),
             .head().after(15).answered(200, brief, "Test-Header: 2").asked().having("Test-Header: 2"),
@@ -44,7 +44,7 @@ extension Conversation {
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
         Conversation(
-            "head-of-the-same-length-says-nothing",
+            "head-of-the-same-length-changes-nothing",
             "9111 §4.3.5",
             .get().answered(200, brief).asked(),
             .head().after(15).answered(200, brief, "Content-Length: 8").asked(),
@@ -136,7 +136,7 @@ extension Conversation {
         ),
         conditional("if-modified-since-broken", "Last-Modified: {-9}", "If-Modified-Since: now", 200),
         Conversation(
-            "304-has-what-it-must",
+            "304-has-the-required-fields",
             "9110 §15.4.5",
             .get().answered(
                 200,
@@ -153,32 +153,32 @@ extension Conversation {
                 .lacking("Content-Type", "Content-Length", "Last-Modified")
         ),
         Conversation(
-            "condition-of-a-404",
+            "condition-on-a-404",
             "9111 §4.3.2",
             .get().answered(404, fresh, tagA).asked(),
             .get("/a", ifA).gets(404, from: 1)
         ),
         Conversation(
-            "condition-of-a-miss",
+            "condition-on-a-miss",
             "9111 §4.3.2",
             .get("/a", ifA).answered(200, fresh, tagA).asked(without: ["If-None-Match"]).gets(304),
             .get().gets(from: 1)
         ),
         Conversation(
-            "condition-of-what-is-not-kept",
+            "condition-on-a-response-that-is-not-stored",
             "9110 §13.1.2",
             .get().answered(200, "Cache-Control: no-store").asked(),
             .get("/a", ifA).answered(304, tagA).asked(with: ifA).gets(304)
         ),
         Conversation(
-            "if-match-is-the-origins",
+            "if-match-is-forwarded",
             "9111 §4.3.2",
             .get().answered(200, fresh, tagA).asked(),
             .get("/a", "If-Match: \"b\"").answered(412).asked(with: "If-Match: \"b\""),
             .get().gets(from: 1)
         ),
         Conversation(
-            "if-unmodified-since-is-the-origins",
+            "if-unmodified-since-is-forwarded",
             "9111 §4.3.2",
             .get().answered(200, fresh, "Last-Modified: {-9}").asked(),
             .get("/a", "If-Unmodified-Since: {-10}").answered(412).asked(with: "If-Unmodified-Since: {-10}"),

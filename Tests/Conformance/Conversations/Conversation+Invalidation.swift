@@ -6,27 +6,27 @@ extension Conversation {
     // MARK: Invalidation by writes
 
     static let invalidation: [Conversation] =
-        ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "FROB"].map { write($0, 200, kills: true) }
-        + [201, 202, 204, 301, 303].map { write("PUT", $0, kills: true) }
-        + [400, 403, 404, 409, 412, 500, 503].map { write("POST", $0, kills: false) }
-        + ["OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"].map { write($0, 200, kills: false) }
+        ["POST", "PUT", "DELETE", "PATCH", "M-SEARCH", "FROB"].map { write($0, 200, invalidates: true) }
+        + [201, 202, 204, 301, 303].map { write("PUT", $0, invalidates: true) }
+        + [400, 403, 404, 409, 412, 500, 503].map { write("POST", $0, invalidates: false) }
+        + ["OPTIONS", "TRACE", "PROPFIND", "REPORT", "SEARCH", "QUERY"].map { write($0, 200, invalidates: false) }
         + [
             Conversation(
-                "write-kills-queries",
+                "write-invalidates-queries",
                 "9111 §4.4",
                 .get("/a?x=1").answered(200, fresh).asked(),
                 .send("POST").answered().asked(),
                 .get("/a?x=1").answered(200, fresh).asked()
             ),
             Conversation(
-                "write-kills-no-other-path",
+                "write-does-not-invalidate-other-paths",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),
                 .send("POST").answered().asked(),
                 .get("/b").gets(from: 1)
             ),
             Conversation(
-                "write-kills-variants",
+                "write-invalidates-variants",
                 "9111 §4.4",
                 .get("/a", "Foo: 1").answered(200, fresh, "Vary: Foo").asked(),
                 .get("/a", "Foo: 2").answered(200, fresh, "Vary: Foo").asked(),
@@ -42,7 +42,7 @@ extension Conversation {
                 .get().answered(200, fresh).asked()
             ),
             Conversation(
-                "post-is-not-kept",
+                "post-is-not-stored",
                 "9111 §3",
                 .send("POST").answered(200, fresh).asked(),
                 .get().answered(200, fresh).asked()
@@ -55,14 +55,14 @@ extension Conversation {
                 .send("POST").answered(200).asked()
             ),
             Conversation(
-                "killed-is-not-asked-about",
+                "invalidated-is-not-validated",
                 "9111 §4.4",
                 .get().answered(200, brief, tagA).asked(),
                 .send("PUT").answered(204).asked(),
                 .get().after(15).answered(200, brief).asked(without: ["If-None-Match"])
             ),
             Conversation(
-                "killed-is-not-served-stale",
+                "invalidated-is-not-served-stale",
                 "9111 §4.4",
                 .get().answered(200, brief, tagA).asked(),
                 .send("PUT").answered(204).asked(),
@@ -71,13 +71,13 @@ extension Conversation {
         ]
 
     /// Creates a conversation with a stored response and a write to its URI.
-    private static func write(_ method: String, _ status: Int, kills: Bool) -> Conversation {
+    private static func write(_ method: String, _ status: Int, invalidates: Bool) -> Conversation {
         Conversation(
             "write-\(method.lowercased())-\(status)",
             "9111 §4.4",
             .get().answered(200, fresh).asked(),
             .send(method).answered(status).asked(),
-            kills ? .get().answered(200, fresh).asked() : .get().gets(from: 1)
+            invalidates ? .get().answered(200, fresh).asked() : .get().gets(from: 1)
         )
     }
 
@@ -91,13 +91,13 @@ extension Conversation {
             ("Location: https://{host}/b", false), ("Location: http://{host}:8080/b", false),
             ("Content-Location: http://other.example/b", false), ("Location: /c", false),
             ("Location: /b\nLocation: /c", false),
-        ].map { line, kills in
+        ].map { line, invalidates in
             Conversation(
                 "write-names \(line.replacing("\n", with: " and "))",
                 "9111 §4.4",
                 .get("/b").answered(200, fresh).asked(),
                 .send("POST", "/a").answered(201, line).asked(),
-                kills ? .get("/b").answered(200, fresh).asked() : .get("/b").gets(from: 1)
+                invalidates ? .get("/b").answered(200, fresh).asked() : .get("/b").gets(from: 1)
             )
         }
         + [

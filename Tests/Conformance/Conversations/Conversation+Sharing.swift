@@ -12,7 +12,7 @@ extension Conversation {
     static let sharing: [Conversation] =
         [400, 403, 404, 410, 413, 414, 421, 429, 431, 500, 503].map { status in
             Conversation(
-                "past-a-fresh-response-\(status)",
+                "one-request-and-a-fresh-response-\(status)",
                 "errors",
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-cache", "X-Large: 1").answered(status, fresh).asked(with: "X-Large: 1"),
@@ -21,7 +21,7 @@ extension Conversation {
         }
         + [400, 403, 431].map { status in
             Conversation(
-                "past-a-stale-response-\(status)",
+                "one-request-and-a-stale-response-\(status)",
                 "errors",
                 .get().answered(200, fresh, tagA).asked(),
                 .get("/a", "X-Large: 1").after(61).answered(status, fresh).asked(with: "X-Large: 1"),
@@ -30,7 +30,7 @@ extension Conversation {
         }
         + ["Cache-Control: private", "Set-Cookie: a=1", "Vary: *"].map { field in
             Conversation(
-                "past-a-fresh-response-\(field)",
+                "one-request-and-a-fresh-response-\(field)",
                 "9111 §4",
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-cache", "Cookie: vip").answered(200, fresh, field).asked(),
@@ -120,7 +120,7 @@ extension Conversation {
                 .get("/a", "Cache-Control: no-store").gets(from: 2)
             ),
             Conversation(
-                "targets-are-apart",
+                "targets-have-different-keys",
                 "9111 §2",
                 .get("/a?test=1").answered(200, fresh).asked(),
                 .get("/a?test=2").answered(200, fresh).asked(),
@@ -166,7 +166,7 @@ extension Conversation {
             .get("/a", "Pragma: no-cache", "Cache-Control: nothing-to-see-here").gets(from: 1)
         ),
         Conversation(
-            "directives-go-on",
+            "directives-are-forwarded",
             "9111 §5.2",
             .get("/a", "Cache-Control: no-cache, no-transform").answered(200, fresh)
                 .asked(with: "Cache-Control: no-cache, no-transform")
@@ -218,26 +218,26 @@ extension Conversation {
             .get().after(5).gets(from: 1).having("Date: {0}")
         ),
         Conversation(
-            "date-that-is-none",
+            "date-that-is-invalid",
             "9110 §6.6.1",
             .get().answered(200, "Expires: {60}", "Date: foo").asked(),
             .get().after(5).gets(from: 1)
         ),
         Conversation(
-            "connection-fields-end",
+            "connection-fields-are-removed",
             "9110 §7.6.1",
             .get().answered(200, fresh, "Connection: A, B", "A: 1", "B: 2", "C: 3", "Keep-Alive: timeout=5").asked()
                 .having("C: 3").lacking("A", "B", "Connection", "Keep-Alive"),
             .get().gets(from: 1).having("C: 3").lacking("A", "B", "Connection", "Keep-Alive")
         ),
         Conversation(
-            "proxy-fields-are-not-kept",
+            "proxy-fields-are-not-stored",
             "9111 §3.1",
             .get().answered(200, fresh, "Proxy-Authenticate: Basic", "Proxy-Authentication-Info: a").asked(),
             .get().gets(from: 1).lacking("Proxy-Authenticate", "Proxy-Authentication-Info")
         ),
         Conversation(
-            "unknown-fields-are-kept",
+            "unknown-fields-are-stored",
             "9111 §3.1",
             .get().answered(200, fresh, "X-One: 1", "Clear-Site-Data: cache", "Content-MD5: abc").asked(),
             .get().gets(from: 1).having("X-One: 1", "Clear-Site-Data: cache", "Content-MD5: abc")
@@ -250,13 +250,13 @@ extension Conversation {
             .head().gets(204).lacking("Content-Length")
         ),
         Conversation(
-            "599-is-kept",
+            "599-is-stored",
             "9111 §3",
             .get().answered(599, fresh).asked(),
             .get().gets(599, from: 1)
         ),
         Conversation(
-            "302-is-kept-with-its-location",
+            "302-is-stored-with-its-location",
             "9111 §3",
             .get().answered(302, fresh, "Location: /b").asked(),
             .get().gets(302, from: 1).having("Location: /b")
@@ -269,7 +269,7 @@ extension Conversation {
             .get().after(59).gets(from: 1).having("CDN-Cache-Control: max-age=60", "Age: 59")
         ),
         Conversation(
-            "nothing-said-is-not-kept",
+            "no-lifetime-is-not-stored",
             "9111 §3",
             .get().answered(200, "Content-Type: text/plain").asked(),
             .get().answered(200, fresh).asked()
@@ -309,7 +309,7 @@ extension Conversation {
             .get().byCrowd(of: 4).closed().asked(times: 2).gets(502)
         ),
         Conversation(
-            "crowd-is-told-504",
+            "crowd-gets-504",
             "9111 §5.2.2.2",
             .get().answered(200, "Cache-Control: max-age=10, must-revalidate", tagA).asked(),
             .get().after(15).byCrowd(of: 4).closed().asked(times: 2, with: "If-None-Match: \"a\"").gets(504)

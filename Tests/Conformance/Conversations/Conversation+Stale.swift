@@ -37,14 +37,14 @@ extension Conversation {
                 .get().gets(from: 3)
             ),
             Conversation(
-                "closed-beyond-keeping",
+                "closed-after-the-retention",
                 "9111 §4.2.4",
                 .get().answered(200, brief).asked(),
                 .get().after(86_409).closed().asked().gets(from: 1),
                 .get().after(1).closed().asked().gets(502)
             ),
             Conversation(
-                "closed-and-nothing-kept",
+                "closed-and-nothing-stored",
                 "9110 §15.6.3",
                 .get().closed().asked().gets(502),
                 .get().answered(200, brief).asked()
@@ -68,14 +68,14 @@ extension Conversation {
                 .get().answered(200, fresh).asked()
             ),
             Conversation(
-                "503-goes-on",
+                "503-is-forwarded",
                 "9111 §4.3.3",
                 .get().answered(200, brief).asked(),
                 .get().after(15).answered(503).asked(),
                 .get().closed().asked().gets(from: 1)
             ),
             Conversation(
-                "404-is-no-failure",
+                "404-is-not-a-failure",
                 "5861 §4",
                 .get().answered(200, "Cache-Control: max-age=10, stale-if-error=60").asked(),
                 .get().after(15).answered(404, "Cache-Control: no-store").asked(),
@@ -114,7 +114,7 @@ extension Conversation {
                 .get("/a", "Cache-Control: max-age=0").closed().asked().gets(from: 1)
             ),
             Conversation(
-                "503-that-is-fresh-is-kept",
+                "503-that-is-fresh-is-stored",
                 "9111 §3",
                 .get().answered(503, brief).asked(),
                 .get().after(5).gets(503, from: 1),

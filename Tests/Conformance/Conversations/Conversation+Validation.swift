@@ -89,7 +89,7 @@ extension Conversation {
             .get().gets(404, from: 2)
         ),
         Conversation(
-            "404-not-kept-replaces-too",
+            "404-that-is-not-stored-replaces",
             "9111 §4.3.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(404, "Cache-Control: no-store").asked(with: ifA),
@@ -103,7 +103,7 @@ extension Conversation {
             .get().answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
         Conversation(
-            "404-is-not-asked-about",
+            "404-is-not-validated",
             "9110 §13.2.1",
             .get().answered(404, brief, tagA).asked(),
             .get().after(15).answered(404, brief).asked(without: ["If-None-Match"])
@@ -144,14 +144,14 @@ extension Conversation {
             .get("/a", "Cache-Control: max-age=0").answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
         Conversation(
-            "guessed-asks-by-date",
+            "heuristic-validates-by-date",
             "9111 §4.2.2",
             .get().answered(200, "Last-Modified: {-1000}").asked(),
             .get().after(99).gets(from: 1),
             .get().after(1).answered(304).asked(with: "If-Modified-Since: {-1000}").gets(from: 1)
         ),
         Conversation(
-            "clients-condition-gives-way",
+            "condition-of-the-client-is-replaced",
             "9111 §4.3.1",
             .get().answered(200, brief, tagA).asked(),
             .get("/a", "If-None-Match: \"b\"").after(15).answered(304, tagA).asked(with: ifA).gets(from: 1),
@@ -187,7 +187,7 @@ extension Conversation {
             .get().after(1).answered(304, tagA).asked(with: ifA).gets(from: 1)
         ),
         Conversation(
-            "304-dates-anew",
+            "304-updates-the-date",
             "9111 §4.2.3",
             .get().answered(200, brief, tagA).asked(),
             .get().after(15).answered(304, tagA).asked().gets(from: 1).having("Date: {15}").lacking("Age"),

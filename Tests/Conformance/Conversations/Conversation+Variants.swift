@@ -8,7 +8,7 @@ extension Conversation {
 
     static let variants: [Conversation] = [
         Conversation(
-            "vary-keeps-two",
+            "vary-stores-two",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2").answered(200, fresh, byFoo).asked(),
@@ -16,7 +16,7 @@ extension Conversation {
             .get("/a", "Foo: 2").gets(from: 2)
         ),
         Conversation(
-            "vary-keeps-the-one-without",
+            "vary-distinguishes-empty-from-absent",
             "9111 §4.1",
             .get().answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo:").answered(200, fresh, byFoo).asked(),
@@ -59,7 +59,7 @@ extension Conversation {
             .get().answered(200, fresh).asked()
         ),
         Conversation(
-            "vary-asks-about-its-own",
+            "vary-validates-the-matching-variant",
             "9111 §4.3.1",
             .get("/a", "Foo: 1").answered(200, brief, byFoo, tagA).asked(),
             .get("/a", "Foo: 2").answered(200, brief, byFoo, "ETag: \"b\"").asked(without: ["If-None-Match"]),
@@ -69,7 +69,7 @@ extension Conversation {
             .get("/a", "Foo: 2").answered(304, "ETag: \"b\"").asked(with: "If-None-Match: \"b\"").gets(from: 2)
         ),
         Conversation(
-            "vary-comes-before-none",
+            "vary-is-preferred-to-no-vary",
             "9111 §4.1",
             .get("/a", "Foo: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2").answered(200, fresh).asked(),
@@ -93,7 +93,7 @@ extension Conversation {
             .get("/a", "Foo: 1").gets(from: 2)
         ),
         Conversation(
-            "vary-that-is-replaced-takes-older-ones-along",
+            "vary-that-is-replaced-removes-older-ones",
             "9111 §4.1",
             .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2", "Bar: 1").answered(200, fresh, "Vary: Bar").asked(),
@@ -102,7 +102,7 @@ extension Conversation {
             .get("/a", "Foo: 2", "Bar: 1").gets(from: 3)
         ),
         Conversation(
-            "vary-that-is-not-stored-any-more-takes-older-ones-along",
+            "vary-that-is-no-longer-stored-removes-older-ones",
             "9111 §4.1",
             .get("/a", "Foo: 1", "Bar: 1").answered(200, fresh, byFoo).asked(),
             .get("/a", "Foo: 2", "Bar: 1").answered(200, fresh, "Vary: Bar").asked(),
@@ -152,7 +152,7 @@ extension Conversation {
             .get().gets(from: 1)
         ),
         Conversation(
-            "range-of-what-is-stale",
+            "range-of-a-stale-response",
             "9111 §4.3",
             .get().answered(200, brief, tagA, "Test-Header: 1", saying: digits).asked(),
             .get("/a", "Range: bytes=2-3").after(15).answered(304, tagA, "Test-Header: 2")
@@ -160,14 +160,14 @@ extension Conversation {
                 .having("Test-Header: 2")
         ),
         Conversation(
-            "range-of-what-is-not-kept",
+            "range-of-a-response-that-is-not-stored",
             "9110 §14.2",
             .get().answered(200, "Cache-Control: no-store").asked(),
             .get("/a", "Range: bytes=0-1").answered(206, "Content-Range: bytes 0-1/8", saying: "an")
                 .asked(with: "Range: bytes=0-1")
         ),
         Conversation(
-            "206-is-not-kept",
+            "206-is-not-stored",
             "9111 §3.3",
             .get("/a", "Range: bytes=0-1").answered(206, fresh, "Content-Range: bytes 0-1/10", saying: "01").asked(),
             .get("/a", "Range: bytes=0-1").answered(206, fresh, "Content-Range: bytes 0-1/10", saying: "01").asked(),
@@ -186,7 +186,7 @@ extension Conversation {
             .head("/a", "Range: bytes=0-1").gets(from: 1).having("Content-Length: 8").lacking("Content-Range")
         ),
         Conversation(
-            "416-is-not-kept",
+            "416-is-not-stored",
             "9110 §15.5.17",
             .get().answered(416, fresh).asked(),
             .get().answered(200, fresh).asked()

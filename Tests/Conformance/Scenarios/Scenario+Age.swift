@@ -75,7 +75,7 @@ extension Scenario {
     static let heuristics: [Scenario] =
         [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501].map { status in
             Scenario(
-                "guess-\(status)",
+                "heuristic-\(status)",
                 "9110 §15.1",
                 "Last-Modified: {-1000}",
                 after: isLimited(status) ? 9 : 99,
@@ -85,7 +85,7 @@ extension Scenario {
         }
         + [201, 202, 205, 302, 303, 307, 400, 401, 403, 409, 421, 429, 451, 500, 502, 503, 504, 599].map { status in
             Scenario(
-                "no-guess-\(status)",
+                "no-heuristic-\(status)",
                 "9111 §4.2.2",
                 "Last-Modified: {-1000}",
                 .notStorable(.noFreshness),
@@ -94,7 +94,7 @@ extension Scenario {
         }
         + [201, 302, 403, 429, 500, 503, 599].map { status in
             Scenario(
-                "guess-public-\(status)",
+                "heuristic-public-\(status)",
                 "9111 §5.2.2.9",
                 cc + "public\nLast-Modified: {-1000}",
                 after: isLimited(status) ? 9 : 99,
@@ -103,53 +103,59 @@ extension Scenario {
             )
         }
         + [
-            Scenario("guess-tenth", "9111 §4.2.2", "Last-Modified: {-1000}", after: 100, .asks(.expired)),
-            Scenario("guess-limit", "9111 §4.2.2", "Last-Modified: {-100000000}", after: 86_399, .hit),
-            Scenario("guess-limit-end", "9111 §4.2.2", "Last-Modified: {-100000000}", after: 86_400, .asks(.expired)),
-            Scenario("guess-not-modified-yet", "9111 §4.2.2", "Last-Modified: {1000}", .asks(.expired)),
-            Scenario("guess-modified-now", "9111 §4.2.2", "Last-Modified: {0}", .asks(.expired)),
-            Scenario("guess-broken", "9111 §4.2.2", "Last-Modified: long ago", .notStorable(.noFreshness)),
+            Scenario("heuristic-tenth", "9111 §4.2.2", "Last-Modified: {-1000}", after: 100, .asks(.expired)),
+            Scenario("heuristic-limit", "9111 §4.2.2", "Last-Modified: {-100000000}", after: 86_399, .hit),
             Scenario(
-                "guess-two-dates",
+                "heuristic-limit-end",
+                "9111 §4.2.2",
+                "Last-Modified: {-100000000}",
+                after: 86_400,
+                .asks(.expired)
+            ),
+            Scenario("heuristic-not-modified-yet", "9111 §4.2.2", "Last-Modified: {1000}", .asks(.expired)),
+            Scenario("heuristic-modified-now", "9111 §4.2.2", "Last-Modified: {0}", .asks(.expired)),
+            Scenario("heuristic-broken", "9111 §4.2.2", "Last-Modified: long ago", .notStorable(.noFreshness)),
+            Scenario(
+                "heuristic-two-dates",
                 "9111 §4.2.2",
                 "Last-Modified: {-9}\nLast-Modified: {-1000}",
                 .notStorable(.noFreshness)
             ),
             Scenario(
-                "guess-under-max-age",
+                "heuristic-under-max-age",
                 "9111 §4.2.2",
                 cc + "max-age=1\nLast-Modified: {-1000}",
                 after: 50,
                 .asks(.expired)
             ),
             Scenario(
-                "guess-under-expires",
+                "heuristic-under-expires",
                 "9111 §4.2.2",
                 "Expires: {1}\nLast-Modified: {-1000}",
                 after: 50,
                 .asks(.expired)
             ),
             Scenario(
-                "guess-under-broken-expires",
+                "heuristic-under-broken-expires",
                 "9111 §4.2.2",
                 "Expires: 0\nLast-Modified: {-1000}",
                 .asks(.expired)
             ),
-            Scenario("guess-by-tag", "9111 §4.2.2", "ETag: \"a\"", .asks(.expired)),
+            Scenario("heuristic-by-tag", "9111 §4.2.2", "ETag: \"a\"", .asks(.expired)),
             Scenario(
-                "guess-no-cache",
+                "heuristic-no-cache",
                 "9111 §5.2.2.4",
                 cc + "no-cache\nLast-Modified: {-1000}",
                 .asks(.responseNoCache)
             ),
             Scenario(
-                "guess-off",
+                "heuristic-off",
                 "9111 §4.2.2",
                 "Last-Modified: {-1000}",
                 .asks(.expired),
                 rules: .gateway.with { $0.heuristics = false }
             ),
-            Scenario("guess-age-counts", "9111 §4.2.3", "Last-Modified: {-1000}\nAge: 100", .asks(.expired)),
+            Scenario("heuristic-age-counts", "9111 §4.2.3", "Last-Modified: {-1000}\nAge: 100", .asks(.expired)),
         ]
 
     // MARK: Status codes

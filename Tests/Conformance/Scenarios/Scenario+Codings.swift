@@ -7,7 +7,7 @@ private let gzip = "\nContent-Encoding: gzip"
 extension Scenario {
     // MARK: Content codings
 
-    static let codings: [Scenario] = equal + different + encoded + unsaid
+    static let codings: [Scenario] = equal + different + encoded + noVary
 
     /// Spellings of `Accept-Encoding` with the same meaning.
     private static let equal: [Scenario] = [
@@ -52,7 +52,7 @@ extension Scenario {
                 coding("encoded \(name)", $0, .hit, "gzip, deflate", "deflate,gzip;q=1.0"),
                 coding("encoded-other \(name)", $0, .varies, "gzip, deflate", "gzip, deflate, br"),
                 coding("encoded-none \(name)", $0, .varies, "gzip", "identity"),
-                coding("encoded-refused \(name)", $0, .varies, "gzip", "gzip;q=0"),
+                coding("encoded-excluded \(name)", $0, .varies, "gzip", "gzip;q=0"),
                 Scenario("encoded-absent \(name)", "9110 §12.5.3", $0, .varies, first: "Accept-Encoding: gzip"),
                 Scenario("encoded-for-absent \(name)", "9110 §12.5.3", $0, .hit),
                 Scenario(
@@ -97,32 +97,32 @@ extension Scenario {
         ]
 
     /// Responses without a coding that do not declare that they vary by `Accept-Encoding`.
-    private static let unsaid: [Scenario] =
+    private static let noVary: [Scenario] =
         ["identity", "", "gzip;q=0", "*;q=0, identity", "gzip;q=0.5, identity", "foo", "gzip;q=x"].map {
-            coding("unsaid-none \($0)", silent, .varies, $0, "gzip")
+            coding("no-vary-none \($0)", silent, .varies, $0, "gzip")
         }
         + [
-            Scenario("unsaid-absent", "9110 §12.5.5", silent, .varies, then: "Accept-Encoding: gzip"),
-            Scenario("unsaid-absent-twice", "9111 §4", silent, .hit),
+            Scenario("no-vary-absent", "9110 §12.5.5", silent, .varies, then: "Accept-Encoding: gzip"),
+            Scenario("no-vary-absent-twice", "9111 §4", silent, .hit),
             Scenario(
-                "unsaid-of-others",
+                "no-vary-by-encoding",
                 "9110 §12.5.5",
                 silent + "\nVary: Foo",
                 .varies,
                 then: "Accept-Encoding: gzip"
             ),
-            Scenario("unsaid-shown", "9110 §12.5.5", silent, .hit, first: "Accept-Encoding: gzip"),
-            coding("unsaid-shown-to-none", silent, .hit, "gzip", "identity"),
-            coding("unsaid-shown-to-fewer", silent, .hit, "gzip, deflate, br", "br, gzip"),
-            coding("unsaid-not-shown-to-more", silent, .varies, "br", "gzip, br"),
-            coding("unsaid-star-shows-nothing", silent, .varies, "*", "gzip"),
-            coding("unsaid-star", silent, .hit, "*", "*"),
-            coding("unsaid-none-to-none", silent, .hit, "identity", "gzip;q=0"),
-            coding("unsaid-identity-excluded", silent, .varies, "gzip", "gzip, identity;q=0"),
-            coding("unsaid-identity-excluded-by-star", silent, .varies, "gzip", "gzip, *;q=0"),
-            coding("unsaid-identity-excluded-both", silent, .hit, "gzip, identity;q=0", "gzip"),
-            coding("unsaid-ambiguous", silent, .varies, "gzip, gzip;q=0", "gzip"),
-            coding("unsaid-weights", silent, .hit, "gzip;q=0.1", "gzip"),
+            Scenario("no-vary-uncompressed", "9110 §12.5.5", silent, .hit, first: "Accept-Encoding: gzip"),
+            coding("no-vary-uncompressed-for-none", silent, .hit, "gzip", "identity"),
+            coding("no-vary-uncompressed-for-fewer", silent, .hit, "gzip, deflate, br", "br, gzip"),
+            coding("no-vary-uncompressed-not-for-more", silent, .varies, "br", "gzip, br"),
+            coding("no-vary-star-proves-nothing", silent, .varies, "*", "gzip"),
+            coding("no-vary-star", silent, .hit, "*", "*"),
+            coding("no-vary-none-and-none", silent, .hit, "identity", "gzip;q=0"),
+            coding("no-vary-identity-excluded", silent, .varies, "gzip", "gzip, identity;q=0"),
+            coding("no-vary-identity-excluded-by-star", silent, .varies, "gzip", "gzip, *;q=0"),
+            coding("no-vary-identity-excluded-both", silent, .hit, "gzip, identity;q=0", "gzip"),
+            coding("no-vary-ambiguous", silent, .varies, "gzip, gzip;q=0", "gzip"),
+            coding("no-vary-weights", silent, .hit, "gzip;q=0.1", "gzip"),
         ]
 
     private static func coding(

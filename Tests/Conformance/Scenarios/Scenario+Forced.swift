@@ -8,7 +8,7 @@ extension Scenario {
     private static let anHour = CachingRules.gateway.with { $0.forcedLifetime = .seconds(3_600) }
 
     static let forced: [Scenario] = [
-        Scenario("forced-nothing-said", "9111 §4.2.1", "", after: 3_599, .hit, rules: anHour),
+        Scenario("forced-no-lifetime", "9111 §4.2.1", "", after: 3_599, .hit, rules: anHour),
         Scenario("forced-end", "9111 §4.2", "ETag: \"a\"", after: 3_600, .asks(.expired), rules: anHour),
         Scenario("forced-over-zero", "9111 §4.2.1", cc + "max-age=0", after: 3_599, .hit, rules: anHour),
         Scenario(

@@ -76,7 +76,7 @@ extension Scenario {
         Scenario("s-maxage-broken", "9111 §4.2.1", cc + "s-maxage=x, max-age=60\nETag: \"a\"", .asks(.expired)),
         Scenario("s-maxage-hyphenated", "9111 §5.2.3", cc + "s-max-age=60", .notStorable(.noFreshness)),
         Scenario("s-maxage-over-expires", "9111 §5.3", cc + "s-maxage=60\nExpires: {-60}", after: 59, .hit),
-        Scenario("nothing-said", "9111 §3", "Content-Type: text/plain", .notStorable(.noFreshness)),
+        Scenario("no-lifetime", "9111 §3", "Content-Type: text/plain", .notStorable(.noFreshness)),
     ]
 
     // MARK: Expires

@@ -32,7 +32,14 @@ extension Scenario {
                 first: "Authorization: Basic a",
                 rules: route
             ),
-            Scenario("route-modified-no-guess", "preset", "Last-Modified: {-1000000}", after: 90, .gone, rules: route),
+            Scenario(
+                "route-modified-no-heuristic",
+                "preset",
+                "Last-Modified: {-1000000}",
+                after: 90,
+                .gone,
+                rules: route
+            ),
             Scenario(
                 "route-swr",
                 "preset",

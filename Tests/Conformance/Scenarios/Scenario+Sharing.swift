@@ -103,7 +103,7 @@ extension Scenario {
         Scenario("authorization-later", "9111 §3.5", cc + "max-age=60", .hit, then: "Authorization: Basic a"),
         Scenario("cookie", "9111 §7.3", cc + "max-age=60\nSet-Cookie: a=b", .notStorable(.setCookie)),
         Scenario("cookie-public", "9111 §7.3", cc + "public, max-age=60\nSet-Cookie: a=b", .notStorable(.setCookie)),
-        Scenario("cookie-guessed", "9111 §7.3", "Last-Modified: {-9000}\nSet-Cookie: a=b", .notStorable(.setCookie)),
+        Scenario("cookie-heuristic", "9111 §7.3", "Last-Modified: {-9000}\nSet-Cookie: a=b", .notStorable(.setCookie)),
         Scenario(
             "cookie-allowed",
             "9111 §7.3",

@@ -136,10 +136,16 @@ extension Scenario {
                 $0.staleWhileRevalidate = .seconds(60); $0.allowsStaleBesideSMaxAge = true
             }
         ),
-        Scenario("keep-end", "9111 §4.2.4", cc + "max-age=60", after: 60 + 86_400, .gone),
-        Scenario("keep-before-end", "9111 §4.2.4", cc + "max-age=60", after: 59 + 86_400, .asks(.expired)),
-        Scenario("keep-tag-of-s-maxage", "9111 §4.3", cc + "s-maxage=60\nETag: \"a\"", after: 70, .asks(.expired)),
-        Scenario("keep-nothing-of-s-maxage", "9111 §5.2.2.10", cc + "s-maxage=60", after: 70, .gone),
+        Scenario("retention-end", "9111 §4.2.4", cc + "max-age=60", after: 60 + 86_400, .gone),
+        Scenario("retention-before-end", "9111 §4.2.4", cc + "max-age=60", after: 59 + 86_400, .asks(.expired)),
+        Scenario(
+            "retention-of-a-tag-and-s-maxage",
+            "9111 §4.3",
+            cc + "s-maxage=60\nETag: \"a\"",
+            after: 70,
+            .asks(.expired)
+        ),
+        Scenario("no-retention-of-s-maxage", "9111 §5.2.2.10", cc + "s-maxage=60", after: 70, .gone),
     ]
 
     // MARK: Conditions of clients
