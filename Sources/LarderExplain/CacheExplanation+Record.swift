@@ -74,7 +74,7 @@ extension CacheExplanation {
         /// The age at which the row ends, exclusive, in seconds; nil if it does not end.
         public var toAge: Double?
         /// The uses that end with the row: `fresh`, `stale-while-revalidate`, `stale-if-error`, `stale-if-unreachable`,
-        /// `keep`.
+        /// `stored`.
         public var ends: [String]
         /// The answers, in the order of the requests.
         public var answers: [AnswerRecord]

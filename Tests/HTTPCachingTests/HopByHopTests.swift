@@ -27,7 +27,7 @@ import Testing
         _ stored: String
     ) {
         let fields = HTTPFields(lines: received)
-        let kept = HopByHop.storedFields(of: fields, directives: ResponseDirectives(fields), receivedAt: at(20))
-        #expect(kept.lines == HTTPFields(lines: stored).lines)
+        let result = HopByHop.storedFields(of: fields, directives: ResponseDirectives(fields), receivedAt: at(20))
+        #expect(result.lines == HTTPFields(lines: stored).lines)
     }
 }

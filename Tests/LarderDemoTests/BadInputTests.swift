@@ -38,11 +38,11 @@ import Testing
     ]) func `An invalid path gets a 4xx in JSON and is not cached`(_ path: String) async throws {
         try await withAPI { client, _ in
             // The first round runs with an empty cache, the second with two stored users.
-            for kept in [0, 2] {
+            for stored in [0, 2] {
                 let response = try await client.send(.get, path)
                 #expect(response.status.kind == .clientError)
                 #expect(response.text.hasPrefix(#"{"message":""#))
-                #expect(try await client.metrics().totalCachedKeys == kept)
+                #expect(try await client.metrics().totalCachedKeys == stored)
                 for path in ["/api/users/1", "/api/users/7"] { _ = try await client.send(.get, path) }
             }
         }

@@ -27,8 +27,8 @@ import Testing
             #expect([400, 403].contains(answer.status) && !answer.text.contains("GET:"))
             let delete = try await Self.send("DELETE /api/invalidate/GET:/api/posts/", hosts, to: port)
             #expect(delete.status == answer.status)
-            let kept = try await Wire.send("GET", "/api/posts/", to: port)
-            #expect(kept.isHit)
+            let stored = try await Wire.send("GET", "/api/posts/", to: port)
+            #expect(stored.isHit)
         }
     }
 

@@ -18,8 +18,8 @@ import Testing
             #expect(answer.status == 405 && answer.fields[.allow] == allowed)
             #expect(answer.text == #"{"message":"\#(path) accepts only \#(allowed)"}"#)
             for path in ["/api/users/1", "/api/posts/"] {
-                let kept = try await Wire.send("GET", path, to: port)
-                #expect(kept.isHit)
+                let stored = try await Wire.send("GET", path, to: port)
+                #expect(stored.isHit)
             }
         }
     }

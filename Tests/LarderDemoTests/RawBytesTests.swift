@@ -140,8 +140,8 @@ import Testing
                 return try await wire.answer()
             }
             #expect(answer.map { (400..<500).contains($0.status) } ?? true)
-            let kept = try await Wire.send("GET", "/api/posts/", to: port)
-            #expect(kept.isHit)
+            let stored = try await Wire.send("GET", "/api/posts/", to: port)
+            #expect(stored.isHit)
             try await expectRightAnswers(from: port)
         }
     }

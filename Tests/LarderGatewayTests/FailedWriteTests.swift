@@ -36,7 +36,7 @@ import Testing
         try await ScriptedOrigin.run { connection in
             while let request = try await connection.request() {
                 guard request.method == "POST" else {
-                    let text = answer("200 OK", ["Cache-Control: max-age=600", "Connection: close"], "kept")
+                    let text = answer("200 OK", ["Cache-Control: max-age=600", "Connection: close"], "stored")
                     try await connection.send(text)
                     return try await connection.close()
                 }
@@ -54,7 +54,7 @@ import Testing
                 file: file(origin.url),
                 configure: { if fate == .silent { $0.responseTimeout = .seconds(2) } }
             ) { gateway in
-                for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "kept") }
+                for _ in 0..<2 { #expect(try await gateway.send("GET", "/a").text == "stored") }
                 #expect(origin.requests.count == 1)
                 if fate == .unreachable { try await origin.refuse() }
                 let status = try await gateway.send("POST", "/a", body: "change").status

@@ -247,10 +247,10 @@ import Testing
         let fault = Fault("it refuses", .failure(502, "connection_refused")) { _ in }
         try await ScriptedOrigin.answering { _ in
             let control = "Cache-Control: max-age=60" + (stored == .mustRevalidate ? ", must-revalidate" : "")
-            return answer("200 OK", ["Connection: close", "ETag: \"kept\"", control], "kept")
+            return answer("200 OK", ["Connection: close", "ETag: \"stored\"", control], "stored")
         } _: { origin in
             try await RunningGateway.run(before: origin.url, clock: time.clock) { gateway in
-                if stored != .nothing { #expect(try await gateway.exchange().body == "kept") }
+                if stored != .nothing { #expect(try await gateway.exchange().body == "stored") }
                 time.advance(by: .seconds(120))
                 try await origin.refuse()
                 expect(try await gateway.exchange(), fault, stored)
@@ -308,18 +308,18 @@ import Testing
         let time = ManualClock()
         try await ScriptedOrigin.run { connection in
             guard let request = try await connection.head() else { return }
-            let fields = ["Connection: close", "ETag: \"kept\""]
+            let fields = ["Connection: close", "ETag: \"stored\""]
             switch request["X-Turn"] {
-            case "keep":
+            case "store":
                 let control = "Cache-Control: max-age=60" + (stored == .mustRevalidate ? ", must-revalidate" : "")
-                try await connection.send(answer("200 OK", fields + [control], "kept"))
+                try await connection.send(answer("200 OK", fields + [control], "stored"))
             case "fail": try await fault.script(connection)
             default: try await connection.send(answer("200 OK", fields, "fresh"))
             }
         } _: { origin in
             try await RunningGateway.run(before: origin.url, clock: time.clock, configure: configure) { gateway in
                 if stored != .nothing {
-                    #expect(try await gateway.exchange("X-Turn: keep").body == "kept")
+                    #expect(try await gateway.exchange("X-Turn: store").body == "stored")
                     time.advance(by: .seconds(120))
                 }
                 expect(try await gateway.exchange("X-Turn: fail"), fault, stored)
@@ -341,7 +341,7 @@ import Testing
         switch fault.effect {
         case .cutOffUnlessStored where stored == .nothing, .cutOff:
             #expect(answer.status == 200 && !answer.isWhole, "\(fault.name): \(answer)")
-        case .either where answer.status == 200 && answer.body != "kept":
+        case .either where answer.status == 200 && answer.body != "stored":
             #expect(!answer.isWhole, "\(fault.name): \(answer)")
         case .success(let status, let body):
             #expect(answer.status == status && answer.body == body && answer.isWhole, "\(fault.name): \(answer)")
@@ -355,7 +355,7 @@ import Testing
         let name: Comment = "\(fault.name): \(answer)"
         #expect(answer.isWhole, name)
         guard stored != .stale else {
-            #expect(answer.status == 200 && answer.body == "kept", name)
+            #expect(answer.status == 200 && answer.body == "stored", name)
             #expect(answer["Cache-Status"]?.contains("detail=stale-if-error") == true, name)
             return
         }

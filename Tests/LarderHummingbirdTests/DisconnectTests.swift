@@ -116,7 +116,7 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
                 #expect(chunk == Array("begin".utf8))
             }
             gate.open()
-            try await eventually("the answer is kept") { await kitchen.cache.count() == 1 }
+            try await eventually("the response is stored") { await kitchen.cache.count() == 1 }
             let answer = try await Wire.send("GET", "/a", to: port)
             #expect(answer.isHit && answer.text.hasPrefix("begin.") && answer.text.hasSuffix(".end"))
         }

@@ -60,9 +60,9 @@ import Testing
             mood.failing = how
             for wait in [60, 299] {
                 kitchen.clock.advance(by: .seconds(wait))
-                let kept = try await Wire.send("GET", "/a", to: port)
-                #expect(kept.status == 200 && kept.text == "answer 1" && !kept.isHit)
-                #expect(kept.cacheStatus.contains("fwd=stale") && kept.cacheStatus.contains("detail=stale-if-error"))
+                let stale = try await Wire.send("GET", "/a", to: port)
+                #expect(stale.status == 200 && stale.text == "answer 1" && !stale.isHit)
+                #expect(stale.cacheStatus.contains("fwd=stale") && stale.cacheStatus.contains("detail=stale-if-error"))
             }
             kitchen.clock.advance(by: .seconds(1))
             let over = try await Wire.send("GET", "/a", to: port)

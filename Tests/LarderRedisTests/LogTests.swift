@@ -37,29 +37,29 @@ import Testing
     @Test func `A full list forgets no invalidation and makes nothing else invalid`() async throws {
         try await withTwoStores { store, peer, _ in
             let old = await store.readVersion()
-            for id in 0..<40 { #expect(await store.put("v0", at: "/kept/\(id)", tags: ["t", CacheTag("t\(id)")])) }
-            await peer.invalidate([.path("/kept/1"), .tag("t2")])
-            await peer.invalidate([.prefix("/kept/3")])
-            await peer.invalidate([.key(try #require(CacheKey("GET:/kept/4")))])
+            for id in 0..<40 { #expect(await store.put("v0", at: "/page/\(id)", tags: ["t", CacheTag("t\(id)")])) }
+            await peer.invalidate([.path("/page/1"), .tag("t2")])
+            await peer.invalidate([.prefix("/page/3")])
+            await peer.invalidate([.key(try #require(CacheKey("GET:/page/4")))])
             await invalidate(0..<200, by: peer)
             for id in 0..<40 {
                 let expected = (1...4).contains(id) ? [] : ["v0"]
-                #expect(await store.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
-                #expect(await peer.texts(at: "/kept/\(id)") == expected, "/kept/\(id)")
+                #expect(await store.texts(at: "/page/\(id)") == expected, "/page/\(id)")
+                #expect(await peer.texts(at: "/page/\(id)") == expected, "/page/\(id)")
             }
             // These fills began before the invalidations: those that were invalidated are not stored, the others are.
             for id in 0..<10 {
                 let isOvertaken = (1...4).contains(id)
                 #expect(
-                    await store.put("late", at: "/kept/\(id)", readVersion: old, tags: [CacheTag("t\(id)")])
+                    await store.put("late", at: "/page/\(id)", readVersion: old, tags: [CacheTag("t\(id)")])
                         != isOvertaken
                 )
                 let validity = await peer.validity(
                     of:
                         old,
-                    scopes: EntryLocation("/kept/\(id)").scopes(with: [CacheTag("t\(id)")])
+                    scopes: EntryLocation("/page/\(id)").scopes(with: [CacheTag("t\(id)")])
                 )
-                #expect(validity.isValid != isOvertaken, "/kept/\(id)")
+                #expect(validity.isValid != isOvertaken, "/page/\(id)")
             }
             #expect(await !store.put("late", at: "/other/0", readVersion: old))
             #expect(await store.put("new", at: "/other/0"))
@@ -84,13 +84,13 @@ import Testing
     @Test func `A flood of POSTs to a gateway leaves 95 percent of the stored responses valid`() async throws {
         // The test is 100,000 POSTs that name three paths each and a log of the default size, at a hundredth of both.
         try await withTwoStores(listLimit: 100, logLimit: .kibibytes(164)) { store, peer, cli async throws in
-            let kept = (0..<500).map { "http://example.org/kept/\($0)" }
+            let pages = (0..<500).map { "http://example.org/page/\($0)" }
             let odd = (0..<100).map { "http://example.org/\($0);v\\b%3Fc/z" }
-            for target in kept + odd { await store.put("v0", at: target, tags: ["t"]) }
+            for target in pages + odd { await store.put("v0", at: target, tags: ["t"]) }
             #expect(EntryLocation(odd[0]).scopes().count { $0.member.hasPrefix("h") } == 8)
             await post(0..<1_000, by: peer)
             var valid = 0
-            for target in kept where await peer.texts(at: target) == ["v0"] { valid += 1 }
+            for target in pages where await peer.texts(at: target) == ["v0"] { valid += 1 }
             #expect(valid >= 480 && valid < 500, "\(valid) of 500")
             var left = 0
             for target in odd where await peer.texts(at: target) == ["v0"] { left += 1 }
@@ -117,7 +117,7 @@ import Testing
 
     @Test func `Invalidating everything empties the list, and leaves the tables and the epoch`() async throws {
         try await withTwoStores { store, peer, cli async throws in
-            #expect(await store.put("v0", at: "/kept"))
+            #expect(await store.put("v0", at: "/page"))
             let old = await store.readVersion()
             await invalidate(0..<50, by: peer)
             let moved = try await cli.send("ZSCORE", "larder:3:{log}", "!moved:p")
@@ -126,11 +126,11 @@ import Testing
             // A look-up that has read the list before may still have to read the table.
             #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 1)
             #expect(try await cli.send("ZSCORE", "larder:3:{log}", "!moved:p") == moved && moved != .double(0))
-            #expect(await store.texts(at: "/kept").isEmpty)
-            #expect(await !store.put("late", at: "/kept", readVersion: old))
-            #expect(await store.put("v1", at: "/kept"))
+            #expect(await store.texts(at: "/page").isEmpty)
+            #expect(await !store.put("late", at: "/page", readVersion: old))
+            #expect(await store.put("v1", at: "/page"))
             await invalidate(0..<50, by: store)
-            #expect(await peer.texts(at: "/kept") == ["v1"])
+            #expect(await peer.texts(at: "/page") == ["v1"])
             #expect(await peer.readVersion().epoch == old.epoch)
         }
     }
@@ -138,8 +138,8 @@ import Testing
     @Test(arguments: ["lost", "of another epoch", "of another type", "cut off"])
     func `A log with a damaged table is replaced by one with a new epoch`(_ damage: String) async throws {
         try await withTwoStores { store, peer, cli async throws in
-            #expect(await store.put("v0", at: "/kept"))
-            await peer.invalidate([.path("/kept")])
+            #expect(await store.put("v0", at: "/page"))
+            await peer.invalidate([.path("/page")])
             await invalidate(0..<50, by: peer)
             #expect(await store.put("v0", at: "/new"))
             let old = await store.readVersion()
@@ -154,23 +154,23 @@ import Testing
             }
             // The damage is found by the first command that needs the table: here a look-up, or else the next
             // invalidation.
-            #expect(await store.texts(at: "/kept").isEmpty)
+            #expect(await store.texts(at: "/page").isEmpty)
             await peer.invalidate([.tag("any")])
             #expect(await store.readVersion().epoch != old.epoch)
             #expect(await store.texts(at: "/new").isEmpty)
-            #expect(await store.put("v1", at: "/kept"))
-            #expect(await peer.texts(at: "/kept") == ["v1"])
+            #expect(await store.put("v1", at: "/page"))
+            #expect(await peer.texts(at: "/page") == ["v1"])
         }
     }
 
     @Test func `A fill is not shared if the table that could invalidate it is lost`() async throws {
         try await withTwoStores { store, peer, cli async throws in
             let old = await store.readVersion()
-            await peer.invalidate([.path("/kept")])
+            await peer.invalidate([.path("/page")])
             await invalidate(0..<50, by: peer)
             try await cli.send("DEL", "larder:3:{log}:p")
-            #expect(await !store.put("v0", at: "/kept", readVersion: old))
-            #expect(await !store.validity(of: old, scopes: [.path("/kept")]).isValid)
+            #expect(await !store.put("v0", at: "/page", readVersion: old))
+            #expect(await !store.validity(of: old, scopes: [.path("/page")]).isValid)
         }
     }
 
@@ -206,19 +206,19 @@ import Testing
                 try await withStores(1, on: redis, limits, options: options) { writers in
                     try await withStores(1, on: redis, limits, options: options) { readers in
                         // The path does not name the key, so that the entry is not removed at once.
-                        #expect(await readers[0].put("v0", at: "/kept?x=1"))
-                        #expect(await writers[0].invalidate([.path("/kept")]) == .acknowledged)
+                        #expect(await readers[0].put("v0", at: "/page?x=1"))
+                        #expect(await writers[0].invalidate([.path("/page")]) == .acknowledged)
                         // The table has 10 MB.
                         try await cli.send("CONFIG", "SET", "proto-max-bulk-len", "1mb")
                         let others = (0..<10).map { InvalidationScope.path(CachePath("/other/\($0)")) }
                         #expect(await writers[0].invalidate(others) == .pending)
-                        #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
+                        #expect(await readers[0].texts(at: "/page?x=1").isEmpty)
                         #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 0)
                         try await cli.send("CONFIG", "SET", "proto-max-bulk-len", "512mb")
                         try await eventually("it is delivered") { writers[0].pendingInvalidations == 0 }
                         #expect(try await cli.send("EXISTS", "larder:3:{log}:p").integer() == 1)
-                        #expect(await readers[0].texts(at: "/kept?x=1").isEmpty)
-                        #expect(await writers[0].texts(at: "/kept?x=1").isEmpty)
+                        #expect(await readers[0].texts(at: "/page?x=1").isEmpty)
+                        #expect(await writers[0].texts(at: "/page?x=1").isEmpty)
                     }
                 }
             }

@@ -95,13 +95,13 @@ import Testing
         ("session=é; _ga=ü", "session=é"), ("session=1; session=2; _ga=3; lang=", "session=1; session=2; lang="),
     ]) func `A handler gets the cookies of a known user that the policy names, byte for byte`(
         _ cookie: String,
-        _ kept: String
+        _ forwarded: String
     ) async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(60)).credentials(cookies: ["session", "lang"])
         let origin = Self.echo()
         _ = try await bench.get("/posts", [.cookie: cookie], for: "ada", under: policy, from: origin)
-        #expect(origin.fetches.first?.headerFields[values: .cookie] == [kept])
+        #expect(origin.fetches.first?.headerFields[values: .cookie] == [forwarded])
         let next = try await bench.get("/posts", crumbs("_ga=9", cookie), for: "ada", under: policy, from: origin)
         #expect(next.cacheStatus.contains("; hit"))
     }

@@ -31,7 +31,7 @@ import Testing
         let gate = Gate()
         let origin = TestOrigin { _ in
             await gate.pass()
-            return TestResponse("kept")
+            return TestResponse("stored")
         }
         let client = Task { try await bench.get(from: origin) }
         await gate.reached()
@@ -48,7 +48,7 @@ import Testing
         let gate = Gate()
         let origin = TestOrigin { _ in
             await gate.pass()
-            return TestResponse("kept")
+            return TestResponse("stored")
         }
         async let leader = bench.get(from: origin)
         await gate.reached()
@@ -59,7 +59,7 @@ import Testing
         #expect(bench.cache.waiterCount == 0)
         gate.open()
         let leaderText = try await leader.text
-        #expect(leaderText == "kept")
+        #expect(leaderText == "stored")
         #expect(bench.cache.statistics.snapshot().misses == 2)
     }
 

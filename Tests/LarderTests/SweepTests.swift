@@ -278,10 +278,10 @@ import Testing
     ) async {
         let store = MemoryStore(limit: .mebibytes(8), shardCount: 2, versionLimit: versionLimit, clock: clock.clock)
         for id in 0..<200 {
-            let readVersion = await store.load(location("/kept/\(id)"), at: clock.now).readVersion
+            let readVersion = await store.load(location("/page/\(id)"), at: clock.now).readVersion
             let entry = CacheEntry.sample(
                 "v0",
-                at: location("/kept/\(id)"),
+                at: location("/page/\(id)"),
                 readVersion: readVersion,
                 now: clock.now,
                 tags: ["t"]
@@ -293,10 +293,10 @@ import Testing
         }
         store.validate()
         for id in 0..<200 {
-            #expect(await store.load(location("/kept/\(id)"), at: clock.now).entries.count == 1)
+            #expect(await store.load(location("/page/\(id)"), at: clock.now).entries.count == 1)
         }
-        await store.invalidate([.path("/kept/7")])
-        #expect(await store.load(location("/kept/7"), at: clock.now).entries.isEmpty)
+        await store.invalidate([.path("/page/7")])
+        #expect(await store.load(location("/page/7"), at: clock.now).entries.isEmpty)
         #expect(await store.count(at: clock.now) == 199)
     }
 

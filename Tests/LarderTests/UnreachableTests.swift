@@ -119,8 +119,8 @@ import Testing
         await #expect(throws: TestFailure("down")) {
             try await bench.get("/posts", [.cacheControl: "no-cache"], under: .gateway, from: origin)
         }
-        let kept = try await bench.get("/posts", [.cacheControl: "max-age=0"], under: .gateway, from: origin)
-        #expect(try await kept.text == "good")
+        let stored = try await bench.get("/posts", [.cacheControl: "max-age=0"], under: .gateway, from: origin)
+        #expect(try await stored.text == "good")
     }
 
     @Test func `An error response of a server is forwarded, unless stale-if-error allows a stale one`()

@@ -132,7 +132,7 @@ import Testing
         let origin = Self.origin(
             confirming: [
                 .cacheControl: "max-age=100", .contentLength: "77", .contentEncoding: "br", .connection: "X-Own",
-                HTTPField.Name("X-Own")!: "1", HTTPField.Name("X-Kept")!: "new", .setCookie: "a=b",
+                HTTPField.Name("X-Own")!: "1", HTTPField.Name("X-Stored")!: "new", .setCookie: "a=b",
             ]
         )
         _ = try await bench.get(under: .gateway, from: origin)
@@ -143,7 +143,7 @@ import Testing
         #expect(hit.cacheStatus == "Larder; hit; ttl=10")
         let fields = hit.head.headerFields
         #expect(fields[.contentLength] == "2" && fields[.cacheControl] == "max-age=100")
-        #expect(fields[HTTPField.Name("X-Kept")!] == "new")
+        #expect(fields[HTTPField.Name("X-Stored")!] == "new")
         #expect(!fields.contains(.contentEncoding) && !fields.contains(HTTPField.Name("X-Own")!))
         #expect(!fields.contains(.connection) && !fields.contains(.setCookie))
     }

@@ -325,7 +325,7 @@ extension MemoryShard {
             precondition(!slot.entries.isEmpty && slot.entries.count <= variantLimit, "A slot with too few or too many")
             precondition(
                 expiry.priority(of: place) == Self.storedUntil(slot.entries),
-                "A slot kept too long or too short"
+                "A slot with a wrong expiry"
             )
             for (place, entry) in slot.entries.enumerated() {
                 precondition(!slot.entries[(place + 1)...].contains(where: entry.replaces), "A variant twice")
@@ -338,7 +338,7 @@ extension MemoryShard {
             links += slot.entries.reduce(0) { $0 + $1.namedScopes.count }
             total += Self.cost(of: slot.entries)
         }
-        precondition(links == scopes.count, "A link of nothing that is kept")
+        precondition(links == scopes.count, "A link to an entry that is not stored")
         precondition(total == bytes, "The bytes do not add up")
         precondition(bytes <= limit, "More bytes than the limit")
         precondition(index.count == eviction.count && index.count == expiry.count, "Tables of different length")

@@ -165,7 +165,7 @@ import Testing
 
 /// A server that reads paths in one of the ways of known servers.
 private struct SimulatedServer: CustomStringConvertible {
-    enum Parameters: CaseIterable { case kept, dropped, ending }
+    enum Parameters: CaseIterable { case included, dropped, ending }
 
     let decodings: Int
     let laterDecodings: Int
@@ -186,7 +186,7 @@ private struct SimulatedServer: CustomStringConvertible {
         resolvesAfter = Bool.random(using: &random)
         merges = Bool.random(using: &random)
         takesBackslashes = Bool.random(using: &random)
-        parameters = Parameters.allCases.randomElement(using: &random) ?? .kept
+        parameters = Parameters.allCases.randomElement(using: &random) ?? .included
         dropsParametersFirst = Bool.random(using: &random)
         endsAtDelimiters = Bool.random(using: &random)
         hasHost = Bool.random(using: &random)
@@ -217,7 +217,7 @@ private struct SimulatedServer: CustomStringConvertible {
 
     private func withoutParameters(_ path: String) -> String {
         switch parameters {
-        case .kept: path
+        case .included: path
         case .ending: String(path.prefix { $0 != ";" })
         case .dropped:
             path.split(separator: "/", omittingEmptySubsequences: false).map { $0.prefix { $0 != ";" } }

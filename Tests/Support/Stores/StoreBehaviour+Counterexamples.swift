@@ -9,7 +9,7 @@ extension StoreBehaviour {
         StoreBehaviour("Overtaken fill: a fill that an invalidation overtook is not found") { bench in
             let location = try bench.location("/row")
             let missed = await bench.store.load(location, at: bench.now)
-            try expect(missed.entries.isEmpty, "something was kept from the start")
+            try expect(missed.entries.isEmpty, "the store is not empty at the start")
             await bench.peer.invalidate([.path("/row")])
             try await bench.mustBeInvalid(bench.entry("v0", at: location, readVersion: missed.readVersion))
             try await bench.mustFind([], at: location)

@@ -209,7 +209,7 @@ extension StoreBehaviour {
             let location = try bench.location("/a")
             for isStored in [false, true] {
                 let readVersion = try await bench.readVersion()
-                if isStored { try await bench.put("kept", at: location) }
+                if isStored { try await bench.put("stored", at: location) }
                 _ = await bench.peer.remove(location.key, at: bench.now)
                 try expect(try await bench.readVersion().number > readVersion.number, "a removal took no number")
                 try await bench.mustBeInvalid(bench.entry("overtaken", at: location, readVersion: readVersion))

@@ -45,7 +45,7 @@ extension StoreBench {
 
     /// Returns the version of the log, as the look-up of a miss reads it.
     func readVersion() async throws -> LogVersion {
-        await store.load(try location("/nothing/is/ever/kept/here"), at: now).readVersion
+        await store.load(try location("/nothing/is/ever/stored/here"), at: now).readVersion
     }
 
     /// Returns the newest version that a look-up reads at a location.
