@@ -4,15 +4,15 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 
-/// The entries that this process has looked up, as it remembers them: the source of guesses at what the next look-up
-/// needs.
+/// The entries that this process has looked up, as it remembers them. From them it predicts the fields and tags that the
+/// next look-up needs.
 struct EntryMemo: Sendable {
     var variants = VariantMemo()
     var tags = TagMemo<VariantID>()
     var uses = VariantUses()
 
     /// The fields and tags to ask for together with the list of a key's variants.
-    struct Guess {
+    struct Prediction {
         /// The fields of the hash.
         var fields: [String] = []
         /// The size of their values in bytes, as far as is known.
@@ -24,33 +24,34 @@ struct EntryMemo: Sendable {
     }
 
     /// Returns what a look-up of a key will probably need; all variants if the look-up is for no request.
-    func guess(_ key: CacheKey, for query: VariantQuery?) -> Guess {
-        var guess = Guess()
+    func prediction(_ key: CacheKey, for query: VariantQuery?) -> Prediction {
+        var prediction = Prediction()
         let known = variants[key]
         let listed = known?.variants ?? []
-        guess.oldest = known.flatMap { list in
+        prediction.oldest = known.flatMap { list in
             listed.map(\.number).min().map { LogVersion(epoch: list.epoch, number: $0) }
         }
         if let query {
             var names = VariantNames(of: query)
             if let first = names.candidates(among: listed).first {
-                guess.fields = [first.field]
-                guess.size = first.size
+                prediction.fields = [first.field]
+                prediction.size = first.size
             } else {
                 // A field that does not exist costs nothing.
                 for rule in variants.rules {
-                    if let field = names.own(rule), !guess.fields.contains(field) { guess.fields.append(field) }
+                    guard let field = names.own(rule), !prediction.fields.contains(field) else { continue }
+                    prediction.fields.append(field)
                 }
             }
         } else {
-            guess.fields = listed.isEmpty ? ["v:"] : listed.map(\.field)
-            guess.size = listed.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
+            prediction.fields = listed.isEmpty ? ["v:"] : listed.map(\.field)
+            prediction.size = listed.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
         }
-        for field in guess.fields where guess.tags.count < TagMemo<VariantID>.tagsPerKey {
+        for field in prediction.fields where prediction.tags.count < TagMemo<VariantID>.tagsPerKey {
             let tags = tags[VariantID(key: key, field: field)]
-            guess.tags += guess.tags.isEmpty ? tags : tags.filter { !guess.tags.contains($0) }
+            prediction.tags += prediction.tags.isEmpty ? tags : tags.filter { !prediction.tags.contains($0) }
         }
-        return guess
+        return prediction
     }
 }
 
@@ -60,19 +61,19 @@ extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {
         guard let name = names.entry(location.key), delivery.isTrusted else { return delivery.unknownLookup }
         let known = location.scopes().map(\.member)
-        let guess = memo.withLockedValue { $0.guess(location.key, for: query) }
-        let asked = known + guess.tags
-        let questions = delivery.tableQuestions(for: asked, since: guess.oldest)
+        let prediction = memo.withLockedValue { $0.prediction(location.key, for: query) }
+        let asked = known + prediction.tags
+        let questions = delivery.tableQuestions(for: asked, since: prediction.oldest)
         let replies = await failsafe.ask(
             [
-                Self.read(name, [VariantList.field] + guess.fields, size: guess.size),
+                Self.read(name, [VariantList.field] + prediction.fields, size: prediction.size),
                 LogReading.command(names.log, asked),
             ] + questions.map { $0.command(names) }
         )
         guard let replies, replies.count == 2 + questions.count,
             let listed = await delivery.reading(replies[1...], of: asked, questions)
         else { return delivery.unknownLookup }
-        let values = fields(replies[0], count: 1 + guess.fields.count)
+        let values = fields(replies[0], count: 1 + prediction.fields.count)
         let list = values.isEmpty ? nil : list(values[0], of: location.key)
         let readVersions = (list?.variants ?? []).map {
             LogVersion(epoch: list?.epoch ?? listed.readVersion.epoch, number: $0.number)
@@ -87,9 +88,9 @@ extension RedisStore {
         }
         var find = Find(key: location.key, name: name, query: query, now: now, reading: reading)
         find.known = known
-        find.tags = guess.tags
+        find.tags = prediction.tags
         find.marks = marks(of: list, under: location.key)
-        for (field, value) in zip(guess.fields, values.dropFirst()) { find.values[field] = .some(value) }
+        for (field, value) in zip(prediction.fields, values.dropFirst()) { find.values[field] = .some(value) }
         guard let entries = await entries(of: valid, find) else { return delivery.unknownLookup }
         return Lookup(
             entries: entries,

@@ -11,7 +11,7 @@ struct VariantID: Hashable, Sendable {
 /// The tags that handlers gave to responses, as members of the log, so that the next look-up asks for their versions in
 /// the same round trip. `Key` identifies the response: a variant of a key.
 ///
-/// The memo is a guess: if it is wrong, the look-up asks once more. It is bounded; the oldest guesses are forgotten.
+/// The memo is a prediction: if it is wrong, the look-up asks once more. It is bounded; the oldest keys are forgotten.
 struct TagMemo<Key: Hashable & Sendable>: Sendable {
     private var tags: [Key: [String]] = [:]
     private var order: Deque<Key> = []
@@ -21,7 +21,7 @@ struct TagMemo<Key: Hashable & Sendable>: Sendable {
     let limit: Int
     /// The largest number of tags of all keys together.
     let tagLimit: Int
-    /// The largest number of tags that are guessed for one key, so that one command can ask for them.
+    /// The largest number of tags that are predicted for one key, so that one command can ask for them.
     static var tagsPerKey: Int { 2_048 }
 
     init(limit: Int = 10_000, tagLimit: Int = 200_000) {
@@ -53,8 +53,8 @@ struct TagMemo<Key: Hashable & Sendable>: Sendable {
 
     /// Traps if the tables disagree; for tests.
     func validate() {
-        precondition(tags.count == order.count && order.count <= limit, "A guess that is never forgotten")
-        precondition(Set(order) == Set(tags.keys), "A guess without its place")
+        precondition(tags.count == order.count && order.count <= limit, "Too many keys, or a wrong order")
+        precondition(Set(order) == Set(tags.keys), "An order of other keys")
         precondition(
             tagCount == tags.values.reduce(0) { $0 + $1.count } && tagCount <= tagLimit,
             "A wrong count of tags"

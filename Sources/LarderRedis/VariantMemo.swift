@@ -6,8 +6,8 @@ import NIOCore
 /// The variants that were listed under each key, so that the next look-up asks for the right one in the same round trip
 /// as for the list.
 ///
-/// The memo is a guess: if it is wrong, the look-up asks once more. It is bounded; the oldest keys are forgotten. For
-/// an unknown key the guess is the name that a response would be stored under by one of the rules seen last.
+/// The memo is a prediction: if it is wrong, the look-up asks once more. It is bounded; the oldest keys are forgotten.
+/// For an unknown key it predicts the name that a response would be stored under by one of the rules seen last.
 struct VariantMemo {
     /// The rule by which a response varies.
     struct Rule: Hashable {
@@ -96,8 +96,8 @@ struct VariantMemo {
 
     /// Traps if the tables disagree; for tests.
     func validate() {
-        precondition(lists.count == order.count && order.count <= limit, "A key that is never forgotten")
-        precondition(Set(order) == Set(lists.keys), "A key without its place")
+        precondition(lists.count == order.count && order.count <= limit, "Too many keys, or a wrong order")
+        precondition(Set(order) == Set(lists.keys), "An order of other keys")
         precondition(
             variantCount == lists.values.reduce(0) { $0 + $1.list.variants.count } && variantCount <= variantLimit,
             "A wrong count of variants"

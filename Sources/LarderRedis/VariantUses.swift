@@ -47,7 +47,7 @@ struct VariantUses {
 
     /// Traps if the tables disagree; for tests.
     func validate() {
-        precondition(marks.count == order.count && order.count <= limit, "A key that is never forgotten")
-        precondition(Set(order) == Set(marks.keys), "A key without its place")
+        precondition(marks.count == order.count && order.count <= limit, "Too many keys, or a wrong order")
+        precondition(Set(order) == Set(marks.keys), "An order of other keys")
     }
 }

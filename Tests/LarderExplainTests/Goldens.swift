@@ -235,7 +235,7 @@ extension Golden {
                 """
         ),
         Golden(
-            name: "a guess from Last-Modified",
+            name: "a heuristic lifetime from Last-Modified",
             file: """
                 HTTP/1.1 200 OK
                 Date: Sun, 06 Nov 1994 08:49:37 GMT

@@ -4,16 +4,16 @@ import Testing
 
 @testable import LarderRedis
 
-/// The guesses at a handler's tags.
+/// The predictions of the tags that a handler gives.
 @Suite(.timeLimit(.minutes(5))) struct TagMemoTests {
     private func key(_ id: Int) -> CacheKey { CacheKey("GET:/\(id)") ?? .example }
 
-    @Test func `The guess for an unknown key is empty`() {
+    @Test func `No tags are predicted for an unknown key`() {
         let memo = TagMemo<CacheKey>()
         #expect(memo[key(1)].isEmpty && memo.count == 0)
     }
 
-    @Test func `The last tags seen are the guess`() {
+    @Test func `The tags seen last are predicted`() {
         var memo = TagMemo<CacheKey>()
         memo.remember(["ta", "tb"], for: key(1))
         memo.remember(["tc"], for: key(2))
@@ -31,7 +31,7 @@ import Testing
         #expect(memo.count == 0)
     }
 
-    @Test func `The oldest guess makes room for the newest`() {
+    @Test func `The oldest key makes room for the newest`() {
         var memo = TagMemo<CacheKey>(limit: 2)
         for id in 1...2 { memo.remember(["t\(id)"], for: key(id)) }
         memo.remember(["t1 again"], for: key(1))

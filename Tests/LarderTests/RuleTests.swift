@@ -53,9 +53,9 @@ import Testing
 
     static let storing: [Rule] = [
         Rule("9111-3 every final status with explicit freshness", cc("max-age=9"), status: .init(code: 599), .hit()),
-        Rule("9111-3 a status that may be guessed for", [.lastModified: modified], status: .gone, after: 59, .hit()),
-        Rule("9111-4.2.2 a tenth of what is known", [.lastModified: modified], after: 61, .asked("stale")),
-        Rule("9111-4.2.2 no guess", [.lastModified: modified], status: .found, .asked("uri-miss")),
+        Rule("9111-3 a status that allows heuristics", [.lastModified: modified], status: .gone, after: 59, .hit()),
+        Rule("9111-4.2.2 a tenth of the age of the resource", [.lastModified: modified], after: 61, .asked("stale")),
+        Rule("9111-4.2.2 a status without heuristics", [.lastModified: modified], status: .found, .asked("uri-miss")),
         Rule("9111-3 neither freshness nor validator", [:], .asked("uri-miss")),
         Rule("9111-3 no-store", cc("no-store, max-age=9"), .asked("uri-miss")),
         Rule("9111-3 private", cc("private, max-age=9"), .asked("uri-miss")),

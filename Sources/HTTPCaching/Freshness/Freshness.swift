@@ -120,8 +120,8 @@ package struct Freshness {
         if rules.heuristics, let modified = fields.date(.lastModified, now: respondedAt) {
             // "Caches are encouraged to use a heuristic expiration value that is no more than some fraction of the
             // interval since that time. A typical setting of this fraction might be 10%." (RFC 9111 §4.2.2)
-            let guess = date.duration(since: modified) / 10
-            if guess > .zero { return (min(guess, rules.heuristicLimit), .heuristic) }
+            let lifetime = date.duration(since: modified) / 10
+            if lifetime > .zero { return (min(lifetime, rules.heuristicLimit), .heuristic) }
         }
         return (.zero, .none)
     }
