@@ -9,7 +9,7 @@ import RedisClient
 final class Failsafe: Sendable {
     private let client: RedisClient
     private let breaker: NIOLockedValueBox<Breaker>
-    private let news: NIOLockedValueBox<RedisNews>
+    private let transitions: NIOLockedValueBox<RedisTransitions>
     private let metrics: RedisMetrics
     private let logger: Logger
 
@@ -24,7 +24,7 @@ final class Failsafe: Sendable {
     ) {
         self.client = client
         self.breaker = NIOLockedValueBox(breaker)
-        self.news = NIOLockedValueBox(RedisNews(quiet: quiet))
+        self.transitions = NIOLockedValueBox(RedisTransitions(quiet: quiet))
         self.metrics = metrics
         self.logger = logger
         metrics.isAvailable.record(0)
@@ -98,21 +98,21 @@ final class Failsafe: Sendable {
 
     /// Records that a server was connected and prepared.
     func connected() {
-        news.withLockedValue { $0.forgetRefusals() }
+        transitions.withLockedValue { $0.forgetRefusals() }
         if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
     }
 
     /// Logs once that Redis does not answer, is connected or answers again, and sets the metric.
     func report(because error: RedisError? = nil) {
         let status = client.status
-        let item = news.withLockedValue { news -> RedisNews.Item? in
+        let change = transitions.withLockedValue { transitions -> RedisTransitions.Change? in
             // Read under the lock, so that transitions are reported in order.
             switch client.status.phase {
             case .connecting, .stopped: nil
-            case .connected, .down: news.redis(isThere: isAvailable)
+            case .connected, .down: transitions.record(isAvailable: isAvailable)
             }
         }
-        switch item {
+        switch change {
         case nil: break
         case .lost:
             metrics.isAvailable.record(0)
@@ -121,10 +121,10 @@ final class Failsafe: Sendable {
                 "Redis does not answer: requests are answered without it",
                 metadata: reason.map { ["error": "\($0)"] } ?? [:]
             )
-        case .come:
+        case .connected:
             metrics.isAvailable.record(1)
             logger.info("Redis is connected", metadata: ["version": "\(status.server?.version ?? "unknown")"])
-        case .back:
+        case .restored:
             metrics.isAvailable.record(1)
             logger.info("Redis answers again")
         }
@@ -136,7 +136,7 @@ final class Failsafe: Sendable {
         for (reply, command) in zip(replies, commands) {
             if case .error(let error) = reply {
                 refused(error, command)
-            } else if let code = news.withLockedValue({ $0.answered(command, at: .now) }) {
+            } else if let code = transitions.withLockedValue({ $0.answered(command, at: .now) }) {
                 logger.info("Redis accepts commands again", metadata: ["code": "\(code)"])
             }
         }
@@ -149,7 +149,7 @@ final class Failsafe: Sendable {
         if error.code == "READONLY" {
             // A server that takes no writes may be a replica now, whose log may lag behind: connect to it again.
             client.reconnect(because: RedisError(.unavailable, "the server does not accept writes", underlying: error))
-        } else if news.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
+        } else if transitions.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
             logger.warning("Redis refuses a command", metadata: ["error": "\(error)"])
         }
     }

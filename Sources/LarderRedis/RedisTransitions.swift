@@ -1,16 +1,17 @@
 import RedisClient
 
-/// The state of Redis as it was logged, so that each change is logged once when it begins and once when it ends,
-/// however many requests notice it.
+/// The state of Redis as far as it was logged. Each transition is logged once, however many requests notice it.
 ///
 /// A value without a clock or a lock.
-struct RedisNews {
+struct RedisTransitions {
     /// A change in the availability of Redis.
-    enum Item: Hashable {
+    enum Change: Hashable {
         /// Redis is available for the first time.
-        case come
+        case connected
+        /// Redis is no longer available.
         case lost
-        case back
+        /// Redis is available again.
+        case restored
     }
 
     private struct RefusedCommands {
@@ -22,16 +23,16 @@ struct RedisNews {
     /// The time without another refusal after which a refusal counts as over: a server that is almost full refuses some
     /// commands and takes others.
     let quiet: Duration
-    private var isThere: Bool?
+    private var wasAvailable: Bool?
     private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
     /// Records that Redis is available, or is not; returns nil if that is known already.
-    mutating func redis(isThere: Bool) -> Item? {
-        guard isThere != self.isThere else { return nil }
-        defer { self.isThere = isThere }
-        return isThere ? (self.isThere == nil ? .come : .back) : .lost
+    mutating func record(isAvailable: Bool) -> Change? {
+        guard isAvailable != wasAvailable else { return nil }
+        defer { wasAvailable = isAvailable }
+        return isAvailable ? (wasAvailable == nil ? .connected : .restored) : .lost
     }
 
     /// Records that a command was refused; returns true if that is new.
