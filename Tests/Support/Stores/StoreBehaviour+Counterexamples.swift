@@ -23,7 +23,7 @@ extension StoreBehaviour {
             try expect(later.newestVersion, is: later.readVersion.number, "newest version")
             try expect(
                 missed.readVersion.number < later.newestVersion,
-                "a fill of the first look-up would pass for a young one"
+                "a fill of the first look-up would seem to be newer than the invalidation"
             )
         },
         StoreBehaviour("Compared at the store alone: a hit is compared, even if its fill was not overtaken") { bench in

@@ -35,11 +35,11 @@ extension StoreBehaviour {
             try await bench.mustFind(["long"], at: location, at: short.lifetimes.storedUntil)
             try await bench.mustFind([], at: location, at: long.lifetimes.storedUntil)
         },
-        StoreBehaviour("An entry that has expired on arrival is not stored, and removes what it replaces") { bench in
+        StoreBehaviour("An entry that has expired on arrival is not stored, and removes the stored one") { bench in
             let location = try bench.location("/a")
-            for life in [Duration.zero, .nanoseconds(-1), .seconds(-100)] {
+            for lifetime in [Duration.zero, .nanoseconds(-1), .seconds(-100)] {
                 try await bench.put("one", at: location)
-                try await bench.put("too late", at: location, freshFor: life)
+                try await bench.put("too late", at: location, freshFor: lifetime)
                 try await bench.mustFind([], at: location)
                 try await bench.mustCount(0, "keys")
             }
@@ -58,7 +58,7 @@ extension StoreBehaviour {
         },
         StoreBehaviour("A key with one expired and one invalidated variant is neither counted nor removed") { bench in
             let location = try bench.location("/a")
-            try await bench.put("dead", at: location, tags: ["en"], language: "en")
+            try await bench.put("invalidated", at: location, tags: ["en"], language: "en")
             let short = try await bench.put("short", at: location, freshFor: .seconds(1), language: "de")
             await bench.store.invalidate([.tag("en")])
             while bench.now < short.lifetimes.storedUntil { try await bench.advance(by: .milliseconds(1_100)) }
@@ -75,9 +75,9 @@ extension StoreBehaviour {
             try await bench.put("en", at: locations[1], tags: ["all"], language: "en")
             try await bench.put("de", at: locations[1], tags: ["all"], language: "de")
             try await bench.mustCount(6, "keys after some were replaced")
-            let discarded = try await bench.put("gone", at: locations[2])
+            let discarded = try await bench.put("discarded", at: locations[2])
             await bench.store.discard(discarded)
-            try await bench.mustCount(5, "keys after one was let go")
+            try await bench.mustCount(5, "keys after one was discarded")
             _ = await bench.store.remove(locations[3].key, at: bench.now)
             _ = await bench.store.remove(locations[3].key, at: bench.now)
             try await bench.mustCount(4, "keys after one was removed twice")

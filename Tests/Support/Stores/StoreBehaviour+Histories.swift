@@ -85,7 +85,10 @@ extension StoreBehaviour {
         let lookup = await store.load(location, at: bench.now)
         for entry in lookup.entries {
             let version = Int(entry.text) ?? -1
-            try expect(version >= least, "row \(id): \(version) was found after \(least) was told, seed \(seed)")
+            try expect(
+                version >= least,
+                "row \(id): \(version) was found after \(least) was acknowledged, seed \(seed)"
+            )
         }
         guard lookup.entries.isEmpty else { return }
         let version = row.versions.committed

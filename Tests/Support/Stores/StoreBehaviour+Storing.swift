@@ -5,7 +5,7 @@ import NIOCore
 
 /// Rules for storing entries and variants, and for finding them again.
 extension StoreBehaviour {
-    static let keeping: [StoreBehaviour] = [
+    static let storing: [StoreBehaviour] = [
         StoreBehaviour("A stored entry is found, equal in every part, through every handle") { bench in
             let entry = try await hardEntry(bench)
             try expect(await bench.store.save(entry, at: bench.now).isValid, "nothing overtook it")
@@ -23,8 +23,8 @@ extension StoreBehaviour {
         },
         StoreBehaviour("An entry with the longest possible lifetime is found") { bench in
             let location = try bench.location("/a")
-            try await bench.put("for ever", at: location, freshFor: .seconds(Int64.max))
-            try await bench.mustFind(["for ever"], at: location)
+            try await bench.put("longest", at: location, freshFor: .seconds(Int64.max))
+            try await bench.mustFind(["longest"], at: location)
         },
         StoreBehaviour("An entry is not found under another key") { bench in
             try await bench.put("one", at: try bench.location("/a?x=1"))
@@ -44,7 +44,7 @@ extension StoreBehaviour {
                 try await bench.mustFind([text], at: location)
             }
         },
-        StoreBehaviour("An entry beyond the size limit is not stored, and removes what it would replace") { bench in
+        StoreBehaviour("An entry beyond the size limit is not stored, and removes the stored one") { bench in
             let location = try bench.location("/a")
             try await bench.put("small", at: location)
             let text = String(repeating: "x", count: bench.store.entryLimit.bytes)
@@ -161,7 +161,7 @@ extension StoreBehaviour {
         try expect(found.head, is: stored.head, "head")
         try expect(found.body, is: stored.body, "body")
         try expect(found.lifetimes, is: stored.lifetimes, "lifetimes")
-        try expect(found.vary, is: stored.vary, "what it varies by")
+        try expect(found.vary, is: stored.vary, "Vary rule")
         try expect(found.selectingFields, is: stored.selectingFields, "selecting fields")
         try expect(found.readVersion, is: stored.readVersion, "readVersion")
         try expect(found.location.key, is: stored.location.key, "key")

@@ -29,7 +29,7 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
 
     /// All rules.
     public static let all =
-        keeping + variants + choices + expiring + covering + judging + removing + counterexamples + histories
+        storing + variants + choices + expiring + scopes + validity + removing + counterexamples + histories
 }
 
 /// The limits that a store under test is created with.

@@ -39,7 +39,7 @@ extension StoreBench {
     /// Returns the location of a GET of a target. `key` is given if the policy varies by more than the target.
     func location(_ target: String, key: String? = nil, tags: [CacheTag] = []) throws -> EntryLocation {
         let text = key ?? "GET:\(target)"
-        guard let key = CacheKey(text) else { throw StoreFailure("\(text) is no key", line: #line, of: #fileID) }
+        guard let key = CacheKey(text) else { throw StoreFailure("\(text) is not a key", line: #line, of: #fileID) }
         return EntryLocation(key: key, target: target, tags: tags)
     }
 
@@ -113,7 +113,7 @@ extension StoreBench {
         let moment = moment ?? now
         let texts = await store.load(location, at: moment).entries.map(\.text)
         let peers = await peer.load(location, at: moment).entries.map(\.text)
-        try expect(peers, is: texts, "what the second handle found")
+        try expect(peers, is: texts, "texts that the second handle finds")
         return texts
     }
 

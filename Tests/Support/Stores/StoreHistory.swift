@@ -59,8 +59,8 @@ struct StoreHistory {
             // Every entry has the scope `everything`.
             let scopes = [anyScope(of: location), anyScope(of: location), .everything]
             let validity = await store.validity(of: readVersion, scopes: scopes)
-            try expect(validity.checkedVersion, is: model.readVersion, "where the log stands")
-            try mustAgree(validity.isValid, model.isValid(readVersion, scopes), "judging \(readVersion) by \(scopes)")
+            try expect(validity.checkedVersion, is: model.readVersion, "the version of the log")
+            try mustAgree(validity.isValid, model.isValid(readVersion, scopes), "\(readVersion) with \(scopes)")
         default: readVersions.append(model.readVersion)
         }
     }
@@ -78,7 +78,7 @@ struct StoreHistory {
 
     private func load(_ location: EntryLocation, on store: any CacheStore) async throws {
         let lookup = await store.load(location, at: bench.now)
-        try expect(lookup.readVersion, is: model.readVersion, "where the log stands")
+        try expect(lookup.readVersion, is: model.readVersion, "the version of the log")
         let (found, right) = (lookup.entries.map(\.text), model.found(location.key).map(\.text))
         if isExact {
             try expect(found, is: right, "found at \(location.key)")
