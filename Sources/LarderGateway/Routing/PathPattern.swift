@@ -82,23 +82,23 @@ struct PathPattern: Hashable, Sendable, CustomStringConvertible {
 extension PathPattern {
     /// Creates a pattern from a text.
     /// - Throws: A description of the first fault in the text.
-    init(_ text: String) throws(Flaw) {
+    init(_ text: String) throws(PatternError) {
         guard text.utf8.count <= Self.maximumLength else {
-            throw Flaw("is longer than \(Self.maximumLength) bytes")
+            throw PatternError("is longer than \(Self.maximumLength) bytes")
         }
-        guard text.utf8.first == ASCII.slash else { throw Flaw("does not begin with `/`") }
+        guard text.utf8.first == ASCII.slash else { throw PatternError("does not begin with `/`") }
         guard !text.utf8.contains(ASCII.question), !text.utf8.contains(ASCII.hash) else {
-            throw Flaw("has a `?` or `#`: a pattern matches only the path")
+            throw PatternError("has a `?` or `#`: a pattern matches only the path")
         }
         var strict = Compiled()
         var segments = text.utf8.dropFirst().split(separator: ASCII.slash, omittingEmptySubsequences: false)
         if segments.last?.isEmpty == true { segments.removeLast() }
         for (place, segment) in segments.enumerated() {
             switch String(Substring(segment)) {
-            case "": throw Flaw("has an empty segment: write one `/` instead of two")
+            case "": throw PatternError("has an empty segment: write one `/` instead of two")
             case "**":
                 guard place == segments.count - 1 else {
-                    throw Flaw("has `**` before its end: it must be the last segment")
+                    throw PatternError("has `**` before its end: it must be the last segment")
                 }
                 strict.takesMore = true
             case "*":
@@ -113,9 +113,9 @@ extension PathPattern {
         self.init(description: text, strict: strict, folded: folded)
     }
 
-    private static func check(_ literal: String) throws(Flaw) {
+    private static func check(_ literal: String) throws(PatternError) {
         guard !literal.utf8.contains(UInt8(ascii: "*")) else {
-            throw Flaw("has a `*` next to other text: `*` is a whole segment; write `%2A` for the character")
+            throw PatternError("has a `*` next to other text: `*` is a whole segment; write `%2A` for the character")
         }
         let bytes = Array(literal.utf8)
         let isEncoded = bytes.withUnsafeBufferPointer { bytes in
@@ -123,21 +123,23 @@ extension PathPattern {
                 bytes[$0] != ASCII.percent || PercentEncoding.byte(ofDigits: bytes, at: $0 + 1) != nil
             }
         }
-        guard isEncoded else { throw Flaw("has a `%` without two hexadecimal digits after it") }
+        guard isEncoded else { throw PatternError("has a `%` without two hexadecimal digits after it") }
         let strict = PathReading.bytes(of: literal)
-        guard !strict.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { throw Flaw("has a control character") }
+        guard !strict.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
+            throw PatternError("has a control character")
+        }
         // Servers that decode or normalize the literal would read a dot segment, which leads to the segment before it
         // or to none.
         let parts = String(decoding: strict, as: UTF8.self).replacing("%2F", with: "/").split {
             $0 == "/" || $0 == "\\"
         }
         guard !parts.contains(where: { [".", ".."].contains($0.prefix { $0 != ";" }) }) else {
-            throw Flaw("has a dot segment (`.` or `..`): remove it")
+            throw PatternError("has a dot segment (`.` or `..`): remove it")
         }
     }
 
     /// A fault in a pattern, in words that follow the quoted text: `/a/**/b` *has `**` before its end*.
-    struct Flaw: Error, Hashable {
+    struct PatternError: Error, Hashable {
         let description: String
         init(_ description: String) { self.description = description }
     }

@@ -34,12 +34,12 @@ import Testing
         ("/a\\..", "has a dot segment"), ("/..;x", "has a dot segment"), ("/%zz", "has a `%` without two"),
         ("/%4", "has a `%` without two"), ("/%", "has a `%` without two"), ("/a%00", "has a control character"),
         ("/a\u{7F}", "has a control character"), ("/" + String(repeating: "a", count: 1_024), "is longer than 1024"),
-    ]) func `An invalid pattern is rejected with the reason`(_ text: String, _ flaw: String) {
+    ]) func `An invalid pattern is rejected with the reason`(_ text: String, _ reason: String) {
         do {
             _ = try PathPattern(text)
             Issue.record("It was taken")
         } catch {
-            #expect(error.description.hasPrefix(flaw))
+            #expect(error.description.hasPrefix(reason))
         }
     }
 
@@ -82,7 +82,7 @@ import Testing
 
     @Test func `A pattern covers another if it matches all of its paths`() throws {
         var random = SeededRandom(seed: 31)
-        var covering = 0
+        var count = 0
         for _ in 0..<3_000 {
             let (one, other) = (Naive.pattern(&random), Naive.pattern(&random))
             let (left, right) = (try PathPattern(one), try PathPattern(other))
@@ -95,9 +95,9 @@ import Testing
             }
             // The members of a pattern distinguish it from every other pattern.
             #expect(left.covers(right) == !misses, "\(one) \(other)")
-            covering += misses ? 0 : 1
+            count += misses ? 0 : 1
         }
-        #expect(covering > 100)
+        #expect(count > 100)
     }
 }
 
