@@ -315,10 +315,10 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         }
 
     @Test("A response to HEAD updates or invalidates the stored response, or has no effect", arguments: heads)
-    func verdict(_ test: HeadCase) {
+    func compares(_ test: HeadCase) {
         let head = HTTPResponse(test.status, lines: test.head)
-        let verdict = Revalidation.comparison(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
-        #expect(verdict == test.expected)
+        let comparison = Revalidation.comparison(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
+        #expect(comparison == test.expected)
     }
 
     @Test func `A 304 with a tag that cannot be read confirms only a response with the same text`() {

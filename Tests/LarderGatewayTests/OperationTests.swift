@@ -94,7 +94,7 @@ import Testing
         try await Self.directory { directory in
             let pipe = directory.appending(path: "larder.yaml").path
             try #require(mkfifo(pipe, 0o600) == 0)
-            // More than a pipe returns at a time, with a mistake at the end.
+            // More than a pipe returns at a time, with an error at the end.
             let comments = String(repeating: "# a comment\n", count: 20_000)
             let text = Data("origin: http://127.0.0.1:9\n\(comments)nonsense: 1\n".utf8)
             Thread.detachNewThread {

@@ -132,7 +132,7 @@ import Testing
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient
                 options.connections = 1
-                let (still, few) = (ManualClock().clock, Self.fewStamps)
+                let (still, few) = (ManualClock().clock, Self.fewVersions)
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
                     try await withStores(1, on: redis, few) { peers in
                         let (store, peer) = (stores[0], peers[0])
@@ -155,7 +155,7 @@ import Testing
     /// Everything is invalidated, and the tables are written again, between the two trips of a look-up, of a validity
     /// check and of a late tag's comparison: a response that was invalid by the tables before the first trip is invalid
     /// all the same.
-    @Test(arguments: ["look-up", "verdict", "late tag"])
+    @Test(arguments: ["look-up", "validity", "late tag"])
     func `A version in a table is found by a second trip that begins after everything was invalidated`(
         _ kind: String
     ) async throws {
@@ -163,7 +163,7 @@ import Testing
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 var options = RedisStore.Options.patient
                 options.connections = 1
-                let (still, few) = (ManualClock().clock, Self.fewStamps)
+                let (still, few) = (ManualClock().clock, Self.fewVersions)
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
                     try await withStores(1, on: redis, few) { peers async throws in
                         let (store, peer) = (stores[0], peers[0])
@@ -177,7 +177,7 @@ import Testing
                         // The list and the table are read twice if a tag is known only from the entry.
                         proxy.hold(trip: kind == "late tag" ? 4 : 2, at: gate)
                         async let isValid =
-                            kind == "verdict"
+                            kind == "validity"
                             ? store.validity(of: readVersion, scopes: [.path("/a")]).isValid
                             : !store.texts(at: "/a?x=1").isEmpty
                         await gate.reached()
@@ -192,7 +192,7 @@ import Testing
         }
     }
 
-    private static var fewStamps: StoreLimits {
+    private static var fewVersions: StoreLimits {
         var limits = StoreLimits()
         limits.versionLimit = 3
         return limits

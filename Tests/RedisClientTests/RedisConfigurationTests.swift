@@ -40,7 +40,7 @@ import Testing
         #expect(try RedisConfiguration(url: url).credentials == credentials)
     }
 
-    static let mistakes: [(url: String, reason: String)] = [
+    static let invalid: [(url: String, reason: String)] = [
         ("", "no scheme"),
         ("cache.example:6379", "no scheme"),
         ("http://cache.example", "scheme is not redis"),
@@ -71,7 +71,7 @@ import Testing
         ("unix:///", "is not absolute"),
     ]
 
-    @Test("A mistake in an address is reported without its password", arguments: mistakes)
+    @Test("An invalid URL is reported without its password", arguments: invalid)
     func refuses(url: String, reason: String) {
         do throws(RedisError) {
             _ = try RedisConfiguration(url: url)

@@ -49,7 +49,7 @@ struct RateAllowance {
 /// A timer that checks at intervals whether a client is slow, as long as bytes are pending.
 final class RateTimer {
     /// The result of a check.
-    enum Finding {
+    enum CheckResult {
         /// Nothing is pending: the timer stops until it is started again.
         case nothingPending
         /// Something is pending, but the gateway waits for something else: the time does not count.
@@ -75,23 +75,23 @@ final class RateTimer {
     /// Starts the timer, unless it is running.
     /// - Parameters:
     ///   - moved: The number of all bytes that have moved so far.
-    ///   - look: Returns what is pending.
+    ///   - check: Returns what is pending.
     ///   - onSlow: Called once if the client is slow.
     func start(
         on loop: any EventLoop,
         moved: Int,
-        _ look: @escaping () -> Finding,
+        _ check: @escaping () -> CheckResult,
         onSlow: @escaping () -> Void
     ) {
         guard let rate, task == nil else { return }
-        schedule(on: loop, RateAllowance(rate, moved: moved), rate, look, onSlow)
+        schedule(on: loop, RateAllowance(rate, moved: moved), rate, check, onSlow)
     }
 
     private func schedule(
         on loop: any EventLoop,
         _ allowance: RateAllowance,
         _ rate: ClientRate,
-        _ look: @escaping () -> Finding,
+        _ check: @escaping () -> CheckResult,
         _ onSlow: @escaping () -> Void
     ) {
         let since = loop.now
@@ -100,12 +100,12 @@ final class RateTimer {
             var allowance = allowance
             let time = loop.now - since
             let isSlow: Bool
-            switch look() {
+            switch check() {
             case .nothingPending: return
             case .held(let moved): isSlow = allowance.isUsedUp(after: time, isPending: false, moved: moved)
             case .pending(let moved): isSlow = allowance.isUsedUp(after: time, isPending: true, moved: moved)
             }
-            if isSlow { onSlow() } else { self.schedule(on: loop, allowance, rate, look, onSlow) }
+            if isSlow { onSlow() } else { self.schedule(on: loop, allowance, rate, check, onSlow) }
         }
     }
 }
