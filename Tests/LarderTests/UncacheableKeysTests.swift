@@ -74,4 +74,31 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [16, 17] as [UInt64])
+    func `A memo remembers keys for at most the span, and no more than the limit`(_ seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        let clock = ManualClock()
+        var memo = UncacheableKeys<CacheKey>(limit: 10, span: .seconds(30))
+        var model: [CacheKey: Timestamp] = [:]
+        for _ in 0..<3_000 {
+            let key = CacheKey(legal: "GET:/\(Int.random(in: 0..<20, using: &random))")
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0:
+                memo.add(key, at: clock.now)
+                model[key] = clock.now.advanced(by: .seconds(30))
+                #expect(memo.contains(key, at: clock.now), "seed \(seed)")
+            case 1:
+                memo.forget(key)
+                model[key] = nil
+            case 2: clock.advance(by: .milliseconds(Int.random(in: 0...9_000, using: &random)))
+            default:
+                // The memo may have forgotten the key for lack of room, but never remembers a key that the model has
+                // not.
+                let isRemembered = model[key].map { clock.now < $0 } == true
+                #expect(isRemembered || !memo.contains(key, at: clock.now), "seed \(seed)")
+            }
+            memo.validate()
+        }
+    }
 }
