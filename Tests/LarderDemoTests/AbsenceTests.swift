@@ -22,57 +22,57 @@ import Testing
 
     @Test func `Requests are answered correctly if Redis is killed and started again empty`() async throws {
         try await RedisProcess.run { redis in
-            try await FaultScene.run(on: redis) { scene in
-                let laps = try await scene.ride(
+            try await FaultBench.run(on: redis) { bench in
+                let phases = try await bench.measure(
                     begin: { redis.kill() },
-                    settled: { !scene.store.isAvailable },
+                    settled: { !bench.store.isAvailable },
                     end: { try redis.start() }
                 )
-                scene.expectAllRight(laps)
-                scene.expectSaidOnce()
-                #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
-                #expect(laps.before.count("DELETE 503") <= 4)
+                bench.expectAllCorrect(phases)
+                bench.expectLoggedOnce()
+                #expect(phases.during.hits == 0 && phases.during.count("DELETE 503") > 0)
+                #expect(phases.before.count("DELETE 503") <= 4)
             }
         }
     }
 
     @Test func `Requests are answered correctly if Redis is killed and restarts from an old snapshot`() async throws {
         try await RedisProcess.run { redis in
-            try await FaultScene.run(on: redis) { scene in
-                await scene.load.hits(50)
+            try await FaultBench.run(on: redis) { bench in
+                await bench.load.hits(50)
                 try await withClient(of: redis) { try await $0.send(RedisCommand("SAVE"), deadline: .seconds(30)).ok() }
-                let laps = try await scene.ride(
+                let phases = try await bench.measure(
                     begin: { redis.kill() },
-                    settled: { !scene.store.isAvailable },
+                    settled: { !bench.store.isAvailable },
                     end: { try redis.start() }
                 )
-                scene.expectAllRight(laps)
-                scene.expectSaidOnce()
-                #expect(laps.during.hits == 0)
+                bench.expectAllCorrect(phases)
+                bench.expectLoggedOnce()
+                #expect(phases.during.hits == 0)
             }
         }
     }
 
     @Test func `Requests are answered correctly if Redis restarts empty before it is noticed`() async throws {
         try await RedisProcess.run { redis in
-            try await FaultScene.run(on: redis) { scene in
-                let laps = try await scene.ride(
+            try await FaultBench.run(on: redis) { bench in
+                let phases = try await bench.measure(
                     begin: {
                         redis.kill()
                         try redis.start()
                     },
                     end: {}
                 )
-                scene.expectAllRight(laps)
-                #expect(scene.log.lines(from: .warning).count <= 1)
+                bench.expectAllCorrect(phases)
+                #expect(bench.log.lines(from: .warning).count <= 1)
             }
         }
     }
 
     @Test func `Requests are answered correctly if Redis is flushed while it runs`() async throws {
         try await RedisProcess.run { redis in
-            try await FaultScene.run(on: redis) { scene in
-                let laps = try await scene.ride(
+            try await FaultBench.run(on: redis) { bench in
+                let phases = try await bench.measure(
                     begin: {
                         try await withClient(of: redis) {
                             try await $0.send(RedisCommand("FLUSHALL"), deadline: .seconds(30)).ok()
@@ -80,9 +80,9 @@ import Testing
                     },
                     end: {}
                 )
-                scene.expectAllRight(laps)
-                #expect(laps.all.allSatisfy { $0.count("DELETE 503") == 0 })
-                #expect(scene.log.lines(from: .info) == ["info: Redis is connected"])
+                bench.expectAllCorrect(phases)
+                #expect(phases.all.allSatisfy { $0.count("DELETE 503") == 0 })
+                #expect(bench.log.lines(from: .info) == ["info: Redis is connected"])
             }
         }
     }
@@ -92,26 +92,26 @@ import Testing
         _ silenceLimit: Duration
     ) async throws {
         try await RedisProcess.run { redis in
-            try await FaultScene.run(on: redis, options: Self.impatient) {
+            try await FaultBench.run(on: redis, options: Self.impatient) {
                 $0.silenceLimit = silenceLimit
                 $0.connectTimeout = .seconds(1)
-            } _: { scene in
-                let laps = try await scene.ride(
+            } _: { bench in
+                let phases = try await bench.measure(
                     begin: { redis.signal(SIGSTOP) },
-                    settled: { !scene.store.isAvailable },
+                    settled: { !bench.store.isAvailable },
                     end: {
                         if silenceLimit < .seconds(1) {
                             try await eventually("the connections are given up") {
-                                scene.log.count(of: "the server stopped answering") >= 2
+                                bench.log.count(of: "the server stopped answering") >= 2
                             }
                         }
                         redis.signal(SIGCONT)
                     }
                 )
-                scene.expectAllRight(laps)
-                scene.expectSaidOnce()
-                #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
-                #expect(laps.during.median < .seconds(1))
+                bench.expectAllCorrect(phases)
+                bench.expectLoggedOnce()
+                #expect(phases.during.hits == 0 && phases.during.count("DELETE 503") > 0)
+                #expect(phases.during.median < .seconds(1))
             }
         }
     }
@@ -119,20 +119,20 @@ import Testing
     @Test func `Requests are answered correctly if Redis is too slow to answer in time`() async throws {
         try await RedisProcess.run { redis in
             try await SlowProxy.run(to: redis.port) { proxy in
-                try await FaultScene.run(on: redis, options: Self.impatient) {
+                try await FaultBench.run(on: redis, options: Self.impatient) {
                     $0.endpoint = .host("127.0.0.1", port: proxy.port)
-                } _: { scene in
-                    let laps = try await scene.ride(
+                } _: { bench in
+                    let phases = try await bench.measure(
                         begin: { proxy.delay(by: .seconds(2)) },
-                        settled: { !scene.store.isAvailable },
+                        settled: { !bench.store.isAvailable },
                         end: { proxy.delay(by: .zero) }
                     )
-                    scene.expectAllRight(laps)
-                    scene.expectSaidOnce()
-                    #expect(laps.during.hits == 0 && laps.during.median < .seconds(1))
+                    bench.expectAllCorrect(phases)
+                    bench.expectLoggedOnce()
+                    #expect(phases.during.hits == 0 && phases.during.median < .seconds(1))
                     // A breaker that stays closed does not refuse any request; the number that it refuses depends on
                     // the machine. Once an invalidation waits, reads do not ask Redis any more.
-                    #expect(scene.count("larder_redis_failures", "reason", "breaker") > 0)
+                    #expect(bench.count("larder_redis_failures", "reason", "breaker") > 0)
                 }
             }
         }
@@ -154,16 +154,16 @@ import Testing
     @Test func `A Redis that cannot be reached at the start is used once it can`() async throws {
         try await RedisProcess.run { redis in
             redis.kill()
-            try await FaultScene.run(on: redis, isConnected: false) { scene in
-                await scene.load.answers(300)
-                let away = scene.load.lap()[0]
+            try await FaultBench.run(on: redis, isConnected: false) { bench in
+                await bench.load.answers(300)
+                let away = bench.load.nextPhase()[0]
                 #expect(away.wrong.isEmpty && away.hits == 0 && away.count("DELETE 503") > 0)
                 #expect(away.count("GET 200") + away.count("PUT 200") + away.count("DELETE 503") == away.requests)
                 try redis.start()
-                await scene.load.hits(100)
-                let laps = scene.load.lap()
-                #expect(laps[1].wrong.isEmpty)
-                let said = scene.log.lines(from: .info).filter { !$0.contains("nvalidations") }
+                await bench.load.hits(100)
+                let phases = bench.load.nextPhase()
+                #expect(phases[1].wrong.isEmpty)
+                let said = bench.log.lines(from: .info).filter { !$0.contains("nvalidations") }
                 #expect(
                     said == [
                         "warning: Redis does not answer: requests are answered without it", "info: Redis answers again",

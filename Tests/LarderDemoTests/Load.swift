@@ -8,7 +8,7 @@ import NIOConcurrencyHelpers
 /// The users 1 to 4 have one writer each, which increases a version; the users 5 and 6 are never written.
 final class Load: Sendable {
     /// The results of the requests that began in one part of the test.
-    struct Lap: Sendable {
+    struct Phase: Sendable {
         var requests = 0
         var hits = 0
         /// The hits on users that are never written.
@@ -24,7 +24,7 @@ final class Load: Sendable {
     }
 
     private struct State {
-        var laps = [Lap()]
+        var phases = [Phase()]
         /// The last version of each user that was sent, and the last that was acknowledged.
         var sent: [Int: Int] = [:]
         var acknowledged: [Int: Int] = [:]
@@ -64,12 +64,12 @@ final class Load: Sendable {
         try await Wire.open(to: port) { try await open(to: ports.dropFirst(), wires + [$0], body) }
     }
 
-    /// Begins another lap, and returns the laps before it.
+    /// Begins another phase, and returns the phases before it.
     @discardableResult
-    func lap() -> [Lap] {
+    func nextPhase() -> [Phase] {
         state.withLockedValue { state in
-            defer { state.laps.append(Lap()) }
-            return state.laps
+            defer { state.phases.append(Phase()) }
+            return state.phases
         }
     }
 
@@ -83,37 +83,37 @@ final class Load: Sendable {
         for step in 0... {
             let wire = wires[(step + step / 6 + client) % wires.count]
             guard state.withLockedValue({ !$0.isOver }) else { return }
-            let lap = state.withLockedValue { $0.laps.count - 1 }
+            let phase = state.withLockedValue { $0.phases.count - 1 }
             let start = ContinuousClock.now
             switch step % 50 {
-            case 0, 17, 34: try await write(client, wire, lap)
-            case 25: try await delete(client, wire, lap)
-            default: try await read((step + client) % 6 + 1, wire, lap)
+            case 0, 17, 34: try await write(client, wire, phase)
+            case 25: try await delete(client, wire, phase)
+            default: try await read((step + client) % 6 + 1, wire, phase)
             }
             state.withLockedValue { state in
-                state.laps[lap].requests += 1
-                state.laps[lap].times.append(.now - start)
+                state.phases[phase].requests += 1
+                state.phases[phase].times.append(.now - start)
             }
             await answers.pass()
         }
     }
 
-    private func read(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+    private func read(_ user: Int, _ wire: Wire, _ phase: Int) async throws {
         let least = state.withLockedValue { $0.acknowledged[user] ?? 0 }
         try await wire.send("GET", "/api/users/\(user)")
         let answer = try await wire.answer()
         let most = state.withLockedValue { $0.sent[user] ?? 0 }
         let isRight = answer.status == 200 && (least...most).contains { answer.text == Self.body(user, version: $0) }
-        note("GET", answer, lap, isRight: isRight, "user \(user) in a version of \(least) to \(most)")
+        note("GET", answer, phase, isRight: isRight, "user \(user) in a version of \(least) to \(most)")
         guard answer.isHit else { return }
         state.withLockedValue { state in
-            state.laps[lap].hits += 1
-            if user > 4 { state.laps[lap].quietHits += 1 }
+            state.phases[phase].hits += 1
+            if user > 4 { state.phases[phase].quietHits += 1 }
         }
         await hits.pass()
     }
 
-    private func write(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+    private func write(_ user: Int, _ wire: Wire, _ phase: Int) async throws {
         let version = state.withLockedValue { state in
             state.sent[user, default: 0] += 1
             return state.sent[user] ?? 0
@@ -122,20 +122,20 @@ final class Load: Sendable {
         let answer = try await wire.answer()
         state.withLockedValue { $0.acknowledged[user] = version }
         let isRight = answer.status == 200 && answer.text == #"{"message":"User updated"}"#
-        note("PUT", answer, lap, isRight: isRight, "an update")
+        note("PUT", answer, phase, isRight: isRight, "an update")
     }
 
-    private func delete(_ user: Int, _ wire: Wire, _ lap: Int) async throws {
+    private func delete(_ user: Int, _ wire: Wire, _ phase: Int) async throws {
         try await wire.send("DELETE", "/api/invalidate/GET:/api/users/\(user)")
         let answer = try await wire.answer()
-        note("DELETE", answer, lap, isRight: [200, 404, 503].contains(answer.status), "a deletion")
+        note("DELETE", answer, phase, isRight: [200, 404, 503].contains(answer.status), "a deletion")
     }
 
-    private func note(_ method: String, _ answer: Wire.Answer, _ lap: Int, isRight: Bool, _ expected: String) {
+    private func note(_ method: String, _ answer: Wire.Answer, _ phase: Int, isRight: Bool, _ expected: String) {
         state.withLockedValue { state in
-            state.laps[lap].statuses["\(method) \(answer.status)", default: 0] += 1
-            guard !isRight, state.laps[lap].wrong.count < 10 else { return }
-            state.laps[lap].wrong.append("\(answer.status) \(answer.text) \(answer.cacheStatus) for \(expected)")
+            state.phases[phase].statuses["\(method) \(answer.status)", default: 0] += 1
+            guard !isRight, state.phases[phase].wrong.count < 10 else { return }
+            state.phases[phase].wrong.append("\(answer.status) \(answer.text) \(answer.cacheStatus) for \(expected)")
         }
     }
 

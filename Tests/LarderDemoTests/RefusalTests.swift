@@ -17,20 +17,20 @@ import Testing
     @Test func `If Redis is out of memory, entries are served and invalidated, and none are added`() async throws {
         try await RedisProcess.run(["--maxmemory", "64mb", "--maxmemory-policy", "noeviction"]) { redis in
             try await withClient(of: redis) { client in
-                try await FaultScene.run(on: redis, options: Self.options) { scene in
-                    let laps = try await scene.ride(
+                try await FaultBench.run(on: redis, options: Self.options) { bench in
+                    let phases = try await bench.measure(
                         begin: { try await Self.fill(client) },
-                        settled: { scene.count("larder_redis_refusals", "code", "OOM") > 0 },
+                        settled: { bench.count("larder_redis_refusals", "code", "OOM") > 0 },
                         end: { try await Self.empty(client) }
                     )
-                    scene.expectAllRight(laps)
-                    #expect(laps.all.allSatisfy { $0.count("DELETE 503") == 0 })
-                    #expect(laps.during.quietHits > 0 && laps.after.hits > laps.after.quietHits)
+                    bench.expectAllCorrect(phases)
+                    #expect(phases.all.allSatisfy { $0.count("DELETE 503") == 0 })
+                    #expect(phases.during.quietHits > 0 && phases.after.hits > phases.after.quietHits)
                     try await eventually("the log says that it is over") {
-                        scene.log.lines(from: .info).last == "info: Redis accepts commands again"
+                        bench.log.lines(from: .info).last == "info: Redis accepts commands again"
                     }
                     #expect(
-                        scene.log.lines(from: .info) == [
+                        bench.log.lines(from: .info) == [
                             "info: Redis is connected", "warning: Redis refuses a command",
                             "info: Redis accepts commands again",
                         ]
@@ -65,22 +65,22 @@ import Testing
     @Test func `A replica is not used any more once it has refused a write`() async throws {
         try await RedisProcess.run { redis in
             try await withClient(of: redis) { client in
-                try await FaultScene.run(on: redis) { scene in
-                    let laps = try await scene.ride(
+                try await FaultBench.run(on: redis) { bench in
+                    let phases = try await bench.measure(
                         begin: {
                             let replicate = RedisCommand("REPLICAOF", "127.0.0.1", "1")
                             try await client.send(replicate, deadline: .seconds(30)).ok()
                         },
-                        settled: { !scene.store.isAvailable },
+                        settled: { !bench.store.isAvailable },
                         end: {
                             let promote = RedisCommand("REPLICAOF", "NO", "ONE")
                             try await client.send(promote, deadline: .seconds(30)).ok()
                         }
                     )
-                    scene.expectAllRight(laps)
-                    scene.expectSaidOnce()
-                    #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
-                    #expect(scene.log.count(of: "READONLY") > 0)
+                    bench.expectAllCorrect(phases)
+                    bench.expectLoggedOnce()
+                    #expect(phases.during.hits == 0 && phases.during.count("DELETE 503") > 0)
+                    #expect(bench.log.count(of: "READONLY") > 0)
                 }
             }
         }
@@ -90,23 +90,23 @@ import Testing
         // A thousand keys take two milliseconds each to load, and Redis answers its clients after every few of them.
         let arguments = ["--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"]
         try await RedisProcess.run(arguments) { redis in
-            try await FaultScene.run(on: redis) { scene in
+            try await FaultBench.run(on: redis) { bench in
                 try await withClient(of: redis) { client in
                     let value = RedisCommand.Argument.text(String(repeating: "x", count: 200))
                     let keys = (0..<1_000).map { RedisCommand("SET", .text("other:\($0)"), value) }
                     _ = try await client.pipeline(keys, deadline: .seconds(30))
                     try await client.send(RedisCommand("SAVE"), deadline: .seconds(30)).ok()
                 }
-                let laps = try await scene.ride(
+                let phases = try await bench.measure(
                     begin: {
                         redis.kill()
                         try redis.start()
                     },
-                    settled: { scene.log.count(of: "LOADING") > 0 },
+                    settled: { bench.log.count(of: "LOADING") > 0 },
                     end: {}
                 )
-                scene.expectAllRight(laps)
-                scene.expectSaidOnce()
+                bench.expectAllCorrect(phases)
+                bench.expectLoggedOnce()
             }
         }
     }
@@ -115,26 +115,26 @@ import Testing
         let password = "correct-horse"
         try await RedisProcess.run(["--requirepass", password]) { redis in
             try await withClient(of: redis, password: password) { client in
-                try await FaultScene.run(on: redis) {
+                try await FaultBench.run(on: redis) {
                     $0.credentials = RedisConfiguration.Credentials(password: password)
-                } _: { scene in
-                    let laps = try await scene.ride(
+                } _: { bench in
+                    let phases = try await bench.measure(
                         begin: {
                             let change = RedisCommand("CONFIG", "SET", "requirepass", "battery-staple")
                             let cut = RedisCommand("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
                             try await client.send(change, deadline: .seconds(30)).ok()
                             _ = try await client.send(cut, deadline: .seconds(30)).integer()
                         },
-                        settled: { scene.log.count(of: "WRONGPASS") > 0 && !scene.store.isAvailable },
+                        settled: { bench.log.count(of: "WRONGPASS") > 0 && !bench.store.isAvailable },
                         end: {
                             let change = RedisCommand("CONFIG", "SET", "requirepass", .text(password))
                             try await client.send(change, deadline: .seconds(30)).ok()
                         }
                     )
-                    scene.expectAllRight(laps)
-                    scene.expectSaidOnce()
-                    #expect(laps.during.hits == 0 && laps.during.count("DELETE 503") > 0)
-                    #expect(scene.log.count(of: password) == 0)
+                    bench.expectAllCorrect(phases)
+                    bench.expectLoggedOnce()
+                    #expect(phases.during.hits == 0 && phases.during.count("DELETE 503") > 0)
+                    #expect(bench.log.count(of: password) == 0)
                 }
             }
         }

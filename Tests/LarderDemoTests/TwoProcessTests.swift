@@ -14,13 +14,13 @@ import Testing
         try await withTwo { first, second in
             try await Load.run(on: try #require(first.port), try #require(second.port)) { load in
                 await load.answers(3_000)
-                let lap = load.lap()[0]
-                #expect(lap.wrong.isEmpty && lap.hits > 300 && lap.requests >= 3_000)
+                let sum = load.nextPhase()[0]
+                #expect(sum.wrong.isEmpty && sum.hits > 300 && sum.requests >= 3_000)
                 #expect(
-                    lap.count("GET 200") + lap.count("PUT 200") + lap.count("DELETE 200") + lap.count("DELETE 404")
-                        == lap.statuses.values.reduce(0, +)
+                    sum.count("GET 200") + sum.count("PUT 200") + sum.count("DELETE 200") + sum.count("DELETE 404")
+                        == sum.statuses.values.reduce(0, +)
                 )
-                #expect(lap.count("PUT 200") > 100 && lap.count("DELETE 200") > 0)
+                #expect(sum.count("PUT 200") > 100 && sum.count("DELETE 200") > 0)
             }
         }
     }

@@ -10,7 +10,7 @@ import RedisClient
 import Testing
 
 /// The example API on a Redis that a test breaks, under load.
-struct FaultScene: Sendable {
+struct FaultBench: Sendable {
     let redis: RedisProcess
     let store: RedisStore
     let load: Load
@@ -24,7 +24,7 @@ struct FaultScene: Sendable {
         options: RedisStore.Options = .patient,
         isConnected: Bool = true,
         configure: (inout RedisConfiguration) -> Void = { _ in },
-        _ body: @escaping @Sendable (FaultScene) async throws -> Void
+        _ body: @escaping @Sendable (FaultBench) async throws -> Void
     ) async throws {
         var configuration = RedisConfiguration.patient(redis.port)
         configure(&configuration)
@@ -37,59 +37,59 @@ struct FaultScene: Sendable {
         try await serve(ResponseCache(store: store, metrics: metrics, logger: log.logger)) { client in
             if isConnected { try await eventually("the store is connected") { store.isAvailable } }
             try await Load.run(on: try #require(client.port)) { load in
-                try await body(FaultScene(redis: redis, store: store, load: load, log: log, metrics: metrics))
+                try await body(FaultBench(redis: redis, store: store, load: load, log: log, metrics: metrics))
             }
         }
     }
 
     /// The results of the load before, during and after a fault.
-    struct Laps {
-        let before, during, recovering, after: Load.Lap
-        var all: [Load.Lap] { [before, during, recovering, after] }
+    struct Phases {
+        let before, during, recovering, after: Load.Phase
+        var all: [Load.Phase] { [before, during, recovering, after] }
     }
 
     /// Runs the load before a fault, during it, and after it until there are hits again.
     /// - Parameter settled: returns true once the fault has been noticed; requests that begin after that count as
     ///   during it.
-    func ride(
+    func measure(
         begin: () async throws -> Void,
         settled: () -> Bool = { true },
         end: () async throws -> Void
-    ) async throws -> Laps {
+    ) async throws -> Phases {
         await load.hits(100)
-        load.lap()
+        load.nextPhase()
         try await begin()
         try await eventually("the fault is noticed") { settled() }
-        load.lap()
+        load.nextPhase()
         await load.answers(300)
-        load.lap()
+        load.nextPhase()
         try await end()
         await load.hits(100)
         try await eventually("nothing waits any more") { store.pendingInvalidations == 0 && store.isAvailable }
-        load.lap()
+        load.nextPhase()
         await load.answers(200)
-        let laps = load.lap()
-        var before = laps[0]
+        let phases = load.nextPhase()
+        var before = phases[0]
         // The responses to requests that began while the fault set in are checked, but their hits are not counted.
-        before.wrong += laps[1].wrong
-        before.statuses.merge(laps[1].statuses) { $0 + $1 }
-        return Laps(before: before, during: laps[2], recovering: laps[3], after: laps[4])
+        before.wrong += phases[1].wrong
+        before.statuses.merge(phases[1].statuses) { $0 + $1 }
+        return Phases(before: before, during: phases[2], recovering: phases[3], after: phases[4])
     }
 
     /// Checks the rules that hold during every fault: each request was answered, with a correct response.
-    func expectAllRight(_ laps: Laps, sourceLocation: SourceLocation = #_sourceLocation) {
-        for lap in laps.all {
-            #expect(lap.wrong.isEmpty, sourceLocation: sourceLocation)
+    func expectAllCorrect(_ phases: Phases, sourceLocation: SourceLocation = #_sourceLocation) {
+        for phase in phases.all {
+            #expect(phase.wrong.isEmpty, sourceLocation: sourceLocation)
             let allowed: Set = ["GET 200", "PUT 200", "DELETE 200", "DELETE 404", "DELETE 503"]
-            #expect(allowed.isSuperset(of: lap.statuses.keys), sourceLocation: sourceLocation)
+            #expect(allowed.isSuperset(of: phase.statuses.keys), sourceLocation: sourceLocation)
         }
-        #expect(laps.during.requests >= 290, sourceLocation: sourceLocation)
-        #expect(laps.after.hits > 0 && laps.after.count("DELETE 503") == 0, sourceLocation: sourceLocation)
+        #expect(phases.during.requests >= 290, sourceLocation: sourceLocation)
+        #expect(phases.after.hits > 0 && phases.after.count("DELETE 503") == 0, sourceLocation: sourceLocation)
         #expect(store.pendingInvalidations == 0, sourceLocation: sourceLocation)
     }
 
     /// Checks that the log reports a fault in which Redis does not answer once when it begins and once when it ends.
-    func expectSaidOnce(sourceLocation: SourceLocation = #_sourceLocation) {
+    func expectLoggedOnce(sourceLocation: SourceLocation = #_sourceLocation) {
         let said = log.lines(from: .info)
         let waiting = ["info: Invalidations wait for Redis", "info: Redis has confirmed the invalidations that waited"]
         #expect(
