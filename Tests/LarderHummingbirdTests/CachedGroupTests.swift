@@ -9,17 +9,17 @@ import Testing
 
 /// The ways to add routes to a cached group: subgroups, contexts, collections and controllers.
 @Suite(.timeLimit(.minutes(5))) struct CachedGroupTests {
-    private let kitchen = Kitchen()
-    private var cache: ResponseCache { kitchen.cache }
+    private let bench = Bench()
+    private var cache: ResponseCache { bench.cache }
 
     @Test func `The perUser function gets the context that all middleware changed`() async throws {
         for place in 0..<4 {
-            let kitchen = Kitchen()
+            let bench = Bench()
             let router = Router(context: UserContext.self)
             if place == 0 { router.add(middleware: Authentication()) }
             let group = router.group("me")
             if place == 1 { group.add(middleware: Authentication()) }
-            let cached = group.cached(by: kitchen.cache, .fresh(for: .seconds(60)), perUser: { $1.user })
+            let cached = group.cached(by: bench.cache, .fresh(for: .seconds(60)), perUser: { $1.user })
             if place == 2 { cached.add(middleware: Authentication()) }
             let subgroup = cached.group()
             if place == 3 { subgroup.add(middleware: Authentication()) }
@@ -200,7 +200,7 @@ import Testing
         }
         try check(
             await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-                let cached = Router().group("a").cached(by: Kitchen().cache, for: .seconds(60))
+                let cached = Router().group("a").cached(by: Bench().cache, for: .seconds(60))
                 let hidden: RouterGroup<BasicRequestContext> = cached.group("b")
                 hidden.add(middleware: Door()).get { _, _ in "secret" }
             }
@@ -210,17 +210,17 @@ import Testing
                 let collection = RouteCollection()
                 collection.add(middleware: Door())
                 _ = collection.on("c", method: .get) { _, _ in "secret" }
-                Router().cached(by: Kitchen().cache, for: .seconds(60)).addRoutes(collection)
+                Router().cached(by: Bench().cache, for: .seconds(60)).addRoutes(collection)
             }
         )
         try check(
             await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-                Router().cached(by: Kitchen().cache, for: .seconds(60)).on("d", method: .put, responder: Opaque())
+                Router().cached(by: Bench().cache, for: .seconds(60)).on("d", method: .put, responder: Opaque())
             }
         )
         try check(
             await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-                addGenericRoutes(to: Router().cached(by: Kitchen().cache, for: .seconds(60)))
+                addGenericRoutes(to: Router().cached(by: Bench().cache, for: .seconds(60)))
             }
         )
     }

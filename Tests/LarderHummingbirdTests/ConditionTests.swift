@@ -10,8 +10,8 @@ import Testing
     static let modified = "Tue, 15 Nov 1994 12:45:26 GMT"
     static let earlier = "Tue, 15 Nov 1994 12:45:25 GMT"
 
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
 
     /// Conditions on a response with the entity tag "v1" and this modification date, and true if the response is a 304.
     static let conditions: [([String], Bool)] = [
@@ -52,7 +52,7 @@ import Testing
             // RFC 9110 §8.6: the Content-Length of a 304 "MUST NOT" differ from that of the 200.
             #expect(answer.fields[.contentLength] == nil || answer.fields[.contentLength] == "4")
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 
     @Test func `A miss with a condition stores the complete response for all clients`() async throws {
@@ -72,7 +72,7 @@ import Testing
                 #expect(answer.text == "body" && answer.cacheStatus.hasSuffix("detail=precondition"))
             }
         }
-        #expect(cooked.value == 3)
+        #expect(calls.value == 3)
     }
 
     @Test func `A HEAD response has a length and no body, on a miss and on a hit`() async throws {
@@ -95,13 +95,13 @@ import Testing
                 #expect(unchanged.status == 304 && last.text == "body")
             }
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 
     private var router: Router<BasicRequestContext> {
         let router = Router(options: .autoGenerateHeadEndpoints)
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
-            cooked.next()
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
+            calls.next()
             return Response(
                 status: .ok,
                 headers: [

@@ -9,7 +9,7 @@ import Testing
 
 /// The credentials that a handler of a cached route receives from its client.
 @Suite(.timeLimit(.minutes(5))) struct CredentialRouteTests {
-    private let cache = Kitchen().cache
+    private let cache = Bench().cache
 
     /// Returns a router whose handler answers with the credentials that it received.
     private func echo(_ policy: CachePolicy) -> Router<BasicRequestContext> {

@@ -51,8 +51,8 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct DisconnectTests {
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
     private let gate = Gate()
 
     @Test func `A client that disconnects during its fetch does not end the fetch for the waiters`() async throws {
@@ -60,8 +60,8 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
         gone.open()
         let router = Router()
         router.add(middleware: CancelWithClient(gone: gone))
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
-            let number = cooked.next()
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
+            let number = calls.next()
             await gate.pass()
             // A handler that queries a database checks for cancellation in the same way.
             try Task.checkCancellation()
@@ -75,14 +75,14 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
             await gone.reached()
             async let waiting = Wire.send("GET", "/a", to: port)
             try await eventually("the second request waits for the fetch of the first") {
-                kitchen.cache.waiterCount == 1
+                bench.cache.waiterCount == 1
             }
             gate.open()
             let (second, third) = (try await waiting, try await Wire.send("GET", "/a", to: port))
             #expect(second.text == "answer 1" && second.cacheStatus.contains("; collapsed"))
             #expect(third.text == "answer 1" && third.isHit)
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 
     @Test func `A client that disconnects in the middle of a body does not prevent storing the body`() async throws {
@@ -91,8 +91,8 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
         let router = Router()
         router.add(middleware: TellOfBrokenBodies(gone: gone))
         let policy = CachePolicy.fresh(for: .seconds(60)).limitingBodies(to: .mebibytes(16))
-        router.group("a").cached(by: kitchen.cache, policy).get { _, _ in
-            cooked.next()
+        router.group("a").cached(by: bench.cache, policy).get { _, _ in
+            calls.next()
             return Response(
                 status: .ok,
                 body: ResponseBody { writer in
@@ -116,10 +116,10 @@ private struct TellOfBrokenBodies<Context: RequestContext>: RouterMiddleware {
                 #expect(chunk == Array("begin".utf8))
             }
             gate.open()
-            try await eventually("the response is stored") { await kitchen.cache.count() == 1 }
+            try await eventually("the response is stored") { await bench.cache.count() == 1 }
             let answer = try await Wire.send("GET", "/a", to: port)
             #expect(answer.isHit && answer.text.hasPrefix("begin.") && answer.text.hasSuffix(".end"))
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 }

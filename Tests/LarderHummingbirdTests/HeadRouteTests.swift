@@ -9,9 +9,9 @@ import Testing
 
 /// Requests that are answered by the handler of another method, and HEAD requests.
 @Suite(.timeLimit(.minutes(5))) struct HeadRouteTests {
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
-    private var cache: ResponseCache { kitchen.cache }
+    private let bench = Bench()
+    private let calls = Counter()
+    private var cache: ResponseCache { bench.cache }
 
     private static let mark = HTTPField.Name("X-Head")!
 
@@ -21,7 +21,7 @@ import Testing
         let heads = Counter()
         let router = Router(options: hasOption ? .autoGenerateHeadEndpoints : [])
         router.group("a").cached(by: cache, for: .seconds(60))
-            .get { _, _ in "body \(cooked.next())" }
+            .get { _, _ in "body \(calls.next())" }
             .head { _, _ in Response(status: .ok, headers: [Self.mark: "\(heads.next())"]) }
         try await Application(router: router).test(.router) { client in
             let first = try await client.execute(uri: "/a", method: .head)
@@ -38,7 +38,7 @@ import Testing
 
     @Test func `A generated HEAD endpoint is answered with the response to GET`() async throws {
         let router = Router(options: .autoGenerateHeadEndpoints)
-        router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ in "body \(cooked.next())" }
+        router.group("a").cached(by: cache, for: .seconds(60)).get { _, _ in "body \(calls.next())" }
         try await Application(router: router).test(.live) { client in
             let first = try await client.execute(uri: "/a", method: .head)
             #expect(first.status == .ok && first.body.readableBytes == 0)
@@ -47,13 +47,13 @@ import Testing
             let second = try await client.execute(uri: "/a", method: .head)
             #expect(second.cacheStatus.contains("; hit") && second.headers[.contentLength] == "6")
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 
     @Test func `Middleware that changes the method does not share responses between methods`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).add(middleware: MethodOverride())
-            .get { _, _ in "get \(cooked.next())" }
+            .get { _, _ in "get \(calls.next())" }
             .post { _, _ in "post" }
             .on("", method: .options) { _, _ in "options" }
         try await Application(router: router).test(.router) { client in
@@ -89,13 +89,13 @@ import Testing
         let router = Router()
         let shared: HTTPFields = [.cacheControl: "public, max-age=60"]
         router.get("a") { _, _ in
-            cooked.next()
+            calls.next()
             return Response(status: .ok, headers: shared, body: ResponseBody(byteBuffer: ByteBuffer(string: "body")))
         }
         router.head("a") { _, _ in Response(status: .ok, headers: shared.adding([Self.mark: "own"])) }
         try await whole(router) { client in
             #expect(try await client.execute(uri: "/a", method: .head).headers[Self.mark] == "own")
-            #expect(cooked.value == 0)
+            #expect(calls.value == 0)
             #expect(try await client.get("/a").text == "body")
             // A stored response to GET answers HEAD (RFC 9110 §9.3.2).
             let hit = try await client.execute(uri: "/a", method: .head)

@@ -10,10 +10,10 @@ import Testing
 
 /// The order of middleware and cache: middleware runs on every request, and the cache replaces only the handler's work.
 @Suite(.timeLimit(.minutes(5))) struct MiddlewareOrderTests {
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
 
-    private var cache: ResponseCache { kitchen.cache }
+    private var cache: ResponseCache { bench.cache }
 
     /// The places where the middleware of a route can be added.
     enum Place: CaseIterable { case router, routerLater, group, cachedGroup, subgroup, deepSubgroup }
@@ -33,7 +33,7 @@ import Testing
         if place == .subgroup { subgroup.add(middleware: door) }
         let deep = subgroup.group().group("b")
         if place == .deepSubgroup { deep.addMiddleware { door } }
-        deep.get("c") { _, _ in "secret \(cooked.next())" }
+        deep.get("c") { _, _ in "secret \(calls.next())" }
         try await Application(router: router).test(.router) { client in
             for _ in 0..<2 {
                 let insider = try await client.get("/secret/a/b/c", [Door.field: "open"])
@@ -44,7 +44,7 @@ import Testing
             }
             #expect(try await client.get("/secret/a/b/c", [Door.field: "open"]).cacheStatus.contains("; hit"))
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 
     @Test func `On a hit all middleware runs in the same order as on a miss`() async throws {
@@ -99,7 +99,7 @@ import Testing
     @Test func `A write runs the same middleware and invalidates only if it reaches the handler`() async throws {
         let router = Router()
         router.group("a").cached(by: cache, for: .seconds(60)).add(middleware: Door())
-            .get { _, _ in "\(cooked.next())" }
+            .get { _, _ in "\(calls.next())" }
             .put { _, _ in "done" }
         try await Application(router: router).test(.router) { client in
             let open: HTTPFields = [Door.field: "open"]
@@ -148,7 +148,7 @@ import Testing
         }
         try await Application(router: router).test(.router) { client in
             _ = try await client.get("/a")
-            kitchen.clock.advance(by: .seconds(61))
+            bench.clock.advance(by: .seconds(61))
             #expect(try await client.get("/a").cacheStatus.contains("stale-while-revalidate"))
             await cache.idle()
             #expect(names.take() == ["m", "handler", "m", "handler"])

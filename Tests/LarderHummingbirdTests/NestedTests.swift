@@ -6,13 +6,13 @@ import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct NestedTests {
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
 
     @Test func `A handler that requests its own key from the cache gets a response`() async throws {
-        let inner = responder { "inner \(cooked.next())" }
+        let inner = responder { "inner \(calls.next())" }
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { request, context in
             try await inner.respond(to: request, context: context)
         }
         try await serve(router) { port in
@@ -22,13 +22,13 @@ import Testing
             #expect(again.text == "inner 1" && again.isHit)
         }
         // The cache looked up the key twice: for the client, and for the handler.
-        #expect(cooked.value == 1 && kitchen.cache.statistics.snapshot().misses == 2)
+        #expect(calls.value == 1 && bench.cache.statistics.snapshot().misses == 2)
     }
 
     @Test func `A handler can request its own key while it writes its body`() async throws {
         let inner = responder { "inner" }
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { request, context in
             Response(
                 status: .ok,
                 body: ResponseBody { writer in
@@ -50,7 +50,7 @@ import Testing
         let router = Router()
         for (path, own, other) in [("a", left, "/b"), ("b", right, "/a")] {
             let plain = responder { "plain \(other)" }
-            router.group(RouterPath(path)).cached(by: kitchen.cache, for: .seconds(60)).get { request, context in
+            router.group(RouterPath(path)).cached(by: bench.cache, for: .seconds(60)).get { request, context in
                 await own.pass()
                 var head = request.head
                 head.path = other
@@ -64,8 +64,8 @@ import Testing
             await right.reached()
             left.open()
             right.open()
-            try await eventually("both wait for the other") { kitchen.cache.waiterCount == 2 }
-            kitchen.clock.advance(by: .seconds(5))
+            try await eventually("both wait for the other") { bench.cache.waiterCount == 2 }
+            bench.clock.advance(by: .seconds(5))
             let answers = (try await first, try await second)
             #expect([answers.0.text, answers.1.text].allSatisfy { ["plain /a", "plain /b"].contains($0) })
         }
@@ -76,6 +76,6 @@ import Testing
         let plain = CallbackResponder<BasicRequestContext> { _, _ in
             Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(string: text())))
         }
-        return CachingResponder(caching: plain, by: kitchen.cache, under: .fresh(for: .seconds(60)))
+        return CachingResponder(caching: plain, by: bench.cache, under: .fresh(for: .seconds(60)))
     }
 }

@@ -25,8 +25,8 @@ import Testing
         Row(fields: [.contentRange: "bytes 0-0/9"], status: .partialContent, detail: "partial"),
     ]
 
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
 
     @Test(arguments: rows) func `A response that is not storable carries the reason`(_ row: Row) async throws {
         try await serve(router(answering: row)) { port in
@@ -37,7 +37,7 @@ import Testing
                 #expect(answer.cacheStatus.hasSuffix("; detail=\(row.detail)"))
             }
         }
-        #expect(await kitchen.cache.count() == 0)
+        #expect(await bench.cache.count() == 0)
     }
 
     @Test(arguments: rows) func `A waiter asks the origin if the response that it waits for must not be shared`(
@@ -46,20 +46,20 @@ import Testing
         let gate = Gate()
         try await serve(router(answering: row, behind: gate)) { port in
             async let sent = send(4, "/a", to: port)
-            try await eventually("three wait for the first") { kitchen.cache.waiterCount == 3 }
+            try await eventually("three wait for the first") { bench.cache.waiterCount == 3 }
             gate.open()
             let answers = try await sent
             #expect(answers.map(\.text).sorted() == ["1", "2", "3", "4"])
             #expect(answers.allSatisfy { !$0.isHit && !$0.cacheStatus.contains("collapsed") })
         }
-        #expect(kitchen.cache.waiterCount == 0)
-        #expect(await kitchen.cache.count() == 0)
+        #expect(bench.cache.waiterCount == 0)
+        #expect(await bench.cache.count() == 0)
     }
 
     private func router(answering row: Row, behind gate: Gate? = nil) -> Router<BasicRequestContext> {
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
-            let number = cooked.next()
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
+            let number = calls.next()
             await gate?.pass()
             return Response(
                 status: row.status,

@@ -8,7 +8,7 @@ import Testing
 
 /// Requests that servers read in more than one way, sent to an application whose server rejects them.
 @Suite(.timeLimit(.minutes(5))) struct RequestValidationAttackTests {
-    private let kitchen = Kitchen()
+    private let bench = Bench()
 
     /// Heads that are rejected, without the empty line at their end.
     static let ambiguous: [[String]] = [
@@ -39,7 +39,7 @@ import Testing
         _ test: @escaping @Sendable (Int) async throws -> Void
     ) async throws {
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "fine" }.post { request, _ in
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in "fine" }.post { request, _ in
             String(buffer: try await request.body.collect(upTo: 100))
         }
         let application = Application(router: router, server: validates ? .validatedHTTP1() : .http1())

@@ -25,11 +25,11 @@ import Testing
         _ target: String,
         _ ignoresCase: Bool
     ) async throws {
-        let (kitchen, cooked) = (Kitchen(), Counter())
+        let (bench, calls) = (Bench(), Counter())
         let router = Router(options: ignoresCase ? .caseInsensitive : [])
         for path in ["api/posts", "api/:id/posts", "api/Keys", "**"] as [RouterPath] {
-            router.group(path).cached(by: kitchen.cache, for: .seconds(60))
-                .get { _, _ in "answer \(cooked.next())" }
+            router.group(path).cached(by: bench.cache, for: .seconds(60))
+                .get { _, _ in "answer \(calls.next())" }
                 .post { _, _ in "\(path)" }
         }
         try await Application(router: router).test(.router) { client in
@@ -53,10 +53,10 @@ import Testing
         "/api/posts/", "//api/posts", "/api//posts", "/api/./posts", "/api/%2e/posts", "/api/x/../posts",
         "/api/posts?x=1",
     ]) func `A write to another spelling of a path invalidates the path`(_ target: String) async throws {
-        let (kitchen, cooked) = (Kitchen(), Counter())
+        let (bench, calls) = (Bench(), Counter())
         let (reading, writing) = (Router(), Router())
-        reading.group("api/posts").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "\(cooked.next())" }
-        writing.group("**").cached(by: kitchen.cache, for: .seconds(60)).post { _, _ in "done" }
+        reading.group("api/posts").cached(by: bench.cache, for: .seconds(60)).get { _, _ in "\(calls.next())" }
+        writing.group("**").cached(by: bench.cache, for: .seconds(60)).post { _, _ in "done" }
         let writer = writing.buildResponder()
         try await Application(router: reading).test(.router) { client in
             _ = try await client.get("/api/posts")
@@ -78,11 +78,11 @@ import Testing
     @Test(arguments: tags) func `A handler's tag can have any text and is purged by its percent-encoded name`(
         _ text: String
     ) async throws {
-        let (kitchen, cooked) = (Kitchen(), Counter())
+        let (bench, calls) = (Bench(), Counter())
         let router = Router()
-        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
-            Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "\(cooked.next())"))).tagged(
+        router.addBulkInvalidation(of: bench.cache, access: Self.admin, at: "admin")
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
+            Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "\(calls.next())"))).tagged(
                 "a",
                 CacheTag(text),
                 "z"
@@ -96,22 +96,22 @@ import Testing
             let purge = try await client.execute(uri: path, method: .delete, headers: Self.token)
             #expect(purge.status == .ok)
             #expect(try await client.get("/a").text == "2")
-            await kitchen.cache.invalidate(.tag(CacheTag(text)))
+            await bench.cache.invalidate(.tag(CacheTag(text)))
             #expect(try await client.get("/a").text == "3")
         }
     }
 
     @Test(arguments: ["new%20arrivals", "new arrivals"])
     func `A purge can name a tag percent-encoded or not`(_ name: String) async throws {
-        let (kitchen, cooked) = (Kitchen(), Counter())
+        let (bench, calls) = (Bench(), Counter())
         let router = Router()
-        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
+        router.addBulkInvalidation(of: bench.cache, access: Self.admin, at: "admin")
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
             let fields: HTTPFields = [.init("Cache-Tag")!: "b, new arrivals"]
             return Response(
                 status: .ok,
                 headers: fields,
-                body: .init(byteBuffer: ByteBuffer(string: "\(cooked.next())"))
+                body: .init(byteBuffer: ByteBuffer(string: "\(calls.next())"))
             )
         }
         try await Application(router: router).test(.router) { client in
@@ -124,9 +124,9 @@ import Testing
 
     @Test(arguments: ["%FF", String(repeating: "a", count: 257)])
     func `A purge of an invalid tag is answered with the expected form`(_ name: String) async throws {
-        let kitchen = Kitchen()
+        let bench = Bench()
         let router = Router()
-        router.addBulkInvalidation(of: kitchen.cache, access: Self.admin, at: "admin")
+        router.addBulkInvalidation(of: bench.cache, access: Self.admin, at: "admin")
         try await Application(router: router).test(.router) { client in
             let purge = try await client.execute(uri: "/admin/tags/\(name)", method: .delete, headers: Self.token)
             #expect(purge.status == .badRequest)
@@ -135,31 +135,31 @@ import Testing
     }
 
     @Test func `A handler can give a response a thousand tags`() async throws {
-        let kitchen = Kitchen()
+        let bench = Bench()
         let router = Router()
         let tags = (0..<1_000).map { CacheTag("tag \($0)") }
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in Response(status: .ok).tagged(tags)
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in Response(status: .ok).tagged(tags)
         }
         #expect(Response(status: .ok).tagged(tags).headers.allSatisfy { $0.value.utf8.count <= 4_096 })
         try await Application(router: router).test(.router) { client in
             for tag in [0, 999] {
                 _ = try await client.get("/a")
                 #expect(try await client.get("/a").cacheStatus.contains("; hit"))
-                await kitchen.cache.invalidate(.tag("tag \(tag)"))
+                await bench.cache.invalidate(.tag("tag \(tag)"))
                 #expect(try await !client.get("/a").cacheStatus.contains("; hit"))
             }
         }
     }
 
     @Test func `A long key can be deleted by its full text and by its text in the metrics`() async throws {
-        let kitchen = Kitchen()
+        let bench = Bench()
         let router = Router()
-        router.addCacheAdministration(of: kitchen.cache, access: Self.admin)
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in "a" }
+        router.addCacheAdministration(of: bench.cache, access: Self.admin)
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in "a" }
         let target = "/a?q=%C3%A9" + String(repeating: "a", count: 600)
         try await Application(router: router).test(.router) { client in
             _ = try await client.get(target)
-            let shown = try #require(kitchen.cache.statistics.snapshot().topKeys.first?.key.description)
+            let shown = try #require(bench.cache.statistics.snapshot().topKeys.first?.key.description)
             let encoded = shown.replacing("%", with: "%25").replacing("?", with: "%3F").replacing("#", with: "%23")
             let names = [
                 "GET:" + target.replacing("?", with: "%3F"),
@@ -173,7 +173,7 @@ import Testing
                     headers: Self.token
                 )
                 #expect(delete.status == .ok, "\(name)")
-                #expect(await kitchen.cache.count() == 0)
+                #expect(await bench.cache.count() == 0)
             }
         }
     }

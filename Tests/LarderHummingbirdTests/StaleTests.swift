@@ -25,8 +25,8 @@ import Testing
         }
     }
 
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
     private let mood = Mood()
 
     @Test func `A stale response is served at once while one request refreshes it`() async throws {
@@ -34,22 +34,22 @@ import Testing
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(whileRevalidating: .seconds(300))
         try await serve(router(policy) { if $0 > 1 { await gate.pass() } }) { port in
             _ = try await Wire.send("GET", "/a", to: port)
-            kitchen.clock.advance(by: .seconds(60))
+            bench.clock.advance(by: .seconds(60))
             for answer in try await send(20, "/a", to: port) {
                 #expect(answer.text == "answer 1" && answer.isHit && answer.fields[.age] == "60")
                 #expect(answer.cacheStatus.hasSuffix("; detail=stale-while-revalidate"))
             }
-            #expect(cooked.value == 2)
+            #expect(calls.value == 2)
             gate.open()
-            await kitchen.cache.idle()
+            await bench.cache.idle()
             let fresh = try await Wire.send("GET", "/a", to: port)
             #expect(fresh.text == "answer 2" && fresh.isHit && fresh.fields[.age] == "0")
-            kitchen.clock.advance(by: .seconds(360))
+            bench.clock.advance(by: .seconds(360))
             let late = try await Wire.send("GET", "/a", to: port)
             #expect(late.text == "answer 3" && !late.isHit)
         }
-        let metrics = kitchen.cache.statistics.snapshot()
-        #expect(metrics.hits == 21 && metrics.misses == 2 && cooked.value == 3)
+        let metrics = bench.cache.statistics.snapshot()
+        #expect(metrics.hits == 21 && metrics.misses == 2 && calls.value == 3)
     }
 
     @Test(arguments: [Failing.throwing, .throwingStatus, .answering])
@@ -59,19 +59,19 @@ import Testing
             _ = try await Wire.send("GET", "/a", to: port)
             mood.failing = how
             for wait in [60, 299] {
-                kitchen.clock.advance(by: .seconds(wait))
+                bench.clock.advance(by: .seconds(wait))
                 let stale = try await Wire.send("GET", "/a", to: port)
                 #expect(stale.status == 200 && stale.text == "answer 1" && !stale.isHit)
                 #expect(stale.cacheStatus.contains("fwd=stale") && stale.cacheStatus.contains("detail=stale-if-error"))
             }
-            kitchen.clock.advance(by: .seconds(1))
+            bench.clock.advance(by: .seconds(1))
             let over = try await Wire.send("GET", "/a", to: port)
             #expect(over.status == (how == .throwing ? 500 : 503))
             mood.failing = .not
             let well = try await Wire.send("GET", "/a", to: port)
-            #expect(well.text == "answer \(cooked.value)" && well.cacheStatus.contains("; stored"))
+            #expect(well.text == "answer \(calls.value)" && well.cacheStatus.contains("; stored"))
         }
-        #expect(kitchen.log.events.count { if case .miss(_, .staleOnError) = $0 { true } else { false } } == 2)
+        #expect(bench.log.events.count { if case .miss(_, .staleOnError) = $0 { true } else { false } } == 2)
     }
 
     @Test func `An invalidated response is not served if the handler fails`() async throws {
@@ -79,10 +79,10 @@ import Testing
             .stale(whileRevalidating: .seconds(300))
         try await serve(router(policy)) { port in
             _ = try await Wire.send("GET", "/a", to: port)
-            await kitchen.cache.invalidate(.path("/a"))
+            await bench.cache.invalidate(.path("/a"))
             mood.failing = .answering
             for wait in [0, 60] {
-                kitchen.clock.advance(by: .seconds(wait))
+                bench.clock.advance(by: .seconds(wait))
                 let failed = try await Wire.send("GET", "/a", to: port)
                 #expect(failed.status == 503)
             }
@@ -94,8 +94,8 @@ import Testing
         cooking wait: @escaping @Sendable (Int) async -> Void = { _ in }
     ) -> Router<BasicRequestContext> {
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, policy).get { _, _ in
-            let number = cooked.next()
+        router.group("a").cached(by: bench.cache, policy).get { _, _ in
+            let number = calls.next()
             await wait(number)
             switch mood.failing {
             case .not: break

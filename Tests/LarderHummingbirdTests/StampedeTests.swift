@@ -13,19 +13,19 @@ import Testing
     }
 
     @Test func `Two hundred concurrent misses on as many connections call the handler once`() async throws {
-        let kitchen = Kitchen()
-        let (cooked, gate) = (Counter(), Gate())
+        let bench = Bench()
+        let (calls, gate) = (Counter(), Gate())
         let token = "0123456789abcdef"
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60)).get { _, _ in
-            let number = cooked.next()
+        router.group("a").cached(by: bench.cache, for: .seconds(60)).get { _, _ in
+            let number = calls.next()
             await gate.pass()
             return "answer \(number)"
         }
-        router.addCacheAdministration(of: kitchen.cache, access: .token(try #require(BearerToken(token))))
+        router.addCacheAdministration(of: bench.cache, access: .token(try #require(BearerToken(token))))
         try await serve(router) { port in
             async let sent = send(200, "/a", to: port)
-            try await eventually("all but one wait") { kitchen.cache.waiterCount == 199 }
+            try await eventually("all but one wait") { bench.cache.waiterCount == 199 }
             gate.open()
             let answers = try await sent
             #expect(answers.map(\.text) == Array(repeating: "answer 1", count: 200))
@@ -34,6 +34,6 @@ import Testing
             let counts = try JSONDecoder().decode(Counts.self, from: Data(metrics.body))
             #expect(counts.hits == 0 && counts.misses == 200)
         }
-        #expect(cooked.value == 1)
+        #expect(calls.value == 1)
     }
 }

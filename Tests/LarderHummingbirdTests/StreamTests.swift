@@ -8,8 +8,8 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct StreamTests {
     private static let part = (0..<16 * 1024).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
     private let written = Counter()
     private let ended = Gate()
     private let gate = Gate()
@@ -18,13 +18,13 @@ import Testing
     @Test func `A stream beyond the body limit reaches every client in full and is not stored`() async throws {
         try await serve(router(parts: 64, declaring: nil)) { port in
             async let sent = send(4, "/a", to: port)
-            try await eventually("three wait for the first") { kitchen.cache.waiterCount == 3 }
+            try await eventually("three wait for the first") { bench.cache.waiterCount == 3 }
             gate.open()
             let whole = Array(repeatElement(Self.part, count: 64).joined())
             for answer in try await sent { #expect(answer.body == whole) }
         }
-        #expect(cooked.value == 4 && kitchen.cache.waiterCount == 0)
-        #expect(await kitchen.cache.count() == 0)
+        #expect(calls.value == 4 && bench.cache.waiterCount == 0)
+        #expect(await bench.cache.count() == 0)
     }
 
     @Test func `A body that declares more than the limit is forwarded and not stored`() async throws {
@@ -36,8 +36,8 @@ import Testing
                 #expect(answer.body == whole && answer.cacheStatus.hasSuffix("; detail=too-large"))
             }
         }
-        #expect(cooked.value == 2)
-        #expect(await kitchen.cache.count() == 0)
+        #expect(calls.value == 2)
+        #expect(await bench.cache.count() == 0)
     }
 
     @Test func `An endless body is produced at the pace of its reader, and ends with the connection`() async throws {
@@ -60,16 +60,16 @@ import Testing
                 #expect(written.value - read < 64 << 20)
             }
             await ended.reached()
-            #expect(cooked.value == 1)
+            #expect(calls.value == 1)
         }
-        #expect(await kitchen.cache.count() == 0)
+        #expect(await bench.cache.count() == 0)
     }
 
     @Test func `A waiter asks the origin if the body that it waits for takes too long to store`() async throws {
         let slow = policy.coalescing(timeout: .seconds(600))
         let (second, router) = (Gate(), Router())
-        router.group("a").cached(by: kitchen.cache, slow).get { _, _ in
-            let number = cooked.next()
+        router.group("a").cached(by: bench.cache, slow).get { _, _ in
+            let number = calls.next()
             return Response(
                 status: .ok,
                 body: ResponseBody { writer in
@@ -85,8 +85,8 @@ import Testing
             async let leading = Wire.send("GET", "/a", to: port)
             await second.reached()
             async let waiting = Wire.send("GET", "/a", to: port)
-            try await eventually("the second waits") { kitchen.cache.waiterCount == 1 }
-            kitchen.clock.advance(by: .seconds(31))
+            try await eventually("the second waits") { bench.cache.waiterCount == 1 }
+            bench.clock.advance(by: .seconds(31))
             second.open()
             // The first response has not ended when the second request calls the handler.
             await second.reached(by: 2)
@@ -94,15 +94,15 @@ import Testing
             let answers = (try await leading, try await waiting)
             #expect(answers.0.text == "1." && answers.1.text == "2.")
         }
-        #expect(kitchen.log.events.contains { if case .notStored(_, .tooSlow) = $0 { true } else { false } })
+        #expect(bench.log.events.contains { if case .notStored(_, .tooSlow) = $0 { true } else { false } })
     }
 
     private func router(parts: Int, declaring length: Int?) -> Router<BasicRequestContext> {
         let router = Router()
         let part = ByteBuffer(bytes: Self.part)
         ended.open()
-        router.group("a").cached(by: kitchen.cache, policy).get { _, _ in
-            cooked.next()
+        router.group("a").cached(by: bench.cache, policy).get { _, _ in
+            calls.next()
             await gate.pass()
             return Response(
                 status: .ok,

@@ -17,7 +17,7 @@ final class Counter: Sendable {
 }
 
 /// A cache with a clock that tests advance.
-struct Kitchen {
+struct Bench {
     let clock = ManualClock()
     let log = EventLog()
     let cache: ResponseCache

@@ -13,10 +13,10 @@ import Testing
         // The first scalar is a slash but the first character is not, so Hummingbird looks for a scheme.
         "/\u{338}x://localhost/a", "/\u{338}/a?://localhost/a",
     ]) func `A write invalidates the path that the router read`(_ target: String) async throws {
-        let (kitchen, cooked) = (Kitchen(), Counter())
+        let (bench, calls) = (Bench(), Counter())
         let router = Router()
-        router.group("a").cached(by: kitchen.cache, for: .seconds(60))
-            .get { _, _ in "answer \(cooked.next())" }
+        router.group("a").cached(by: bench.cache, for: .seconds(60))
+            .get { _, _ in "answer \(calls.next())" }
             .put { _, _ in "done" }
         try await Application(router: router).test(.router) { client in
             _ = try await client.get("/a")

@@ -7,8 +7,8 @@ import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct VariantTests {
-    private let kitchen = Kitchen()
-    private let cooked = Counter()
+    private let bench = Bench()
+    private let calls = Counter()
 
     @Test func `Each language has its own variant, and one invalidation removes all of them`() async throws {
         try await serve(router) { port in
@@ -21,7 +21,7 @@ import Testing
             let again = (try await get("de"), try await get("fr"))
             #expect(again.0.isHit && again.0.text == "1 de")
             #expect(again.1.isHit && again.1.text == "2 fr")
-            let wasKept = await kitchen.cache.remove(try #require(CacheKey("GET:/greeting"))).wasStored
+            let wasKept = await bench.cache.remove(try #require(CacheKey("GET:/greeting"))).wasStored
             #expect(wasKept)
             let refetched = (try await get("de"), try await get("fr"))
             #expect(!refetched.0.isHit && refetched.0.text == "3 de")
@@ -37,7 +37,7 @@ import Testing
             await gate.reached()
             async let french = Wire.send("GET", "/greeting", ["Accept-Language: fr"], to: port)
             try await eventually("the second waits, as it is not known yet that the answers differ") {
-                kitchen.cache.waiterCount == 1
+                bench.cache.waiterCount == 1
             }
             gate.open()
             let answers = (try await german, try await french)
@@ -47,7 +47,7 @@ import Testing
 
     @Test func `An encoded response without Vary is served only to clients that accept the encoding`() async throws {
         let router = Router()
-        router.group("page").cached(by: kitchen.cache, for: .seconds(60)).get { request, _ in
+        router.group("page").cached(by: bench.cache, for: .seconds(60)).get { request, _ in
             let isEncoded = request.headers[.acceptEncoding]?.contains("gzip") == true
             return Response(
                 status: .ok,
@@ -74,8 +74,8 @@ import Testing
 
     private func router(behind gate: Gate?) -> Router<BasicRequestContext> {
         let router = Router()
-        router.group("greeting").cached(by: kitchen.cache, for: .seconds(60)).get { request, _ in
-            let number = cooked.next()
+        router.group("greeting").cached(by: bench.cache, for: .seconds(60)).get { request, _ in
+            let number = calls.next()
             await gate?.pass()
             let text = "\(number) \(request.headers[.acceptLanguage] ?? "")"
             return Response(
