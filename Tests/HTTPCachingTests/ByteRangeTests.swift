@@ -127,8 +127,8 @@ struct RangeCase: Sendable, CustomTestStringConvertible {
         RangeCase("9110 §13.1.5: no date at all", r + "0-1\nIf-Range: yesterday", .whole, stored: tagged),
     ]
 
-    @Test("A range request gets a part, the whole, or 416", arguments: ranges + malformed + circumstances + conditions)
-    func evaluate(_ test: RangeCase) {
+    @Test(arguments: ranges + malformed + circumstances + conditions)
+    func `A range request gets a part, the whole, or 416`(_ test: RangeCase) {
         let found = ByteRange.evaluate(
             HTTPRequest(test.method, lines: test.request),
             stored: HTTPResponse(test.status, lines: test.stored),

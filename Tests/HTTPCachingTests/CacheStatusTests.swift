@@ -40,8 +40,8 @@ import Testing
         (CacheStatus(cache: "*", .hit), "*; hit"),
     ]
 
-    @Test("The text has the form of the RFC's examples (9211 §2, §3)", arguments: texts)
-    func serializes(_ status: CacheStatus, _ text: String) {
+    @Test(arguments: texts)
+    func `The text has the form of the RFC's examples (9211 §2, §3)`(_ status: CacheStatus, _ text: String) {
         #expect(status.serialized() == text)
     }
 
@@ -53,8 +53,7 @@ import Testing
         String(repeating: "\"", count: 1_000), "e\u{301}", "\u{2028}",
     ]
 
-    @Test("A status is one list member for any name, key and detail", arguments: hostile)
-    func quotes(_ text: String) throws {
+    @Test(arguments: hostile) func `A status is one list member for any name, key and detail`(_ text: String) throws {
         let status = CacheStatus(cache: text, .hit, key: text, detail: text)
         let serialized = status.serialized()
         #expect(serialized.utf8.allSatisfy { (0x20...0x7E).contains($0) })
@@ -95,8 +94,8 @@ import Testing
             }
         }
 
-    @Test("The parameters have the types of the RFC (9211 §2.1 to §2.6)", arguments: outcomes)
-    func types(_ outcome: CacheStatus.Outcome) throws {
+    @Test(arguments: outcomes)
+    func `The parameters have the types of the RFC (9211 §2.1 to §2.6)`(_ outcome: CacheStatus.Outcome) throws {
         for ttl in [nil, 0, 60, -60, Int.max, Int.min] {
             let status = CacheStatus(cache: "Larder", outcome, ttl: ttl)
             let (name, parameters) = try Self.parse(status.serialized())

@@ -127,8 +127,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         ConditionCase("9111 §4.3.2", [""], insteadOf: "If-None-Match: *\nRange: bytes=0-1\nX: y", asks: "X: y"),
     ]
 
-    @Test("The origin is asked about the stored responses", arguments: conditions)
-    func makeConditional(_ test: ConditionCase) {
+    @Test(arguments: conditions) func `The origin is asked about the stored responses`(_ test: ConditionCase) {
         var fields = HTTPFields(lines: test.request)
         let stored = test.stored.map { HTTPFields(lines: $0) }
         let asks = Revalidation.makeConditional(&fields, validating: stored)
@@ -190,8 +189,7 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         ),
     ]
 
-    @Test("A 304 is about the response whose validator it has", arguments: answers)
-    func index(_ test: NotModifiedCase) {
+    @Test(arguments: answers) func `A 304 is about the response whose validator it has`(_ test: NotModifiedCase) {
         let stored = test.stored.map { HTTPFields(lines: $0) }
         #expect(Revalidation.index(of: HTTPFields(lines: test.answer), among: stored) == test.expected)
     }
@@ -275,8 +273,8 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
         ),
     ]
 
-    @Test("A stored response takes the fields of the update, with exceptions", arguments: updates)
-    func update(_ test: UpdateCase) {
+    @Test(arguments: updates)
+    func `A stored response takes the fields of the update, with exceptions`(_ test: UpdateCase) {
         var rules = CachingRules.gateway
         rules.allowsSetCookie = test.allowsSetCookie
         let stored = HTTPFields(lines: test.stored)
@@ -314,8 +312,8 @@ struct HeadCase: Sendable, CustomTestStringConvertible {
             HeadCase("9111 §4.3.5: a 200 only", "ETag: \"b\"\nContent-Length: 99", .nothing, status: $0)
         }
 
-    @Test("A response to HEAD updates or invalidates the stored response, or has no effect", arguments: heads)
-    func compares(_ test: HeadCase) {
+    @Test(arguments: heads)
+    func `A response to HEAD updates or invalidates the stored response, or has no effect`(_ test: HeadCase) {
         let head = HTTPResponse(test.status, lines: test.head)
         let comparison = Revalidation.comparison(of: head, on: HTTPFields(lines: test.stored), storedLength: 10)
         #expect(comparison == test.expected)

@@ -45,8 +45,8 @@ extension Scenario {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct ScenarioTests {
-    @Test("A second request gets the outcome that the rules require", arguments: Scenario.all)
-    func outcome(_ scenario: Scenario) {
+    @Test(arguments: Scenario.all)
+    func `A second request gets the outcome that the rules require`(_ scenario: Scenario) {
         #expect(scenario.outcome() == scenario.expected)
     }
 

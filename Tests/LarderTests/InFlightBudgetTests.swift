@@ -3,8 +3,7 @@ import Testing
 
 @Suite("The memory of bodies on their way", .timeLimit(.minutes(5)))
 struct InFlightBudgetTests {
-    @Test("Memory is taken only if it fits, and memory that is given back can be taken again")
-    func limit() {
+    @Test func `Memory is taken only if it fits, and memory that is given back can be taken again`() {
         let budget = InFlightBudget(limit: .bytes(100))
         let first = budget.take(60)
         let second = budget.take(41)
@@ -17,8 +16,7 @@ struct InFlightBudgetTests {
         #expect(again)
     }
 
-    @Test("Memory that is held already is charged beyond the limit, and none can be taken then")
-    func charge() {
+    @Test func `Memory that is held already is charged beyond the limit, and none can be taken then`() {
         let budget = InFlightBudget(limit: .bytes(100))
         budget.charge(150)
         let refused = budget.take(1)
@@ -29,8 +27,7 @@ struct InFlightBudgetTests {
         #expect(budget.used == 100)
     }
 
-    @Test("Concurrent tasks that take and give back never exceed the limit, and leave nothing taken")
-    func concurrent() async {
+    @Test func `Concurrent tasks that take and give back never exceed the limit, and leave nothing taken`() async {
         let budget = InFlightBudget(limit: .bytes(100))
         let most = await withTaskGroup(of: Int.self) { group in
             for size in 1...16 {

@@ -16,8 +16,7 @@ private final class Named: Sendable {
         RedisServer(runID: runID, version: "7", role: "master")
     }
 
-    @Test("Connections are used in turn, and empty slots are skipped")
-    func takesTurns() {
+    @Test func `Connections are used in turn, and empty slots are skipped`() {
         var state = ClientState<Named>(slots: 3)
         #expect(state.next()?.name == nil)
         _ = state.identify(server("a"))
@@ -85,8 +84,7 @@ private final class Named: Sendable {
         #expect(state.bytesAwaited == 0)
     }
 
-    @Test("The phase follows the connections, and each change is reported once")
-    func tellsChangesOnce() {
+    @Test func `The phase follows the connections, and each change is reported once`() {
         var state = ClientState<Named>(slots: 2)
         let (one, two) = (Named("1"), Named("2"))
         var told: [ClientState<Named>.Change] = []
@@ -114,8 +112,7 @@ private final class Named: Sendable {
         #expect(told == [.down, .none, .up, .none, .none, .down])
     }
 
-    @Test("A connection that ends late does not remove its successor")
-    func leavesLate() {
+    @Test func `A connection that ends late does not remove its successor`() {
         var state = ClientState<Named>(slots: 1)
         let (old, new) = (Named("old"), Named("new"))
         _ = state.join(old, slot: 0, generation: 1, server: server("a"))
@@ -124,8 +121,7 @@ private final class Named: Sendable {
         #expect(state.next()?.name == "new")
     }
 
-    @Test("Only connections to the server that was reached last are used")
-    func leavesOtherServers() {
+    @Test func `Only connections to the server that was reached last are used`() {
         var state = ClientState<Named>(slots: 2)
         #expect(state.identify(server("a")).isEmpty)
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server("a"))
@@ -143,8 +139,7 @@ private final class Named: Sendable {
         #expect(state.next()?.name == "3")
     }
 
-    @Test("A server without a run ID is not considered a different server")
-    func toleratesTheNameless() {
+    @Test func `A server without a run ID is not considered a different server`() {
         var state = ClientState<Named>(slots: 2)
         #expect(state.identify(server(nil)).isEmpty)
         _ = state.join(Named("1"), slot: 0, generation: 1, server: server(nil))
@@ -156,8 +151,7 @@ private final class Named: Sendable {
         }
     }
 
-    @Test("A stopped client has no connections and does not report changes")
-    func stops() {
+    @Test func `A stopped client has no connections and does not report changes`() {
         var state = ClientState<Named>(slots: 1)
         let connection = Named("1")
         _ = state.join(connection, slot: 0, generation: 1, server: server("a"))

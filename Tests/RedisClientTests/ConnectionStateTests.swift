@@ -13,8 +13,7 @@ import Testing
         )
     }
 
-    @Test("Replies go to the callers in the order in which they sent their commands")
-    func ordersReplies() {
+    @Test func `Replies go to the callers in the order in which they sent their commands`() {
         let state = state()
         #expect(state.send("a") == 1)
         #expect(state.send("b", commands: 2) == 2)
@@ -23,8 +22,7 @@ import Testing
         #expect(state.reply("3") == "b: 2 3")
     }
 
-    @Test("A tombstone discards the replies of a caller that left, and no others")
-    func swallows() throws {
+    @Test func `A tombstone discards the replies of a caller that left, and no others`() throws {
         let state = state()
         let first = try #require(state.send("a", commands: 2))
         state.send("b")
@@ -35,8 +33,7 @@ import Testing
         #expect(state.reply("3") == "b: 3")
     }
 
-    @Test("A caller may leave between two replies of its batch")
-    func leavesHalfway() throws {
+    @Test func `A caller may leave between two replies of its batch`() throws {
         let state = state()
         let first = try #require(state.send("a", commands: 2))
         state.send("b")
@@ -46,8 +43,7 @@ import Testing
         #expect(state.reply("3") == "b: 3")
     }
 
-    @Test("Abandoning a batch that was answered does not have an effect")
-    func leavesTooLate() throws {
+    @Test func `Abandoning a batch that was answered does not have an effect`() throws {
         let state = state()
         let first = try #require(state.send("a"))
         #expect(state.reply("1") == "a: 1")
@@ -59,16 +55,14 @@ import Testing
         #expect(state.abandon(second) == "b")
     }
 
-    @Test("A reply without a command closes the connection")
-    func refusesUnasked() {
+    @Test func `A reply without a command closes the connection`() {
         let state = state()
         state.send("a")
         #expect(state.reply("1") == "a: 1")
         #expect(state.reply("2") == "close: protocolViolation")
     }
 
-    @Test("Deadlines release their callers, and the connection stays open")
-    func expires() {
+    @Test func `Deadlines release their callers, and the connection stays open`() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(10)))
         state.send("b", timeout: .fixed(.seconds(3)))
@@ -82,8 +76,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("A connection is lost when its oldest command is overdue by more than its silence limit")
-    func dies() {
+    @Test func `A connection is lost when its oldest command is overdue by more than its silence limit`() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(1)))
         state.send("b", timeout: .fixed(.seconds(60)))
@@ -94,8 +87,7 @@ import Testing
         #expect(state.close() == ["b"])
     }
 
-    @Test("The time that a command waited behind another does not count as its delay")
-    func isFairToTheSecond() {
+    @Test func `The time that a command waited behind another does not count as its delay`() {
         let state = state()
         state.send("a", timeout: .fixed(.seconds(30)))
         state.send("b", timeout: .fixed(.seconds(1)))
@@ -107,8 +99,7 @@ import Testing
         #expect(state.expire(now: 30) == ["dead"])
     }
 
-    @Test("A timeout counts from when the commands were flushed to the socket")
-    func countsFromFlush() {
+    @Test func `A timeout counts from when the commands were flushed to the socket`() {
         let state = state()
         state.send("a", timeout: .adaptive, at: nil)
         state.send("b", timeout: .fixed(.seconds(2)), at: nil)
@@ -122,8 +113,7 @@ import Testing
         #expect(state.expire(now: 2.5) == ["b"])
     }
 
-    @Test("Commands behind others wait while the server sends, up to the upper bound")
-    func waitsWhileTheServerSends() {
+    @Test func `Commands behind others wait while the server sends, up to the upper bound`() {
         let state = state()
         state.send("a", timeout: .adaptive)
         state.send("b", timeout: .adaptive)
@@ -135,8 +125,7 @@ import Testing
         #expect(state.expire(now: 1) == ["a", "b"])
     }
 
-    @Test("An overdue reply may be unread if nothing was read since, and callers wait a second for it")
-    func tellsWhatIsUnread() {
+    @Test func `An overdue reply may be unread if nothing was read since, and callers wait a second for it`() {
         let state = state()
         state.send("a", timeout: .adaptive)
         #expect(!state.isUnread(at: 0.049) && state.isUnread(at: 0.05))
@@ -153,8 +142,7 @@ import Testing
         #expect(!state.isUnread(at: 5.07), "a server that sends without end has its end")
     }
 
-    @Test("Callers do not wait for a server that has stopped sending")
-    func givesUpOnSilence() {
+    @Test func `Callers do not wait for a server that has stopped sending`() {
         let state = state()
         state.send("a", timeout: .adaptive)
         state.send("b", timeout: .adaptive)
@@ -163,8 +151,7 @@ import Testing
         #expect(state.expire(now: 0.051) == ["b"])
     }
 
-    @Test("A reply after the timeout is late, and is not a sample")
-    func tellsLateReplies() {
+    @Test func `A reply after the timeout is late, and is not a sample`() {
         let state = state()
         state.send("a", timeout: .adaptive)
         state.send("b", timeout: .fixed(.seconds(2)))
@@ -178,8 +165,7 @@ import Testing
         #expect(state.nextExpiry.map { abs($0 - 2.16) < 0.001 } == true)
     }
 
-    @Test("A probe waits up to the upper bound, and its reply is a sample")
-    func learnsFromProbes() {
+    @Test func `A probe waits up to the upper bound, and its reply is a sample`() {
         let state = state()
         for second in [0.0, 1] {
             state.send("a", timeout: .adaptive, at: second)
@@ -202,8 +188,7 @@ import Testing
         #expect(state.expire(now: 20.6) == ["c"])
     }
 
-    @Test("A reply is timed by its first bytes")
-    func countsFirstBytes() {
+    @Test func `A reply is timed by its first bytes`() {
         let state = state()
         state.send("a", commands: 2, timeout: .adaptive)
         state.read(at: 0.01)
@@ -211,8 +196,7 @@ import Testing
         #expect(state.reply("2", now: 0.3) == "a: 1 2")
     }
 
-    @Test("A reply that a busy process reads too late is not late, and is not a sample")
-    func excusesTheProcess() {
+    @Test func `A reply that a busy process reads too late is not late, and is not a sample`() {
         let state = state()
         state.send("a", timeout: .adaptive)
         #expect(state.reply("1", now: 0.8, isExact: false) == "a: 1")
@@ -220,8 +204,7 @@ import Testing
         #expect(state.nextExpiry == 1.05)
     }
 
-    @Test("Commands in flight are limited, tombstones included")
-    func limitsCommands() throws {
+    @Test func `Commands in flight are limited, tombstones included`() throws {
         let state = state { $0.commandsInFlight = 3 }
         let first = try #require(state.send("a", commands: 2))
         #expect(state.abandon(first) == "a")
@@ -234,8 +217,7 @@ import Testing
         #expect(state.send("f", commands: 2) == 3)
     }
 
-    @Test("Bytes in flight are limited, tombstones included")
-    func limitsBytes() throws {
+    @Test func `Bytes in flight are limited, tombstones included`() throws {
         let state = state { $0.bytesInFlight = 100 }
         #expect(state.send("a", bytes: 101) == nil)
         let first = try #require(state.send("a", bytes: 60))
@@ -246,8 +228,7 @@ import Testing
         #expect(state.send("d", bytes: 60) == 3)
     }
 
-    @Test("The replies held back for one pipeline are limited")
-    func limitsHeldReplies() throws {
+    @Test func `The replies held back for one pipeline are limited`() throws {
         let state = state { $0.pipelineBytes = 100 }
         state.send("a", commands: 3)
         #expect(state.reply("1", bytes: 50) == "wait")
@@ -255,8 +236,7 @@ import Testing
         #expect(state.reply("3", bytes: 1) == "close: protocolViolation")
     }
 
-    @Test("Replies that a tombstone discards are not held back")
-    func forgetsSwallowedReplies() throws {
+    @Test func `Replies that a tombstone discards are not held back`() throws {
         let state = state { $0.pipelineBytes = 100 }
         let first = try #require(state.send("a", commands: 3))
         state.send("b")
@@ -267,8 +247,7 @@ import Testing
         #expect(state.reply("4", bytes: 90) == "b: 4")
     }
 
-    @Test("A draining connection answers waiting callers and rejects further commands")
-    func drains() throws {
+    @Test func `A draining connection answers waiting callers and rejects further commands`() throws {
         let state = state()
         let first = try #require(state.send("a"))
         state.send("b")
@@ -283,8 +262,7 @@ import Testing
         #expect(state.isDrained)
     }
 
-    @Test("Tombstones do not keep a draining connection open")
-    func drainsTombstones() throws {
+    @Test func `Tombstones do not keep a draining connection open`() throws {
         let state = state()
         let first = try #require(state.send("a"))
         state.drain()
@@ -292,8 +270,7 @@ import Testing
         #expect(state.isDrained)
     }
 
-    @Test("Closing fails every waiting caller, and none twice")
-    func closes() throws {
+    @Test func `Closing fails every waiting caller, and none twice`() throws {
         let state = state()
         state.send("a")
         let second = try #require(state.send("b"))
@@ -307,8 +284,7 @@ import Testing
         #expect(state.nextExpiry == nil)
     }
 
-    @Test("Any order of events serves every caller exactly once")
-    func model() {
+    @Test func `Any order of events serves every caller exactly once`() {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of connection events: \(seed)")
         var generator = SeededGenerator(seed: seed)

@@ -50,13 +50,11 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ("|1\r\n|1\r\n+a\r\n+b\r\n+c\r\n+d\r\n:1\r\n", .integer(1)),
     ]
 
-    @Test("A line of each type is decoded to its value", arguments: values)
-    func readsEachType(wire: String, value: RESPValue) throws {
+    @Test(arguments: values) func `A line of each type is decoded to its value`(wire: String, value: RESPValue) throws {
         #expect(try decode(wire) == [.reply(value)])
     }
 
-    @Test("A double that is not a number is decoded as such")
-    func readsNaN() throws {
+    @Test func `A double that is not a number is decoded as such`() throws {
         guard case .reply(.double(let number)) = try decode(",nan\r\n").first else {
             Issue.record("no double")
             return
@@ -64,8 +62,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         #expect(number.isNaN)
     }
 
-    @Test("A push is distinguished from a reply")
-    func readsPushes() throws {
+    @Test func `A push is distinguished from a reply`() throws {
         let wire = ":1\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n:2\r\n>1\r\n+pong\r\n"
         #expect(
             try decode(wire) == [
@@ -125,8 +122,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         (">1\r\n:1\r\n", .namelessPush),
     ]
 
-    @Test("Input that is not RESP3 is refused", arguments: violations)
-    func refuses(wire: String, violation: RESPViolation) {
+    @Test(arguments: violations) func `Input that is not RESP3 is refused`(wire: String, violation: RESPViolation) {
         #expect(throws: violation) { _ = try decode(wire) }
     }
 }
@@ -153,8 +149,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ">2\r\n+1234567\r\n+123456\r\n",
     ]
 
-    @Test("Input that reaches a limit is accepted", arguments: atTheLimit)
-    func admits(wire: String) throws {
+    @Test(arguments: atTheLimit) func `Input that reaches a limit is accepted`(wire: String) throws {
         #expect(try !decode(wire, limits: limits).isEmpty)
     }
 
@@ -175,19 +170,17 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         ("|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n|0\r\n", .messageTooLarge),
     ]
 
-    @Test("Input that exceeds a limit is refused when its size is announced", arguments: beyond)
-    func refuses(wire: String, violation: RESPViolation) {
+    @Test(arguments: beyond)
+    func `Input that exceeds a limit is refused when its size is announced`(wire: String, violation: RESPViolation) {
         #expect(throws: violation) { _ = try decode(wire, limits: limits) }
     }
 
-    @Test("Limits apply to each message separately")
-    func startsOver() throws {
+    @Test func `Limits apply to each message separately`() throws {
         let wire = String(repeating: "*2\r\n$16\r\n0123456789abcdef\r\n:1\r\n", count: 50)
         #expect(try decode(wire, limits: limits).count == 50)
     }
 
-    @Test("Limits of the largest possible value do not cause an overflow")
-    func survivesExtremeLimits() {
+    @Test func `Limits of the largest possible value do not cause an overflow`() {
         var limits = RESPLimits()
         (limits.bulkLength, limits.elements) = (.max, .max)
         #expect(throws: RESPViolation.messageTooLarge) { _ = try decode("$9223372036854775807\r\n", limits: limits) }
@@ -215,14 +208,12 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         }
     }
 
-    @Test("Messages are the same byte by byte, one by one and all at once")
-    func verifies() throws {
+    @Test func `Messages are the same byte by byte, one by one and all at once`() throws {
         let pairs = RESPDecoderTests.values.map { ($0.wire, [RESPMessage.Content.reply($0.value)]) }
         try ByteToMessageDecoderVerifier.verifyDecoder(stringInputOutputPairs: pairs) { Adapter() }
     }
 
-    @Test("Any value is decoded as it was encoded, however the bytes are split")
-    func roundTrips() throws {
+    @Test func `Any value is decoded as it was encoded, however the bytes are split`() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of any value: \(seed)")
         var generator = SeededGenerator(seed: seed)
@@ -237,8 +228,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         }
     }
 
-    @Test("Damaged bytes have the same result however they are split, and never cause a crash")
-    func survivesMutation() throws {
+    @Test func `Damaged bytes have the same result however they are split, and never cause a crash`() throws {
         let seed = UInt64.random(in: .min ... .max)
         print("seed of damaged bytes: \(seed)")
         var generator = SeededGenerator(seed: seed)
@@ -291,8 +281,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
 }
 
 @Suite(.timeLimit(.minutes(5))) struct RESPEncoderTests {
-    @Test("Commands are arrays of bulk strings, whatever their arguments contain")
-    func encodes() {
+    @Test func `Commands are arrays of bulk strings, whatever their arguments contain`() {
         var buffer = ByteBuffer()
         RESPEncoder.encode(
             [
@@ -306,8 +295,7 @@ private func decode(_ wire: String, limits: RESPLimits = RESPLimits()) throws(RE
         #expect(String(buffer: buffer) == expected)
     }
 
-    @Test("A script is identified by the SHA-1 of its source")
-    func digests() {
+    @Test func `A script is identified by the SHA-1 of its source`() {
         #expect(RedisScript("return 1").digest == "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
     }
 }

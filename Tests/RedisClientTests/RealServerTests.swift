@@ -11,8 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct RealServerTests {
     private let limit = Duration.seconds(60)
 
-    @Test("Every command that is used has its documented effect")
-    func speaks() async throws {
+    @Test func `Every command that is used has its documented effect`() async throws {
         try await RedisProcess.run { redis in
             try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
@@ -48,8 +47,7 @@ import Testing
         }
     }
 
-    @Test("One failing command of a pipeline does not affect the others")
-    func reportsErrors() async throws {
+    @Test func `One failing command of a pipeline does not affect the others`() async throws {
         try await RedisProcess.run { redis in
             try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
@@ -73,8 +71,7 @@ import Testing
         }
     }
 
-    @Test("All types of RESP3 that Redis can send are decoded")
-    func understands() async throws {
+    @Test func `All types of RESP3 that Redis can send are decoded`() async throws {
         try await RedisProcess.run(["--enable-debug-command", "yes"]) { redis in
             try await withClient(.patient(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
@@ -101,8 +98,7 @@ import Testing
         }
     }
 
-    @Test("Changes of tracked keys are reported by pushes between the replies")
-    func tracks() async throws {
+    @Test func `Changes of tracked keys are reported by pushes between the replies`() async throws {
         try await RedisProcess.run { redis in
             let pushes = Inbox<RedisPush>()
             var hooks = RedisClient.Hooks()
@@ -125,8 +121,7 @@ import Testing
         }
     }
 
-    @Test("A password gives access, and a wrong one is reported to the owner")
-    func authenticates() async throws {
+    @Test func `A password gives access, and a wrong one is reported to the owner`() async throws {
         try await RedisProcess.run(["--requirepass", "se cret"]) { redis in
             var configuration = try RedisConfiguration(url: "redis://:se%20cret@127.0.0.1:\(redis.port)")
             configuration.bePatient()
@@ -146,8 +141,7 @@ import Testing
         }
     }
 
-    @Test("Databases are separate, and one that does not exist is reported to the owner")
-    func selects() async throws {
+    @Test func `Databases are separate, and one that does not exist is reported to the owner`() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
             configuration.database = 3
@@ -167,8 +161,7 @@ import Testing
         }
     }
 
-    @Test("Scripts run by their digest, and once in full after the server has dropped them")
-    func runsScripts() async throws {
+    @Test func `Scripts run by their digest, and once in full after the server has dropped them`() async throws {
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', 'runs')}")
         try await RedisProcess.run { redis in
             try await withClient(.patient(redis.port)) { client in
@@ -190,8 +183,7 @@ import Testing
         }
     }
 
-    @Test("A killed server fails the commands in flight, and is reached again with another run ID")
-    func survivesRestart() async throws {
+    @Test func `A killed server fails the commands in flight, and is reached again with another run ID`() async throws {
         try await RedisProcess.run { redis in
             let met = Inbox<String?>()
             var hooks = RedisClient.Hooks()
@@ -223,8 +215,8 @@ import Testing
         }
     }
 
-    @Test("While a server hangs, callers wait until their deadlines; then the same connections go on")
-    func survivesHanging() async throws {
+    @Test
+    func `While a server hangs, callers wait until their deadlines; then the same connections go on`() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
             configuration.connections = 1
@@ -246,8 +238,8 @@ import Testing
         }
     }
 
-    @Test("A server that hangs for longer than the silence limit is disconnected, and reached again later")
-    func losesPatience() async throws {
+    @Test
+    func `A server that hangs beyond the silence limit is disconnected, and reached again later`() async throws {
         try await RedisProcess.run { redis in
             var configuration = RedisConfiguration.patient(redis.port)
             configuration.silenceLimit = .milliseconds(500)
@@ -266,8 +258,7 @@ import Testing
         }
     }
 
-    @Test("A server may listen on a Unix socket")
-    func usesUnixSockets() async throws {
+    @Test func `A server may listen on a Unix socket`() async throws {
         try await RedisProcess.run(["--unixsocket", "redis.sock"]) { redis in
             var configuration = try RedisConfiguration(url: "unix://\(redis.socket)?db=2")
             configuration.bePatient()
@@ -278,8 +269,8 @@ import Testing
         }
     }
 
-    @Test("TLS works with a certificate that is trusted and names the server", arguments: ["localhost", "127.0.0.1"])
-    func usesTLS(host: String) async throws {
+    @Test(arguments: ["localhost", "127.0.0.1"])
+    func `TLS works with a certificate that is trusted and names the server`(host: String) async throws {
         try await withTLS { redis in
             var configuration = try configuration(redis, host: host)
             configuration.tls?.trustRoots = redis.certificate
@@ -292,8 +283,7 @@ import Testing
         }
     }
 
-    @Test("TLS with an untrusted certificate does not connect")
-    func verifiesCertificates() async throws {
+    @Test func `TLS with an untrusted certificate does not connect`() async throws {
         try await withTLS { redis in
             try await withClient(try configuration(redis, host: "localhost")) { client in
                 // Until the server listens, the error is a different one.
@@ -305,8 +295,8 @@ import Testing
         }
     }
 
-    @Test("TLS with a certificate for another name does not connect", arguments: ["localhost", "127.0.0.1"])
-    func verifiesNames(host: String) async throws {
+    @Test(arguments: ["localhost", "127.0.0.1"])
+    func `TLS with a certificate for another name does not connect`(host: String) async throws {
         try await withTLS(names: "DNS:elsewhere.example,IP:127.0.0.9") { redis in
             var configuration = try configuration(redis, host: host)
             configuration.tls?.trustRoots = redis.certificate
@@ -320,8 +310,7 @@ import Testing
         }
     }
 
-    @Test("A missing file of certificates is reported at once")
-    func refusesMissingTrustRoots() throws {
+    @Test func `A missing file of certificates is reported at once`() throws {
         var configuration = try RedisConfiguration(url: "rediss://localhost")
         configuration.tls?.trustRoots = "/nowhere/ca.pem"
         do throws(RedisError) {

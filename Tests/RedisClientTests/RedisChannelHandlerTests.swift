@@ -73,8 +73,7 @@ private final class Line {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct RedisChannelHandlerTests {
-    @Test("Commands are sent in order, and those of one turn of the event loop are flushed together")
-    func pipelines() throws {
+    @Test func `Commands are sent in order, and those of one turn of the event loop are flushed together`() throws {
         let line = try Line()
         line.send("a", .get("1"))
         line.send("b", .get("2"), .get("3"))
@@ -90,8 +89,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "b: two three"])
     }
 
-    @Test("A push between replies reaches the push handler and does not affect callers")
-    func pushes() throws {
+    @Test func `A push between replies reaches the push handler and does not affect callers`() throws {
         let line = try Line()
         line.send("a", .get("1"), .get("2"))
         try line.receive("+one\r\n>2\r\n+invalidate\r\n_\r\n+two\r\n")
@@ -99,8 +97,7 @@ private final class Line {
         #expect(line.pushes.all == [RedisPush(kind: "invalidate", values: [.null])])
     }
 
-    @Test("A cancelled caller returns at once, and its late reply is discarded")
-    func cancels() throws {
+    @Test func `A cancelled caller returns at once, and its late reply is discarded`() throws {
         let line = try Line()
         let sendState = line.send("a", .get("1"))
         line.send("b", .get("2"))
@@ -111,8 +108,8 @@ private final class Line {
         #expect(line.channel.isActive)
     }
 
-    @Test("A caller that is cancelled before its commands are sent gets an error, and leaves a tombstone")
-    func cancelsBeforeSending() throws {
+    @Test
+    func `A caller that is cancelled before its commands are sent gets an error, and leaves a tombstone`() throws {
         let line = try Line()
         let sendState = SendState()
         #expect(sendState.cancel() == nil)
@@ -128,8 +125,7 @@ private final class Line {
         #expect(line.answers.all == ["cancelled", "b: two"])
     }
 
-    @Test("A deadline applies to its caller only")
-    func passesDeadlines() throws {
+    @Test func `A deadline applies to its caller only`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(3))
         line.send("b", .get("2"), deadline: .seconds(1))
@@ -142,8 +138,7 @@ private final class Line {
         #expect(line.channel.isActive)
     }
 
-    @Test("A reply is timed by its first bytes, even while the server sends other replies")
-    func tellsLateReplies() throws {
+    @Test func `A reply is timed by its first bytes, even while the server sends other replies`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: nil)
         line.send("b", .get("2"), deadline: nil)
@@ -157,8 +152,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "b: two (late)"])
     }
 
-    @Test("The alarm fires for commands that were sent after the first")
-    func keepsTheAlarmSet() throws {
+    @Test func `The alarm fires for commands that were sent after the first`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(2))
         try line.receive("+one\r\n")
@@ -171,8 +165,7 @@ private final class Line {
         #expect(line.answers.all == ["a: one", "c failed: deadlineExceeded", "b failed: deadlineExceeded"])
     }
 
-    @Test("A server that stays silent for longer than the connection's silence limit is given up")
-    func losesPatience() throws {
+    @Test func `A server that stays silent for longer than the connection's silence limit is given up`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         line.send("b", .get("2"), deadline: .seconds(60))
@@ -185,8 +178,7 @@ private final class Line {
         #expect(line.end.all.map(\.code) == [.connectionLost])
     }
 
-    @Test("Pushes do not count as replies: a server that sends only pushes is given up as well")
-    func isNotFooledByPushes() throws {
+    @Test func `Pushes do not count as replies: a server that sends only pushes is given up as well`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         for _ in 0..<6 {
@@ -196,8 +188,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("An idle connection stays open")
-    func idles() throws {
+    @Test func `An idle connection stays open`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         try line.receive("+one\r\n")
@@ -206,11 +197,8 @@ private final class Line {
         #expect(line.answers.all == ["a: one"])
     }
 
-    @Test(
-        "A violation of the protocol fails the commands in flight and closes the connection",
-        arguments: ["HTTP/1.1 400\r\n", "$99999999999999999999\r\n", "*2\r\n>1\r\n", "+half\r\n$-7\r\n+late\r\n"]
-    )
-    func closesOnViolation(wire: String) throws {
+    @Test(arguments: ["HTTP/1.1 400\r\n", "$99999999999999999999\r\n", "*2\r\n>1\r\n", "+half\r\n$-7\r\n+late\r\n"])
+    func `A violation of the protocol fails the commands in flight and closes the connection`(wire: String) throws {
         let line = try Line()
         line.send("a", .get("1"), .get("2"))
         line.send("b", .get("3"))
@@ -224,16 +212,14 @@ private final class Line {
         #expect(line.end.all.map(\.code) == [.protocolViolation])
     }
 
-    @Test("A reply without a command closes the connection")
-    func closesOnUnaskedAnswer() throws {
+    @Test func `A reply without a command closes the connection`() throws {
         let line = try Line()
         try line.receive("+hello\r\n")
         #expect(!line.channel.isActive)
         #expect(line.end.all.map(\.code) == [.protocolViolation])
     }
 
-    @Test("A connection that ends fails the commands in flight, and rejects later ones")
-    func ends() throws {
+    @Test func `A connection that ends fails the commands in flight, and rejects later ones`() throws {
         let line = try Line()
         line.send("a", .get("1"), .get("2"))
         try line.receive("+one\r\n")
@@ -243,8 +229,7 @@ private final class Line {
         #expect(line.end.all.count == 1)
     }
 
-    @Test("A full connection refuses commands without sending them")
-    func overflows() throws {
+    @Test func `A full connection refuses commands without sending them`() throws {
         let line = try Line { $0.commandsInFlight = 1 }
         line.send("a", .get("1"))
         line.send("b", .get("2"))
@@ -253,8 +238,7 @@ private final class Line {
         #expect(try line.written() == "*2\r\n$3\r\nGET\r\n$1\r\n1\r\n")
     }
 
-    @Test("A drained connection closes after its last reply")
-    func drains() throws {
+    @Test func `A drained connection closes after its last reply`() throws {
         let line = try Line()
         line.send("a", .get("1"))
         line.handler.drain()
@@ -265,8 +249,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("A drained connection does not wait longer than its deadlines")
-    func drainsByDeadline() throws {
+    @Test func `A drained connection does not wait longer than its deadlines`() throws {
         let line = try Line()
         line.send("a", .get("1"), deadline: .seconds(1))
         line.handler.drain()
@@ -274,8 +257,7 @@ private final class Line {
         #expect(!line.channel.isActive)
     }
 
-    @Test("Memory for bytes that were read is released, although every read ends within a message")
-    func discardsWhatWasRead() throws {
+    @Test func `Memory for bytes that were read is released, although every read ends within a message`() throws {
         let line = try Line()
         let commands = 2000
         for _ in 0..<commands { line.send("a", .get("1")) }
@@ -291,8 +273,7 @@ private final class Line {
         #expect(largest <= 8 * 1024)
     }
 
-    @Test("A connection that was given up does not read any more")
-    func stopsReading() throws {
+    @Test func `A connection that was given up does not read any more`() throws {
         let line = try Line()
         // A channel that takes time to close goes on delivering.
         try line.channel.pipeline.syncOperations.addHandler(SlowToClose(), position: .first)

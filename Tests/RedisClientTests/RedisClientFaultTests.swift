@@ -8,8 +8,7 @@ import Testing
 
 /// Tests of a client with a server that misbehaves, over real sockets.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientFaultTests {
-    @Test("A thousand callers share two connections, and each gets the reply to its command")
-    func multiplexes() async throws {
+    @Test func `A thousand callers share two connections, and each gets the reply to its command`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.connections == 2 }
@@ -38,8 +37,10 @@ import Testing
         "\0\0\0\0\0\0",
     ]
 
-    @Test("Nonsense instead of a greeting is reported as an error, and the client tries again", arguments: nonsense)
-    func survivesNonsenseAtFirst(nonsense: String) async throws {
+    @Test(arguments: nonsense)
+    func `Nonsense instead of a greeting is reported as an error, and the client tries again`(
+        nonsense: String
+    ) async throws {
         let server = try await FakeServer.start { _, _ in .send(nonsense) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connectTimeout = .milliseconds(200)
@@ -54,11 +55,10 @@ import Testing
         await server.stop()
     }
 
-    @Test(
-        "Nonsense after the greeting fails the commands in flight, and the client connects again",
-        arguments: nonsense.dropLast(2)
-    )
-    func survivesNonsenseLater(nonsense: String) async throws {
+    @Test(arguments: nonsense.dropLast(2))
+    func `Nonsense after the greeting fails the commands in flight, and the client connects again`(
+        nonsense: String
+    ) async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "GET" && command[1] == "bad" ? .send(nonsense) : FakeServer.sane(command)
         }
@@ -73,13 +73,9 @@ import Testing
         await server.stop()
     }
 
-    @Test(
-        "A server that does not stop sending is disconnected",
-        arguments: [
-            "+" + String(repeating: "x", count: 1000), "|1\r\n+a\r\n+b\r\n", "*1000\r\n:1\r\n", ">1\r\n+push\r\n",
-        ]
-    )
-    func survivesFloods(flood: String) async throws {
+    @Test(arguments: [
+        "+" + String(repeating: "x", count: 1000), "|1\r\n+a\r\n+b\r\n", "*1000\r\n:1\r\n", ">1\r\n+push\r\n",
+    ]) func `A server that does not stop sending is disconnected`(flood: String) async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "GET" && command[1] == "bad" ? .flood(flood) : FakeServer.sane(command)
         }
@@ -96,8 +92,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A partial reply before the end of the connection is not returned")
-    func survivesHalfAnswers() async throws {
+    @Test func `A partial reply before the end of the connection is not returned`() async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "GET" && command[1] == "bad" ? .sendAndClose("$10\r\nhalf") : FakeServer.sane(command)
         }
@@ -110,8 +105,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A missing reply costs its caller the deadline, and does not affect other callers")
-    func survivesSilence() async throws {
+    @Test func `A missing reply costs its caller the deadline, and does not affect other callers`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -131,8 +125,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A server that does not answer the greeting is given up after the connect timeout")
-    func survivesSilenceAtFirst() async throws {
+    @Test func `A server that does not answer the greeting is given up after the connect timeout`() async throws {
         let server = try await FakeServer.start { _, _ in .nothing }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connectTimeout = .milliseconds(30)
@@ -142,8 +135,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("The heartbeat notices replies that belong to other commands")
-    func noticesForeignAnswers() async throws {
+    @Test func `The heartbeat notices replies that belong to other commands`() async throws {
         let server = try await FakeServer.start { command, connection in
             command[0] == "PING" && connection == 0 ? .send("$5\r\nother\r\n") : FakeServer.sane(command)
         }
@@ -159,8 +151,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A reply of a type that the command never returns is an error, not a crash")
-    func refusesForeignTypes() async throws {
+    @Test func `A reply of a type that the command never returns is an error, not a crash`() async throws {
         let server = try await FakeServer.start { command, _ in
             ["HELLO", "INFO", "PING"].contains(command[0]) ? FakeServer.sane(command) : .send("*1\r\n#t\r\n")
         }
@@ -180,8 +171,8 @@ import Testing
         await server.stop()
     }
 
-    @Test("A cancelled caller returns at once, and others on the same connection get their replies")
-    func survivesCancellation() async throws {
+    @Test
+    func `A cancelled caller returns at once, and others on the same connection get their replies`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -207,8 +198,8 @@ import Testing
         await server.stop()
     }
 
-    @Test("A script that the server does not know is sent in full, and its reply replaces the error")
-    func fallsBack() async throws {
+    @Test
+    func `A script that the server does not know is sent in full, and its reply replaces the error`() async throws {
         let script = RedisScript("return 'x'")
         let server = try await FakeServer.start { command, _ in
             switch command[0] {

@@ -9,8 +9,7 @@ import Testing
 
 /// Tests of a client from its first attempt to its end, with a scripted server.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientLifeTests {
-    @Test("The greeting names protocol, user, client and database in one round trip")
-    func greets() async throws {
+    @Test func `The greeting names protocol, user, client and database in one round trip`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.credentials = .init(user: "ada", password: "secret")
@@ -24,8 +23,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A server that refuses INFO is used, and its run ID is unknown")
-    func toleratesPoorUsers() async throws {
+    @Test func `A server that refuses INFO is used, and its run ID is unknown`() async throws {
         let server = try await FakeServer.start { command, _ in
             command[0] == "INFO" ? .send("-NOPERM this user has no permissions\r\n") : FakeServer.sane(command)
         }
@@ -37,8 +35,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("Before it runs, and without a server, a client fails commands at once with the reason")
-    func failsFast() async throws {
+    @Test func `Before it runs, and without a server, a client fails commands at once with the reason`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let port = server.port
         await server.stop()
@@ -57,8 +54,7 @@ import Testing
         }
     }
 
-    @Test("A connection does not take commands of callers until its owner's hook has returned")
-    func introducesFirst() async throws {
+    @Test func `A connection does not take commands of callers until its owner's hook has returned`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -83,8 +79,8 @@ import Testing
         await server.stop()
     }
 
-    @Test("A connection that its owner rejects does not take commands, and another attempt follows")
-    func turnsDown() async throws {
+    @Test
+    func `A connection that its owner rejects does not take commands, and another attempt follows`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let attempts = NIOLockedValueBox(0)
         var configuration = RedisConfiguration.local(server.port)
@@ -106,8 +102,8 @@ import Testing
         await server.stop()
     }
 
-    @Test("When another server is reached, the connections to the previous one are not used any more")
-    func leavesTheOldServer() async throws {
+    @Test
+    func `When another server is reached, the connections to the previous one are not used any more`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let seen = Inbox<(generation: Int, runID: String?, open: Int)>()
         let box = NIOLockedValueBox<RedisClient?>(nil)
@@ -130,8 +126,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("Pushes reach their hook with the generation of their connection")
-    func pushes() async throws {
+    @Test func `Pushes reach their hook with the generation of their connection`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let pushes = Inbox<String>()
         var hooks = RedisClient.Hooks()
@@ -146,8 +141,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("Attempts to connect follow the delays of the plan")
-    func backsOff() async throws {
+    @Test func `Attempts to connect follow the delays of the plan`() async throws {
         let server = try await FakeServer.start { _, _ in .sendAndClose("") }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -161,8 +155,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A graceful shutdown answers the commands in flight, rejects others, and returns")
-    func shutsDownGracefully() async throws {
+    @Test func `A graceful shutdown answers the commands in flight, rejects others, and returns`() async throws {
         let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
         let client = try RedisClient(.local(server.port), logger: silent)
         let group = ServiceGroup(services: [client], logger: silent)
@@ -181,8 +174,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("A client that is cancelled while it connects does not wait for the server")
-    func stopsConnecting() async throws {
+    @Test func `A client that is cancelled while it connects does not wait for the server`() async throws {
         let server = try await FakeServer.start { _, _ in .nothing }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connectTimeout = .seconds(600)
@@ -192,8 +184,7 @@ import Testing
         await server.stop()
     }
 
-    @Test("The log reports once that Redis is down, and once that it is back")
-    func logsOnce() async throws {
+    @Test func `The log reports once that Redis is down, and once that it is back`() async throws {
         let server = try await FakeServer.start { _, _ in .sendAndClose("") }
         let log = Inbox<String>()
         var logger = Logger(label: "test") { _ in RecordingLog(lines: log) }

@@ -19,8 +19,12 @@ import Testing
         ("unix://:secret@/run/a@b.sock", .unixSocket(path: "/run/a@b.sock"), 0),
     ]
 
-    @Test("An address is parsed into endpoint, database and TLS", arguments: addresses)
-    func reads(url: String, endpoint: RedisConfiguration.Endpoint, database: Int) throws {
+    @Test(arguments: addresses)
+    func `An address is parsed into endpoint, database and TLS`(
+        url: String,
+        endpoint: RedisConfiguration.Endpoint,
+        database: Int
+    ) throws {
         let configuration = try RedisConfiguration(url: url)
         #expect(configuration.endpoint == endpoint)
         #expect(configuration.database == database)
@@ -28,7 +32,6 @@ import Testing
     }
 
     @Test(
-        "User and password are percent-decoded",
         arguments: [
             ("redis://h", nil), ("redis://:pw@h", .init(user: "default", password: "pw")),
             ("redis://ada:p%40%3a%2Fw@h", .init(user: "ada", password: "p@:/w")),
@@ -36,7 +39,7 @@ import Testing
             ("redis://%61da:@h", .init(user: "ada", password: "")),
         ] as [(String, RedisConfiguration.Credentials?)]
     )
-    func decodes(url: String, credentials: RedisConfiguration.Credentials?) throws {
+    func `User and password are percent-decoded`(url: String, credentials: RedisConfiguration.Credentials?) throws {
         #expect(try RedisConfiguration(url: url).credentials == credentials)
     }
 
@@ -71,8 +74,7 @@ import Testing
         ("unix:///", "is not absolute"),
     ]
 
-    @Test("An invalid URL is reported without its password", arguments: invalid)
-    func refuses(url: String, reason: String) {
+    @Test(arguments: invalid) func `An invalid URL is reported without its password`(url: String, reason: String) {
         do throws(RedisError) {
             _ = try RedisConfiguration(url: url)
             Issue.record("\(url) was accepted")
@@ -83,8 +85,7 @@ import Testing
         }
     }
 
-    @Test("Descriptions of a configuration do not show the password")
-    func redacts() throws {
+    @Test func `Descriptions of a configuration do not show the password`() throws {
         let configuration = try RedisConfiguration(url: "redis://ada:secret@h")
         var dumped = ""
         dump(configuration, to: &dumped)
@@ -96,8 +97,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(5))) struct ReconnectPlanTests {
-    @Test("Delays double up to the longest, and half of each is random")
-    func grows() {
+    @Test func `Delays double up to the longest, and half of each is random`() {
         let bounds: [Int64] = [50, 100, 200, 400, 800, 1000, 1000]
         for seed in UInt64(0)..<100 {
             var plan = ReconnectPlan(first: .milliseconds(50), longest: .seconds(1))
@@ -109,8 +109,7 @@ import Testing
         }
     }
 
-    @Test("Processes that fail at the same time reconnect at different times")
-    func scatters() {
+    @Test func `Processes that fail at the same time reconnect at different times`() {
         var generator = SeededGenerator(seed: 1)
         let delays = (0..<100).map { _ in
             var plan = ReconnectPlan()
@@ -119,8 +118,7 @@ import Testing
         #expect(Set(delays).count > 90)
     }
 
-    @Test("Only a connection that lasted resets the delay")
-    func resets() {
+    @Test func `Only a connection that lasted resets the delay`() {
         var plan = ReconnectPlan(first: .milliseconds(100), longest: .seconds(10))
         var generator = SeededGenerator(seed: 1)
         for _ in 0..<5 { _ = plan.delay(afterLifetime: .seconds(1), using: &generator) }
@@ -129,8 +127,7 @@ import Testing
         #expect(plan.delay(afterLifetime: .zero, using: &generator) >= .milliseconds(100))
     }
 
-    @Test("Failures never cause an overflow, or a delay beyond the longest")
-    func saturates() {
+    @Test func `Failures never cause an overflow, or a delay beyond the longest`() {
         var generator = SeededGenerator(seed: 1)
         for longest in [Duration.zero, .milliseconds(1), .seconds(Int64.max)] {
             var plan = ReconnectPlan(first: .milliseconds(50), longest: longest)
