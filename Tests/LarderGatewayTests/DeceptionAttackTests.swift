@@ -16,12 +16,12 @@ import Testing
         "/account%0a.css",
     ]) func `An origin's page for a victim's path is not stored`(_ path: String) async throws {
         try await ScriptedOrigin.answering { request in
-            answer("200 OK", [], request["Cookie"] ?? "nobody")
+            answer("200 OK", [], request["Cookie"] ?? "anonymous")
         } _: { origin in
             try await RunningGateway.run(before: origin.url, file: Self.routes) { gateway async throws in
                 let victim = try await gateway.send("GET", path, ["Cookie: session=victim"])
                 #expect(victim.text == "session=victim")
-                #expect(try await gateway.send("GET", path).text == "nobody")
+                #expect(try await gateway.send("GET", path).text == "anonymous")
                 // A response that a rule allows to be stored is stored.
                 for _ in 0..<2 { _ = try await gateway.send("GET", "/static/group%2Fname") }
                 #expect(origin.requests.map(\.target) == [path, path, "/static/group%2Fname"])

@@ -254,7 +254,7 @@ import Testing
         } _: { origin in
             try await RunningGateway.run(before: origin.url) { gateway in
                 for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
-                    for (method, isKept) in [
+                    for (method, isForwarded) in [
                         ("POST", true), ("PUT", true), ("PATCH", true), ("DELETE", true), ("GET", false),
                         ("HEAD", false),
                     ] {
@@ -262,11 +262,11 @@ import Testing
                         // change something without invalidating it.
                         for cookie in [[], ["If-Match: \"a\""]] {
                             let target = "/\(name)/\(method)/\(cookie.count)"
-                            let length = isKept ? ["Content-Length: 0"] : []
+                            let length = isForwarded ? ["Content-Length: 0"] : []
                             _ = try await gateway.send(method, target, ["\(name): PATCH"] + cookie + length)
                             let request = try #require(origin.requests.last)
                             #expect(request.target == target)
-                            #expect((request[name] == "PATCH") == isKept, "\(method) \(name)")
+                            #expect((request[name] == "PATCH") == isForwarded, "\(method) \(name)")
                         }
                     }
                 }

@@ -23,7 +23,7 @@ import Testing
             if place == 2 { cached.add(middleware: Authentication()) }
             let subgroup = cached.group()
             if place == 3 { subgroup.add(middleware: Authentication()) }
-            subgroup.get { _, context in "I am \(context.user ?? "nobody")" }
+            subgroup.get { _, context in "I am \(context.user ?? "anonymous")" }
             try await Application(router: router).test(.router) { client in
                 for user in ["ada", "bob", "ada"] {
                     let value = try await client.get("/me", [.authorization: user]).text
@@ -62,7 +62,7 @@ import Testing
     @Test func `A subgroup with its own cache distinguishes users by its own context`() async throws {
         let router = Router(context: UserContext.self)
         router.group("me").add(middleware: Authentication())
-            .cached(by: cache, .fresh(for: .seconds(60)), perUser: { _, _ in "everybody" })
+            .cached(by: cache, .fresh(for: .seconds(60)), perUser: { _, _ in "all" })
             .group(context: SignedIn.self)
             .cached(by: cache, .fresh(for: .seconds(60)), perUser: { $1.name })
             .group(context: Renamed.self)

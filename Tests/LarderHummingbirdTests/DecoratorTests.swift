@@ -38,7 +38,7 @@ struct Authentication: RouterMiddleware {
         let router = Router(context: UserContext.self)
         router.add(middleware: Authentication())
         router.group("me").cached(by: cache, .fresh(for: .seconds(60)), perUser: { $1.user })
-            .get { _, context in "I am \(context.user ?? "nobody")" }
+            .get { _, context in "I am \(context.user ?? "anonymous")" }
         try await serve(Application(router: router)) { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for round in 0..<10 {
@@ -62,7 +62,7 @@ struct Authentication: RouterMiddleware {
         var policy = CachePolicy.fresh(for: .seconds(60))
         policy.credentials = .byResponse
         router.cached(by: cache, policy, perUser: { _, context in context.user }).get("me") { request, _ in
-            "of \(request.headers[.authorization] ?? "nobody")"
+            "of \(request.headers[.authorization] ?? "anonymous")"
         }
         try await serve(Application(router: router)) { client in
             for name in ["a", "b"] {

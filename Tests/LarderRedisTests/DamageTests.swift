@@ -114,7 +114,7 @@ import Testing
 
     /// The changes that another program makes to a value, with the reasons by which they are counted.
     static let damages: [(String, @Sendable (ByteBuffer) -> ByteBuffer)] = [
-        ("foreign", { _ in ByteBuffer(string: "a text of somebody else") }),
+        ("foreign", { _ in ByteBuffer(string: "a text of another program") }),
         ("length", { _ in ByteBuffer() }),
         ("length", { $0.getSlice(at: 0, length: 3) ?? $0 }),
         ("length", { $0.getSlice(at: 0, length: $0.readableBytes - 1) ?? $0 }),

@@ -46,7 +46,7 @@ import Testing
         Example("a phrase", .example(status: .init(code: 203, reasonPhrase: "Tr\u{E8}s bien"))),
         Example("the last code", .example(status: .init(code: 999))),
         Example("no time at all", .example(lifetimes: .of(.distantPast, until: .distantPast))),
-        Example("for ever", .example(lifetimes: .of(.distantPast, until: .distantFuture, flags: 7))),
+        Example("without an end", .example(lifetimes: .of(.distantPast, until: .distantFuture, flags: 7))),
         Example("a target that is not ASCII", .example(target: "/caf\u{E9}?\u{0}#")),
     ]
 
@@ -188,7 +188,7 @@ extension EntryCodecTests {
                 var forged = value.unsealed
                 forged.setInteger(number, at: index)
                 EntryCodec.seal(&forged)
-                expectSameOrRefused(forged, "\(number) at \(index)")
+                expectSameOrUnreadable(forged, "\(number) at \(index)")
             }
         }
     }
@@ -282,7 +282,7 @@ extension EntryCodecTests {
             #expect(Self.defect(of: value) != nil, "round \(round)")
             if value.readableBytes >= 9 {
                 EntryCodec.seal(&value)
-                expectSameOrRefused(value, "round \(round)")
+                expectSameOrUnreadable(value, "round \(round)")
             }
         }
     }
@@ -302,7 +302,7 @@ extension EntryCodecTests {
             var value = EntryCodec.encode(entry).unsealed
             mutate(&value, from: 9, using: &random)
             EntryCodec.seal(&value)
-            expectSameOrRefused(value, expecting: entry.location.key, "round \(round)")
+            expectSameOrUnreadable(value, expecting: entry.location.key, "round \(round)")
         }
     }
 
@@ -319,7 +319,7 @@ extension EntryCodecTests {
     }
 
     /// Expects that a sealed value is rejected, or is an entry that would be written with the same bytes.
-    private func expectSameOrRefused(
+    private func expectSameOrUnreadable(
         _ value: ByteBuffer,
         expecting key: CacheKey = .example,
         _ comment: @autoclosure () -> String

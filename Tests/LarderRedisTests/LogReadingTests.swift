@@ -11,7 +11,7 @@ import Testing
     /// The result of reading a reply.
     enum Outcome: Hashable {
         case reading(LogVersion, floor: UInt64)
-        case noLedger
+        case noLog
         case failure(RedisError.Code)
     }
 
@@ -24,7 +24,7 @@ import Testing
 
     private static func outcome(of reply: RESPValue, members: [String] = []) -> Outcome {
         do throws(RedisError) {
-            guard let reading = try LogReading(reply, of: members) else { return .noLedger }
+            guard let reading = try LogReading(reply, of: members) else { return .noLog }
             return .reading(reading.readVersion, floor: reading.floor)
         } catch {
             return .failure(error.code)
@@ -68,16 +68,16 @@ import Testing
             let readVersion = LogVersion(epoch: LogVersion.Epoch(high: parts[0], low: parts[1]), number: parts[2])
             #expect(outcome == .reading(readVersion, floor: parts[3]), "place \(place)")
         }
-        let stamped = Self.outcome(of: .array(Self.standing + [value]), members: ["ta"])
-        #expect((stamped == .failure(.unexpectedReply)) == (number == nil), "a version")
+        let outcome = Self.outcome(of: .array(Self.standing + [value]), members: ["ta"])
+        #expect((outcome == .failure(.unexpectedReply)) == (number == nil), "a version")
     }
 
     static let replies: [(RESPValue, Outcome)] = [
         (.array(standing), .reading(LogVersion(epoch: epoch, number: 7), floor: 3)),
-        (.array([RESPValue](repeating: .null, count: 10)), .noLedger),
-        (.array([.null] + standing[1...]), .noLedger),
-        (.array(standing[..<2] + [.null] + standing[3...]), .noLedger),
-        (.array(standing[..<9] + [.null]), .noLedger),
+        (.array([RESPValue](repeating: .null, count: 10)), .noLog),
+        (.array([.null] + standing[1...]), .noLog),
+        (.array(standing[..<2] + [.null] + standing[3...]), .noLog),
+        (.array(standing[..<9] + [.null]), .noLog),
         (.array(standing[..<8] + [.double(1_000)]), .failure(.unexpectedReply)),
         (.array([]), .failure(.unexpectedReply)),
         (.array(Array(standing[..<3])), .failure(.unexpectedReply)),

@@ -73,7 +73,7 @@ import Testing
         func request(_ authority: String, _ path: String) -> HTTPRequest {
             HTTPRequest(method: .get, scheme: "http", authority: authority, path: path)
         }
-        func isKept(_ request: HTTPRequest) -> Bool {
+        func isStored(_ request: HTTPRequest) -> Bool {
             guard let key = CachePolicy.gateway.keys.key(of: request, user: nil) else { return false }
             let location = EntryLocation(key: key.key, target: key.target ?? "")
             return bench.store.find(location, at: bench.clock.now)?.isEmpty == false
@@ -90,14 +90,14 @@ import Testing
             TestResponse("", [.location: "http://a/named", .contentLocation: "/content"])
         }
         _ = try await bench.cache.respond(to: write, under: .gateway, from: answer)
-        #expect(paths.filter { isKept(request("a", $0)) } == ["/other"])
-        #expect(paths.filter { isKept(request("b", $0)) } == paths)
+        #expect(paths.filter { isStored(request("a", $0)) } == ["/other"])
+        #expect(paths.filter { isStored(request("b", $0)) } == paths)
         write.authority = "b"
         _ = try await bench.cache.respond(to: write, under: .gateway, from: answer)
-        #expect(paths.filter { isKept(request("b", $0)) } == ["/named", "/other"])
+        #expect(paths.filter { isStored(request("b", $0)) } == ["/named", "/other"])
         // An explicit invalidation of a path concerns every origin.
         await bench.cache.invalidate(.path("/other"))
-        #expect(!isKept(request("a", "/other")) && !isKept(request("b", "/other")))
+        #expect(!isStored(request("a", "/other")) && !isStored(request("b", "/other")))
     }
 
     @Test(arguments: [("max-age=60", false), ("public, max-age=60", true), ("s-maxage=60", true)])

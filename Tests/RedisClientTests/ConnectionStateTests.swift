@@ -83,7 +83,7 @@ import Testing
         #expect(state.expire(now: 1) == ["a"])
         #expect(state.nextExpiry == 6)
         #expect(state.expire(now: 5.999) == [])
-        #expect(state.expire(now: 6) == ["dead"])
+        #expect(state.expire(now: 6) == ["lost"])
         #expect(state.close() == ["b"])
     }
 
@@ -96,7 +96,7 @@ import Testing
         #expect(state.reply("1", now: 25) == "a: 1")
         #expect(state.expire(now: 29) == [])
         #expect(state.nextExpiry == 30)
-        #expect(state.expire(now: 30) == ["dead"])
+        #expect(state.expire(now: 30) == ["lost"])
     }
 
     @Test func `A timeout counts from when the commands were flushed to the socket`() {

@@ -46,10 +46,10 @@ final class ConnectionSubject {
         }
     }
 
-    /// Returns the callers whose deadline has passed, and "dead" if the connection counts as lost.
+    /// Returns the callers whose deadline has passed, and "lost" if the connection counts as lost.
     func expire(now: Double) -> [String] {
         let (waiters, silence) = state.expire(now: .seconds(now))
-        return silence == .tooLong ? waiters + ["dead"] : waiters
+        return silence == .tooLong ? waiters + ["lost"] : waiters
     }
 
     var nextExpiry: Double? {

@@ -38,7 +38,7 @@ package struct Freshness {
         let generatedAt = respondedAt.advanced(byNanoseconds: -correctedInitialAge)
         // A forced lifetime counts from the arrival, and ignores the age that the response declares.
         let freshUntil = (forcedLifetime == nil ? generatedAt : respondedAt).advanced(by: lifetime)
-        if isLimited { return lifetimes(ofErrorBorn: generatedAt, freshUntil: freshUntil, source) }
+        if isLimited { return lifetimes(ofErrorGeneratedAt: generatedAt, freshUntil: freshUntil, source) }
         let forbidsStale = directives.forbidsStale
         // The stale windows that the response declares hold unless it forbids stale use. If only s-maxage forbids it,
         // the rules can allow them. The default windows of the rules do not hold in either case.
@@ -69,7 +69,7 @@ package struct Freshness {
     /// Returns the lifetimes of an error whose freshness is limited. Such a response is not used after it becomes
     /// stale.
     private func lifetimes(
-        ofErrorBorn generatedAt: Timestamp,
+        ofErrorGeneratedAt generatedAt: Timestamp,
         freshUntil: Timestamp,
         _ source: Lifetimes.Source
     ) -> Lifetimes {
