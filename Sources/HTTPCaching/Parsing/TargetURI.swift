@@ -35,7 +35,7 @@ struct TargetURI {
             return Self.target(path: Self.removingDotSegments(reference.path), query: query)
         }
         if reference.path.isEmpty {
-            return Self.target(path: path, query: query ?? query)
+            return Self.target(path: path, query: query ?? self.query)
         }
         // A relative path replaces what follows the last slash (§5.2.3).
         let directory = path.utf8.lastIndex(of: ASCII.slash).map { path.utf8[...$0] }
@@ -50,9 +50,9 @@ struct TargetURI {
             // `mailto:x` has another origin, and `http:x`, once a relative form, is not resolved.
             return reference.scheme == nil
         }
-        guard let own = authority else { return false }
-        let scheme = reference.scheme ?? scheme
-        if let ours = scheme, let theirs = scheme, !ours.equalsIgnoringCase(theirs) { return false }
+        guard let own = self.authority else { return false }
+        let scheme = reference.scheme ?? self.scheme
+        if let ours = self.scheme, let theirs = scheme, !ours.equalsIgnoringCase(theirs) { return false }
         return Self.normalized(authority, scheme: scheme) == Self.normalized(own, scheme: scheme)
     }
 

@@ -123,7 +123,7 @@ public struct SelectingFields: Hashable, Sendable {
             }
         }
         self.text = String(decoding: text, as: UTF8.self)
-        self.fieldLines = text
+        self.fieldLines = self.text
         self.preferredCodings = []
     }
 
