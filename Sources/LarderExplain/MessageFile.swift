@@ -35,7 +35,7 @@ public struct MessageFile: Sendable {
 
     /// Returns the exchange in the file. If the file has no request, a plain GET is assumed. The response counts as
     /// received without delay, at the time in its `Date`.
-    /// - Parameter now: the time at which the response was received if it has no valid `Date`.
+    /// - Parameter now: The time at which the response was received if it has no valid `Date`.
     public func exchange(now: Timestamp) -> Exchange {
         let date = response.headerFields[.date].flatMap { HTTPDate.parse($0, now: now) } ?? now
         return Exchange(

@@ -10,7 +10,7 @@ struct AcknowledgementQueue<Waiter: Sendable>: Sendable {
     var count: Int { waiters.count }
 
     /// Adds a waiter for the delivery of everything that was queued up to `turn`.
-    /// - Returns: true if there is something to wait for; false if it has been delivered already.
+    /// - Returns: True if there is something to wait for; false if it has been delivered already.
     mutating func wait(_ id: UInt64, for turn: Outbox.Turn, _ waiter: Waiter) -> Bool {
         guard turn > confirmed else { return false }
         waiters[id] = (turn, waiter)

@@ -14,7 +14,7 @@ final class Failsafe: Sendable {
     private let logger: Logger
 
     /// Creates a sender of commands.
-    /// - Parameter quiet: the time without another refusal after which a refusal counts as over.
+    /// - Parameter quiet: The time without another refusal after which a refusal counts as over.
     init(
         _ client: RedisClient,
         breaker: Breaker,

@@ -112,7 +112,7 @@ extension InvalidationDelivery {
     /// Sends scopes to the log in batches that do not delay other commands.
     /// - Parameter end: The time at which the caller stops waiting for all of the batches; nil if there is no caller,
     ///   and each batch has the whole timeout.
-    /// - Returns: the reason why Redis did not confirm all of them; nil if it did.
+    /// - Returns: The reason why Redis did not confirm all of them; nil if it did.
     private func send(
         _ scopes: [InvalidationScope],
         _ turn: Outbox.Turn,

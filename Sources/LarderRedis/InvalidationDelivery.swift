@@ -91,7 +91,7 @@ extension InvalidationDelivery {
 extension InvalidationDelivery {
     /// Reads the reply of the log's list about some scopes, and the replies of the log's tables that follow it. If
     /// there is no log, or one of its tables is lost, a new log is begun.
-    /// - Returns: nil if the log cannot be read.
+    /// - Returns: Nil if the log cannot be read.
     func reading(
         _ replies: ArraySlice<RESPValue>,
         of members: [String],
@@ -119,7 +119,7 @@ extension InvalidationDelivery {
     }
 
     /// Begins a log unless there is one, and reads its list.
-    /// - Returns: nil if the log cannot be read.
+    /// - Returns: Nil if the log cannot be read.
     private func begin(reading members: [String]) async -> LogReading? {
         let runID = lastRunID.withLockedValue { $0 }
         guard let begun = await failsafe.ask([open(runID)])?.first, Self.isConfirmed(begun) else { return nil }
@@ -141,7 +141,7 @@ extension InvalidationDelivery {
     }
 
     /// Adds the tables' answers about the scopes that a reading of the list leaves open.
-    /// - Returns: nil if the log cannot be read.
+    /// - Returns: Nil if the log cannot be read.
     func reading(_ reading: LogReading, adding members: Set<String>) async -> LogReading? {
         let questions = TableQuestion.all(members.sorted(), reading.standing)
         guard let replies = await failsafe.ask(questions.map { $0.command(names) }), replies.count == questions.count

@@ -26,7 +26,7 @@ struct KeyWalk: Sendable {
     private let stride: Int
 
     /// Creates a walk.
-    /// - Parameter total: the approximate number of keys on the server.
+    /// - Parameter total: The approximate number of keys on the server.
     init(total: Int) {
         stride = max(1, (total + Self.sampleLimit - 1) / Self.sampleLimit)
     }
@@ -92,7 +92,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
 
     /// Returns the next step of a caller, if the server has `total` keys. If these are very many and a number is known,
     /// however old, the caller does not wait for the walk of another one.
-    /// - Parameter waiter: is given the number later if the answer is to wait.
+    /// - Parameter waiter: Gets the number later, if the answer is to wait.
     mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> Answer {
         if let answer = answer(of: total, at: now) { return .known(answer) }
         guard isWalking else {
@@ -113,7 +113,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     }
 
     /// Ends a walk. The number changes only if the walk is complete.
-    /// - Returns: the waiters for the number.
+    /// - Returns: The waiters for the number.
     mutating func end(_ walk: KeyWalk, at now: ContinuousClock.Instant) -> [Waiter] {
         if walk.cursor == nil { found = Found(count: walk.count, visited: walk.visited, time: now) }
         isWalking = false

@@ -20,8 +20,8 @@ struct LogStanding: Hashable, Sendable {
         ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map(\.movedMember) + ["~cells"]
 
     /// Creates the standing from the scores of ``members``.
-    /// - Throws: the server's error, or `unexpectedReply` if the values are not those of a log.
-    /// - Returns: nil if there is no log.
+    /// - Throws: The server's error, or `unexpectedReply` if the values are not those of a log.
+    /// - Returns: Nil if there is no log.
     init?(_ values: some Collection<RESPValue>) throws(RedisError) {
         var numbers: [UInt64] = []
         for value in values {
@@ -92,8 +92,8 @@ struct LogReading {
     }
 
     /// Creates a reading from the reply to the command, or to a script that replies alike; nil if there is no log.
-    /// - Parameter members: the scopes that were asked for.
-    /// - Throws: the server's error, or `unexpectedReply` if the reply is not that of a log.
+    /// - Parameter members: The scopes that were asked for.
+    /// - Throws: The server's error, or `unexpectedReply` if the reply is not that of a log.
     init?(_ reply: RESPValue, of members: [String] = []) throws(RedisError) {
         try self.init(try reply.elements(), of: members)
     }
@@ -112,7 +112,7 @@ struct LogReading {
     }
 
     /// Adds the reply of a table about scopes, read after the list.
-    /// - Returns: false if versions were moved into the table and it is lost, or of another epoch: a log without its
+    /// - Returns: False if versions were moved into the table and it is lost, or of another epoch: a log without its
     ///   table needs a new epoch.
     mutating func add(_ reply: RESPValue, to question: TableQuestion) throws(RedisError) -> Bool {
         let values = try reply.elements()

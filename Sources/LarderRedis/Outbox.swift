@@ -99,7 +99,7 @@ struct Outbox {
     }
 
     /// Queues the scopes of an invalidation that was not confirmed, or that waits behind others.
-    /// - Returns: the turn at which they wait.
+    /// - Returns: The turn at which they wait.
     @discardableResult
     mutating func add(_ scopes: [InvalidationScope]) -> Turn {
         turn += 1

@@ -32,7 +32,7 @@ extension RedisStore {
     /// Walks through the server's keys and returns the number of keys under which a response is stored that is neither
     /// expired nor invalidated; the last known number if Redis stops answering. ``KeyCount`` says when to walk, and
     /// permits one walk at a time.
-    /// - Parameter pause: the pause between two pages.
+    /// - Parameter pause: The pause between two pages.
     private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
         var walk = KeyWalk(total: total)
         let page = RedisCommand.Argument.integer(pause == nil ? 500 : 1_000)
@@ -63,7 +63,7 @@ extension RedisStore {
 
     /// Returns the number of variants of each entry that are neither expired nor invalidated, for the first entries at
     /// least; nil if Redis does not reply with it.
-    /// - Parameter isPatient: true to ask again if a reply is late.
+    /// - Parameter isPatient: True to ask again if a reply is late.
     private func validCounts(
         _ entries: [String],
         at now: Timestamp,

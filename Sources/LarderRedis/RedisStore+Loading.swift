@@ -123,7 +123,7 @@ extension RedisStore {
 
     /// Returns the entry that answers the request, or all entries if the look-up is for no request. The first variant
     /// that may answer is read first. If it does not answer, the others are read, which most requests do not have.
-    /// - Returns: nil if Redis does not answer.
+    /// - Returns: Nil if Redis does not answer.
     private func entries(of variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
         guard let query = find.query else { return await read(variants, find) }
         var names = VariantNames(of: query)
@@ -169,7 +169,7 @@ extension RedisStore {
 
     /// Returns those of the entries that are valid. Tags that the log was not asked about are asked for now, together
     /// with the floor.
-    /// - Returns: nil if the log cannot be read.
+    /// - Returns: Nil if the log cannot be read.
     private func valid(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
         var missing: Set<String> = []
         let candidates = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in

@@ -8,7 +8,7 @@ import RedisClient
 extension RedisStore {
     /// Reads the log for any number of scopes, as far as these read versions need it. A response is valid if it is
     /// valid by every reading: each reading has the floor as it was when its scopes were read.
-    /// - Returns: at least one reading; nil if the log cannot be read.
+    /// - Returns: At least one reading; nil if the log cannot be read.
     func readings(of members: [String], since readVersions: [LogVersion]) async -> [LogReading]? {
         guard let readings = await lists(of: members) else { return nil }
         return await whole(readings, for: readVersions.map { ($0, members) })

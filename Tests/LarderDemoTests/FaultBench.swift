@@ -18,7 +18,7 @@ struct FaultBench: Sendable {
     let metrics: TestMetrics
 
     /// Serves the API, and runs a load on it while `body` runs.
-    /// - Parameter isConnected: true if the load begins only when the store is connected.
+    /// - Parameter isConnected: True if the load begins only when the store is connected.
     static func run(
         on redis: RedisProcess,
         options: RedisStore.Options = .patient,
@@ -49,7 +49,7 @@ struct FaultBench: Sendable {
     }
 
     /// Runs the load before a fault, during it, and after it until there are hits again.
-    /// - Parameter settled: returns true once the fault has been noticed; requests that begin after that count as
+    /// - Parameter settled: Returns true once the fault has been noticed; requests that begin after that count as
     ///   during it.
     func measure(
         begin: () async throws -> Void,

@@ -13,7 +13,7 @@ import Testing
     private static let entry = "larder:3:GET:/a"
 
     /// Takes a snapshot with a response in it, and invalidates the response after that.
-    /// - Returns: the version of the log when the snapshot was taken.
+    /// - Returns: The version of the log when the snapshot was taken.
     private func snapshot(_ redis: RedisProcess) async throws -> LogVersion {
         var version: LogVersion?
         try await withStores(1, on: redis) { stores in

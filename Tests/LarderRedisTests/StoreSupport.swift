@@ -10,9 +10,9 @@ import RedisClient
 
 /// Runs stores on a server, each as a separate process would, until `body` returns.
 /// - Parameters:
-///   - metrics: the metrics of all stores.
-///   - clock: the clock of their background work: with one that stands still they send nothing by themselves.
-///   - port: the port on which they connect to the server, if it is not the server's.
+///   - metrics: The metrics of all stores.
+///   - clock: The clock of their background work: with one that stands still they send nothing by themselves.
+///   - port: The port on which they connect to the server, if it is not the server's.
 func withStores(
     _ count: Int,
     on redis: RedisProcess,
@@ -173,7 +173,7 @@ extension RedisStore {
     }
 
     /// Stores a short text at `path/id` for each id, from many tasks at a time.
-    /// - Parameter number: the number of their read version, if it is not that of the log.
+    /// - Parameter number: The number of their read version, if it is not that of the log.
     func fill(_ ids: Range<Int>, below path: String = "", number: UInt64? = nil, tags: [CacheTag] = []) async {
         let (current, now) = (await readVersion(), WallClock.system.now)
         let readVersion = LogVersion(epoch: current.epoch, number: number ?? current.number)

@@ -62,7 +62,7 @@ public struct ByteReader {
     }
 
     /// Reads the content of a message as it arrives.
-    /// - Parameter fields: the fields of its head, which say where it ends.
+    /// - Parameter fields: The fields of its head, which say where it ends.
     public mutating func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
         if let length = fields[.contentLength].flatMap({ Int($0) }) { return try await pour(length, body) }
         while let size = Int(try await line(), radix: 16) {

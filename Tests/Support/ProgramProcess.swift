@@ -52,7 +52,7 @@ public final class ProgramProcess: Sendable {
     }
 
     /// Waits until the program has ended, 60 seconds at most.
-    /// - Returns: the exit status; negative if a signal ended the program.
+    /// - Returns: The exit status; negative if a signal ended the program.
     public func status() async throws -> Int32 {
         try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask { [ended] in await ended.first { _ in true } }

@@ -91,14 +91,14 @@ public final class Wire {
     }
 
     /// Reads a response.
-    /// - Parameter hasBody: false if the request was one that is answered without a body, such as HEAD.
+    /// - Parameter hasBody: False if the request was one that is answered without a body, such as HEAD.
     public func answer(hasBody: Bool = true) async throws -> Answer {
         let (status, fields) = try await head()
         return Answer(status: status, fields: fields, body: try await body(after: status, fields, hasBody: hasBody))
     }
 
     /// Reads the body of a response whose head has been read.
-    /// - Parameter hasBody: false if the request was one that is answered without a body, such as HEAD.
+    /// - Parameter hasBody: False if the request was one that is answered without a body, such as HEAD.
     public func body(after status: Int, _ fields: HTTPFields, hasBody: Bool = true) async throws -> [UInt8] {
         guard hasBody, status != 204, status != 304 else { return [] }
         if fields[.transferEncoding] == "chunked" {
@@ -129,7 +129,7 @@ public final class Wire {
     public func part() async throws -> ByteBuffer? { try await reader.part() }
 
     /// Reads the content of a response as it arrives.
-    /// - Parameter fields: the fields of its head, which say where it ends.
+    /// - Parameter fields: The fields of its head, which say where it ends.
     public func content(_ fields: HTTPFields, _ body: (ByteBuffer) throws -> Void) async throws {
         try await reader.content(fields, body)
     }

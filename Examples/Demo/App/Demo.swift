@@ -7,8 +7,8 @@ public import NIOCore
 
 /// Builds the example API; the program and the tests call this.
 /// - Parameters:
-///   - cache: stores the responses.
-///   - repository: the simulated users and posts.
+///   - cache: Stores the responses.
+///   - repository: The simulated users and posts.
 public func buildApplication(
     _ configuration: DemoConfiguration,
     cache: ResponseCache,

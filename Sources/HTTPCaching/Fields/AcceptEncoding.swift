@@ -42,7 +42,7 @@ struct AcceptEncoding {
 
     /// Returns the canonical text of the field: two fields with the same meaning have the same text. Members are sorted
     /// by name and in lower case; weights have their shortest form, and a weight of 1 is left out.
-    /// - Parameter ignoringUnknown: true to leave out codings that are not in the registry. A server that answers
+    /// - Parameter ignoringUnknown: True to leave out codings that are not in the registry. A server that answers
     ///   without a coding does not know them either.
     func canonicalText(ignoringUnknown: Bool) -> String {
         // Members with the same name stay in order: if a coding has two weights, some servers use the first, others the

@@ -54,7 +54,7 @@ public struct ResponseDirectives: Hashable, Sendable {
     public init() {}
 
     /// Creates the directives of a response from its fields.
-    /// - Parameter targets: the targeted fields to look at, the most specific first.
+    /// - Parameter targets: The targeted fields to look at, the most specific first.
     ///
     /// "The cache MUST select the first (in target list order) field with a valid, non-empty value and use its value to
     /// determine the caching policy for the response, and it MUST ignore the Cache-Control and Expires header fields in

@@ -33,8 +33,8 @@ public enum Revalidation {
 
     /// Replaces the conditions of `request` so that it asks if one of the stored responses is still current
     /// (RFC 9111 §4.3.1). The client's own conditions are evaluated on the stored response afterwards.
-    /// - Parameter stored: the fields of the responses stored for this URI, newest first.
-    /// - Returns: true if at least one of them has a validator to ask with.
+    /// - Parameter stored: The fields of the responses stored for this URI, newest first.
+    /// - Returns: True if at least one of them has a validator to ask with.
     @discardableResult
     public static func makeConditional(_ request: inout HTTPFields, validating stored: [HTTPFields]) -> Bool {
         stripConditions(&request)
@@ -55,7 +55,7 @@ public enum Revalidation {
 
     /// Returns the index of the stored response that a 304 is about (RFC 9111 §4.3.4), or nil if it is about none of
     /// them, so that the request has to be repeated without conditions.
-    /// - Parameter stored: the fields of the responses that ``makeConditional(_:validating:)`` asked about, newest
+    /// - Parameter stored: The fields of the responses that ``makeConditional(_:validating:)`` asked about, newest
     ///   first.
     public static func index(of notModified: HTTPFields, among stored: [HTTPFields]) -> Int? {
         if let tag = notModified.entityTag {

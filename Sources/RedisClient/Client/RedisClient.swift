@@ -72,7 +72,7 @@ package final class RedisClient: Service, RedisCommands {
 
     /// Pings every connection, and waits for the replies up to the upper bound of the adaptive timeout. The times of
     /// the replies are samples for later timeouts.
-    /// - Returns: true if there was a reply.
+    /// - Returns: True if there was a reply.
     package func probe() async -> Bool {
         let connections = state.withLockedValue { $0.connections }
         return await withTaskGroup(of: Bool.self) { group in

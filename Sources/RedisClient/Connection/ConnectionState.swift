@@ -145,7 +145,7 @@ extension ConnectionState {
     }
 
     /// Records that bytes were read, or that some are left that belong to the next reply.
-    /// - Parameter isExact: true if they were read as soon as they came; otherwise the server's time is not known.
+    /// - Parameter isExact: True if they were read as soon as they came; otherwise the server's time is not known.
     mutating func read(now: NIODeadline, isExact: Bool) {
         readAt = now
         guard !batches.isEmpty, batches[0].reply == nil else { return }

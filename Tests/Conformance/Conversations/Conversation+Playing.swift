@@ -31,9 +31,9 @@ extension Conversation {
 
     /// Plays the conversation, and returns a message for each deviation from the expected result.
     /// - Parameters:
-    ///   - clock: the clock of the cache, which is advanced. For the conversation of a scenario it has to start at
+    ///   - clock: The clock of the cache, which is advanced. For the conversation of a scenario it has to start at
     ///     ``Scenario/beginning``.
-    ///   - stage: the stage that plays the cache's origin.
+    ///   - stage: The stage that plays the cache's origin.
     public func play(
         on clock: ManualClock,
         _ stage: ConversationStage,

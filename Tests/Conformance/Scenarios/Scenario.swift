@@ -56,9 +56,9 @@ public struct Scenario: Sendable, CustomStringConvertible {
 
     /// Creates a scenario.
     /// - Parameters:
-    ///   - response: the fields of the response; a `Date` of ``beginning`` is added unless they include `Date`.
-    ///   - delay: the time from the first request to its response, in seconds.
-    ///   - seconds: the time from the first request to the second, in seconds.
+    ///   - response: The fields of the response; a `Date` of ``beginning`` is added unless they include `Date`.
+    ///   - delay: The time from the first request to its response, in seconds.
+    ///   - seconds: The time from the first request to the second, in seconds.
     init(
         _ id: String,
         _ anchor: String,

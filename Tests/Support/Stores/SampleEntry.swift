@@ -6,8 +6,8 @@ import NIOCore
 extension CacheEntry {
     /// Creates an entry for a 200 response with a text body.
     /// - Parameters:
-    ///   - staleFor: the time for which it is stored after it was fresh, and may be served stale.
-    ///   - request: the fields of the request that it answers.
+    ///   - staleFor: The time for which it is stored after it was fresh, and may be served stale.
+    ///   - request: The fields of the request that it answers.
     public static func sample(
         _ text: String,
         at location: EntryLocation,

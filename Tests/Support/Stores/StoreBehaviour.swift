@@ -22,7 +22,7 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
     }
 
     /// Checks the rule on a bench whose store is empty and was created with the ``limits``.
-    /// - Throws: a ``StoreFailure`` if the rule is broken.
+    /// - Throws: A ``StoreFailure`` if the rule is broken.
     public func check(on bench: StoreBench) async throws {
         try await body(bench)
     }

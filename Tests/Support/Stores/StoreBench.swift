@@ -13,9 +13,9 @@ public struct StoreBench: Sendable {
 
     /// Creates a bench.
     /// - Parameters:
-    ///   - peer: a second handle on the same data, if there can be one.
-    ///   - now: reads the store's clock.
-    ///   - advance: moves that clock on: a manual clock jumps, the clock of a server is waited for.
+    ///   - peer: A second handle on the same data, if there can be one.
+    ///   - now: Reads the store's clock.
+    ///   - advance: Moves that clock on: a manual clock jumps, the clock of a server is waited for.
     public init(
         _ store: any CacheStore,
         peer: (any CacheStore)? = nil,
