@@ -146,7 +146,7 @@ import Testing
                 redis.signal(SIGSTOP)
                 while store.isAvailable { _ = try await client.send(.get, "/api/users/1") }
                 redis.signal(SIGCONT)
-                try await eventually("the store is there again") { store.isAvailable }
+                try await eventually("the store is available again") { store.isAvailable }
             }
         }
     }

@@ -65,7 +65,7 @@ struct FaultBench: Sendable {
         load.nextPhase()
         try await end()
         await load.hits(100)
-        try await eventually("nothing waits any more") { store.pendingInvalidations == 0 && store.isAvailable }
+        try await eventually("no invalidation is pending") { store.pendingInvalidations == 0 && store.isAvailable }
         load.nextPhase()
         await load.answers(200)
         let phases = load.nextPhase()

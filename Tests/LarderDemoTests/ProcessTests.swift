@@ -38,7 +38,7 @@ import Testing
                 try await wire.send("POST", "/api/posts/", ["Content-Length: 13"])
                 try await eventually("the request has come: \(demo.output)") { demo.output.contains("/api/posts/") }
                 demo.signal(SIGTERM)
-                try await eventually("it takes no connections any more") {
+                try await eventually("it does not accept connections any more") {
                     (try? await Wire.open(to: port) { _ in true }) == nil
                 }
                 try await wire.send(bytes: Array(#"{"title":"x"}"#.utf8))

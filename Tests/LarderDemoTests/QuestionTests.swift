@@ -70,7 +70,7 @@ import Testing
                     clock: ManualClock().clock
                 )
                 try await serve(ResponseCache(store: store)) { client in
-                    try await eventually("both connections are there") { store.connectionCount == 2 }
+                    try await eventually("both connections are open") { store.connectionCount == 2 }
                     proxy.delay(by: .seconds(600))
                     try await test(client, metrics, proxy)
                 }

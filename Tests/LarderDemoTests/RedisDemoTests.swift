@@ -10,7 +10,7 @@ import Testing
         try await RedisProcess.run { redis in
             redis.kill()
             try await Self.withDemo(on: redis) { demo, port in
-                try await eventually("the log says so: \(demo.output)") {
+                try await eventually("it is logged: \(demo.output)") {
                     demo.output.contains("Redis does not answer: requests are answered without it")
                 }
                 for _ in 0..<10 {

@@ -59,7 +59,7 @@ import Testing
                     if next.isHit, next.text == last.text { hits += 1 }
                     last = next
                 }
-                try await eventually("Redis has let it go") {
+                try await eventually("the entry has expired in Redis") {
                     (try? await client.pttl("larder:3:GET:/short", deadline: .seconds(30))) == .noSuchKey
                 }
                 let metrics = try await api.send(.get, "/metrics/cache", admin)
@@ -79,7 +79,7 @@ import Testing
                 let before = try await api.send(.get, "/metrics/cache")
                 #expect(before.text.hasSuffix(#""total_cached_keys":1}"#) && !before.text.contains("store_available"))
                 redis.kill()
-                try await eventually("the store is away") { !store.isAvailable }
+                try await eventually("the store is unavailable") { !store.isAvailable }
                 let after = try await api.send(.get, "/metrics/cache")
                 #expect(after.status == .ok && after.text.contains(#""store_available":false,"#))
                 #expect(after.text.hasSuffix(#""total_cached_keys":1}"#))

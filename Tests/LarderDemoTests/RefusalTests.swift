@@ -26,7 +26,7 @@ import Testing
                     bench.expectAllCorrect(phases)
                     #expect(phases.all.allSatisfy { $0.count("DELETE 503") == 0 })
                     #expect(phases.during.quietHits > 0 && phases.after.hits > phases.after.quietHits)
-                    try await eventually("the log says that it is over") {
+                    try await eventually("the end of the errors is logged") {
                         bench.log.lines(from: .info).last == "info: Redis accepts commands again"
                     }
                     #expect(

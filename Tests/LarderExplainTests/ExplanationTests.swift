@@ -164,7 +164,7 @@ import Testing
             "proxy-revalidate", "must-understand", "max-age=1", "s-maxage=1", "stale-while-revalidate=1",
             "stale-if-error=1", "immutable", "no-transform", "max-age=x", "s-maxage", "PRIVATE=,",
         ]
-    ) func `A directive that the cache reads is not called ignored`(_ directive: String) throws {
+    ) func `A directive that the cache reads is not reported as ignored`(_ directive: String) throws {
         let file = "HTTP/1.1 200\nCache-Control: \(directive)\n\n"
         let sentences = DirectiveReading(try MessageFile(file.utf8).exchange(now: start), .gateway).sentences
         #expect(sentences.count == 1 && !sentences[0].contains("ignored"), "\(sentences)")

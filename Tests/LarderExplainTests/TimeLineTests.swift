@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `The result agrees with Storability, and names its reason first`() {
+    @Test func `The result agrees with Storability, and gives its reason first`() {
         var random = seeded(for: "the result")
         for _ in 0..<600 {
             let (exchange, rules) = (random.exchange(), random.rules())

@@ -36,7 +36,7 @@ import Testing
             let denied = try await gateway.send("GET", path)
             #expect(denied.status == 401 && denied["WWW-Authenticate"] == "Bearer")
             let token = ["Authorization: Bearer a-token-that-is-long-enough"]
-            try await eventually("the origin is well, which has two seconds to answer") {
+            try await eventually("the origin is healthy, which has two seconds to answer") {
                 let well = try? await gateway.send("GET", path, token)
                 return well?.status == 200 && well?.text.contains("\(origin.port)\",\"reachable\":true") == true
             }

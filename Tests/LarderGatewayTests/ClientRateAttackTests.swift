@@ -77,7 +77,7 @@ import Testing
                 let text = head + "3\r\nabc\r\n3\r\ndef\r\n"
                 let exchange = try await Exchange.send(Array(text.utf8), to: gateway.port)
                 #expect(exchange.isEnded && exchange.statuses == [408])
-                try await eventually("the origin knows") { ends.withLockedValue { $0 } == ["cut off"] }
+                try await eventually("the origin has noticed the end") { ends.withLockedValue { $0 } == ["cut off"] }
             }
         }
     }

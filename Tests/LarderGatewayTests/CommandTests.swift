@@ -51,7 +51,7 @@ import Testing
                         }
                         await gate.reached(by: 9)
                         gateway.signal(signal)
-                        try await eventually("it takes no connections any more: \(gateway.output)") {
+                        try await eventually("it does not accept connections any more: \(gateway.output)") {
                             (try? await Wire.open(to: port) { _ in true }) == nil
                         }
                         gate.open()
@@ -93,7 +93,7 @@ import Testing
             #expect(try await Wire.send("GET", "/a", to: port).text == "old")
             try write(settings, "origin: \(new)", "no-such-setting: 1")
             gateway.signal(SIGHUP)
-            try await eventually("it says so: \(gateway.output)") {
+            try await eventually("it is logged: \(gateway.output)") {
                 gateway.output.contains("The configuration cannot be reloaded, and is unchanged")
             }
             #expect(gateway.output.contains("\(file.path):4:1: "))

@@ -146,7 +146,7 @@ import Testing
                 let head = "POST / HTTP/1.1\r\nHost: localhost\r\n\(framing)\r\n\r\n"
                 let exchange = try await Exchange.send(Array((head + content).utf8), to: gateway.port, closes: true)
                 #expect(exchange.isEnded && exchange.statuses == [400], "\(exchange)")
-                try await eventually("the request is over") { origin.connections <= 1 }
+                try await eventually("the request has ended") { origin.connections <= 1 }
                 #expect(origin.requests.allSatisfy { $0.content == nil })
                 // Nothing is left on the connection that could harm the next request.
                 #expect(try await gateway.send("POST", "/", body: "whole").text == "whole")

@@ -178,7 +178,7 @@ import Testing
                     try await eventually("the origin is asked") { origin.requests.count == 1 }
                     try await stream.cancel()
                 }
-                try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
+                try await eventually("the origin has noticed the end") { !ends.withLockedValue { $0.isEmpty } }
                 #expect(try await wire.send("GET", "/b").status == "200")
             }
             #expect(ends.withLockedValue { $0 } == ["broken off"])
@@ -217,7 +217,7 @@ import Testing
                     for number in 0..<4 { group.addTask { try await wire.send("GET", "/\(number)") } }
                     await gate.reached(by: 4)
                     await gateway.stop()
-                    try await eventually("it takes no connections any more") {
+                    try await eventually("it does not accept connections any more") {
                         (try? await Wire.open(to: gateway.port) { _ in true }) == nil
                     }
                     gate.open()

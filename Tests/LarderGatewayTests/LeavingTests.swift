@@ -256,7 +256,7 @@ import Testing
             } _: { origin in
                 let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
                 try await RunningGateway.run(before: origin.url, store: store) { gateway in
-                    try await eventually("Redis is met") { store.isAvailable }
+                    try await eventually("the store is connected") { store.isAvailable }
                     try await eventually("it is stored") { (try? await gateway.send("GET", "/stored").isHit) == true }
                     let stored = "GET /stored HTTP/1.1\r\nHost: localhost\r\n\r\n"
                     for _ in 0..<20 {

@@ -56,7 +56,7 @@ import Testing
                 try install(pairs[1].certificate, pairs[1].privateKey)
                 try write("listen: 127.0.0.1:1", "memory-limit: 64MiB", "log-level: debug")
                 gateway.signal(SIGHUP)
-                try await eventually("it says what needs a restart: \(gateway.output)") {
+                try await eventually("the settings that need a restart are logged: \(gateway.output)") {
                     gateway.output.contains("Settings that changed need a restart")
                 }
                 let lines = gateway.output.split(separator: "\n")
@@ -68,7 +68,7 @@ import Testing
                     let count = gateway.output.components(separatedBy: "A file cannot be used").count
                     try install(certificate, privateKey)
                     gateway.signal(SIGHUP)
-                    try await eventually("it says that it cannot be used: \(gateway.output)") {
+                    try await eventually("the error is logged: \(gateway.output)") {
                         gateway.output.components(separatedBy: "A file cannot be used").count > count
                     }
                     #expect(try await Self.certificate(of: port) == expected[1])

@@ -51,7 +51,7 @@ import Testing
         try await RedisProcess.run { redis in
             let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
             try await Self.serving(store: store) { gateway in
-                try await eventually("Redis is met") { store.isAvailable }
+                try await eventually("the store is connected") { store.isAvailable }
                 try await Self.expectPurged(stored, by: spelling, gateway)
             }
         }

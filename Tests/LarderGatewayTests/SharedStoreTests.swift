@@ -35,7 +35,7 @@ import Testing
                 let (first, second) = (try store(), try store())
                 try await RunningGateway.run(before: origin.url, store: first) { one in
                     try await RunningGateway.run(before: origin.url, store: second) { other in
-                        try await eventually("Redis is met") { first.isAvailable && second.isAvailable }
+                        try await eventually("the store is connected") { first.isAvailable && second.isAvailable }
                         try await test(one, other, origin)
                     }
                 }
@@ -86,7 +86,7 @@ import Testing
                 options.timeoutBounds = .milliseconds(100) ... .milliseconds(100)
                 let store = try RedisStore(.patient(redis.port), options: options, logger: .quiet)
                 try await RunningGateway.run(before: origin.url, store: store) { gateway in
-                    try await eventually("Redis is met") { store.isAvailable }
+                    try await eventually("the store is connected") { store.isAvailable }
                     redis.signal(SIGSTOP)
                     let pending = try await Wire.send("POST", "/a", body: "new", to: gateway.port)
                     #expect(pending.status == 200 && pending.cacheStatus.contains("detail=invalidation-pending"))

@@ -67,7 +67,7 @@ import Testing
                     #expect(response.status == 502)
                 }
                 try await eventually("all memory is given back") { gateway.gateway.cache.inFlight.used == 0 }
-                try await eventually("all temporary files are") { gateway.gateway.client.spools.usedDisk == 0 }
+                try await eventually("all temporary files are removed") { gateway.gateway.client.spools.usedDisk == 0 }
             }
         }
     }
@@ -93,7 +93,7 @@ import Testing
                     }
                 }
                 try await eventually("all memory is given back") { gateway.gateway.cache.inFlight.used == 0 }
-                try await eventually("all temporary files are") { gateway.gateway.client.spools.usedDisk == 0 }
+                try await eventually("all temporary files are removed") { gateway.gateway.client.spools.usedDisk == 0 }
             }
         }
     }
@@ -183,7 +183,7 @@ import Testing
             try await RunningGateway.run(before: origin.url, configure: Self.configure) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("GET", "/")
-                    try await eventually("the origin has it") { origin.requests.count == 1 }
+                    try await eventually("the request reaches the origin") { origin.requests.count == 1 }
                     try await Self.expectMissesOfOthers(gateway)
                     let body = try await wire.answer().body
                     var place = 0
@@ -276,7 +276,7 @@ import Testing
                     try await wire.send("POST", "/slow", ["Content-Length: 1000"])
                     try await wire.send(bytes: Array("abc".utf8))
                 } _: {
-                    try await eventually("they take their part") { origin.requests.count == 6 }
+                    try await eventually("six uploads reach the origin") { origin.requests.count == 6 }
                     for number in 0..<3 {
                         let response = try await gateway.send("POST", "/whole/\(number)", body: "abc")
                         #expect(response.status == 200 && response.text == "/whole/\(number)")

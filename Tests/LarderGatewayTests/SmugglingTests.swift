@@ -627,7 +627,7 @@ import Testing
         }
     }
 
-    @Test func `A request that comes back is a loop`() async throws {
+    @Test func `A request that the gateway forwarded itself is rejected as a loop`() async throws {
         try await ScriptedOrigin.answering { _ in
             answer()
         } _: { origin in

@@ -135,7 +135,7 @@ import Testing
         #expect(record.lines("Temporary files cannot be written").count == 1)
     }
 
-    @Test func `Files take no more than their space together`() async throws {
+    @Test func `All files together take no more than the space limit`() async throws {
         let space = space(disk: 1_500_000)
         let spools = (0..<4).map { _ in Spool(space) }
         var taken = 0
@@ -164,7 +164,7 @@ import Testing
         await #expect(throws: UpstreamError.responseTimeout) { try await spool.next() }
     }
 
-    @Test func `An abortion ends both sides at once`() async throws {
+    @Test func `Aborting a spool ends its reader and its writer at once`() async throws {
         let spool = Spool(space(message: 100))
         #expect(await spool.offer(Self.part(1, 100)))
         let writing = Task { try await spool.append(Self.part(2, 100)) }

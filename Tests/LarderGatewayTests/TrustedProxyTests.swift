@@ -31,7 +31,7 @@ import Testing
         }
     }
 
-    @Test func `A trusted proxy's fields are believed, extended and forwarded`() async throws {
+    @Test func `A trusted proxy's fields are used, extended and forwarded`() async throws {
         try await Self.serving(trusting: "127.0.0.0/8, ::1, 10.0.0.0/8") { gateway, origin in
             let fields = [
                 "X-Forwarded-For: 127.0.0.1, 203.0.113.9, 10.0.0.2", "X-Forwarded-Proto: https",
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    @Test func `A trusted proxy's Forwarded is believed, and its clients' X-Forwarded fields are dropped`()
+    @Test func `A trusted proxy's Forwarded is used, and its clients' X-Forwarded fields are dropped`()
         async throws
     {
         try await Self.serving(trusting: "127.0.0.0/8, ::1, 10.0.0.0/8", "forwarded") { gateway, origin in
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func `A client that a trusted proxy does not name is unknown, and the scheme is believed`() async throws {
+    @Test func `A client that a trusted proxy does not name is unknown, and the scheme is used`() async throws {
         try await Self.serving(trusting: "127.0.0.1, ::1") { gateway, origin in
             for fields in [["X-Forwarded-For: unknown"], ["X-Forwarded-For: 1.2.3.4, x"], []] {
                 let answer = try await gateway.send("GET", "/\(fields.count)", fields + ["X-Forwarded-Proto: https"])

@@ -52,7 +52,7 @@ import Testing
                     try await wire.send(bytes: Array(framing[0].hasPrefix("C") ? "12345".utf8 : "5\r\n12345\r\n".utf8))
                     try await eventually("the origin is asked") { origin.requests.count == 1 }
                 }
-                try await eventually("the origin knows") { !ends.withLockedValue { $0.isEmpty } }
+                try await eventually("the origin has noticed the end") { !ends.withLockedValue { $0.isEmpty } }
                 #expect(ends.withLockedValue { $0 } == ["broken off"])
             }
         }
@@ -78,7 +78,7 @@ import Testing
                 }
                 // The response timeout begins with the end of the content.
                 async let late = gateway.send("POST", "/late", body: "0123456789")
-                try await eventually("it is timed") { clock.sleeperCount == 1 }
+                try await eventually("its timeout runs") { clock.sleeperCount == 1 }
                 clock.advance(by: .seconds(30))
                 let status = try await late.status
                 #expect(status == 504)

@@ -49,10 +49,10 @@ import Testing
                 }
                 #expect(cache.isStoreAvailable)
                 redis.kill()
-                try await eventually("it is away") { !cache.isStoreAvailable }
+                try await eventually("the store is unavailable") { !cache.isStoreAvailable }
                 #expect(await cache.count() == 2)
                 try await redis.restart()
-                try await eventually("it is back") {
+                try await eventually("the store is available again") {
                     let count = await cache.count()
                     return cache.isStoreAvailable && count == 0
                 }

@@ -178,7 +178,7 @@ extension EntryCodecTests {
         #expect(Self.defect(of: EntryCodec.encode(.example), expecting: key) == .otherKey)
     }
 
-    @Test func `A value that claims more than it holds is rejected`() {
+    @Test func `A value whose counts exceed its bytes is rejected`() {
         let value = EntryCodec.encode(.example)
         var cut = value
         cut.setInteger(UInt32.max, at: 5)

@@ -81,7 +81,7 @@ import Testing
             #expect(await store.count() == 1)
             #expect(await peer.count() == 1)
             #expect(await store.put("v0", at: "/short", freshFor: .milliseconds(200)))
-            try await eventually("it is over") { await store.count() == 1 }
+            try await eventually("the entry has expired") { await store.count() == 1 }
             #expect(await store.texts(at: "/29") == ["v0"])
         }
     }

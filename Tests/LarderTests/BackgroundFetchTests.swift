@@ -28,7 +28,7 @@ import Testing
         }
         _ = try await bench.get(under: .gateway, from: origin)
         await bench.cache.idle()
-        try await eventually("the fetch is gone") { !reference.isValid }
+        try await eventually("the fetch is released") { !reference.isValid }
     }
 
     @Test func `A fetch that is over does not retain tasks that are attached later`() async {

@@ -39,7 +39,7 @@ import Testing
             ([.contentLength: "3"], "content"),
             ([.ifMatch: "\"x\""], "precondition"), ([.transferEncoding: "chunked"], "content"),
         ] as [(HTTPFields, String)]
-    ) func `A request bypasses the cache for this reason`(
+    ) func `A request with a reason to bypass the cache bypasses it`(
         _ fields: HTTPFields,
         _ reason: String
     )
@@ -84,7 +84,7 @@ import Testing
             ([.cacheControl: "no-store"], "no-store"), ([.cacheControl: "private"], "private"),
             ([.setCookie: "a=b"], "set-cookie"), ([.vary: "*"], "vary-star"),
         ] as [(HTTPFields, String)]
-    ) func `A response is not stored for this reason`(
+    ) func `A response with a reason not to store it is not stored`(
         _ fields: HTTPFields,
         _ reason: String
     )

@@ -104,7 +104,7 @@ import Testing
         async let leader = bench.get(from: origin)
         await hung.reached()
         async let waiter = bench.get(from: origin)
-        try await eventually("it waits, and is timed") {
+        try await eventually("it waits, and its timeout runs") {
             bench.cache.waiterCount == 1 && bench.clock.sleeperCount == 1
         }
         bench.clock.advance(by: .seconds(5))

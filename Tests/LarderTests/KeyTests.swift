@@ -40,14 +40,14 @@ import Testing
         Case(target: "/me", key: "GET:/me#user=a%26user%3Db", user: "a&user=b"),
         Case(target: "/me", key: "GET:/me#user=%2523", user: "%23"),
         Case(target: "/me", key: "GET:/me#user=", user: ""),
-    ]) func `A target has this key`(_ example: Case) {
+    ]) func `A target has the expected key`(_ example: Case) {
         #expect(example.rule.key(of: .get(example.target), user: example.user)?.key.description == example.key)
     }
 
     @Test(arguments: [
         ("/p?nocache=true", true), ("/p?nocache=false", false), ("/p?nocache=TRUE", false), ("/p?nocache", false),
         ("/p?nocache=true1", false), ("/p?a=1&nocache=true", true), ("/p?xnocache=true", false), ("/p", false),
-    ]) func `Only the value true asks for a bypass`(_ target: String, _ asks: Bool) {
+    ]) func `Only the value true of the parameter causes a bypass`(_ target: String, _ asks: Bool) {
         #expect(KeyPolicy(bypassParameter: "nocache").key(of: .get(target), user: nil)?.asksForBypass == asks)
     }
 

@@ -15,7 +15,7 @@
             return try #require(numbers.count > 1 ? Int(numbers[1]) : nil) * 4_096
         }
 
-        @Test func `The charge covers the growth of the process`() async {
+        @Test func `The memory that is charged is at least the growth of the process`() async {
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 40) }
             await #expect(processExitsWith: .success) { try await MemoryTests.checkCharge(ofBodies: 1_000) }
         }

@@ -61,7 +61,7 @@ import Testing
         bench.clock.advance(by: .seconds(15))
         async let stale = bench.get(under: Self.policy, from: origin)
         await gate.reached()
-        try await eventually("it is timed") { bench.clock.sleeperCount == 1 }
+        try await eventually("its timeout runs") { bench.clock.sleeperCount == 1 }
         bench.clock.advance(by: .milliseconds(200))
         #expect(try await stale.text == "old")
         gate.open()

@@ -21,7 +21,7 @@ import Testing
         ("//api///posts", ["/api/posts", "/posts"]), ("http://h/api/posts?x", ["/api/posts"]),
         ("http://h", ["/"]), ("foo?x=://h/api/posts", ["/foo", "/api/posts"]),
         ("/api/posts#x", ["/api/posts%23x", "/api/posts"]),
-    ]) func `A target has these readings, the literal one first`(_ target: String, _ paths: [String]) {
+    ]) func `A target has the expected readings, the literal one first`(_ target: String, _ paths: [String]) {
         let readings = PathReadings(target: target).paths
         #expect(readings.first?.description == paths.first)
         #expect(Set(readings.map(\.description)) == Set(paths))

@@ -209,9 +209,9 @@ import Testing
         await store.removeUnusable(at: clock.now)
         #expect(await store.count(at: clock.now) == 400)
         let service = Task { await store.run() }
-        try await eventually("it sleeps") { clock.sleeperCount == 1 }
+        try await eventually("the sweep waits for the clock") { clock.sleeperCount == 1 }
         clock.advance(by: .seconds(60))
-        try await eventually("it is through") { store.size == .bytes(0) }
+        try await eventually("the sweep has removed the entries") { store.size == .bytes(0) }
         store.validate()
         service.cancel()
         await service.value

@@ -79,7 +79,7 @@ import Testing
         ("Edge-Cache-Tag", "new arrivals,b", ["new arrivals", "b"]),
         ("Surrogate-Key", "new%20arrivals caf\u{E9}\tb  c,d", ["new arrivals", "caf\u{E9}", "b", "c,d"]),
         ("xkey", "a b", ["a", "b"]),
-    ]) func `A response names these tags`(_ name: String, _ value: String, _ texts: [String]) throws {
+    ]) func `Tags are read from the fields of a response`(_ name: String, _ value: String, _ texts: [String]) throws {
         let field = try #require(HTTPField.Name(name))
         let named = ResponseTags([field: value], named: [field])
         #expect(named.tags == texts.map { CacheTag($0) })

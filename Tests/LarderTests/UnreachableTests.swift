@@ -34,7 +34,10 @@ import Testing
     }
 
     @Test(arguments: Failing.allCases, [HTTPRequest.Method.get, .head])
-    func `A stale response is served`(_ failing: Failing, _ method: HTTPRequest.Method) async throws {
+    func `A stale response is served if the origin cannot be reached`(
+        _ failing: Failing,
+        _ method: HTTPRequest.Method
+    ) async throws {
         let bench = Bench()
         let origin = Self.origin(method == .head ? .throwing : failing, [.cacheControl: "max-age=10", .eTag: "\"x\""])
         _ = try await bench.get(under: .gateway, from: origin)
