@@ -92,16 +92,16 @@ import Testing
             ("\u{F8FF}\u{FFFD}", true), ("\u{1FFFD}", false),
         ]
     ) func `Altered bytes are found in every part of a head`(_ text: String, _ isAltered: Bool) {
-        #expect(AlteredBytes.stand(in: text) == isAltered)
-        #expect(AlteredBytes.stand(in: HTTPField(name: .contentType, value: text)) == isAltered)
+        #expect(AlteredBytes.occur(in: text) == isAltered)
+        #expect(AlteredBytes.occur(in: HTTPField(name: .contentType, value: text)) == isAltered)
         let response = HTTPResponse(status: .init(code: 200, reasonPhrase: "OK"), headerFields: [.location: text])
-        #expect(AlteredBytes.stand(in: response) == isAltered)
+        #expect(AlteredBytes.occur(in: response) == isAltered)
     }
 
     @Test func `Altered bytes are found after bytes that begin like them`() {
         for bytes in [[0xEF, 0xEF, 0xBF, 0xBD], [0xEF, 0xBF, 0xEF, 0xBF, 0xBD]] as [[UInt8]] {
-            #expect(AlteredBytes.stand(inBytes: bytes))
+            #expect(AlteredBytes.occur(inBytes: bytes))
         }
-        #expect(!AlteredBytes.stand(inBytes: [0xEF, 0xBF] as [UInt8]))
+        #expect(!AlteredBytes.occur(inBytes: [0xEF, 0xBF] as [UInt8]))
     }
 }

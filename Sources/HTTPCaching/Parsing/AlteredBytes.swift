@@ -6,11 +6,11 @@ package import HTTPTypes
 /// can arrive as one. Such a value does not distinguish requests, and must not be stored.
 package enum AlteredBytes {
     /// Returns true if a text holds U+FFFD.
-    package static func stand(in text: String) -> Bool {
-        stand(inBytes: text.utf8)
+    package static func occur(in text: String) -> Bool {
+        occur(inBytes: text.utf8)
     }
 
-    static func stand(inBytes bytes: some Sequence<UInt8>) -> Bool {
+    static func occur(inBytes bytes: some Sequence<UInt8>) -> Bool {
         // U+FFFD in UTF-8: EF BF BD.
         var found = 0
         for byte in bytes {
@@ -25,18 +25,18 @@ package enum AlteredBytes {
     }
 
     /// Returns true if a field's value holds U+FFFD.
-    package static func stand(in field: HTTPField) -> Bool {
-        field.withUnsafeBytesOfValue { stand(inBytes: $0) }
+    package static func occur(in field: HTTPField) -> Bool {
+        field.withUnsafeBytesOfValue { occur(inBytes: $0) }
     }
 
     /// Returns true if the head of a response holds U+FFFD anywhere.
-    package static func stand(in response: HTTPResponse) -> Bool {
-        stand(in: response.status.reasonPhrase) || response.headerFields.contains { stand(in: $0) }
+    package static func occur(in response: HTTPResponse) -> Bool {
+        occur(in: response.status.reasonPhrase) || response.headerFields.contains { occur(in: $0) }
     }
 
     /// Returns true if a request has U+FFFD in the value of a field that `vary` names.
-    package static func stand(in request: HTTPFields, nominatedBy vary: VaryRule) -> Bool {
+    package static func occur(in request: HTTPFields, nominatedBy vary: VaryRule) -> Bool {
         guard case .fields(let names) = vary else { return false }
-        return request.contains { field in names.contains(field.name) && stand(in: field) }
+        return request.contains { field in names.contains(field.name) && occur(in: field) }
     }
 }

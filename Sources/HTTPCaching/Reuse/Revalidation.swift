@@ -73,7 +73,7 @@ public enum Revalidation {
         if notModified.contains(.eTag) {
             // A tag that cannot be read identifies the response with the same text, unless a library has altered it.
             let tags = notModified[values: .eTag]
-            return tags.contains { AlteredBytes.stand(in: $0) } ? nil : stored.firstIndex { $0[values: .eTag] == tags }
+            return tags.contains { AlteredBytes.occur(in: $0) } ? nil : stored.firstIndex { $0[values: .eTag] == tags }
         }
         if let modified = lastModified(notModified) {
             return stored.firstIndex { lastModified($0) == modified }
@@ -134,7 +134,7 @@ public enum Revalidation {
         for name in [HTTPField.Name.eTag, .lastModified] where fields.contains(name) {
             guard fields[values: name] == stored[values: name] else { return .invalidates }
             // Two different values that a library has altered can be equal.
-            guard !fields[values: name].contains(where: { AlteredBytes.stand(in: $0) }) else { return .invalidates }
+            guard !fields[values: name].contains(where: { AlteredBytes.occur(in: $0) }) else { return .invalidates }
         }
         if let length = fields[.contentLength] {
             guard ASCII.integer(length.utf8, limit: .max / 16) == Int64(storedLength) else { return .invalidates }

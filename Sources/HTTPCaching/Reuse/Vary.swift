@@ -115,7 +115,7 @@ public struct SelectingFields: Hashable, Sendable {
                 ? Self.acceptEncoding(of: request, ignoringUnknown: ignoringUnknownCodings)
                 : Self.canonicalValue(of: name, in: request)
             if let value {
-                guard !AlteredBytes.stand(inBytes: value) else { return nil }
+                guard !AlteredBytes.occur(inBytes: value) else { return nil }
                 // "If (after any normalization that might take place) a header field is absent from a request, it can
                 // only match another request if it is also absent there": an empty value has its colon.
                 text.append(ASCII.colon)

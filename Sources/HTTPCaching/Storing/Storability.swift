@@ -85,7 +85,7 @@ public enum Storability: Hashable, Sendable {
         if let reason = reason(bySharing: response.headerFields, with: request, directives, rules) {
             return .notStorable(reason)
         }
-        if AlteredBytes.stand(in: response) { return .notStorable(.alteredBytes) }
+        if AlteredBytes.occur(in: response) { return .notStorable(.alteredBytes) }
         let lifetimes = Freshness(
             response: response,
             directives: directives,
@@ -162,7 +162,7 @@ public enum Storability: Hashable, Sendable {
         let variant = VariantRule(response)
         if variant.vary == .everything { return .varyStar }
         let selectable = request.selectableFields
-        if AlteredBytes.stand(in: selectable, nominatedBy: variant.vary) { return .requestAlteredBytes }
+        if AlteredBytes.occur(in: selectable, nominatedBy: variant.vary) { return .requestAlteredBytes }
         if !variant.isAcceptable(to: selectable) { return .unacceptedCoding }
         if let type = response[.contentType], isEventStream(type) { return .eventStream }
         return nil

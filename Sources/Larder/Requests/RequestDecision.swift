@@ -52,9 +52,9 @@ package enum RequestDecision: Sendable {
     /// Returns true if a library has altered a value that becomes part of the key. A target with such bytes does not
     /// become a key.
     private static func hasAlteredKey(_ request: HTTPRequest, user: String?, _ names: [HTTPField.Name]) -> Bool {
-        if let user, AlteredBytes.stand(in: user) { return true }
+        if let user, AlteredBytes.occur(in: user) { return true }
         guard !names.isEmpty else { return false }
-        return AlteredBytes.stand(in: request.selectableFields, nominatedBy: .fields(names))
+        return AlteredBytes.occur(in: request.selectableFields, nominatedBy: .fields(names))
     }
 }
 

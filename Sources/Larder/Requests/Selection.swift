@@ -26,7 +26,7 @@ enum Selection {
             let rules = rules ?? entries.map(\.vary)
             // The response would vary by an altered value, which does not distinguish this request from others.
             if !cacheable.directives.onlyIfCached,
-                rules.contains(where: { AlteredBytes.stand(in: fields, nominatedBy: $0) })
+                rules.contains(where: { AlteredBytes.occur(in: fields, nominatedBy: $0) })
             {
                 return .bypass(.alteredBytes)
             }
