@@ -38,7 +38,7 @@ final class InvalidationDelivery: Sendable {
     /// The run ID of the server that was connected last; empty if the server does not report one.
     private let lastRunID = NIOLockedValueBox("")
     /// The state of the log when it was last read.
-    let standing = NIOLockedValueBox<LogStanding?>(nil)
+    let logState = NIOLockedValueBox<LogState?>(nil)
     /// The logs of other formats that were found last.
     let knownFormats = NIOLockedValueBox<[String]>([])
     /// True if a warning was logged that Redis has little memory for the invalidation log.
@@ -105,7 +105,7 @@ extension InvalidationDelivery {
                     isWhole = try reading.add(reply, to: question) && isWhole
                 }
                 if isWhole {
-                    standing.withLockedValue { $0 = reading.standing }
+                    logState.withLockedValue { $0 = reading.state }
                     return reading
                 }
             }
@@ -130,20 +130,20 @@ extension InvalidationDelivery {
     /// Returns the questions to the tables that a look-up will need: those for an entry whose read version is so low
     /// that the list cannot answer, as far as is known.
     func tableQuestions(for members: [String], since readVersion: LogVersion?) -> [TableQuestion] {
-        guard let readVersion, let standing = standing.withLockedValue({ $0 }),
-            standing.readVersion.epoch == readVersion.epoch
+        guard let readVersion, let logState = logState.withLockedValue({ $0 }),
+            logState.readVersion.epoch == readVersion.epoch
         else {
             return []
         }
         let needed =
-            readVersion.number < standing.highestMoved ? members.filter { readVersion.number < standing.moved($0) } : []
-        return needed.isEmpty ? [] : TableQuestion.all(needed, standing)
+            readVersion.number < logState.highestMoved ? members.filter { readVersion.number < logState.moved($0) } : []
+        return needed.isEmpty ? [] : TableQuestion.all(needed, logState)
     }
 
     /// Adds the tables' answers about the scopes that a reading of the list leaves open.
     /// - Returns: Nil if the log cannot be read.
     func reading(_ reading: LogReading, adding members: Set<String>) async -> LogReading? {
-        let questions = TableQuestion.all(members.sorted(), reading.standing)
+        let questions = TableQuestion.all(members.sorted(), reading.state)
         guard let replies = await failsafe.ask(questions.map { $0.command(names) }), replies.count == questions.count
         else { return nil }
         var reading = reading

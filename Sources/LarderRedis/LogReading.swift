@@ -3,7 +3,7 @@ import NIOCore
 import RedisClient
 
 /// The state of an invalidation log: its version, and what it has moved into its tables.
-struct LogStanding: Hashable, Sendable {
+struct LogState: Hashable, Sendable {
     /// The epoch of the log, and the number of its last invalidation.
     let readVersion: LogVersion
     /// The version at which everything was invalidated last: an entry with a lower read version is invalid.
@@ -19,7 +19,7 @@ struct LogStanding: Hashable, Sendable {
     static let members =
         ["~epoch1", "~epoch2", "~n", "!floor"] + ScopeKind.allCases.map(\.movedMember) + ["~cells"]
 
-    /// Creates the standing from the scores of ``members``.
+    /// Creates the state from the scores of ``members``.
     /// - Throws: The server's error, or `unexpectedReply` if the values are not those of a log.
     /// - Returns: Nil if there is no log.
     init?(_ values: some Collection<RESPValue>) throws(RedisError) {
@@ -62,7 +62,7 @@ enum ScopeComparison: Hashable {
 
 /// The state of the invalidation log at one moment, with the versions of some scopes.
 struct LogReading {
-    let standing: LogStanding
+    let state: LogState
     /// The versions in the list of the scopes that it was asked for; nil for a scope that is not in it.
     private let listed: [String: UInt64?]
     /// The versions of scopes that follow from the tables.
@@ -71,13 +71,13 @@ struct LogReading {
     /// The scopes that the list was asked for, in no particular order.
     var members: [String] { Array(listed.keys) }
 
-    var readVersion: LogVersion { standing.readVersion }
-    var floor: UInt64 { standing.floor }
+    var readVersion: LogVersion { state.readVersion }
+    var floor: UInt64 { state.floor }
 
     /// Returns the command that reads the list, with the versions of some scopes: all in one step, so that they fit
     /// each other.
     static func command(_ log: String, _ members: [String]) -> RedisCommand {
-        RedisCommand("ZMSCORE", ([log] + LogStanding.members + members).map { .text($0) })
+        RedisCommand("ZMSCORE", ([log] + LogState.members + members).map { .text($0) })
     }
 
     /// The largest number of members that one command asks for: a reply has a limit of elements (`RESPLimits`).
@@ -99,13 +99,13 @@ struct LogReading {
     }
 
     init?(_ values: [RESPValue], of members: [String] = []) throws(RedisError) {
-        guard values.count == LogStanding.members.count + members.count else {
+        guard values.count == LogState.members.count + members.count else {
             throw RedisError(.unexpectedReply, "the invalidation log has an unexpected length")
         }
-        guard let standing = try LogStanding(values.prefix(LogStanding.members.count)) else { return nil }
-        self.standing = standing
+        guard let state = try LogState(values.prefix(LogState.members.count)) else { return nil }
+        self.state = state
         var listed: [String: UInt64?] = [:]
-        for (member, value) in zip(members, values.dropFirst(LogStanding.members.count)) {
+        for (member, value) in zip(members, values.dropFirst(LogState.members.count)) {
             listed[member] = .some(try value.number())
         }
         self.listed = listed
@@ -121,15 +121,15 @@ struct LogReading {
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
-        guard standing.isMade(question.table) else { return true }
+        guard state.isMade(question.table) else { return true }
         guard numbers[0] == readVersion.epoch.high, numbers[1] == readVersion.epoch.low else { return false }
         // Cells that were chosen for another epoch, or another size, are those of other scopes.
-        guard question.epoch == readVersion.epoch, question.tables == standing.tables else { return true }
+        guard question.epoch == readVersion.epoch, question.tables == state.tables else { return true }
         for (place, member) in question.members.enumerated() {
             let first = 2 + place * ScopeTables.rows
             // No scope of a kind has a higher version than the highest that was moved of the kind, whatever the cells
             // have from another kind.
-            tabled[member] = numbers[first..<first + ScopeTables.rows].reduce(standing.moved(member), min)
+            tabled[member] = numbers[first..<first + ScopeTables.rows].reduce(state.moved(member), min)
         }
         return true
     }
@@ -137,13 +137,13 @@ struct LogReading {
     /// Returns the highest version at which one of the scopes was invalidated, or a higher one if only unread tables
     /// have it.
     func newestVersion(on members: some Sequence<String>) -> UInt64 {
-        members.reduce(standing.floor) { max($0, (listed[$1] ?? nil) ?? tabled[$1] ?? standing.moved($1)) }
+        members.reduce(state.floor) { max($0, (listed[$1] ?? nil) ?? tabled[$1] ?? state.moved($1)) }
     }
 
     /// Returns the validity of a response with a read version and these scopes (docs/invalidation.md, rule 3). Scopes
     /// that were not asked for count as not invalidated.
     func comparison(of readVersion: LogVersion, _ members: some Sequence<String>) -> ScopeComparison {
-        guard readVersion.epoch == self.readVersion.epoch, readVersion.number >= standing.floor else {
+        guard readVersion.epoch == self.readVersion.epoch, readVersion.number >= state.floor else {
             return .invalidated
         }
         var isUnknown = false
@@ -151,7 +151,7 @@ struct LogReading {
             guard let listed = listed[member] else { continue }
             if let version = listed ?? tabled[member] {
                 if readVersion.number < version { return .invalidated }
-            } else if readVersion.number < standing.moved(member) {
+            } else if readVersion.number < state.moved(member) {
                 isUnknown = true
             }
         }
@@ -160,9 +160,9 @@ struct LogReading {
 
     /// Returns the scopes that only the tables can compare with a read version, and that they were not asked for.
     func unread(_ readVersion: LogVersion, _ members: some Sequence<String>) -> [String] {
-        guard readVersion.number < standing.highestMoved else { return [] }
+        guard readVersion.number < state.highestMoved else { return [] }
         return members.filter { member in
-            listed[member] == .some(nil) && tabled[member] == nil && readVersion.number < standing.moved(member)
+            listed[member] == .some(nil) && tabled[member] == nil && readVersion.number < state.moved(member)
         }
     }
 }
@@ -179,12 +179,12 @@ struct TableQuestion: Hashable, Sendable {
     static let memberLimit = 1_000
 
     /// Returns the questions for scopes of any kind.
-    static func all(_ members: some Sequence<String>, _ standing: LogStanding) -> [TableQuestion] {
+    static func all(_ members: some Sequence<String>, _ state: LogState) -> [TableQuestion] {
         let byTable = Dictionary(grouping: members) { ScopeKind(member: $0)?.table }
         return ScopeKind.tables.flatMap { table -> [TableQuestion] in
             guard let members = byTable[table] else { return [] }
             return LogReading.parts(members, of: memberLimit).map { part in
-                TableQuestion(table: table, members: part, epoch: standing.readVersion.epoch, tables: standing.tables)
+                TableQuestion(table: table, members: part, epoch: state.readVersion.epoch, tables: state.tables)
             }
         }
     }

@@ -78,7 +78,7 @@ extension RedisStore {
         let readVersions = (list?.variants ?? []).map {
             LogVersion(epoch: list?.epoch ?? listed.readVersion.epoch, number: $0.number)
         }
-        guard let reading = await whole([listed], for: readVersions.map { ($0, asked) })?.first else {
+        guard let reading = await addTables(to: [listed], for: readVersions.map { ($0, asked) })?.first else {
             return delivery.unknownLookup
         }
         let newest = reading.newestVersion(on: known)
@@ -185,11 +185,11 @@ extension RedisStore {
         if !missing.isEmpty { missing.subtract(find.tags) }
         var readings = [find.reading]
         if !missing.isEmpty {
-            guard let late = await lists(of: Array(missing)) else { return nil }
+            guard let late = await readLists(for: Array(missing)) else { return nil }
             readings += late
         }
         let compared = candidates.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
-        guard let readings = await whole(readings, for: compared) else { return nil }
+        guard let readings = await addTables(to: readings, for: compared) else { return nil }
         return zip(candidates, compared).filter { _, item in
             readings.allSatisfy { $0.comparison(of: item.readVersion, item.members) == .valid }
         }.map(\.0.entry)

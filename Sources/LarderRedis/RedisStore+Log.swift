@@ -9,13 +9,13 @@ extension RedisStore {
     /// Reads the log for any number of scopes, as far as these read versions need it. A response is valid if it is
     /// valid by every reading: each reading has the floor as it was when its scopes were read.
     /// - Returns: At least one reading; nil if the log cannot be read.
-    func readings(of members: [String], since readVersions: [LogVersion]) async -> [LogReading]? {
-        guard let readings = await lists(of: members) else { return nil }
-        return await whole(readings, for: readVersions.map { ($0, members) })
+    func readLog(for members: [String], since readVersions: [LogVersion]) async -> [LogReading]? {
+        guard let readings = await readLists(for: members) else { return nil }
+        return await addTables(to: readings, for: readVersions.map { ($0, members) })
     }
 
     /// Reads the list for any number of scopes, in one round trip; returns nil if the log cannot be read.
-    func lists(of members: [String]) async -> [LogReading]? {
+    func readLists(for members: [String]) async -> [LogReading]? {
         let parts = LogReading.parts(members)
         let replies = await failsafe.ask(parts.map { LogReading.command(names.log, $0) })
         guard let replies, replies.count == parts.count else { return nil }
@@ -29,21 +29,21 @@ extension RedisStore {
 
     /// Adds the tables' answers to readings of the list, as far as some read versions need them; returns nil if the log
     /// cannot be read.
-    func whole(
-        _ readings: [LogReading],
+    func addTables(
+        to readings: [LogReading],
         for compared: [(readVersion: LogVersion, members: [String])]
     ) async -> [LogReading]? {
-        var whole: [LogReading] = []
+        var complete: [LogReading] = []
         for reading in readings {
             let unread = compared.filter { $0.readVersion.epoch == reading.readVersion.epoch }
                 .reduce(into: Set<String>()) { $0.formUnion(reading.unread($1.readVersion, $1.members)) }
             if unread.isEmpty {
-                whole.append(reading)
+                complete.append(reading)
             } else {
                 guard let reading = await delivery.reading(reading, adding: unread) else { return nil }
-                whole.append(reading)
+                complete.append(reading)
             }
         }
-        return whole
+        return complete
     }
 }

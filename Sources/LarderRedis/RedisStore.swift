@@ -275,7 +275,7 @@ extension RedisStore {
     }
 
     private static func validity(_ reply: RESPValue) -> Validity? {
-        guard case .array(let values) = reply, values.count == 1 + LogStanding.members.count,
+        guard case .array(let values) = reply, values.count == 1 + LogState.members.count,
             let reading = try? LogReading(Array(values[1...]))
         else { return nil }
         return Validity(isValid: values[0] == .integer(1), checkedVersion: reading.readVersion)
@@ -296,7 +296,7 @@ extension RedisStore {
     public func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity {
         guard delivery.isTrusted, !delivery.isLocal(readVersion) else { return delivery.unknownValidity }
         let members = scopes.map(\.member)
-        guard let readings = await readings(of: members, since: [readVersion]), let first = readings.first else {
+        guard let readings = await readLog(for: members, since: [readVersion]), let first = readings.first else {
             return delivery.unknownValidity
         }
         // A response that is valid by the later readings was valid at the first one.

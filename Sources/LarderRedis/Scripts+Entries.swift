@@ -62,13 +62,13 @@ extension Scripts {
     /// form of the list, the number of variants that were used, their fields (the least recent first), scopes…. The
     /// reply is 1 if the variant is valid or 0 if it is not, and what ``LogReading`` reads.
     static let save = RedisScript(
-        "#!lua\n" + standing + version + list + """
+        "#!lua\n" + logState + version + list + """
             local entry, log = KEYS[1], KEYS[2]
             local value, family, codings = ARGV[1], ARGV[2], tonumber(ARGV[3])
             local ttl, limit, room = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[9])
             local now, uses = tonumber(ARGV[10]), tonumber(ARGV[13])
             local first = 14 + uses
-            local s, read = standing(log), tonumber(ARGV[8])
+            local s, read = logState(log), tonumber(ARGV[8])
             -- It is unknown: the next look-up begins a log.
             if not s.isWhole then return {0, unpack(s, 1, \(count))} end
             local isValid = tonumber(s[1]) == tonumber(ARGV[6]) and tonumber(s[2]) == tonumber(ARGV[7])
@@ -196,9 +196,9 @@ extension Scripts {
     /// Keys: log, entries…; arguments: the time now (milliseconds), the most work, 1 if one variant of each entry is
     /// enough. The reply has a number for each entry, for the first at least.
     static let countValid = RedisScript(
-        "#!lua flags=no-writes,allow-oom\n" + standing + version + list + """
+        "#!lua flags=no-writes,allow-oom\n" + logState + version + list + """
             local log, now, limit, isOneEnough = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
-            local s = standing(log)
+            local s = logState(log)
             local epoch1, epoch2, floor = tonumber(s[1]), tonumber(s[2]), tonumber(s[4])
             local work = 0
             local function is_valid(entry, variant, most)

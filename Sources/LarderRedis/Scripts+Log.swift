@@ -37,17 +37,17 @@ extension Scripts {
     private static let (before, behind) = (1 + ScopeKind.allCases.count, 5)
 
     /// The number of scores that give the state of the log.
-    static let count = LogStanding.members.count
+    static let count = LogState.members.count
 
-    /// The functions that read the state of the log. `standing(log)` returns the scores of ``LogStanding/members``, and
+    /// The functions that read the state of the log. `logState(log)` returns the scores of ``LogState/members``, and
     /// `isWhole`, which is false if there is no log, or a part of one. `offsets(s, kind, member)` returns the cells of
     /// a scope.
-    static let standing = """
+    static let logState = """
         local kinds = {\(byKind { "\(1 + ($0.place))" })}
         local tables = {\(byKind { "\(1 + ($0.table.tablePlace))" })}
         local shares = {\(byKind { "\($0.table.share)" })}
-        local function standing(log)
-          local s = redis.call('ZMSCORE', log, \(LogStanding.members.map { "'\($0)'" }.joined(separator: ", ")))
+        local function logState(log)
+          local s = redis.call('ZMSCORE', log, \(LogState.members.map { "'\($0)'" }.joined(separator: ", ")))
           s.isWhole = true
           for i = 1, \(count) do s.isWhole = s.isWhole and s[i] ~= false end
           return s
@@ -92,11 +92,11 @@ extension Scripts {
     /// The function `begin(epoch1, epoch2, run, cells)`, which begins a log if there is none that can be used, with all
     /// its tables. Everything stored so far is invalid then.
     private static let begin =
-        standing + """
+        logState + """
             local log = KEYS[1]
             local function usable(run)
               if redis.call('TYPE', log).ok ~= 'zset' then return false end
-              local s = standing(log)
+              local s = logState(log)
               for i = 1, \(count) do
                 if not (s[i] and s[i]:match('^%d+$') and tonumber(s[i]) < 9007199254740992) then return false end
               end
@@ -128,7 +128,7 @@ extension Scripts {
     static let open = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))
-            return standing(log)
+            return logState(log)
             """
     )
 
@@ -139,7 +139,7 @@ extension Scripts {
     static let invalidate = RedisScript(
         "#!lua flags=allow-oom\n" + begin + """
             begin(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]))
-            local s = standing(log)
+            local s = logState(log)
             local n = redis.call('ZINCRBY', log, 1, '~n')
 
             -- Whatever was invalidated before everything was, says nothing more: no version in a table is above the
@@ -190,7 +190,7 @@ extension Scripts {
               for i = 1, #lowest, 2 do move(lowest[i], lowest[i + 1]) end
             end
             for i = \(2 + ScopeKind.tables.count), #KEYS do redis.call('UNLINK', KEYS[i]) end
-            return standing(log)
+            return logState(log)
             """
     )
 }

@@ -17,7 +17,7 @@ import Testing
 
     private static let first: UInt64 = 1 << 52
     private static let epoch = LogVersion.Epoch(high: first, low: first + 1)
-    private static let standing: [RESPValue] = [
+    private static let state: [RESPValue] = [
         .double(0x1p52), .double(0x1p52 + 1), .double(7), .double(3), .double(0), .double(0), .double(0), .double(0),
         .double(0), .double(0x1p52 + 1_000),
     ]
@@ -56,7 +56,7 @@ import Testing
         _ number: UInt64?
     ) {
         for place in 0..<4 {
-            var values = Self.standing
+            var values = Self.state
             values[place] = value
             let outcome = Self.outcome(of: .array(values))
             guard let number else {
@@ -68,28 +68,28 @@ import Testing
             let readVersion = LogVersion(epoch: LogVersion.Epoch(high: parts[0], low: parts[1]), number: parts[2])
             #expect(outcome == .reading(readVersion, floor: parts[3]), "place \(place)")
         }
-        let outcome = Self.outcome(of: .array(Self.standing + [value]), members: ["ta"])
+        let outcome = Self.outcome(of: .array(Self.state + [value]), members: ["ta"])
         #expect((outcome == .failure(.unexpectedReply)) == (number == nil), "a version")
     }
 
     static let replies: [(RESPValue, Outcome)] = [
-        (.array(standing), .reading(LogVersion(epoch: epoch, number: 7), floor: 3)),
+        (.array(state), .reading(LogVersion(epoch: epoch, number: 7), floor: 3)),
         (.array([RESPValue](repeating: .null, count: 10)), .noLog),
-        (.array([.null] + standing[1...]), .noLog),
-        (.array(standing[..<2] + [.null] + standing[3...]), .noLog),
-        (.array(standing[..<9] + [.null]), .noLog),
-        (.array(standing[..<8] + [.double(1_000)]), .failure(.unexpectedReply)),
+        (.array([.null] + state[1...]), .noLog),
+        (.array(state[..<2] + [.null] + state[3...]), .noLog),
+        (.array(state[..<9] + [.null]), .noLog),
+        (.array(state[..<8] + [.double(1_000)]), .failure(.unexpectedReply)),
         (.array([]), .failure(.unexpectedReply)),
-        (.array(Array(standing[..<3])), .failure(.unexpectedReply)),
-        (.array(standing + [.null]), .failure(.unexpectedReply)),
-        (.array(standing + standing), .failure(.unexpectedReply)),
+        (.array(Array(state[..<3])), .failure(.unexpectedReply)),
+        (.array(state + [.null]), .failure(.unexpectedReply)),
+        (.array(state + state), .failure(.unexpectedReply)),
         (.null, .failure(.unexpectedReply)),
         (.double(7), .failure(.unexpectedReply)), (.integer(7), .failure(.unexpectedReply)),
         (.status("OK"), .failure(.unexpectedReply)), (bulk("7"), .failure(.unexpectedReply)),
         (.boolean(false), .failure(.unexpectedReply)), (.map([]), .failure(.unexpectedReply)),
         (.error(RedisReplyError("WRONGTYPE of key")), .failure(.refused)),
         (.error(RedisReplyError("")), .failure(.refused)),
-        (.array([.error(RedisReplyError("ERR"))] + standing[1...]), .failure(.refused)),
+        (.array([.error(RedisReplyError("ERR"))] + state[1...]), .failure(.refused)),
     ]
 
     @Test(arguments: replies) func `A reply is a log, no log, or an error`(_ reply: RESPValue, _ outcome: Outcome) {
@@ -98,7 +98,7 @@ import Testing
 
     @Test(arguments: 1...20) func `No reply traps`(_ seed: Int) {
         var random = SeededRandom(seed: UInt64(seed))
-        let values = Self.numbers.map(\.0) + Self.standing + [.null, .error(RedisReplyError("ERR x"))]
+        let values = Self.numbers.map(\.0) + Self.state + [.null, .error(RedisReplyError("ERR x"))]
         for _ in 0..<2_000 {
             let count = Int.random(in: 0...14, using: &random)
             let reply = (0..<count).map { _ in values.randomElement(using: &random) ?? .null }
@@ -112,7 +112,7 @@ import Testing
 
     /// Rule 3 of docs/invalidation.md: the epoch, the floor, and the versions of all scopes are compared.
     @Test func `A read version is valid unless it is below the floor or the version of one of its scopes`() throws {
-        let values = Self.standing + [.double(5), .null, .double(6)]
+        let values = Self.state + [.double(5), .null, .double(6)]
         let reading = try #require(try LogReading(.array(values), of: ["ta", "tb", "tc"]))
         let rows: [(UInt64, [String], Bool)] = [
             (7, [], true), (3, [], true), (2, [], false), (5, ["ta"], true), (4, ["ta"], false), (3, ["tb"], true),

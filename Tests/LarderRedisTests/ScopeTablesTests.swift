@@ -62,7 +62,7 @@ import Testing
         #expect(reading.comparison(of: readVersion(2), ["tc"]) == .invalidated)
         #expect(reading.unread(readVersion(49), ["p/a", "p/b", "tc", "p/unasked"]) == ["p/a"])
         #expect(reading.newestVersion(on: ["p/a"]) == 50 && reading.newestVersion(on: ["tc"]) == 3)
-        let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
+        let question = try #require(TableQuestion.all(["p/a"], reading.state).first)
         let cells: [RESPValue] = [.integer(48), .integer(12), .integer(50), .integer(50)]
         let isOther = try reading.add(.array([.integer(1 << 52), .integer(7)] + cells), to: question)
         #expect(!isOther)
@@ -85,7 +85,7 @@ import Testing
         let readVersion = { LogVersion(epoch: Self.epoch, number: $0) }
         #expect(reading.unread(readVersion(19), members) == members)
         #expect(reading.unread(readVersion(20), members) == ["h//host/a"])
-        let question = try #require(TableQuestion.all(members, reading.standing).first)
+        let question = try #require(TableQuestion.all(members, reading.state).first)
         #expect(question.members == members && question.table == .path)
         let cells = [RESPValue](repeating: .integer(80), count: 8)
         let isWhole = try reading.add(.array([.integer(1 << 52), .integer(1 << 52 + 1)] + cells), to: question)
@@ -106,7 +106,7 @@ import Testing
             .double(0), .double(0), .double(0x1p52 + 1_000),
         ]
         let reading = try #require(try LogReading(.array(values + [.null]), of: ["p/a"]))
-        let question = try #require(TableQuestion.all(["p/a"], reading.standing).first)
+        let question = try #require(TableQuestion.all(["p/a"], reading.state).first)
         let parts: [RESPValue] = [
             .integer(1 << 52), .integer(1 << 52 + 1), .integer(.min), .integer(.max), .null, .double(1), .array([]),
             .error(RedisReplyError("WRONGTYPE x")), .bulk(ByteBuffer(string: "7")), .integer(0),
