@@ -56,14 +56,19 @@ package struct Authority: Sendable {
     /// Returns the host in lower case and the port, without the dot at the end of a name, and without the port that the
     /// scheme has by default; nil if no host is left.
     package func normalized(defaultPort: Int) -> String? {
-        var name = bracketedHost.lowercasedASCII
-        if !isIPLiteral, name.hasSuffix("."), !name.hasSuffix("..") { name.removeLast() }
+        let name = hostWithoutFinalDot.lowercasedASCII
         guard !name.isEmpty else { return nil }
         return port.flatMap { $0 == defaultPort ? nil : "\(name):\($0)" } ?? name
     }
 
     /// The host as it is written, an IP literal with its brackets.
     package var bracketedHost: String { isIPLiteral ? "[\(host)]" : String(host) }
+
+    /// The host as it is written, an IP literal with its brackets, and a name without the dot at its end.
+    package var hostWithoutFinalDot: String {
+        let name = bracketedHost
+        return !isIPLiteral && name.hasSuffix(".") && !name.hasSuffix("..") ? String(name.dropLast()) : name
+    }
 
     /// Returns a host with brackets if it is an IPv6 address.
     package static func bracketed(_ host: String) -> String {

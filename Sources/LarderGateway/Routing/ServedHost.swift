@@ -45,8 +45,7 @@ extension GatewaySettings {
             served.pattern.matches(host) && (named == nil || named == port || named == served.port)
         }
         guard isServed else { return nil }
-        let hasDot = !parts.isIPLiteral && parts.host.utf8.last == ASCII.dot
-        let name = hasDot ? String(parts.host.dropLast()) : parts.bracketedHost
+        let name = parts.hostWithoutFinalDot
         return named.map { "\(name):\($0)" } ?? name
     }
 }
