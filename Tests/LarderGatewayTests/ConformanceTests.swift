@@ -18,32 +18,32 @@ import Testing
     func `A gateway responds, forwards and stores as the RFCs say`(
         _ conversation: Conversation
     ) async throws {
-        #expect(try await Self.complaints(about: conversation) == [])
+        #expect(try await Self.deviations(of: conversation) == [])
     }
 
     @Test(arguments: Scenario.all.filter(\.travels)) func `A gateway agrees with the rules alone`(
         _ scenario: Scenario
     ) async throws {
-        #expect(try await Self.complaints(about: scenario.conversation) == [])
+        #expect(try await Self.deviations(of: scenario.conversation) == [])
     }
 
-    private static func complaints(about conversation: Conversation) async throws -> [String] {
+    private static func deviations(of conversation: Conversation) async throws -> [String] {
         let clock = ManualClock(now: Scenario.beginning)
-        let stage = ConversationStage(clock: clock)
+        let origin = ConversationOrigin(clock: clock)
         return try await ScriptedOrigin.run({ connection in
             while let request = try await connection.request() {
-                guard try await connection.perform(await stage.perform(request.asked)) else { break }
+                guard try await connection.carryOut(await origin.react(to: request.asked)) else { break }
             }
-        }) { origin in
-            let address = try #require(OriginAddress(origin.url))
+        }) { server in
+            let address = try #require(OriginAddress(server.url))
             let route = Route(name: conversation.id, origin: address, policy: conversation.policy)
             return try await RunningGateway.run(
-                before: origin.url,
+                before: server.url,
                 store: MemoryStore(limit: .mebibytes(1), clock: clock.clock),
                 clock: clock.clock,
                 routes: RouteTable([], default: route)
             ) { gateway in
-                try await conversation.play(on: clock, stage, over: Sockets(gateway: gateway))
+                try await conversation.run(on: clock, origin, over: Sockets(gateway: gateway))
             }
         }
     }
@@ -85,10 +85,10 @@ extension ScriptedOrigin.Received {
 }
 
 extension ScriptedOrigin.Connection {
-    /// Performs a step of the conversation as the origin.
+    /// Carries out the reaction of the origin.
     /// - Returns: True if the connection continues.
-    fileprivate func perform(_ performance: ConversationStage.Performance) async throws -> Bool {
-        switch performance {
+    fileprivate func carryOut(_ reaction: ConversationOrigin.Reaction) async throws -> Bool {
+        switch reaction {
         case .answers(var head, let text):
             if !head.headerFields.contains(.contentLength), let length = Self.length(of: text, head.status.code) {
                 head.headerFields[.contentLength] = String(length)

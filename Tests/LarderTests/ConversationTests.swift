@@ -12,13 +12,13 @@ import Testing
     @Test(arguments: Conversation.all) func `A cache answers, forwards and stores as the RFCs say`(
         _ conversation: Conversation
     ) async throws {
-        #expect(try await Self.complaints(about: conversation) == [])
+        #expect(try await Self.deviations(of: conversation) == [])
     }
 
     @Test(arguments: Scenario.all.filter(\.travels)) func `A cache behaves as the rules alone say`(
         _ scenario: Scenario
     ) async throws {
-        #expect(try await Self.complaints(about: scenario.conversation) == [])
+        #expect(try await Self.deviations(of: scenario.conversation) == [])
     }
 
     @Test func `Conversation IDs are unique, and there are enough of them`() {
@@ -28,12 +28,12 @@ import Testing
         print("conversations: \(ids.count)")
     }
 
-    private static func complaints(about conversation: Conversation) async throws -> [String] {
+    private static func deviations(of conversation: Conversation) async throws -> [String] {
         let clock = ManualClock(now: Scenario.beginning)
-        let stage = ConversationStage(clock: clock)
+        let origin = ConversationOrigin(clock: clock)
         let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(1), clock: clock.clock), clock: clock.clock)
-        let engine = Engine(cache: cache, policy: conversation.policy, stage: stage)
-        return try await conversation.play(on: clock, stage, over: engine)
+        let engine = Engine(cache: cache, policy: conversation.policy, origin: origin)
+        return try await conversation.run(on: clock, origin, over: engine)
     }
 }
 
@@ -41,12 +41,12 @@ import Testing
 private struct Engine: ConversationTransport {
     let cache: ResponseCache
     let policy: CachePolicy
-    let stage: ConversationStage
+    let origin: ConversationOrigin
 
     func send(_ request: HTTPRequest, content: String?) async -> Conversation.Answer {
         do {
-            let origin = StagedOrigin(stage: stage, request: request)
-            let response = try await cache.respond(to: request, under: policy, from: origin)
+            let local = LocalOrigin(origin: origin, request: request)
+            let response = try await cache.respond(to: request, under: policy, from: local)
             let text = try? await response.text
             return .init(status: response.head.status.code, fields: response.head.headerFields, text: text)
         } catch is DisconnectedError {
@@ -61,13 +61,13 @@ private struct Engine: ConversationTransport {
     var waitingCount: Int { cache.waiterCount }
 }
 
-/// An origin on a stage, without a connection to it.
-private struct StagedOrigin: Origin {
-    let stage: ConversationStage
+/// The origin of a conversation, without a connection to it.
+private struct LocalOrigin: Origin {
+    let origin: ConversationOrigin
     let request: HTTPRequest
 
     func fetch(_ request: HTTPRequest) async throws -> TestResponse {
-        switch await stage.perform(request) {
+        switch await origin.react(to: request) {
         case .answers(let head, let text):
             return text.map { TestResponse(head: head, body: ByteBuffer(string: $0)) } ?? TestResponse(headOnly: head)
         case .closes: throw TestFailure("closed")

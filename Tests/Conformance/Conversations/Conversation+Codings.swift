@@ -102,10 +102,10 @@ extension Conversation {
             .get("/a", "Accept-Encoding: gzip;q=1.0, deflate").gets(from: 8)
         ),
         Conversation(
-            "coding-crowd-of-two-kinds",
+            "coding-concurrent-of-two-kinds",
             "9110 §12.5.3",
-            .get("/a", gzip).byCrowd(of: 4).answered(200, fresh, gzipped, saying: "gzip").asked(),
-            .get().byCrowd(of: 4).answered(200, fresh).asked(),
+            .get("/a", gzip).byClients(4).answered(200, fresh, gzipped, saying: "gzip").asked(),
+            .get().byClients(4).answered(200, fresh).asked(),
             .get("/a", gzip).gets(from: 1),
             .get().gets(from: 2)
         ),

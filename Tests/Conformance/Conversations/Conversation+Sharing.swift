@@ -35,7 +35,7 @@ extension Conversation {
                 .get().answered(200, fresh).asked(),
                 .get("/a", "Cache-Control: no-cache", "Cookie: vip").answered(200, fresh, field).asked(),
                 // The requests join one flight.
-                .get().byCrowd(of: 4).answered(200, fresh).asked()
+                .get().byClients(4).answered(200, fresh).asked()
             )
         }
         + [
@@ -278,60 +278,60 @@ extension Conversation {
 
     // MARK: Concurrent requests
 
-    static let crowds: [Conversation] = [
+    static let concurrency: [Conversation] = [
         Conversation(
-            "crowd-asks-once",
+            "concurrent-asks-once",
             "9111 §4",
-            .get().byCrowd(of: 4).answered(200, fresh).asked(),
-            .get().byCrowd(of: 4).gets(from: 1)
+            .get().byClients(4).answered(200, fresh).asked(),
+            .get().byClients(4).gets(from: 1)
         ),
         Conversation(
-            "crowd-validates-once",
+            "concurrent-validates-once",
             "9111 §4.3",
             .get().answered(200, brief, tagA).asked(),
-            .get().after(15).byCrowd(of: 4).answered(304, tagA).asked(with: "If-None-Match: \"a\"").gets(from: 1)
+            .get().after(15).byClients(4).answered(304, tagA).asked(with: "If-None-Match: \"a\"").gets(from: 1)
         ),
         Conversation(
-            "crowd-refreshes-once",
+            "concurrent-refreshes-once",
             "5861 §3",
             .get().answered(200, "Cache-Control: max-age=10, stale-while-revalidate=60").asked(),
             .get().after(15).answered(200, fresh).refreshed().gets(from: 1),
-            .get().byCrowd(of: 4).gets(from: 2)
+            .get().byClients(4).gets(from: 2)
         ),
         Conversation(
-            "crowd-shares-nothing-private",
+            "concurrent-shares-nothing-private",
             "9111 §5.2.2.7",
-            .get().byCrowd(of: 4).answered(200, "Cache-Control: private").asked(times: 4)
+            .get().byClients(4).answered(200, "Cache-Control: private").asked(times: 4)
         ),
         Conversation(
-            "crowd-shares-a-failure",
+            "concurrent-shares-a-failure",
             "9110 §15.6.3",
-            .get().byCrowd(of: 4).closed().asked(times: 2).gets(502)
+            .get().byClients(4).closed().asked(times: 2).gets(502)
         ),
         Conversation(
-            "crowd-gets-504",
+            "concurrent-gets-504",
             "9111 §5.2.2.2",
             .get().answered(200, "Cache-Control: max-age=10, must-revalidate", tagA).asked(),
-            .get().after(15).byCrowd(of: 4).closed().asked(times: 2, with: "If-None-Match: \"a\"").gets(504)
+            .get().after(15).byClients(4).closed().asked(times: 2, with: "If-None-Match: \"a\"").gets(504)
         ),
         Conversation(
-            "crowd-gets-stale",
+            "concurrent-gets-stale",
             "9111 §4.2.4",
             .get().answered(200, brief).asked(),
-            .get().after(15).byCrowd(of: 4).closed().asked().gets(from: 1)
+            .get().after(15).byClients(4).closed().asked().gets(from: 1)
         ),
         Conversation(
-            "crowd-of-ranges-asks-once",
+            "concurrent-ranges-ask-once",
             "9110 §14.2",
-            .get("/a", "Range: bytes=0-1").byCrowd(of: 4).answered(200, fresh, saying: "0123456789").asked()
+            .get("/a", "Range: bytes=0-1").byClients(4).answered(200, fresh, saying: "0123456789").asked()
                 .gets(206, saying: "01")
         ),
         Conversation(
-            "crowd-asks-again-after-a-write",
+            "concurrent-asks-again-after-a-write",
             "9111 §4.4",
-            .get().byCrowd(of: 3).answered(200, fresh).asked(),
+            .get().byClients(3).answered(200, fresh).asked(),
             .send("POST").answered().asked(),
-            .get().byCrowd(of: 3).answered(200, fresh).asked()
+            .get().byClients(3).answered(200, fresh).asked()
         ),
     ]
 }

@@ -8,7 +8,7 @@ extension Conversation {
     public static let all =
         validation + updates + heads + conditions + invalidation + locations + variants + codings + ranges + failures
         + staleness
-        + sharing + demands + fields + crowds
+        + sharing + demands + fields + concurrency
 
     // MARK: Validation of stored responses
 

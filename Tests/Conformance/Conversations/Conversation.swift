@@ -3,7 +3,7 @@ public import HTTPTypes
 public import Larder
 
 /// A conversation of clients with a cache in front of a scripted origin, as plain values: what is asked, what the
-/// origin does if it is asked, how much time passes, and what must come of it. It can be played over any transport.
+/// origin does if it is asked, how much time passes, and what must come of it. It runs over any transport.
 ///
 /// ```swift
 /// Conversation(
@@ -54,7 +54,7 @@ public struct Conversation: Sendable, CustomStringConvertible {
 
 extension Conversation {
     /// The reaction of an origin to a request.
-    public enum Act: Sendable {
+    public enum Action: Sendable {
         /// The origin sends this response.
         case answers(Reply)
         /// The origin closes the connection without a response.
@@ -103,23 +103,23 @@ extension Conversation {
         /// The content of the request.
         public var content: String?
         /// The number of clients that send the request at once. The origin answers once all of them ask or wait.
-        public var crowd = 1
+        public var clients = 1
 
         /// The reactions of the origin to the requests it gets, in order; the last one is repeated.
-        public var acts = [Act.answers(Reply(lines: "Cache-Control: no-store"))]
+        public var actions = [Action.answers(Reply(lines: "Cache-Control: no-store"))]
         /// The time that the origin takes, in seconds.
         public var delay = 0
 
         /// The number of requests that the origin gets, without those in the background.
-        public var questions = 0
+        public var fetches = 0
         /// The number of requests that the origin gets in the background.
         public var refreshes = 0
         /// The lines that every request to the origin has: `If-None-Match: "a"`, or only a name.
-        public var inQuestion: [String] = []
+        public var inFetch: [String] = []
         /// The names of fields that no request to the origin has.
-        public var notInQuestion: [String] = []
+        public var notInFetch: [String] = []
         /// The method of the requests to the origin, or nil for that of the client's request.
-        public var questionMethod: HTTPRequest.Method?
+        public var fetchMethod: HTTPRequest.Method?
 
         /// The status that the client gets, or nil for that of this step's reply if the origin is asked, and otherwise
         /// 200. If the cache cannot give a response, 504 means that the origin had to be asked and could not be, and

@@ -9,9 +9,9 @@ extension Scenario {
     public var conversation: Conversation {
         var first = Conversation.Step(method: method, target: "/a")
         first.lines = firstRequest
-        first.acts = [.answers(.init(status: status, lines: response))]
+        first.actions = [.answers(.init(status: status, lines: response))]
         first.delay = delay
-        first.questions = 1
+        first.fetches = 1
         first.says = .own
         var second = Conversation.Step(method: .get, target: "/a")
         // The first request is sent at the beginning, and its response arrives after the delay.
@@ -21,7 +21,7 @@ extension Scenario {
         case .hit, .stale: (second.status, second.says) = (status, .step(1))
         case .notModified: second.status = 304
         case .staleAndRefreshed: (second.status, second.says, second.refreshes) = (status, .step(1), 1)
-        case .asks, .varies, .forwarded, .notStorable, .gone: (second.questions, second.says) = (1, .own)
+        case .asks, .varies, .forwarded, .notStorable, .gone: (second.fetches, second.says) = (1, .own)
         }
         return Conversation(id: id, anchor: anchor, rules: rules, steps: [first, second])
     }

@@ -3,7 +3,7 @@ public import HTTPTypes
 
 /// A rule of caching as an experiment: a request and its response, and another request some time later.
 ///
-/// The tables are played on the pure functions, and as a ``conversation`` with a whole cache.
+/// The tables run against the pure functions, and as a ``conversation`` with a whole cache.
 public struct Scenario: Sendable, CustomStringConvertible {
     /// The outcome of the second request.
     public enum Outcome: Hashable, Sendable {

@@ -29,43 +29,43 @@ extension Conversation {
         }
     }
 
-    /// Plays the conversation, and returns a message for each deviation from the expected result.
+    /// Runs the conversation, and returns a message for each deviation from the expected result.
     /// - Parameters:
     ///   - clock: The clock of the cache, which is advanced. For the conversation of a scenario it has to start at
     ///     ``Scenario/beginning``.
-    ///   - stage: The stage that plays the cache's origin.
-    public func play(
+    ///   - origin: The origin of the cache.
+    public func run(
         on clock: ManualClock,
-        _ stage: ConversationStage,
+        _ origin: ConversationOrigin,
         over transport: some ConversationTransport
     ) async throws -> [String] {
         let beginning = clock.now
-        var complaints: [String] = []
+        var result: [String] = []
         for (index, step) in steps.enumerated() {
             if step.pause > 0 { clock.advance(by: .seconds(step.pause)) }
-            let scene = ConversationStage.Scene(
+            let context = ConversationOrigin.StepContext(
                 step: step,
                 number: index + 1,
                 host: host,
                 beginning: beginning,
                 gate: Gate()
             )
-            stage.enter(scene)
-            let answers = try await play(scene, stage, over: transport)
+            origin.begin(context)
+            let answers = try await run(context, origin, over: transport)
             await transport.idle()
-            let found = answers.flatMap { complain(about: $0, in: scene) } + complain(about: stage.questions, in: scene)
-            complaints += found.map { "step \(index + 1): \($0)" }
+            let found = answers.flatMap { deviations(of: $0, in: context) }
+            result += (found + deviations(of: origin.fetches, in: context)).map { "step \(index + 1): \($0)" }
         }
-        return complaints
+        return result
     }
 
-    private func play(
-        _ scene: ConversationStage.Scene,
-        _ stage: ConversationStage,
+    private func run(
+        _ context: ConversationOrigin.StepContext,
+        _ origin: ConversationOrigin,
         over transport: some ConversationTransport
     ) async throws -> [Answer] {
-        let step = scene.step
-        var fields = HTTPFields(lines: scene.fill(step.lines), at: scene.beginning)
+        let step = context.step
+        var fields = HTTPFields(lines: context.fill(step.lines), at: context.beginning)
         if let content = step.content { fields[.contentLength] = String(content.utf8.count) }
         let request = HTTPRequest(
             method: step.method,
@@ -75,16 +75,16 @@ extension Conversation {
             headerFields: fields
         )
         // If several clients send the request, the origin answers once all of them ask or wait.
-        let isHeld = step.crowd > 1 && step.questions > 0
-        if !isHeld { scene.gate.open() }
+        let isHeld = step.clients > 1 && step.fetches > 0
+        if !isHeld { context.gate.open() }
         return try await withThrowingTaskGroup(of: Answer.self) { group in
-            for _ in 0..<step.crowd {
+            for _ in 0..<step.clients {
                 group.addTask { try await transport.send(request, content: step.content) }
             }
             if isHeld {
-                defer { scene.gate.open() }
+                defer { context.gate.open() }
                 try await eventually("all requests ask or wait") {
-                    scene.gate.arrivals + transport.waitingCount == step.crowd
+                    context.gate.arrivals + transport.waitingCount == step.clients
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }
@@ -95,46 +95,46 @@ extension Conversation {
 // MARK: - Deviations from the expected result
 
 extension Conversation {
-    private func complain(about questions: [HTTPRequest], in scene: ConversationStage.Scene) -> [String] {
-        let step = scene.step
-        var complaints: [String] = []
-        if questions.count != step.questions + step.refreshes {
-            complaints.append("\(questions.count) questions in place of \(step.questions) and \(step.refreshes)")
+    private func deviations(of fetches: [HTTPRequest], in context: ConversationOrigin.StepContext) -> [String] {
+        let step = context.step
+        var result: [String] = []
+        if fetches.count != step.fetches + step.refreshes {
+            result.append("\(fetches.count) fetches in place of \(step.fetches) and \(step.refreshes)")
         }
-        for question in questions {
-            let method = step.questionMethod ?? step.method
-            if question.method != method { complaints.append("asked by \(question.method) in place of \(method)") }
-            if question.path != step.target { complaints.append("asked for \(question.path ?? "nothing")") }
-            complaints += Self.missing(step.inQuestion.map(scene.fill), in: question.headerFields, scene).map {
+        for fetch in fetches {
+            let method = step.fetchMethod ?? step.method
+            if fetch.method != method { result.append("asked by \(fetch.method) in place of \(method)") }
+            if fetch.path != step.target { result.append("asked for \(fetch.path ?? "nothing")") }
+            result += Self.missing(step.inFetch.map(context.fill), in: fetch.headerFields, context).map {
                 "asked without \($0)"
             }
-            complaints += Self.present(step.notInQuestion, in: question.headerFields).map { "asked with \($0)" }
+            result += Self.present(step.notInFetch, in: fetch.headerFields).map { "asked with \($0)" }
         }
-        return complaints
+        return result
     }
 
-    private func complain(about answer: Answer, in scene: ConversationStage.Scene) -> [String] {
-        let step = scene.step
-        var complaints: [String] = []
-        let status = step.status ?? (step.questions > 0 ? step.reply?.status : nil) ?? 200
-        if answer.status != status { complaints.append("status \(answer.status) in place of \(status)") }
-        complaints += Self.missing(step.inAnswer.map(scene.fill), in: answer.fields, scene).map {
+    private func deviations(of answer: Answer, in context: ConversationOrigin.StepContext) -> [String] {
+        let step = context.step
+        var result: [String] = []
+        let status = step.status ?? (step.fetches > 0 ? step.reply?.status : nil) ?? 200
+        if answer.status != status { result.append("status \(answer.status) in place of \(status)") }
+        result += Self.missing(step.inAnswer.map(context.fill), in: answer.fields, context).map {
             "answer without \($0)"
         }
-        complaints += Self.present(step.notInAnswer, in: answer.fields).map { "answer with \($0)" }
+        result += Self.present(step.notInAnswer, in: answer.fields).map { "answer with \($0)" }
         let expected: String?
         switch step.says {
-        case .any: return complaints
-        case .own: expected = text(of: scene.number)
+        case .any: return result
+        case .own: expected = text(of: context.number)
         case .step(let number): expected = text(of: number)
         case .text(let text): expected = text
         case .broken: expected = nil
         }
         let isEmpty = step.method == .head || [204, 205, 304].contains(status)
         if answer.text != (isEmpty ? "" : expected) {
-            complaints.append("said \(answer.text ?? "too little") in place of \(expected ?? "too little")")
+            result.append("said \(answer.text ?? "too little") in place of \(expected ?? "too little")")
         }
-        return complaints
+        return result
     }
 
     /// Returns the content of a step's reply.
@@ -143,11 +143,14 @@ extension Conversation {
     }
 
     /// Returns the lines that the fields lack. A line without a colon is the name of a field.
-    private static func missing(_ lines: [String], in fields: HTTPFields, _ scene: ConversationStage.Scene) -> [String]
-    {
+    private static func missing(
+        _ lines: [String],
+        in fields: HTTPFields,
+        _ context: ConversationOrigin.StepContext
+    ) -> [String] {
         lines.filter { line in
             guard line.contains(":") else { return Self.present([line], in: fields).isEmpty }
-            return HTTPFields(lines: line, at: scene.beginning).contains { fields[$0.name] != $0.value }
+            return HTTPFields(lines: line, at: context.beginning).contains { fields[$0.name] != $0.value }
         }
     }
 
@@ -159,7 +162,7 @@ extension Conversation {
 extension Conversation.Step {
     /// The last reply of the origin, or nil if it does not reply.
     var reply: Conversation.Reply? {
-        switch acts.last {
+        switch actions.last {
         case .answers(let reply), .breaksOff(let reply, _): reply
         case .closes, nil: nil
         }

@@ -4,9 +4,9 @@ public import LarderTestSupport
 import NIOConcurrencyHelpers
 
 /// The origin of a conversation, for any transport. It reacts as the step says, and records the requests it gets.
-public final class ConversationStage: Sendable {
+public final class ConversationOrigin: Sendable {
     /// The reaction of the origin with all values filled in. The transport adds the length of the content.
-    public enum Performance: Sendable {
+    public enum Reaction: Sendable {
         /// The origin sends this head and this content; nil means no content, as with 304.
         case answers(HTTPResponse, String?)
         /// The origin closes the connection.
@@ -15,58 +15,58 @@ public final class ConversationStage: Sendable {
         case breaksOff(HTTPResponse, String, promising: Int)
     }
 
-    struct Scene: Sendable {
+    struct StepContext: Sendable {
         let step: Conversation.Step
         let number: Int
         let host: String
         let beginning: Timestamp
-        /// A gate that holds the responses until all clients of the crowd ask or wait.
+        /// A gate that holds the responses until all clients of the step ask or wait.
         let gate: Gate
     }
 
-    private let state = NIOLockedValueBox<(scene: Scene?, questions: [HTTPRequest])>((nil, []))
+    private let state = NIOLockedValueBox<(context: StepContext?, fetches: [HTTPRequest])>((nil, []))
     private let clock: ManualClock
 
-    /// Creates a stage that uses the time of a clock.
+    /// Creates an origin that uses the time of a clock.
     public init(clock: ManualClock) { self.clock = clock }
 
     /// Returns the origin's reaction to a request. The head of a response has all its fields except those of its
     /// framing.
-    public func perform(_ question: HTTPRequest) async -> Performance {
-        let (scene, act) = state.withLockedValue { state in
-            defer { state.questions.append(question) }
-            let acts = state.scene?.step.acts ?? []
-            return (state.scene, acts.dropFirst(state.questions.count).first ?? acts.last)
+    public func react(to request: HTTPRequest) async -> Reaction {
+        let (context, action) = state.withLockedValue { state in
+            defer { state.fetches.append(request) }
+            let actions = state.context?.step.actions ?? []
+            return (state.context, actions.dropFirst(state.fetches.count).first ?? actions.last)
         }
-        guard let scene, let act else { return .closes }
-        await scene.gate.pass()
-        if scene.step.delay > 0 { clock.advance(by: .seconds(scene.step.delay)) }
-        let hasContent = question.method != .head
-        switch act {
+        guard let context, let action else { return .closes }
+        await context.gate.pass()
+        if context.step.delay > 0 { clock.advance(by: .seconds(context.step.delay)) }
+        let hasContent = request.method != .head
+        switch action {
         case .answers(let reply):
-            let text = hasContent && reply.hasContent ? reply.text ?? Conversation.text(of: scene.number) : nil
-            return .answers(head(of: reply, in: scene), text)
+            let text = hasContent && reply.hasContent ? reply.text ?? Conversation.text(of: context.number) : nil
+            return .answers(head(of: reply, in: context), text)
         case .closes: return .closes
         case .breaksOff(let reply, let length):
-            return .breaksOff(head(of: reply, in: scene), reply.text ?? "", promising: length)
+            return .breaksOff(head(of: reply, in: context), reply.text ?? "", promising: length)
         }
     }
 
-    private func head(of reply: Conversation.Reply, in scene: Scene) -> HTTPResponse {
+    private func head(of reply: Conversation.Reply, in context: StepContext) -> HTTPResponse {
         let lines = reply.lines.split(separator: "\n").filter { $0 != "Date: none" }.joined(separator: "\n")
-        var fields = HTTPFields(lines: scene.fill(lines), at: scene.beginning)
+        var fields = HTTPFields(lines: context.fill(lines), at: context.beginning)
         if !reply.lines.contains("Date:") { fields[.date] = HTTPDate.format(clock.now) }
         return HTTPResponse(status: .init(code: reply.status), headerFields: fields)
     }
 
     /// The requests that the origin got since the current step began.
-    var questions: [HTTPRequest] { state.withLockedValue { $0.questions } }
+    var fetches: [HTTPRequest] { state.withLockedValue { $0.fetches } }
 
     /// Begins another step.
-    func enter(_ scene: Scene) { state.withLockedValue { $0 = (scene, []) } }
+    func begin(_ context: StepContext) { state.withLockedValue { $0 = (context, []) } }
 }
 
-extension ConversationStage.Scene {
+extension ConversationOrigin.StepContext {
     /// Returns a text with the host filled in.
     func fill(_ text: String) -> String { text.replacing("{host}", with: host) }
 }

@@ -27,27 +27,27 @@ extension Conversation.Step {
     func after(_ seconds: Int) -> Self { with { $0.pause = seconds } }
 
     /// Sets the number of clients that send the request at once.
-    func byCrowd(of count: Int) -> Self { with { $0.crowd = count } }
+    func byClients(_ count: Int) -> Self { with { $0.clients = count } }
 
     /// Sets the response of the origin, if it is asked.
     func answered(_ status: Int = 200, _ lines: String..., saying text: String? = nil, within delay: Int = 0) -> Self {
         with {
-            $0.acts = [.answers(.init(status: status, lines: lines.joined(separator: "\n"), text: text))]
+            $0.actions = [.answers(.init(status: status, lines: lines.joined(separator: "\n"), text: text))]
             $0.delay = delay
         }
     }
 
     /// Adds the response of the origin to the next request, if it is asked once more.
     func andThen(_ status: Int, _ lines: String...) -> Self {
-        with { $0.acts.append(.answers(.init(status: status, lines: lines.joined(separator: "\n")))) }
+        with { $0.actions.append(.answers(.init(status: status, lines: lines.joined(separator: "\n")))) }
     }
 
     /// Makes the origin close the connection, if it is asked.
-    func closed() -> Self { with { $0.acts = [.closes] } }
+    func closed() -> Self { with { $0.actions = [.closes] } }
 
     /// Makes the origin close the connection after this part of the body, if it is asked.
     func brokenOff(_ lines: String, after text: String) -> Self {
-        with { $0.acts = [.breaksOff(.init(lines: lines, text: text), promising: 20)] }
+        with { $0.actions = [.breaksOff(.init(lines: lines, text: text), promising: 20)] }
     }
 
     /// Expects that the origin is asked, and that the client gets its response unless another one is set.
@@ -58,10 +58,10 @@ extension Conversation.Step {
         without names: [String] = []
     ) -> Self {
         with {
-            $0.questions = times
-            $0.questionMethod = method
-            $0.inQuestion = lines
-            $0.notInQuestion = names
+            $0.fetches = times
+            $0.fetchMethod = method
+            $0.inFetch = lines
+            $0.notInFetch = names
             if case .any = $0.says { $0.says = .own }
         }
     }
@@ -70,8 +70,8 @@ extension Conversation.Step {
     func refreshed(with lines: String...) -> Self {
         with {
             $0.refreshes = 1
-            $0.questionMethod = .get
-            $0.inQuestion = lines
+            $0.fetchMethod = .get
+            $0.inFetch = lines
         }
     }
 
