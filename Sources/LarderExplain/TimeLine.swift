@@ -78,13 +78,13 @@ public struct TimeLine: Hashable, Sendable {
     /// merged.
     private static func moments(_ lifetimes: Lifetimes, _ own: RequestDirectives) -> [Timestamp] {
         var moments = Boundary.allCases.compactMap { $0.end(lifetimes) }
-        var wishes: [Timestamp] = []
-        if let maxAge = own.maxAge { wishes.append(lifetimes.generatedAt.advanced(by: maxAge)) }
-        if let minFresh = own.minFresh { wishes.append(lifetimes.freshUntil.advanced(by: .zero - minFresh)) }
-        if case .atMost(let limit) = own.maxStale { wishes.append(lifetimes.freshUntil.advanced(by: limit)) }
-        if let staleIfError = own.staleIfError { wishes.append(lifetimes.freshUntil.advanced(by: staleIfError)) }
+        var limits: [Timestamp] = []
+        if let maxAge = own.maxAge { limits.append(lifetimes.generatedAt.advanced(by: maxAge)) }
+        if let minFresh = own.minFresh { limits.append(lifetimes.freshUntil.advanced(by: .zero - minFresh)) }
+        if case .atMost(let limit) = own.maxStale { limits.append(lifetimes.freshUntil.advanced(by: limit)) }
+        if let staleIfError = own.staleIfError { limits.append(lifetimes.freshUntil.advanced(by: staleIfError)) }
         // A client's limit includes its last moment; a response's limit does not.
-        moments += wishes.flatMap { [$0, $0.advanced(by: .nanoseconds(1))] }
+        moments += limits.flatMap { [$0, $0.advanced(by: .nanoseconds(1))] }
         return moments
     }
 }

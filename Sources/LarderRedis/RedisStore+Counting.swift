@@ -38,13 +38,13 @@ extension RedisStore {
         let page = RedisCommand.Argument.integer(pause == nil ? 500 : 1_000)
         while let cursor = walk.cursor {
             let scan = RedisCommand("SCAN", .text(cursor), "MATCH", .text(names.entryPattern), "COUNT", page)
-            guard case .array(let reply)? = await insist(scan), reply.count == 2,
+            guard case .array(let reply)? = await askRepeatedly(scan), reply.count == 2,
                 let next = try? reply[0].text(), let keys = try? reply[1].elements().map({ try $0.text() })
             else { break }
             var left = walk.visit(keys, next: next)[...]
             while !left.isEmpty {
                 let step = left.prefix(KeyWalk.step)
-                guard let counts = await validCounts(Array(step), at: now, isOneEnough: true, isPatient: true) else {
+                guard let counts = await validCounts(Array(step), at: now, isOneEnough: true, asksAgain: true) else {
                     break
                 }
                 walk.look(at: counts.count, valid: counts.count { $0 > 0 })
@@ -63,19 +63,19 @@ extension RedisStore {
 
     /// Returns the number of variants of each entry that are neither expired nor invalidated, for the first entries at
     /// least; nil if Redis does not reply with it.
-    /// - Parameter isPatient: True to ask again if a reply is late.
+    /// - Parameter asksAgain: True to ask again if a reply is late.
     private func validCounts(
         _ entries: [String],
         at now: Timestamp,
         isOneEnough: Bool,
-        isPatient: Bool
+        asksAgain: Bool
     ) async -> [Int64]? {
         let arguments: [RedisCommand.Argument] = [
             .integer(now.millisecondsSinceEpoch), .integer(isOneEnough ? Self.workPerStep : Self.workPerKey),
             .integer(isOneEnough ? 1 : 0),
         ]
         let command = RedisCommand.run(Scripts.countValid, keys: [names.log] + entries, arguments: arguments)
-        let reply = isPatient ? await insist(command) : await failsafe.ask([command])?.first
+        let reply = asksAgain ? await askRepeatedly(command) : await failsafe.ask([command])?.first
         guard case .array(let values)? = reply,
             (1...entries.count).contains(values.count)
         else { return nil }
@@ -84,7 +84,7 @@ extension RedisStore {
 
     /// Sends one step of a count, up to three times if its reply is late: one late step of a hundred should not lose
     /// the count.
-    private func insist(_ command: RedisCommand) async -> RESPValue? {
+    private func askRepeatedly(_ command: RedisCommand) async -> RESPValue? {
         for _ in 0..<3 {
             if let reply = await failsafe.ask([command])?.first { return reply }
         }
@@ -101,6 +101,6 @@ extension RedisStore {
     /// with it.
     func validCount(under key: CacheKey, at now: Timestamp) async -> Int? {
         guard let name = names.entry(key) else { return 0 }
-        return await validCounts([name], at: now, isOneEnough: false, isPatient: false)?.first.map { Int(clamping: $0) }
+        return await validCounts([name], at: now, isOneEnough: false, asksAgain: false)?.first.map { Int(clamping: $0) }
     }
 }

@@ -13,7 +13,7 @@ import Testing
 /// response is older than the last acknowledged write, and the log reports the fault once.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct AbsenceTests {
     /// Options with a timeout of 500 ms: long enough for a busy machine, short enough for a test.
-    private static var impatient: RedisStore.Options {
+    private static var shortTimeouts: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .milliseconds(500)
         options.timeoutBounds = .milliseconds(500) ... .milliseconds(500)
@@ -92,7 +92,7 @@ import Testing
         _ silenceLimit: Duration
     ) async throws {
         try await RedisProcess.run { redis in
-            try await FaultBench.run(on: redis, options: Self.impatient) {
+            try await FaultBench.run(on: redis, options: Self.shortTimeouts) {
                 $0.silenceLimit = silenceLimit
                 $0.connectTimeout = .seconds(1)
             } _: { bench in
@@ -119,7 +119,7 @@ import Testing
     @Test func `Requests are answered correctly if Redis is too slow to answer in time`() async throws {
         try await RedisProcess.run { redis in
             try await SlowProxy.run(to: redis.port) { proxy in
-                try await FaultBench.run(on: redis, options: Self.impatient) {
+                try await FaultBench.run(on: redis, options: Self.shortTimeouts) {
                     $0.endpoint = .host("127.0.0.1", port: proxy.port)
                 } _: { bench in
                     let phases = try await bench.measure(
@@ -140,7 +140,7 @@ import Testing
 
     @Test func `The store notices that Redis answers again although no request is made`() async throws {
         try await RedisProcess.run { redis in
-            let store = try RedisStore(.patient(redis.port), options: Self.impatient, logger: .silent)
+            let store = try RedisStore(.longTimeouts(redis.port), options: Self.shortTimeouts, logger: .silent)
             try await serve(ResponseCache(store: store)) { client in
                 try await eventually("the store is connected") { store.isAvailable }
                 redis.signal(SIGSTOP)

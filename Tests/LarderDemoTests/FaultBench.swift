@@ -21,12 +21,12 @@ struct FaultBench: Sendable {
     /// - Parameter isConnected: True if the load begins only when the store is connected.
     static func run(
         on redis: RedisProcess,
-        options: RedisStore.Options = .patient,
+        options: RedisStore.Options = .longTimeouts,
         isConnected: Bool = true,
         configure: (inout RedisConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (FaultBench) async throws -> Void
     ) async throws {
-        var configuration = RedisConfiguration.patient(redis.port)
+        var configuration = RedisConfiguration.longTimeouts(redis.port)
         configure(&configuration)
         // An attempt to connect before the server listens would be an additional fault.
         let password = configuration.credentials?.password

@@ -57,7 +57,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await SlowProxy.run(to: redis.port) { proxy in
                 let metrics = TestMetrics()
-                var configuration = RedisConfiguration.patient(proxy.port)
+                var configuration = RedisConfiguration.longTimeouts(proxy.port)
                 configuration.heartbeat = .seconds(600)
                 var options = RedisStore.Options()
                 options.retryPause = .seconds(600)

@@ -101,7 +101,7 @@ import Testing
         _ test: @escaping @Sendable (RedisProcess, RedisStore, RedisClient) async throws -> Void
     ) async throws {
         try await RedisProcess.run { redis in
-            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+            let store = try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .silent)
             try await withClient(of: redis) { client in try await test(redis, store, client) }
         }
     }

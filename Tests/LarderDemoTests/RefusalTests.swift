@@ -9,7 +9,7 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RefusalTests {
     /// Options by which refusals count as over after two seconds without one.
     private static var options: RedisStore.Options {
-        var options = RedisStore.Options.patient
+        var options = RedisStore.Options.longTimeouts
         options.retryPause = .milliseconds(200)
         return options
     }

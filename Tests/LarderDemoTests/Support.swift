@@ -29,7 +29,7 @@ func withAPI(
     case .memory: try await withAPI { client, _ in try await test(client) }
     case .redis:
         try await RedisProcess.run { redis in
-            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+            let store = try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .silent)
             try await serve(ResponseCache(store: store)) { client in
                 try await eventually("the store is connected") { store.isAvailable }
                 try await test(client)
@@ -75,7 +75,7 @@ func withClient(
     password: String? = nil,
     _ test: (RedisClient) async throws -> Void
 ) async throws {
-    var configuration = RedisConfiguration.patient(redis.port)
+    var configuration = RedisConfiguration.longTimeouts(redis.port)
     configuration.credentials = password.map { RedisConfiguration.Credentials(password: $0) }
     configuration.connections = 1
     let client = try RedisClient(configuration, logger: .silent)
@@ -93,7 +93,7 @@ extension Logger {
 
 extension RedisStore.Options {
     /// Options with timeouts of 30 seconds, for a busy machine: for tests that do not depend on times.
-    static var patient: RedisStore.Options {
+    static var longTimeouts: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
         options.timeoutBounds = .seconds(30) ... .seconds(30)

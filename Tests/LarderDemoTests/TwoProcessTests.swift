@@ -60,7 +60,7 @@ import Testing
         try await RedisProcess.run { redis in
             let repository = Repository()
             let stores = try (0..<2).map { _ in
-                try RedisStore(.patient(redis.port), options: .patient, logger: .silent)
+                try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .silent)
             }
             try await serve(ResponseCache(store: stores[0]), repository: repository) { first in
                 try await serve(ResponseCache(store: stores[1]), repository: repository) { second in

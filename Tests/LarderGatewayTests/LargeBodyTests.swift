@@ -27,7 +27,7 @@
                         let head = try await wire.head()
                         #expect(head.status == 200)
                         var check = Pattern.Check(pattern)
-                        try await Self.standsStill(sent, below: size)
+                        try await Self.stopsMoving(sent, below: size)
                         try await wire.content(head.fields) { check.take($0) }
                         #expect(check.count == size && check.isRight)
                     }
@@ -44,7 +44,7 @@
                         try await wire.send("POST", "/large", [field])
                         try await withThrowingTaskGroup(of: Void.self) { group in
                             group.addTask {
-                                try await Self.standsStill(sent, below: size)
+                                try await Self.stopsMoving(sent, below: size)
                                 gate.open()
                             }
                             try await pattern.pour(size, framing, sent) { try await wire.send($0) }
@@ -66,7 +66,7 @@
                                 try await stream.send("GET", "/large", ends: true)
                                 #expect(try await stream.head().first(name: ":status") == "200")
                                 var check = Pattern.Check(pattern)
-                                try await Self.standsStill(sent, below: size)
+                                try await Self.stopsMoving(sent, below: size)
                                 while let part = try await stream.part() { check.take(part) }
                                 #expect(check.count == size && check.isRight)
                             }
@@ -86,7 +86,7 @@
                                 try await stream.send("POST", "/large", ends: false)
                                 try await withThrowingTaskGroup(of: Void.self) { group in
                                     group.addTask {
-                                        try await Self.standsStill(sent, below: size)
+                                        try await Self.stopsMoving(sent, below: size)
                                         gate.open()
                                     }
                                     try await pattern.pour(size, .length, sent) { try await stream.send($0) }
@@ -127,7 +127,7 @@
         }
 
         /// Waits until nothing has been sent for a second, since the receiver does not read.
-        private static func standsStill(_ sent: NIOLockedValueBox<Int>, below size: Int) async throws {
+        private static func stopsMoving(_ sent: NIOLockedValueBox<Int>, below size: Int) async throws {
             var (last, since) = (0, ContinuousClock.now)
             try await eventually("nothing is sent any more", within: .seconds(120)) {
                 let now = sent.withLockedValue { $0 }

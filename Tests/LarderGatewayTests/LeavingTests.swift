@@ -223,9 +223,8 @@ import Testing
                 try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], "shared"))
             }
         } _: { origin in
-            let patient = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
-            try await RunningGateway.run(before: origin.url, file: patient, configure: { $0.connectionsPerOrigin = 1 })
-            {
+            let file = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
+            try await RunningGateway.run(before: origin.url, file: file, configure: { $0.connectionsPerOrigin = 1 }) {
                 gateway in
                 let leader = try await Client(to: gateway.port)
                 try await leader.send("GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -254,7 +253,7 @@ import Testing
                     try await connection.send(answer("200 OK", ["Cache-Control: max-age=60"], request.target))
                 }
             } _: { origin in
-                let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+                let store = try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .quiet)
                 try await RunningGateway.run(before: origin.url, store: store) { gateway in
                     try await eventually("the store is connected") { store.isAvailable }
                     try await eventually("it is stored") { (try? await gateway.send("GET", "/stored").isHit) == true }

@@ -49,7 +49,7 @@ import Testing
         ("/caf%C3%A9", "/caf%c3%a9"), ("/a~b", "/a%7Eb"), ("/a%2fb?x=%c3", "/a%2Fb?x=%C3"), ("/a", "/%61"),
     ]) func `Another spelling of the same URL is purged from Redis`(_ stored: String, _ spelling: String) async throws {
         try await RedisProcess.run { redis in
-            let store = try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+            let store = try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .quiet)
             try await Self.serving(store: store) { gateway in
                 try await eventually("the store is connected") { store.isAvailable }
                 try await Self.expectPurged(stored, by: spelling, gateway)

@@ -30,7 +30,7 @@ import Testing
                 }
             } _: { origin in
                 func store() throws -> RedisStore {
-                    try RedisStore(.patient(redis.port), options: .patient, logger: .quiet)
+                    try RedisStore(.longTimeouts(redis.port), options: .longTimeouts, logger: .quiet)
                 }
                 let (first, second) = (try store(), try store())
                 try await RunningGateway.run(before: origin.url, store: first) { one in
@@ -80,11 +80,11 @@ import Testing
             try await ScriptedOrigin.run { connection in
                 while try await connection.request() != nil { try await connection.send(answer("200 OK", [], "done")) }
             } _: { origin in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.invalidationTimeout = .milliseconds(300)
                 options.timeout = .milliseconds(100)
                 options.timeoutBounds = .milliseconds(100) ... .milliseconds(100)
-                let store = try RedisStore(.patient(redis.port), options: options, logger: .quiet)
+                let store = try RedisStore(.longTimeouts(redis.port), options: options, logger: .quiet)
                 try await RunningGateway.run(before: origin.url, store: store) { gateway in
                     try await eventually("the store is connected") { store.isAvailable }
                     redis.signal(SIGSTOP)
@@ -131,7 +131,7 @@ import Testing
 
 extension RedisStore.Options {
     /// The options with timeouts that are long enough for a busy machine.
-    static var patient: RedisStore.Options {
+    static var longTimeouts: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
         options.timeoutBounds = .seconds(30) ... .seconds(30)

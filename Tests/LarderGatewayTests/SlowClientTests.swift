@@ -13,7 +13,7 @@ import Testing
     private static let chunk = ByteBuffer(string: "10000\r\n\(String(buffer: part))\r\n")
 
     /// A configuration in which waiters wait for another request's fetch as long as a busy machine may take.
-    private static let patient = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
+    private static let longTimeouts = "routes:\n  - path: /**\n    coalescing-timeout: 10m\n"
 
     /// Returns an origin whose response has 8 MiB, and can be stored.
     private static func large(_ framing: String, _ sent: NIOLockedValueBox<Int>) -> ScriptedOrigin.Script {
@@ -34,7 +34,7 @@ import Testing
         let sent = NIOLockedValueBox(0)
         let store = MemoryStore(limit: .mebibytes(64), entryLimit: .mebibytes(9))
         try await ScriptedOrigin.run(Self.large(framing, sent)) { origin in
-            try await RunningGateway.run(before: origin.url, store: store, file: Self.patient) { gateway in
+            try await RunningGateway.run(before: origin.url, store: store, file: Self.longTimeouts) { gateway in
                 try await Wire.open(to: gateway.port) { slow in
                     try await slow.send("GET", "/a")
                     try await eventually("the origin is asked") { origin.requests.count == 1 }
@@ -104,7 +104,7 @@ import Testing
                 try await connection.send("half")
             }
         } _: { origin in
-            try await RunningGateway.run(before: origin.url, file: Self.patient) { gateway in
+            try await RunningGateway.run(before: origin.url, file: Self.longTimeouts) { gateway in
                 try await Wire.open(to: gateway.port) { wire in
                     try await wire.send("GET", "/a")
                     #expect(try await wire.head().status == 200)

@@ -38,9 +38,9 @@ import Testing
             for _ in 0..<2 {
                 let insider = try await client.get("/secret/a/b/c", [Door.field: "open"])
                 #expect(insider.text == "secret 1")
-                let outsider = try await client.get("/secret/a/b/c")
-                #expect(outsider.status == .unauthorized)
-                #expect(outsider.text.contains("secret") == false)
+                let rejected = try await client.get("/secret/a/b/c")
+                #expect(rejected.status == .unauthorized)
+                #expect(rejected.text.contains("secret") == false)
             }
             #expect(try await client.get("/secret/a/b/c", [Door.field: "open"]).cacheStatus.contains("; hit"))
         }

@@ -16,7 +16,7 @@ import Testing
 
     private struct Unknown: Error {}
 
-    private final class Mood: Sendable {
+    private final class HandlerState: Sendable {
         private let state = NIOLockedValueBox(Failing.not)
 
         var failing: Failing {
@@ -27,7 +27,7 @@ import Testing
 
     private let bench = Bench()
     private let calls = Counter()
-    private let mood = Mood()
+    private let handler = HandlerState()
 
     @Test func `A stale response is served at once while one request refreshes it`() async throws {
         let gate = Gate()
@@ -57,7 +57,7 @@ import Testing
         let policy = CachePolicy.fresh(for: .seconds(60)).stale(ifError: .seconds(300))
         try await serve(router(policy)) { port in
             _ = try await Wire.send("GET", "/a", to: port)
-            mood.failing = how
+            handler.failing = how
             for wait in [60, 299] {
                 bench.clock.advance(by: .seconds(wait))
                 let stale = try await Wire.send("GET", "/a", to: port)
@@ -67,7 +67,7 @@ import Testing
             bench.clock.advance(by: .seconds(1))
             let over = try await Wire.send("GET", "/a", to: port)
             #expect(over.status == (how == .throwing ? 500 : 503))
-            mood.failing = .not
+            handler.failing = .not
             let well = try await Wire.send("GET", "/a", to: port)
             #expect(well.text == "answer \(calls.value)" && well.cacheStatus.contains("; stored"))
         }
@@ -80,7 +80,7 @@ import Testing
         try await serve(router(policy)) { port in
             _ = try await Wire.send("GET", "/a", to: port)
             await bench.cache.invalidate(.path("/a"))
-            mood.failing = .answering
+            handler.failing = .answering
             for wait in [0, 60] {
                 bench.clock.advance(by: .seconds(wait))
                 let failed = try await Wire.send("GET", "/a", to: port)
@@ -97,7 +97,7 @@ import Testing
         router.group("a").cached(by: bench.cache, policy).get { _, _ in
             let number = calls.next()
             await wait(number)
-            switch mood.failing {
+            switch handler.failing {
             case .not: break
             case .throwing: throw Unknown()
             case .throwingStatus: throw HTTPError(.serviceUnavailable)

@@ -125,7 +125,7 @@ import Testing
     @Test func `A hit with a thousand tags is one round trip`() async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.connections = 1
                 var limits = StoreLimits()
                 limits.entryLimit = .mebibytes(1)

@@ -16,7 +16,7 @@ import Testing
     ) async throws {
         try await RedisProcess.run { redis in
             try await RedisCLI.connect(to: redis) { cli in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.logLimit = logLimit
                 var limits = StoreLimits()
                 limits.versionLimit = listLimit
@@ -176,7 +176,7 @@ import Testing
 
     @Test func `A process with another limit uses the log that it finds`() async throws {
         try await RedisProcess.run { redis in
-            var small = RedisStore.Options.patient
+            var small = RedisStore.Options.longTimeouts
             small.logLimit = .kibibytes(64)
             var limits = StoreLimits()
             limits.versionLimit = 4
@@ -199,7 +199,7 @@ import Testing
     @Test func `A version stays in the list and is not acknowledged if its table cannot be created`() async throws {
         try await RedisProcess.run { redis in
             try await RedisCLI.connect(to: redis) { cli async throws in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.invalidationTimeout = .milliseconds(500)
                 var limits = StoreLimits()
                 limits.versionLimit = 4

@@ -45,7 +45,7 @@ import Testing
             try await RedisCLI.connect(to: redis) { cli in
                 var limits = StoreLimits()
                 limits.entryLimit = .kibibytes(256)
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 if let listLimit {
                     limits.versionLimit = listLimit
                     options.logLimit = .kibibytes(256)

@@ -20,7 +20,7 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct PendingTests {
     /// Returns options by which reads wait as long as necessary, and invalidations for a separate timeout.
     private static func options(invalidations timeout: Duration) -> RedisStore.Options {
-        var options = RedisStore.Options.patient
+        var options = RedisStore.Options.longTimeouts
         options.invalidationTimeout = timeout
         options.failureLimit = 1
         return options
@@ -121,7 +121,7 @@ import Testing
 
     @Test func `A store with pending invalidations reconnects at once, however long its pause is`() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.reconnecting = ReconnectPlan(first: .seconds(3_600), longest: .seconds(3_600))
             let options = Self.options(invalidations: .milliseconds(1))
             let store = try RedisStore(configuration, options: options, logger: .silent)
@@ -289,9 +289,9 @@ import Testing
         _ isStored: Bool
     ) async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.connections = 1
-            let store = try RedisStore(configuration, options: .patient, logger: .silent)
+            let store = try RedisStore(configuration, options: .longTimeouts, logger: .silent)
             try await withRunning([store]) {
                 let cache = ResponseCache(store: store)
                 let origin = TestOrigin { _ in

@@ -11,7 +11,7 @@ import Testing
 /// The keys in Redis: their names, types, values and times to live.
 @Suite(.timeLimit(.minutes(5))) struct RedisLayoutTests {
     private func withOneStore(
-        options: RedisStore.Options = .patient,
+        options: RedisStore.Options = .longTimeouts,
         _ body: (RedisStore, RedisCLI) async throws -> Void
     ) async throws {
         try await RedisProcess.run { redis in
@@ -156,9 +156,9 @@ import Testing
     @Test func `Namespaces on one server are independent of each other`() async throws {
         try await RedisProcess.run { redis in
             let stores = try ["a:", "b:"].map { namespace in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.namespace = namespace
-                return try RedisStore(.patient(redis.port), options: options, logger: .silent)
+                return try RedisStore(.longTimeouts(redis.port), options: options, logger: .silent)
             }
             try await withRunning(stores) {
                 #expect(await stores[0].put("of a", at: "/row"))

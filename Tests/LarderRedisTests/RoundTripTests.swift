@@ -12,7 +12,7 @@ import Testing
     private func withProxy(_ body: (RedisStore, RedisStore, CountingProxy) async throws -> Void) async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.connections = 1
                 let still = ManualClock().clock
                 try await withStores(1, on: redis, options: options, clock: still, port: port) { stores in
@@ -130,7 +130,7 @@ import Testing
     @Test func `Forgotten between two reads: a version that leaves the list in between still counts`() async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.connections = 1
                 let (still, few) = (ManualClock().clock, Self.fewVersions)
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in
@@ -161,7 +161,7 @@ import Testing
     ) async throws {
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
-                var options = RedisStore.Options.patient
+                var options = RedisStore.Options.longTimeouts
                 options.connections = 1
                 let (still, few) = (ManualClock().clock, Self.fewVersions)
                 try await withStores(1, on: redis, few, options: options, clock: still, port: port) { stores in

@@ -12,12 +12,12 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct ServerWarningTests {
     private func withStore(
         on redis: RedisProcess,
-        options: RedisStore.Options = .patient,
+        options: RedisStore.Options = .longTimeouts,
         _ body: (RedisStore, TestMetrics, LogRecord) async throws -> Void
     ) async throws {
         let (metrics, warnings) = (TestMetrics(), LogRecord(from: .warning))
         let store = try RedisStore(
-            .patient(redis.port),
+            .longTimeouts(redis.port),
             options: options,
             metrics: metrics,
             logger: warnings.logger,
@@ -66,8 +66,8 @@ import Testing
                 let (metrics, time) = (TestMetrics(), ManualClock())
                 let start = time.now
                 let store = try RedisStore(
-                    .patient(redis.port),
-                    options: .patient,
+                    .longTimeouts(redis.port),
+                    options: .longTimeouts,
                     metrics: metrics,
                     logger: .silent,
                     clock: time.clock
@@ -96,7 +96,7 @@ import Testing
         _ count: Int
     ) async throws {
         try await RedisProcess.run(["--maxmemory", memory]) { redis in
-            var options = RedisStore.Options.patient
+            var options = RedisStore.Options.longTimeouts
             options.logLimit = limit
             try await withStore(on: redis, options: options) { store, _, warnings in
                 try await eventually("every connection is up") { store.connectionCount == 2 }

@@ -17,7 +17,7 @@ func withStores(
     _ count: Int,
     on redis: RedisProcess,
     _ limits: StoreLimits = StoreLimits(),
-    options: RedisStore.Options = .patient,
+    options: RedisStore.Options = .longTimeouts,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance,
     clock: WallClock = .system,
     port: Int? = nil,
@@ -27,7 +27,7 @@ func withStores(
     options.entryLimit = limits.entryLimit
     options.listLimit = limits.versionLimit
     options.variantLimit = limits.variantLimit
-    var configuration = RedisConfiguration.patient(port ?? redis.port)
+    var configuration = RedisConfiguration.longTimeouts(port ?? redis.port)
     configuration.connections = options.connections
     configuration.heartbeat = .seconds(3_600)
     let stores = try (0..<count).map { _ in
@@ -58,7 +58,7 @@ func withRunning(_ stores: [RedisStore], _ body: () async throws -> Void) async 
 
 extension RedisStore.Options {
     /// Options with the time that a busy machine needs: for tests of what is stored, and not of when.
-    static var patient: RedisStore.Options {
+    static var longTimeouts: RedisStore.Options {
         var options = RedisStore.Options()
         options.timeout = .seconds(30)
         options.timeoutBounds = .seconds(30) ... .seconds(30)
@@ -78,7 +78,7 @@ struct RedisCLI {
 
     /// Connects to a server, and disconnects after `body`.
     static func connect(to redis: RedisProcess, _ body: (RedisCLI) async throws -> Void) async throws {
-        let client = try RedisClient(.patient(redis.port), logger: .silent)
+        let client = try RedisClient(.longTimeouts(redis.port), logger: .silent)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await client.run() }
             try await eventually("the other client is connected") { client.status.phase == .connected }

@@ -14,7 +14,7 @@ import Testing
         try await RedisProcess.run { redis in
             try await CountingProxy.run(to: redis.port) { proxy, port in
                 try await withStores(1, on: redis) { writers in
-                    var options = RedisStore.Options.patient
+                    var options = RedisStore.Options.longTimeouts
                     options.timeout = .milliseconds(50)
                     options.timeoutBounds = .milliseconds(50) ... .milliseconds(50)
                     options.connections = 1

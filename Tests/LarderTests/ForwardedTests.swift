@@ -168,9 +168,9 @@ import Testing
     ) async throws {
         let bench = Bench()
         let policy = CachePolicy.fresh(for: .seconds(10)).stale(ifError: .seconds(600))
-        let mood = Row("good")
+        let state = Row("good")
         let origin = TestOrigin { _ in
-            switch mood.text {
+            switch state.text {
             case "good": return TestResponse("v")
             case "refusing": throw TestFailure("refused", status: .init(code: code))
             default: throw TestFailure("down")
@@ -178,9 +178,9 @@ import Testing
         }
         _ = try await bench.get(under: policy, from: origin)
         bench.clock.advance(by: .seconds(15))
-        mood.text = "refusing"
+        state.text = "refusing"
         await #expect(throws: TestFailure.self) { try await bench.get(under: policy, from: origin) }
-        mood.text = "down"
+        state.text = "down"
         #expect(try await bench.get(under: policy, from: origin).text == "v")
     }
 

@@ -154,12 +154,12 @@ import Testing
     @Test func `Entries with a lower read version than the given one are removed, and others stay`() {
         let shard = Box(limit: 1 << 20)
         for version in 0..<6 { shard.save(entry("\(version)", version: UInt64(version)), at: start) }
-        #expect(shard.removeEntries(readBefore: 0) == MemoryShard.Progress(compared: 0, isThrough: true))
-        #expect(shard.removeEntries(readBefore: 3) == MemoryShard.Progress(compared: 6, isThrough: true))
+        #expect(shard.removeEntries(readBefore: 0) == MemoryShard.Progress(compared: 0, isComplete: true))
+        #expect(shard.removeEntries(readBefore: 3) == MemoryShard.Progress(compared: 6, isComplete: true))
         #expect((0..<6).map { shard.has("\($0)", at: start) } == [false, false, false, true, true, true])
         // No older entries are left.
         #expect(shard.removeEntries(readBefore: 3).compared == 0)
-        #expect(shard.removeEntries(readBefore: 5, limit: 2) == MemoryShard.Progress(compared: 2, isThrough: false))
+        #expect(shard.removeEntries(readBefore: 5, limit: 2) == MemoryShard.Progress(compared: 2, isComplete: false))
     }
 
     @Test func `A store accepts an entry of exactly its limit, and none that is one byte larger`() async {

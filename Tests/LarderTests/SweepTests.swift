@@ -47,8 +47,8 @@ import Testing
     @Test func `One hold of a lock compares no more entries than the limit`() {
         var shard = Self.shard(1_000)
         var (calls, compared) = (0, 0)
-        var isThrough = false
-        while !isThrough {
+        var isComplete = false
+        while !isComplete {
             var (dropped, asked): ([CacheEntry], Int) = ([], 0)
             let progress = shard.removeInvalidated(
                 InvalidationScope.prefix("/a").fingerprint,
@@ -61,7 +61,7 @@ import Testing
             #expect(asked <= MemoryShard.batchLimit && asked == progress.compared)
             #expect(dropped.count <= MemoryShard.batchLimit)
             shard.validate()
-            (calls, compared, isThrough) = (calls + 1, compared + asked, progress.isThrough)
+            (calls, compared, isComplete) = (calls + 1, compared + asked, progress.isComplete)
         }
         // The entries of the other paths were not examined.
         #expect(compared == 1_000 && calls == 1_000 / MemoryShard.batchLimit + 1)
@@ -80,7 +80,7 @@ import Testing
                 },
                 dropping: &dropped
             )
-            #expect(progress == MemoryShard.Progress(compared: 0, isThrough: true))
+            #expect(progress == MemoryShard.Progress(compared: 0, isComplete: true))
         }
         #expect(dropped.isEmpty && shard.count == 2_000)
     }
@@ -99,7 +99,7 @@ import Testing
             },
             dropping: &dropped
         )
-        #expect(progress == MemoryShard.Progress(compared: 4, isThrough: true))
+        #expect(progress == MemoryShard.Progress(compared: 4, isComplete: true))
         #expect(dropped.count == 3 && shard.count == 97)
         shard.validate()
     }
@@ -111,7 +111,7 @@ import Testing
             shard.save(Self.entry("/new/\(id)", readVersion: 7), at: Self.clock.now, number: 7, dropping: &dropped)
         }
         var calls = 1
-        while !shard.removeEntries(readBefore: 7, dropping: &dropped).isThrough {
+        while !shard.removeEntries(readBefore: 7, dropping: &dropped).isComplete {
             calls += 1
             shard.validate()
         }

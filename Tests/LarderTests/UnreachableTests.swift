@@ -142,8 +142,8 @@ import Testing
             bench.clock.advance(by: .seconds(15))
             #expect(try await bench.get(under: .gateway, from: origin).text == text)
             // The response allows it itself, and a client may allow it for itself (RFC 5861 §4).
-            let wish: HTTPFields = [.cacheControl: "stale-if-error=60"]
-            #expect(try await bench.get("/posts", wish, under: .gateway, from: origin).text == "good")
+            let fields: HTTPFields = [.cacheControl: "stale-if-error=60"]
+            #expect(try await bench.get("/posts", fields, under: .gateway, from: origin).text == "good")
         }
     }
 

@@ -129,7 +129,7 @@ import Testing
         let state = state()
         state.send("a", timeout: .adaptive)
         #expect(!state.isUnread(at: 0.049) && state.isUnread(at: 0.05))
-        #expect(!state.isHopeless(at: 1.049) && state.isHopeless(at: 1.05))
+        #expect(!state.isLongOverdue(at: 1.049) && state.isLongOverdue(at: 1.05))
         state.read(at: 0.06)
         #expect(!state.isUnread(at: 0.07))
         #expect(state.isUnread(at: 0.11))

@@ -32,7 +32,7 @@ final class ConnectionSubject {
     func flush(at now: Double) -> Double? { state.flush(now: .seconds(now)).map(\.inSeconds) }
 
     func isUnread(at now: Double) -> Bool { state.isUnread(at: .seconds(now)) }
-    func isHopeless(at now: Double) -> Bool { state.isHopeless(at: .seconds(now)) }
+    func isLongOverdue(at now: Double) -> Bool { state.isLongOverdue(at: .seconds(now)) }
     func read(at now: Double, isExact: Bool = true) { state.read(now: .seconds(now), isExact: isExact) }
 
     /// Receives a reply, and returns its effect as text.

@@ -87,7 +87,7 @@ final class FakeServer: Sendable {
     }
 
     /// Returns the answer of a healthy server, which echoes the keys of GET.
-    static func sane(_ command: [String], runID: String = "run-1") -> Answer {
+    static func healthy(_ command: [String], runID: String = "run-1") -> Answer {
         switch command.first {
         case "HELLO": .send("%3\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n+role\r\n+master\r\n")
         case "INFO": .send("=\(runID.utf8.count + 13)\r\ntxt:run_id:\(runID)\r\n\r\n")

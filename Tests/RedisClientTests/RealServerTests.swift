@@ -13,7 +13,7 @@ import Testing
 
     @Test func `Every command that is used has its documented effect`() async throws {
         try await RedisProcess.run { redis in
-            try await withClient(.patient(redis.port)) { client in
+            try await withClient(.longTimeouts(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let body = ByteBuffer(bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0) })
                 try await client.set("a", to: body, for: .seconds(1_000), deadline: limit)
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `One failing command of a pipeline does not affect the others`() async throws {
         try await RedisProcess.run { redis in
-            try await withClient(.patient(redis.port)) { client in
+            try await withClient(.longTimeouts(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let replies = try await client.pipeline(
                     [
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `All types of RESP3 that Redis can send are decoded`() async throws {
         try await RedisProcess.run(["--enable-debug-command", "yes"]) { redis in
-            try await withClient(.patient(redis.port)) { client in
+            try await withClient(.longTimeouts(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 let kinds = [
                     "string", "integer", "double", "null", "array", "set", "map", "attrib", "verbatim", "true", "false",
@@ -106,7 +106,7 @@ import Testing
             hooks.onConnect = { connection, _ in
                 try await connection.send(RedisCommand("CLIENT", "TRACKING", "ON"), deadline: .seconds(60)).ok()
             }
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.connections = 1
             try await withClient(configuration, hooks: hooks) { client in
                 try await eventually { client.status.phase == .connected }
@@ -124,7 +124,7 @@ import Testing
     @Test func `A password gives access, and a wrong one is reported to the owner`() async throws {
         try await RedisProcess.run(["--requirepass", "se cret"]) { redis in
             var configuration = try RedisConfiguration(url: "redis://:se%20cret@127.0.0.1:\(redis.port)")
-            configuration.bePatient()
+            configuration.useLongTimeouts()
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.ping(deadline: limit)
@@ -143,14 +143,14 @@ import Testing
 
     @Test func `Databases are separate, and one that does not exist is reported to the owner`() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.database = 3
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.set("a", to: ByteBuffer(string: "3"), for: .seconds(100), deadline: limit)
                 #expect(try await client.dbsize(deadline: limit) == 1)
             }
-            try await withClient(.patient(redis.port)) { client in
+            try await withClient(.longTimeouts(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 #expect(try await client.dbsize(deadline: limit) == 0)
             }
@@ -164,7 +164,7 @@ import Testing
     @Test func `Scripts run by their digest, and once in full after the server has dropped them`() async throws {
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', 'runs')}")
         try await RedisProcess.run { redis in
-            try await withClient(.patient(redis.port)) { client in
+            try await withClient(.longTimeouts(redis.port)) { client in
                 try await eventually { client.status.connections == 2 }
                 for run in 1...4 {
                     if run == 3 { try await client.send(RedisCommand("SCRIPT", "FLUSH"), deadline: limit).ok() }
@@ -188,7 +188,7 @@ import Testing
             let met = Inbox<String?>()
             var hooks = RedisClient.Hooks()
             hooks.onConnect = { _, server in met.add(server.runID) }
-            try await withClient(.patient(redis.port), hooks: hooks) { client in
+            try await withClient(.longTimeouts(redis.port), hooks: hooks) { client in
                 try await eventually { client.status.connections == 2 }
                 let before = client.status
                 let caller = Task {
@@ -218,20 +218,20 @@ import Testing
     @Test
     func `While a server hangs, callers wait until their deadlines; then the same connections go on`() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.connections = 1
             try await withClient(configuration) { client in
                 try await eventually { client.status.phase == .connected }
                 let generation = client.status.generation
                 try await client.set("a", to: ByteBuffer(string: "1"), for: .seconds(100), deadline: limit)
                 redis.signal(SIGSTOP)
-                let patient = Task { try await client.get("a", deadline: .seconds(60)) }
+                let waiting = Task { try await client.get("a", deadline: .seconds(60)) }
                 for _ in 0..<3 {
                     let code = await errorCode { _ = try await client.get("a", deadline: .milliseconds(50)) }
                     #expect(code == .deadlineExceeded)
                 }
                 redis.signal(SIGCONT)
-                #expect(try await patient.value == ByteBuffer(string: "1"))
+                #expect(try await waiting.value == ByteBuffer(string: "1"))
                 #expect(try await client.dbsize(deadline: limit) == 1)
                 #expect(client.status.generation == generation)
             }
@@ -241,7 +241,7 @@ import Testing
     @Test
     func `A server that hangs beyond the silence limit is disconnected, and reached again later`() async throws {
         try await RedisProcess.run { redis in
-            var configuration = RedisConfiguration.patient(redis.port)
+            var configuration = RedisConfiguration.longTimeouts(redis.port)
             configuration.silenceLimit = .milliseconds(500)
             configuration.heartbeat = .milliseconds(20)
             configuration.connectTimeout = .seconds(1)
@@ -261,7 +261,7 @@ import Testing
     @Test func `A server may listen on a Unix socket`() async throws {
         try await RedisProcess.run(["--unixsocket", "redis.sock"]) { redis in
             var configuration = try RedisConfiguration(url: "unix://\(redis.socket)?db=2")
-            configuration.bePatient()
+            configuration.useLongTimeouts()
             try await withClient(configuration) { client in
                 try await eventually { client.status.connections == 2 }
                 try await client.ping(deadline: limit)
@@ -335,7 +335,7 @@ import Testing
 
     private func configuration(_ redis: RedisProcess, host: String) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: "rediss://\(host):\(redis.port)")
-        configuration.bePatient()
+        configuration.useLongTimeouts()
         return configuration
     }
 }

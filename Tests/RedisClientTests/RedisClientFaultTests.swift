@@ -9,7 +9,7 @@ import Testing
 /// Tests of a client with a server that misbehaves, over real sockets.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientFaultTests {
     @Test func `A thousand callers share two connections, and each gets the reply to its command`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.connections == 2 }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -48,7 +48,7 @@ import Testing
             try await eventually { client.status.phase == .down && server.connections > 4 }
             #expect(client.status.lastError != nil)
             #expect(await errorCode { _ = try await client.get("a", deadline: .seconds(10)) } == .unavailable)
-            server.change { command, _ in FakeServer.sane(command) }
+            server.change { command, _ in FakeServer.healthy(command) }
             try await eventually { client.status.connections == 2 }
             #expect(try await client.get("a", deadline: .seconds(10)) == ByteBuffer(string: "a"))
         }
@@ -60,7 +60,7 @@ import Testing
         nonsense: String
     ) async throws {
         let server = try await FakeServer.start { command, _ in
-            command[0] == "GET" && command[1] == "bad" ? .send(nonsense) : FakeServer.sane(command)
+            command[0] == "GET" && command[1] == "bad" ? .send(nonsense) : FakeServer.healthy(command)
         }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.connections == 2 }
@@ -77,7 +77,7 @@ import Testing
         "+" + String(repeating: "x", count: 1000), "|1\r\n+a\r\n+b\r\n", "*1000\r\n:1\r\n", ">1\r\n+push\r\n",
     ]) func `A server that does not stop sending is disconnected`(flood: String) async throws {
         let server = try await FakeServer.start { command, _ in
-            command[0] == "GET" && command[1] == "bad" ? .flood(flood) : FakeServer.sane(command)
+            command[0] == "GET" && command[1] == "bad" ? .flood(flood) : FakeServer.healthy(command)
         }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -94,7 +94,7 @@ import Testing
 
     @Test func `A partial reply before the end of the connection is not returned`() async throws {
         let server = try await FakeServer.start { command, _ in
-            command[0] == "GET" && command[1] == "bad" ? .sendAndClose("$10\r\nhalf") : FakeServer.sane(command)
+            command[0] == "GET" && command[1] == "bad" ? .sendAndClose("$10\r\nhalf") : FakeServer.healthy(command)
         }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.connections == 2 }
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `A missing reply costs its caller the deadline, and does not affect other callers`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
         // The heartbeat would end a connection whose server is silent for long, and this machine may be slow.
@@ -116,7 +116,7 @@ import Testing
             server.change { _, _ in .nothing }
             #expect(await errorCode { _ = try await client.get("a", deadline: .milliseconds(20)) } == .deadlineExceeded)
             try await eventually { server.commands.all.last == "GET a" }
-            server.change { command, _ in FakeServer.sane(command) }
+            server.change { command, _ in FakeServer.healthy(command) }
             // The late reply is discarded; the next one is waited for.
             server.say("$1\r\na\r\n", on: 0)
             #expect(try await client.get("b", deadline: .seconds(10)) == ByteBuffer(string: "b"))
@@ -137,7 +137,7 @@ import Testing
 
     @Test func `The heartbeat notices replies that belong to other commands`() async throws {
         let server = try await FakeServer.start { command, connection in
-            command[0] == "PING" && connection == 0 ? .send("$5\r\nother\r\n") : FakeServer.sane(command)
+            command[0] == "PING" && connection == 0 ? .send("$5\r\nother\r\n") : FakeServer.healthy(command)
         }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -153,7 +153,7 @@ import Testing
 
     @Test func `A reply of a type that the command never returns is an error, not a crash`() async throws {
         let server = try await FakeServer.start { command, _ in
-            ["HELLO", "INFO", "PING"].contains(command[0]) ? FakeServer.sane(command) : .send("*1\r\n#t\r\n")
+            ["HELLO", "INFO", "PING"].contains(command[0]) ? FakeServer.healthy(command) : .send("*1\r\n#t\r\n")
         }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.phase == .connected }
@@ -173,7 +173,7 @@ import Testing
 
     @Test
     func `A cancelled caller returns at once, and others on the same connection get their replies`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
         try await withClient(configuration) { client in
@@ -205,7 +205,7 @@ import Testing
             switch command[0] {
             case "EVALSHA": .send("-NOSCRIPT No matching script. Please use EVAL.\r\n")
             case "EVAL": .send("+ran with \(command.dropFirst(2).joined(separator: " "))\r\n")
-            default: FakeServer.sane(command)
+            default: FakeServer.healthy(command)
             }
         }
         try await withClient(.local(server.port)) { client in

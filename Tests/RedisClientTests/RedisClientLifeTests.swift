@@ -10,7 +10,7 @@ import Testing
 /// Tests of a client from its first attempt to its end, with a scripted server.
 @Suite(.timeLimit(.minutes(10))) struct RedisClientLifeTests {
     @Test func `The greeting names protocol, user, client and database in one round trip`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.credentials = .init(user: "ada", password: "secret")
         configuration.database = 3
@@ -25,7 +25,7 @@ import Testing
 
     @Test func `A server that refuses INFO is used, and its run ID is unknown`() async throws {
         let server = try await FakeServer.start { command, _ in
-            command[0] == "INFO" ? .send("-NOPERM this user has no permissions\r\n") : FakeServer.sane(command)
+            command[0] == "INFO" ? .send("-NOPERM this user has no permissions\r\n") : FakeServer.healthy(command)
         }
         try await withClient(.local(server.port)) { client in
             try await eventually { client.status.connections == 2 }
@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func `Before it runs, and without a server, a client fails commands at once with the reason`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         let port = server.port
         await server.stop()
         let idle = try RedisClient(.local(port), logger: silent)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `A connection does not take commands of callers until its owner's hook has returned`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
         let (gate, opener) = AsyncStream.makeStream(of: Void.self)
@@ -81,7 +81,7 @@ import Testing
 
     @Test
     func `A connection that its owner rejects does not take commands, and another attempt follows`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         let attempts = NIOLockedValueBox(0)
         var configuration = RedisConfiguration.local(server.port)
         configuration.connections = 1
@@ -104,7 +104,7 @@ import Testing
 
     @Test
     func `When another server is reached, the connections to the previous one are not used any more`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         let seen = Inbox<(generation: Int, runID: String?, open: Int)>()
         let box = NIOLockedValueBox<RedisClient?>(nil)
         var hooks = RedisClient.Hooks()
@@ -115,7 +115,7 @@ import Testing
         try await withClient(.local(server.port), hooks: hooks) { client in
             box.withLockedValue { $0 = client }
             try await eventually { client.status.connections == 2 }
-            server.change { command, _ in FakeServer.sane(command, runID: "run-2") }
+            server.change { command, _ in FakeServer.healthy(command, runID: "run-2") }
             server.cut(0)
             try await eventually { client.status.connections == 2 && server.connections == 4 }
             #expect(client.status.server?.runID == "run-2")
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test func `Pushes reach their hook with the generation of their connection`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         let pushes = Inbox<String>()
         var hooks = RedisClient.Hooks()
         hooks.onPush = { push, generation in pushes.add("\(push.kind) on \(generation)") }
@@ -156,7 +156,7 @@ import Testing
     }
 
     @Test func `A graceful shutdown answers the commands in flight, rejects others, and returns`() async throws {
-        let server = try await FakeServer.start { command, _ in FakeServer.sane(command) }
+        let server = try await FakeServer.start { command, _ in FakeServer.healthy(command) }
         let client = try RedisClient(.local(server.port), logger: silent)
         let group = ServiceGroup(services: [client], logger: silent)
         let running = Task { try await group.run() }
@@ -191,7 +191,7 @@ import Testing
         logger.logLevel = .info
         try await withClient(.local(server.port), logger: logger) { client in
             try await eventually { server.connections > 10 }
-            server.change { command, _ in FakeServer.sane(command) }
+            server.change { command, _ in FakeServer.healthy(command) }
             try await eventually { client.status.connections == 2 }
         }
         #expect(log.all == ["warning: Redis is not connected", "info: Redis is connected"])

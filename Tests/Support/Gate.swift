@@ -33,12 +33,12 @@ public final class Gate: Sendable {
     /// Waits until at least `arrivals` tasks have arrived at the gate.
     public func reached(by arrivals: Int = 1) async {
         await withCheckedContinuation { continuation in
-            let isThere = state.withLockedValue { state in
+            let isReached = state.withLockedValue { state in
                 if state.arrivals >= arrivals { return true }
                 state.watching.append((arrivals, continuation))
                 return false
             }
-            if isThere { continuation.resume() }
+            if isReached { continuation.resume() }
         }
     }
 

@@ -105,13 +105,13 @@ public final class RedisProcess: Sendable {
 extension RedisConfiguration {
     /// Returns a configuration for a real server: with short delays between attempts to connect, and timeouts that are
     /// long enough for a busy machine.
-    package static func patient(_ port: Int) -> RedisConfiguration {
+    package static func longTimeouts(_ port: Int) -> RedisConfiguration {
         var configuration = RedisConfiguration(endpoint: .host("127.0.0.1", port: port))
-        configuration.bePatient()
+        configuration.useLongTimeouts()
         return configuration
     }
 
-    package mutating func bePatient() {
+    package mutating func useLongTimeouts() {
         reconnecting = ReconnectPlan(first: .milliseconds(5), longest: .milliseconds(50))
         connectTimeout = .seconds(30)
         silenceLimit = .seconds(60)

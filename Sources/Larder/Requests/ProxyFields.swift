@@ -59,7 +59,7 @@ package enum ProxyFields {
 
     /// Returns true if only proxies write a field: a request with it came through a proxy, or its client pretends that
     /// it did.
-    package static func tellOfProxy(_ canonical: String) -> Bool {
+    package static func identifyProxy(_ canonical: String) -> Bool {
         let name = hyphenated(canonical)
         return addresses.contains(name) || name == "via" || name.hasPrefix("x-forward")
     }

@@ -43,7 +43,7 @@ struct MemoryShard {
         /// The number of entries that were compared, or examined.
         var compared: Int
         /// True if nothing is left to do.
-        var isThrough: Bool
+        var isComplete: Bool
     }
 
     /// The number of keys, expired ones included.
@@ -165,7 +165,7 @@ struct MemoryShard {
         var compared = 0
         while compared < limit {
             guard let (id, place) = scopes.oldest(of: scope) else {
-                return Progress(compared: compared, isThrough: true)
+                return Progress(compared: compared, isComplete: true)
             }
             guard let slot = slots[place], slot.entries.contains(where: { ObjectIdentifier($0) == id }) else {
                 preconditionFailure("A chain leads to an entry that does not exist")
@@ -175,10 +175,10 @@ struct MemoryShard {
             guard compared == 0 || compared + members.count <= limit else { break }
             compared += members.count
             let invalid = Set(members.filter { !isValid($0).isValid }.map(ObjectIdentifier.init))
-            guard invalid.contains(id) else { return Progress(compared: compared, isThrough: true) }
+            guard invalid.contains(id) else { return Progress(compared: compared, isComplete: true) }
             retain(slot.entries.filter { !invalid.contains(ObjectIdentifier($0)) }, at: place, dropping: &dropped)
         }
-        return Progress(compared: compared, isThrough: false)
+        return Progress(compared: compared, isComplete: false)
     }
 
     /// Removes the entries with a read version below a version: the log's floor, or the last invalidation of
@@ -188,7 +188,7 @@ struct MemoryShard {
         limit: Int = Self.batchLimit,
         dropping dropped: inout [CacheEntry]
     ) -> Progress {
-        guard oldestReadVersion < number else { return Progress(compared: 0, isThrough: true) }
+        guard oldestReadVersion < number else { return Progress(compared: 0, isComplete: true) }
         if sweep.next == 0 { sweep.number = number }
         var compared = 0
         while sweep.next < slots.count, compared < limit {
@@ -201,9 +201,9 @@ struct MemoryShard {
             compared += slot.entries.count
             retain(slot.entries.filter { $0.readVersion.number >= sweep.number }, at: place, dropping: &dropped)
         }
-        guard sweep.next == slots.count else { return Progress(compared: compared, isThrough: false) }
+        guard sweep.next == slots.count else { return Progress(compared: compared, isComplete: false) }
         (oldestReadVersion, sweep.next) = (sweep.number, 0)
-        return Progress(compared: compared, isThrough: oldestReadVersion >= number)
+        return Progress(compared: compared, isComplete: oldestReadVersion >= number)
     }
 
     /// Notes that an entry with this read version is stored from now on, perhaps at a place that the sweep has examined

@@ -341,7 +341,7 @@ extension MemoryStore {
             guard budget > 0 else { return false }
             let progress = work(shard, budget)
             budget -= progress.compared
-            guard progress.isThrough else { return false }
+            guard progress.isComplete else { return false }
         }
         return true
     }
@@ -349,7 +349,7 @@ extension MemoryStore {
     /// Runs work on the shards to the end, in batches between which other tasks can run.
     private func removeAll(_ work: (LockedShard, _ limit: Int) -> MemoryShard.Progress) async {
         for shard in shards {
-            while !Task.isCancelled, !work(shard, MemoryShard.batchLimit).isThrough { await Task.yield() }
+            while !Task.isCancelled, !work(shard, MemoryShard.batchLimit).isComplete { await Task.yield() }
         }
     }
 

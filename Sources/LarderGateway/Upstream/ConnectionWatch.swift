@@ -151,15 +151,15 @@ private struct ContentUse {
     private(set) var isExpected = true
     /// True if all of the content was sent.
     var isSent = false
-    private var isThere = false
+    private var isPresent = false
 
     init() {}
 
     init(of head: HTTPRequestHead) {
-        isThere =
+        isPresent =
             head.headers.contains(name: "Transfer-Encoding")
             || head.headers["Content-Length"].contains { $0 != "0" }
-        guard isThere else { return }
+        guard isPresent else { return }
         // "Although request message framing is independent of the method used, content received in a GET request has no
         // generally defined semantics […], and might lead some implementations to reject the request and close the
         // connection because of its potential as a request smuggling attack" (RFC 9110 §9.3.1; the same in §9.3.2,
@@ -169,7 +169,7 @@ private struct ContentUse {
 
     /// Returns true if the connection can carry another request after a response with the given status.
     func mayReuse(after status: HTTPResponseStatus) -> Bool {
-        guard isThere else { return true }
+        guard isPresent else { return true }
         // A server that responds with a redirect or an error, or before it has all content, may have read the head
         // only.
         return isExpected && isSent && (200..<300).contains(status.code)

@@ -72,7 +72,7 @@ extension AdminAccess {
             // A page in a browser on this machine can send requests to loopback too, under the name of its site. So
             // `Host` is checked as well.
             guard let peer, Self.isLoopback(peer), let authority = request.head.authority, Self.isLoopback(authority),
-                !request.headers.contains(where: { ProxyFields.tellOfProxy($0.name.canonicalName) })
+                !request.headers.contains(where: { ProxyFields.identifyProxy($0.name.canonicalName) })
             else { throw .loopback }
         }
     }

@@ -227,7 +227,7 @@ extension ConnectionState {
 
     /// Returns true if something is overdue by the adaptive timeout's upper bound or more: then callers do not wait any
     /// longer for this process to read.
-    func isHopeless(at now: NIODeadline) -> Bool {
+    func isLongOverdue(at now: NIODeadline) -> Bool {
         nextExpiry.map { $0 + adaptiveTimeout.bounds.longest <= now } == true
     }
 

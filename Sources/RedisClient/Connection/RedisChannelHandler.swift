@@ -205,7 +205,7 @@ extension RedisChannelHandler {
         let now = eventLoop.now
         isBehind = state.isUnread(at: now) && isReadable
         let soon = now + .milliseconds(1)
-        if isBehind, !state.isHopeless(at: now) { return setAlarm(noLaterThan: soon) }
+        if isBehind, !state.isLongOverdue(at: now) { return setAlarm(noLaterThan: soon) }
         let (expired, silence) = state.expire(now: now)
         let reason: RedisError = isBehind ? .processBusy : .deadlineExceeded
         for waiter in expired { waiter(.failure(reason)) }
