@@ -55,7 +55,7 @@ struct EntryMemo: Sendable {
     }
 }
 
-// MARK: - Finding
+// MARK: - Look-ups
 
 extension RedisStore {
     public func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup {

@@ -92,35 +92,35 @@ extension Scripts {
             if ttl <= 0 or not variants then redis.call('UNLINK', entry) end
             if ttl <= 0 then return reply end
             local field = codings > 0 and string.format('%s?%x', family, codings) or family
-            local bytes, used, kept = #value, {}, {}
+            local bytes, used, valid = #value, {}, {}
             for i = 1, uses do used[ARGV[13 + i]] = i end
             for place, variant in ipairs(variants or {}) do
-              local isDead = high ~= ARGV[6] or low ~= ARGV[7] or variant.number < newest or variant.until_ <= now
-              if isDead or is_replaced(variant, family, codings) then
+              local isUnusable = high ~= ARGV[6] or low ~= ARGV[7] or variant.number < newest or variant.until_ <= now
+              if isUnusable or is_replaced(variant, family, codings) then
                 if variant.field ~= field then drop(entry, variant) end
               else
-                kept[#kept + 1] = variant
+                valid[#valid + 1] = variant
                 variant.place, variant.use, bytes = place, used[variant.field] or 0, bytes + variant.size
               end
             end
-            if #kept >= limit or bytes > room then
+            if #valid >= limit or bytes > room then
               local order = {}
-              for i, variant in ipairs(kept) do order[i] = variant end
+              for i, variant in ipairs(valid) do order[i] = variant end
               table.sort(order, function(a, b)
                 if a.use ~= b.use then return a.use < b.use end
                 return a.place > b.place
               end)
-              local left = #kept
+              local left = #valid
               for _, variant in ipairs(order) do
                 if left < limit and bytes <= room then break end
                 drop(entry, variant)
-                variant.isGone, left, bytes = true, left - 1, bytes - variant.size
+                variant.isEvicted, left, bytes = true, left - 1, bytes - variant.size
               end
             end
             local line = string.format('%s %s %s %d %s', field, ARGV[8], ARGV[11], #value, ARGV[12])
             local left = {{line = line}}
-            for _, variant in ipairs(kept) do
-              if not variant.isGone then left[#left + 1] = variant end
+            for _, variant in ipairs(valid) do
+              if not variant.isEvicted then left[#left + 1] = variant end
             end
             put(entry, ARGV[6], ARGV[7], left)
             local scopes = table.concat(ARGV, '\\n', first, #ARGV)
