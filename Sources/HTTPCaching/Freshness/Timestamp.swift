@@ -52,8 +52,7 @@ extension Timestamp {
     }
 
     func nanoseconds(since earlier: Timestamp) -> Int64 {
-        let (difference, overflow) = nanosecondsSinceEpoch
-            .subtractingReportingOverflow(earlier.nanosecondsSinceEpoch)
+        let (difference, overflow) = nanosecondsSinceEpoch.subtractingReportingOverflow(earlier.nanosecondsSinceEpoch)
         return overflow ? (self < earlier ? .min : .max) : difference
     }
 
