@@ -6,7 +6,7 @@ import RedisClient
 import Testing
 
 /// Tests of a Redis that answers with errors, under load.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RefusalTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct RedisErrorReplyTests {
     /// Options by which refusals count as over after two seconds without one.
     private static var options: RedisStore.Options {
         var options = RedisStore.Options.patient
