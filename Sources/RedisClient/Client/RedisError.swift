@@ -1,3 +1,5 @@
+import SystemErrors
+
 /// The reason why a command has no result.
 package struct RedisError: Error, Sendable, CustomStringConvertible {
     package let code: Code
@@ -11,7 +13,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        underlying.map { "\(code): \(message) (\($0))" } ?? "\(code): \(message)"
+        underlying.map { "\(code): \(message) (\(ErrorText.describe($0)))" } ?? "\(code): \(message)"
     }
 
     /// The kind of an error, with what is known of the command and of the server.
