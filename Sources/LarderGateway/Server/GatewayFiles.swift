@@ -39,8 +39,7 @@ public enum GatewayFiles {
         var diagnostics: [Diagnostic] = []
         func attempt(_ read: () throws(GatewayError) -> Void) {
             do throws(GatewayError) { try read() } catch {
-                let location = configuration.locations[error.setting] ?? .nowhere
-                diagnostics.append(Diagnostic(at: location, "`\(error.setting.rawValue)`: \(error.message)"))
+                diagnostics.append(configuration.diagnostic(for: error))
             }
         }
         if let certificate = settings.certificate {
@@ -74,6 +73,13 @@ public enum GatewayFiles {
             throw GatewayError(.originAuthorities, "\(path) has no certificate in the form of PEM")
         }
         return certificates
+    }
+}
+
+extension GatewayConfiguration {
+    /// Returns the diagnostic of a setting that cannot be used, with the location where it is given.
+    public func diagnostic(for error: GatewayError) -> Diagnostic {
+        Diagnostic(error.setting, at: locations[error.setting] ?? .nowhere, error.message)
     }
 }
 
