@@ -186,4 +186,43 @@ import Testing
             }
         }
     }
+
+    @Test(arguments: [[String](), ["--json"]])
+    func `An explanation of a request for a host that is not served says so, and nothing is fetched`(
+        _ options: [String]
+    ) async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "page")
+        } _: { origin in
+            try await Self.directory { directory in
+                let file = directory.appending(path: "larder.yaml")
+                try Data("origin: \"\(origin.url)\"\nhosts: [shop.example]\n".utf8).write(to: file)
+                let arguments = ["explain", "--config", file.path, "http://other.example/a"]
+                try await ProgramProcess.run("larder", arguments + options) { program in
+                    let status = try await program.status()
+                    let headline = "Not served: the gateway does not serve the host other.example"
+                    #expect(status == 0 && program.output.contains(headline), "\(program.output)")
+                    #expect(program.output.contains("421"), "\(program.output)")
+                }
+                #expect(origin.requests.isEmpty)
+            }
+        }
+    }
+
+    @Test func `An explanation sends a request that may change something only if that is allowed`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "page")
+        } _: { origin in
+            for (options, count) in [([String](), 0), (["--send-unsafe"], 1)] {
+                let arguments = ["explain", "--method", "POST", origin.url + "/a"]
+                try await ProgramProcess.run("larder", arguments + options) { program in
+                    let status = try await program.status()
+                    #expect(status == (count == 0 ? EX_USAGE : 0), "\(program.output)")
+                    let refusal = "larder: error: POST may change something on the server, so it was not sent: add "
+                    #expect(program.output.hasPrefix(refusal) == (count == 0), "\(program.output)")
+                }
+                #expect(origin.requests.count == count)
+            }
+        }
+    }
 }
