@@ -154,7 +154,9 @@ struct ConfigurationSource: Sendable {
 }
 
 /// A service that reads the configuration again on SIGHUP. A file with diagnostics does not change the configuration.
-private struct Reloading: Service {
+private struct Reloading: Service, CustomStringConvertible {
+    /// The name of the service in the log. The default would be all properties, with the options of the command line.
+    let description = "LarderCLI.Reloading"
     let source: ConfigurationSource
     let gateway: Gateway
     let level: SharedLogLevel
