@@ -10,6 +10,8 @@ struct RedisNews {
         /// Redis is available for the first time.
         case come
         case lost
+        /// Redis is not available, because it refuses the user of the connection.
+        case refused
         case back
     }
 
@@ -23,15 +25,21 @@ struct RedisNews {
     /// commands and takes others.
     let quiet: Duration
     private var isThere: Bool?
+    /// The code with which Redis refuses the user, as it was logged; nil if Redis is available.
+    private var accessRefusal: String?
     private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
     /// Records that Redis is available, or is not; returns nil if that is known already.
-    mutating func redis(isThere: Bool) -> Item? {
-        guard isThere != self.isThere else { return nil }
-        defer { self.isThere = isThere }
-        return isThere ? (self.isThere == nil ? .come : .back) : .lost
+    /// - Parameter code: the code with which Redis refuses the user of the connection; nil if it does not.
+    mutating func redis(isThere: Bool, refusing code: String? = nil) -> Item? {
+        let before = (isThere: self.isThere, refusal: accessRefusal)
+        self.isThere = isThere
+        accessRefusal = isThere ? nil : code ?? before.refusal
+        if isThere { return before.isThere == true ? nil : before.isThere == nil ? .come : .back }
+        if code != nil, code != before.refusal { return .refused }
+        return before.isThere == false ? nil : .lost
     }
 
     /// Records that a command was refused; returns true if that is new.

@@ -20,6 +20,16 @@ import Testing
         #expect(told == [.lost, nil, .back])
     }
 
+    @Test func `A refusal of the user is reported once, also if it is known after the loss`() {
+        var news = RedisNews(quiet: quiet)
+        let states: [(Bool, String?)] = [
+            (true, nil), (false, nil), (false, "WRONGPASS"), (false, "WRONGPASS"), (false, nil), (true, nil),
+            (false, "NOAUTH"),
+        ]
+        let told = states.map { news.redis(isThere: $0, refusing: $1) }
+        #expect(told == [.come, .lost, .refused, nil, nil, .back, .refused])
+    }
+
     @Test func `A refusal is reported once, and is over when its command is answered after the quiet time`() {
         var news = RedisNews(quiet: quiet)
         let set = RedisCommand("SET", "a", "1")

@@ -54,6 +54,35 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     package var reply: RedisReplyError? {
         underlying as? RedisReplyError
     }
+
+    /// The refusal of the user of the connection; nil if this is another error.
+    package var accessRefusal: RedisAccessRefusal? { reply?.accessRefusal }
+}
+
+/// The refusal of the user of a connection, in words for the log.
+package struct RedisAccessRefusal: Hashable, Sendable {
+    /// The code of the server's error: `WRONGPASS`, `NOAUTH` or `NOPERM`.
+    package let code: String
+    /// The refusal, to follow the name of the server: `refuses the password`.
+    package let fault: String
+    /// The change that ends the refusal.
+    package let remedy: String
+}
+
+extension RedisReplyError {
+    /// The refusal of the user of the connection; nil if this is another error.
+    package var accessRefusal: RedisAccessRefusal? {
+        let words: (fault: String, remedy: String)
+        switch code {
+        case "WRONGPASS": words = ("refuses the user or the password", "correct them in the URL of the server")
+        case "NOAUTH":
+            words = ("needs a password", "give it in the URL of the server, as in redis://:password@host")
+        case "NOPERM":
+            words = ("denies its user a command", "grant the user all commands of the store with ACL SETUSER")
+        default: return nil
+        }
+        return RedisAccessRefusal(code: code, fault: words.fault, remedy: words.remedy)
+    }
 }
 
 extension RedisError {
