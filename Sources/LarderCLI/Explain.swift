@@ -99,7 +99,7 @@ struct Explain: AsyncParsableCommand {
             guard isThere else {
                 throw Failure("\(name) is not a file; a URL begins with http:// or https://", code: EX_NOINPUT)
             }
-            let reason = (source == "-" ? nil : ErrorText.whyUnreadable(source)) ?? error.localizedDescription
+            let reason = (source == "-" ? nil : ErrorText.whyUnreadable(source)) ?? "reading it failed"
             throw Failure("\(name) cannot be read: \(reason)", code: EX_NOINPUT)
         }
         do {
