@@ -68,7 +68,7 @@ attack: tools ## the attacks of docs/threats.md at full size, in minutes
 test-tsan: tools ## the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel \
 	    --skip 'MemoryTests|BusyProcessTests|TidyTests|HTTPCachingTests|ConversationTests|RulesTests|ExplainingTests' \
-	    --skip 'RuleTests|KeyTests|KeyForgeryTests|SpellingTests'
+	    --skip 'RuleTests|KeyTests|KeyForgeryTests|PathSpellingTests'
 
 # Without debugging information, which valgrind 3.19 cannot read.
 bench: tools bench-tools ## what hits cost, beside the bare route and beside nginx and Varnish

@@ -54,9 +54,10 @@ let package = Package(
                 "HTTPCaching", crypto, deque, httpTypes, lifecycle, locks, logging, metrics, nioCore,
             ]
         ),
+        .target(name: "SystemErrors", dependencies: [nioCore, nioPosix, nioSSL]),
         .target(
             name: "RedisClient",
-            dependencies: [crypto, deque, lifecycle, locks, logging, nioCore, nioPosix, nioSSL]
+            dependencies: ["SystemErrors", crypto, deque, lifecycle, locks, logging, nioCore, nioPosix, nioSSL]
         ),
         .target(
             name: "LarderRedis",
@@ -105,7 +106,7 @@ let package = Package(
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "LarderTestSupport", "RedisClient", lifecycle, locks, logging, nioCore, nioPosix,
+                "LarderTestSupport", "RedisClient", "SystemErrors", lifecycle, locks, logging, nioCore, nioPosix,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ]
@@ -159,16 +160,16 @@ if !coreOnly {
         .target(
             name: "LarderGateway",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderHummingbird", asyncHTTPClient, configuration, deque, httpTypes,
-                hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics, nioCore, nioHPACK, nioHTTP1,
-                nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS, yams,
+                "HTTPCaching", "Larder", "LarderHummingbird", "SystemErrors", asyncHTTPClient, configuration, deque,
+                httpTypes, hummingbird, hummingbirdCore, lifecycle, locks, logging, metrics, nioCore, nioHPACK,
+                nioHTTP1, nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP1, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS, yams,
             ]
         ),
         .executableTarget(
             name: "LarderCLI",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", argumentParser,
-                asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore, nioHTTP1, unixSignals,
+                "HTTPCaching", "Larder", "LarderExplain", "LarderGateway", "LarderRedis", "SystemErrors",
+                argumentParser, asyncHTTPClient, httpTypes, lifecycle, locks, logging, nioCore, nioHTTP1, unixSignals,
             ]
         ),
         .target(

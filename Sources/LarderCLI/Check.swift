@@ -19,17 +19,13 @@ struct Check: AsyncParsableCommand {
             name: file.name,
             environment: ProcessInfo.processInfo.environment
         )
-        guard check.diagnostics.isEmpty else {
-            throw Failure(check.diagnostics.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
-        }
+        guard check.diagnostics.isEmpty else { throw Failure(check.diagnostics) }
         // The check of the text covers neither the files it names nor the address of the store.
         let configuration = try ConfigurationSource(path: self.file).read()
         let unusable = GatewayFiles.check(configuration)
-        guard unusable.isEmpty else {
-            throw Failure(unusable.sorted().map(\.description).joined(separator: "\n"), code: EX_CONFIG)
-        }
+        guard unusable.isEmpty else { throw Failure(unusable.sorted()) }
         try configuration.checkStore()
-        for warning in check.warnings { FileHandle.standardError.write(Data("\(warning)\n".utf8)) }
+        for warning in check.warnings { printError(warning.printed) }
         print(check.summary)
     }
 }

@@ -5,6 +5,7 @@ import HTTPTypes
 import Larder
 import LarderExplain
 import LarderGateway
+import SystemErrors
 
 /// The command `larder explain`, which prints why a response is cached or not, and for how long it is served.
 struct Explain: AsyncParsableCommand {
@@ -15,7 +16,10 @@ struct Explain: AsyncParsableCommand {
             of curl -i or curl -v, or raw HTTP; - is standard input.
 
             With --config, the URL is one that the gateway serves: its host and path select the route. The response \
-            is fetched from the origin of the route, and explained by the rules of the route.
+            is fetched from the origin of the route, and explained by the rules of the route. If the host is not one \
+            of the `hosts`, nothing is fetched.
+
+            A method that may change something on the server, such as POST, is sent only with --send-unsafe.
             """
     )
 
@@ -27,6 +31,9 @@ struct Explain: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("The method of the request (default: GET).", valueName: "method"))
     var method: String?
+
+    @Flag(help: "Send the request even if its method may change something on the server, such as POST.")
+    var sendUnsafe = false
 
     @Flag(help: "Print JSON, for programs.")
     var json = false
@@ -42,21 +49,39 @@ struct Explain: AsyncParsableCommand {
         let change = try change()
         let isURL = ["http://", "https://"].contains { source.lowercased().hasPrefix($0) }
         let configuration = try config.map { try ConfigurationSource(path: $0).read() }
-        let exchange =
-            isURL ? try await Fetching(change, configuration).exchange(with: source) : try read(change)
+        let exchange: Exchange
+        if isURL {
+            let fetching = try Fetching(source, change, configuration)
+            if let refusal = configuration?.refusal(of: fetching.request) { return try show(refusal) }
+            let method = fetching.request.method
+            guard sendUnsafe || !Invalidation.isUnsafe(method) else {
+                let reason = "\(method.rawValue) may change something on the server, so it was not sent"
+                throw Failure("\(reason): add --send-unsafe to send it", code: EX_USAGE)
+            }
+            exchange = try await fetching.exchange()
+        } else {
+            exchange = try read(change)
+            if !exchange.isRequestAssumed, let refusal = configuration?.refusal(of: exchange.request) {
+                return try show(refusal)
+            }
+        }
         let route = configuration?.route(of: exchange.request)
         // The body limit of a gateway with default settings.
         let policy = route?.policy ?? .gateway.limitingBodies(to: Fetching.bodyLimit)
         let explanation = CacheExplanation(exchange, policy: policy)
-        if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(explanation.record), as: UTF8.self))
-        } else {
-            var lines = explanation.lines
-            if let route { lines.insert("Route: \(route.name), from \(route.origin)", at: 1) }
-            print(lines.joined(separator: "\n"))
-        }
+        var lines = explanation.lines
+        if let route { lines.insert("Route: \(route.name), from \(route.origin)", at: 1) }
+        try show(explanation.record, lines)
+    }
+
+    private func show(_ refusal: RefusalExplanation) throws { try show(refusal.record, refusal.lines) }
+
+    /// Prints an explanation as JSON, or as text.
+    private func show(_ record: CacheExplanation.Record, _ lines: [String]) throws {
+        guard json else { return print(lines.joined(separator: "\n")) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(record), as: UTF8.self))
     }
 
     /// Reads a file, or standard input.
@@ -71,11 +96,11 @@ struct Explain: AsyncParsableCommand {
             data = try file.readAll(upTo: MessageFile.maximumLength + 1)
         } catch {
             let isThere = source == "-" || FileManager.default.fileExists(atPath: source)
-            let reason =
-                isThere
-                ? "cannot be read: \(error.localizedDescription)"
-                : "is not a file; a URL begins with http:// or https://"
-            throw Failure("\(name) \(reason)", code: EX_NOINPUT)
+            guard isThere else {
+                throw Failure("\(name) is not a file; a URL begins with http:// or https://", code: EX_NOINPUT)
+            }
+            let reason = (source == "-" ? nil : ErrorText.whyUnreadable(source)) ?? "reading it failed"
+            throw Failure("\(name) cannot be read: \(reason)", code: EX_NOINPUT)
         }
         do {
             var exchange = try MessageFile(data).exchange(now: WallClock.system.now)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LarderGateway
 
 /// The program `larder`.
 @main
@@ -20,7 +21,7 @@ struct LarderCommand: AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as Failure {
-            FileHandle.standardError.write(Data("larder: \(failure)\n".utf8))
+            failure.lines.forEach(printError)
             Foundation.exit(failure.code)
         } catch {
             exit(withError: error)
@@ -31,10 +32,31 @@ struct LarderCommand: AsyncParsableCommand {
 /// An error that ends the program, with a message for the user and an exit code of `sysexits.h`.
 struct Failure: Error, CustomStringConvertible {
     let description: String
+    /// The lines that the program prints: each names a location, or the program, as a compiler's messages do.
+    let lines: [String]
     let code: Int32
 
+    /// Creates a failure that does not concern a location in a configuration.
     init(_ description: String, code: Int32) {
         self.description = description
+        self.lines = ["larder: error: \(description)"]
         self.code = code
     }
+
+    /// Creates the failure of a configuration with diagnostics.
+    init(_ diagnostics: [Diagnostic]) {
+        description = diagnostics.map(\.description).joined(separator: "\n")
+        lines = diagnostics.map(\.printed)
+        code = EX_CONFIG
+    }
+}
+
+extension Diagnostic {
+    /// The line that the program prints. A diagnostic without a location names the program.
+    var printed: String { location == .nowhere ? "larder: \(self)" : "\(self)" }
+}
+
+/// Prints a line on standard error.
+func printError(_ line: String) {
+    FileHandle.standardError.write(Data("\(line)\n".utf8))
 }

@@ -6,6 +6,7 @@ import LarderRedis
 import Logging
 import NIOCore
 import ServiceLifecycle
+import SystemErrors
 import UnixSignals
 
 /// The command `larder serve`, which runs the cache in front of an API.
@@ -43,7 +44,7 @@ struct Serve: AsyncParsableCommand {
                 logger: logger
             )
         } catch let error as GatewayError {
-            throw Failure("\(error)", code: EX_CONFIG)
+            throw Failure([configuration.diagnostic(for: error)])
         }
         let settings = configuration.settings
         logger.info(
@@ -69,11 +70,16 @@ struct Serve: AsyncParsableCommand {
                 tasks.cancelAll()
             }
         } catch let error as IOError {
-            let reason = String(cString: strerror(error.errnoCode))
-            throw Failure("cannot listen on \(settings.listen): \(reason)", code: EX_UNAVAILABLE)
-        } catch is SocketAddressError.UnknownHost {
-            throw Failure("cannot listen on \(settings.listen): the host name cannot be resolved", code: EX_UNAVAILABLE)
+            throw Self.failure(toListenOn: settings.listen, error)
+        } catch let error as SocketAddressError.UnknownHost {
+            throw Self.failure(toListenOn: settings.listen, error)
         }
+    }
+}
+
+extension Serve {
+    private static func failure(toListenOn address: ListenAddress, _ error: any Error) -> Failure {
+        Failure("cannot listen on \(address): \(ErrorText.describe(error))", code: EX_UNAVAILABLE)
     }
 }
 
@@ -123,7 +129,7 @@ struct ConfigurationSource: Sendable {
                 options: options
             )
         } catch let diagnostics as ConfigurationDiagnostics {
-            throw Failure(diagnostics.diagnostics.map(\.description).joined(separator: "\n"), code: EX_CONFIG)
+            throw Failure(diagnostics.diagnostics)
         }
     }
 
@@ -136,18 +142,21 @@ struct ConfigurationSource: Sendable {
             let bytes = try file.readAll(upTo: GatewayConfiguration.File.lengthLimit + 1)
             let isWhole = bytes.count <= GatewayConfiguration.File.lengthLimit
             guard let text = isWhole ? String(validating: bytes, as: UTF8.self) : String(decoding: bytes, as: UTF8.self)
-            else { throw Failure("\(path) cannot be read: it is not UTF-8", code: EX_NOINPUT) }
+            else { throw Failure("\(path) cannot be read: it is not UTF-8; save it as UTF-8", code: EX_NOINPUT) }
             return GatewayConfiguration.File(name: path, text: text)
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Failure("\(path) cannot be read: \(error.localizedDescription)", code: EX_NOINPUT)
+            let reason = ErrorText.whyUnreadable(path) ?? "reading it failed"
+            throw Failure("\(path) cannot be read: \(reason)", code: EX_NOINPUT)
         }
     }
 }
 
 /// A service that reads the configuration again on SIGHUP. A file with diagnostics does not change the configuration.
-private struct Reloading: Service {
+private struct Reloading: Service, CustomStringConvertible {
+    /// The name of the service in the log. The default would be all properties, with the options of the command line.
+    let description = "LarderCLI.Reloading"
     let source: ConfigurationSource
     let gateway: Gateway
     let level: SharedLogLevel
@@ -196,7 +205,7 @@ extension GatewayConfiguration {
             options.logLimit = settings.invalidationLog
             options.entryLimit = CacheEntry.limit(forBodiesOf: GatewaySettings.redisBodyLimit)
             do { return try RedisStore(url, options: options, logger: logger) } catch {
-                throw Failure("store: \(error)", code: EX_CONFIG)
+                throw Failure([Diagnostic(at: locations[.store] ?? .nowhere, "`store`: \(error)")])
             }
         }
     }

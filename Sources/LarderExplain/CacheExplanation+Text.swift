@@ -95,7 +95,7 @@ extension TimeLine.Outcome {
         case .fresh: "fresh: the stored response is served."
         case .stale: "stale: the stored response is served, and refreshed if stale-while-revalidate applies."
         case .notModified: "304: the client already has the stored response."
-        case .validated: "validate: the origin is asked if the stored response is unchanged."
+        case .validated: "validate: the origin is asked whether the stored response is unchanged."
         case .fetched: "fetch: the whole response is fetched from the origin."
         case .missing: "missing: nothing is stored, and the response is fetched from the origin."
         case .staleIfError: "stale-if-error: the stored response is served in place of the origin's failure."

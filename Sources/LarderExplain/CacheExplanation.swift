@@ -128,7 +128,7 @@ extension CacheExplanation {
         case .notStored(let blockers):
             let others = blockers.count - 1
             let more = others > 0 ? ", and \(others) more \(others == 1 ? "reason" : "reasons")" : ""
-            return "Not stored: \(blockers.first?.token ?? "no reason")\(more)"
+            return "Not stored: \(blockers.first?.phrase ?? "no reason is known")\(more)"
         case .stored(let lifetimes):
             let left = lifetimes.freshUntil.duration(since: exchange.respondedAt)
             let age = exchange.respondedAt.duration(since: lifetimes.generatedAt)

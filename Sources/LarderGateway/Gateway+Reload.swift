@@ -80,7 +80,7 @@ extension Gateway {
         }
         if taken.contains(.accessLog), let path = AccessLog.path(settings.accessLog) {
             do { try log?.open(path) } catch {
-                failed.append(GatewayError(.accessLog, "\(error)"))
+                failed.append(.accessLog(path, error))
                 settings.accessLog = running.accessLog
                 taken.removeAll { $0 == .accessLog }
             }

@@ -198,7 +198,7 @@ extension AccessLog {
     fileprivate convenience init?(_ setting: GatewaySettings.AccessLog, clock: WallClock, logger: Logger) throws {
         guard let path = Self.path(setting) else { return nil }
         do { try self.init(path: path, clock: clock, logger: logger) } catch let error as IOError {
-            throw GatewayError(.accessLog, "\(error)")
+            throw GatewayError.accessLog(path, error)
         }
     }
 }

@@ -102,25 +102,28 @@ final class Failsafe: Sendable {
         if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
     }
 
-    /// Logs once that Redis does not answer, is connected or answers again, and sets the metric.
+    /// Logs once that Redis does not answer, refuses the user, is connected or answers again, and sets the metric.
     func report(because error: RedisError? = nil) {
         let status = client.status
+        let reason = error ?? status.lastError
+        let refusal = reason?.accessRefusal
         let change = transitions.withLockedValue { transitions -> RedisTransitions.Change? in
             // Read under the lock, so that transitions are reported in order.
             switch client.status.phase {
             case .connecting, .stopped: nil
-            case .connected, .down: transitions.record(isAvailable: isAvailable)
+            case .connected: transitions.record(isAvailable: isAvailable)
+            case .down: transitions.record(isAvailable: false, refusing: refusal?.code)
             }
         }
         switch change {
         case nil: break
-        case .lost:
+        case .lost, .refused:
             metrics.isAvailable.record(0)
-            let reason = error ?? status.lastError
-            logger.warning(
-                "Redis does not answer: requests are answered without it",
-                metadata: reason.map { ["error": "\($0)"] } ?? [:]
-            )
+            var message: Logger.Message = "Redis does not answer: requests are answered without it"
+            if change == .refused, let refusal {
+                message = "Redis \(refusal.fault), so requests are answered without it: \(refusal.remedy)"
+            }
+            logger.warning(message, metadata: reason.map { ["error": "\($0)"] } ?? [:])
         case .connected:
             metrics.isAvailable.record(1)
             logger.info("Redis is connected", metadata: ["version": "\(status.server?.version ?? "unknown")"])
@@ -150,7 +153,8 @@ final class Failsafe: Sendable {
             // A server that takes no writes may be a replica now, whose log may lag behind: connect to it again.
             client.reconnect(because: RedisError(.unavailable, "the server does not accept writes", underlying: error))
         } else if transitions.withLockedValue({ $0.refused(error.code, command, at: .now) }) {
-            logger.warning("Redis refuses a command", metadata: ["error": "\(error)"])
+            let refusal = error.accessRefusal.map { "Redis \($0.fault): \($0.remedy)" }
+            logger.warning("\(refusal ?? "Redis refuses a command")", metadata: ["error": "\(error)"])
         }
     }
 }

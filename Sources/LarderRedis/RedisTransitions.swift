@@ -10,6 +10,8 @@ struct RedisTransitions {
         case connected
         /// Redis is no longer available.
         case lost
+        /// Redis is not available, because it refuses the user of the connection.
+        case refused
         /// Redis is available again.
         case restored
     }
@@ -24,15 +26,21 @@ struct RedisTransitions {
     /// commands and takes others.
     let quiet: Duration
     private var wasAvailable: Bool?
+    /// The code with which Redis refuses the user, as it was logged; nil if Redis is available.
+    private var accessRefusal: String?
     private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
     /// Records that Redis is available, or is not; returns nil if that is known already.
-    mutating func record(isAvailable: Bool) -> Change? {
-        guard isAvailable != wasAvailable else { return nil }
-        defer { wasAvailable = isAvailable }
-        return isAvailable ? (wasAvailable == nil ? .connected : .restored) : .lost
+    /// - Parameter code: The code with which Redis refuses the user of the connection; nil if it does not.
+    mutating func record(isAvailable: Bool, refusing code: String? = nil) -> Change? {
+        let before = (wasAvailable: wasAvailable, refusal: accessRefusal)
+        wasAvailable = isAvailable
+        accessRefusal = isAvailable ? nil : code ?? before.refusal
+        if isAvailable { return before.wasAvailable == true ? nil : before.wasAvailable == nil ? .connected : .restored }
+        if code != nil, code != before.refusal { return .refused }
+        return before.wasAvailable == false ? nil : .lost
     }
 
     /// Records that a command was refused; returns true if that is new.

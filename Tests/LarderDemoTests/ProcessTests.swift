@@ -1,4 +1,5 @@
 import Foundation
+import LarderDemo
 import LarderTestSupport
 import NIOCore
 import NIOPosix
@@ -68,6 +69,28 @@ import Testing
             #expect(status == EX_CONFIG)
             #expect(demo.output == line + "\n")
         }
+    }
+
+    @Test(arguments: [["--port", "8081"], ["--help"]])
+    func `An argument is reported in one line with the status EX_USAGE`(_ arguments: [String]) async throws {
+        try await ProgramProcess.run("larder-demo", arguments) { demo in
+            let status = try await demo.status()
+            #expect(status == EX_USAGE)
+            let start = "larder-demo: unexpected argument \(arguments[0]): the program takes none, and is configured"
+            #expect(demo.output.hasPrefix(start) && demo.output.contains("PORT"), "\(demo.output)")
+            #expect(demo.output.count { $0 == "\n" } == 1, "\(demo.output)")
+        }
+    }
+
+    @Test func `An unknown variable that begins with LARDER_ causes a warning`() {
+        let environment = ["LARDER_MEMROY_LIMIT": "1GiB", "LARDER_NAMESPACE": "a:", "HOME": "/", "PORTS": "1"]
+        let warnings = DemoConfiguration.warnings(environment)
+        #expect(
+            warnings == [
+                "LARDER_MEMROY_LIMIT is not read: this program knows LARDER_ADMIN_ACCESS, LARDER_ADMIN_TOKEN, "
+                    + "LARDER_MEMORY_LIMIT, LARDER_NAMESPACE"
+            ]
+        )
     }
 
     @Test func `A port in use is reported in one line with the status EX_UNAVAILABLE`() async throws {

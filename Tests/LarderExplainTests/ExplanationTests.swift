@@ -112,22 +112,36 @@ import Testing
         #expect(blockers.allSatisfy { $0.sentence.hasSuffix(".") && $0.remedy.hasSuffix(".") })
     }
 
+    @Test func `The headline has the reason in words, without its code`() throws {
+        let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
+        // The other codes are names of directives and fields.
+        let named: Set<NotStorableReason> = [.noStore, .noCache, .private, .authorization]
+        let reasons = NotStorableReason.allCases.filter { !named.contains($0) }
+        let blockers =
+            BypassReason.allCases.map { StorageBlocker($0) }
+            + reasons.map { StorageBlocker(.notStorable($0), exchange, .gateway) }
+        for blocker in blockers where blocker.token.contains("-") {
+            #expect(!blocker.phrase.contains(blocker.token), "\(blocker.phrase)")
+        }
+        #expect(CacheExplanation(exchange).headline == "Not stored: the response has no usable lifetime")
+    }
+
     @Test func `A body or tags beyond their limits prevent storing`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\n\n".utf8).exchange(now: start)
         exchange.bodyLength = 1 << 20
         #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
         exchange.bodyLength = (1 << 20) + 1
-        #expect(CacheExplanation(exchange).headline == "Not stored: too-large")
+        #expect(CacheExplanation(exchange).headline == "Not stored: the body is too large")
         exchange.response.headerFields[.surrogateKey] = (0...CachePolicy.gateway.tagLimit).map { "t\($0)" }
             .joined(separator: " ")
-        #expect(CacheExplanation(exchange).headline == "Not stored: too-many-tags, and 1 more reason")
+        #expect(CacheExplanation(exchange).headline == "Not stored: the response has too many tags, and 1 more reason")
     }
 
     @Test func `A tag that is not accepted prevents storing`() throws {
         var exchange = try MessageFile("HTTP/1.1 200\nCache-Control: max-age=9\nCache-Tag: a, %FF\n\n".utf8).exchange(
             now: start
         )
-        #expect(CacheExplanation(exchange).headline == "Not stored: tag-not-accepted")
+        #expect(CacheExplanation(exchange).headline == "Not stored: the response has an invalid tag")
         #expect(CacheExplanation(exchange).notes.contains { $0.text.contains("not UTF-8: \"%FF\"") })
         exchange.response.headerFields[HTTPField.Name("Cache-Tag")!] = "a, new arrivals"
         #expect(CacheExplanation(exchange).headline == "Stored: fresh for 9 s")
@@ -148,7 +162,7 @@ import Testing
         #expect(notes.contains("Tags of the policy: \"posts\"."))
         #expect(notes.contains("max-age is ignored: another lifetime takes precedence (RFC 9111 §4.2.1)."))
         let passed = CacheExplanation(exchange, policy: policy.bypassing(.everything))
-        #expect(passed.headline.hasPrefix("Not stored: rule"))
+        #expect(passed.headline.hasPrefix("Not stored: the route does not cache this request"))
     }
 
     @Test func `Fields that Connection names do not affect the result`() throws {

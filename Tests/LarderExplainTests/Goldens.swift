@@ -83,7 +83,7 @@ extension Golden {
                     stale-if-unreachable until 86460 s and stored until 86460 s.
                   fresh: the stored response is served.
                   stale: the stored response is served, and refreshed if stale-while-revalidate applies.
-                  validate: the origin is asked if the stored response is unchanged.
+                  validate: the origin is asked whether the stored response is unchanged.
                   missing: nothing is stored, and the response is fetched from the origin.
                   504: the request allows only stored responses, and no stored response can be used.
                   304: the client already has the stored response.
@@ -160,7 +160,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: private, and 1 more reason
+                Not stored: the response says private, and 1 more reason
 
                 Why
                   Cache-Control says private: the response is for one user, and this cache is shared
@@ -189,7 +189,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: no-store, and 1 more reason
+                Not stored: the response says no-store, and 1 more reason
 
                 Why
                   Cache-Control says no-store (RFC 9111 §5.2.2.5).
@@ -220,7 +220,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: no-freshness
+                Not stored: the response has no usable lifetime
 
                 Why
                   The response declares no lifetime, and there is no validator: it could never be used again
@@ -282,7 +282,7 @@ extension Golden {
                   503             fresh     error           error
                   Limits: fresh until 8640 s, stale-if-unreachable until 95040 s and stored until 95040 s.
                   fresh: the stored response is served.
-                  validate: the origin is asked if the stored response is unchanged.
+                  validate: the origin is asked whether the stored response is unchanged.
                   missing: nothing is stored, and the response is fetched from the origin.
                   504: the request allows only stored responses, and no stored response can be used.
                   stale: the stored response is served, and refreshed if stale-while-revalidate applies.
@@ -337,7 +337,7 @@ extension Golden {
                   unreachable     stale-if-error  error
                   503             error           error
                   Limits: stale-if-unreachable until 86400 s and stored until 86400 s.
-                  validate: the origin is asked if the stored response is unchanged.
+                  validate: the origin is asked whether the stored response is unchanged.
                   missing: nothing is stored, and the response is fetched from the origin.
                   504: the request allows only stored responses, and no stored response can be used.
                   stale: the stored response is served, and refreshed if stale-while-revalidate applies.
@@ -393,7 +393,7 @@ extension Golden {
                   unreachable     error     error
                   503             error     error
                   Limits: stored until 86400 s.
-                  validate: the origin is asked if the stored response is unchanged.
+                  validate: the origin is asked whether the stored response is unchanged.
                   missing: nothing is stored, and the response is fetched from the origin.
                   504: the request allows only stored responses, and no stored response can be used.
                   error: the origin's error response, or a 502 or 504 if it sent none.
@@ -664,7 +664,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: authorization, and 2 more reasons
+                Not stored: the request has credentials, and 2 more reasons
 
                 Why
                   The request has a field with credentials, such as Authorization, and no user is part of the key.
@@ -696,7 +696,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: write
+                Not stored: the request may change something
 
                 Why
                   PUT may change something, so its response is not stored, and stored responses for /users/7 and
@@ -722,7 +722,7 @@ extension Golden {
                 ab
                 """,
             text: """
-                Not stored: partial
+                Not stored: it is not a whole response
                 Key: GET:https://example.org/film
 
                 Why
@@ -804,7 +804,7 @@ extension Golden {
 
                 """,
             text: """
-                Not stored: no-freshness
+                Not stored: the response has no usable lifetime
 
                 Why
                   The response was 61 s old on arrival, which exceeds its lifetime of 60 s and the longest time for

@@ -130,7 +130,9 @@ import Testing
             let status = try await gateway.status()
             #expect(status == expected)
             let output = gateway.output
-            #expect(output.hasPrefix("larder: ") && output.count { $0 == "\n" } == 1, "\(output)")
+            let place = output.prefix { $0 != " " }
+            #expect(place.hasSuffix(":") && output.dropFirst(place.count).hasPrefix(" error: "), "\(output)")
+            #expect(output.count { $0 == "\n" } == 1, "\(output)")
         }
     }
 
@@ -143,7 +145,7 @@ import Testing
             let status = try await gateway.status()
             #expect(status == EX_UNAVAILABLE)
             let lines = gateway.output.split(separator: "\n").filter { $0.hasPrefix("larder: ") }
-            #expect(lines.count == 1 && lines[0].hasPrefix("larder: cannot listen on 127.0.0.1:\(port): "))
+            #expect(lines.count == 1 && lines[0].hasPrefix("larder: error: cannot listen on 127.0.0.1:\(port): "))
         }
         try await taken.close()
     }
@@ -158,14 +160,15 @@ import Testing
             }
             try await origin.refuse()
             let wrong = [
-                (origin.url, EX_UNAVAILABLE, "\(origin.url) cannot be fetched: connection_refused: Connection refused"),
+                (origin.url, EX_UNAVAILABLE, "\(origin.url) cannot be fetched: the connection was refused, "),
                 ("localhost/a", EX_NOINPUT, "localhost/a is not a file; a URL begins with http:// or https://"),
                 ("-", EX_DATAERR, "standard input: "),
             ]
             for (source, expected, message) in wrong {
                 try await ProgramProcess.run("larder", ["explain", source]) { program in
                     let status = try await program.status()
-                    #expect(status == expected && program.output.hasPrefix("larder: " + message), "\(program.output)")
+                    let line = "larder: error: " + message
+                    #expect(status == expected && program.output.hasPrefix(line), "\(program.output)")
                 }
             }
         }

@@ -104,7 +104,7 @@ import Testing
             }
             try await ProgramProcess.run("larder", ["check", pipe]) { program in
                 let status = try await program.status()
-                #expect(status == EX_CONFIG && program.output.contains("20002:1: "), "\(program.output)")
+                #expect(status == EX_CONFIG && program.output.contains("20002:1: error: "), "\(program.output)")
             }
         }
     }
@@ -121,24 +121,27 @@ import Testing
                         "access-log: \(directory.path)/a.log",
                     ], []
                 ),
-                (["certificate: \(one.certificate)", "private-key: \(two.privateKey)"], ["3:14: `private-key`: "]),
+                (
+                    ["certificate: \(one.certificate)", "private-key: \(two.privateKey)"],
+                    ["3:14: error: `private-key`: "]
+                ),
                 (
                     ["certificate: /no/such.crt", "private-key: \(one.privateKey)"],
-                    ["2:14: `certificate`: /no/such.crt "]
+                    ["2:14: error: `certificate`: /no/such.crt "]
                 ),
                 (
                     ["certificate: \(one.certificate)", "private-key: /no/such.key"],
-                    ["3:14: `private-key`: /no/such.key "]
+                    ["3:14: error: `private-key`: /no/such.key "]
                 ),
-                (["origin-ca: /no/such.ca"], ["2:12: `origin-ca`: /no/such.ca "]),
-                (["origin-ca: \(one.privateKey)"], ["2:12: `origin-ca`: "]),
-                (["access-log: /no/such/directory/a.log"], ["2:13: `access-log`: /no/such/directory/a.log"]),
-                (["access-log: \(directory.path)"], ["2:13: `access-log`: "]),
+                (["origin-ca: /no/such.ca"], ["2:12: error: `origin-ca`: /no/such.ca "]),
+                (["origin-ca: \(one.privateKey)"], ["2:12: error: `origin-ca`: "]),
+                (["access-log: /no/such/directory/a.log"], ["2:13: error: `access-log`: /no/such/directory/a.log"]),
+                (["access-log: \(directory.path)"], ["2:13: error: `access-log`: "]),
                 (
                     ["origin-ca: /no/such.ca", "access-log: /no/such/a.log"],
-                    ["2:12: `origin-ca`", "3:13: `access-log`"]
+                    ["2:12: error: `origin-ca`", "3:13: error: `access-log`"]
                 ),
-                (["store: redis://127.0.0.1:99999"], ["store: "]),
+                (["store: redis://127.0.0.1:99999"], ["2:8: error: `store`: "]),
             ]
             for (settings, messages) in rows {
                 try Data((["origin: http://127.0.0.1:9"] + settings).joined(separator: "\n").utf8).write(to: file)
@@ -180,6 +183,45 @@ import Testing
                     }
                     #expect(api.requests.count == 1 && images.requests.count == 1)
                 }
+            }
+        }
+    }
+
+    @Test(arguments: [[String](), ["--json"]])
+    func `An explanation of a request for a host that is not served says so, and nothing is fetched`(
+        _ options: [String]
+    ) async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "page")
+        } _: { origin in
+            try await Self.directory { directory in
+                let file = directory.appending(path: "larder.yaml")
+                try Data("origin: \"\(origin.url)\"\nhosts: [shop.example]\n".utf8).write(to: file)
+                let arguments = ["explain", "--config", file.path, "http://other.example/a"]
+                try await ProgramProcess.run("larder", arguments + options) { program in
+                    let status = try await program.status()
+                    let headline = "Not served: the gateway does not serve the host other.example"
+                    #expect(status == 0 && program.output.contains(headline), "\(program.output)")
+                    #expect(program.output.contains("421"), "\(program.output)")
+                }
+                #expect(origin.requests.isEmpty)
+            }
+        }
+    }
+
+    @Test func `An explanation sends a request that may change something only if that is allowed`() async throws {
+        try await ScriptedOrigin.answering { _ in
+            answer("200 OK", [], "page")
+        } _: { origin in
+            for (options, count) in [([String](), 0), (["--send-unsafe"], 1)] {
+                let arguments = ["explain", "--method", "POST", origin.url + "/a"]
+                try await ProgramProcess.run("larder", arguments + options) { program in
+                    let status = try await program.status()
+                    #expect(status == (count == 0 ? EX_USAGE : 0), "\(program.output)")
+                    let refusal = "larder: error: POST may change something on the server, so it was not sent: add "
+                    #expect(program.output.hasPrefix(refusal) == (count == 0), "\(program.output)")
+                }
+                #expect(origin.requests.count == count)
             }
         }
     }

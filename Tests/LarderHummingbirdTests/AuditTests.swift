@@ -30,4 +30,18 @@ import Testing
         for _ in 0..<100 { audit.log(request, client: nil, status: .ok, to: record.logger) }
         #expect(record.lines("Admin request").count == 100)
     }
+
+    @Test func `A line names the client only if the context of the request has addresses`() {
+        let record = LogRecord()
+        let audit = AdminAudit(source: "Test")
+        let head = HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: "/metrics/cache")
+        let request = Request(head: head, body: RequestBody(buffer: ByteBuffer()))
+        for client in [nil, "192.0.2.1"] { audit.log(request, client: client, status: .ok, to: record.logger) }
+        #expect(
+            record.lines == [
+                "info Admin request request=GET /metrics/cache status=200",
+                "info Admin request client=192.0.2.1 request=GET /metrics/cache status=200",
+            ]
+        )
+    }
 }

@@ -20,6 +20,16 @@ import Testing
         #expect(reported == [.lost, nil, .restored])
     }
 
+    @Test func `A refusal of the user is reported once, also if it is known after the loss`() {
+        var transitions = RedisTransitions(quiet: quiet)
+        let states: [(Bool, String?)] = [
+            (true, nil), (false, nil), (false, "WRONGPASS"), (false, "WRONGPASS"), (false, nil), (true, nil),
+            (false, "NOAUTH"),
+        ]
+        let reported = states.map { transitions.record(isAvailable: $0, refusing: $1) }
+        #expect(reported == [.connected, .lost, .refused, nil, nil, .restored, .refused])
+    }
+
     @Test func `A refusal is reported once, and is over when its command is answered after the quiet time`() {
         var transitions = RedisTransitions(quiet: quiet)
         let set = RedisCommand("SET", "a", "1")

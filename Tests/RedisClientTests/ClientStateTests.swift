@@ -43,6 +43,21 @@ private final class Named: Sendable {
         #expect(all == ["1", "1", "1"])
     }
 
+    @Test(arguments: ["WRONGPASS invalid password", "NOAUTH HELLO must be called", "NOPERM no permissions"])
+    func `A refusal of the user is a change once, while there is no connection`(_ message: String) {
+        var state = ClientState<Named>(slots: 1)
+        let refusal = RedisError.refused(RedisReplyError(message))
+        #expect(refusal.accessRefusal?.code == message.split(separator: " ").first.map(String.init))
+        let changes = [lost, refusal, refusal, lost].map { state.leave(nil, slot: 0, because: $0) }
+        #expect(changes == [.down, .refused, .none, .none])
+        _ = state.identify(server("a"))
+        _ = state.join(Named("1"), slot: 0, generation: 1, server: server("a"))
+        // Another slot is refused while this one has a connection.
+        let change = state.leave(nil, slot: 0, because: refusal)
+        #expect(change == .none && state.status.phase == .connected)
+        #expect(RedisReplyError("LOADING Redis is loading").accessRefusal == nil)
+    }
+
     @Test func `Large commands use another connection if the last slot is empty`() {
         var state = ClientState<Named>(slots: 2)
         _ = state.identify(server("a"))

@@ -51,6 +51,7 @@ import Testing
         ("Sources/HTTPCaching", ["Foundation", "NIOCore", "NIOPosix", "Logging", "Synchronization", "Larder"]),
         ("Sources/Larder", ["Foundation", "Hummingbird", "RedisClient", "NIOPosix", "AsyncHTTPClient"]),
         ("Sources/RedisClient", ["Foundation", "Larder", "HTTPCaching", "HTTPTypes"]),
+        ("Sources/SystemErrors", ["Foundation", "Larder", "HTTPCaching", "RedisClient"]),
         ("Sources/LarderRedis", ["Foundation", "Hummingbird", "NIOPosix", "AsyncHTTPClient"]),
         ("Sources/LarderHummingbird", ["RedisClient", "AsyncHTTPClient"]),
         (

@@ -117,6 +117,21 @@ public struct DemoConfiguration: Sendable {
 }
 
 extension DemoConfiguration {
+    /// The names of the environment variables that begin with `LARDER_`.
+    private static let ownVariables = [
+        "LARDER_ADMIN_ACCESS", "LARDER_ADMIN_TOKEN", "LARDER_MEMORY_LIMIT", "LARDER_NAMESPACE",
+    ]
+
+    /// The names of all environment variables, for messages.
+    public static let variables = (["HOST", "PORT", "REDIS_URL", "LOG_LEVEL"] + ownVariables).joined(separator: ", ")
+
+    /// Returns a warning for each variable that begins with `LARDER_` and is not read, since it may be misspelled.
+    public static func warnings(_ environment: [String: String]) -> [String] {
+        environment.keys.filter { $0.hasPrefix("LARDER_") && !ownVariables.contains($0) }.sorted().map { name in
+            "\(name) is not read: this program knows \(ownVariables.joined(separator: ", "))"
+        }
+    }
+
     /// The access to the admin routes.
     public enum AdminAccessSetting: String, Hashable, Sendable, CaseIterable {
         /// The admin routes need the token. If none is set, they do not answer any client.

@@ -10,6 +10,13 @@ import NIOCore
 @main
 struct Main {
     static func main() async {
+        if let argument = CommandLine.arguments.dropFirst().first {
+            fail(
+                "unexpected argument \(argument): the program takes none, and is configured by the environment "
+                    + "variables \(DemoConfiguration.variables)",
+                code: EX_USAGE
+            )
+        }
         do {
             let configuration = try DemoConfiguration(reading: ConfigReader(provider: EnvironmentVariablesProvider()))
             try await serve(configuration)
@@ -24,6 +31,7 @@ struct Main {
         var logger = Logger(label: "larder-demo")
         logger.logLevel = configuration.logLevel
         let cache = ResponseCache(store: try makeStore(configuration, logger: logger), logger: logger)
+        for warning in DemoConfiguration.warnings(ProcessInfo.processInfo.environment) { logger.warning("\(warning)") }
         if let advice = configuration.adviceOnAccess { logger.notice("\(advice)") }
         let application = buildApplication(configuration, cache: cache, logger: logger)
         let address = "\(configuration.host):\(configuration.port)"

@@ -13,7 +13,7 @@ struct Administration: Sendable {
     /// The path prefix of these routes, such as `/-/larder`.
     let prefix: String
     private let access: AdminAccess
-    private let audit = AdminAudit()
+    private let audit = AdminAudit(source: "LarderGateway")
     private let cache: ResponseCache
     private let responder: any HTTPResponder<AdminContext>
 
@@ -36,7 +36,7 @@ struct Administration: Sendable {
         let path = RouterPath(prefix)
         // Load balancers request this route without a token. It does not disclose anything.
         router.get(path.appendingPath("health")) { _, _ in Response.json(.ok, ["status": "ok"]) }
-        // Load balancers request this route to learn if the gateway accepts new requests. It does not once it is
+        // Load balancers request this route to learn whether the gateway accepts new requests. It does not once it is
         // to stop.
         router.get(path.appendingPath("ready")) { _, _ in
             isReady()
@@ -163,7 +163,7 @@ struct Administration: Sendable {
         }
         audit.log(
             request,
-            client: context.client,
+            client: context.client ?? "unknown",
             status: answered.response.status,
             removed: answered.removed,
             to: context.logger

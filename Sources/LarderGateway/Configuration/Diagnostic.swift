@@ -1,17 +1,44 @@
-/// A fault in a configuration, described for the person who wrote it: where it is, and what was expected.
+/// A fault in a configuration, described for the person who wrote it: where it is, and what was expected. Its
+/// description has the form of a compiler's messages:
 ///
-///     larder.yaml:12:5: unknown key `tll`: did you mean `ttl`?
-///     LARDER_LISTEN: "localhost" is invalid: expected host:port
+///     larder.yaml:12:5: error: unknown key `tll`: did you mean `ttl`?
+///     LARDER_LISTEN: error: "localhost" is invalid: expected host:port
 public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The severity of a diagnostic.
+    public enum Severity: String, Hashable, Sendable {
+        /// The configuration is invalid.
+        case error
+        /// The configuration is valid, but may not do what was intended.
+        case warning
+    }
+
+    /// The severity of the fault.
+    public let severity: Severity
     /// The location of the fault.
     public let location: SourceLocation
     /// The fault and what was expected, in one line.
     public let message: String
 
     /// Creates a diagnostic. Control characters and line breaks in the message are replaced, so that it is one line.
-    public init(at location: SourceLocation, _ message: String) {
+    public init(at location: SourceLocation, _ message: String, severity: Severity = .error) {
+        self.severity = severity
         self.location = location
         self.message = Self.printable(message)
+    }
+
+    /// Creates an error about the value of a setting. The message names the setting unless the location does.
+    init(_ setting: GatewaySetting, at location: SourceLocation, _ message: String) {
+        let isNamed =
+            switch location {
+            case .variable, .option: true
+            case .file, .nowhere: false
+            }
+        self.init(at: location, (isNamed ? "" : "`\(setting.rawValue)`: ") + message)
+    }
+
+    /// Returns a warning.
+    static func warning(at location: SourceLocation, _ message: String) -> Diagnostic {
+        Diagnostic(at: location, message, severity: .warning)
     }
 
     /// The line in the file; nil if the diagnostic is not about a file.
@@ -23,10 +50,11 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        switch location {
-        case .file(let name, let line, let column): "\(Self.printable(name)):\(line):\(column): \(message)"
-        case .variable(let name), .option(let name): "\(name): \(message)"
-        case .nowhere: message
+        let text = "\(severity.rawValue): \(message)"
+        return switch location {
+        case .file(let name, let line, let column): "\(Self.printable(name)):\(line):\(column): \(text)"
+        case .variable(let name), .option(let name): "\(name): \(text)"
+        case .nowhere: text
         }
     }
 

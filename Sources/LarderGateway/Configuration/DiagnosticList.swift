@@ -29,7 +29,7 @@ struct DiagnosticList {
     mutating func add(_ message: String, at node: Node) { add(Diagnostic(at: location(of: node), message)) }
 
     mutating func warn(_ message: String, at location: SourceLocation) {
-        if warnings.count < Self.diagnosticLimit { warnings.append(Diagnostic(at: location, message)) }
+        if warnings.count < Self.diagnosticLimit { warnings.append(.warning(at: location, message)) }
     }
 
     /// Counts a step. Returns false if the limit is reached.
@@ -170,15 +170,18 @@ extension DiagnosticList {
     mutating func choice<Choice: RawRepresentable & CaseIterable>(_ node: Node, _ key: String) -> Choice?
     where Choice.RawValue == String {
         let words = Choice.allCases.map(\.rawValue)
-        return value(node, key, expecting: words.map { "`\($0)`" }.joined(separator: " or ")) { Choice(rawValue: $0) }
+        return value(node, key, expecting: words.map { "`\($0)`" }.alternatives) { Choice(rawValue: $0) }
     }
 
-    /// Adds a diagnostic for an unknown key, with a suggestion or the list of known keys.
-    mutating func addUnknown(_ key: String, at node: Node, among names: [String], in what: String) {
-        let known = names.map { "`\($0)`" }.joined(separator: ", ")
-        let hint =
-            SpellingSuggestion.name(like: key, among: names).map { "did you mean `\($0)`?" }
-            ?? "the keys of \(what) are \(known)"
+    /// Adds a diagnostic for an unknown key, with the known keys that are most similar. If there are none, it says
+    /// where the known keys are listed.
+    /// - Parameter reference: The list of the known keys, in a clause.
+    /// - Returns: The known keys that may be meant.
+    @discardableResult
+    mutating func addUnknown(_ key: String, at node: Node, among names: [String], _ reference: String) -> [String] {
+        let meant = SpellingSuggestion.names(like: key, among: names)
+        let hint = meant.isEmpty ? reference : "did you mean \(meant.map { "`\($0)`" }.alternatives)?"
         add("unknown key `\(key)`: \(hint)", at: node)
+        return meant
     }
 }

@@ -8,11 +8,9 @@ extension GatewayFile {
         var warnings = diagnostics.warnings
         for rule in rules {
             func warn(_ message: String, at key: RouteRule.Key) {
-                warnings.append(Diagnostic(at: rule.locations[key] ?? rule.location, message))
+                warnings.append(.warning(at: rule.locations[key] ?? rule.location, message))
             }
-            if let host = rule.host, !settings.hosts.isEmpty,
-                !settings.hosts.contains(where: { $0.pattern.covers(host) || host.covers($0.pattern) })
-            {
+            if let host = rule.host, !rule.isServed(settings) {
                 warn("the route `\(rule.name)` never matches: `\(host)` is not one of the `hosts`", at: .host)
             }
             if !rule.isCached {
@@ -27,6 +25,13 @@ extension GatewayFile {
                 warn(
                     "`stale-after` applies only to responses with `stale-if-error`: set that here for the others",
                     at: .staleAfter
+                )
+            }
+            if rule.cookies == .bypass, rule.credentialCookies != nil {
+                warn(
+                    "the `cookies` of `credentials` have no effect with `cookies: bypass`, by which every request with "
+                        + "a cookie bypasses the cache",
+                    at: .credentials
                 )
             }
             if rule.forceTTL != nil {
@@ -69,7 +74,7 @@ extension GatewayFile {
     private func unusedOrigins(besides name: String?) -> [Diagnostic] {
         let used = Set(rules.map(\.origin) + [name])
         return origins.filter { !used.contains($0.name) }
-            .map { Diagnostic(at: $0.location, "the origin `\($0.name)` is not used by any route") }
+            .map { Diagnostic.warning(at: $0.location, "the origin `\($0.name)` is not used by any route") }
     }
 
     /// The warnings about routes that lenient servers do not distinguish. Their requests bypass the cache
@@ -84,7 +89,7 @@ extension GatewayFile {
             }
             return other.map { other in
                 let message = "`\(rule.name)` differs from `\(other.name)` only in ways that some servers ignore: "
-                return Diagnostic(
+                return Diagnostic.warning(
                     at: rule.locations[.path] ?? rule.location,
                     message + "requests for such paths are not cached"
                 )
@@ -94,6 +99,12 @@ extension GatewayFile {
 }
 
 extension RouteRule {
+    /// Returns false if no request for the host of the route is served, so that the route never matches.
+    func isServed(_ settings: GatewaySettings) -> Bool {
+        guard let host, !settings.hosts.isEmpty else { return true }
+        return settings.hosts.contains { $0.pattern.covers(host) || host.covers($0.pattern) }
+    }
+
     /// True if responses to requests with cookies are stored for all clients, and the route does not name any cookies
     /// that are credentials.
     fileprivate var storesResponsesToCookies: Bool {

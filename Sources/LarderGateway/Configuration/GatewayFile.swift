@@ -28,8 +28,13 @@ struct GatewayFile {
     /// The routes, in the order of the file.
     private(set) var rules: [RouteRule] = []
     private(set) var diagnostics: DiagnosticList
-    /// True if the file is not valid YAML, so that its content is unknown.
+    /// True if the file is not valid YAML or has no keys, so that its content is unknown.
     private(set) var isUnreadable = false
+    /// The settings that the file seems to give, but that cannot be read: the name is misspelled, or the value is not a
+    /// text. They have a diagnostic, so they are not reported as missing, too.
+    private(set) var unreadSettings: Set<GatewaySetting> = []
+    /// True if the key `origins` is misspelled, so that the names of origins are unknown.
+    private var hasUnreadOrigins = false
 
     /// Creates an empty file.
     init(name: String) { diagnostics = DiagnosticList(name: name) }
@@ -45,18 +50,20 @@ struct GatewayFile {
         }
         // A file that has only comments is an empty scalar.
         if let scalar = root.scalar, scalar.string.isEmpty { return }
+        isUnreadable = root.mapping == nil
         for (key, at, value) in diagnostics.pairs(of: root, "the file") {
             if let setting = GatewaySetting(rawValue: key) {
                 if let text = setting.isList ? list(of: value, key) : self.text(of: value, key) {
                     settings[setting] = SettingSources.Written(text: text, location: diagnostics.location(of: value))
+                } else {
+                    unreadSettings.insert(setting)
                 }
             } else if key == "origins" {
                 readOrigins(value)
             } else if key == "routes" {
                 readRoutes(value)
             } else if !key.hasPrefix("x-") {
-                let names = ["origins", "routes"] + GatewaySetting.allCases.map(\.rawValue)
-                diagnostics.addUnknown(key, at: at, among: names, in: "the top level")
+                noteUnknown(key, at: at)
             }
         }
         checkOrigins()
@@ -66,6 +73,18 @@ struct GatewayFile {
     /// Returns the address of the origin with a name; nil if there is no such origin.
     func origin(named name: String) -> OriginAddress? {
         origins.first { $0.name == name }?.address
+    }
+
+    /// Adds a diagnostic for an unknown key of the top level, and notes what may be meant.
+    private mutating func noteUnknown(_ key: String, at node: Node) {
+        let names = ["origins", "routes"] + GatewaySetting.allCases.map(\.rawValue)
+        let reference = "docs/gateway.md and `larder serve --help` list the settings"
+        let meant = diagnostics.addUnknown(key, at: node, among: names, reference)
+        unreadSettings.formUnion(meant.compactMap { GatewaySetting(rawValue: $0) })
+        guard meant.contains("origins") else { return }
+        hasUnreadOrigins = true
+        // The only one of the origins would be the default origin.
+        unreadSettings.insert(.origin)
     }
 
     /// Returns the text of a setting; nil with a diagnostic if it is not a scalar. `SettingReader` reports empty texts.
@@ -123,6 +142,7 @@ struct GatewayFile {
 
     /// Checks that the origins of all routes exist.
     private mutating func checkOrigins() {
+        guard !hasUnreadOrigins else { return }
         let names = origins.map(\.name)
         for rule in rules {
             guard let name = rule.origin, !names.contains(name) else { continue }
@@ -130,7 +150,7 @@ struct GatewayFile {
                 SpellingSuggestion.name(like: name, among: names).map { "did you mean `\($0)`?" }
                 ?? (names.isEmpty
                     ? "define it under `origins:`"
-                    : "expected one of \(names.map { "`\($0)`" }.joined(separator: ", "))")
+                    : "expected \(names.map { "`\($0)`" }.alternatives)")
             diagnostics.add(
                 Diagnostic(
                     at: rule.locations[.origin] ?? rule.location,

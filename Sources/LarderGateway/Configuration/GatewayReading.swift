@@ -14,6 +14,7 @@ struct GatewayReading {
         var (diagnostics, sources) = (
             read.diagnostics.errors, SettingSources(environment: environment, file: read.settings)
         )
+        (sources.fileName, sources.unread) = (file?.name, read.unreadSettings)
         for (name, value) in options {
             if let setting = GatewaySetting(rawValue: name) {
                 sources.options[setting] = value
@@ -52,16 +53,17 @@ struct GatewayReading {
             guard !file.isUnreadable else { return nil }
             if file.origins.count == 1, let only = file.origins.first { return (only.name, only.address) }
             reader.add(
+                .origin,
                 names.isEmpty
-                    ? "is missing: give the server to forward requests to, \(OriginAddress.expectation)"
-                    : "is missing: name the one of `origins` that gets the requests that no route matches",
-                at: .origin
+                    ? "is missing; expected the server to forward requests to, \(OriginAddress.expectation)"
+                    : "is missing; expected the name of one of the `origins`, which gets the requests that no route "
+                        + "matches"
             )
             return nil
         }
         let expectation =
             OriginAddress.expectation
-            + (names.isEmpty ? "" : ", or one of the `origins`: " + names.map { "`\($0)`" }.joined(separator: ", "))
+            + (names.isEmpty ? "" : ", or one of the `origins`: " + names.map { "`\($0)`" }.alternatives)
         return reader.value(.origin, expecting: expectation) { text in
             if let address = file.origin(named: text) { return (text, address) }
             return OriginAddress(text).map { (nil, $0) }
@@ -94,7 +96,7 @@ struct GatewayReading {
     ) -> [Diagnostic] {
         var warnings: [Diagnostic] = []
         func warn(_ setting: GatewaySetting, _ message: String) {
-            warnings.append(Diagnostic(at: locations[setting] ?? .nowhere, message))
+            warnings.append(.warning(at: locations[setting] ?? .nowhere, message))
         }
         if settings.hosts.isEmpty, !settings.listen.isLoopback {
             warn(
@@ -122,7 +124,9 @@ struct GatewayReading {
         return environment.keys.compactMap { name in
             guard name.hasPrefix("LARDER_"), !variables.contains(name) else { return nil }
             let near = variables.first { SpellingSuggestion.distance(name, $0) <= 2 }
-            return near.map { Diagnostic(at: .variable(name), "is not a setting: did you mean \($0)?") }
+            return near.map {
+                Diagnostic.warning(at: .variable(name), "this variable is not a setting: did you mean \($0)?")
+            }
         }
     }
 }

@@ -104,9 +104,12 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .originAuthorities:
             "The PEM file with the authorities by which TLS origins are verified (those of the system)"
         case .hostField: "The Host header sent to origins: client or origin (client)"
-        case .paths: "Paths that servers can read in more than one way: as-is, or reject with 400 (as-is)"
+        case .paths:
+            "Paths that servers read differently, such as /a/..%2Fb or //a: as-is (they are forwarded), or reject (they "
+                + "are answered with 400) (as-is)"
         case .underscoreFields:
-            "Request fields with other characters than letters, digits and hyphens in their names: drop or keep (drop)"
+            "Request fields such as X_Debug, which many servers read as X-Debug, and all others whose names have more "
+                + "than letters, digits and hyphens: drop or keep (drop)"
         case .dropFields: "Further request fields that are dropped, such as X-Tenant-Debug or X-Internal-* (none)"
         case .name: "The name of the gateway in Cache-Status and Via (Larder)"
         case .healthPath: "The path that the origin health check requests (/)"
@@ -115,7 +118,8 @@ public enum GatewaySetting: String, Hashable, Sendable, CaseIterable {
         case .drainTimeout: "The time that requests in progress have to end after that (30s)"
         case .headerLimit: "The largest head of a request, from 1KiB to 1MiB (64KiB)"
         case .halfClose:
-            "Clients that end their sending side before they have a response: leave, or allow: they wait (leave)"
+            "Clients that close their sending side while they wait for a response: leave (they count as disconnected), "
+                + "or allow (they get the response) (leave)"
         }
     }
 }

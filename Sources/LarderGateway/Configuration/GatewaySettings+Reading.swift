@@ -62,8 +62,8 @@ extension GatewaySettings {
         }
         if expectsProxyProtocol, reader.isAbsent(.trustedProxies) {
             reader.add(
-                "needs `trusted-proxies` too: only trusted proxies may send the PROXY protocol",
-                at: .proxyProtocol
+                .proxyProtocol,
+                "needs `trusted-proxies` too: only trusted proxies may send the PROXY protocol"
             )
         }
         let certificate = reader.value(.certificate, expecting: "the path of a PEM file", Text.path)
@@ -72,9 +72,9 @@ extension GatewaySettings {
         case (let certificate?, let privateKey?):
             self.certificate = Certificate(certificate: certificate, privateKey: privateKey)
         case (_?, nil) where reader.isAbsent(.privateKey):
-            reader.add("needs `private-key` too", at: .certificate)
+            reader.add(.certificate, "needs `private-key` too: give the PEM file with its key")
         case (nil, _?) where reader.isAbsent(.certificate):
-            reader.add("needs `certificate` too", at: .privateKey)
+            reader.add(.privateKey, "needs `certificate` too: give the PEM file with its certificate")
         default: break
         }
         adminToken = reader.value(
@@ -119,7 +119,7 @@ extension GatewaySettings {
         reader.read(.adminAccess, into: &adminAccess, expecting: "`token` or `loopback`") { AdminAccess(rawValue: $0) }
         adminListen = reader.value(.adminListen, expecting: AdminAddress.expectation) { AdminAddress($0) }
         if case .address(let address) = adminListen, address == listen, address.port != 0 {
-            reader.add("is the address of the gateway itself: give another port, or leave it out", at: .adminListen)
+            reader.add(.adminListen, "is the address of the gateway itself: give another port, or leave it out")
         }
         guard reader.isAbsent(.adminToken) else { return }
         if adminAccess == .loopback, !listen.isLoopback {

@@ -57,7 +57,8 @@ struct GatewaySummary: CustomStringConvertible {
 extension RouteRule {
     /// Returns the description of the route, one phrase a line.
     fileprivate func words(_ settings: GatewaySettings) -> [String] {
-        isCached
+        guard isServed(settings) else { return ["no requests: the host is not one of the `hosts`"] }
+        return isCached
             ? [freshness] + errors + staleness + choice + limits(settings) + invalidation
             : ["nothing is stored"] + invalidation
     }
@@ -80,8 +81,25 @@ extension RouteRule {
                 "stale responses are served for \(Self.text($0)) more while they are refreshed"
             },
             staleIfError.map { "stale responses are served for \(Self.text($0)) more if the origin fails" },
-            staleAfter.map { "stale responses are served after \(Self.text($0)) if the origin is slow" },
+            staleAfter.map {
+                "stale responses are served after \(Self.text($0)) if the origin is slow"
+                    + (staleIfError == nil ? ", as far as they declare stale-if-error" : "")
+            },
         ].compactMap { $0 }
+    }
+
+    /// The phrases that describe the handling of cookies.
+    private var cookieWords: [String] {
+        if cookies == .bypass { return ["requests with a cookie bypass the cache"] }
+        let names = (credentialCookies ?? []).map(\.description).alternatives
+        guard names.isEmpty else {
+            return [
+                "requests with the cookie \(names) bypass the cache",
+                "other cookies are not forwarded, and do not affect what is stored",
+            ]
+        }
+        let areForwarded = cookies == .forward && credentialCookies == nil
+        return areForwarded ? [] : ["cookies are not forwarded, and all clients share responses"]
     }
 
     /// The phrases that describe which requests get which responses.
@@ -91,16 +109,7 @@ extension RouteRule {
         if !ignoredParameters.isEmpty {
             words.append("the parameters \(Self.list(ignoredParameters)) are ignored")
         }
-        switch cookies {
-        case .forward: break
-        case .bypass: words.append("requests with a cookie bypass the cache")
-        case .ignore, .drop: words.append("cookies are not forwarded, and all clients share responses")
-        }
-        if let credentialCookies {
-            let names = credentialCookies.map(\.description).joined(separator: " or ")
-            if !names.isEmpty { words.append("requests with the cookie \(names) bypass the cache") }
-            words.append("other cookies are not forwarded, and do not affect what is stored")
-        }
+        words += cookieWords
         if let credentialFields {
             let names = [HTTPField.Name.authorization] + credentialFields
             words.append(
@@ -119,7 +128,7 @@ extension RouteRule {
             ("field", bypass.fields.map(\.description)),
         ]
         for (what, names) in names where !names.isEmpty {
-            words.append("requests with the \(what) \(names.joined(separator: " or ")) bypass the cache")
+            words.append("requests with the \(what) \(names.alternatives) bypass the cache")
         }
         return words
     }

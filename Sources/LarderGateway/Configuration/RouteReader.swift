@@ -16,17 +16,21 @@ struct RouteReader {
             return nil
         }
         var reader = RouteReader(rule: RouteRule(location: diagnostics.location(of: node)))
+        let names = RouteRule.Key.allCases.map(\.rawValue)
+        var isPathMisspelled = false
         for (name, at, value) in pairs {
             guard let key = RouteRule.Key(rawValue: name) else {
-                diagnostics.addUnknown(name, at: at, among: RouteRule.Key.allCases.map(\.rawValue), in: "a route")
+                let reference = "docs/gateway.md lists the keys of a route"
+                let meant = diagnostics.addUnknown(name, at: at, among: names, reference)
+                if meant.contains(RouteRule.Key.path.rawValue) { isPathMisspelled = true }
                 continue
             }
             reader.rule.locations[key] = diagnostics.location(of: at)
             reader.read(key, value, &diagnostics)
         }
-        if reader.rule.locations[.path] == nil {
+        if reader.rule.locations[.path] == nil, !isPathMisspelled {
             diagnostics.add(
-                "the route has no `path`: give the paths that it matches, such as /api/posts or /api/**",
+                "`path` is missing; expected the paths that the route matches, such as /api/posts or /api/**",
                 at: node
             )
         }
@@ -55,13 +59,7 @@ struct RouteReader {
         case .query: readQuery(node, &diagnostics)
         case .tags:
             rule.tags = diagnostics.values(node, name, expecting: CacheTag.expectation) { CacheTag(percentEncoded: $0) }
-        case .invalidates:
-            rule.invalidates = diagnostics.values(
-                node,
-                name,
-                expecting: "a tag, a path such as /posts, or a path and all paths below it, such as /posts/**",
-                Self.scope
-            )
+        case .invalidates: readInvalidates(node, &diagnostics)
         case .bodyLimit: rule.bodyLimit = diagnostics.bytes(node, name)
         case .tagLimit: rule.tagLimit = diagnostics.count(node, name, upTo: RouteRule.highestTagLimit)
         case .coalescingTimeout: rule.coalescingTimeout = diagnostics.duration(node, name)
@@ -120,7 +118,9 @@ struct RouteReader {
                 }
                 rule.credentialCookies = names
             case "fields": rule.credentialFields = diagnostics.fields(value, "credentials: fields")
-            default: diagnostics.addUnknown(key, at: at, among: ["cookies", "fields"], in: "`credentials`")
+            default:
+                let reference = "the keys of `credentials` are `cookies` and `fields`"
+                diagnostics.addUnknown(key, at: at, among: ["cookies", "fields"], reference)
             }
         }
     }
@@ -139,7 +139,9 @@ struct RouteReader {
                     NamePattern($0)
                 }
             case "fields": bypass.fields = diagnostics.fields(value, "bypass: fields")
-            default: diagnostics.addUnknown(key, at: at, among: ["cookies", "query", "fields"], in: "`bypass`")
+            default:
+                let reference = "the keys of `bypass` are `cookies`, `query` and `fields`"
+                diagnostics.addUnknown(key, at: at, among: ["cookies", "query", "fields"], reference)
             }
         }
         rule.bypass = bypass
@@ -149,13 +151,38 @@ struct RouteReader {
         let expectation = "names, or prefixes with a *, such as ref or utm_*"
         for (key, at, value) in diagnostics.pairs(of: node, "`query`") {
             guard key == "ignore" else {
-                diagnostics.addUnknown(key, at: at, among: ["ignore"], in: "`query`")
+                diagnostics.addUnknown(key, at: at, among: ["ignore"], "the only key of `query` is `ignore`")
                 continue
             }
             rule.ignoredParameters = diagnostics.values(value, "query: ignore", expecting: expectation) {
                 NamePattern($0)
             }
         }
+    }
+
+    private mutating func readInvalidates(_ node: Node, _ diagnostics: inout DiagnosticList) {
+        let name = RouteRule.Key.invalidates.rawValue
+        let expectation = "a tag, a path such as /posts, or a path and all paths below it, such as /posts/**"
+        for item in diagnostics.items(of: node, name) {
+            guard let text = diagnostics.text(item, name, expecting: expectation) else { continue }
+            let shown = "`\(name)`: \(DiagnosticList.quoted(text))"
+            if Self.isPathWithoutSlash(text) {
+                let path = "/" + text
+                let hint = Self.scope(path) == nil ? "expected \(expectation)" : "did you mean `\(path)`?"
+                diagnostics.add("\(shown) looks like a path, and paths begin with /: \(hint)", at: item)
+            } else if let scope = Self.scope(text) {
+                rule.invalidates.append(scope)
+            } else {
+                diagnostics.add("\(shown) is invalid: expected \(expectation)", at: item)
+            }
+        }
+    }
+
+    /// Returns true if a text has a wildcard like a path and does not begin with a slash. Tags do not have wildcards,
+    /// so such a text is a mistake.
+    private static func isPathWithoutSlash(_ text: String) -> Bool {
+        guard text.utf8.first != ASCII.slash else { return false }
+        return text == "*" || text == "**" || text.contains("/*")
     }
 
     /// Returns the invalidation scope that a text names: a tag, a path, or all paths below a path.

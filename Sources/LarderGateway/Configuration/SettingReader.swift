@@ -13,6 +13,10 @@ struct SettingSources {
     var options: [GatewaySetting: String] = [:]
     var environment: [String: String] = [:]
     var file: [GatewaySetting: Written] = [:]
+    /// The name of the file; nil if there is none.
+    var fileName: String?
+    /// The settings that the file seems to give, but that could not be read (``GatewayFile/unreadSettings``).
+    var unread: Set<GatewaySetting> = []
 
     /// Returns the location of a setting in the first source that gives it.
     func location(of setting: GatewaySetting) -> SourceLocation {
@@ -52,14 +56,26 @@ struct SettingReader {
         self.reader = sources.reader
     }
 
-    /// Returns true if no source gives a setting.
-    func isAbsent(_ setting: GatewaySetting) -> Bool { sources.location(of: setting) == .nowhere }
+    /// Returns true if no source gives a setting, or seems to give it.
+    func isAbsent(_ setting: GatewaySetting) -> Bool {
+        sources.location(of: setting) == .nowhere && !sources.unread.contains(setting)
+    }
 
+    /// Adds a diagnostic about the value of a setting.
     mutating func add(_ message: String, at setting: GatewaySetting) {
+        diagnostics.append(Diagnostic(setting, at: location(of: setting), message))
+    }
+
+    /// Adds a diagnostic whose message follows the name of the setting: `is missing; expected …`.
+    mutating func add(_ setting: GatewaySetting, _ predicate: String) {
+        diagnostics.append(Diagnostic(at: location(of: setting), "`\(setting.rawValue)` \(predicate)"))
+    }
+
+    /// Returns the location of a setting; the beginning of the file if no source gives it.
+    private func location(of setting: GatewaySetting) -> SourceLocation {
         let location = sources.location(of: setting)
-        // A location in a file does not name the setting, as a variable or an option does.
-        let isNamed = location.line == nil && location != .nowhere
-        diagnostics.append(Diagnostic(at: location, (isNamed ? "" : "`\(setting.rawValue)`: ") + message))
+        guard location == .nowhere, let name = sources.fileName else { return location }
+        return .file(name: name, line: 1, column: 1)
     }
 
     /// Returns the value of a setting; nil if it is not given or invalid.
@@ -70,7 +86,7 @@ struct SettingReader {
     ) -> Value? {
         guard let text = reader.string(forKey: setting.key, isSecret: setting.isSecret) else { return nil }
         guard !text.isEmpty else {
-            add("is empty: leave it out, or give \(expectation)", at: setting)
+            add(setting, "is empty: leave it out, or give \(expectation)")
             return nil
         }
         if let value = parse(text) { return value }
@@ -92,7 +108,7 @@ struct SettingReader {
             String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
         guard items.count <= Self.itemLimit else {
-            add("has \(items.count) values: at most \(Self.itemLimit) are allowed", at: setting)
+            add(setting, "has \(items.count) values: at most \(Self.itemLimit) are allowed")
             return []
         }
         var values: [Value] = []
@@ -100,7 +116,10 @@ struct SettingReader {
             if let value = parse(item) {
                 values.append(value)
             } else if item.isEmpty {
-                add("is empty: leave it out, or give \(expectation)", at: setting)
+                add(
+                    setting,
+                    (items.count > 1 ? "has an empty value" : "is empty") + ": leave it out, or give \(expectation)"
+                )
                 break
             } else {
                 add("\(DiagnosticList.quoted(item)) is invalid: expected \(expectation)", at: setting)

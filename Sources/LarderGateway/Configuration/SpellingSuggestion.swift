@@ -1,13 +1,20 @@
 /// Suggestions for misspelled names.
 enum SpellingSuggestion {
-    /// Returns the name that is most similar to a text; nil if no name is similar enough. The distance may be up to a
-    /// third of the name's length in bytes, and at least 1.
-    static func name(like text: String, among names: [String]) -> String? {
-        guard text.utf8.count <= 64 else { return nil }
+    /// The largest number of names that are suggested for one text.
+    private static let limit = 3
+
+    /// Returns the name that is most similar to a text; nil if no name is similar enough.
+    static func name(like text: String, among names: [String]) -> String? { self.names(like: text, among: names).first }
+
+    /// Returns the names that are most similar to a text: several if they are equally similar, none if no name is
+    /// similar enough. The distance may be up to a third of the name's length in bytes, and at least 1.
+    static func names(like text: String, among names: [String]) -> [String] {
+        guard text.utf8.count <= 64 else { return [] }
         let written = text.lowercased().replacing("_", with: "-")
-        let nearest = names.map { (name: $0, distance: distance(written, $0)) }.min { $0.distance < $1.distance }
-        guard let nearest, nearest.distance <= max(1, nearest.name.utf8.count / 3) else { return nil }
-        return nearest.name
+        let similar = names.map { (name: $0, distance: distance(written, $0)) }
+            .filter { $0.distance <= max(1, $0.name.utf8.count / 3) }
+        let least = similar.map { $0.distance }.min()
+        return similar.filter { $0.distance == least }.prefix(limit).map { $0.name }
     }
 
     /// Returns the number of characters to insert, delete, replace, or swap with the next one to turn `left` into

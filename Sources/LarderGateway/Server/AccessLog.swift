@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import SystemErrors
 
 #if canImport(Glibc)
     import Glibc
@@ -64,7 +65,7 @@ final class AccessLog: Service {
     /// Opens the file again, after a log rotation has moved it away.
     func reopen() {
         do { try file.reopen() } catch {
-            logger.error("The access log cannot be opened", metadata: ["error": "\(error)"])
+            logger.error("The access log cannot be opened", metadata: ["error": "\(ErrorText.describe(error))"])
         }
     }
 
@@ -94,7 +95,7 @@ final class AccessLog: Service {
             let loop = MultiThreadedEventLoopGroup.singleton.any()
             try await NIOThreadPool.singleton.runIfActive(eventLoop: loop) { [file] in try file.write(text) }.get()
         } catch {
-            logger.error("The access log cannot be written", metadata: ["error": "\(error)"])
+            logger.error("The access log cannot be written", metadata: ["error": "\(ErrorText.describe(error))"])
         }
     }
 }

@@ -2,6 +2,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP2
 package import NIOSSL
+import SystemErrors
 
 /// A fault that prevents a gateway from starting, in one line for the person who starts it.
 public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
@@ -16,6 +17,17 @@ public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(setting.rawValue): \(message)" }
+
+    /// Returns the error of a file that cannot be read, or that does not have the content that the setting needs.
+    static func unreadable(_ setting: GatewaySetting, _ path: String, _ error: any Error) -> GatewayError {
+        let reason = ErrorText.whyUnreadable(path) ?? ErrorText.describe(error)
+        return GatewayError(setting, "\(path) cannot be read: \(reason)")
+    }
+
+    /// Returns the error of an access log that cannot be opened.
+    static func accessLog(_ path: String, _ error: any Error) -> GatewayError {
+        GatewayError(.accessLog, "\(path) cannot be opened: \(ErrorText.describe(error))")
+    }
 }
 
 /// The files that settings name, as they are read at the start, at a reload and by a check.
@@ -27,8 +39,7 @@ public enum GatewayFiles {
         var diagnostics: [Diagnostic] = []
         func attempt(_ read: () throws(GatewayError) -> Void) {
             do throws(GatewayError) { try read() } catch {
-                let location = configuration.locations[error.setting] ?? .nowhere
-                diagnostics.append(Diagnostic(at: location, "`\(error.setting.rawValue)`: \(error.message)"))
+                diagnostics.append(configuration.diagnostic(for: error))
             }
         }
         if let certificate = settings.certificate {
@@ -39,7 +50,7 @@ public enum GatewayFiles {
         }
         if case .file(let path) = settings.accessLog {
             attempt { () throws(GatewayError) in
-                do { try LogFile.check(path) } catch { throw GatewayError(.accessLog, "\(error)") }
+                do { try LogFile.check(path) } catch { throw GatewayError.accessLog(path, error) }
             }
         }
         return diagnostics
@@ -56,12 +67,19 @@ public enum GatewayFiles {
     static func authorities(_ path: String) throws(GatewayError) -> [NIOSSLCertificate] {
         let certificates: [NIOSSLCertificate]
         do { certificates = try NIOSSLCertificate.fromPEMFile(path) } catch {
-            throw GatewayError(.originAuthorities, "\(path) cannot be read as PEM: \(error)")
+            throw GatewayError.unreadable(.originAuthorities, path, error)
         }
         guard !certificates.isEmpty else {
-            throw GatewayError(.originAuthorities, "\(path) has no certificate in it")
+            throw GatewayError(.originAuthorities, "\(path) has no certificate in the form of PEM")
         }
         return certificates
+    }
+}
+
+extension GatewayConfiguration {
+    /// Returns the diagnostic of a setting that cannot be used, with the location where it is given.
+    public func diagnostic(for error: GatewayError) -> Diagnostic {
+        Diagnostic(error.setting, at: locations[error.setting] ?? .nowhere, error.message)
     }
 }
 
@@ -104,14 +122,14 @@ final class ServerCertificate: Sendable {
     static func read(_ files: GatewaySettings.Certificate) throws(GatewayError) -> Loaded {
         let chain: [NIOSSLCertificate]
         do { chain = try NIOSSLCertificate.fromPEMFile(files.certificate) } catch {
-            throw GatewayError(.certificate, "\(files.certificate) cannot be read as PEM: \(error)")
+            throw GatewayError.unreadable(.certificate, files.certificate, error)
         }
         guard !chain.isEmpty else {
-            throw GatewayError(.certificate, "\(files.certificate) has no certificate in it")
+            throw GatewayError(.certificate, "\(files.certificate) has no certificate in the form of PEM")
         }
         let key: NIOSSLPrivateKey
         do { key = try NIOSSLPrivateKey(file: files.privateKey, format: .pem) } catch {
-            throw GatewayError(.privateKey, "\(files.privateKey) cannot be read as PEM: \(error)")
+            throw GatewayError.unreadable(.privateKey, files.privateKey, error)
         }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
@@ -122,7 +140,8 @@ final class ServerCertificate: Sendable {
         // Closing a connection waits for the client's close_notify, and a gateway that stops waits for the connection.
         configuration.shutdownTimeout = .seconds(1)
         do { return (Identity(chain: chain, key: key), try NIOSSLContext(configuration: configuration)) } catch {
-            throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(error)")
+            let reason = ErrorText.describe(error)
+            throw GatewayError(.privateKey, "\(files.privateKey) is not the key of \(files.certificate): \(reason)")
         }
     }
 }

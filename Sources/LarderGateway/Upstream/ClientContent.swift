@@ -1,6 +1,7 @@
 import Hummingbird
 import NIOConcurrencyHelpers
 import NIOCore
+import SystemErrors
 
 /// The content of a client's request on its way to an origin, part by part.
 ///
@@ -122,7 +123,7 @@ final class ClientContent: AsyncSequence, Sendable {
         } catch {
             try settle()
             if error is CancellationError { throw error }
-            if error is IOError { throw UpstreamError(.internalError, "\(error)") }
+            if error is IOError { throw UpstreamError(.internalError, ErrorText.describe(error)) }
             let status = (error as? RequestRefusal)?.status
             throw UpstreamError(.requestError, "the content is incomplete: \(error)", status: status)
         }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import SystemErrors
 
 #if canImport(Glibc)
     import Glibc
@@ -35,8 +36,8 @@ public struct UpstreamError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     let code: Code
-    /// Details beyond the code, for logs.
-    let reason: String
+    /// The reason in plain words, for logs and for the person who starts a program.
+    package let reason: String
     private let ownStatus: Int?
 
     init(_ code: Code, _ reason: String, status: HTTPResponse.Status? = nil) {
@@ -104,16 +105,18 @@ extension UpstreamError {
         case let error as HTTPClientError: self.init(client: error)
         case HTTPParserError.headerOverflow: self.init(.headerSectionSize, "the header fields are too large")
         case HTTPParserError.invalidEOFState: self.init(.incompleteResponse, "the origin closed the connection")
-        case is HTTPParserError, is NIOHTTPDecoderError: self.init(.protocolError, "\(error)")
-        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError: self.init(.tlsProtocolError, "\(error)")
+        case is HTTPParserError, is NIOHTTPDecoderError:
+            self.init(.protocolError, "the response is not valid HTTP (\(error))")
+        case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
+            self.init(.tlsProtocolError, ErrorText.describe(error))
         case let error as NIOConnectionError:
             if let failure = error.connectionErrors.last?.error {
                 self.init(failure)
-            } else if error.dnsAError != nil || error.dnsAAAAError != nil {
-                self.init(.dnsError, "the host name cannot be resolved")
             } else {
-                self.init(.destinationNotFound, "\(error)")
+                let isUnknown = error.dnsAError != nil || error.dnsAAAAError != nil
+                self.init(isUnknown ? .dnsError : .destinationNotFound, ErrorText.describe(error))
             }
+        case is SocketAddressError.UnknownHost: self.init(.dnsError, ErrorText.describe(error))
         case let error as ChannelError:
             if case .connectTimeout = error {
                 self = .connectionTimeout
@@ -121,24 +124,27 @@ extension UpstreamError {
                 self.init(.connectionTerminated, "the connection is closed")
             }
         case let error as IOError:
-            let reason = String(cString: strerror(error.errnoCode))
-            self.init(error.errnoCode == ECONNREFUSED ? .connectionRefused : .connectionTerminated, reason)
-        default: self.init(.connectionTerminated, "\(error)")
+            let isRefused = error.errnoCode == ECONNREFUSED
+            self.init(isRefused ? .connectionRefused : .connectionTerminated, ErrorText.describe(error))
+        default: self.init(.connectionTerminated, ErrorText.describe(error))
         }
     }
 
     private init(client error: HTTPClientError) {
         switch error {
-        case .connectTimeout, .tlsHandshakeTimeout: self.init(.connectionTimeout, "\(error)")
-        case .getConnectionFromPoolTimeout: self.init(.connectionLimitReached, "\(error)")
+        case .connectTimeout: self = .connectionTimeout
+        case .tlsHandshakeTimeout: self.init(.connectionTimeout, "the TLS handshake took too long")
+        case .getConnectionFromPoolTimeout:
+            self.init(.connectionLimitReached, "all connections were in use for too long")
         case .deadlineExceeded: self = .responseTimeout
-        case .readTimeout, .writeTimeout: self.init(.connectionReadTimeout, "\(error)")
+        case .readTimeout: self.init(.connectionReadTimeout, "the origin paused for too long")
+        case .writeTimeout: self.init(.connectionReadTimeout, "the origin did not read the request in time")
         case .invalidURL, .emptyHost, .emptyScheme, .bodyLengthMismatch, .traceRequestWithBody:
-            self.init(.requestError, "\(error)")
+            self.init(.requestError, "the request is invalid (\(error.shortDescription))")
         case .cancelled, .alreadyShutdown:
             self.init(.internalError, "the client disconnected, or the gateway is stopping")
         case .remoteConnectionClosed: self.init(.connectionTerminated, "the origin closed the connection")
-        default: self.init(.protocolError, "\(error)")
+        default: self.init(.protocolError, "the response is not valid HTTP (\(error.shortDescription))")
         }
     }
 }

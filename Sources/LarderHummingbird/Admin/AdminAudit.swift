@@ -19,11 +19,14 @@ package final class AdminAudit: Sendable {
     static let limit = 20
 
     private let refusals = NIOLockedValueBox(LogLimit(AdminAudit.limit))
+    private let source: String?
 
     /// Creates an audit that has not logged any request.
-    package init() {}
+    /// - Parameter source: The source that the lines name; nil for this module.
+    package init(source: String? = nil) { self.source = source }
 
     /// Logs a request with its response. A refused request is logged as a warning.
+    /// - Parameter client: The address of the client; nil if the context of the request does not have addresses.
     package func log(
         _ request: Request,
         client: String?,
@@ -34,17 +37,18 @@ package final class AdminAudit: Sendable {
         let isRefused = status == .unauthorized || status == .forbidden
         guard let unlogged = isRefused ? refusals.withLockedValue({ $0.count() }) : 0 else { return }
         var metadata: Logger.Metadata = [
-            "client": "\(client ?? "unknown")",
             "request": "\(request.method.rawValue) \(Self.printable(request.head.path ?? ""))",
             "status": "\(status.code)",
         ]
+        if let client { metadata["client"] = "\(client)" }
         if request.method.rawValue == "PURGE" { metadata["host"] = "\(Self.printable(request.head.authority ?? ""))" }
         if let removed { metadata["removed"] = "\(removed)" }
         if unlogged > 0 { metadata["refusals-not-logged"] = "\(unlogged)" }
         logger.log(
             level: isRefused ? .warning : .info,
             isRefused ? "An admin request was refused" : "Admin request",
-            metadata: metadata
+            metadata: metadata,
+            source: source
         )
     }
 

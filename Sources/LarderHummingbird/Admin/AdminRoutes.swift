@@ -133,12 +133,20 @@ struct AdminRoutes<Context: RequestContext>: Sendable {
         }
         audit.log(
             request,
-            client: (context as? any AdminClientContext)?.client ?? peer?.ipAddress,
+            client: Self.client(of: context, at: peer),
             status: answered.response.status,
             removed: answered.removed,
             to: context.logger
         )
         return answered.response
+    }
+
+    /// Returns the client's address for the log, or `unknown`; nil if the context does not have the address of the
+    /// connection, as is the case for `BasicRequestContext`.
+    private static func client(of context: Context, at peer: SocketAddress?) -> String? {
+        if let context = context as? any AdminClientContext { return context.client ?? "unknown" }
+        guard context is any RemoteAddressRequestContext else { return nil }
+        return peer?.ipAddress ?? "unknown"
     }
 
     /// Returns the keys that the end of a path may stand for: the text as it is, the text decoded once, and the text

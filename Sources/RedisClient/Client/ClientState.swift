@@ -37,6 +37,8 @@ struct ClientState<Connection: AnyObject & Sendable>: Sendable {
         case none
         case up
         case down
+        /// The server refuses the user while there is no connection.
+        case refused
     }
 
     init(slots: Int) {
@@ -112,8 +114,10 @@ extension ClientState {
     /// Removes a connection that has ended, or records that an attempt to open one has failed.
     mutating func leave(_ connection: Connection?, slot: Int, because error: RedisError) -> Change {
         if slots[slot] === connection { slots[slot] = nil }
+        let isNewRefusal = error.accessRefusal != nil && error.accessRefusal != status.lastError?.accessRefusal
         status.lastError = error
-        return count()
+        let change = count()
+        return change == .none && isNewRefusal && status.phase == .down ? .refused : change
     }
 
     /// Records that the client begins to open connections.

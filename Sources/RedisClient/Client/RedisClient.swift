@@ -25,8 +25,8 @@ package final class RedisClient: Service, RedisCommands {
         /// follows within 100 ms, however many have failed. Nil if that is never the case.
         package var isUrgent: (@Sendable () -> Bool)?
 
-        /// Called when a first connection takes commands, and when the last one has ended; `status` shows which. If it
-        /// is nil, the client logs the change.
+        /// Called when a first connection takes commands, when the last one has ended, and when the server refuses the
+        /// user of a client without connections; `status` shows which. If it is nil, the client logs the change.
         package var onChange: (@Sendable () -> Void)?
 
         package init() {}
@@ -233,8 +233,9 @@ extension RedisClient {
                     "redis": "\(configuration.endpoint)", "version": "\(status.server?.version ?? "unknown")",
                 ]
             )
-        case .down:
-            logger.warning("Redis is not connected", metadata: status.lastError.map(metadata) ?? [:])
+        case .down, .refused:
+            let refusal = status.lastError?.accessRefusal.map { "Redis \($0.fault): \($0.remedy)" }
+            logger.warning("\(refusal ?? "Redis is not connected")", metadata: status.lastError.map(metadata) ?? [:])
         }
     }
 

@@ -1,3 +1,5 @@
+import SystemErrors
+
 /// The reason why a command has no result.
 package struct RedisError: Error, Sendable, CustomStringConvertible {
     package let code: Code
@@ -11,7 +13,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        underlying.map { "\(code): \(message) (\($0))" } ?? "\(code): \(message)"
+        underlying.map { "\(code): \(message) (\(ErrorText.describe($0)))" } ?? "\(code): \(message)"
     }
 
     /// The kind of an error, with what is known of the command and of the server.
@@ -51,6 +53,35 @@ package struct RedisError: Error, Sendable, CustomStringConvertible {
     /// The error that the server answered with.
     package var reply: RedisReplyError? {
         underlying as? RedisReplyError
+    }
+
+    /// The refusal of the user of the connection; nil if this is another error.
+    package var accessRefusal: RedisAccessRefusal? { reply?.accessRefusal }
+}
+
+/// The refusal of the user of a connection, in words for the log.
+package struct RedisAccessRefusal: Hashable, Sendable {
+    /// The code of the server's error: `WRONGPASS`, `NOAUTH` or `NOPERM`.
+    package let code: String
+    /// The refusal, to follow the name of the server: `refuses the password`.
+    package let fault: String
+    /// The change that ends the refusal.
+    package let remedy: String
+}
+
+extension RedisReplyError {
+    /// The refusal of the user of the connection; nil if this is another error.
+    package var accessRefusal: RedisAccessRefusal? {
+        let words: (fault: String, remedy: String)
+        switch code {
+        case "WRONGPASS": words = ("refuses the user or the password", "correct them in the URL of the server")
+        case "NOAUTH":
+            words = ("needs a password", "give it in the URL of the server, as in redis://:password@host")
+        case "NOPERM":
+            words = ("denies its user a command", "grant the user all commands of the store with ACL SETUSER")
+        default: return nil
+        }
+        return RedisAccessRefusal(code: code, fault: words.fault, remedy: words.remedy)
     }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Larder
 import Testing
 
@@ -50,6 +51,35 @@ import Testing
         let check = GatewayCheck.run(text)
         #expect(check.lines.count == 1 && check.summary.isEmpty)
         #expect(!GatewayCheck.run(Sample.everything).summary.contains("secret"))
+    }
+
+    @Test(arguments: [
+        (
+            "stale-after: 1s",
+            ["served after 1s if the origin is slow, as far as they declare stale-if-error"]
+        ),
+        ("stale-after: 1s, stale-if-error: 1m", ["stale responses are served after 1s if the origin is slow"]),
+        ("host: other.example", ["no requests: the host is not one of the `hosts`"]),
+        ("cookies: ignore", ["cookies are not forwarded, and all clients share responses"]),
+        (
+            "cookies: ignore, credentials: {cookies: [a, b, c]}",
+            [
+                "requests with the cookie a, b or c bypass the cache",
+                "other cookies are not forwarded, and do not affect what is stored",
+            ]
+        ),
+        ("cookies: bypass, credentials: {cookies: [a]}", ["requests with a cookie bypass the cache"]),
+    ]) func `A summary agrees with the warnings, and its phrases with each other`(
+        _ keys: String,
+        _ expected: [String]
+    ) throws {
+        let check = GatewayCheck.run("origin: http://o\nhosts: shop.example\nroutes: [{path: /x, \(keys)}]")
+        #expect(check.diagnostics.isEmpty)
+        let row = check.summary.components(separatedBy: "/x ")[1].components(separatedBy: "\neverything else")[0]
+        let phrases = row.split(separator: "\n").map { String($0.drop { $0 == " " }) }
+        for phrase in expected { #expect(phrases.contains { $0.hasSuffix(phrase) }, "\(phrases)") }
+        let cookies = phrases.filter { $0.contains("cookie") }
+        #expect(cookies.isEmpty || cookies.count == expected.count, "\(phrases)")
     }
 
     @Test(arguments: [

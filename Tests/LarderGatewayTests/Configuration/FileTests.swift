@@ -19,20 +19,32 @@ import Testing
     static func route(_ lines: String) -> String { "origin: http://o\nroutes:\n  - path: /a\n    \(lines)\n" }
 
     static let wrong: [Case] = [
-        Case("orign: http://o", "1:1: unknown key `orign`: did you mean `origin`?", "`origin`: is missing"),
         Case(
             "origin: http://o\ncolour: red",
-            "2:1: unknown key `colour`: the keys of the top level are `origins`, `routes`,"
+            "2:1: unknown key `colour`: docs/gateway.md and `larder serve --help` list the settings"
         ),
-        Case("origin: [a]", "1:9: `origin` is a list: expected one value", "`origin`: is missing"),
-        Case("origin: http://o\nname:", "2:6: `name`: is empty: leave it out, or give a token"),
-        Case("- a", "1:1: the file is a list: expected keys with values", "`origin`: is missing"),
-        Case("hello", "1:1: the file is the text \"hello\": expected keys", "`origin`: is missing"),
-        Case("", "`origin`: is missing"), Case("# nothing\n", "`origin`: is missing"),
+        Case("origin: [a]", "1:9: `origin` is a list: expected one value"),
+        Case("origin: http://o\nname:", "2:6: `name` is empty: leave it out, or give a token"),
+        Case("- a", "1:1: the file is a list: expected keys with values"),
+        Case("hello", "1:1: the file is the text \"hello\": expected keys"),
+        Case("", "1:1: `origin` is missing; expected the server"),
+        Case("# nothing\n", "1:1: `origin` is missing; expected the server"),
+        // A misspelled key is not reported as missing, too.
+        Case("orign: http://o", "1:1: unknown key `orign`: did you mean `origin`?"),
+        Case(
+            "orgins: {a: 'http://a'}\nroutes: [{path: /x, origin: a}]",
+            "1:1: unknown key `orgins`: did you mean `origins`?"
+        ),
+        Case(
+            "origin: http://o\ncertificate: /c\nprivat-key: /k",
+            "3:1: unknown key `privat-key`: did you mean `private-key`?"
+        ),
+        Case("origin: http://o\nroutes:\n  - pth: /a", "3:5: unknown key `pth`: did you mean `path`?"),
         Case(route("tll: 5s"), "4:5: unknown key `tll`: did you mean `ttl`?"),
         Case(route("error-ttl: 5"), "4:16: `error-ttl`: \"5\" is invalid: it has no unit: did you mean `5s`?"),
         Case(route("force_ttl: 5s"), "4:5: unknown key `force_ttl`: did you mean `force-ttl`?"),
-        Case(route("colour: red"), "4:5: unknown key `colour`: the keys of a route are `path`, `host`, `origin`,"),
+        Case(route("colour: red"), "4:5: unknown key `colour`: docs/gateway.md lists the keys of a route"),
+        Case(route("query: {drop: a}"), "4:13: unknown key `drop`: the only key of `query` is `ignore`"),
         Case(route("ttl: 5"), "4:10: `ttl`: \"5\" is invalid: it has no unit: did you mean `5s`?"),
         Case(route("ttl: soon"), "4:10: `ttl`: \"soon\" is invalid: expected a number and a unit"),
         Case(route("ttl: [5s]"), "4:10: `ttl` is a list: expected a number and a unit"),
@@ -40,7 +52,7 @@ import Testing
         Case(route("cache: no"), "4:12: `cache`: \"no\" is invalid: expected `on` or `off`"),
         Case(
             route("cookies: igonre"),
-            "4:14: `cookies`: \"igonre\" is invalid: expected `forward` or `ignore` or `bypass` or `drop`"
+            "4:14: `cookies`: \"igonre\" is invalid: expected `forward`, `ignore`, `bypass` or `drop`"
         ),
         Case(route("credentials: {cookie: a}"), "4:19: unknown key `cookie`: did you mean `cookies`?"),
         Case(route("credentials: {cookies: [a, 'b=c']}"), "4:32: `credentials: cookies`: \"b=c\" is invalid"),
@@ -59,6 +71,14 @@ import Testing
         Case(route("tag-limit: many"), "4:16: `tag-limit`: \"many\" is invalid: expected a number from 0 to 10000"),
         Case(route("tag-limit: 10001"), "4:16: `tag-limit`: \"10001\" is invalid: expected a number from 0 to 10000"),
         Case(route("invalidates: [/a/*/b]"), "4:19: `invalidates`: \"/a/*/b\" is invalid: expected a tag, a path"),
+        Case(
+            route("invalidates: [feed/**]"),
+            "4:19: `invalidates`: \"feed/**\" looks like a path, and paths begin with /: did you mean `/feed/**`?"
+        ),
+        Case(
+            route("invalidates: a/*/b"),
+            "4:18: `invalidates`: \"a/*/b\" looks like a path, and paths begin with /: expected a tag, a path"
+        ),
         Case(route("body-limit: 1MB"), "4:17: `body-limit`: \"1MB\" is invalid: expected a size"),
         Case(route("allow-set-cookie: on"), "4:23: `allow-set-cookie`: \"on\" is invalid: expected `true` or `false`"),
         Case(
@@ -80,7 +100,7 @@ import Testing
         ),
         Case("origin: http://o\nroutes: [/a]", "2:10: a route is the text \"/a\": expected keys with values"),
         Case("origin: http://o\nroutes: [{}]", "2:10: the route is empty: it needs a `path`"),
-        Case("origin: http://o\nroutes:\n  - ttl: 5s", "3:5: the route has no `path`"),
+        Case("origin: http://o\nroutes:\n  - ttl: 5s", "3:5: `path` is missing; expected the paths"),
         Case("origin: http://o\nroutes:\n  - path: /a/**/b", "3:11: `path`: \"/a/**/b\" has `**` before its end"),
         // These routes never match.
         Case(
@@ -141,7 +161,7 @@ import Testing
         Case("? [a, b]\n: c\norigin: http://o", "1:3: a key must be plain text: this is a list"),
         Case(
             route("client-directives: maybe"),
-            "4:24: `client-directives`: \"maybe\" is invalid: expected `honor` or `coalesce` or `ignore`"
+            "4:24: `client-directives`: \"maybe\" is invalid: expected `honor`, `coalesce` or `ignore`"
         ),
     ]
 
@@ -167,6 +187,11 @@ import Testing
         Case(route("cache: off\n    invalidates: x")),
         Case(route("stale-after: 1s"), "4:5: `stale-after` applies only to responses with `stale-if-error`"),
         Case(route("stale-after: 1s\n    stale-if-error: 1h")),
+        Case(
+            route("cookies: bypass\n    credentials: {cookies: session}"),
+            "5:5: the `cookies` of `credentials` have no effect with `cookies: bypass`"
+        ),
+        Case(route("cookies: ignore\n    credentials: {cookies: session}")),
         Case("origin: http://o\nroutes:\n  - path: /users/:id", "3:11: `path`: \"/users/:id\" has a placeholder"),
         Case("origin: http://o\nroutes:\n  - path: /users/{id}", "3:11: `path`: \"/users/{id}\" has a placeholder"),
         Case("origin: a\norigins: {a: 'http://a', b: 'http://b'}", "2:26: the origin `b` is not used by any route"),
@@ -202,5 +227,17 @@ import Testing
     ])
     func `A suggestion is made for a misspelled name if a similar name exists`(_ written: String, _ meant: String?) {
         #expect(SpellingSuggestion.name(like: written, among: GatewaySetting.allCases.map(\.rawValue)) == meant)
+    }
+
+    @Test func `At most three names are suggested, all of them equally similar`() {
+        let names = ["ttl", "path", "tta", "ttb", "ttc"]
+        #expect(SpellingSuggestion.names(like: "tt", among: names) == ["ttl", "tta", "ttb"])
+        #expect(SpellingSuggestion.names(like: "ttl", among: ["ttls", "ttl"]) == ["ttl"])
+        #expect(SpellingSuggestion.names(like: "ttl", among: []).isEmpty)
+    }
+
+    @Test(arguments: [([String](), ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
+    func `Alternatives are separated by commas except the last one`(_ texts: [String], _ expected: String) {
+        #expect(texts.alternatives == expected)
     }
 }

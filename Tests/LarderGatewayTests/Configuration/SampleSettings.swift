@@ -8,14 +8,18 @@ extension GatewayCheck {
         run(text: text, name: "larder.yaml", environment: environment)
     }
 
-    /// The diagnostics as they are printed, without the name of the file.
+    /// The diagnostics as they are printed, without the name of the file and the severity.
     var lines: [String] { diagnostics.map(Self.line) }
 
-    /// The warnings as they are printed, without the name of the file.
+    /// The warnings as they are printed, without the name of the file and the severity.
     var hints: [String] { warnings.map(Self.line) }
 
     private static func line(_ diagnostic: Diagnostic) -> String {
-        diagnostic.description.replacing("larder.yaml:", with: "")
+        switch diagnostic.location {
+        case .file(_, let line, let column): "\(line):\(column): \(diagnostic.message)"
+        case .variable(let name), .option(let name): "\(name): \(diagnostic.message)"
+        case .nowhere: diagnostic.message
+        }
     }
 }
 

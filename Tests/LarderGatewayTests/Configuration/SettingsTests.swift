@@ -15,7 +15,7 @@ import Testing
         return try GatewayConfiguration(file: file, environment: environment, options: options).settings
     }
 
-    /// Returns the diagnostics, one a line.
+    /// Returns the diagnostics, one a line, without their severity.
     static func diagnostics(
         _ environment: [String: String],
         _ options: [String: String] = [:],
@@ -25,7 +25,7 @@ import Testing
             _ = try read(environment, options, file: file)
             return ""
         } catch {
-            return error.description
+            return error.description.replacing("error: ", with: "")
         }
     }
 
@@ -93,7 +93,7 @@ import Testing
         let wrong = "\u{1}"
         let file = setting == .origin ? "" : "origin: http://o\n\(setting.rawValue): \"\"\n"
         if setting != .origin {
-            #expect(Self.diagnostics([:], file: file).contains("`\(setting.rawValue)`: is empty"))
+            #expect(Self.diagnostics([:], file: file).contains("`\(setting.rawValue)` is empty"))
         }
         let byVariable = Self.diagnostics([setting.variable: wrong], file: file)
         #expect(byVariable.hasPrefix("\(setting.variable): ") && !byVariable.contains("\n"))
@@ -103,7 +103,7 @@ import Testing
 
     @Test(arguments: [
         ("listen", "localhost", "\"localhost\" is invalid: expected host:port, such as 127.0.0.1:8000 or [::1]:8000"),
-        ("listen", "", "is empty: leave it out, or give host:port, such as 127.0.0.1:8000 or [::1]:8000"),
+        ("listen", "", "`listen` is empty: leave it out, or give host:port, such as 127.0.0.1:8000 or [::1]:8000"),
         ("listen", "::1:80", "\"::1:80\" is invalid"), ("listen", "[::1]", "\"[::1]\" is invalid"),
         ("listen", "a:65536", "\"a:65536\" is invalid"), ("listen", "a:+1", "\"a:+1\" is invalid"),
         ("listen", ":80", "\":80\" is invalid"), ("listen", "a b:80", "\"a b:80\" is invalid"),
@@ -134,7 +134,7 @@ import Testing
             "admin-listen", "0.0.0.0:8001",
             "other machines can reach 0.0.0.0:8001: set LARDER_ADMIN_TOKEN, or give a loopback address"
         ),
-        ("admin-listen", "127.0.0.1:8000", "is the address of the gateway itself"),
+        ("admin-listen", "127.0.0.1:8000", "`admin-listen` is the address of the gateway itself"),
         ("admin-prefix", "/", "\"/\" is invalid"), ("admin-prefix", "cache", "\"cache\" is invalid"),
         ("admin-prefix", "/a/", "\"/a/\" is invalid"), ("admin-prefix", "/a/../b", "\"/a/../b\" is invalid"),
         ("admin-prefix", "/a/*", "\"/a/*\" is invalid"), ("admin-prefix", "/a?b", "\"/a?b\" is invalid"),
@@ -167,13 +167,14 @@ import Testing
         ("invalidation-log", "257MiB", "\"257MiB\" is invalid"), ("invalidation-log", "63KiB", "\"63KiB\" is invalid"),
         ("trusted-fields", "x-real-ip", "\"x-real-ip\" is invalid: expected `x-forwarded` or `forwarded`"),
         ("hosts", "a, *", "\"*\" is invalid"),
-        ("hosts", "a,,b", "is empty: leave it out"), ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is invalid"),
+        ("hosts", "a,,b", "`hosts` has an empty value: leave it out"),
+        ("trusted-proxies", "10.0.0.0/33", "\"10.0.0.0/33\" is invalid"),
         (
             "trusted-proxies", "10.0.0.1, proxy.example",
             "\"proxy.example\" is invalid: expected an address or a network"
         ),
         ("proxy-protocol", "yes", "\"yes\" is invalid: expected `on` or `off`"),
-        ("proxy-protocol", "on", "needs `trusted-proxies` too"),
+        ("proxy-protocol", "on", "`proxy-protocol` needs `trusted-proxies` too"),
         ("host-field", "server", "\"server\" is invalid: expected `client` or `origin`"),
         ("paths", "normalise", "\"normalise\" is invalid: expected `as-is` or `reject`"),
         ("underscore-fields", "pass", "\"pass\" is invalid: expected `drop` or `keep`"),
@@ -187,7 +188,8 @@ import Testing
         ("origin", "http://u:hunter2@a", "the value is invalid"), ("origin", "http://a/b", "\"http://a/b\" is invalid"),
         ("origin", "http://a?b", "\"http://a?b\" is invalid"), ("origin", "http://a:0", "\"http://a:0\" is invalid"),
         ("origin", "ftp://a", "\"ftp://a\" is invalid"), ("origin", "http://", "\"http://\" is invalid"),
-        ("certificate", "/c", "needs `private-key` too"), ("private-key", "/k", "needs `certificate` too"),
+        ("certificate", "/c", "`certificate` needs `private-key` too"),
+        ("private-key", "/k", "`private-key` needs `certificate` too"),
     ]) func `An invalid setting is reported in one line without secrets`(
         _ name: String,
         _ value: String,
@@ -243,10 +245,11 @@ import Testing
         #expect(try Self.read([:], file: "origins: {a: 'http://a'}").origin.host == "a")
         #expect(
             Self.diagnostics([:], file: origins)
-                == "`origin`: is missing: name the one of `origins` that gets the requests that no route matches"
+                == "larder.yaml:1:1: `origin` is missing; expected the name of one of the `origins`, which gets the "
+                + "requests that no route matches"
         )
-        #expect(Self.diagnostics([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a`, `b`"))
-        #expect(Self.diagnostics([:]).hasPrefix("`origin`: is missing: give the server to forward requests to"))
+        #expect(Self.diagnostics([:], ["origin": "c"], file: origins).hasSuffix("or one of the `origins`: `a` or `b`"))
+        #expect(Self.diagnostics([:]).hasPrefix("`origin` is missing; expected the server to forward requests to, "))
     }
 
     @Test func `All faults are reported together, those of the file first`() {
@@ -263,7 +266,8 @@ import Testing
         let variables = ["LARDER_ORIGIN": "http://o", "LARDER_LISTN": "x", "LARDER_SERVICE_HOST": "x", "HOME": "/"]
         let configuration = try GatewayConfiguration(environment: variables)
         #expect(
-            configuration.warnings.map(\.description) == ["LARDER_LISTN: is not a setting: did you mean LARDER_LISTEN?"]
+            configuration.warnings.map(\.description)
+                == ["LARDER_LISTN: warning: this variable is not a setting: did you mean LARDER_LISTEN?"]
         )
         #expect(configuration.routes.routes.map(\.name) == ["default"])
     }

@@ -1,6 +1,7 @@
 import Larder
 import Logging
 import Synchronization
+import SystemErrors
 
 #if canImport(Glibc)
     import Glibc
@@ -81,7 +82,7 @@ final class SpoolSpace: Sendable {
         guard !hasFailed.exchange(true, ordering: .relaxed) else { return }
         logger.warning(
             "Temporary files cannot be written: slow clients hold connections to origins",
-            metadata: ["directory": "\(limits.directory)", "error": "\(error)"]
+            metadata: ["directory": "\(limits.directory)", "error": "\(ErrorText.describe(error))"]
         )
     }
 }

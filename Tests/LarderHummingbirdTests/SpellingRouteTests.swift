@@ -7,7 +7,7 @@ import LarderTestSupport
 import Testing
 
 /// Spellings of paths and tags, through Hummingbird's router and the admin routes.
-@Suite(.timeLimit(.minutes(5))) struct SpellingTests {
+@Suite(.timeLimit(.minutes(5))) struct SpellingRouteTests {
     private static let admin = AdminAccess.token(BearerToken("a-token-that-is-long-enough")!)
     private static let token: HTTPFields = [.authorization: "Bearer a-token-that-is-long-enough"]
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Larder
 
 /// Invalidation of paths in every spelling, for servers behind the cache that read paths in different ways.
-@Suite(.timeLimit(.minutes(5))) struct SpellingTests {
+@Suite(.timeLimit(.minutes(5))) struct PathSpellingTests {
     @Test(arguments: [
         ("/api/posts", ["/api/posts"]), ("/API/Posts/", ["/api/posts"]), ("/api/p%6Fsts?x=/../", ["/api/posts"]),
         ("/.well-known/x..y/...", ["/.well-known/x..y/..."]), ("/caf%C3%A9", ["/caf%C3%A9"]), ("/", ["/"]), ("", ["/"]),

@@ -6,7 +6,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct ConditionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConditionRouteTests {
     static let modified = "Tue, 15 Nov 1994 12:45:26 GMT"
     static let earlier = "Tue, 15 Nov 1994 12:45:25 GMT"
 

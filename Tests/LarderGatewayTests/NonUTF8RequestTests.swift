@@ -6,7 +6,7 @@ import Testing
 @testable import LarderGateway
 
 /// Bytes on the wire that are not UTF-8.
-@Suite(.timeLimit(.minutes(5))) struct AlteredBytesTests {
+@Suite(.timeLimit(.minutes(5))) struct NonUTF8RequestTests {
     private func ask(_ name: String, _ value: [UInt8], of gateway: RunningGateway) async throws -> Exchange.Answer {
         let head = "GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(name): "
         let exchange = try await Exchange.send(

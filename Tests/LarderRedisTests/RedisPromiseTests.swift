@@ -8,7 +8,7 @@ import Testing
 
 /// The promise of docs/invalidation.md with two processes on one Redis, under load: a request that starts after a write
 /// was acknowledged never gets a body that was rendered before it.
-@Suite(.timeLimit(.minutes(10))) struct PromiseTests {
+@Suite(.timeLimit(.minutes(10))) struct RedisPromiseTests {
     private static let policy = CachePolicy.fresh(for: .seconds(60)).tagged("rows").readingTags
 
     /// Writes a row and invalidates it: by the path of what changed, or by a scope that includes it.

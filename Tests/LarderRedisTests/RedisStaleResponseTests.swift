@@ -7,7 +7,7 @@ import Testing
 @testable import LarderRedis
 
 /// Stale responses from Redis while the origin fails (RFC 5861 §4).
-@Suite(.timeLimit(.minutes(10))) struct OutageTests {
+@Suite(.timeLimit(.minutes(10))) struct RedisStaleResponseTests {
     @Test(arguments: ["nothing", "path", "late tag", "policy's tag", "everything"])
     func `A stale response that is invalidated while a failing origin hangs is not served`(
         _ invalidated: String

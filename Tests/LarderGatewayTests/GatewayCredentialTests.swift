@@ -4,7 +4,7 @@ import Testing
 @testable import LarderGateway
 
 /// The gateway's treatment of cookies and other credentials.
-@Suite(.timeLimit(.minutes(5))) struct CredentialTests {
+@Suite(.timeLimit(.minutes(5))) struct GatewayCredentialTests {
     private static let file = """
         routes:
           - path: /ignored

@@ -7,7 +7,7 @@ import Testing
 @testable import LarderRedis
 
 /// Clients cannot forge keys, variants and scopes in Redis, and a response can have any number of tags.
-@Suite(.timeLimit(.minutes(5))) struct KeyForgeryTests {
+@Suite(.timeLimit(.minutes(5))) struct RedisKeyForgeryTests {
     private static let long = "/x?q=" + String(repeating: "a", count: 600)
 
     @Test(arguments: [nil, "42"]) func `A request for a forged target is a miss in Redis`(_ user: String?) async throws

@@ -4,7 +4,7 @@ import LarderTestSupport
 import Testing
 
 /// Keys, tags and paths in the spellings that clients and origins send, through the gateway.
-@Suite(.timeLimit(.minutes(5))) struct SpellingTests {
+@Suite(.timeLimit(.minutes(5))) struct GatewaySpellingTests {
     @Test(arguments: [
         ("Cache-Tag: a, new arrivals", "new%20arrivals"), ("Surrogate-Key: a new%20arrivals", "new%20arrivals"),
         ("Cache-Tag: caf\u{E9}", "caf%C3%A9"), ("Cache-Tag: garden & home", "garden%20%26%20home"),

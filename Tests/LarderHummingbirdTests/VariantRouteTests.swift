@@ -6,7 +6,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct VariantTests {
+@Suite(.timeLimit(.minutes(5))) struct VariantRouteTests {
     private let bench = Bench()
     private let calls = Counter()
 

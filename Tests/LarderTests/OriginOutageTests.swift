@@ -6,7 +6,7 @@ import NIOCore
 import Testing
 
 /// Stale responses while the origin is slow or fails (RFC 5861 §4).
-@Suite(.timeLimit(.minutes(5))) struct OutageTests {
+@Suite(.timeLimit(.minutes(5))) struct OriginOutageTests {
     private static let policy = CachePolicy.fresh(for: .seconds(10))
         .stale(ifError: .seconds(600), after: .milliseconds(200))
 

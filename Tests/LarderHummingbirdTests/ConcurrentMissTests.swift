@@ -6,7 +6,7 @@ import LarderHummingbird
 import LarderTestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct StampedeTests {
+@Suite(.timeLimit(.minutes(5))) struct ConcurrentMissTests {
     private struct Counts: Decodable {
         let hits: Int
         let misses: Int

@@ -6,7 +6,7 @@ import LarderTestSupport
 import NIOCore
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct RefusalTests {
+@Suite(.timeLimit(.minutes(5))) struct NotStorableResponseTests {
     struct Row: CustomTestStringConvertible {
         let fields: HTTPFields
         var status = HTTPResponse.Status.ok
