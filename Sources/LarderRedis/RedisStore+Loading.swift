@@ -4,8 +4,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 
-/// The entries that this process has looked up, as it remembers them. From them it predicts the fields and tags that the
-/// next look-up needs.
+/// What this process remembers of the entries that it has looked up. From this it predicts the fields and tags that
+/// the next look-up needs.
 struct EntryMemo: Sendable {
     var variants = VariantMemo()
     var tags = TagMemo<VariantID>()

@@ -38,7 +38,10 @@ struct RedisTransitions {
         let before = (wasAvailable: wasAvailable, refusal: accessRefusal)
         wasAvailable = isAvailable
         accessRefusal = isAvailable ? nil : code ?? before.refusal
-        if isAvailable { return before.wasAvailable == true ? nil : before.wasAvailable == nil ? .connected : .restored }
+        if isAvailable {
+            guard let wasAvailable = before.wasAvailable else { return .connected }
+            return wasAvailable ? nil : .restored
+        }
         if code != nil, code != before.refusal { return .refused }
         return before.wasAvailable == false ? nil : .lost
     }

@@ -1,13 +1,27 @@
 /// The percent-encoding of single bytes (RFC 3986 §2.1).
 package enum PercentEncoding {
     /// Returns the byte that `%XX` encodes, and the bytes after it; nil unless `byte` begins such a triplet.
-    @inlinable
-    package static func decode<Rest: Collection<UInt8>>(
+    package static func decode(
         _ byte: UInt8,
-        before rest: Rest
-    ) -> (byte: UInt8, rest: Rest.SubSequence)? {
+        before rest: Substring.UTF8View
+    ) -> (byte: UInt8, rest: Substring.UTF8View)? {
+        triplet(byte, rest)
+    }
+
+    /// Returns the byte that `%XX` encodes, and the bytes after it; nil unless `byte` begins such a triplet.
+    package static func decode(
+        _ byte: UInt8,
+        before rest: ArraySlice<UInt8>
+    ) -> (byte: UInt8, rest: ArraySlice<UInt8>)? {
+        triplet(byte, rest)
+    }
+
+    // The compiler specializes generic functions only inside their module, and a request calls these for every byte of
+    // its path: the functions that other modules call are not generic.
+    private static func triplet<Rest: Collection<UInt8>>(_ byte: UInt8, _ rest: Rest) -> (byte: UInt8, rest: Rest)?
+    where Rest.SubSequence == Rest {
         guard byte == ASCII.percent else { return nil }
-        var digits = rest[...]
+        var digits = rest
         guard let high = digits.popFirst().flatMap(Hexadecimal.value),
             let low = digits.popFirst().flatMap(Hexadecimal.value)
         else {
@@ -17,7 +31,6 @@ package enum PercentEncoding {
     }
 
     /// Returns the byte that the two hexadecimal digits at a place stand for; nil if there are not two digits.
-    @inlinable
     package static func byte(ofDigits bytes: UnsafeBufferPointer<UInt8>, at place: Int) -> UInt8? {
         guard place + 1 < bytes.count, let high = Hexadecimal.value(bytes[place]),
             let low = Hexadecimal.value(bytes[place + 1])
@@ -26,13 +39,26 @@ package enum PercentEncoding {
     }
 
     /// Returns bytes with every `%XX` in them decoded, once. A `%` without two hexadecimal digits stays as it is.
-    @inlinable
-    package static func decoded(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    package static func decoded(_ bytes: ArraySlice<UInt8>) -> [UInt8] { decodingTriplets(in: bytes) }
+
+    /// Returns bytes with every `%XX` in them decoded, once.
+    package static func decoded(_ bytes: [UInt8]) -> [UInt8] { decodingTriplets(in: bytes[...]) }
+
+    /// Returns bytes with every `%XX` in them decoded, once.
+    package static func decoded(_ bytes: Substring.UTF8View) -> [UInt8] { decodingTriplets(in: bytes) }
+
+    /// Returns a text with every `%XX` in it decoded, once.
+    package static func decoded(_ text: String) -> String {
+        String(decoding: decodingTriplets(in: Substring(text).utf8), as: UTF8.self)
+    }
+
+    private static func decodingTriplets<Bytes: Collection<UInt8>>(in bytes: Bytes) -> [UInt8]
+    where Bytes.SubSequence == Bytes {
         var output: [UInt8] = []
         output.reserveCapacity(bytes.count)
-        var rest = bytes[...]
+        var rest = bytes
         while let byte = rest.popFirst() {
-            if let (value, after) = decode(byte, before: rest) {
+            if let (value, after) = triplet(byte, rest) {
                 output.append(value)
                 rest = after
             } else {
@@ -42,13 +68,7 @@ package enum PercentEncoding {
         return output
     }
 
-    /// Returns a text with every `%XX` in it decoded, once.
-    package static func decoded(_ text: String) -> String {
-        String(decoding: decoded(text.utf8), as: UTF8.self)
-    }
-
     /// Appends a byte as it is if it is visible ASCII without a meaning in a key, otherwise as `%XX`.
-    @inlinable
     package static func append(_ byte: UInt8, to text: inout [UInt8], escaping: Bool) {
         let isPlain =
             (0x21...0x7E).contains(byte)
@@ -61,7 +81,6 @@ package enum PercentEncoding {
     }
 
     /// Appends `%` and the two hexadecimal digits of a byte.
-    @inlinable
     package static func append(_ byte: UInt8, to text: inout [UInt8]) {
         text.append(ASCII.percent)
         text.append(Hexadecimal.digit(byte >> 4))
@@ -97,9 +116,9 @@ extension PercentEncoding {
     private static func rewritten(_ text: String, isUpper: Bool, decodesUnreserved: Bool) -> String {
         var output: [UInt8] = []
         output.reserveCapacity(text.utf8.count)
-        var rest = Substring(text).utf8[...]
+        var rest = Substring(text).utf8
         while let byte = rest.popFirst() {
-            guard let (value, after) = decode(byte, before: rest) else {
+            guard let (value, after) = triplet(byte, rest) else {
                 output.append(byte)
                 continue
             }

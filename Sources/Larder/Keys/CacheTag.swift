@@ -55,14 +55,14 @@ public struct CacheTag: Hashable, Sendable, CustomStringConvertible {
     public init?(percentEncoded text: some StringProtocol) {
         guard !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
         if let (head, digest) = ShortenedText.parts(in: String(text)) {
-            let bytes = PercentEncoding.decoded(head.utf8)
+            let bytes = PercentEncoding.decoded(Substring(head).utf8)
             guard bytes.count + digest.utf8.count <= Self.maximumLength,
                 String(validating: bytes, as: UTF8.self) != nil
             else { return nil }
             self.init(bytes: bytes, digest: digest)
             return
         }
-        let bytes = PercentEncoding.decoded(text.utf8)
+        let bytes = PercentEncoding.decoded(Substring(text).utf8)
         guard (1...Self.maximumLength).contains(bytes.count), String(validating: bytes, as: UTF8.self) != nil else {
             return nil
         }
