@@ -75,13 +75,14 @@ extension KeyPolicy {
         if spelling == .verbatim, site == nil { return nil }
         var builder = KeyBuilder(capacity: target.utf8.count + 8 + (site?.description.utf8.count ?? 0))
         let legal: Bool? = target.withUTF8 { bytes in
-            if let site { return builder.append(bytes, of: site) }
             let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+            guard PathReadings.areStorable(UnsafeBufferPointer(rebasing: bytes[..<end])) else { return nil }
+            if let site { return builder.append(bytes, of: site) }
             guard builder.appendPath(bytes[..<end], trailingSlash: trailingSlash) else { return nil }
             return end == bytes.endIndex
                 || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
         }
-        guard legal == true, PathReadings.areStorable(target) else { return nil }
+        guard legal == true else { return nil }
         if let user {
             builder.append(user: user)
         }

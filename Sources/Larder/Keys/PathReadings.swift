@@ -53,16 +53,22 @@ package struct PathReadings: Hashable, Sendable {
 
     /// Returns true if one look at each byte shows that a path has one reading.
     private static func isPlain(_ path: Substring.UTF8View) -> Bool {
+        path.withContiguousStorageIfAvailable(isPlain) ?? Array(path).withUnsafeBufferPointer(isPlain)
+    }
+
+    private static func isPlain(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
         let slash = UInt8(ascii: "/")
-        guard !path.starts(with: "//".utf8) else { return false }
-        var previous = slash
-        var rest = path
-        while let byte = rest.popFirst() {
+        if path.count > 1, path[0] == slash, path[1] == slash { return false }
+        var (previous, place) = (slash, 0)
+        while place < path.count {
+            let byte = path[place]
+            place += 1
             var meant = byte
-            if let (decoded, after) = PercentEncoding.decode(byte, before: rest) {
+            if byte == ASCII.percent, let decoded = PercentEncoding.byte(ofDigits: path, at: place) {
                 // An encoded byte matters if a server may take it for one that splits paths, or decode it again.
                 guard decoded != slash, decoded != UInt8(ascii: "."), decoded != 0 else { return false }
-                (meant, rest) = (decoded, after)
+                meant = decoded
+                place += 2
             } else if !(0x21...0x7E).contains(byte) || byte == UInt8(ascii: ".") && previous == slash {
                 return false
             }
@@ -77,11 +83,12 @@ package struct PathReadings: Hashable, Sendable {
 }
 
 extension PathReadings {
-    /// Returns true if a response may be stored with the readings of a target. It does not allocate for most targets.
-    static func areStorable(_ target: String) -> Bool {
-        let path = CachePath.path(ofTarget: Substring(target).utf8)
+    /// Returns true if a response may be stored with the readings of a path in a target without a scheme. It does not
+    /// allocate for most paths.
+    static func areStorable(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
         if isPlain(path) { return path.count <= maximumPlainLength }
-        return path.count <= maximumLength && PathReader(path).hasReadings(atMost: maximumCount)
+        guard path.count <= maximumLength else { return false }
+        return PathReader(Substring(decoding: path, as: UTF8.self).utf8).hasReadings(atMost: maximumCount)
     }
 }
 
