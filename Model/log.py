@@ -3,7 +3,7 @@
     python3 Model/log.py [rows…]
 
 prints a line for each row: its name, "holds" or "breaks", the number of states, and what is modelled. A row that breaks
-is a planted mistake; its shortest counterexample follows. The exit status is 1 if a row is not as expected.
+leaves out a rule on purpose; its shortest counterexample follows. The exit status is 1 if a row is not as expected.
 
 The promise, checked at every answer from the store: a request that starts after an invalidation was acknowledged never
 gets a body rendered before it.
