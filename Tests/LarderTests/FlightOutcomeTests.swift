@@ -69,16 +69,16 @@ import Testing
         _ mayServe: Bool
     ) {
         let outcome = outcome(isValid: isValid, checkedAt: LogVersion(epoch: Self.epoch, number: checkedAt))
-        #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: lookup)) == mayServe)
-        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: lookup)))
+        #expect(outcome.mayServe(lookupAt: LogVersion(epoch: Self.epoch, number: lookup)) == mayServe)
+        #expect(!outcome.mayServe(lookupAt: LogVersion(epoch: Self.otherEpoch, number: lookup)))
     }
 
     @Test func `A result that was checked in another epoch does not answer a look-up that is later than its flight`() {
         let outcome = outcome(checkedAt: LogVersion(epoch: Self.otherEpoch, number: 9))
-        #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: 5)))
-        #expect(!outcome.mayServe(LogVersion(epoch: Self.epoch, number: 6)))
-        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: 6)))
-        #expect(!outcome.mayServe(LogVersion(epoch: Self.otherEpoch, number: 5)))
+        #expect(outcome.mayServe(lookupAt: LogVersion(epoch: Self.epoch, number: 5)))
+        #expect(!outcome.mayServe(lookupAt: LogVersion(epoch: Self.epoch, number: 6)))
+        #expect(!outcome.mayServe(lookupAt: LogVersion(epoch: Self.otherEpoch, number: 6)))
+        #expect(!outcome.mayServe(lookupAt: LogVersion(epoch: Self.otherEpoch, number: 5)))
     }
 
     // MARK: - By the time of joining

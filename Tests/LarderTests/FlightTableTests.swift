@@ -468,7 +468,10 @@ import Testing
                 }
                 switch outcome {
                 case .completed(let outcome):
-                    #expect(outcome.mayServe(LogVersion(epoch: Self.epoch, number: known.version)), "seed \(seed)")
+                    #expect(
+                        outcome.mayServe(lookupAt: LogVersion(epoch: Self.epoch, number: known.version)),
+                        "seed \(seed)"
+                    )
                     #expect(!known.key.isDemand || flight.map { $0.value > known.joined } == true, "seed \(seed)")
                 case .lookUpAgain(let id?):
                     begun(id, known.key)

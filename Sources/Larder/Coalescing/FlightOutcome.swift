@@ -3,9 +3,9 @@ import HTTPTypes
 
 /// The outcome of a flight, and the conditions on which waiters may have it.
 ///
-/// There are two conditions. ``FlightTable`` asks ``mayServe(_:)``, which compares versions of the log, and resumes the
-/// waiters for which it is true. The cache then asks ``mayAnswer(_:joinedAt:with:_:)`` whether the response suits the
-/// waiter's request; if it does not, the request looks up again.
+/// There are two conditions. ``FlightTable`` calls ``mayServe(lookupAt:)``, which compares versions of the log, and
+/// resumes the waiters for which it returns true. The cache then calls ``mayAnswer(_:joinedAt:with:_:)``, which compares
+/// the response with the waiter's request. If it returns false, the request looks up again.
 struct FlightOutcome: Sendable {
     /// A response, or the failure in its place.
     enum Content: Sendable {
@@ -37,14 +37,14 @@ struct FlightOutcome: Sendable {
     /// The time at which the origin answered, or was seen to fail.
     let answeredAt: Timestamp
 
-    /// Returns true if a request whose look-up read the version `lookup` may have the response: the version is not
-    /// above the flight's read version, or the response is valid and was compared at a version that is not below
-    /// `lookup` (docs/invalidation.md, rule 7).
-    func mayServe(_ lookup: LogVersion) -> Bool {
-        guard lookup.epoch == readVersion.epoch else { return false }
-        if lookup.number <= readVersion.number { return true }
-        return validity.isValid && validity.checkedVersion.epoch == lookup.epoch
-            && lookup.number <= validity.checkedVersion.number
+    /// Returns true if a request whose look-up read this version of the log may have the response: the version is not
+    /// above the flight's read version, or the response is valid and was compared at a version that is not below it
+    /// (docs/invalidation.md, rule 7).
+    func mayServe(lookupAt version: LogVersion) -> Bool {
+        guard version.epoch == readVersion.epoch else { return false }
+        if version.number <= readVersion.number { return true }
+        return validity.isValid && validity.checkedVersion.epoch == version.epoch
+            && version.number <= validity.checkedVersion.number
     }
 
     /// Returns true if the origin answered after a request joined at `moment`, so that the response answers that

@@ -31,7 +31,7 @@ import HTTPCaching
 /// - The completion of any flight answers every waiter of its key that may have the result. If a flight asks the origin
 ///   after the waiter arrived, its response contains every write that was acknowledged before the waiter arrived. For
 ///   an earlier flight the log has to show that nothing overtook it: rule 6 of docs/invalidation.md for a request that
-///   joins, rule 7 (``FlightOutcome/mayServe(_:)``) on completion.
+///   joins, rule 7 (``FlightOutcome/mayServe(lookupAt:)``) on completion.
 /// - A look-up that did not reach the log does not know the writes of other processes. The result of its flight is not
 ///   given to requests that arrived after the origin was asked, and its request waits for the next flight. So there is
 ///   still one flight for a key at a time while the log cannot be read.
@@ -44,7 +44,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     typealias Resumed = [(waiter: Waiter, outcome: WaitOutcome?)]
 
     /// A waiting request.
-    struct Entry: Sendable {
+    struct WaitingRequest: Sendable {
         let waiter: Waiter
         /// The version of the log that the request's look-up read; nil if it is not known, or if the request takes only
         /// responses that were fetched after it arrived.
@@ -72,7 +72,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     /// The flights and waiters of one key.
     struct Queue: Sendable {
         var flights: Set<FlightID> = []
-        var waiters: [UInt64: Entry] = [:]
+        var waiters: [UInt64: WaitingRequest] = [:]
         /// The time at which the newest flight started.
         var startedAt: Timestamp
         /// The number of waiters that are chosen next to ask the origin, each for itself.
@@ -142,7 +142,7 @@ extension FlightTable {
         {
             guard count < waiterLimit else { return .fetchAlone }
             if let softTimeout, now >= start.advanced(by: softTimeout) { return .softTimeout }
-            queues[key]?.waiters[waiter.id] = Entry(
+            queues[key]?.waiters[waiter.id] = WaitingRequest(
                 waiter: waiter.waiter,
                 readVersion: Self.readVersion(key, snapshot.lookup),
                 lastStart: lastStart,
@@ -179,7 +179,7 @@ extension FlightTable {
     mutating func watch(_ id: FlightID, _ lookup: Lookup, as waiter: (id: UInt64, waiter: Waiter)) {
         guard let flight = flights[id], let start = flight.start, queues[flight.key]?.flights.contains(id) == true
         else { return }
-        queues[flight.key]?.waiters[waiter.id] = Entry(
+        queues[flight.key]?.waiters[waiter.id] = WaitingRequest(
             waiter: waiter.waiter,
             readVersion: Self.readVersion(flight.key, lookup),
             lastStart: start.number,
@@ -315,7 +315,9 @@ extension FlightTable {
         case .shared(let outcome), .failed(let outcome):
             guard let start = flight.start else { preconditionFailure("A flight with a result must have been started") }
             // The origin was asked after the waiter arrived, or the versions show that nothing overtook the result.
-            let answered = remove(key) { $0.lastStart < start.number || $0.readVersion.map(outcome.mayServe) == true }
+            let answered = remove(key) { waiting in
+                waiting.lastStart < start.number || waiting.readVersion.map(outcome.mayServe(lookupAt:)) == true
+            }
             resumed += answered.map { ($0, .completed(outcome)) }
             queues[key]?.hasFailed = false
         case .unsharable:
@@ -363,7 +365,7 @@ extension FlightTable {
         return resumed + remove(key) { _ in true }.map { ($0, .fetchAlone) }
     }
 
-    private mutating func remove(_ key: FlightKey, where isMeant: (Entry) -> Bool) -> [Waiter] {
+    private mutating func remove(_ key: FlightKey, where isMeant: (WaitingRequest) -> Bool) -> [Waiter] {
         guard let waiters = queues[key]?.waiters, !waiters.isEmpty else { return [] }
         let meant = waiters.filter { isMeant($1) }
         if !meant.isEmpty { queues[key]?.waiters = waiters.filter { meant[$0.key] == nil } }
