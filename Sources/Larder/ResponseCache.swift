@@ -18,7 +18,7 @@ public final class ResponseCache: Service {
     let serving: Serving
     let flights: FlightGroup
     let tasks: BackgroundTasks
-    let memory: CacheMemory
+    let keyNotes: KeyNotes
     /// The limit on the memory of bodies in flight.
     package let inFlight: InFlightBudget
     private let observer: (any CacheObserver)?
@@ -53,7 +53,7 @@ public final class ResponseCache: Service {
             clock: clock,
             tasks: tasks
         )
-        self.memory = CacheMemory(limits)
+        self.keyNotes = KeyNotes(limits)
         self.inFlight = InFlightBudget(limit: limits.bodiesInFlight)
         self.observer = observer
         self.logger = logger
@@ -73,7 +73,7 @@ public final class ResponseCache: Service {
         from origin: @autoclosure () -> O
     ) async throws -> O.Response {
         // Inlined into the caller, so that a hit creates no origin and does not suspend.
-        switch open(request, for: user, under: policy) {
+        switch begin(request, for: user, under: policy) {
         case .answered(let answer): O.Response(answer)
         case .decided(let decision): try await proceed(request, decision, under: policy, from: origin())
         }
@@ -92,9 +92,9 @@ public final class ResponseCache: Service {
 
 /// The result of the first step of a request, which does not suspend.
 @usableFromInline
-enum Opening: Sendable {
+enum FirstStep: Sendable {
     /// The store answered the request.
-    case answered(Answer)
+    case answered(ServedResponse)
     /// The request continues by this decision.
     indirect case decided(RequestDecision)
 }
@@ -102,7 +102,7 @@ enum Opening: Sendable {
 extension ResponseCache {
     /// Decides about a request, and answers it if the memory of this process has a fresh response.
     @usableFromInline
-    func open(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> Opening {
+    func begin(_ request: HTTPRequest, for user: String?, under policy: CachePolicy) -> FirstStep {
         let decision = RequestDecision.decide(request, user: user, policy: policy)
         guard case .lookUp(let cacheable) = decision else { return .decided(decision) }
         let now = clock.now
@@ -155,7 +155,7 @@ extension ResponseCache {
                     snapshot: LookupSnapshot(lookup: lookup, completion: completion),
                     frames: frames,
                     level: level,
-                    isUncacheable: memory.isUncacheable(
+                    isUncacheable: keyNotes.isUncacheable(
                         LeveledKey(key: cacheable.location.key, level: level),
                         withAuthorization: cacheable.hasAuthorization,
                         at: now
@@ -261,7 +261,7 @@ extension ResponseCache {
     /// Serves a stale response without asking an origin that failed a short while ago; returns nil if the origin is to
     /// be asked.
     private func servePaused<O: Origin>(_ miss: CacheMiss<O>, at now: Timestamp) -> O.Response? {
-        guard let stored = miss.stored, let failure = memory.pause(of: miss.leveledKey, at: now),
+        guard let stored = miss.stored, let failure = keyNotes.pause(of: miss.leveledKey, at: now),
             stored.mayBeServed(to: miss.cacheable, afterFailure: failure.status, at: now)
         else { return nil }
         record(.hit(miss.cacheable.location.key, .stale))

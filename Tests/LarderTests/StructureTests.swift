@@ -68,7 +68,7 @@ import Testing
             let scopes = (0..<Int.random(in: 1...3, using: &random)).map { _ in
                 scope(Int.random(in: 0..<30, using: &random))
             }
-            log.version(scopes)
+            log.invalidate(scopes)
             for scope in scopes { versions[scope] = log.number }
             log.validate()
             let readVersion = UInt64.random(in: 0...log.number, using: &random)

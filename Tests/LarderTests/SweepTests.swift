@@ -331,10 +331,10 @@ import Testing
         var log = InvalidationLog(limit: 2)
         let readVersion = log.readVersion
         let names = ["/a", "/b", "/c", "/d"].map { InvalidationScope.path(CachePath($0)).fingerprint }
-        log.version([names[0]], removedBefore: 1)
-        log.version([names[1]], removedBefore: 1)
+        log.invalidate([names[0]], removedBefore: 1)
+        log.invalidate([names[1]], removedBefore: 1)
         #expect(log.isValid(stored: readVersion, scopes: [names[3]]))
-        log.version([names[2]], removedBefore: 1)
+        log.invalidate([names[2]], removedBefore: 1)
         #expect(!log.isValid(stored: readVersion, scopes: [names[3]]))
         log.validate()
     }

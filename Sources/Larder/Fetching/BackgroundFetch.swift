@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 /// A fetch under way, independent of the request that started it, as seen by the code that may end it.
 ///
 /// The fetch goes on when the request that started it leaves, since it may fill the cache. It ends early if it cannot
-/// fill the cache, or if no request waits for it while another request waits for its connection.
+/// fill the cache, or if it is not wanted while another request waits for its connection.
 package final class BackgroundFetch: Sendable {
     private struct State {
         var task: Task<Void, Never>?
@@ -13,16 +13,17 @@ package final class BackgroundFetch: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
-    private let isWanted: @Sendable () -> Bool
+    private let checkIfWanted: @Sendable () -> Bool
 
-    /// - Parameter isWanted: Returns true while a request waits for the fetch.
-    init(isWanted: @escaping @Sendable () -> Bool) { self.isWanted = isWanted }
+    /// Creates the handle of a fetch whose task is not attached yet.
+    /// - Parameter checkIfWanted: Returns true while a request waits for the fetch; always true for a refresh.
+    init(checkIfWanted: @escaping @Sendable () -> Bool) { self.checkIfWanted = checkIfWanted }
 
     /// True if the fetch ends without a result, because no request waited for one.
     var isAbandoned: Bool { state.withLockedValue { $0.isAbandoned } }
 
-    /// True if a request waits for the fetch.
-    package var isAwaited: Bool { isWanted() }
+    /// True if a request waits for the fetch, or if the fetch is a refresh, which is for later requests.
+    package var isWanted: Bool { checkIfWanted() }
 
     /// Sets the task of the fetch.
     func attach(_ task: Task<Void, Never>) {

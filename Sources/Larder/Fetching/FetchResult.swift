@@ -24,7 +24,7 @@ struct FetchResult<Response: Sendable>: Sendable {
 /// The events of a fetch, and the notes about its key.
 struct FetchRecord: Sendable {
     var events: [CacheEvent] = []
-    var notes: [CacheMemory.Note] = []
+    var notes: [KeyNotes.Note] = []
 }
 
 /// The parts of a cache that a fetch uses.

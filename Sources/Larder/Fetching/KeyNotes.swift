@@ -2,7 +2,7 @@ import HTTPCaching
 import NIOConcurrencyHelpers
 
 /// The state of keys that a cache remembers beside its store, for a limited time and number of keys.
-final class CacheMemory: Sendable {
+final class KeyNotes: Sendable {
     /// Something that a fetch has found out about its key.
     enum Note: Hashable, Sendable {
         /// Its responses are not storable.

@@ -26,7 +26,7 @@ extension ResponseCache {
     /// Fetches in the background while a stale response is served, unless a fetch is under way, or one failed a short
     /// while ago.
     func refresh<O: Origin>(_ miss: CacheMiss<O>) {
-        guard memory.pause(of: miss.leveledKey, at: clock.now) == nil,
+        guard keyNotes.pause(of: miss.leveledKey, at: clock.now) == nil,
             let flight = flights.lead(miss.flightKey(like: nil, isRefresh: true), miss.snapshot)
         else { return }
         start(miss, flight, nil)
@@ -76,7 +76,7 @@ extension ResponseCache {
 
     private func apply(_ fetchRecord: FetchRecord, to key: LeveledKey) {
         for event in fetchRecord.events { record(event) }
-        for note in fetchRecord.notes { memory.note(note, about: key, at: clock.now) }
+        for note in fetchRecord.notes { keyNotes.note(note, about: key, at: clock.now) }
     }
 
     private func complete<O: Origin>(

@@ -43,7 +43,10 @@ struct InvalidationLog: Sendable {
     /// Notes the version of a new invalidation at its scopes.
     /// - Parameter removed: The version below which the entries of all invalidations have been removed from the store;
     ///   0 if that is not known.
-    mutating func version(_ scopes: some Sequence<InvalidationScope.Fingerprint>, removedBefore removed: UInt64 = 0) {
+    mutating func invalidate(
+        _ scopes: some Sequence<InvalidationScope.Fingerprint>,
+        removedBefore removed: UInt64 = 0
+    ) {
         number += 1
         for scope in scopes {
             versions[scope] = number

@@ -17,14 +17,14 @@ struct ServiceReminder: Sendable {
         /// A request missed at this time, and the service was not running.
         case waiting(since: Timestamp)
         /// The service was started, or the warning was given.
-        case settled
+        case done
     }
 
     private let state = NIOLockedValueBox(State.unused)
 
     /// Notes that the service was started.
     func serviceStarted() {
-        state.withLockedValue { $0 = .settled }
+        state.withLockedValue { $0 = .done }
     }
 
     /// Logs the warning if it is due. Called for requests that the memory of this process does not answer.
@@ -32,10 +32,10 @@ struct ServiceReminder: Sendable {
         let isDue = state.withLockedValue { state in
             switch state {
             case .unused: state = .waiting(since: now)
-            case .waiting(let start) where now.duration(since: start) >= Self.grace: state = .settled
-            case .waiting, .settled: return false
+            case .waiting(let start) where now.duration(since: start) >= Self.grace: state = .done
+            case .waiting, .done: return false
             }
-            if case .settled = state { return true }
+            if case .done = state { return true }
             return false
         }
         guard isDue else { return }

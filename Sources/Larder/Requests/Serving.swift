@@ -35,7 +35,7 @@ struct Serving: Sendable {
         in frames: [FetchContext.Frame],
         detail: String? = nil,
         received: HTTPFields? = nil
-    ) -> Answer {
+    ) -> ServedResponse {
         let whole = received.map { Self.head(of: entry, received: $0, cacheable.policy) } ?? entry.head
         let notModified = cacheable.notModified(whole, receivedAt: entry.lifetimes.generatedAt)
         var head = notModified ?? whole
@@ -56,7 +56,7 @@ struct Serving: Sendable {
         } else {
             status(outcome, ttl: ttl, detail: detail).append(to: &head.headerFields)
         }
-        return Answer(head: head, body: body, entry: body == nil ? nil : entry)
+        return ServedResponse(head: head, body: body, entry: body == nil ? nil : entry)
     }
 
     /// Returns the origin's head as a client gets it: with the `Cache-Status` of this cache, and without the fields
@@ -124,7 +124,7 @@ struct Serving: Sendable {
 
 /// A response made from a stored response, independent of any framework.
 @usableFromInline
-struct Answer: Sendable {
+struct ServedResponse: Sendable {
     @usableFromInline let head: HTTPResponse
     /// The body; nil if the response is a head alone.
     @usableFromInline let body: ByteBuffer?
@@ -135,7 +135,7 @@ struct Answer: Sendable {
 extension OriginResponse {
     /// Creates the framework's response from an answer.
     @inlinable
-    init(_ answer: Answer) {
+    init(_ answer: ServedResponse) {
         if let body = answer.body {
             self.init(head: answer.head, body: body)
             if let entry = answer.entry { hold(entry) }

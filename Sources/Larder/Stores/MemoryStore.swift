@@ -191,7 +191,7 @@ public final class MemoryStore: CacheStore {
         let fingerprints = scopes.map(\.fingerprint)
         return log.withLockedValue { log in
             log.removals.begin(log.log.number + 1)
-            log.log.version(fingerprints, removedBefore: log.removals.oldest ?? .max)
+            log.log.invalidate(fingerprints, removedBefore: log.removals.oldest ?? .max)
             number.store(log.log.number, ordering: .releasing)
             return log.log.number
         }

@@ -44,7 +44,7 @@ final class OriginLoad: Sendable {
         /// The requests that take their connections for as long as their clients take.
         var waiting: [UInt64: SlowClient] = [:]
         /// True if a further check for a request to end is scheduled.
-        var isLookedAgain = false
+        var isCheckScheduled = false
 
         var isOver: Bool { all.isEmpty && queue.isEmpty }
 
@@ -100,7 +100,7 @@ final class OriginLoad: Sendable {
         }
         if let fetch {
             fetch.onLeave { [weak self] in self?.noteLeft(fetch, id, origin) }
-            if !fetch.isAwaited { noteLeft(fetch, id, origin) }
+            if !fetch.isWanted { noteLeft(fetch, id, origin) }
         }
         makeRoom(at: origin)
         return Slot(id, origin, self)
@@ -172,7 +172,7 @@ final class OriginLoad: Sendable {
             guard let requests = state.origins[origin] else { return (0, [(id: UInt64, fetch: BackgroundFetch)]()) }
             return (requests.all.count - requests.abandoned.count - limit, requests.left)
         }
-        for (id, fetch) in left.lazy.filter({ !$0.fetch.isAwaited }).prefix(max(0, excess)) {
+        for (id, fetch) in left.lazy.filter({ !$0.fetch.isWanted }).prefix(max(0, excess)) {
             let isUnderWay = state.withLockedValue { state in
                 guard state.origins[origin]?.all.contains(id) == true else { return false }
                 state.origins[origin]?.left.removeAll { $0.id == id }
@@ -241,7 +241,7 @@ extension OriginLoad {
     /// Ends requests that wait for their clients, as many as other requests wait, the slowest first.
     private func endSlowClients(at origin: OriginAddress) {
         let now = NIODeadline.now()
-        let (slow, looksAgain) = state.withLockedValue { state -> ([SlowClient], Bool) in
+        let (slow, schedulesCheck) = state.withLockedValue { state -> ([SlowClient], Bool) in
             guard let requests = state.origins[origin] else { return ([], false) }
             var excess = requests.all.count - requests.abandoned.count - limit
             var late = requests.queue.count - requests.abandoned.intersection(requests.withContent).count
@@ -259,16 +259,16 @@ extension OriginLoad {
                 state.origins[origin]?.abandoned.insert(id)
                 if let client = requests.waiting[id] { slow.append(client) }
             }
-            let looksAgain = (excess > 0 || late > 0) && !requests.isLookedAgain
-            if looksAgain { state.origins[origin]?.isLookedAgain = true }
-            return (slow, looksAgain)
+            let schedulesCheck = (excess > 0 || late > 0) && !requests.isCheckScheduled
+            if schedulesCheck { state.origins[origin]?.isCheckScheduled = true }
+            return (slow, schedulesCheck)
         }
         for client in slow {
             client.end(.slowClient)
         }
-        guard looksAgain else { return }
+        guard schedulesCheck else { return }
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .seconds(1)) { [weak self] in
-            self?.state.withLockedValue { $0.origins[origin]?.isLookedAgain = false }
+            self?.state.withLockedValue { $0.origins[origin]?.isCheckScheduled = false }
             self?.makeRoom(at: origin)
         }
     }
