@@ -33,7 +33,7 @@ struct Breaker {
     }
 
     /// Begins a probe and returns true if it is time for one. The caller reports the result.
-    mutating func probes(at now: ContinuousClock.Instant) -> Bool {
+    mutating func beginProbe(at now: ContinuousClock.Instant) -> Bool {
         guard case .open(let until) = state, now >= until else { return false }
         state = .probing
         return true

@@ -87,7 +87,7 @@ final class Failsafe: Sendable {
     /// take as long as the upper bound of the timeout, so that a server is found usable if it answers more slowly than
     /// the timeout.
     func probe() async {
-        guard isConnected, breaker.withLockedValue({ $0.probes(at: .now) }) else { return }
+        guard isConnected, breaker.withLockedValue({ $0.beginProbe(at: .now) }) else { return }
         if await client.probe() {
             if breaker.withLockedValue({ $0.succeeded() }) != .none { report() }
         } else {

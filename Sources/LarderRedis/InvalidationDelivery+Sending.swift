@@ -137,7 +137,7 @@ extension InvalidationDelivery {
     func confirm() {
         let waiters = state.withLockedValue { state in
             state.overdueSince = nil
-            return state.acknowledgements.confirm(through: state.outbox.settled)
+            return state.acknowledgements.confirm(through: state.outbox.deliveredThrough)
         }
         for waiter in waiters { waiter.resume(returning: true) }
     }

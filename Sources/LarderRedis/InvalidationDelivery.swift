@@ -115,12 +115,12 @@ extension InvalidationDelivery {
             if isForeign || error.reply == nil { metrics.unreadable("log") }
             guard isForeign else { return nil }
         }
-        return await begin(reading: members)
+        return await beginLog(reading: members)
     }
 
     /// Begins a log unless there is one, and reads its list.
     /// - Returns: Nil if the log cannot be read.
-    private func begin(reading members: [String]) async -> LogReading? {
+    private func beginLog(reading members: [String]) async -> LogReading? {
         let runID = lastRunID.withLockedValue { $0 }
         guard let begun = await failsafe.ask([open(runID)])?.first, Self.isConfirmed(begun) else { return nil }
         guard let reply = await failsafe.ask([LogReading.command(names.log, members)])?.first else { return nil }
@@ -150,7 +150,7 @@ extension InvalidationDelivery {
         do throws(RedisError) {
             for (reply, question) in zip(replies, questions) {
                 if try reading.add(reply, to: question) { continue }
-                return await begin(reading: reading.members)
+                return await beginLog(reading: reading.members)
             }
             return reading
         } catch {
@@ -255,7 +255,7 @@ extension InvalidationDelivery {
 }
 
 /// The link between a client and its delivery, each of which needs the other to be created.
-final class Greeter: Sendable {
+final class DeliveryLink: Sendable {
     private let known = NIOLockedValueBox<InvalidationDelivery?>(nil)
 
     var delivery: InvalidationDelivery? {

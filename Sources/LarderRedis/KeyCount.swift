@@ -81,7 +81,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     var last: Int { found?.count ?? 0 }
 
     /// The next step of a caller that asks for the number.
-    enum Answer: Hashable {
+    enum NextStep: Hashable {
         /// The caller returns this number.
         case known(Int)
         /// The caller walks, and reports the end of the walk.
@@ -93,7 +93,7 @@ struct KeyCount<Waiter: Sendable>: Sendable {
     /// Returns the next step of a caller, if the server has `total` keys. If these are very many and a number is known,
     /// however old, the caller does not wait for the walk of another one.
     /// - Parameter waiter: Gets the number later, if the answer is to wait.
-    mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> Answer {
+    mutating func ask(of total: Int, at now: ContinuousClock.Instant, _ waiter: Waiter) -> NextStep {
         if let answer = answer(of: total, at: now) { return .known(answer) }
         guard isWalking else {
             isWalking = true

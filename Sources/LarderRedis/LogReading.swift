@@ -42,7 +42,7 @@ struct LogState: Hashable, Sendable {
     func moved(_ kind: ScopeKind) -> UInt64 { moved[kind.place] }
 
     /// Returns true if a version was moved into the table of a kind.
-    func isMade(_ table: ScopeKind) -> Bool {
+    func hasVersions(in table: ScopeKind) -> Bool {
         ScopeKind.allCases.contains { $0.table == table && moved($0) > 0 }
     }
 
@@ -121,7 +121,7 @@ struct LogReading {
         }
         var numbers: [UInt64] = []
         for value in values { numbers.append(UInt64(clamping: try value.integer())) }
-        guard state.isMade(question.table) else { return true }
+        guard state.hasVersions(in: question.table) else { return true }
         guard numbers[0] == readVersion.epoch.high, numbers[1] == readVersion.epoch.low else { return false }
         // Cells that were chosen for another epoch, or another size, are those of other scopes.
         guard question.epoch == readVersion.epoch, question.tables == state.tables else { return true }

@@ -55,7 +55,7 @@ struct Outbox {
     var scopes: [InvalidationScope] { Array(waiting.keys) }
 
     /// The turn up to which nothing waits.
-    var settled: Turn {
+    var deliveredThrough: Turn {
         let first = [order.first, again.first].compactMap { $0?.first }.min()
         return first.map { $0 - 1 } ?? turn
     }
@@ -114,7 +114,7 @@ struct Outbox {
         }
         if waiting.count > limit || waitingCost > costLimit.bytes {
             // The scope stands for all that have waited, from the first of them on.
-            let first = settled + 1
+            let first = deliveredThrough + 1
             waiting = [.everything: Wait(first: first, last: turn)]
             (order, again) = ([(.everything, first)], [])
             waitingCost = InvalidationScope.everything.waitingCost
@@ -181,7 +181,10 @@ struct Outbox {
             precondition(zip(queue, queue.dropFirst()).allSatisfy { $0.first <= $1.first }, "Turns out of order")
         }
         precondition(order.count + again.count <= 2 * waiting.count + 100, "More stands for nothing than may")
-        precondition(settled == (waiting.values.map(\.first).min().map { $0 - 1 } ?? turn), "A wrong settled turn")
+        precondition(
+            deliveredThrough == (waiting.values.map(\.first).min().map { $0 - 1 } ?? turn),
+            "A wrong turn of the last delivery"
+        )
     }
 }
 

@@ -86,12 +86,12 @@ extension RedisStore {
         let valid = (list?.variants ?? []).filter { variant in
             isCurrent && variant.number >= newest && now.millisecondsSinceEpoch <= variant.storedUntil
         }
-        var find = Find(key: location.key, name: name, query: query, now: now, reading: reading)
-        find.known = known
-        find.tags = prediction.tags
-        find.marks = marks(of: list, under: location.key)
-        for (field, value) in zip(prediction.fields, values.dropFirst()) { find.values[field] = .some(value) }
-        guard let entries = await entries(of: valid, find) else { return delivery.unknownLookup }
+        var search = VariantSearch(key: location.key, name: name, query: query, now: now, reading: reading)
+        search.known = known
+        search.tags = prediction.tags
+        search.marks = marks(of: list, under: location.key)
+        for (field, value) in zip(prediction.fields, values.dropFirst()) { search.values[field] = .some(value) }
+        guard let entries = await entries(of: valid, search) else { return delivery.unknownLookup }
         return Lookup(
             entries: entries,
             readVersion: reading.readVersion,
@@ -101,7 +101,7 @@ extension RedisStore {
     }
 
     /// The data that a look-up has while it reads variants.
-    private struct Find {
+    private struct VariantSearch {
         let key: CacheKey
         /// The key of the hash.
         let name: String
@@ -124,12 +124,12 @@ extension RedisStore {
     /// Returns the entry that answers the request, or all entries if the look-up is for no request. The first variant
     /// that may answer is read first. If it does not answer, the others are read, which most requests do not have.
     /// - Returns: Nil if Redis does not answer.
-    private func entries(of variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
-        guard let query = find.query else { return await read(variants, find) }
+    private func entries(of variants: [VariantList.Variant], _ search: VariantSearch) async -> [CacheEntry]? {
+        guard let query = search.query else { return await read(variants, search) }
         var names = VariantNames(of: query)
         let candidates = names.candidates(among: variants)
         for round in [candidates.prefix(1), candidates.dropFirst()] where !round.isEmpty {
-            guard let found = await read(Array(round), find) else { return nil }
+            guard let found = await read(Array(round), search) else { return nil }
             if let entry = found.first(where: query.isAnswered) { return [entry] }
         }
         return []
@@ -137,12 +137,12 @@ extension RedisStore {
 
     /// Reads variants, except those that were read with the list, and returns the entries among them that are neither
     /// expired nor invalidated.
-    private func read(_ variants: [VariantList.Variant], _ find: Find) async -> [CacheEntry]? {
-        var values = find.values
+    private func read(_ variants: [VariantList.Variant], _ search: VariantSearch) async -> [CacheEntry]? {
+        var values = search.values
         let missing = variants.filter { values[$0.field] == nil }
         if !missing.isEmpty {
             let size = missing.reduce(0) { $0.addingReportingOverflow($1.size).partialValue }
-            let reply = await failsafe.ask([Self.read(find.name, missing.map(\.field), size: size)])?.first
+            let reply = await failsafe.ask([Self.read(search.name, missing.map(\.field), size: size)])?.first
             guard let reply else { return nil }
             // A field that no longer exists was replaced since the list was read: a miss.
             for (variant, value) in zip(missing, fields(reply, count: missing.count)) {
@@ -153,42 +153,42 @@ extension RedisStore {
         for variant in variants {
             guard let value = values[variant.field] ?? nil else {
                 // The list was read in the same step, so the value is missing.
-                if find.values[variant.field] != nil { metrics.unreadable("missing") }
+                if search.values[variant.field] != nil { metrics.unreadable("missing") }
                 continue
             }
             do throws(EntryCodec.Defect) {
-                let mark = find.marks[variant.field] ?? UseMark()
-                let entry = try EntryCodec.decode(value, expecting: find.key, lastUse: mark)
-                if find.now < entry.lifetimes.storedUntil { found.append((variant.field, entry)) }
+                let mark = search.marks[variant.field] ?? UseMark()
+                let entry = try EntryCodec.decode(value, expecting: search.key, lastUse: mark)
+                if search.now < entry.lifetimes.storedUntil { found.append((variant.field, entry)) }
             } catch {
                 metrics.unreadable(error.reason)
             }
         }
-        return await valid(found, find)
+        return await valid(found, search)
     }
 
     /// Returns those of the entries that are valid. Tags that the log was not asked about are asked for now, together
     /// with the floor.
     /// - Returns: Nil if the log cannot be read.
-    private func valid(_ found: [(field: String, entry: CacheEntry)], _ find: Find) async -> [CacheEntry]? {
+    private func valid(_ found: [(field: String, entry: CacheEntry)], _ search: VariantSearch) async -> [CacheEntry]? {
         var missing: Set<String> = []
         let candidates = found.compactMap { field, entry -> (entry: CacheEntry, members: [String])? in
             // The list has no checksum, and may be older than the values that were read after it.
-            guard find.reading.comparison(of: entry.readVersion, find.known) != .invalidated else { return nil }
-            let members = Self.members(of: entry).filter { !find.known.contains($0) }
-            if members != find.tags {
-                memo.withLockedValue { $0.tags.remember(members, for: VariantID(key: find.key, field: field)) }
+            guard search.reading.comparison(of: entry.readVersion, search.known) != .invalidated else { return nil }
+            let members = Self.members(of: entry).filter { !search.known.contains($0) }
+            if members != search.tags {
+                memo.withLockedValue { $0.tags.remember(members, for: VariantID(key: search.key, field: field)) }
                 missing.formUnion(members)
             }
             return (entry, members)
         }
-        if !missing.isEmpty { missing.subtract(find.tags) }
-        var readings = [find.reading]
+        if !missing.isEmpty { missing.subtract(search.tags) }
+        var readings = [search.reading]
         if !missing.isEmpty {
             guard let late = await readLists(for: Array(missing)) else { return nil }
             readings += late
         }
-        let compared = candidates.map { (readVersion: $0.entry.readVersion, members: find.known + $0.members) }
+        let compared = candidates.map { (readVersion: $0.entry.readVersion, members: search.known + $0.members) }
         guard let readings = await addTables(to: readings, for: compared) else { return nil }
         return zip(candidates, compared).filter { _, item in
             readings.allSatisfy { $0.comparison(of: item.readVersion, item.members) == .valid }

@@ -126,11 +126,11 @@ public final class RedisStore: CacheStore {
         self.entryLimit = options.entryLimit
         self.metrics = RedisMetrics(factory: metrics)
         self.clock = clock
-        let greeter = Greeter()
+        let link = DeliveryLink()
         var hooks = RedisClient.Hooks()
-        hooks.onConnect = { try await greeter.prepare($0, $1) }
-        hooks.onChange = { greeter.delivery?.serverChanged() }
-        hooks.isUrgent = { greeter.delivery.map { $0.pendingCount > 0 } ?? false }
+        hooks.onConnect = { try await link.prepare($0, $1) }
+        hooks.onChange = { link.delivery?.serverChanged() }
+        hooks.isUrgent = { link.delivery.map { $0.pendingCount > 0 } ?? false }
         var configuration = configuration
         configuration.timeouts = options.timeouts
         configuration.limits.makeRoom(for: options)
@@ -154,7 +154,7 @@ public final class RedisStore: CacheStore {
             metrics: self.metrics,
             logger: logger
         )
-        greeter.delivery = delivery
+        link.delivery = delivery
     }
 
     /// Maintains the connections, delivers invalidations that wait, and counts very many keys, until the service is

@@ -111,7 +111,7 @@ import Testing
             switch event {
             case .asks(let mayGo): #expect(breaker.isClosed == mayGo, "event \(number)")
             case .probes(let second, let mayGo):
-                let goes = breaker.probes(at: Self.moment(second))
+                let goes = breaker.beginProbe(at: Self.moment(second))
                 #expect(goes == mayGo, "event \(number)")
             case .succeeds(let change): #expect(breaker.succeeded() == change, "event \(number)")
             case .fails(let second, let change):
@@ -134,7 +134,7 @@ import Testing
             switch Int.random(in: 0..<8, using: &random) {
             case 0..<2: if breaker.isClosed { asking += 1 }
             case 2..<4:
-                let goes = breaker.probes(at: now)
+                let goes = breaker.beginProbe(at: now)
                 #expect(goes == (openedAt.map { now >= $0 + .seconds(10) } == true && !isProbing))
                 isProbing = isProbing || goes
             case 4..<6 where asking > 0:

@@ -75,18 +75,18 @@ import Testing
         for first in stride(from: 0, to: 1_000, by: 10) { outbox.add(scopes(first..<first + 10)) }
         // A scope that is invalidated again has its old place.
         outbox.add(scopes(0..<1))
-        #expect(outbox.settled == 0)
+        #expect(outbox.deliveredThrough == 0)
         for _ in 0..<2 {
             let batch = outbox.next(upTo: 15)
             #expect(batch == scopes(0..<15))
         }
         outbox.deliver(scopes(0..<15), sentAt: outbox.turn, now: start)
         outbox.validate()
-        #expect(outbox.settled == 1, "of the second turn something waits")
+        #expect(outbox.deliveredThrough == 1, "of the second turn something waits")
         outbox.deliver(scopes(15..<20), sentAt: outbox.turn, now: start)
-        #expect(outbox.settled == 2)
+        #expect(outbox.deliveredThrough == 2)
         outbox.deliver(scopes(20..<1_000), sentAt: outbox.turn, now: start)
-        #expect(outbox.settled == outbox.turn && outbox.count == 0)
+        #expect(outbox.deliveredThrough == outbox.turn && outbox.count == 0)
         outbox.validate()
     }
 
@@ -98,14 +98,14 @@ import Testing
         outbox.add([.tag("hot")])
         outbox.deliver([.tag("hot"), .tag("a")], sentAt: sentAt, now: start)
         outbox.validate()
-        #expect(outbox.settled == sentAt)
+        #expect(outbox.deliveredThrough == sentAt)
         let batch = outbox.next(upTo: 100)
         #expect(Set(batch) == [.tag("hot"), .tag("b")])
         // `everything` replaces waiting scopes, and has waited as long as they have.
         var full = Outbox(limit: 10)
         full.add(scopes(0..<5))
         full.add(scopes(5..<11))
-        #expect(full.scopes == [.everything] && full.settled == 0)
+        #expect(full.scopes == [.everything] && full.deliveredThrough == 0)
         full.validate()
     }
 
@@ -247,7 +247,7 @@ import Testing
             outbox.validate()
             let waiting = Set(outbox.scopes)
             let settled = model.debts.map(\.turn).min().map { $0 - 1 } ?? outbox.turn
-            #expect(outbox.settled <= settled, context)
+            #expect(outbox.deliveredThrough <= settled, context)
             let owed = Set(model.debts.map(\.scope))
             #expect(waiting.contains(.everything) || waiting.isSuperset(of: owed), context)
             #expect(waiting.subtracting([.everything]).isSubset(of: owed) || waiting.contains(.everything), context)

@@ -95,14 +95,14 @@ extension ClientState {
         return runID != known
     }
 
-    enum Entry {
+    enum JoinResult {
         case joined(Change)
         /// Another server was reached in the meantime.
         case refused(RedisError)
     }
 
     /// Adds a connection that is ready to take commands.
-    mutating func join(_ connection: Connection, slot: Int, generation: Int, server: RedisServer) -> Entry {
+    mutating func join(_ connection: Connection, slot: Int, generation: Int, server: RedisServer) -> JoinResult {
         guard !isOtherServer(server) else {
             return .refused(RedisError(.unavailable, "the client has connected to another server"))
         }

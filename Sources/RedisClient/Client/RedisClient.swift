@@ -153,10 +153,10 @@ extension RedisClient {
                 old.close(RedisError(.connectionLost, "the client has connected to another server"))
             }
             try await introduce(connection, server)
-            let entry = state.withLockedValue {
+            let result = state.withLockedValue {
                 $0.join(connection, slot: slot, generation: generation, server: server)
             }
-            switch entry {
+            switch result {
             case .refused(let error): throw error
             case .joined(let change): report(change)
             }

@@ -6,7 +6,7 @@ import Synchronization
 /// A cancellation may come before the event loop sends the batch, after it, or at the same time. The second of the two
 /// sees what the first did, so every cancelled batch is noticed.
 final class SendState: Sendable {
-    enum Outcome: Hashable {
+    enum MarkResult: Hashable {
         case sent, cancelled
     }
 
@@ -16,7 +16,7 @@ final class SendState: Sendable {
     private static let void = -1
 
     /// Records that the batch was sent under this ID. Returns `.cancelled` if the caller was cancelled before.
-    func markSent(as id: Int) -> Outcome {
+    func markSent(as id: Int) -> MarkResult {
         let (exchanged, _) = state.compareExchange(
             expected: Self.unused,
             desired: id,
