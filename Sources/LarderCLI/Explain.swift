@@ -51,14 +51,14 @@ struct Explain: AsyncParsableCommand {
         let configuration = try config.map { try ConfigurationSource(path: $0).read() }
         let exchange: Exchange
         if isURL {
-            let fetching = try Fetching(source, change, configuration)
-            if let refusal = configuration?.refusal(of: fetching.request) { return try show(refusal) }
-            let method = fetching.request.method
+            let fetch = try URLFetch(source, change, configuration)
+            if let refusal = configuration?.refusal(of: fetch.request) { return try show(refusal) }
+            let method = fetch.request.method
             guard sendUnsafe || !Invalidation.isUnsafe(method) else {
                 let reason = "\(method.rawValue) may change something on the server, so it was not sent"
                 throw Failure("\(reason): add --send-unsafe to send it", code: EX_USAGE)
             }
-            exchange = try await fetching.exchange()
+            exchange = try await fetch.exchange()
         } else {
             exchange = try read(change)
             if !exchange.isRequestAssumed, let refusal = configuration?.refusal(of: exchange.request) {
@@ -67,7 +67,7 @@ struct Explain: AsyncParsableCommand {
         }
         let route = configuration?.route(of: exchange.request)
         // The body limit of a gateway with default settings.
-        let policy = route?.policy ?? .gateway.limitingBodies(to: Fetching.bodyLimit)
+        let policy = route?.policy ?? .gateway.limitingBodies(to: URLFetch.bodyLimit)
         let explanation = CacheExplanation(exchange, policy: policy)
         var lines = explanation.lines
         if let route { lines.insert("Route: \(route.name), from \(route.origin)", at: 1) }
@@ -99,7 +99,7 @@ struct Explain: AsyncParsableCommand {
             guard isThere else {
                 throw Failure("\(name) is not a file; a URL begins with http:// or https://", code: EX_NOINPUT)
             }
-            let reason = (source == "-" ? nil : ErrorText.whyUnreadable(source)) ?? "reading it failed"
+            let reason = (source == "-" ? nil : ErrorText.unreadableReason(of: source)) ?? "reading it failed"
             throw Failure("\(name) cannot be read: \(reason)", code: EX_NOINPUT)
         }
         do {

@@ -147,7 +147,7 @@ struct ConfigurationSource: Sendable {
         } catch let failure as Failure {
             throw failure
         } catch {
-            let reason = ErrorText.whyUnreadable(path) ?? "reading it failed"
+            let reason = ErrorText.unreadableReason(of: path) ?? "reading it failed"
             throw Failure("\(path) cannot be read: \(reason)", code: EX_NOINPUT)
         }
     }

@@ -9,7 +9,7 @@ import NIOCore
 import NIOHTTP1
 
 /// A single fetch of a URL.
-struct Fetching {
+struct URLFetch {
     /// The longest body that is counted, 8 MiB. A longer one is only reported as longer.
     static let bodyLimit = ByteCount.mebibytes(8)
     /// The time limit of the whole fetch, 30 s.

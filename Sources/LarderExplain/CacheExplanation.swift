@@ -84,7 +84,7 @@ public struct CacheExplanation: Sendable {
         } else {
             self.key = nil
         }
-        self.conclusion = Self.conclusion(on: exchange, admitted: decision, policy)
+        self.conclusion = Self.conclusion(on: exchange, after: decision, policy)
         if case .stored(let lifetimes) = conclusion {
             let stored = exchange.storedHead(policy)
             self.timeLine = TimeLine(of: exchange, stored: stored, lifetimes: lifetimes, policy: policy)
@@ -98,11 +98,11 @@ public struct CacheExplanation: Sendable {
 
     private static func conclusion(
         on exchange: Exchange,
-        admitted: RequestDecision,
+        after decision: RequestDecision,
         _ policy: CachePolicy
     ) -> Conclusion {
         var blockers: [StorageBlocker] = []
-        switch admitted {
+        switch decision {
         case .write: return .notStored([StorageBlocker(writing: exchange, under: policy)])
         case .bypass(let reason): blockers.append(StorageBlocker(reason))
         case .lookUp: break

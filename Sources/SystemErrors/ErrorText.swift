@@ -29,7 +29,7 @@ package enum ErrorText {
     }
 
     /// Returns the reason why a file cannot be read; nil if it can be opened and is not a folder.
-    package static func whyUnreadable(_ path: String) -> String? {
+    package static func unreadableReason(of path: String) -> String? {
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { return text(ofCode: errno) }
         defer { close(descriptor) }

@@ -21,10 +21,10 @@ import Testing
 
     @Test func `A file that is missing or a folder is described in plain words`() {
         #expect(
-            ErrorText.whyUnreadable("/no/such/file") == "the file, or a folder of its path, does not exist"
+            ErrorText.unreadableReason(of: "/no/such/file") == "the file, or a folder of its path, does not exist"
         )
-        #expect(ErrorText.whyUnreadable("/") == "it is a folder: expected a file")
-        #expect(ErrorText.whyUnreadable(#filePath) == nil)
+        #expect(ErrorText.unreadableReason(of: "/") == "it is a folder: expected a file")
+        #expect(ErrorText.unreadableReason(of: #filePath) == nil)
     }
 
     @Test func `An error of the system without a text of its own has the text of the system`() {

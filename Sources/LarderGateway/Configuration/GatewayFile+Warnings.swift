@@ -19,7 +19,7 @@ extension GatewayFile {
                 continue
             }
             if let limit = rule.bodyLimit, case let stored = settings.storedBodyLimit(limit), stored < limit {
-                warn("bodies larger than \(stored) are not stored: \(settings.whatLimitsBodies)", at: .bodyLimit)
+                warn("bodies larger than \(stored) are not stored: \(settings.bodyLimitReason)", at: .bodyLimit)
             }
             if rule.staleAfter != nil, rule.staleIfError == nil {
                 warn(

@@ -113,7 +113,7 @@ struct GatewayReading {
         }
         let stored = settings.storedBodyLimit(settings.bodyLimit)
         if locations[.bodyLimit] != .nowhere, stored < settings.bodyLimit {
-            warn(.bodyLimit, "bodies larger than \(stored) are not stored: \(settings.whatLimitsBodies)")
+            warn(.bodyLimit, "bodies larger than \(stored) are not stored: \(settings.bodyLimitReason)")
         }
         return warnings
     }

@@ -205,7 +205,7 @@ extension GatewaySettings {
     public static let redisBodyLimit = ByteCount.mebibytes(1)
 
     /// Returns true if requests for a target are served as far as ``paths`` is concerned.
-    package func accepts(_ target: String) -> Bool { paths == .asIs || PathReading.isUnambiguous(target) }
+    package func accepts(_ target: String) -> Bool { paths == .asIs || RoutePath.isUnambiguous(target) }
 
     /// The maximum number of temporary files at a time.
     public static let spoolFiles = 1_024
@@ -231,7 +231,7 @@ extension GatewaySettings {
     }
 
     /// The reason, for messages, why the store does not take larger bodies.
-    var whatLimitsBodies: String {
+    var bodyLimitReason: String {
         switch store {
         case .redis: "Redis stores bodies of up to \(Self.redisBodyLimit)"
         case .memory: "`memory-limit` is \(memoryLimit)"

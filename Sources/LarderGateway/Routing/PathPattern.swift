@@ -4,7 +4,7 @@ import HTTPCaching
 ///
 /// A literal segment matches itself, `*` matches any one segment, and `**`, which must be last, matches any number of
 /// segments, including none: `/api/**` matches `/api` too. Percent-encoding, empty segments and a slash at the end do
-/// not matter (``PathReading``).
+/// not matter (``RoutePath``).
 struct PathPattern: Hashable, Sendable, CustomStringConvertible {
     /// The maximum length of a pattern in bytes.
     static let maximumLength = 1_024
@@ -105,7 +105,7 @@ extension PathPattern {
                 strict.bytes += [ASCII.slash, Compiled.any]
             case let literal:
                 try Self.check(literal)
-                strict.bytes += PathReading.bytes(of: literal)
+                strict.bytes += RoutePath.bytes(of: literal)
             }
         }
         var folded = strict
@@ -124,7 +124,7 @@ extension PathPattern {
             }
         }
         guard isEncoded else { throw PatternError("has a `%` without two hexadecimal digits after it") }
-        let strict = PathReading.bytes(of: literal)
+        let strict = RoutePath.bytes(of: literal)
         guard !strict.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
             throw PatternError("has a control character")
         }

@@ -112,7 +112,7 @@ private enum Step: CaseIterable {
         case .dropExtension:
             // A dot segment has no extension.
             guard Self.segments(of: path).last.map(Self.isDots) != true else { return nil }
-            return PathReading.withoutExtension(path).map { Array($0) }
+            return RoutePath.withoutExtension(path).map { Array($0) }
         case .dropHost:
             guard path.starts(with: [ASCII.slash, ASCII.slash]) else { return nil }
             return Array(path.drop { $0 == ASCII.slash }.drop { $0 != ASCII.slash })

@@ -4,7 +4,7 @@ import HTTPCaching
 ///
 /// Empty segments, a slash at the end and the query are left out, so that all spellings of a path with the same
 /// segments match the same route. ``PathReadingClosure`` has the other paths that servers may take a path for.
-enum PathReading {
+enum RoutePath {
     /// Reads a path as it is written: an encoded slash does not separate segments (RFC 3986 §2.2) and remains `%2F`,
     /// and dot segments are not resolved.
     /// - Parameter output: A buffer for the reading, one byte longer than the path.
@@ -56,7 +56,7 @@ enum PathReading {
     }
 }
 
-extension PathReading {
+extension RoutePath {
     /// The maximum length of a path whose readings are examined: 2,048 bytes. The responses for longer paths are not
     /// stored.
     private static let maximumLength = 2_048

@@ -10,7 +10,7 @@ public import Larder
 /// Servers interpret paths differently: some decode `%2F`, resolve dot segments, drop `;parameters` or ignore case, and
 /// some do not, in one order or another. A rule that `/account/**` is never cached would be useless if `/Account/me` or
 /// `/static/x%3f/..%2f..%2faccount%2fme` got the same page stored under another route ("web cache deception"). So the
-/// path as written determines where a request goes (``PathReading``). If one of the paths that servers may take it for
+/// path as written determines where a request goes (``RoutePath``). If one of the paths that servers may take it for
 /// (``PathReadingClosure``) matches a route that handles its requests differently, or if there are too many such paths,
 /// the request bypasses the cache. Some servers take `/account.css` for `/account` as well. Since many rules are for
 /// one file (`/robots.txt`), this is considered only if nothing is cached for the path without its extension.
@@ -111,14 +111,14 @@ public struct RouteTable: Sendable {
         var path = path
         return path.withUTF8 { bytes in
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes.count + 1) { output in
-                let (count, isPlain) = PathReading.read(bytes, into: output)
+                let (count, isPlain) = RoutePath.read(bytes, into: output)
                 let reading = UnsafeMutableBufferPointer(rebasing: output[..<count])
                 let row = rows[row(host, UnsafeBufferPointer(reading), ignoringCase: false)]
                 func isAlike(_ path: UnsafeBufferPointer<UInt8>) -> Bool {
                     rows[self.row(host, path, ignoringCase: true)].group == row.group
                 }
                 guard isPlain else {
-                    return PathReading.areAll(of: bytes, dropsExtensions: true, isAlike) ? row.route : row.uncached
+                    return RoutePath.areAll(of: bytes, dropsExtensions: true, isAlike) ? row.route : row.uncached
                 }
                 var isFolded = false
                 for place in reading.indices {
@@ -131,7 +131,7 @@ public struct RouteTable: Sendable {
                 // matches a route that is not cached.
                 if row.path.isLiteral { return row.route }
                 var rest = folded[...]
-                while let shorter = PathReading.withoutExtension(rest) {
+                while let shorter = RoutePath.withoutExtension(rest) {
                     let other = self.row(host, UnsafeBufferPointer(rebasing: shorter), ignoringCase: true)
                     guard rows[other].route.isCached else { return row.uncached }
                     rest = shorter
@@ -148,7 +148,7 @@ public struct RouteTable: Sendable {
         var path = path
         return path.withUTF8 { bytes in
             var named: Set<Int> = []
-            let areFew = PathReading.areAll(of: bytes) { reading in
+            let areFew = RoutePath.areAll(of: bytes) { reading in
                 named.insert(self.row(host, reading, ignoringCase: true))
                 return true
             }

@@ -13,13 +13,13 @@ final class ClientPresence: Sendable {
     private struct State {
         var task: Task<Void, Never>?
         /// The number of requests that the task has answered, which is the number of the request that it answers now.
-        var settled = 0
+        var answered = 0
         /// True if the request waits for an origin.
         var isWaiting = false
         /// The first request that the client does not wait for.
         var left: Int?
 
-        var hasLeft: Bool { left.map { $0 <= settled } ?? false }
+        var hasLeft: Bool { left.map { $0 <= answered } ?? false }
 
         /// The values that hold the memory of the responses that are being written, in the order of the responses.
         var holders: Deque<(any Sendable)?> = []
@@ -47,10 +47,10 @@ final class ClientPresence: Sendable {
     }
 
     /// Notes that a request is answered.
-    func settle() {
+    func noteAnswered() {
         state.withLockedValue { state in
             state.isWaiting = false
-            state.settled += 1
+            state.answered += 1
         }
     }
 

@@ -25,7 +25,7 @@ final class ConnectionTable: Sendable {
         /// Some of the connections that have been idle for longest, in order, with the longest idle last.
         var candidates: [Candidate] = []
         /// True if a further check for an idle connection is scheduled.
-        var isLookedAgain = false
+        var isCheckScheduled = false
     }
 
     /// The time during which an idle connection is not closed for another one, because a request may be on its way: 500
@@ -33,7 +33,7 @@ final class ConnectionTable: Sendable {
     private static let graceTime = TimeAmount.milliseconds(500)
 
     /// The number of idle connections that one check of all connections collects.
-    private static let candidatesPerLook = 64
+    private static let candidatesPerCheck = 64
 
     private let state = NIOLockedValueBox(State())
     private let isFull = Atomic<Bool>(false)
@@ -128,16 +128,16 @@ final class ConnectionTable: Sendable {
     /// Closes the connection that has been idle for longest, unless as many connections are being closed as others
     /// wait.
     private func makeRoom() {
-        let (found, looksAgain) = state.withLockedValue { state -> (ClientConnection?, Bool) in
+        let (found, schedulesCheck) = state.withLockedValue { state -> (ClientConnection?, Bool) in
             guard state.closing.count < state.waiting.count else { return (nil, false) }
             let connection = next(&state)
-            let looksAgain = connection == nil && !state.isLookedAgain
-            if looksAgain { state.isLookedAgain = true }
-            return (connection, looksAgain)
+            let schedulesCheck = connection == nil && !state.isCheckScheduled
+            if schedulesCheck { state.isCheckScheduled = true }
+            return (connection, schedulesCheck)
         }
-        if looksAgain {
+        if schedulesCheck {
             MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.graceTime) { [weak self] in
-                self?.state.withLockedValue { $0.isLookedAgain = false }
+                self?.state.withLockedValue { $0.isCheckScheduled = false }
                 self?.makeRoom()
             }
         }
@@ -167,7 +167,7 @@ final class ConnectionTable: Sendable {
                 else { return nil }
                 return (connection, since)
             }
-            state.candidates = idle.sorted { $0.since < $1.since }.prefix(Self.candidatesPerLook).reversed()
+            state.candidates = idle.sorted { $0.since < $1.since }.prefix(Self.candidatesPerCheck).reversed()
         }
         return nil
     }

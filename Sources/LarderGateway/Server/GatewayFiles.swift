@@ -20,7 +20,7 @@ public struct GatewayError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// Returns the error of a file that cannot be read, or that does not have the content that the setting needs.
     static func unreadable(_ setting: GatewaySetting, _ path: String, _ error: any Error) -> GatewayError {
-        let reason = ErrorText.whyUnreadable(path) ?? ErrorText.describe(error)
+        let reason = ErrorText.unreadableReason(of: path) ?? ErrorText.describe(error)
         return GatewayError(setting, "\(path) cannot be read: \(reason)")
     }
 

@@ -39,7 +39,7 @@ struct GatewayResponder: ClientResponder {
             active.settings.trustedFields
         )
         let content = request.head.hasContent ? ClientContent(request.body) : nil
-        switch settle(request.head, request.version, from: sender) {
+        switch normalized(request.head, request.version, from: sender) {
         case .failure(let error): response = failure(error)
         case .success(let head):
             // The content is read as the client sends it, so it is wanted (RFC 9110 §10.1.1).
@@ -132,7 +132,7 @@ struct GatewayResponder: ClientResponder {
         }
         // The origin receives the authority as it is in the key. Otherwise an origin that answers spellings of a host
         // differently could have the response to one spelling stored for all of them.
-        guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
+        guard head.normalizeAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
         let route = active.routes.route(host: head.authority, path: head.path ?? "/")
         if head.method == .purge {
             return GatewayResponse(
@@ -145,7 +145,7 @@ struct GatewayResponder: ClientResponder {
         // An HTTP/1.0 request may be without a host. It is sent to the origin's own name.
         if head.authority == nil {
             head.authority = route.origin.authority
-            guard head.settleAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
+            guard head.normalizeAuthority() else { return failure(UpstreamError(.requestError, "invalid host")) }
         }
         // Fields that concern only this connection do not influence responses. They are removed here, because the code
         // above reads them to learn how the request arrived.
@@ -228,7 +228,7 @@ extension GatewayResponder {
     /// Returns the head in the form that the following code reads, or the reason why the request is refused. Heads that
     /// HTTP/1.1 allows but that are ambiguous were refused by ``HTTP1RequestValidator``; this function is for HTTP/1.1
     /// and HTTP/2.
-    private func settle(
+    private func normalized(
         _ head: HTTPRequest,
         _ version: HTTPVersion,
         from sender: Sender
@@ -296,7 +296,7 @@ extension HTTPRequest {
 
     /// Changes the authority, if there is one, to the spelling that keys have.
     /// - Returns: False if the authority cannot be part of a key.
-    fileprivate mutating func settleAuthority() -> Bool {
+    fileprivate mutating func normalizeAuthority() -> Bool {
         guard authority != nil else { return true }
         authority = keyAuthority
         return authority != nil

@@ -127,11 +127,11 @@ final class HTTP1Handler: ChannelDuplexHandler {
     }
 
     private func read(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        var settled = head
-        var refusal = HTTP1RequestValidator.settle(&settled).map { RequestRefusal($0) }
+        var normalized = head
+        var refusal = HTTP1RequestValidator.normalize(&normalized).map { RequestRefusal($0) }
         var request: HTTPRequest?
         do {
-            request = try HTTPRequest(settled, secure: false, splitCookie: false)
+            request = try HTTPRequest(normalized, secure: false, splitCookie: false)
         } catch {
             refusal = refusal ?? RequestRefusal("The method is not a valid token")
         }

@@ -155,7 +155,7 @@ struct HTTPFront: Sendable {
                     // These parts belong to a request that is already answered.
                     case .body, .end, .broken: continue
                     }
-                    presence.settle()
+                    presence.noteAnswered()
                 }
                 // The handlers end the connection once everything is written, so the task waits for them.
                 if !isStream { try await parts.channel.closeFuture.get() }

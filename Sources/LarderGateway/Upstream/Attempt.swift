@@ -60,7 +60,7 @@ final class Attempt: Sendable {
 /// The client library does not show which connection a request takes. It also parses targets and changes them: it makes
 /// `/` of `/caf%E9`, and `/%7C` of `/|`. So each attempt is marked by a field that never leaves this process: a handler
 /// on the connection removes the field, restores the target, and notes the progress of the attempt.
-final class AttemptBook: Sendable {
+final class AttemptTable: Sendable {
     private struct State {
         var attempts: [String: Attempt] = [:]
         var last: UInt64 = 0
@@ -100,7 +100,7 @@ final class AttemptBook: Sendable {
     func watch(_ channel: any Channel) -> EventLoopFuture<Void> {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
-            let messages = MessageWatch(book: self, isOnConnection: true)
+            let messages = MessageWatch(attempts: self, isOnConnection: true)
             let encoder = try pipeline.handler(type: HTTPRequestEncoder.self)
             // `ByteWatch` sees bytes before the decoder reads them: the first byte begins a response.
             try pipeline.addHandler(ByteWatch(messages: messages), position: .before(encoder))
@@ -115,7 +115,7 @@ final class AttemptBook: Sendable {
         channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let codec = try pipeline.handler(type: HTTP2FramePayloadToHTTP1ClientCodec.self)
-            try pipeline.addHandler(MessageWatch(book: self, isOnConnection: false), position: .after(codec))
+            try pipeline.addHandler(MessageWatch(attempts: self, isOnConnection: false), position: .after(codec))
         }
     }
 }

@@ -34,7 +34,7 @@ final class ClientContent: AsyncSequence, Sendable {
         var onStream: (@Sendable () -> Void)?
     }
 
-    // Read and changed by one task at a time: the one between ``begin()`` and ``settle()``.
+    // Read and changed by one task at a time: the one between ``beginRead()`` and ``endRead()``.
     private nonisolated(unsafe) var source: Source
     private let state = NIOLockedValueBox(State.open)
     private let streamed = NIOLockedValueBox((bytes: 0, isAwaited: false))
@@ -115,13 +115,13 @@ final class ClientContent: AsyncSequence, Sendable {
     func onStream(_ action: @escaping @Sendable () -> Void) { source.onStream = action }
 
     private func read<Value>(_ body: (inout Source) async throws -> Value) async throws -> Value {
-        try begin()
+        try beginRead()
         do {
             let value = try await body(&source)
-            try settle()
+            try endRead()
             return value
         } catch {
-            try settle()
+            try endRead()
             if error is CancellationError { throw error }
             if error is IOError { throw UpstreamError(.internalError, ErrorText.describe(error)) }
             let status = (error as? RequestRefusal)?.status
@@ -129,7 +129,7 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    private func begin() throws {
+    private func beginRead() throws {
         try state.withLockedValue { state in
             guard case .open = state else {
                 throw UpstreamError(.requestError, "the request has already been answered")
@@ -138,7 +138,7 @@ final class ClientContent: AsyncSequence, Sendable {
         }
     }
 
-    private func settle() throws {
+    private func endRead() throws {
         let waiting = state.withLockedValue { state -> CheckedContinuation<Void, Never>? in
             guard case .ending(let continuation) = state else {
                 state = .open

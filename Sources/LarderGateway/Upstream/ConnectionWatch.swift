@@ -49,7 +49,7 @@ final class MessageWatch: ChannelDuplexHandler {
 
     /// True if a request was sent whose response is not complete.
     private(set) var isAwaited = false
-    private let book: AttemptBook
+    private let attempts: AttemptTable
     private var hasCarried = false
     private var attempt: Attempt?
     private var context: ChannelHandlerContext?
@@ -62,7 +62,9 @@ final class MessageWatch: ChannelDuplexHandler {
     /// True for a connection, and false for a stream, which carries one request in any case.
     private let isOnConnection: Bool
 
-    init(book: AttemptBook, isOnConnection: Bool) { (self.book, self.isOnConnection) = (book, isOnConnection) }
+    init(attempts: AttemptTable, isOnConnection: Bool) {
+        (self.attempts, self.isOnConnection) = (attempts, isOnConnection)
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -72,7 +74,7 @@ final class MessageWatch: ChannelDuplexHandler {
             if case .end = unwrapOutboundIn(data) { content.isSent = true }
             return context.write(data, promise: promise)
         }
-        attempt = book.unmark(&head)
+        attempt = attempts.unmark(&head)
         attempt?.send(isReused: hasCarried, on: context.eventLoop)
         hasCarried = true
         isAwaited = true

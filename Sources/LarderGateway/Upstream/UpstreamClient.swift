@@ -37,7 +37,7 @@ final class UpstreamClient: Service {
 
     private let connections: NIOLockedValueBox<UpstreamConnections>
     private let clock: WallClock
-    private let book = AttemptBook()
+    private let attempts = AttemptTable()
     private let group: any EventLoopGroup
     private let watch: OriginWatch
     let spools: SpoolSpace
@@ -51,7 +51,7 @@ final class UpstreamClient: Service {
         spoolingTo spools: SpoolSpace,
         on group: any EventLoopGroup
     ) {
-        self.connections = NIOLockedValueBox(UpstreamConnections(options, book: book, on: group))
+        self.connections = NIOLockedValueBox(UpstreamConnections(options, attempts: attempts, on: group))
         self.clock = clock
         self.watch = watch
         self.spools = spools
@@ -69,7 +69,7 @@ final class UpstreamClient: Service {
     /// - Returns: True if the options differ.
     func reload(_ options: Options) -> Bool {
         guard options != current.options else { return false }
-        let next = UpstreamConnections(options, book: book, on: group)
+        let next = UpstreamConnections(options, attempts: attempts, on: group)
         // The previous connections must not be released under the lock.
         let old = connections.withLockedValue { connections in
             defer { connections = next }
@@ -143,7 +143,7 @@ final class UpstreamClient: Service {
         }
         guard Self.isTarget(path) else { return health(false, "invalid path") }
         do {
-            let response = try await book.attempt(for: path) { _, mark in
+            let response = try await attempts.attempt(for: path) { _, mark in
                 let request = marked(HTTPClientRequest(url: origin.description), mark)
                 return try await current.client.execute(request, timeout: .seconds(2))
             }
@@ -188,7 +188,7 @@ final class UpstreamClient: Service {
 
     private func marked(_ request: HTTPClientRequest, _ mark: String) -> HTTPClientRequest {
         var request = request
-        request.headers.add(name: book.fieldName, value: mark)
+        request.headers.add(name: attempts.fieldName, value: mark)
         return request
     }
 
@@ -199,7 +199,7 @@ final class UpstreamClient: Service {
             && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
     }
 
-    private enum Outcome {
+    private enum AttemptResult {
         case answered(HTTPClientResponse)
         case failed(UpstreamError, mayNotHaveArrived: Bool)
 
@@ -224,8 +224,8 @@ final class UpstreamClient: Service {
         by connections: UpstreamConnections,
         _ record: SendingRecord?,
         _ content: (ClientContent, HTTPClientRequest.Body.Length, OriginLoad.Slot)? = nil
-    ) async -> Outcome {
-        await book.attempt(for: target) { attempt, mark in
+    ) async -> AttemptResult {
+        await attempts.attempt(for: target) { attempt, mark in
             defer { record?.note(attempt) }
             let request = marked(request, mark)
             do {

@@ -14,7 +14,7 @@ final class UpstreamConnections: Sendable {
     /// them.
     private static let readAllocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2_048, maximum: 8 << 10)
 
-    init(_ options: UpstreamClient.Options, book: AttemptBook, on group: any EventLoopGroup) {
+    init(_ options: UpstreamClient.Options, attempts: AttemptTable, on group: any EventLoopGroup) {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
@@ -34,9 +34,9 @@ final class UpstreamConnections: Sendable {
         if let roots = options.trustRoots { tls.trustRoots = .certificates(roots) }
         configuration.tlsConfiguration = tls
         configuration.http1_1ConnectionDebugInitializer = { channel in
-            channel.setOption(.recvAllocator, value: Self.readAllocator).flatMap { book.watch(channel) }
+            channel.setOption(.recvAllocator, value: Self.readAllocator).flatMap { attempts.watch(channel) }
         }
-        configuration.http2StreamChannelDebugInitializer = { book.watchStream($0) }
+        configuration.http2StreamChannelDebugInitializer = { attempts.watchStream($0) }
         self.options = options
         self.load = OriginLoad(limit: options.connectionsPerOrigin)
         self.client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)

@@ -9,7 +9,7 @@ package import NIOHTTP1
 package enum HTTP1RequestValidator {
     /// Normalizes a head to the form that all later handlers rely on: a path as target, one `Host`, one framing.
     /// - Returns: The reason to reject the head, as a sentence for the client; nil if the head is accepted.
-    package static func settle(_ head: inout HTTPRequestHead) -> String? {
+    package static func normalize(_ head: inout HTTPRequestHead) -> String? {
         guard head.version.major == 1 else { return "This version of HTTP is not supported" }
         return settleTarget(&head) ?? settleFraming(&head)
     }

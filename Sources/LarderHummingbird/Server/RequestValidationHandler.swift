@@ -27,10 +27,10 @@ final class RequestValidationHandler: ChannelDuplexHandler, RemovableChannelHand
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .open = phase else { return }
         guard case .head(let head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        var settled = head
-        guard let sentence = HTTP1RequestValidator.settle(&settled) else {
+        var normalized = head
+        guard let sentence = HTTP1RequestValidator.normalize(&normalized) else {
             unanswered += 1
-            return context.fireChannelRead(wrapInboundOut(.head(settled)))
+            return context.fireChannelRead(wrapInboundOut(.head(normalized)))
         }
         phase = .refusing(sentence: sentence, isHead: head.method == .HEAD)
         refuseInTurn(context)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct PatternTests {
     static func matches(_ pattern: String, _ path: String) throws -> Bool {
-        let bytes = PathReading.bytes(of: path)
+        let bytes = RoutePath.bytes(of: path)
         return try bytes.withUnsafeBufferPointer { try PathPattern(pattern).matches($0, ignoringCase: false) }
     }
 
@@ -69,7 +69,7 @@ import Testing
             let path = Naive.path(&random)
             let compiled = try PathPattern(pattern)
             for ignoresCase in [false, true] {
-                let bytes = PathReading.bytes(of: path).map { ignoresCase ? ASCII.lowercased($0) : $0 }
+                let bytes = RoutePath.bytes(of: path).map { ignoresCase ? ASCII.lowercased($0) : $0 }
                 let isTaken = bytes.withUnsafeBufferPointer { compiled.matches($0, ignoringCase: ignoresCase) }
                 let expected = Naive.matches(
                     Naive.segments(pattern, ignoresCase, isPattern: true),
@@ -88,7 +88,7 @@ import Testing
             let (left, right) = (try PathPattern(one), try PathPattern(other))
             let samples = (0..<40).map { _ in Naive.path(&random) } + Naive.members(of: other)
             let misses = samples.contains { path in
-                let bytes = PathReading.bytes(of: path)
+                let bytes = RoutePath.bytes(of: path)
                 return bytes.withUnsafeBufferPointer {
                     right.matches($0, ignoringCase: false) && !left.matches($0, ignoringCase: false)
                 }
