@@ -18,6 +18,7 @@ public final class ResponseCache: Service {
     let serving: Serving
     let flights: FlightGroup
     let tasks: BackgroundTasks
+    /// The notes about keys that were uncacheable, or whose origin failed.
     let keyNotes: KeyNotes
     /// The limit on the memory of bodies in flight.
     package let inFlight: InFlightBudget
@@ -59,7 +60,7 @@ public final class ResponseCache: Service {
         self.logger = logger
     }
 
-    /// Answers a request from the store if it may be, and from the origin otherwise.
+    /// Answers a request from the store if a stored response may be used, and from the origin otherwise.
     /// - Parameters:
     ///   - user: The ID of the user whom the response is for, if responses differ by user; it becomes part of the key.
     ///   - policy: The policy by which the route's responses are cached.
@@ -95,7 +96,7 @@ public final class ResponseCache: Service {
 enum FirstStep: Sendable {
     /// The store answered the request.
     case answered(ServedResponse)
-    /// The request continues by this decision.
+    /// The store did not answer the request, which continues as this decision says.
     indirect case decided(RequestDecision)
 }
 
@@ -113,6 +114,7 @@ extension ResponseCache {
         return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
     }
 
+    /// Continues with a request that ``begin(_:for:under:)`` did not answer.
     @usableFromInline
     func proceed<O: Origin>(
         _ request: HTTPRequest,
@@ -143,7 +145,8 @@ extension ResponseCache {
         var variant: CacheEntry?
         for attempt in 1... {
             let now = clock.now
-            // Looking again for a response that was stored meanwhile is worth it once.
+            // A request looks up again only once because another flight has stored a response: no completion is later
+            // than `.max`.
             let completion = attempt == 1 ? flights.lastCompletion : .max
             let lookup = await store.load(cacheable.location, for: cacheable.query, at: now)
             func miss(_ reason: CacheStatus.ForwardReason, _ stored: CacheEntry?) -> CacheMiss<O> {
@@ -163,6 +166,7 @@ extension ResponseCache {
                 )
             }
             switch Selection.choose(lookup.entries, of: lookup.rules, for: cacheable, at: now) {
+            // An entry that no store of this process holds (it is from Redis) needs room in the budget.
             case .serve(let entry) where !entry.take(from: inFlight),
                 .serveStale(let entry, _) where !entry.take(from: inFlight):
                 if cacheable.directives.onlyIfCached { return unavailable(cacheable, because: .miss) }
@@ -193,7 +197,7 @@ extension ResponseCache {
                 case .fetchAlone: return try await lead(miss, nil)
                 case .lookUpAgain(let flight): permit = flight.map { FlightPermit(for: FlightHandle($0, in: flights)) }
                 case .completed(let outcome):
-                    // The versions of the log allow the result. The request itself may still not be allowed to have it.
+                    // The versions of the log allow the result. The request itself may nevertheless not have it.
                     if let response = try response(to: miss, from: outcome, joinedAt) { return response }
                     if case .entry(let entry, _) = outcome.content { variant = entry }
                 case .softTimeout: return serveAfterSoftTimeout(miss)

@@ -8,10 +8,10 @@ public import HTTPCaching
     import Darwin
 #endif
 
-/// The engine's only source of time: the wall clock, and waiting.
+/// The clock by which the engine reads the time and waits.
 ///
-/// Ages and lifetimes are in wall-clock time, because `Date`, `Expires` and Redis use it. Tests inject a clock that
-/// they advance themselves; nothing else in the library reads a clock.
+/// Ages and lifetimes are in wall-clock time, because `Date`, `Expires` and Redis use it. Nothing else reads the wall
+/// clock, so that tests can inject a clock that they advance.
 public struct WallClock: Sendable {
     private let read: @Sendable () -> Timestamp
     private let pause: @Sendable (Duration) async throws -> Void

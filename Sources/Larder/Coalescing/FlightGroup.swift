@@ -38,7 +38,8 @@ final class FlightGroup: Sendable {
     /// Returns true if a request other than the leader waits for the result of a flight.
     func isAwaited(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.isAwaited(id) } }
 
-    /// Returns true if a request waits for a flight, and the last flight of its key has not failed.
+    /// Returns true if a request waits for a flight, and the last flight of its key has not failed in a way that its
+    /// leader's request may have caused.
     func awaitsConfirmation(_ id: FlightID) -> Bool { state.withLockedValue { $0.table.awaitsConfirmation(id) } }
 
     /// The number of the last completion of a flight that stored something.

@@ -6,11 +6,10 @@ struct FlightKey: Hashable, Sendable {
     let key: CacheKey
     /// The selecting fields of the variant, as far as the stored variants show them.
     let selecting: SelectingFields
-    /// The number of fetches for the same key around this one: a handler that asks the cache for the key it is fetched
-    /// for has separate flights, since it would wait for itself otherwise.
+    /// The number of fetches for the same key around this one. A handler that requests the key for which it was called
+    /// would wait for itself, so its request does not join the flights around it.
     var level = 0
-    /// True if the requests demand a response newer than they are: they share only fetches that start after they
-    /// arrived.
+    /// True if the requests demand a response that is fetched after they arrived: they share only such fetches.
     var isDemand = false
     /// True if the origin is asked only for a head.
     var isForHead = false
@@ -20,8 +19,8 @@ struct FlightKey: Hashable, Sendable {
 struct LookupSnapshot: Sendable {
     /// The result of its look-up.
     let lookup: Lookup
-    /// The number of the last flight that stored something before the look-up. A later one may have stored what the
-    /// request needs, so it looks up again. The highest number if it is not to do that.
+    /// The number of the last completion before the look-up of a flight that stored something. If a later flight for
+    /// the same key has stored something, the request looks up again. `.max` if it must not look up again.
     let completion: UInt64
 }
 

@@ -4,8 +4,8 @@ import HTTPTypes
 /// The outcome of a flight, and the conditions on which waiters may have it.
 ///
 /// There are two conditions. ``FlightTable`` calls ``mayServe(lookupAt:)``, which compares versions of the log, and
-/// resumes the waiters for which it returns true. The cache then calls ``mayAnswer(_:joinedAt:with:_:)``, which compares
-/// the response with the waiter's request. If it returns false, the request looks up again.
+/// resumes the waiters for which it returns true. The cache then calls ``mayAnswer(_:joinedAt:with:_:)``, which
+/// compares the response with the waiter's request. If it returns false, the request looks up again.
 struct FlightOutcome: Sendable {
     /// A response, or the failure in its place.
     enum Content: Sendable {
@@ -51,7 +51,7 @@ struct FlightOutcome: Sendable {
     /// request as well.
     func answers(joinedAt moment: Timestamp) -> Bool { moment <= answeredAt }
 
-    /// Returns true if a request that joined at `moment` may have an entry that the flight brought.
+    /// Returns true if a request that joined at `moment` may have the entry of the flight.
     ///
     /// "A cache can use a response that is stored or storable to satisfy multiple requests, provided that it is allowed
     /// to reuse that response for the requests in question" (RFC 9111 §4). A request that joined after the origin had
@@ -67,8 +67,7 @@ struct FlightOutcome: Sendable {
         switch source {
         case .staleOnError(let status):
             return answers(joinedAt: moment) && entry.mayBeServed(to: cacheable, afterFailure: status, at: answeredAt)
-        // A failure is shared, as a thrown error is, with the requests that waited for it, and with none that came
-        // later.
+        // A failure is shared, as a thrown error is, with the requests that waited for it, and not with later ones.
         case .fetched(_, .unconfirmedError): return answers(joinedAt: moment)
         case .fetched(let status, .some) where status >= 500: return answers(joinedAt: moment)
         default:
@@ -87,7 +86,7 @@ struct FlightOutcome: Sendable {
 }
 
 extension FlightOutcome {
-    /// The end of the flight: a failure that is not stored, and that the leader's request may have caused, is shared
+    /// The end of the flight. A failure that is not stored, and that the leader's request may have caused, is shared
     /// only if another request gets one as well.
     var completion: FlightCompletion {
         guard case .entry(_, .fetched(let status, .some)) = content,
@@ -101,15 +100,17 @@ extension FlightOutcome {
 
 /// The end of a flight, as far as it concerns the waiters of its key.
 enum FlightCompletion: Sendable {
-    /// The result is for every waiter that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
-    /// invalidation has overtaken it and it was not stored.
+    /// Every waiter gets the result that may have it by the rules of docs/invalidation.md ("Waiters"), even if an
+    /// invalidation has overtaken the result and it was not stored.
     case shared(FlightOutcome)
     /// The flight failed, and the leader's request may be the cause: the failure is shared only if the next flight
     /// fails as well.
     case failed(FlightOutcome)
-    /// Responses for this key may not be shared: the waiters need not wait for one another.
+    /// This response may not be shared, and probably neither may the next ones for the key: each waiter fetches for
+    /// itself, all at once.
     case unsharable
-    /// The response may not be shared because of the leader's request: each waiter asks for itself, a few at a time.
+    /// This response may not be shared, and the next one may be: the waiters fetch for themselves, a few at a time,
+    /// until one of them gets a response for all.
     case leaderOnly
     /// The leader did not fetch, or its fetch was abandoned.
     case abandoned

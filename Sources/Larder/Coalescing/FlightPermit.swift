@@ -1,5 +1,5 @@
-/// The duty to complete a flight. A permit that is dropped without having completed its flight has the waiters look up
-/// again.
+/// The right to lead a flight, with the duty to complete it. If a permit is deallocated before it has completed its
+/// flight, the flight is abandoned, and the waiters look up again.
 struct FlightPermit: ~Copyable, Sendable {
     private let flight: FlightHandle
     private var isCompleted = false
@@ -10,7 +10,7 @@ struct FlightPermit: ~Copyable, Sendable {
         if !isCompleted { flight.complete(.abandoned) }
     }
 
-    /// Gives up the duty, and returns the flight for another permit.
+    /// Ends the permit without completing the flight, and returns the flight for another permit.
     consuming func handOver() -> FlightID {
         isCompleted = true
         return flight.id
@@ -36,7 +36,8 @@ struct FlightHandle: Sendable {
     /// True if a request other than the leader waits for the result.
     var isAwaited: Bool { group.isAwaited(id) }
 
-    /// True if another request waits, and no flight before this one has failed by a request's fault.
+    /// True if another request waits, and the last flight of the key has not failed in a way that its leader's request
+    /// may have caused.
     var awaitsConfirmation: Bool { group.awaitsConfirmation(id) }
 
     /// Releases the waiters before the flight is over: they may not have its result.

@@ -26,18 +26,19 @@ import HTTPCaching
 ///
 /// ## The rules
 ///
-/// - One flight for a key starts at a time. While it is under way, another one starts only when the coalescing timeout
-///   has passed since the last start, or for a request that may not have the results of the flights under way.
+/// - While a flight for a key is under way, another one starts only if the coalescing timeout has passed since the last
+///   start, or for a request that may not have the results of the flights under way.
 /// - The completion of any flight answers every waiter of its key that may have the result. If a flight asks the origin
 ///   after the waiter arrived, its response contains every write that was acknowledged before the waiter arrived. For
 ///   an earlier flight the log has to show that nothing overtook it: rule 6 of docs/invalidation.md for a request that
 ///   joins, rule 7 (``FlightOutcome/mayServe(lookupAt:)``) on completion.
-/// - A look-up that did not reach the log does not know the writes of other processes. The result of its flight is not
-///   given to requests that arrived after the origin was asked, and its request waits for the next flight. So there is
-///   still one flight for a key at a time while the log cannot be read.
+/// - A look-up that did not reach the log does not know the writes of other processes. So its request gets only the
+///   result of a flight that asks the origin after the request arrived, and if it leads a flight, the requests that
+///   arrive after the origin was asked do not get the result. They wait for the next flight, so that there is still one
+///   flight for a key at a time while the log cannot be read.
 /// - A failure that the leader's request may have caused is not shared at once: one waiter, picked at random, leads the
 ///   next flight, and the others wait for it.
-/// - Waiters that have to ask for themselves are released in steps of 1, 2, 4, 8 and so on.
+/// - Waiters that have to fetch for themselves lead flights in steps of 1, 2, 4, 8 and so on.
 struct FlightTable<Waiter: Sendable>: Sendable {
     /// The waiters to resume, each with its next step. A leader whose own flight is over gets none: it has the result
     /// of its fetch.
@@ -85,13 +86,13 @@ struct FlightTable<Waiter: Sendable>: Sendable {
     private var queues: [FlightKey: Queue] = [:]
     private var lastID: UInt64 = 0
     private var lastStart: UInt64 = 0
-    /// The number of completions so far that stored something, which is the number of the last one.
+    /// The number of the last completion of a flight that stored something. They are numbered from 1.
     private(set) var lastCompletion: UInt64 = 0
-    /// The keys of the latest such completions, each at its number modulo the count.
+    /// The keys of the latest such completions, each at the place that is its number modulo the length of the array.
     private var completions: [FlightKey?]
     private let flightLimit: Int
     private let waiterLimit: Int
-    /// The function that picks one of so many waiters to lead after a failure.
+    /// Returns the place of the waiter that leads after a failure, from the number of waiters.
     private let pick: @Sendable (Int) -> Int
 
     init(
@@ -200,8 +201,8 @@ extension FlightTable {
 
     /// Returns the start of the newest flight of a key and the number of waiters; nil if a request with this look-up
     /// may not join any flight of the key. It may join a flight if nothing known to concern it was invalidated since
-    /// the flight's read version. If it demands a newer response, or does not know the log, it may wait beside any
-    /// flight, but only one that starts later answers it.
+    /// the flight's read version. If it demands a newer response, or could not read the log, it may wait while any
+    /// flight is under way, and is answered by one that starts later.
     private func joinable(_ key: FlightKey, _ lookup: Lookup) -> (start: Timestamp, waiters: Int)? {
         guard let queue = queues[key] else { return nil }
         let mayJoin = queue.flights.contains { id in
@@ -223,8 +224,8 @@ extension FlightTable {
         return id
     }
 
-    /// Returns true if a flight for the key has stored something since the completion with this number, as far as is
-    /// remembered. A completion that is forgotten costs a fetch.
+    /// Returns true if a flight for the key has stored something since the completion with this number, as far as the
+    /// table remembers. A completion that it has forgotten costs a fetch.
     private func hasCompleted(_ key: FlightKey, since completion: UInt64) -> Bool {
         guard lastCompletion > completion else { return false }
         let count = UInt64(completions.count)
@@ -341,9 +342,9 @@ extension FlightTable {
         return resumed
     }
 
-    /// Has the waiters that wait longest lead a flight each.
-    /// - Parameter pick: Returns the place of the first waiter to choose, among so many; by default the one that waits
-    ///   longest.
+    /// Has each of the waiters that have waited longest lead a flight.
+    /// - Parameter pick: Returns the place of the first waiter to choose, from the number of waiters; by default that
+    ///   of the one that has waited longest.
     private mutating func choose(
         _ count: Int,
         _ key: FlightKey,
@@ -365,11 +366,11 @@ extension FlightTable {
         return resumed + remove(key) { _ in true }.map { ($0, .fetchAlone) }
     }
 
-    private mutating func remove(_ key: FlightKey, where isMeant: (WaitingRequest) -> Bool) -> [Waiter] {
+    private mutating func remove(_ key: FlightKey, where isIncluded: (WaitingRequest) -> Bool) -> [Waiter] {
         guard let waiters = queues[key]?.waiters, !waiters.isEmpty else { return [] }
-        let meant = waiters.filter { isMeant($1) }
-        if !meant.isEmpty { queues[key]?.waiters = waiters.filter { meant[$0.key] == nil } }
-        return meant.sorted { $0.key < $1.key }.map(\.value.waiter)
+        let removed = waiters.filter { isIncluded($1) }
+        if !removed.isEmpty { queues[key]?.waiters = waiters.filter { removed[$0.key] == nil } }
+        return removed.sorted { $0.key < $1.key }.map(\.value.waiter)
     }
 
     /// Traps if the tables disagree; for tests.

@@ -1,6 +1,6 @@
 import NIOConcurrencyHelpers
 
-/// The response that the request that leads a fetch waits for. The fetch goes on when the request leaves.
+/// A promise of the response that the leader of a fetch waits for. The fetch goes on if the leader stops waiting.
 final class LeaderPromise<Response: Sendable>: Sendable {
     /// A response, and the kind of miss that the request counts as.
     typealias Value = (response: Response, kind: CacheEvent.Miss)
@@ -15,8 +15,8 @@ final class LeaderPromise<Response: Sendable>: Sendable {
 
     private let state = NIOLockedValueBox(State.empty)
 
-    /// Gives the leader its response, which counts as this kind of miss. Only the first completion has an effect, and
-    /// none after the leader has left.
+    /// Gives the leader its response, which counts as this kind of miss. Only the first call has an effect, and only
+    /// while the leader waits.
     func succeed(_ response: Response, _ kind: CacheEvent.Miss = .led) {
         complete(.success((response: response, kind: kind)))
     }

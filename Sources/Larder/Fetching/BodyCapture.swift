@@ -10,6 +10,7 @@ final class BodyCapture: Sendable {
     /// The fetch that captures the body.
     private let fetch: BackgroundFetch?
 
+    /// Creates a capture.
     /// - Parameters:
     ///   - length: The length that the head declared, in bytes; nil if it declared none.
     ///   - limit: The most bytes that are captured.

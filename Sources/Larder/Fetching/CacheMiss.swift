@@ -33,7 +33,7 @@ struct CacheMiss<O: Origin>: Sendable {
     /// True if the response of a fetch can be stored, and so is of use after this request has left.
     var mayFillCache: Bool { !isUncacheable && !cacheable.directives.noStore }
 
-    /// The reason for which the request bypasses the cache, as nothing is stored for it; nil if it does not.
+    /// The reason why the request bypasses the cache, since nothing is stored for it; nil if it does not bypass it.
     var bypassReason: BypassReason? {
         guard stored == nil else { return nil }
         // If responses are not stored, the whole response is not needed: the origin answers the client's conditions and
@@ -82,7 +82,7 @@ struct CacheMiss<O: Origin>: Sendable {
 extension Serving {
     /// Returns the response to a request that missed, from an entry.
     /// - Parameters:
-    ///   - collapsed: True if another request's fetch brought the entry.
+    ///   - collapsed: True if the entry is the result of another request's fetch.
     ///   - received: The fields that the origin sent for this very request; nil if it sent none.
     func answer<O: Origin>(
         _ entry: CacheEntry,

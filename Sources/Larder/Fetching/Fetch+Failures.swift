@@ -55,7 +55,7 @@ extension Fetch {
         if leader == nil { record.events.append(.refreshFailed(cacheable.location.key)) }
     }
 
-    /// Notes that the origin has answered, with the whole body if that is captured: its failures are forgotten.
+    /// Notes that the origin has answered, and has sent the whole body if that is captured: its failures are forgotten.
     mutating func noteSuccess(status: HTTPResponse.Status) {
         guard status.kind != .serverError, !status.isDueToRequest else { return }
         record.notes.append(.answered)

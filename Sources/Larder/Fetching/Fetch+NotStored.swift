@@ -35,7 +35,7 @@ extension Fetch {
         }
     }
 
-    /// Handles a response that is neither stored nor shared: the leader gets it unchanged, and all waiters ask for
+    /// Handles a response that is neither stored nor shared: the leader gets it unchanged, and the waiters fetch for
     /// themselves.
     mutating func answerLeaderAlone(
         _ fetched: Fetched,

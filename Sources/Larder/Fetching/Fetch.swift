@@ -13,9 +13,9 @@ struct Fetch<O: Origin>: Sendable {
     /// The fetches that this one runs in, with this one.
     let frames: [FetchContext.Frame]
     let dependencies: FetchDependencies
-    /// Records what is found out before the fetch is over.
+    /// Applies events and notes at once that must not wait for the end of the fetch.
     let report: @Sendable (FetchRecord) -> Void
-    /// The record of the result.
+    /// The events and notes that are applied with the result.
     var record = FetchRecord()
 
     var cacheable: CacheableRequest { miss.cacheable }
@@ -70,11 +70,12 @@ struct Fetch<O: Origin>: Sendable {
         }
     }
 
-    /// Returns true if the origin answered with an error, and the stored response is of more use to other requests: the
-    /// error must not replace it.
+    /// Returns true if the origin answered with an error that must not replace the stored response, which is of more
+    /// use to other requests.
     ///
-    /// After a server error that is a stored response that may be served after a 503. After a client error it is a
-    /// fresh one; and if the error is due to the request, any stored response that is not such an error itself.
+    /// After a server error, the stored response is of more use if it may be served after a 503. After a client error,
+    /// it is of more use if it is fresh. After a client error that is due to the request, it is of more use even if it
+    /// is stale, unless it is such an error itself.
     private func prefersStored(to status: HTTPResponse.Status) -> Bool {
         guard let stored else { return false }
         if status.kind == .clientError {
@@ -89,8 +90,9 @@ struct Fetch<O: Origin>: Sendable {
         )
     }
 
-    /// Returns the reason for not storing a response with this status, if other requests wait and the leader's request
-    /// may have caused the error: one of them asks first, and stores the error if it gets one as well.
+    /// Returns the reason for not storing a response with this status; nil unless the leader's request may have caused
+    /// the error and other requests wait. One of them then asks the origin, and stores the error if it gets one as
+    /// well.
     func unconfirmed(_ status: HTTPResponse.Status) -> NotStoredReason? {
         status.mayBeFailureDueToRequest && flight?.awaitsConfirmation == true ? .unconfirmedError : nil
     }

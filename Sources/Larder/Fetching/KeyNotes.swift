@@ -1,9 +1,9 @@
 import HTTPCaching
 import NIOConcurrencyHelpers
 
-/// The state of keys that a cache remembers beside its store, for a limited time and number of keys.
+/// The notes about keys that a cache has in addition to its store, for a limited time and number of keys.
 final class KeyNotes: Sendable {
-    /// Something that a fetch has found out about its key.
+    /// A note about the key of a fetch.
     enum Note: Hashable, Sendable {
         /// Its responses are not storable.
         case uncacheable

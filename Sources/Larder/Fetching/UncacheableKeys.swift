@@ -3,8 +3,8 @@ import HTTPCaching
 /// A set of keys that are remembered for a limited time, and in a limited number: the uncacheable keys, so that
 /// requests for them do not wait for one another.
 ///
-/// A key is held once, however often it is added, so that adding it repeatedly displaces no other key. When there are
-/// too many, the key that was added longest ago is forgotten first.
+/// A key that is added repeatedly is in the set once, and displaces no other key. If there are too many, the key that
+/// was added longest ago is forgotten first.
 struct UncacheableKeys<Key: Hashable & Sendable>: Sendable {
     private struct Slot {
         let key: Key
@@ -19,9 +19,9 @@ struct UncacheableKeys<Key: Hashable & Sendable>: Sendable {
     private let limit: Int
     private let span: Duration
 
-    /// Creates a memo with room for `limit` keys, each for `span`.
+    /// Creates a set with room for `limit` keys, each of which is remembered for `span`.
     init(limit: Int, span: Duration) {
-        precondition(limit > 0, "A memo needs room for one key")
+        precondition(limit > 0, "A set needs room for one key")
         self.limit = limit
         self.span = span
     }

@@ -40,7 +40,7 @@ struct InvalidationLog: Sendable {
     /// The number of scopes with a version.
     var count: Int { versions.count }
 
-    /// Notes the version of a new invalidation at its scopes.
+    /// Adds an invalidation: increases the version, and notes it at the scopes.
     /// - Parameter removed: The version below which the entries of all invalidations have been removed from the store;
     ///   0 if that is not known.
     mutating func invalidate(

@@ -1,4 +1,5 @@
-/// The limits of the memory that a cache uses beside its store, and of the time for which it remembers failures.
+/// The limits of the memory that a cache uses in addition to its store, and of the time for which it remembers
+/// failures.
 public struct CacheLimits: Sendable {
     /// The number of fetches that other requests may wait for at one time, 10,000 by default; beyond it a request
     /// fetches for itself.
@@ -6,9 +7,9 @@ public struct CacheLimits: Sendable {
     /// The number of requests that may wait for the fetches of one key, 100,000 by default; beyond it a request fetches
     /// for itself.
     public var waiters: Int
-    /// The number of hit-for-miss keys that are remembered, 10,000 by default.
+    /// The number of uncacheable keys (Varnish: hit-for-miss) that are remembered, 10,000 by default.
     public var uncacheableKeys: Int
-    /// The time for which a hit-for-miss key is remembered, 30 seconds by default.
+    /// The time for which an uncacheable key is remembered, 30 seconds by default.
     public var uncacheableTime: Duration
     /// The time after a failure of the origin during which a stale response is served without asking the origin again,
     /// 500 milliseconds by default. It doubles with each further failure.
@@ -17,8 +18,8 @@ public struct CacheLimits: Sendable {
     public var longestFailurePause: Duration
     /// The number of keys whose requests are counted exactly, 1,024 by default; beyond it the counts are upper bounds.
     public var topKeys: Int
-    /// The memory of bodies that are being received and are not stored yet, 64 MiB by default. A response that does not
-    /// fit is forwarded as it arrives and not stored.
+    /// The memory for bodies that are being received or sent and are in no store of this process, 64 MiB by default. A
+    /// response that does not fit is forwarded as it arrives and not stored.
     public var bodiesInFlight: ByteCount
 
     /// Creates limits. The defaults suit a server of any usual size.

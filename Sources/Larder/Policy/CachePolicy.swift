@@ -91,8 +91,8 @@ public struct CachePolicy: Sendable {
     public var tagLimit: Int
     /// The time within which a body must be complete to be stored, 30 seconds by default.
     public var captureTime: Duration
-    /// The coalescing timeout: the time for which a request waits for another request's fetch before it fetches for
-    /// itself. 5 seconds by default.
+    /// The coalescing timeout, 5 seconds by default. If a fetch takes longer, one of the requests that wait for it
+    /// starts another fetch, and so on after each further timeout. The first response answers all of them.
     public var coalescingTimeout: Duration
     /// The time for which a request waits for the origin if a stale response could be served in its place; nil, the
     /// default, for no limit. The origin is waited for in any case if the stored response has `must-revalidate`,
@@ -302,8 +302,7 @@ extension CachePolicy {
         with { $0.rules.errorLifetimeLimit = lifetime }
     }
 
-    /// Sets the coalescing timeout: the time for which a request waits for another request's fetch before it fetches
-    /// for itself.
+    /// Sets the coalescing timeout: if a fetch takes longer, one of the requests that wait for it starts another fetch.
     public func coalescing(timeout: Duration) -> CachePolicy {
         with { $0.coalescingTimeout = timeout }
     }

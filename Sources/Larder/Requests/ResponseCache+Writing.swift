@@ -6,7 +6,8 @@ extension ResponseCache {
     /// is acknowledged or its deadline has passed.
     ///
     /// The invalidation is carried out even if the client leaves meanwhile, since the write may be committed
-    /// nevertheless. Requests that wait for a fetch are not resumed by it: the log decides later what they may have.
+    /// nevertheless. It does not resume requests that wait for a fetch. When the fetch completes, it is compared with
+    /// the log (``FlightTable``).
     /// - Throws: The origin's error, unchanged.
     func write<O: Origin>(
         _ request: HTTPRequest,

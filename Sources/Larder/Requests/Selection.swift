@@ -30,7 +30,8 @@ enum Selection {
             {
                 return .bypass(.alteredBytes)
             }
-            // A variant without `Vary` would have answered the request: it was invalidated.
+            // If no variant has `Vary`, those found do not answer the request for another reason, such as their coding:
+            // the miss counts as one of the URI (RFC 9211 §2.2).
             return .fetch(rules.contains { $0 != .nothing } ? .varyMiss : .uriMiss, stored: nil)
         }
         // Repeated hits on the same variant need no mark: only the order of the last uses counts.

@@ -89,8 +89,8 @@ struct Serving: Sendable {
         return head
     }
 
-    /// Adds the tags by which a response can be invalidated, for the cache around this one: its response is made from
-    /// this response.
+    /// Adds the tags of a response for the cache around this one. The response of that cache is made from this one, and
+    /// has to be invalidated with it.
     private static func handOn(_ tags: [String], to frames: [FetchContext.Frame], in fields: inout HTTPFields) {
         guard !tags.isEmpty, let name = frames.last?.tagFields.first else { return }
         for tag in tags { fields.append(HTTPField(name: name, value: tag)) }

@@ -23,7 +23,7 @@ public final class CacheEntry: Sendable {
     public let tags: [CacheTag]
     /// The fingerprints of the scopes that the entry belongs to: the invalidation of any of them invalidates it.
     let scopes: [InvalidationScope.Fingerprint]
-    /// The fingerprints of the key, paths, prefixes and tags among the scopes. "Everything" is before them.
+    /// The fingerprints of the key, paths, prefixes and tags among the scopes. The first scope is "everything".
     var namedScopes: ArraySlice<InvalidationScope.Fingerprint> { scopes.dropFirst() }
     /// The number of bytes that the entry takes of a store's limit.
     public let cost: Int

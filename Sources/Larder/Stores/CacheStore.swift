@@ -4,9 +4,10 @@ public import ServiceLifecycle
 
 /// A store of responses, together with the log of invalidations.
 ///
-/// The shared behaviour suite checks the contract of every store: an entry that `load` returns is valid and its storage
-/// time is not over; an entry whose read version is older than the invalidation of one of its scopes is never returned
-/// again; a store that fails finds nothing and stores nothing, and does not make requests fail.
+/// Every store obeys these rules, which one test suite checks for all of them:
+/// - An entry that `load` returns is valid, and its storage time is not over.
+/// - An entry whose read version is lower than the version of the invalidation of one of its scopes is never returned.
+/// - A store that fails finds nothing and stores nothing, and does not make requests fail.
 public protocol CacheStore: Service {
     /// The cost in bytes of the largest entry that the store accepts.
     var entryLimit: ByteCount { get }
@@ -26,13 +27,15 @@ public protocol CacheStore: Service {
     func save(_ entry: CacheEntry, at now: Timestamp) async -> Validity
 
     /// Removes an entry that the origin has replaced by a response that is not stored, or that is stored as another
-    /// variant: the variant with the same read version and selecting fields, and older variants of the key that may
-    /// answer the same requests, so that they are not found in its place. A response that has replaced it after an
-    /// invalidation stays. Without an invalidation the two have the same read version and cannot be
-    /// distinguished, and losing the newer one costs a miss.
+    /// variant.
+    ///
+    /// The variant with the same read version and selecting fields is removed, and so are the older variants of the key
+    /// that may answer the same requests, so that they are not found in its place. If another response has taken the
+    /// place of the entry since an invalidation, it has a higher read version and stays. Without an invalidation it has
+    /// the same read version and is removed as well, which costs a miss.
     func discard(_ entry: CacheEntry) async
 
-    /// Compares a response with this read version and these scopes with the log.
+    /// Compares the read version and the scopes of a response with the log.
     func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) async -> Validity
 
     /// Invalidates the scopes. Once this is acknowledged, no process on this store returns a response with an older
@@ -139,8 +142,9 @@ public enum InvalidationResult: Hashable, Sendable {
 
 /// The result of removing a key.
 public struct RemovalResult: Hashable, Sendable {
-    /// The number of responses that were stored under the key, neither expired nor invalidated: its Vary variants, in
-    /// every spelling of its URL, or in the common ones. Nil if the store does not know.
+    /// The number of responses that were stored under the key, neither expired nor invalidated, with all Vary variants.
+    /// A memory store counts every spelling of the URL, and a Redis store the common ones. Nil if the store does not
+    /// know the number.
     public let removed: Int?
     /// The result of the key's invalidation.
     public let invalidation: InvalidationResult

@@ -2,7 +2,7 @@ import HTTPCaching
 
 /// A part of a memory store: a table of keys, bounded in bytes. It has neither a lock nor a clock.
 ///
-/// Removed entries are returned, so that the caller releases them outside the lock.
+/// Removed entries are appended to the parameter `dropped`, so that the caller releases them outside the lock.
 struct MemoryShard {
     struct Slot {
         let key: CacheKey
