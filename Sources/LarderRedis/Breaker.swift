@@ -2,11 +2,12 @@
 /// row requests do not ask it. Only one probe at a time does, for which no request waits.
 ///
 /// A value without a clock or a lock. Only errors that show that the server cannot be reached in time are failures; an
-/// error reply is an answer. A thousand requests that wait at the same time fail at the same time, and say no more than
-/// one of them: so the failures in a row also have to span some time in which no answer came in time.
+/// error reply is an answer. If a thousand requests wait at the same time, they fail at the same time, and show no more
+/// than one of them would. So the failures in a row also have to span some time, without an answer in time between
+/// them.
 struct Breaker {
     enum State: Hashable {
-        /// Requests may ask. So many failed in a row, the first of them at `since`.
+        /// Requests may ask. This many have failed in a row, the first of them at `since`.
         case closed(failures: Int, since: ContinuousClock.Instant?)
         /// Requests may not ask until this time.
         case open(until: ContinuousClock.Instant)

@@ -3,14 +3,14 @@ import Logging
 import NIOConcurrencyHelpers
 import RedisClient
 
-/// The delivery of invalidations to Redis, and how long callers wait for it.
+/// The sending of invalidations to Redis, and the time that callers wait for it.
 ///
-/// While Redis takes invalidations, each is sent at once and by itself. One that fails is queued, and an *outage*
-/// begins with it: later invalidations are queued behind it, and all of them are sent together, every 50 ms until Redis
-/// confirms them. While they wait, the client reconnects at the same interval. A caller waits for the confirmation for
-/// `timeout`, but no longer than `timeout` after the outage began: a server that comes back in time acknowledges the
-/// writes that it missed, and one that is known to be away delays no write. The breaker for reads does not count here:
-/// a server that is too slow for reads still confirms invalidations.
+/// While Redis takes invalidations, each is sent at once and by itself. If one fails, it is queued, and an *outage*
+/// begins: later invalidations are queued behind it, and all of them are sent together, every 50 ms until Redis
+/// confirms them. While they wait, the client tries to reconnect at least every 100 ms. A caller waits for the
+/// confirmation for `timeout`, but no longer than `timeout` after the outage began: a server that comes back in time
+/// acknowledges the writes that it missed, and one that is known to be away delays no write. The breaker for reads does
+/// not count here: a server that is too slow for reads still confirms invalidations.
 extension InvalidationDelivery {
     /// Invalidates scopes, and waits until Redis confirms it or the deadline passes. Without a confirmation the scopes
     /// stay queued.
@@ -37,7 +37,7 @@ extension InvalidationDelivery {
         return .pending
     }
 
-    /// Delivers what waits, every 50 ms, until the task is cancelled.
+    /// Delivers the invalidations that wait, every 50 ms, until the task is cancelled.
     func run(_ clock: WallClock) async {
         while (try? await clock.sleep(for: .milliseconds(50))) != nil {
             noteConnection()
@@ -61,14 +61,14 @@ extension InvalidationDelivery {
         tasks.cancelAll()
     }
 
-    /// Starts to send what waits, unless a delivery is under way or there is no connection; returns at once. What waits
-    /// when a server is connected is sent then.
+    /// Starts to send the invalidations that wait, and returns at once. Does nothing if a delivery is under way, or if
+    /// there is no connection: ``prepare(_:_:)`` sends them when a server is connected.
     func startDelivery() {
         guard failsafe.isConnected, !state.withLockedValue({ $0.isDelivering || $0.outbox.count == 0 }) else { return }
         tasks.start { await self.deliver() }
     }
 
-    /// Records since when there is no connection to Redis, so that later invalidations do not wait for one.
+    /// Records the time since which there is no connection to Redis, so that later invalidations do not wait for one.
     func noteConnection() {
         let isConnected = failsafe.isConnected
         state.withLockedValue { state in
@@ -80,7 +80,7 @@ extension InvalidationDelivery {
         }
     }
 
-    /// Sends what waits until nothing does, or Redis does not confirm it.
+    /// Sends the invalidations that wait until none is left, or until Redis does not confirm one.
     private func deliver() async {
         let isFirst = state.withLockedValue { state in
             defer { state.isDelivering = true }
@@ -110,8 +110,8 @@ extension InvalidationDelivery {
     }
 
     /// Sends scopes to the log in batches that do not delay other commands.
-    /// - Parameter end: The time at which the caller stops waiting for all of the batches; nil if there is no caller,
-    ///   and each batch has the whole timeout.
+    /// - Parameter end: The time until which the caller waits for all of the batches; nil if no caller waits, so that
+    ///   each batch has the whole timeout.
     /// - Returns: The reason why Redis did not confirm all of them; nil if it did.
     private func send(
         _ scopes: [InvalidationScope],
@@ -142,7 +142,7 @@ extension InvalidationDelivery {
         for waiter in waiters { waiter.resume(returning: true) }
     }
 
-    /// Waits until Redis has everything that was queued up to `turn`; returns false if it does not by `end`.
+    /// Waits until Redis has confirmed everything that was queued up to `turn`; returns false if it has not by `end`.
     private func isConfirmed(_ turn: Outbox.Turn, by end: ContinuousClock.Instant) async -> Bool {
         guard end > .now else { return state.withLockedValue { $0.acknowledgements.confirmed >= turn } }
         let id = state.withLockedValue { state in

@@ -6,8 +6,8 @@ import RedisClient
 
 /// The delivery of invalidations to the log in Redis.
 ///
-/// It makes sure that there is a log, writes invalidations to it, and queues those that Redis did not confirm until it
-/// does. As long as an invalidation waits, no stored response in Redis is used.
+/// It begins a log if there is none, writes invalidations to it, and queues those that Redis has not confirmed. As long
+/// as an invalidation waits, no stored response in Redis is used.
 final class InvalidationDelivery: Sendable {
     /// The continuation of an invalidation that waits for its acknowledgement; resumed with true if it was
     /// acknowledged.
@@ -82,7 +82,7 @@ extension InvalidationDelivery {
     /// Returns true if a read version is that of a response which was fetched while the log could not be read.
     func isLocal(_ readVersion: LogVersion) -> Bool { readVersion == localVersion }
 
-    /// True if stored responses in Redis may be used: no invalidation waits that Redis does not have.
+    /// True if stored responses in Redis may be used: no invalidation waits for delivery.
     var isTrusted: Bool { pendingCount == 0 }
 }
 
@@ -118,7 +118,7 @@ extension InvalidationDelivery {
         return await beginLog(reading: members)
     }
 
-    /// Begins a log unless there is one, and reads its list.
+    /// Begins a log unless there is one, and reads its list about these scopes.
     /// - Returns: Nil if the log cannot be read.
     private func beginLog(reading members: [String]) async -> LogReading? {
         let runID = lastRunID.withLockedValue { $0 }
@@ -140,7 +140,7 @@ extension InvalidationDelivery {
         return needed.isEmpty ? [] : TableQuestion.all(needed, logState)
     }
 
-    /// Adds the tables' answers about the scopes that a reading of the list leaves open.
+    /// Adds the replies of the tables about the scopes whose versions the list does not have.
     /// - Returns: Nil if the log cannot be read.
     func reading(_ reading: LogReading, adding members: Set<String>) async -> LogReading? {
         let questions = TableQuestion.all(members.sorted(), reading.state)
@@ -254,13 +254,13 @@ extension InvalidationDelivery {
     }
 }
 
-/// The link between a client and its delivery, each of which needs the other to be created.
+/// A link from a client to its delivery. The delivery is set later, because it is created with the client.
 final class DeliveryLink: Sendable {
-    private let known = NIOLockedValueBox<InvalidationDelivery?>(nil)
+    private let linked = NIOLockedValueBox<InvalidationDelivery?>(nil)
 
     var delivery: InvalidationDelivery? {
-        get { known.withLockedValue { $0 } }
-        set { known.withLockedValue { $0 = newValue } }
+        get { linked.withLockedValue { $0 } }
+        set { linked.withLockedValue { $0 = newValue } }
     }
 
     func prepare(_ connection: RedisConnection, _ server: RedisServer) async throws {

@@ -55,9 +55,9 @@ struct KeyWalk: Sendable {
     }
 }
 
-/// The last count of keys, and whether they have to be counted again. At most one walk is under way.
+/// The last count of keys, and the decision to count them again. At most one walk is under way.
 ///
-/// `Waiter` is the type of what is given the number: a continuation, or a name in a test.
+/// `Waiter` is the type of the receivers of the number: a continuation, or a name in a test.
 struct KeyCount<Waiter: Sendable>: Sendable {
     /// A number and the time at which it was found.
     private struct Found: Sendable {
@@ -104,8 +104,8 @@ struct KeyCount<Waiter: Sendable>: Sendable {
         return .wait
     }
 
-    /// Begins a walk and returns true if the service has to count so many keys again, so that no caller has to wait for
-    /// it.
+    /// Begins a walk and returns true if the service has to count this many keys again, so that no caller has to wait
+    /// for it.
     mutating func begin(of total: Int, at now: ContinuousClock.Instant) -> Bool {
         guard !isWalking, isDue(of: total, at: now) else { return false }
         isWalking = true

@@ -46,7 +46,7 @@ struct LogState: Hashable, Sendable {
         ScopeKind.allCases.contains { $0.table == table && moved($0) > 0 }
     }
 
-    /// Returns the highest version that was moved of any scope of the same kind as a scope.
+    /// Returns the highest version that was moved into a table for the kind of this scope; 0 if none was.
     func moved(_ member: String) -> UInt64 {
         highestMoved == 0 ? 0 : ScopeKind(member: member).map(moved) ?? 0
     }
@@ -158,7 +158,7 @@ struct LogReading {
         return isUnknown ? .unknown : .valid
     }
 
-    /// Returns the scopes that only the tables can compare with a read version, and that they were not asked for.
+    /// Returns the scopes whose comparison with a read version needs the tables, which have not been read for them.
     func unread(_ readVersion: LogVersion, _ members: some Sequence<String>) -> [String] {
         guard readVersion.number < state.highestMoved else { return [] }
         return members.filter { member in

@@ -4,8 +4,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import RedisClient
 
-/// What this process remembers of the entries that it has looked up. From this it predicts the fields and tags that
-/// the next look-up needs.
+/// The memo of the entries that this process has looked up, which predicts the fields and tags that the next look-up
+/// needs.
 struct EntryMemo: Sendable {
     var variants = VariantMemo()
     var tags = TagMemo<VariantID>()
@@ -23,7 +23,8 @@ struct EntryMemo: Sendable {
         var oldest: LogVersion?
     }
 
-    /// Returns what a look-up of a key will probably need; all variants if the look-up is for no request.
+    /// Returns the fields and tags that a look-up of a key will probably need; those of all variants if the look-up is
+    /// not for a request.
     func prediction(_ key: CacheKey, for query: VariantQuery?) -> Prediction {
         var prediction = Prediction()
         let known = variants[key]
@@ -100,7 +101,7 @@ extension RedisStore {
         )
     }
 
-    /// The data that a look-up has while it reads variants.
+    /// The search for the variants under a key that answer a request.
     private struct VariantSearch {
         let key: CacheKey
         /// The key of the hash.

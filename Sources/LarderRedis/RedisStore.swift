@@ -13,7 +13,7 @@ import ServiceLifecycle
 /// and no request waits for Redis longer than a few times the timeout. Invalidations wait, and are delivered before
 /// look-ups find anything again.
 ///
-/// The server has to be Redis 7 or later, or Valkey, and a primary. If it evicts, it should evict only keys that expire
+/// The server has to be Redis 7 or later, or Valkey, and a master. If it evicts, it should evict only keys that expire
 /// (`maxmemory-policy volatile-lru`): if Redis evicts the invalidation log, everything stored becomes invalid.
 public final class RedisStore: CacheStore {
     /// The options of a store on Redis.

@@ -1,6 +1,6 @@
 import RedisClient
 
-/// The state of Redis as far as it was logged. Each transition is logged once, however many requests notice it.
+/// The state of Redis according to the log, so that each transition is logged once, however many requests notice it.
 ///
 /// A value without a clock or a lock.
 struct RedisTransitions {
@@ -16,47 +16,51 @@ struct RedisTransitions {
         case restored
     }
 
+    /// The commands that Redis refuses with one code.
     private struct RefusedCommands {
-        /// The commands that were refused with this code, of which none has been answered since.
+        /// The commands that have not been answered since they were refused.
         var commands: Set<String>
+        /// The time of the last refusal.
         var last: ContinuousClock.Instant
     }
 
     /// The time without another refusal after which a refusal counts as over: a server that is almost full refuses some
     /// commands and takes others.
     let quiet: Duration
+    /// True if Redis was available when its availability was last recorded; nil if it has not been recorded.
     private var wasAvailable: Bool?
-    /// The code with which Redis refuses the user, as it was logged; nil if Redis is available.
-    private var accessRefusal: String?
+    /// The code with which Redis refuses the user, as it was logged; nil if it does not, or if Redis is available.
+    private var loggedCode: String?
+    /// The refused commands, by the code of the refusal.
     private var refusals: [String: RefusedCommands] = [:]
 
     init(quiet: Duration) { self.quiet = quiet }
 
-    /// Records that Redis is available, or is not; returns nil if that is known already.
+    /// Records the availability of Redis, and returns the change to log; nil if it was logged already.
     /// - Parameter code: The code with which Redis refuses the user of the connection; nil if it does not.
     mutating func record(isAvailable: Bool, refusing code: String? = nil) -> Change? {
-        let before = (wasAvailable: wasAvailable, refusal: accessRefusal)
+        let before = (wasAvailable: wasAvailable, code: loggedCode)
         wasAvailable = isAvailable
-        accessRefusal = isAvailable ? nil : code ?? before.refusal
+        loggedCode = isAvailable ? nil : code ?? before.code
         if isAvailable {
             guard let wasAvailable = before.wasAvailable else { return .connected }
             return wasAvailable ? nil : .restored
         }
-        if code != nil, code != before.refusal { return .refused }
+        if code != nil, code != before.code { return .refused }
         return before.wasAvailable == false ? nil : .lost
     }
 
-    /// Records that a command was refused; returns true if that is new.
+    /// Records that a command was refused with a code; returns true if the code is new, so that it is to be logged.
     mutating func refused(_ code: String, _ command: RedisCommand, at now: ContinuousClock.Instant) -> Bool {
         let isNew = refusals[code] == nil
-        // The server chooses the codes: they are few, but this process does not control them.
+        // The server chooses the codes, so their number is limited here.
         guard !isNew || refusals.count < 16 else { return false }
         refusals[code, default: RefusedCommands(commands: [], last: now)].commands.insert(command.label)
         refusals[code]?.last = now
         return isNew
     }
 
-    /// Records that a command was answered; returns the code of the refusal that is over with it, if one is.
+    /// Records that a command was answered; returns the code of a refusal that ends with it, or nil if none does.
     mutating func answered(_ command: RedisCommand, at now: ContinuousClock.Instant) -> String? {
         guard !refusals.isEmpty else { return nil }
         let label = command.label
@@ -76,7 +80,7 @@ struct RedisTransitions {
 }
 
 extension RedisCommand {
-    /// The name of what a command does: the command's own, or that of its script.
+    /// The name of the command, or the digest of the script that it runs.
     fileprivate var label: String {
         for case .text(let word) in arguments.prefix(2) where word != "EVALSHA" { return word }
         return ""

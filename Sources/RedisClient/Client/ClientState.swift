@@ -5,7 +5,7 @@ package struct RedisStatus: Sendable {
         case connecting
         /// At least one connection takes commands.
         case connected
-        /// Connections do not take commands at present; the client goes on trying to connect.
+        /// No connection takes commands; the client continues to try to connect.
         case down
         /// The client was shut down.
         case stopped

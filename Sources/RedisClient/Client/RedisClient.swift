@@ -125,7 +125,7 @@ extension RedisClient {
         }
     }
 
-    /// Waits before the next attempt to connect, unless something is urgent.
+    /// Waits before the next attempt to connect; if the owner has urgent commands, no longer than 100 ms.
     private func pause(for delay: Duration) async {
         guard let isUrgent = hooks.isUrgent else {
             try? await clock.sleep(for: delay)

@@ -8,7 +8,7 @@ import NIOCore
 /// discards its replies when they come, so that the replies to later batches reach the right callers, and other callers
 /// on the connection are not affected.
 ///
-/// `Waiter` is the type of what receives a result: a continuation, or a name in a test.
+/// `Waiter` is the type of the receivers of results: a continuation, or a name in a test.
 struct ConnectionState<Waiter> {
     private enum Phase {
         /// Commands are sent and answered. The next phase is `draining` or `closed`.
