@@ -4,7 +4,7 @@ import Foundation
 enum DescriptorLimit {
     /// Raises the limit as far as the system allows. Systems set it low for old programs that depend on small
     /// descriptor numbers (`select`), which this program does not.
-    /// - Returns: the new limit; nil if the system does not report it.
+    /// - Returns: The new limit; nil if the system does not report it.
     static func raise() -> Int? {
         #if canImport(Glibc)
             let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

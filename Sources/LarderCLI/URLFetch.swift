@@ -22,7 +22,7 @@ struct URLFetch {
     private let configuration: GatewayConfiguration?
 
     /// Creates a fetch.
-    /// - Parameter configuration: the configuration of the gateway that the URL belongs to; nil if the URL is that of a
+    /// - Parameter configuration: The configuration of the gateway that the URL belongs to; nil if the URL is that of a
     ///   server.
     /// - Throws: `Failure` if the URL is not valid.
     init(_ url: String, _ change: RequestChange, _ configuration: GatewayConfiguration?) throws {

@@ -24,7 +24,7 @@ extension StorageBlocker {
             )
         case .varyStar:
             (
-                "Vary is \"*\", is not a list of field names, or names too many: no other request would match "
+                "Vary is \"*\", is not a list of field names, or has too many names: no other request would match "
                     + "(RFC 9111 §4.1).",
                 "Name in Vary the request fields that the response depends on, such as Accept-Encoding."
             )

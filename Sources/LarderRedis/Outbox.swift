@@ -6,7 +6,7 @@ import Larder
 ///
 /// A value without a clock or a lock.
 struct Outbox {
-    /// The number of an event in the history of an outbox: of an invalidation that begins, or that is queued.
+    /// The number of an event of an outbox: the begin of an invalidation, or the queuing of one.
     typealias Turn = UInt64
 
     /// The turns at which a waiting scope was queued first and last.
@@ -24,13 +24,13 @@ struct Outbox {
     private var order: Deque<Place> = []
     /// The scopes that were queued again while they were being sent, in the same order.
     private var again: Deque<Place> = []
-    /// The number of places that were looked at; for tests.
-    private(set) var looked = 0
+    /// The number of places that were examined; for tests.
+    private(set) var examined = 0
     /// The memory that the waiting scopes take, in bytes.
     private var waitingCost = 0
     private var delivered: Deque<(scopes: [InvalidationScope], at: ContinuousClock.Instant)> = []
     private var deliveredCount = 0
-    /// The time until which not everything that was delivered recently is remembered; nil if all of it always was.
+    /// The time until which some recent deliveries are forgotten, because there were too many; nil if there never were.
     private var overflowedUntil: ContinuousClock.Instant?
     private(set) var turn: Turn = 0
     /// The largest number of waiting scopes; beyond it they are replaced by one: everything.
@@ -54,7 +54,7 @@ struct Outbox {
     /// All waiting scopes: an expensive copy, for rare use.
     var scopes: [InvalidationScope] { Array(waiting.keys) }
 
-    /// The turn up to which nothing waits.
+    /// The turn up to which everything that was queued has been delivered.
     var deliveredThrough: Turn {
         let first = [order.first, again.first].compactMap { $0?.first }.min()
         return first.map { $0 - 1 } ?? turn
@@ -66,7 +66,7 @@ struct Outbox {
         while batch.count < count {
             let isAgain = again.first?.first ?? .max < order.first?.first ?? .max
             guard let place = isAgain ? again.popFirst() : order.popFirst() else { break }
-            looked += 1
+            examined += 1
             if isCurrent(place) { batch.append((place, isAgain)) }
         }
         for (place, isAgain) in batch.reversed() {
@@ -80,20 +80,20 @@ struct Outbox {
     /// Removes obsolete places: at the fronts always, and everywhere if there are many more places than waiting scopes.
     private mutating func tidy() {
         while let place = order.first, !isCurrent(place) {
-            looked += 1
+            examined += 1
             order.removeFirst()
         }
         while let place = again.first, !isCurrent(place) {
-            looked += 1
+            examined += 1
             again.removeFirst()
         }
         guard order.count + again.count > 2 * waiting.count + 100 else { return }
-        looked += order.count + again.count
+        examined += order.count + again.count
         order = order.filter(isCurrent)
         again = again.filter(isCurrent)
     }
 
-    /// Begins an invalidation at another turn, so that the scopes that wait by then differ from those queued later.
+    /// Begins an invalidation at a new turn, so that scopes that wait already can be told from those queued later.
     mutating func begin() {
         turn += 1
     }
@@ -113,7 +113,7 @@ struct Outbox {
             }
         }
         if waiting.count > limit || waitingCost > costLimit.bytes {
-            // The scope stands for all that have waited, from the first of them on.
+            // `everything` replaces all scopes that wait, from the turn of the first of them on.
             let first = deliveredThrough + 1
             waiting = [.everything: Wait(first: first, last: turn)]
             (order, again) = ([(.everything, first)], [])
@@ -170,17 +170,20 @@ struct Outbox {
 
     /// Traps if the parts disagree; for tests.
     func validate() {
-        precondition(waiting.count <= max(1, limit), "More waits than may")
-        precondition(waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost }, "A wrong cost of what waits")
+        precondition(waiting.count <= max(1, limit), "More scopes wait than the limit")
+        precondition(
+            waitingCost == waiting.keys.reduce(0) { $0 + $1.waitingCost },
+            "A wrong cost of the waiting scopes"
+        )
         precondition(deliveredCount == delivered.reduce(0) { $0 + $1.scopes.count }, "A wrong count of the delivered")
-        precondition(deliveredCount <= memoryLimit, "More is remembered than may be")
+        precondition(deliveredCount <= memoryLimit, "More scopes are remembered than the limit")
         precondition(waiting.values.allSatisfy { $0.first <= $0.last && $0.last <= turn }, "A wrong turn")
         let current = order.filter(isCurrent) + again.filter(isCurrent)
-        precondition(current.count == waiting.count, "Something waits in no order, or twice")
+        precondition(current.count == waiting.count, "A scope that waits in no queue, or twice")
         for queue in [order, again] {
             precondition(zip(queue, queue.dropFirst()).allSatisfy { $0.first <= $1.first }, "Turns out of order")
         }
-        precondition(order.count + again.count <= 2 * waiting.count + 100, "More stands for nothing than may")
+        precondition(order.count + again.count <= 2 * waiting.count + 100, "More obsolete places than the limit")
         precondition(
             deliveredThrough == (waiting.values.map(\.first).min().map { $0 - 1 } ?? turn),
             "A wrong turn of the last delivery"

@@ -29,9 +29,9 @@ extension RedisStore {
         _ = await walk(Int(total), at: clock.now, pausing: .milliseconds(5))
     }
 
-    /// Walks through the server's keys and returns the number of keys under which a response is stored that is neither
-    /// expired nor invalidated; the last known number if Redis stops answering. ``KeyCount`` says when to walk, and
-    /// permits one walk at a time.
+    /// Walks through the server's keys, and returns the number of keys with a stored response that is neither expired
+    /// nor invalidated; the last known number if Redis stops answering. ``KeyCount`` decides when to walk, and permits
+    /// one walk at a time.
     /// - Parameter pause: The pause between two pages.
     private func walk(_ total: Int, at now: Timestamp, pausing pause: Duration? = nil) async -> Int {
         var walk = KeyWalk(total: total)

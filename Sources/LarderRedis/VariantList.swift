@@ -16,6 +16,7 @@ import NIOCore
 ///
 /// Other programs write to Redis: the list only says which fields to read. Their values are checked by themselves.
 struct VariantList: Hashable, Sendable {
+    /// A variant, as its line describes it.
     struct Variant: Hashable, Sendable {
         /// The field of the hash (``VariantName``).
         let field: String

@@ -26,6 +26,7 @@ struct VariantMemo {
         static let plain = Rule()
     }
 
+    /// A list that was seen.
     private struct Known {
         /// The value that the list was read from; nil if the list was changed since.
         var value: ByteBuffer?

@@ -112,20 +112,20 @@ import Testing
     @Test func `The work of a delivery does not depend on how many scopes wait`() {
         var outbox = Outbox()
         outbox.add(scopes(0..<100_000))
-        #expect(outbox.looked == 0)
+        #expect(outbox.examined == 0)
         // These are the calls for a server that confirms nothing, or that comes and goes.
         for _ in 0..<1_000 { _ = outbox.next(upTo: 100) }
-        #expect(outbox.looked == 100_000)
+        #expect(outbox.examined == 100_000)
         // The same scopes are added many times.
         for _ in 0..<10_000 { outbox.add(scopes(0..<100)) }
-        #expect(outbox.looked < 2_000_000)
-        let before = outbox.looked
+        #expect(outbox.examined < 2_000_000)
+        let before = outbox.examined
         var rounds = 0
         while outbox.count > 0 {
             outbox.deliver(outbox.next(upTo: 100), sentAt: outbox.turn, now: start)
             rounds += 1
         }
-        #expect(rounds == 1_000 && outbox.looked - before < 1_000_000)
+        #expect(rounds == 1_000 && outbox.examined - before < 1_000_000)
         outbox.validate()
     }
 

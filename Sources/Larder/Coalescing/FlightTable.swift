@@ -56,6 +56,7 @@ struct FlightTable<Waiter: Sendable>: Sendable {
         let ownFlight: FlightID?
     }
 
+    /// A fetch under way that requests of its key may wait for.
     struct Flight: Sendable {
         let key: FlightKey
         /// The start of the flight; nil until the leader has looked up, as the origin is not asked yet.

@@ -7,6 +7,7 @@ import HTTPTypes
 /// must not wait for the fetch that it is a part of, and the tags of its response are also those of the response around
 /// it.
 package enum FetchContext {
+    /// A fetch that a task runs in.
     struct Frame: Sendable {
         let cache: ObjectIdentifier
         let key: CacheKey

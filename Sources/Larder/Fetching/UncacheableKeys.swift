@@ -6,6 +6,7 @@ import HTTPCaching
 /// A key that is added repeatedly is in the set once, and displaces no other key. If there are too many, the key that
 /// was added longest ago is forgotten first.
 struct UncacheableKeys<Key: Hashable & Sendable>: Sendable {
+    /// A key, and the time until which it is remembered.
     private struct Slot {
         let key: Key
         var until: Timestamp

@@ -26,7 +26,7 @@ public struct CacheKey: Hashable, Sendable, CustomStringConvertible {
         self.init(legal: text)
     }
 
-    /// Creates a key from a part of a URL's path, where it is percent-encoded once; nil if the decoded text is not a
+    /// Creates a key from its percent-encoded text in a URL's path, decoded once; nil if the decoded text is not a
     /// key.
     public init?(percentEncoded text: String) {
         self.init(PercentEncoding.decoded(text))

@@ -55,17 +55,21 @@ public struct KeyPolicy: Sendable {
 }
 
 extension KeyPolicy {
-    /// The key of a request's response, and whether the request asks for a bypass.
+    /// The key of a request's response, and the other facts that making it has shown.
     struct Result {
         var key: CacheKey
+        /// True if the request asks for a bypass by the cache's own parameter.
         var asksForBypass: Bool
         /// The target in absolute form, if the key has scheme and host.
         var target: String?
     }
 
-    /// Returns the key of a GET for the target of `request`; nil if the target cannot have a key: it is not a path, or
-    /// has bytes that no path or query may contain (RFC 3986 §3.3), above all a raw `#`, which would forge the part
-    /// that follows it, or is too long, or has more readings than a response can be stored with (``PathReadings``).
+    /// Returns the key of a GET for the target of `request`; nil if the target cannot have a key, for one of these
+    /// reasons:
+    /// - It is not a path, or is too long.
+    /// - It has bytes that no path or query may contain (RFC 3986 §3.3). A raw `#` would forge the parts that follow it
+    ///   in keys.
+    /// - It has more readings than a response can be stored with (``PathReadings``).
     /// - Parameter user: The user that the response is for, if the policy stores separate responses for users.
     func key(of request: HTTPRequest, user: String?) -> Result? {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/"),

@@ -14,10 +14,10 @@ import HTTPCaching
 /// - resolve dot segments as RFC 3986 says, or after they have merged slashes, or not at all;
 /// - take the first segment of `//host/path` for a host.
 ///
-/// A write names all of its readings, 240 at most (5 ways to decode, 48 to split; twice as many if the target has one
-/// of three characters that no URL may have, `PathReader.replacingEquivalents`). It names nothing coarser, so that a
-/// request cannot invalidate other resources. A response is stored only if its path has at most ``maximumCount``
-/// readings, since each costs memory.
+/// A write invalidates all of its readings, 240 at most (5 ways to decode, 48 to split; twice as many if the target has
+/// one of three characters that no URL may have, `PathReader.replacingEquivalents`). It invalidates no prefix of them,
+/// so that a request cannot invalidate other resources. A response is stored only if its path has at most
+/// ``maximumCount`` readings, since each costs memory.
 package struct PathReadings: Hashable, Sendable {
     /// The readings, each once, and the literal one first: split at slashes, each segment decoded once.
     package let paths: [CachePath]
@@ -94,14 +94,17 @@ extension PathReadings {
 
 /// A reader that reads a path in every way that its bytes allow, in time linear in the path's length.
 private struct PathReader {
-    /// A path in the form in which a server splits it, and whether the segments are decoded after that.
+    /// A path in the form in which a server splits it.
     private struct Level {
         let text: [UInt8]
+        /// True if the segments are decoded once more after the path was split.
         let isDecodedLater: Bool
     }
 
+    /// The ways to treat dot segments: as text, or resolved, before or after slashes are merged.
     private enum Dots: CaseIterable { case literal, resolved, resolvedAfterMerging }
 
+    /// A way to read a path: the choices that servers make differently.
     private struct Manner {
         var takesBackslashForSlash = false
         var dropsParameters = false
@@ -121,7 +124,7 @@ private struct PathReader {
     private let levels: [Level]
     private let manners: [Manner]
 
-    /// Creates a reader. Bytes that no target may have stand for themselves, encoded or not.
+    /// Creates a reader. Bytes that no target may have mean the same encoded and not encoded.
     init(_ path: Substring.UTF8View) {
         let raw = Array(path)
         let replaced = Self.replacingEquivalents(raw)

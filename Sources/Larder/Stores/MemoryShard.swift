@@ -4,6 +4,7 @@ import HTTPCaching
 ///
 /// Removed entries are appended to the parameter `dropped`, so that the caller releases them outside the lock.
 struct MemoryShard {
+    /// The entries of one key.
     struct Slot {
         let key: CacheKey
         /// The variants, the newest first; never empty.

@@ -160,7 +160,7 @@ struct GatewayFile {
         }
     }
 
-    /// Checks that no route stands behind one that matches all of its requests.
+    /// Checks that no route follows one that matches all of its requests.
     private mutating func checkOrder() {
         for (index, rule) in rules.enumerated() {
             guard let earlier = rules[..<index].first(where: { $0.covers(rule) }) else { continue }

@@ -1,7 +1,7 @@
 import HTTPCaching
 import Larder
 
-/// The set of all paths that servers may take a path for.
+/// The set of all paths that servers may read in a path.
 ///
 /// A server decodes percent-encoding never, once or twice, before or after it resolves dot segments. It may take a
 /// backslash for a slash, drop parameters and file extensions, end a path at a `?` that was encoded, or take the first

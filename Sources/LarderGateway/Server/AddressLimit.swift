@@ -4,7 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 
 /// The number of connections that each client address may have at a time. The addresses of an IPv6 network of 64 bits
-/// count as one, since a client has all of them.
+/// count as one, since one client can have all of them.
 final class AddressLimit: Sendable {
     private struct State {
         var connections: [IPAddress: Int] = [:]

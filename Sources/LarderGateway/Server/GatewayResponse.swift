@@ -11,6 +11,7 @@ struct GatewayResponse: OriginResponse {
     /// memory as long as they exist, so they are retained until the client's socket has taken the body.
     private var holder: Holder?
 
+    /// The owner of a body's memory.
     private enum Holder {
         case entry(CacheEntry)
         case reader(BodyReader)

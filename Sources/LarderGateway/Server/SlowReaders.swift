@@ -26,7 +26,7 @@ final class SlowReaders: Sendable {
     private struct State {
         var next: UInt64 = 0
         var sending: [UInt64: Sending] = [:]
-        var isLooking = false
+        var isCheckScheduled = false
         var log = LogLimit(1)
     }
 
@@ -51,7 +51,7 @@ final class SlowReaders: Sendable {
     ///   - grace: The time that every client has to read a response.
     init(_ budget: InFlightBudget, grace: TimeAmount, logger: Logger) {
         (self.budget, self.grace, self.logger) = (budget, grace, logger)
-        budget.onTight { [weak self] in self?.look() }
+        budget.onTight { [weak self] in self?.scheduleCheck() }
     }
 
     /// Adds a response until the holder is released.
@@ -74,18 +74,20 @@ final class SlowReaders: Sendable {
     }
 
     /// Schedules a check that ends the responses of the slowest clients. Many calls in a short time count once.
-    private func look() {
+    private func scheduleCheck() {
         let isFirst = state.withLockedValue { state in
-            defer { state.isLooking = true }
-            return !state.isLooking
+            defer { state.isCheckScheduled = true }
+            return !state.isCheckScheduled
         }
         guard isFirst else { return }
-        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.interval) { [weak self] in self?.giveWay() }
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.interval) { [weak self] in self?.endSlowest()
+        }
     }
 
-    private func giveWay() {
+    /// Ends the responses that have been sent for the longest time, until half of the memory is free.
+    private func endSlowest() {
         let sending = state.withLockedValue { state in
-            state.isLooking = false
+            state.isCheckScheduled = false
             return Array(state.sending.values)
         }
         let excess = budget.used - budget.limit / 2

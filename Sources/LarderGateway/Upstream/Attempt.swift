@@ -7,8 +7,8 @@ import NIOHTTP2
 /// The state of one attempt to send a request to an origin: if the request was sent, if its connection had carried
 /// another request before, and if the origin has sent anything since.
 ///
-/// A server may close an idle connection at the moment at which a request is sent on it. Only then the request was not
-/// seen, as far as a client can know, and may be sent again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
+/// A server may close an idle connection at the moment at which a request is sent on it. Only then can a client assume
+/// that the server has not received the request, and send it again (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
 final class Attempt: Sendable {
     private enum State {
         /// The request was not sent: its connection was closed before.

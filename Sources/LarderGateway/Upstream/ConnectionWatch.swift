@@ -29,7 +29,8 @@ final class ByteWatch: ChannelInboundHandler {
         messages.endRead()
     }
 
-    /// "… unless the data consists only of one or more CRLF (which can be discarded per Section 2.2)."
+    /// Returns true if bytes are only line breaks. The rule for excess data has this exception: "[…] unless the data
+    /// consists only of one or more CRLF (which can be discarded per Section 2.2)" (RFC 9112 §9.2).
     private func isBlank(_ bytes: ByteBuffer) -> Bool {
         bytes.readableBytesView.allSatisfy { $0 == 0x0D || $0 == 0x0A }
     }

@@ -29,7 +29,9 @@ final class OriginLoad: Sendable {
         func noteWaiting(for client: SlowClient) { load.noteWaiting(id, for: client, origin) }
     }
 
+    /// The requests that take or want a connection to one origin.
     private struct Requests {
+        /// The requests that take a connection.
         var all: Set<UInt64> = []
         /// The fetches whose first request does not wait any more, in the order in which it stopped waiting. Other
         /// requests may still wait for them.

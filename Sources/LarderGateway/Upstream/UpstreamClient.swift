@@ -199,6 +199,7 @@ final class UpstreamClient: Service {
             && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") }
     }
 
+    /// The result of one attempt to send a request.
     private enum AttemptResult {
         case answered(HTTPClientResponse)
         case failed(UpstreamError, mayNotHaveArrived: Bool)

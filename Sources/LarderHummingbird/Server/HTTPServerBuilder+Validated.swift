@@ -5,9 +5,11 @@ import NIOHTTPTypesHTTP1
 extension HTTPServerBuilder {
     /// Returns a builder of an HTTP/1.1 server that rejects ambiguous requests with 400 and closes their connections.
     ///
-    /// A request is ambiguous if it has no `Host` (unless it is HTTP/1.0) or two of them, an invalid or repeated
-    /// `Content-Length`, a transfer coding that stands beside a length, is sent by HTTP/1.0 or is not `chunked`, or a
-    /// target that is neither a path nor an absolute URL, nor `*` with OPTIONS (RFC 9112 §3.2, §6.1, §11.2).
+    /// A request is ambiguous (RFC 9112 §3.2, §6.1, §11.2) if it has
+    /// - two `Host` fields, or none, which only HTTP/1.0 allows,
+    /// - an invalid or repeated `Content-Length`,
+    /// - a transfer coding other than `chunked`, or one with a `Content-Length` or in HTTP/1.0,
+    /// - a target that is not a path, an absolute URL, or `*` with OPTIONS.
     ///
     /// Hummingbird's own server accepts such requests, and a proxy in front of it may read them differently: a client
     /// can then smuggle a request past the proxy, or have a response stored for another host. Use this for any server

@@ -95,6 +95,7 @@ extension ClientState {
         return runID != known
     }
 
+    /// The result of adding a connection.
     enum JoinResult {
         case joined(Change)
         /// Another server was reached in the meantime.

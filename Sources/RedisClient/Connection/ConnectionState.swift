@@ -65,6 +65,7 @@ struct ConnectionState<Waiter> {
 
 // MARK: Sending
 extension ConnectionState {
+    /// The result of adding a batch.
     enum EnqueueResult {
         /// The batch is to be sent. The ID identifies it if its caller leaves.
         case send(id: Int)
@@ -135,6 +136,7 @@ extension ConnectionState {
 
 // MARK: Receiving
 extension ConnectionState {
+    /// The action that follows from a reply.
     enum ReceiveResult {
         /// Nothing is to be done: more replies of the same batch are to come, or a tombstone discarded this one.
         case wait
@@ -196,6 +198,7 @@ extension ConnectionState {
 
 // MARK: Time
 extension ConnectionState {
+    /// The state of a server that has not answered, by the connection's silence limit.
     enum Silence: Hashable {
         case tolerable
         /// The oldest batch is overdue by more than the connection's silence limit.

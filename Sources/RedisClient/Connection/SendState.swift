@@ -1,11 +1,11 @@
 import Synchronization
 
-/// A synchronization of the cancellation of a caller with the sending of its batch, which may happen on different
-/// threads.
+/// The state of a batch that two threads share: the one that sends it, and the one that cancels its caller.
 ///
 /// A cancellation may come before the event loop sends the batch, after it, or at the same time. The second of the two
 /// sees what the first did, so every cancelled batch is noticed.
 final class SendState: Sendable {
+    /// The result of marking a batch as sent.
     enum MarkResult: Hashable {
         case sent, cancelled
     }
