@@ -7,10 +7,10 @@ import Testing
     private typealias Request = HTTP1ConnectionState.Request
 
     /// Returns the state of a connection with a number of requests without content.
-    private static func state(_ count: Int, closes: Bool = false, isOld: Bool = false) -> HTTP1ConnectionState {
+    private static func state(_ count: Int, closes: Bool = false, isHTTP10: Bool = false) -> HTTP1ConnectionState {
         var state = HTTP1ConnectionState()
         for _ in 0..<count {
-            state.begin(Request(closes: closes, isOld: isOld, isHead: false))
+            state.begin(Request(closes: closes, isHTTP10: isHTTP10, isHead: false))
             state.endRequest()
         }
         return state
@@ -29,9 +29,9 @@ import Testing
 
     @Test func `An HTTP_1_0 connection persists only after a response with a length`() {
         for (closes, hasKnownEnd) in [(true, true), (false, false), (false, true)] {
-            var state = Self.state(1, closes: closes, isOld: true)
+            var state = Self.state(1, closes: closes, isHTTP10: true)
             let framing = state.beginResponse(hasKnownEnd: hasKnownEnd, isDraining: false)
-            #expect(framing?.isOld == true && framing?.closes == (closes || !hasKnownEnd))
+            #expect(framing?.isHTTP10 == true && framing?.closes == (closes || !hasKnownEnd))
         }
     }
 
@@ -49,7 +49,7 @@ import Testing
         state = HTTP1ConnectionState()
         #expect(state.closeInput(isLeaving: true) == .close)
         state = HTTP1ConnectionState()
-        state.begin(Request(closes: false, isOld: false, isHead: false))
+        state.begin(Request(closes: false, isHTTP10: false, isHead: false))
         #expect(state.malformed() == .breakContent)
         #expect(state.closeInput(isLeaving: true) == .none)
         #expect(state.beginResponse(hasKnownEnd: true, isDraining: false)?.closes == true)
@@ -61,7 +61,7 @@ import Testing
         #expect(state.malformed() == .ignore(.none))
         #expect(state.unanswered == 2)
         state = HTTP1ConnectionState()
-        state.begin(Request(closes: false, isOld: false, isHead: false))
+        state.begin(Request(closes: false, isHTTP10: false, isHead: false))
         _ = state.beginResponse(hasKnownEnd: true, isDraining: false)
         #expect(state.endResponse() == .none)
         #expect(state.malformed() == .ignore(.endOutput))

@@ -223,12 +223,3 @@ import Testing
         #expect(await bench.cache.count() == 10)
     }
 }
-
-extension CachePolicy {
-    /// The policy, with the tags that handlers add in `Cache-Tag`.
-    var readingTags: CachePolicy {
-        var policy = self
-        if !policy.rules.tagFields.contains(.cacheTagForTests) { policy.rules.tagFields.append(.cacheTagForTests) }
-        return policy
-    }
-}

@@ -21,8 +21,10 @@ import Testing
         FlightKey(key: CacheKey(legal: "GET:" + name), selecting: .none, isDemand: isDemand)
     }
 
-    /// Returns the result of a flight with the read version `version`; it was compared when the log's version was
-    /// `seen`, and was valid then, or not.
+    /// Returns the result of a flight with the read version `version`.
+    /// - Parameters:
+    ///   - isValid: True if the result was valid when it was compared with the log.
+    ///   - seen: The version of the log at that comparison; `version` by default.
     private static func shared(_ version: UInt64, isValid: Bool = true, seen: UInt64? = nil) -> FlightCompletion {
         let checked = LogVersion(epoch: epoch, number: seen ?? version)
         return .shared(
@@ -366,7 +368,7 @@ import Testing
         func complete(_ waiter: Int, _ name: String) {
             let words = join(table, waiter, Self.key(name), Self.snapshot(completion: .max))
             guard let id = UInt64(words.dropFirst(5)) else {
-                Issue.record("\(words) is no flight")
+                Issue.record("\(words) is not a flight")
                 return
             }
             #expect(table.complete(FlightID(value: id), Self.stored, at: start).isEmpty)
@@ -542,7 +544,7 @@ import Testing
         var version: UInt64 = 0
         /// The version of the last write to each key.
         var written: [FlightKey: UInt64] = [:]
-        /// The log's version when the origin was asked, and whether the leader knows it.
+        /// The log's version when the origin was asked, and the look-up of the leader, which may not know it.
         var underWay: [FlightID: (key: FlightKey, askedAt: UInt64, lookup: Lookup)] = [:]
         /// The version of the last write that a request has to see.
         var waiting: [Int: UInt64] = [:]

@@ -4,7 +4,7 @@ import Larder
 import LarderTestSupport
 import NIOConcurrencyHelpers
 
-/// A cache with a memory store, a clock moved by hand, and a log of the cache's events.
+/// A cache with a memory store, a clock that the test advances, and a log of the cache's events.
 struct Bench {
     let clock = ManualClock()
     let log = EventLog()

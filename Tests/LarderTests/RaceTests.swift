@@ -179,7 +179,3 @@ import Testing
         #expect(!after.cacheStatus.contains("hit"))
     }
 }
-
-extension HTTPField.Name {
-    static let cacheTagForTests = HTTPField.Name("Cache-Tag")!
-}

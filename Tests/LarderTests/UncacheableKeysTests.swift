@@ -4,7 +4,7 @@ import Testing
 
 @testable import Larder
 
-/// The memory of keys that were uncacheable, or failed to refresh.
+/// The set of keys whose responses were not storable lately.
 @Suite(.timeLimit(.minutes(5))) struct UncacheableKeysTests {
     @Test func `A key is forgotten after its time, and there are never more keys than the limit`() throws {
         let clock = ManualClock()
@@ -47,7 +47,7 @@ import Testing
         memo.validate()
     }
 
-    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `A memo agrees with a list of all additions`(_ seed: UInt64) {
+    @Test(arguments: [1, 2, 3, 4] as [UInt64]) func `The set agrees with a list of all additions`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
         let (limit, span) = (8, Duration.seconds(10))
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: [16, 17] as [UInt64])
-    func `A memo remembers keys for at most the span, and no more than the limit`(_ seed: UInt64) {
+    func `The set remembers keys for at most the span, and no more than the limit`(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         let clock = ManualClock()
         var memo = UncacheableKeys<CacheKey>(limit: 10, span: .seconds(30))

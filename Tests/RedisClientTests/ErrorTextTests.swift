@@ -27,7 +27,7 @@ import Testing
         #expect(ErrorText.unreadableReason(of: #filePath) == nil)
     }
 
-    @Test func `An error of the system without a text of its own has the text of the system`() {
+    @Test func `A system error that is not listed has the text of the system`() {
         let text = ErrorText.describe(IOError(errnoCode: 25, reason: "reading"))
         #expect(!text.isEmpty && !text.contains("reading") && !text.contains("errno"))
     }
