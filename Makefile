@@ -5,7 +5,7 @@ SWIFT ?= swift
 .PHONY: help run run-gateway test test-core test-redis test-large test-tsan attack bench bench-gateway bench-faults
 .PHONY: bench-tools tools format
 
-help: ## what there is
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 run: ## build the release product and serve the example API on 127.0.0.1:8080
@@ -13,7 +13,7 @@ run: ## build the release product and serve the example API on 127.0.0.1:8080
 	LARDER_ADMIN_ACCESS="$${LARDER_ADMIN_ACCESS-loopback}" \
 	    exec "$$($(SWIFT) build -c release --show-bin-path)/larder-demo"
 
-run-gateway: ## the example API on port 9000, and the gateway in front of it on http://127.0.0.1:8000
+run-gateway: ## serve the example API on port 9000, and the gateway in front of it on http://127.0.0.1:8000
 	$(SWIFT) build -c release --product larder-demo
 	$(SWIFT) build -c release --product larder
 	@bin="$$($(SWIFT) build -c release --show-bin-path)"; \
@@ -27,7 +27,7 @@ run-gateway: ## the example API on port 9000, and the gateway in front of it on 
 
 # Debian's redis-server is a link to a program of redis-tools, and a service that starts at once and at every boot. The
 # tests start servers of their own, so the link is all they need.
-tools: # what the tests start beside Swift
+tools: # the programs that the tests start
 	@if command -v redis-server >/dev/null && command -v openssl >/dev/null && command -v curl >/dev/null; then :; \
 	elif command -v apt-get >/dev/null; then \
 	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
@@ -48,45 +48,45 @@ test: tools ## run every test but those of test-tsan
 	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory'
 	$(SWIFT) test --skip-build --filter BusyProcessTests # tell a slow Redis from a busy process
 
-test-redis: tools ## the Redis client against a real server
+test-redis: tools ## test the Redis client against a real server
 	$(SWIFT) test --filter RealServerTests
 
-test-core: tools ## the tests that need no Hummingbird, in seconds
+test-core: tools ## run the tests that need no Hummingbird, in seconds
 	CORE_ONLY=1 $(SWIFT) test --scratch-path .build-core
 
-test-large: tools ## bodies of 2 GiB through the gateway
+test-large: tools ## send bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
 
-attack: tools ## the attacks of docs/threats.md at full size, in minutes
+attack: tools ## run the attacks of docs/threats.md at full size, in minutes
 	$(SWIFT) build --build-tests
 	LARDER_ATTACK=1 $(SWIFT) test --skip-build --filter AttackTests --skip ProcessMemory
 	LARDER_ATTACK=1 $(SWIFT) test --skip-build --filter ProcessMemoryAttackTests
 
 # Tables of rules and texts are left out: in them nothing runs beside anything. One test at a time: some wait for what
 # Redis or a heartbeat does in real time, and side by side this slows them tenfold.
-test-tsan: tools ## the core tests under Thread Sanitizer
+test-tsan: tools ## run the core tests under Thread Sanitizer
 	CORE_ONLY=1 $(SWIFT) test --sanitize=thread --scratch-path .build-tsan --no-parallel \
 	    --skip 'MemoryTests|BusyProcessTests|TidyTests|HTTPCachingTests|ConversationTests|RulesTests|ExplainingTests' \
 	    --skip 'RuleTests|KeyTests|KeyForgeryTests|PathSpellingTests'
 
 # Without debugging information, which valgrind 3.19 cannot read.
-bench: tools bench-tools ## what hits cost, beside the bare route and beside nginx and Varnish
+bench: tools bench-tools ## compare hits with the bare route, and with nginx and Varnish
 	@command -v valgrind >/dev/null || { echo "make bench needs valgrind" >&2; exit 1; }
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks"
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" gateway
 
-bench-gateway: bench-tools ## what hits of the gateway cost beside those of nginx and Varnish, in processor time
+bench-gateway: bench-tools ## compare hits of the gateway with nginx and Varnish, in processor time
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" gateway
 
 bench-tools: # nginx and Varnish, which only the benchmarks need
 	@Benchmarks/fetch-proxies.sh .build-proxies
 
-bench-faults: tools ## what requests wait for a Redis that fails, and what a gateway that is stopped loses
+bench-faults: tools ## measure the waits for a Redis that fails, and the requests that a stopped gateway loses
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" faults
 
-format: ## lay the sources out
+format: ## format the sources
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources

@@ -20,16 +20,16 @@ struct Faults: ParsableCommand {
 
     @Option(help: "The requests of each measurement.")
     var requests = 2_000
-    @Option(help: "The connections to a healthy Redis's process, which all ask at the same time.")
+    @Option(help: "The connections to the process with a healthy Redis, all of which send requests at the same time.")
     var connections = 1_000
-    @Option(help: "How long they ask, in seconds.")
+    @Option(help: "The duration of their requests, in seconds.")
     var seconds = 8
 
     @Option(help: "The distinct URLs of each flood.")
     var flood = 100_000
-    @Option(help: "The writes to distinct paths that come as fast as they are answered.")
+    @Option(help: "The writes to distinct paths, each sent as soon as the one before is answered.")
     var writes = 100_000
-    @Option(help: "How long a thousand writes a second come, in seconds.")
+    @Option(help: "The duration of a thousand writes a second, in seconds.")
     var writing = 90
 
     func run() throws {

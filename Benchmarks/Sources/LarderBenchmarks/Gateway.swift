@@ -10,25 +10,25 @@ import Synchronization
 /// processor time.
 struct Gateway: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measures hits of larder serve beside those of nginx and of Varnish.",
+        abstract: "Compares hits of larder serve with those of nginx and of Varnish.",
         discussion: "Each proxy has one core, and another one asks and answers for the origin. Pairs are run in turn."
     )
 
     @Option(help: "The bodies' sizes in bytes.")
     var sizes = [40, 16_384, 262_144]
-    @Option(help: "How often each pair is run.")
+    @Option(help: "The number of runs of each pair.")
     var rounds = 5
-    @Option(help: "How long one run asks, in seconds.")
+    @Option(help: "The duration of one run, in seconds.")
     var seconds = 1.5
-    @Option(help: "The most requests of one run.")
+    @Option(help: "The largest number of requests in one run.")
     var requests = 500_000
-    @Option(help: "The connections of one run.")
+    @Option(help: "The number of connections in one run.")
     var connections = 32
-    @Option(help: "After how many seconds no round is begun.")
+    @Option(help: "The time after which no further round begins, in seconds.")
     var limit = 170.0
-    @Option(help: "Where nginx and Varnish are, if they are not installed.")
+    @Option(help: "The directory of nginx and Varnish, if they are not installed.")
     var tools = ".build-proxies"
-    @Option(help: "The program larder; by default the one beside this.")
+    @Option(help: "The program larder; by default the one in the directory of this program.")
     var larder: String?
     @Option(help: "Another build of larder, to be run like the other proxies.")
     var against: String?
@@ -93,7 +93,9 @@ struct Gateway: ParsableCommand {
         let answered = try crowd.ask("/\(size)", size: size, for: .seconds(seconds), atMost: requests)
         let used = try proxy.processorSeconds() - before
         guard origin.requests == asked else {
-            throw BenchmarkError(description: "\(proxy.name) asked the origin for what it should have kept")
+            throw BenchmarkError(
+                description: "\(proxy.name) asked the origin for a response that it should have stored"
+            )
         }
         guard used > 0 else { throw BenchmarkError(description: "\(proxy.name) used no time: the run is too short") }
         return Double(answered) / used

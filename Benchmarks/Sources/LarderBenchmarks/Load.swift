@@ -96,7 +96,7 @@ final class Connection {
         var length: Int?
         while length == nil || text.utf8.count < length ?? 0 {
             let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
-            guard received > 0 else { throw BenchmarkError(description: "Redis hung up") }
+            guard received > 0 else { throw BenchmarkError(description: "Redis closed the connection") }
             text += String(decoding: buffer[..<received], as: UTF8.self)
             if length == nil, let end = text.firstIndex(of: "\r\n"), let count = Int(text[..<end].dropFirst()) {
                 length = count + text[...end].utf8.count + 2
@@ -105,7 +105,7 @@ final class Connection {
         for line in text.split(separator: "\r\n") where line.hasPrefix(name + ":") {
             if let number = Double(line.dropFirst(name.count + 1)) { return number }
         }
-        throw BenchmarkError(description: "Redis does not tell its \(name)")
+        throw BenchmarkError(description: "INFO of Redis does not have \(name)")
     }
 
     /// Sends the same request again and again, and checks that every response is as long as the first.
@@ -135,7 +135,7 @@ final class Connection {
     /// Reads the available bytes. Returns their number.
     func read(into buffer: inout [UInt8]) throws -> Int {
         let received = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress!, $0.count, 0) }
-        guard received > 0 else { throw BenchmarkError(description: "The server hung up") }
+        guard received > 0 else { throw BenchmarkError(description: "The server closed the connection") }
         return received
     }
 
@@ -150,7 +150,7 @@ final class Connection {
             let received = buffer.withUnsafeMutableBytes { bytes in
                 recv(descriptor, bytes.baseAddress! + filled, bytes.count - filled, 0)
             }
-            guard received > 0 else { throw BenchmarkError(description: "The server hung up") }
+            guard received > 0 else { throw BenchmarkError(description: "The server closed the connection") }
             filled += received
             if end == nil, let found = Self.headEnd(buffer[..<filled]) {
                 headEnd = found

@@ -5,7 +5,7 @@ import Foundation
 struct Benchmarks: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "larder-benchmarks",
-        abstract: "Measures what a cached answer costs, beside the bare route that returns the same bytes.",
+        abstract: "Measures the cost of a cached response, compared with the bare route that returns the same bytes.",
         subcommands: [Compare.self, Serve.self, Faults.self, Gateway.self],
         defaultSubcommand: Compare.self
     )
@@ -19,10 +19,10 @@ struct Compare: ParsableCommand {
     var sizes = [40, 16_384]
     @Option(help: "The requests of one run for processor time.")
     var requests = 40_000
-    @Option(help: "How often each route is run, in turn.")
+    @Option(help: "The number of runs of each route, in turn.")
     var rounds = 5
     @Option(
-        help: "What a hit may cost more in instructions than the bare route, in percent; beyond it the exit code is 1."
+        help: "The instructions that a hit may take beyond the bare route, in percent; above that the exit status is 1."
     )
     var bound = 10.0
 
