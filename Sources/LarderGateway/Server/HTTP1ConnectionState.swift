@@ -7,7 +7,7 @@ struct HTTP1ConnectionState {
         /// True if the connection ends after the response.
         var closes: Bool
         /// True if the client speaks HTTP/1.0.
-        var isOld: Bool
+        var isHTTP10: Bool
         /// True if the response ends with its head.
         var isHead: Bool
     }
@@ -17,7 +17,7 @@ struct HTTP1ConnectionState {
         /// True if the connection ends after it.
         var closes: Bool
         /// True if the client speaks HTTP/1.0.
-        var isOld: Bool
+        var isHTTP10: Bool
         /// True if nothing is written after the head.
         var dropsBody: Bool
     }
@@ -84,8 +84,8 @@ struct HTTP1ConnectionState {
     mutating func endRequest() { isInContent = false }
 
     /// Notes a request that is answered without being read. Nothing is read after it.
-    mutating func refuse(isOld: Bool = false, isHead: Bool = false) {
-        pending.append(Request(closes: true, isOld: isOld, isHead: isHead))
+    mutating func refuse(isHTTP10: Bool = false, isHead: Bool = false) {
+        pending.append(Request(closes: true, isHTTP10: isHTTP10, isHead: isHead))
         isInContent = false
         isDone = true
     }
@@ -96,7 +96,7 @@ struct HTTP1ConnectionState {
         isDone = true
         isMalformed = true
         guard isInContent else {
-            pending.append(Request(closes: true, isOld: false, isHead: false))
+            pending.append(Request(closes: true, isHTTP10: false, isHead: false))
             return .refuse
         }
         isInContent = false
@@ -119,13 +119,13 @@ struct HTTP1ConnectionState {
         let request = pending.removeFirst()
         isAnswering = true
         // HTTP/1.0 does not have chunks: a response without a length ends with the connection.
-        isLast = request.closes || request.isOld && !hasKnownEnd && !request.isHead
+        isLast = request.closes || request.isHTTP10 && !hasKnownEnd && !request.isHead
         // If another request has been read already, ending the connection now would lose it. The response to that
         // request announces the end.
         if isDraining || isInputClosed, pending.isEmpty { isLast = true }
         // "The server MUST NOT process any further requests received on that connection" (RFC 9112 §9.6).
         if isLast { isDone = true }
-        return Framing(closes: isLast, isOld: request.isOld, dropsBody: request.isHead)
+        return Framing(closes: isLast, isHTTP10: request.isHTTP10, dropsBody: request.isHead)
     }
 
     /// Notes the end of a response.

@@ -135,24 +135,24 @@ final class HTTP1Handler: ChannelDuplexHandler {
         } catch {
             refusal = refusal ?? RequestRefusal("The method is not a valid token")
         }
-        let isOld = head.version.minor == 0
+        let isHTTP10 = head.version.minor == 0
         if let request, refusal == nil { refusal = request.excess(over: options.headerLimit) }
         if var refusal {
             (refusal.method, refusal.target) = (head.method.rawValue, head.uri)
             refusal.version = head.version.text
-            return refuse(refusal, isOld: isOld, isHead: head.method == .HEAD, context)
+            return refuse(refusal, isHTTP10: isHTTP10, isHead: head.method == .HEAD, context)
         }
         guard let request else { preconditionFailure("A request that is not refused must have been read") }
         // The decoder reads nothing after a request that asks for an upgrade. Such a request is answered like any
         // other.
         let closes = !head.isKeepAlive || head.headers.contains(name: "Upgrade")
-        state.begin(HTTP1ConnectionState.Request(closes: closes, isOld: isOld, isHead: head.method == .HEAD))
+        state.begin(HTTP1ConnectionState.Request(closes: closes, isHTTP10: isHTTP10, isHead: head.method == .HEAD))
         client.beginRequest()
         fire(.head(request, head.version), context)
     }
 
-    private func refuse(_ refusal: RequestRefusal, isOld: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
-        state.refuse(isOld: isOld, isHead: isHead)
+    private func refuse(_ refusal: RequestRefusal, isHTTP10: Bool, isHead: Bool, _ context: ChannelHandlerContext) {
+        state.refuse(isHTTP10: isHTTP10, isHead: isHead)
         client.beginRequest()
         fire(.refused(refusal), context)
     }
@@ -230,14 +230,14 @@ final class HTTP1Handler: ChannelDuplexHandler {
         var head = HTTPResponseHead(response)
         // "A server MUST NOT send a response containing Transfer-Encoding unless the corresponding request indicates
         // HTTP/1.1 (or later minor revisions)" (RFC 9112 §6.1): the encoder goes by the version.
-        if framing.isOld { head.version = .http1_0 }
+        if framing.isHTTP10 { head.version = .http1_0 }
         // "A server that does not support persistent connections MUST send the "close" connection option in every
         // response message that does not have a 1xx (Informational) status code" (§9.3). A server that ends one
         // connection may send it as well. HTTP/1.0 clients need a field that says that the connection persists
         // (§C.2.2).
         if framing.closes {
             head.headers.replaceOrAdd(name: "Connection", value: "close")
-        } else if framing.isOld {
+        } else if framing.isHTTP10 {
             head.headers.replaceOrAdd(name: "Connection", value: "keep-alive")
         }
         context.write(wrapOutboundOut(.head(head)), promise: promise)

@@ -80,7 +80,8 @@ final class SlowReaders: Sendable {
             return !state.isCheckScheduled
         }
         guard isFirst else { return }
-        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.interval) { [weak self] in self?.endSlowest()
+        MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: Self.interval) { [weak self] in
+            self?.endSlowest()
         }
     }
 
