@@ -76,9 +76,10 @@ enum ScopeKind: String, Hashable, Sendable, CaseIterable {
 /// there are and however often a scope is invalidated (the idea of a counting Bloom filter, with versions in place of
 /// counts; Cormode and Muthukrishnan, "An Improved Data Stream Summary: The Count-Min Sketch", 2005).
 ///
-/// With n scopes moved since an entry was stored, and m cells in a row, one scope of the entry is affected with a
-/// probability p of (1 - e^(-n/m))^4, and an entry with k scopes of the kinds that were moved with 1 - (1 - p)^k. With
-/// the default limit, by which the paths' table has 677,000 cells in a row, and writes that name paths of one kind:
+/// If n scopes were moved since an entry was stored, and a row has m cells, one scope of the entry is affected with the
+/// probability p = (1 - e^(-n/m))^4. An entry with k scopes of the kinds that were moved is affected with the
+/// probability 1 - (1 - p)^k. With the default limit, by which the paths' table has 677,000 cells in a row, and writes
+/// that name paths of one kind:
 ///
 /// | paths moved | affected entries with one reading of their path | with eight |
 /// |--|--|--|

@@ -56,11 +56,17 @@ extension Scripts {
     /// variants of the key, are removed as well. Beyond the largest number of variants, or the most bytes of all of
     /// them, the least recently used are evicted.
     ///
-    /// Keys: entry, log; arguments: value, the variant's family, its codings (-1: none count), time to live in
-    /// milliseconds, the largest number of variants, read version (epoch 2, number), the most bytes of all variants,
-    /// the time now and the time until which the variant is stored (milliseconds), the fields that it varies by in the
-    /// form of the list, the number of variants that were used, their fields (the least recent first), scopes…. The
-    /// reply is 1 if the variant is valid or 0 if it is not, and what ``LogReading`` reads.
+    /// Keys: entry, log. Arguments, in order:
+    /// - the value; the variant's family; its codings (-1: none count); its time to live in milliseconds;
+    /// - the largest number of variants;
+    /// - the read version (epoch in two numbers, number);
+    /// - the most bytes of all variants;
+    /// - the time now, and the time until which the variant is stored, in milliseconds;
+    /// - the fields that it varies by, in the form of the list;
+    /// - the number of variants that were used, and their fields, the least recently used first;
+    /// - the scopes.
+    ///
+    /// The reply is 1 if the variant is valid or 0 if it is not, and the state that ``LogReading`` reads.
     static let save = RedisScript(
         "#!lua\n" + logState + version + list + """
             local entry, log = KEYS[1], KEYS[2]

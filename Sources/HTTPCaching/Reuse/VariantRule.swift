@@ -28,9 +28,9 @@ public struct VariantRule: Hashable, Sendable {
         return !names.contains(.acceptEncoding)
     }
 
-    /// Returns the values of `request` in the fields by which its response is selected, or nil if the response can
-    /// answer no request: it varies by everything or by a value that a library has altered, or its own request does not
-    /// accept its coding.
+    /// Returns the values of `request` in the fields by which its response is selected. Returns nil if the response
+    /// cannot answer any request: if it varies by everything or by a value that a library has altered, or if its own
+    /// request does not accept its coding.
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
         guard let selecting = fields(of: request) else { return nil }
         if dependsOnPreferredCodings { return selecting.adding(AcceptEncoding.preferredCodings(of: request)) }

@@ -37,9 +37,9 @@ struct FlightOutcome: Sendable {
     /// The time at which the origin answered, or was seen to fail.
     let answeredAt: Timestamp
 
-    /// Returns true if a request whose look-up read this version of the log may have the response: the version is not
-    /// above the flight's read version, or the response is valid and was compared at a version that is not below it
-    /// (docs/invalidation.md, rule 7).
+    /// Returns true if a request whose look-up read this version of the log may have the response
+    /// (docs/invalidation.md, rule 7): if the version is not above the flight's read version, or if the response is
+    /// valid and was compared at a version that is not below it.
     func mayServe(lookupAt version: LogVersion) -> Bool {
         guard version.epoch == readVersion.epoch else { return false }
         if version.number <= readVersion.number { return true }

@@ -1,8 +1,9 @@
 import Synchronization
 
-/// The memory that an entry takes of a budget while it is used and no store of this process holds it: from its arrival
-/// from the origin until it is stored, from its arrival from Redis until the last client has it, and from its removal
-/// from the store until the end of the last response that is made from it.
+/// The memory that an entry takes of a budget while it is used and no store of this process holds it:
+/// - from its arrival from the origin until it is stored,
+/// - from its arrival from Redis until the last client has read it,
+/// - from its removal from the store until the end of the last response that is made from it.
 struct EntryCharge: ~Copyable, Sendable {
     struct State {
         var budget: InFlightBudget?

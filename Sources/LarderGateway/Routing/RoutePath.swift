@@ -83,9 +83,10 @@ extension RoutePath {
     }
 
     /// Returns true if all servers read the path of a target alike, except for case and file extensions. Such a path
-    /// does not contain an empty segment, a dot segment, parameters, a backslash or a control character, encoded or
-    /// not, or an encoded character that would separate segments, end the path or be decoded twice, or a byte that a
-    /// URL cannot have.
+    /// contains none of the following:
+    /// - an empty segment, a dot segment, parameters, a backslash or a control character, encoded or not,
+    /// - an encoded character that would separate segments, end the path or be decoded twice,
+    /// - a byte that a URL cannot have.
     package static func isUnambiguous(_ target: String) -> Bool {
         var target = target
         return target.withUTF8 { bytes in
