@@ -87,7 +87,8 @@ struct FlightOutcome: Sendable {
 
 extension FlightOutcome {
     /// The end of the flight. A failure that is not stored, and that the leader's request may have caused, is shared
-    /// only if another request gets one as well.
+    /// only if another request gets one as well. Every other result is shared, even one that an invalidation has
+    /// overtaken: the table compares the versions for each waiter.
     var completion: FlightCompletion {
         guard case .entry(_, .fetched(let status, .some)) = content,
             HTTPResponse.Status(code: status).mayBeFailureDueToRequest
