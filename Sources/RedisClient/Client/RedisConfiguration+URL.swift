@@ -53,7 +53,7 @@ extension RedisConfiguration {
 }
 
 extension RedisConfiguration.Credentials {
-    /// Removes `user:password@` or `:password@` from the front and creates credentials from it; nil if there is none.
+    /// Creates credentials from `user:password@` or `:password@` at the front, and removes it; nil if there is none.
     fileprivate init?(cuttingFrom authority: inout Substring) throws(RedisError) {
         // The last @ counts, so that a password may contain one.
         guard let at = authority.lastIndex(of: "@") else { return nil }
