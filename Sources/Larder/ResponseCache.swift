@@ -24,7 +24,8 @@ public final class ResponseCache: Service {
     package let inFlight: InFlightBudget
     private let observer: (any CacheObserver)?
     let logger: Logger
-    private let serviceReminder = ServiceReminder()
+    let serviceReminder = ServiceReminder()
+    let debounce = DebouncedScopes()
 
     /// Creates a cache.
     /// - Parameters:
@@ -107,11 +108,17 @@ extension ResponseCache {
         let decision = RequestDecision.decide(request, user: user, policy: policy)
         guard case .lookUp(let cacheable) = decision else { return .decided(decision) }
         let now = clock.now
-        guard let entries = store.find(cacheable.location, at: now),
-            case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
-        else { return .decided(decision) }
+        guard let entry = findFresh(cacheable, at: now) else { return .decided(decision) }
         record(.hit(cacheable.location.key, .fresh))
         return .answered(serving.answer(entry, to: cacheable, at: now, .hit, in: FetchContext.frames))
+    }
+
+    /// Returns the fresh response to a request, if it is in the memory of this process.
+    func findFresh(_ cacheable: CacheableRequest, at now: Timestamp) -> CacheEntry? {
+        guard let entries = store.find(cacheable.location, at: now),
+            case .serve(let entry) = Selection.choose(entries, for: cacheable, at: now)
+        else { return nil }
+        return entry
     }
 
     /// Continues with a request that ``begin(_:for:under:)`` did not answer.
@@ -133,8 +140,8 @@ extension ResponseCache {
     /// Looks for a response, and asks the origin or waits for another request's fetch, until there is one.
     ///
     /// A request looks up again if it may not have the response that it waited for, or if it was chosen to lead a
-    /// flight after it has waited: then it holds the permit of that flight, and no other request starts one meanwhile.
-    private func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
+    /// flight after it has waited: then it holds the permit of that flight.
+    func answer<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async throws -> O.Response {
         let frames = FetchContext.frames
         let level = FetchContext.level(of: cacheable.location.key, among: frames, in: self)
         guard level < FetchContext.maximumLevel else {

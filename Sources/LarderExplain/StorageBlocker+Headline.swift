@@ -55,6 +55,7 @@ extension StorageBlocker {
     private static func phrase(for reason: NotStoredReason) -> String {
         switch reason {
         case .notStorable(let reason): phrase(for: reason)
+        case .policy: "the policy does not store it"
         case .tooLarge: "the body is too large"
         case .tooManyTags: "the response has too many tags"
         case .tagNotAccepted: "the response has an invalid tag"

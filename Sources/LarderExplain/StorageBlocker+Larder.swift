@@ -16,6 +16,11 @@ extension StorageBlocker {
     private static func words(for notStored: NotStoredReason, _ exchange: Exchange, _ policy: CachePolicy) -> Words {
         switch notStored {
         case .notStorable(let reason): ("The rules forbid storing it: \(reason.detail).", "See the rules.")
+        case .policy:
+            (
+                "The function that the policy asks about responses returned false.",
+                "Change the function that was given to `storing(if:)`."
+            )
         case .tooLarge:
             (
                 "The body\(exchange.bodyLength.map { " of \($0) bytes" } ?? "") is larger than the limit of "

@@ -9,7 +9,7 @@ import RedisClient
 ///
 /// | key | type | content |
 /// |--|--|--|
-/// | `larder:3:GET:/api/posts/` | hash | the variants of a key (``VariantList``) |
+/// | `larder:3:GET:/api/posts/` | hash | the variants of a key (``VariantList``), also `value:…` and other methods |
 /// | `larder:3:{log}` | sorted set | the scopes that were invalidated, by version |
 /// | `larder:3:{log}:p` | string | the versions of paths that the list has no room for; also `k`, `d`, `t` |
 struct RedisNames: Sendable {
@@ -48,7 +48,8 @@ struct RedisNames: Sendable {
     /// Returns the key of an entry in Redis; nil for a cache key that no response has, so that the store's other keys
     /// are never taken for entries.
     func entry(_ key: CacheKey) -> String? {
-        key.description.hasPrefix("GET:") ? prefix + key.description : nil
+        guard let first = key.description.utf8.first, ASCII.isLetter(first) else { return nil }
+        return prefix + key.description
     }
 
     /// The pattern for `SCAN` that the keys of all entries match, and hardly any other key. Characters that have a
@@ -59,7 +60,7 @@ struct RedisNames: Sendable {
             if "*?[]^-\\".contains(character) { pattern.append("\\") }
             pattern.append(character)
         }
-        return pattern + "GET:*"
+        return pattern + "[A-Za-z]*"
     }
 }
 

@@ -30,4 +30,59 @@ import Testing
         let lifetimes = freshness(lines, sent: sent, arrived: arrived).lifetimes
         #expect(lifetimes.generatedAt == at(arrived - age))
     }
+
+    /// The status, the fields, the lifetime that the rules give it, and the lifetime in seconds; nil if it is not stored.
+    @Test(
+        arguments: [
+            (404, "", 30, 30), (404, "", 0, nil), (404, "", nil, nil), (404, "Cache-Control: max-age=9", 30, 9),
+            (404, "Cache-Control: no-store", 30, nil), (404, "Cache-Control: max-age=9", 0, 9), (201, "", 30, 30),
+            // The lifetime for a status is a limit of its own.
+            (503, "", 30, 30), (503, "Cache-Control: max-age=90", 30, 30), (503, "Cache-Control: max-age=90", 5, 10),
+            (418, "", 30, 30), (206, "", 30, nil), (304, "", 30, nil), (412, "", 30, nil), (200, "", 30, 30),
+            (200, "", nil, 60),
+        ] as [(Int, String, Int?, Int?)]
+    )
+    func `A status with a lifetime of its own is stored for it, unless the response declares another`(
+        _ status: Int,
+        _ lines: String,
+        _ lifetime: Int?,
+        _ stored: Int?
+    ) {
+        var response = HTTPResponse(lines: lines)
+        response.status = HTTPResponse.Status(code: status)
+        var rules = CachingRules.decoratedRoute(ttl: .seconds(60))
+        rules.lifetimes[status] = lifetime.map { .seconds($0) }
+        let storability = Storability.decide(
+            request: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
+            response: response,
+            rules: rules,
+            requestedAt: at(0),
+            respondedAt: at(0)
+        )
+        if case .store(let lifetimes) = storability {
+            #expect(stored.map { at($0) } == lifetimes.freshUntil)
+        } else {
+            #expect(stored == nil)
+        }
+    }
+
+    @Test func `What a handler says to the cache alone takes precedence over Cache-Control`() {
+        let response = HTTPResponse(lines: "Cache-Control: private, max-age=1\nLarder-Cache-Control: max-age=9")
+        for (rules, lifetime) in [(CachingRules.decoratedRoute(ttl: .seconds(60)), 9), (.gateway, nil)]
+            as [(CachingRules, Int?)]
+        {
+            let storability = Storability.decide(
+                request: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
+                response: response,
+                rules: rules,
+                requestedAt: at(0),
+                respondedAt: at(0)
+            )
+            if case .store(let lifetimes) = storability {
+                #expect(lifetimes.freshUntil == lifetime.map { at($0) })
+            } else {
+                #expect(lifetime == nil)
+            }
+        }
+    }
 }

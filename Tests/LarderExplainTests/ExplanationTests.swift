@@ -104,7 +104,7 @@ import Testing
     @Test func `Every reason of the cache itself has a different sentence`() throws {
         let exchange = try MessageFile("HTTP/1.1 200\n\n".utf8).exchange(now: start)
         let notStored: [NotStoredReason] = [
-            .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
+            .policy, .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow, .brokenOff, .overtaken, .unavailable,
         ]
         let blockers =
             BypassReason.allCases.map { StorageBlocker($0) } + notStored.map { StorageBlocker($0, exchange, .gateway) }

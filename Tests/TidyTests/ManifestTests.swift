@@ -77,7 +77,7 @@ import Testing
         ("Sources/HTTPCaching", ["Fields", "Freshness", "Parsing", "Reuse", "Storing"], []),
         (
             "Sources/Larder",
-            ["Coalescing", "Fetching", "Invalidation", "Keys", "Metrics", "Policy", "Requests", "Stores"],
+            ["Coalescing", "Fetching", "Invalidation", "Keys", "Metrics", "Policy", "Requests", "Stores", "Values"],
             ["ResponseCache.swift", "WallClock.swift"]
         ),
         ("Sources/RedisClient", ["Client", "Commands", "Connection", "RESP"], []),

@@ -9,6 +9,8 @@ extension HTTPField.Name {
     public static let cacheStatus = constant("Cache-Status")
     /// `CDN-Cache-Control` (RFC 9213 §3.1).
     public static let cdnCacheControl = constant("CDN-Cache-Control")
+    /// `Larder-Cache-Control`: what a handler says to the cache alone, by RFC 9213. Clients do not get it.
+    public static let larderCacheControl = constant("Larder-Cache-Control")
     /// `X-API-Key`, which is a credential by convention; no RFC defines it.
     public static let xAPIKey = constant("X-API-Key")
     /// `Surrogate-Key`: tags separated by spaces.

@@ -34,7 +34,8 @@ package struct Freshness {
     package var lifetimes: Lifetimes {
         let (declared, source) = freshnessLifetime
         let isLimited = response.status.isErrorOfLimitedFreshness
-        let lifetime = isLimited ? min(declared, rules.errorLifetimeLimit) : declared
+        let limit = max(rules.lifetimes[response.status.code] ?? .zero, rules.errorLifetimeLimit)
+        let lifetime = isLimited ? min(declared, limit) : declared
         let generatedAt = respondedAt.advanced(byNanoseconds: -correctedInitialAge)
         // A forced lifetime counts from the arrival, and ignores the age that the response declares.
         let freshUntil = (forcedLifetime == nil ? generatedAt : respondedAt).advanced(by: lifetime)
@@ -102,7 +103,7 @@ package struct Freshness {
     }
 
     /// The lifetime and its source: the first of the lifetime that the rules force, `s-maxage`, `max-age`, `Expires`,
-    /// the rules' default, and an estimate (RFC 9111 §4.2.1).
+    /// the rules' lifetime for the status, their default, and an estimate (RFC 9111 §4.2.1).
     private var freshnessLifetime: (Duration, Lifetimes.Source) {
         if let lifetime = forcedLifetime { return (lifetime, .rules) }
         if let seconds = directives.sMaxAge { return (seconds, .sMaxAge) }
@@ -115,6 +116,7 @@ package struct Freshness {
             guard let expires = HTTPDate.parse(expires, now: respondedAt) else { return (.zero, .expires) }
             return (max(.zero, expires.duration(since: date)), .expires)
         }
+        if let lifetime = rules.lifetimes[response.status.code] { return (lifetime, .rules) }
         guard Status.allowsHeuristics(response.status, directives) else { return (.zero, .none) }
         if let lifetime = rules.defaultLifetime { return (lifetime, .rules) }
         if rules.heuristics, let modified = fields.date(.lastModified, now: respondedAt) {

@@ -12,6 +12,10 @@ public struct CachingRules: Hashable, Sendable {
 
     /// The status codes that may be stored. The default is ``Statuses/everyFinal``.
     public var storableStatuses = Statuses.everyFinal
+    /// The freshness lifetimes of responses with certain status codes that do not declare one. Responses with these
+    /// statuses are stored whatever ``storableStatuses`` says, for at least this time, if ``errorLifetimeLimit`` is
+    /// less; a lifetime of zero stores none. The default is none.
+    public var lifetimes: [Int: Duration] = [:]
     /// The freshness lifetime of a response that does not declare one; nil, the default, gives it none.
     public var defaultLifetime: Duration?
     /// The freshness lifetime of a response, counted from its arrival, whatever the response declares; nil, the
@@ -74,6 +78,7 @@ public struct CachingRules: Hashable, Sendable {
         rules.storableStatuses = .ok
         rules.defaultLifetime = ttl
         rules.tagFields = [.cacheTag, .surrogateKey]
+        rules.targetedFields = [.larderCacheControl]
         return rules
     }
 

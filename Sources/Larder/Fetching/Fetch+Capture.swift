@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import NIOConcurrencyHelpers
 import NIOCore
 
 /// The capture of a body that may be shared, while it arrives.
@@ -99,6 +100,16 @@ extension Fetch {
         }
     }
 
+    /// Returns the tags of a response whose body has arrived: those that the handler gave it, and those of the values
+    /// that it is made from.
+    private func tags(of fetched: Fetched) -> [CacheTag] {
+        var tags = fetched.tags.tags
+        if let used = frames.last?.valueTags.withLockedValue({ $0 }), !used.isEmpty {
+            tags += used.subtracting(tags + cacheable.location.tags).sorted { $0.description < $1.description }
+        }
+        return tags
+    }
+
     /// Stores a response whose body arrived whole, unless there is a reason not to.
     private mutating func store(
         _ body: ByteBuffer,
@@ -108,18 +119,20 @@ extension Fetch {
         _ notStored: NotStoredReason?
     ) async -> FetchResult<O.Response> {
         noteSuccess(status: fetched.head.status)
+        let own = tags(of: fetched)
+        let paired = cacheable.policy.pairing(own)
         let entry = entry(
             fetched.head,
             fetched.directives,
             body: body,
             lifetimes: lifetimes,
-            tags: fetched.tags.tags,
+            tags: paired ?? own,
             receivedAt: fetched.receivedAt
         )
         capture.replaceParts(by: entry)
-        let unconfirmed = notStored == nil ? unconfirmed(fetched.head.status) : nil
-        if let unconfirmed { record.events.append(.notStored(cacheable.location.key, unconfirmed)) }
-        let known = notStored ?? unconfirmed
+        var known = notStored
+        if known == nil { known = paired == nil ? .tooManyTags : unconfirmed(fetched.head.status) }
+        if notStored == nil, let known { record.events.append(.notStored(cacheable.location.key, known)) }
         let (validity, reason) = known == nil ? await save(entry) : (await validity(of: entry), known)
         return result(
             of: entry,

@@ -65,6 +65,9 @@ struct Fetch<O: Origin>: Sendable {
             if let reason = fetched.tags.notStoredReason(limit: cacheable.policy.tagLimit) {
                 return await answerLeaderAlone(fetched, because: reason)
             }
+            if let storing = cacheable.policy.storing, !storing(fetched.request, fetched.head) {
+                return await answerLeaderAlone(fetched, because: .policy)
+            }
             if !lifetimes.mayAnswerOthers { flight?.release(.unsharable) }
             return await capture(fetched, lifetimes)
         }

@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import NIOConcurrencyHelpers
 
 /// The fetches that the current task runs in, the outermost first.
 ///
@@ -13,6 +14,8 @@ package enum FetchContext {
         let key: CacheKey
         /// The fields in which the fetching cache looks for the tags of the response.
         let tagFields: [HTTPField.Name]
+        /// The tags of the cached values that the response is made from.
+        let valueTags = NIOLockedValueBox<Set<CacheTag>>([])
     }
 
     @TaskLocal static var frames: [Frame] = []
@@ -31,6 +34,13 @@ package enum FetchContext {
             tagFields: miss.cacheable.policy.rules.tagFields
         )
         return miss.frames + [frame]
+    }
+
+    /// Notes that the responses of all fetches that the current task runs in are made from a value with these tags: an
+    /// invalidation of one of them invalidates the responses as well.
+    static func noteValue(taggedBy tags: [CacheTag]) {
+        guard !tags.isEmpty else { return }
+        for frame in frames { frame.valueTags.withLockedValue { $0.formUnion(tags) } }
     }
 
     /// Returns the number of fetches for a key among the fetches that a request is made in.

@@ -4,6 +4,8 @@ public import HTTPCaching
 public enum NotStoredReason: Error, Hashable, Sendable {
     /// The rules of caching, or of the policy, forbid it.
     case notStorable(NotStorableReason)
+    /// The function of the policy that decides about responses returned false.
+    case policy
     /// The body, or the entry as a whole, is larger than the limit.
     case tooLarge
     /// The handler gave the response more tags than an entry can have.
@@ -31,6 +33,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     public var detail: String {
         switch self {
         case .notStorable(let reason): reason.detail
+        case .policy: "policy"
         case .tooLarge: "too-large"
         case .tooManyTags: "too-many-tags"
         case .tagNotAccepted: "tag-not-accepted"
@@ -50,7 +53,7 @@ public enum NotStoredReason: Error, Hashable, Sendable {
     var isLasting: Bool {
         switch self {
         case .notStorable(let reason): reason.isLasting
-        case .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
+        case .policy, .tooLarge, .tooManyTags, .tagNotAccepted, .tooSlow: true
         case .brokenOff, .originFailed, .unconfirmedError, .overtaken, .unavailable, .noRoom, .selectingFieldsTooLong:
             false
         }

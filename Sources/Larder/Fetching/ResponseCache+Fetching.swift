@@ -32,6 +32,23 @@ extension ResponseCache {
         start(miss, flight, nil)
     }
 
+    /// Fetches and stores a response that nobody waits for, whatever is stored or being fetched.
+    func fill<O: Origin>(_ cacheable: CacheableRequest, from origin: O) async {
+        let frames = FetchContext.frames
+        let lookup = await store.load(cacheable.location, for: cacheable.query, at: clock.now)
+        let miss = CacheMiss(
+            cacheable: cacheable,
+            origin: origin,
+            reason: .request,
+            stored: nil,
+            snapshot: LookupSnapshot(lookup: lookup, completion: flights.lastCompletion),
+            frames: frames,
+            level: FetchContext.level(of: cacheable.location.key, among: frames, in: self),
+            isUncacheable: false
+        )
+        await run(miss, nil, nil)
+    }
+
     @discardableResult
     private func start<O: Origin>(
         _ miss: CacheMiss<O>,

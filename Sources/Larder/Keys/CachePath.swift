@@ -80,7 +80,7 @@ public struct CachePath: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: text, as: UTF8.self)
     }
 
-    private init(canonical: String) {
+    init(canonical: String) {
         self.description = canonical
     }
 }

@@ -5,8 +5,8 @@ public struct EntryLocation: Sendable {
     public let key: CacheKey
     /// The tags that the policy gives to every response of its routes.
     public let tags: [CacheTag]
-    /// The request's target as it came, or in absolute form if keys have a host. The path is computed only when it is
-    /// needed, which it is not for a hit.
+    /// The request's target as it came, or in absolute form if keys have a host; for a value the beginning of its key.
+    /// The path is computed only when it is needed, which it is not for a hit.
     package let target: String
 
     /// Creates a location.
@@ -24,6 +24,10 @@ public struct EntryLocation: Sendable {
     /// - Parameter late: The tags that the handler added.
     public func scopes(with late: [CacheTag] = []) -> [InvalidationScope] {
         var scopes: [InvalidationScope] = [.everything, .key(key)]
+        if let path = CachePath(valuesIn: target) {
+            scopes.append(.path(path))
+            return scopes + (tags + late).map(InvalidationScope.tag)
+        }
         // At most eight readings: a target with more has no key (`KeyPolicy`).
         let paths = PathReadings(target: target).paths
         scopes += paths.map(InvalidationScope.path)

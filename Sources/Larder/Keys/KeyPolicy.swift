@@ -1,5 +1,7 @@
+import Crypto
 import HTTPCaching
 public import HTTPTypes
+package import NIOCore
 
 /// The rules by which the key of a response is made from its request.
 public struct KeyPolicy: Sendable {
@@ -33,6 +35,13 @@ public struct KeyPolicy: Sendable {
     /// The query parameters that responses must not depend on: they are left out of keys, and of fetches for all
     /// clients. A request that bypasses the cache is sent with them.
     public var ignoredParameters: [NamePattern] = []
+    /// The only query parameters that are in keys, and that fetches for all clients see; nil, the default, for all but
+    /// the ``ignoredParameters``. A request that bypasses the cache is sent with all.
+    public var parameters: [NamePattern]?
+    /// The digest of the request's content, which is part of the key of a query; nil for a request without content.
+    package var content: String?
+    /// The parts that the application takes from the request, in the key's order.
+    public var parts: [KeyPart] = []
     /// The request fields that are parts of the key, in the key's order.
     public var fields: [HTTPField.Name]
     /// The length of the longest target of a stored response, and of the longest text of the fields that it is selected
@@ -75,13 +84,16 @@ extension KeyPolicy {
         guard var target = request.path, target.utf8.first == UInt8(ascii: "/"),
             target.utf8.count <= lengthLimit.bytes
         else { return nil }
-        let site = spelling == .verbatim ? URIOrigin(request) : nil
-        if spelling == .verbatim, site == nil { return nil }
-        var builder = KeyBuilder(capacity: target.utf8.count + 8 + (site?.description.utf8.count ?? 0))
+        let origin = spelling == .verbatim ? URIOrigin(request) : nil
+        if spelling == .verbatim, origin == nil { return nil }
+        var builder = KeyBuilder(
+            request.method,
+            capacity: target.utf8.count + 8 + (origin?.description.utf8.count ?? 0)
+        )
         let legal: Bool? = target.withUTF8 { bytes in
             let end = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
             guard PathReadings.areStorable(UnsafeBufferPointer(rebasing: bytes[..<end])) else { return nil }
-            if let site { return builder.append(bytes, of: site) }
+            if let origin { return builder.append(bytes, of: origin) }
             guard builder.appendPath(bytes[..<end], trailingSlash: trailingSlash) else { return nil }
             return end == bytes.endIndex
                 || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
@@ -90,6 +102,10 @@ extension KeyPolicy {
         if let user {
             builder.append(user: user)
         }
+        if let content { builder.append("content", content) }
+        for part in parts {
+            builder.append(part)
+        }
         for field in fields {
             let fields = field == .hostField ? request.selectableFields : request.headerFields
             builder.append(field, values: fields[values: field])
@@ -97,7 +113,7 @@ extension KeyPolicy {
         return Result(
             key: builder.key,
             asksForBypass: builder.asksForBypass,
-            target: site.map { $0.description + target }
+            target: origin.map { $0.description + target }
         )
     }
 }
@@ -108,9 +124,9 @@ extension KeyPolicy {
     /// a host, so do the scopes.
     func scopes(of target: String, for request: HTTPRequest) -> [InvalidationScope] {
         // Schemes are not distinguished: a write by https also invalidates the responses by http.
-        let site = spelling == .verbatim ? URIOrigin(request) : nil
+        let origin = spelling == .verbatim ? URIOrigin(request) : nil
         return PathReadings(target: target).paths.map { path in
-            .path(site.map { path.on($0.authority) } ?? path)
+            .path(origin.map { path.on($0.authority) } ?? path)
         }
     }
 
@@ -120,10 +136,19 @@ extension KeyPolicy {
         return Self.dropParameters(from: target) { $0.elementsEqual(bypassParameter.utf8) }
     }
 
-    /// Returns a target without the parameters that responses must not depend on; the rest is not changed.
+    /// True if there are parameters that responses must not depend on.
+    var ignoresParameters: Bool { parameters != nil || !ignoredParameters.isEmpty }
+
+    /// Returns a target without the parameters that responses must not depend on; the rest is not changed. The
+    /// parameter that belongs to the cache stays.
     func withoutIgnored(_ target: String) -> String {
-        if ignoredParameters.isEmpty { return target }
-        return Self.dropParameters(from: target) { name in ignoredParameters.contains { $0.matches(name) } }
+        guard ignoresParameters else { return target }
+        return Self.dropParameters(from: target) { name in
+            if ignoredParameters.contains(where: { $0.matches(name) }) { return true }
+            guard let parameters else { return false }
+            return !parameters.contains { $0.matches(name) }
+                && bypassParameter.map { name.elementsEqual($0.utf8) } != true
+        }
     }
 
     private static func dropParameters(
@@ -139,16 +164,32 @@ extension KeyPolicy {
     }
 }
 
+extension KeyPolicy {
+    /// Returns the digest that stands for a request's content in its key: the first half of the SHA-256 of the content
+    /// and of the fields that say what it is.
+    package static func digest(ofContent content: ByteBuffer, _ fields: HTTPFields) -> String {
+        var hash = SHA256()
+        for name in [HTTPField.Name.contentType, .contentEncoding] {
+            // No field has a NUL in it.
+            hash.update(data: Array((fields[values: name].joined(separator: ",") + "\0").utf8))
+        }
+        content.withUnsafeReadableBytes { hash.update(bufferPointer: $0) }
+        return Hexadecimal.text(hash.finalize().prefix(16), uppercase: false)
+    }
+}
+
 /// A builder that writes the bytes of a key from front to back.
 private struct KeyBuilder {
     private var text: [UInt8]
     private var hasParts = false
     private(set) var asksForBypass = false
 
-    init(capacity: Int) {
+    init(_ method: HTTPRequest.Method, capacity: Int) {
         text = []
         text.reserveCapacity(capacity)
-        text.append(contentsOf: "GET:".utf8)
+        // A HEAD is answered from the response to GET.
+        text.append(contentsOf: method == .head || method == .get ? "GET".utf8 : method.rawValue.utf8)
+        text.append(UInt8(ascii: ":"))
     }
 
     var key: CacheKey { CacheKey(legal: String(decoding: text, as: UTF8.self)) }
@@ -156,8 +197,8 @@ private struct KeyBuilder {
     /// Appends a whole target as it came, after its origin; returns false if it has bytes that no target may contain.
     /// The only slashes of an origin are those after its scheme, so that the boundary between origin and path cannot be
     /// forged.
-    mutating func append(_ target: UnsafeBufferPointer<UInt8>, of site: URIOrigin) -> Bool {
-        text.append(contentsOf: site.description.utf8)
+    mutating func append(_ target: UnsafeBufferPointer<UInt8>, of origin: URIOrigin) -> Bool {
+        text.append(contentsOf: origin.description.utf8)
         text.append(contentsOf: target)
         return target.allSatisfy(Self.isLegal)
     }
@@ -221,9 +262,19 @@ private struct KeyBuilder {
 
     /// Appends `#user=42`, percent-encoded, so that a value cannot end its part and forge another.
     mutating func append(user: String) {
+        append("user", user)
+    }
+
+    /// Appends `#tenant=acme`, percent-encoded in the same way.
+    mutating func append(_ part: KeyPart) {
+        append(part.name, part.value)
+    }
+
+    mutating func append(_ name: String, _ value: String) {
         beginPart()
-        text.append(contentsOf: "user=".utf8)
-        appendEncoded(user)
+        text.append(contentsOf: name.utf8)
+        text.append(UInt8(ascii: "="))
+        appendEncoded(value)
     }
 
     /// Appends `#accept-language:de`, percent-encoded; `#accept-language` if the request does not have the field. Lines

@@ -16,7 +16,7 @@ extension CachePolicy {
     func withholding(from request: HTTPRequest, _ facts: RequestFacts, isForUser: Bool) -> HTTPRequest {
         let losesCredentials = credentials == .ignored && !isForUser && (facts.hasCookie || facts.hasAuthorization)
         let cookies = facts.hasCookie ? credentialCookies : nil
-        if withheldFields.isEmpty, keys.ignoredParameters.isEmpty, !losesCredentials, cookies == nil { return request }
+        if withheldFields.isEmpty, !keys.ignoresParameters, !losesCredentials, cookies == nil { return request }
         var request = request
         for name in withheldFields where request.headerFields.contains(name) { request.headerFields[name] = nil }
         if losesCredentials {

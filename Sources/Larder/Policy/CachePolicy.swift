@@ -77,6 +77,8 @@ public struct CachePolicy: Sendable {
     public var withheldFields: [HTTPField.Name]
     /// The tags of every response.
     public var tags: [CacheTag]
+    /// True if responses can be invalidated by two of their tags together. False by default.
+    public var pairsTags: Bool
     /// The scopes that a write to the route invalidates together with its own path.
     public var invalidated: [InvalidationScope]
     /// True if a write that fails with a 5xx, or with an error without a status, invalidates as one that succeeds: it
@@ -100,6 +102,14 @@ public struct CachePolicy: Sendable {
     public var softTimeout: Duration?
     /// True if a response without `ETag` gets one that is made from its body. True for a handler, false for a gateway.
     public var makesEntityTags: Bool
+    /// The methods besides GET and HEAD whose requests only ask, and the size of the largest content that such a
+    /// request may have to be answered from the cache. The default is none.
+    public var queryMethods: [HTTPRequest.Method: ByteCount]
+    /// What `Cache-Control` tells clients; nil, the default, for what the handler says.
+    public var clientCaching: ClientCaching?
+    /// A function that returns false for responses that are not stored, for a reason that only the application knows;
+    /// nil, the default, for none.
+    public var storing: (@Sendable (HTTPRequest, HTTPResponse) -> Bool)?
     /// The kind of origin that answers misses.
     public var originKind: OriginKind
     /// True if a HEAD request that no stored response answers is forwarded as it is, for a responder that may have its
@@ -151,6 +161,7 @@ public struct CachePolicy: Sendable {
         self.credentialCookies = nil
         self.withheldFields = []
         self.tags = []
+        self.pairsTags = false
         self.invalidated = []
         self.invalidatesOnError = true
         self.bodyLimit = .mebibytes(1)
@@ -159,158 +170,16 @@ public struct CachePolicy: Sendable {
         self.coalescingTimeout = .seconds(5)
         self.softTimeout = nil
         self.makesEntityTags = true
+        self.queryMethods = [:]
+        self.clientCaching = nil
+        self.storing = nil
         self.originKind = .handler
         setClientBypass(.allClients(parameter: "nocache"))
     }
 
-    private mutating func setClientBypass(_ bypass: ClientBypass) {
+    mutating func setClientBypass(_ bypass: ClientBypass) {
         self.clientBypass = bypass
         self.keys.bypassParameter = bypass.parameter
-    }
-}
-
-extension CachePolicy {
-    /// Serves a response for this time after it stopped being fresh, while a new one is fetched in the background.
-    public func stale(whileRevalidating duration: Duration) -> CachePolicy {
-        with { $0.rules.staleWhileRevalidate = duration }
-    }
-
-    /// Serves a response for this time after it stopped being fresh if the handler fails: with a 500, 502, 503 or 504
-    /// (RFC 5861 §4), returned or thrown, or with an error without a status.
-    /// - Parameters:
-    ///   - duration: The time after the response stopped being fresh.
-    ///   - timeout: The time to wait for the handler before the stale response is served; the handler continues, and
-    ///     its response is stored. Nil waits until the handler answers or fails.
-    public func stale(ifError duration: Duration, after timeout: Duration? = nil) -> CachePolicy {
-        with {
-            $0.rules.staleIfError = duration
-            $0.softTimeout = timeout
-        }
-    }
-
-    /// Honors `Cache-Control` and `Pragma` in requests: if a client sends `no-cache` or `max-age=0`, as browsers do
-    /// when they reload a page, the handler is called. By default a route ignores them, except `only-if-cached` and
-    /// `no-store`.
-    public func honoringRequestDirectives() -> CachePolicy {
-        with { $0.clientDirectives = .honor }
-    }
-
-    /// Returns the directives of a request that the policy honors.
-    func directives(of request: HTTPRequest) -> RequestDirectives {
-        let sent = RequestDirectives(request.headerFields)
-        guard clientDirectives == .ignore else { return sent }
-        var honored = RequestDirectives.none
-        honored.onlyIfCached = sent.onlyIfCached
-        honored.noStore = sent.noStore
-        return honored
-    }
-
-    /// Gives tags to every response of the route.
-    public func tagged(_ tags: CacheTag...) -> CachePolicy {
-        with { $0.tags += tags }
-    }
-
-    /// Invalidates further scopes with a write to the route, besides its own path: for example the list that shows the
-    /// item.
-    public func invalidating(_ scopes: InvalidationScope...) -> CachePolicy {
-        with { $0.invalidated += scopes }
-    }
-
-    /// Sets whether a write that fails with a 5xx, or with an error without a status, invalidates as one that succeeds;
-    /// see ``invalidatesOnError``.
-    public func invalidating(onError isOn: Bool) -> CachePolicy {
-        with { $0.invalidatesOnError = isOn }
-    }
-
-    /// Declares that the route's path ends in a slash: keys read `GET:/api/posts/`.
-    public func endingInSlash() -> CachePolicy {
-        with { $0.keys.trailingSlash = .added }
-    }
-
-    /// Stores separate responses for different values of request fields, which become part of the key.
-    public func varying(by fields: HTTPField.Name...) -> CachePolicy {
-        with { $0.keys.fields += fields }
-    }
-
-    /// Stores separate responses for different hosts, as part of the key. Otherwise a key has no host, so that a
-    /// handler whose response depends on `Host` (tenants, absolute links) needs this.
-    public func varyingByHost() -> CachePolicy {
-        with { $0.keys.fields.append(.hostField) }
-    }
-
-    /// Declares that responses do not depend on credentials: all clients get the same response.
-    ///
-    /// The handler is asked without `Cookie`, `Authorization`, `Proxy-Authorization`, `X-API-Key` and the fields that
-    /// ``credentials(fields:cookies:)`` names, unless ``varying(by:)`` makes one of them a part of the key: a response
-    /// that is stored for all clients must not repeat what one client sent. As `Cookie` is withheld, a `Vary: Cookie`
-    /// of the handler matches all requests. A request that bypasses the cache is sent with all.
-    ///
-    /// The cache cannot withhold what middleware has put into the context. A handler that reads the user's identity
-    /// from there renders the response for the user whose request led to the fetch: use `perUser` for such a route.
-    public func ignoringCredentials() -> CachePolicy {
-        with {
-            $0.credentials = .ignored
-            $0.rules.allowsAuthorization = true
-        }
-    }
-
-    /// Names the fields and cookies that identify users: a request with one of them bypasses the cache, unless
-    /// `perUser` returns an ID for the user.
-    ///
-    /// ```swift
-    /// .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"])
-    /// ```
-    /// - Parameters:
-    ///   - fields: The fields that are credentials besides `Authorization`, `Proxy-Authorization` and `X-API-Key`.
-    ///   - cookies: The only cookies that are credentials; all cookies are, if no call of this method names any. Case
-    ///     matters, and a prefix such as `__Host-` is part of the name. A request with other cookies (analytics,
-    ///     consent) can be answered from the cache, so the handler does not get these cookies when it renders a
-    ///     response that is stored; it gets them with a request that bypasses the cache.
-    public func credentials(fields: [HTTPField.Name] = [], cookies: [NamePattern]? = nil) -> CachePolicy {
-        with {
-            $0.rules.credentialFields += fields
-            if let cookies { $0.credentialCookies = ($0.credentialCookies ?? []) + cookies }
-        }
-    }
-
-    /// Sets the clients that may bypass the cache, and the query parameter for it; by default any client, with
-    /// `nocache`.
-    public func bypassable(by bypass: ClientBypass) -> CachePolicy {
-        with { $0.setClientBypass(bypass) }
-    }
-
-    /// Sets the requests that bypass the cache.
-    public func bypassing(_ rule: BypassRule) -> CachePolicy {
-        with { $0.bypassRule = rule }
-    }
-
-    /// Stores bodies up to this size; larger ones are forwarded and not stored. The store has its own limit
-    /// (`entryLimit`).
-    public func limitingBodies(to limit: ByteCount) -> CachePolicy {
-        with { $0.bodyLimit = limit }
-    }
-
-    /// Stores responses that name up to this many tags by themselves; a response with more is not stored.
-    public func limitingTags(to limit: Int) -> CachePolicy {
-        with { $0.tagLimit = limit }
-    }
-
-    /// Limits the freshness of a response with a status of 5xx, or of 4xx other than 404, 405, 410, 414 and 451,
-    /// whatever the response says; 10 seconds by default, and zero stores none. It has an effect only if the policy
-    /// stores such statuses.
-    public func limitingErrors(to lifetime: Duration) -> CachePolicy {
-        with { $0.rules.errorLifetimeLimit = lifetime }
-    }
-
-    /// Sets the coalescing timeout: if a fetch takes longer, one of the requests that wait for it starts another fetch.
-    public func coalescing(timeout: Duration) -> CachePolicy {
-        with { $0.coalescingTimeout = timeout }
-    }
-
-    private func with(_ change: (inout CachePolicy) -> Void) -> CachePolicy {
-        var copy = self
-        change(&copy)
-        return copy
     }
 }
 

@@ -17,12 +17,14 @@ package enum RequestDecision: Sendable {
     package static func decide(_ request: HTTPRequest, user: String?, policy: CachePolicy) -> RequestDecision {
         // RFC 9111 §4.4: "A cache MUST invalidate the target URI … when it receives a non-error status code in response
         // to an unsafe request method (including methods whose safety is unknown)."
-        guard request.method == .get || request.method == .head else {
+        let isQuery = policy.queryMethods[request.method] != nil
+        guard isQuery || request.method == .get || request.method == .head else {
             return Invalidation.isUnsafe(request.method) ? .write : .bypass(.method)
         }
         if let reason = policy.bypassRule?.reason(for: request) { return .bypass(reason) }
         let facts = RequestFacts(of: request.headerFields, credentials: policy.rules.credentialFields)
-        if facts.hasContent { return .bypass(.content) }
+        // The content of a query is part of its key, unless it is too large.
+        if isQuery ? policy.keys.content == nil : facts.hasContent { return .bypass(.content) }
         // A handler accepts an upgrade by what it does to the client's connection. A server has another connection.
         if facts.asksForWebSocket, policy.originKind == .handler { return .bypass(.upgrade) }
         // Only the origin can evaluate a precondition on the state of the resource (RFC 9111 §4.3.2).
@@ -33,13 +35,13 @@ package enum RequestDecision: Sendable {
         guard let result = policy.keys.key(of: request, user: user), let target = request.path else {
             return .bypass(.target)
         }
-        if hasAlteredKey(request, user: user, policy.keys.fields) { return .bypass(.alteredBytes) }
+        if hasAlteredKey(request, user: user, policy.keys) { return .bypass(.alteredBytes) }
         if result.asksForBypass, policy.clientBypass.allows(fields) { return .bypass(.asked) }
         return .lookUp(
             CacheableRequest(
                 request: request,
                 directives: facts.hasDirectives ? policy.directives(of: request) : .none,
-                isConditional: facts.hasConditions,
+                isConditional: facts.hasConditions && !isQuery,
                 hasRange: facts.hasRange && request.method == .get,
                 hasAuthorization: facts.hasAuthorization,
                 isForUser: user != nil,
@@ -51,10 +53,11 @@ package enum RequestDecision: Sendable {
 
     /// Returns true if a library has altered a value that becomes part of the key. A target with such bytes does not
     /// become a key.
-    private static func hasAlteredKey(_ request: HTTPRequest, user: String?, _ names: [HTTPField.Name]) -> Bool {
+    private static func hasAlteredKey(_ request: HTTPRequest, user: String?, _ keys: KeyPolicy) -> Bool {
         if let user, AlteredBytes.occur(in: user) { return true }
-        guard !names.isEmpty else { return false }
-        return AlteredBytes.occur(in: request.selectableFields, nominatedBy: .fields(names))
+        if keys.parts.contains(where: { AlteredBytes.occur(in: $0.value) }) { return true }
+        guard !keys.fields.isEmpty else { return false }
+        return AlteredBytes.occur(in: request.selectableFields, nominatedBy: .fields(keys.fields))
     }
 }
 
@@ -138,11 +141,12 @@ package struct CacheableRequest: Sendable {
         return hasValidator ? notModified(head, receivedAt: moment) : nil
     }
 
-    /// The request by which the cache is filled: a GET for the whole response, without the client's conditions and
-    /// range, and without the cache's own parameter, since the response is also for clients that did not send it.
+    /// The request by which the cache is filled: a GET (or the query that the client sent) for the whole response,
+    /// without the client's conditions and range, and without the cache's own parameter, since the response is also for
+    /// clients that did not send it.
     var fillRequest: HTTPRequest {
         var request = request
-        request.method = .get
+        if isHead { request.method = .get }
         request.path = request.path.map(policy.keys.withoutBypass)
         for name in RequestFacts.conditionsAndRanges where request.headerFields.contains(name) {
             request.headerFields[name] = nil

@@ -47,8 +47,10 @@ struct Serving: Sendable {
         if age > 0 || outcome.isReuse {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
-        if !frames.isEmpty {
-            Self.handOn((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
+        if frames.isEmpty {
+            cacheable.policy.clientCaching?.apply(to: &head, age: age, isPersonal: cacheable.isForUser)
+        } else {
+            Self.addTags((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
         }
         let ttl = entry.lifetimes.ttl(at: now)
         if outcome == .hit, detail == nil, hits.indices.contains(ttl) {
@@ -68,6 +70,7 @@ struct Serving: Sendable {
         in frames: [FetchContext.Frame],
         detail: String? = nil,
         policy: CachePolicy,
+        isPersonal: Bool = true,
         at now: Timestamp
     ) -> HTTPResponse {
         var head = head
@@ -79,11 +82,15 @@ struct Serving: Sendable {
         }
         if frames.isEmpty {
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
+            if policy.originKind == .handler { head.headerFields[.larderCacheControl] = nil }
+            if outcome != .forwarded(.method, status: head.status.code) {
+                policy.clientCaching?.apply(to: &head, age: 0, isPersonal: isPersonal)
+            }
         } else {
             let tags = ResponseTags(head.headerFields, named: policy.rules.tagFields)
             for name in policy.rules.tagFields { head.headerFields[name] = nil }
             let texts = (policy.tags + tags.tags).map(\.description) + tags.rejected
-            Self.handOn(texts, to: frames, in: &head.headerFields)
+            Self.addTags(texts, to: frames, in: &head.headerFields)
         }
         status(outcome, detail: detail).append(to: &head.headerFields)
         return head
@@ -91,7 +98,7 @@ struct Serving: Sendable {
 
     /// Adds the tags of a response for the cache around this one. The response of that cache is made from this one, and
     /// has to be invalidated with it.
-    private static func handOn(_ tags: [String], to frames: [FetchContext.Frame], in fields: inout HTTPFields) {
+    private static func addTags(_ tags: [String], to frames: [FetchContext.Frame], in fields: inout HTTPFields) {
         guard !tags.isEmpty, let name = frames.last?.tagFields.first else { return }
         for tag in tags { fields.append(HTTPField(name: name, value: tag)) }
     }
@@ -110,6 +117,7 @@ struct Serving: Sendable {
             switch field.name {
             // These fields describe the encoding, the length and the age of the stored body.
             case .contentLength, .contentEncoding, .contentRange, .transferEncoding, .age: continue
+            case .larderCacheControl where policy.originKind == .handler: continue
             case let name where policy.rules.tagFields.contains(name): continue
             default: head.headerFields.append(field)
             }
@@ -164,6 +172,7 @@ extension Serving {
             )
         )
         for name in policy.rules.tagFields { stored.headerFields[name] = nil }
+        if policy.originKind == .handler { stored.headerFields[.larderCacheControl] = nil }
         // "A server MUST NOT send a Content-Length header field in any response with a status code of 1xx
         // (Informational) or 204 (No Content)." (RFC 9110 §8.6)
         stored.headerFields[.contentLength] = head.status == .noContent ? nil : String(body.readableBytes)

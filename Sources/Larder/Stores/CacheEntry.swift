@@ -31,6 +31,8 @@ public final class CacheEntry: Sendable {
     private let lastUse: UseMark
     /// The part of a budget that the entry takes while no store of this process holds it.
     private let charge = EntryCharge()
+    /// The value that the body is the encoding of; nil if the entry is the response of a route.
+    private let decodedValue: DecodedValue?
 
     /// Creates the entry of a response that was fetched.
     /// - Parameters:
@@ -97,9 +99,17 @@ public final class CacheEntry: Sendable {
             scopes: scopes.count
         )
         self.lastUse = lastUse
+        self.decodedValue = location.isOfValue ? DecodedValue() : nil
     }
 
     deinit { charge.end(cost) }
+
+    /// Returns the value that the body is the encoding of. It is decoded once.
+    /// - Throws: A `DecodingError` if the body is not the encoding of such a value.
+    func decoded<Value: Decodable & Sendable>(as type: Value.Type) throws -> Value {
+        guard let decodedValue else { return try ValueCoding.decode(body, as: type) }
+        return try decodedValue.value(of: body, as: type)
+    }
 
     /// The fields that the response varies by.
     public var vary: VaryRule { variant.vary }
@@ -210,6 +220,8 @@ extension CacheEntry {
     static let fieldOverhead = 112
     /// The number of bytes that the name of a field which a response varies by takes beyond its text.
     static let nameOverhead = 32
+    /// The number of bytes that a decoded value takes beyond its contents.
+    static let decodedValueOverhead = 128
     /// The number of bytes that a scope takes: its fingerprint, and its link in the store's chains.
     static let scopeOverhead = 8 + ScopeIndex.linkCost
 
@@ -223,6 +235,8 @@ extension CacheEntry {
         scopes: Int
     ) -> Int {
         var cost = overhead + ByteBuffer.allocated(body.readableBytes) + scopeOverhead * scopes
+        // The decoded value, whose size is not known.
+        if location.isOfValue { cost += decodedValueOverhead + body.readableBytes }
         let key = location.key.description.utf8.count
         cost += key + max(key, location.target.utf8.count)
         cost += head.status.reasonPhrase.utf8.count + selectingFields.text.utf8.count

@@ -1,0 +1,19 @@
+import HTTPCaching
+
+/// What a handler says about its response to the cache alone: the value of `Larder-Cache-Control`, which is a targeted
+/// field (RFC 9213). It takes precedence over `Cache-Control` and over the policy, and clients do not get it.
+package enum HandlerDirective: Hashable, Sendable {
+    /// The response is fresh for this time; zero or less stores nothing.
+    case fresh(for: Duration)
+    /// The response is not stored.
+    case notStored
+
+    /// The value of the field. A time is rounded up to whole seconds, the unit of `max-age`.
+    package var fieldValue: String {
+        switch self {
+        case .fresh(let lifetime) where lifetime > .zero:
+            "max-age=\(lifetime.components.seconds + (lifetime.components.attoseconds > 0 ? 1 : 0))"
+        case .fresh, .notStored: "no-store"
+        }
+    }
+}

@@ -1,0 +1,57 @@
+import HTTPCaching
+
+extension CacheKey {
+    /// Creates the key of a cached value: `value:recommendations:42`.
+    ///
+    /// A value's key is `value:`, its name and its parts, separated by `:`, each percent-encoded, so that different
+    /// parts never make the same key. The keys of routes begin with their method: no request has the key of a value.
+    /// - Parameters:
+    ///   - name: The name of the values of one kind, such as `recommendations`.
+    ///   - parts: The texts that distinguish the values of one name, in order.
+    public init(value name: String, parts: [any CustomStringConvertible] = []) {
+        self.init(
+            legal: ([Self.group(ofValues: name)] + parts.map { Self.encoded($0.description) }).joined(separator: ":")
+        )
+    }
+
+    /// Returns the beginning of the keys of all values with a name: `value:recommendations`.
+    static func group(ofValues name: String) -> String { "value:" + encoded(name) }
+
+    private static func encoded(_ part: String) -> String {
+        var text: [UInt8] = []
+        for byte in part.utf8 {
+            PercentEncoding.append(byte, to: &text, escaping: !ASCII.isUnreserved(byte))
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension EntryLocation {
+    /// Creates the location of a cached value. It has no path: only its key, its name, its tags and "everything"
+    /// invalidate it.
+    init(value name: String, parts: [any CustomStringConvertible], tags: [CacheTag]) {
+        self.init(key: CacheKey(value: name, parts: parts), target: CacheKey.group(ofValues: name), tags: tags)
+    }
+
+    /// True if a cached value is stored here, and not the response of a route.
+    var isOfValue: Bool { CachePath(valuesIn: target) != nil }
+}
+
+extension CachePath {
+    /// Creates the path that all values with the name in a location's target belong to: `value:recommendations`. It
+    /// has no slash in front, so that no URL has it. Nil if the target is that of a request.
+    init?(valuesIn target: String) {
+        guard target.utf8.starts(with: "value:".utf8), !target.utf8.contains(UInt8(ascii: "/")) else { return nil }
+        self.init(canonical: ShortenedText.of(target, limit: Self.maximumSegmentLength))
+    }
+}
+
+extension InvalidationScope {
+    /// Returns the scope of all cached values with a name, whatever their parts.
+    public static func values(_ name: String) -> InvalidationScope {
+        guard let path = CachePath(valuesIn: CacheKey.group(ofValues: name)) else {
+            preconditionFailure("A group of values must have a path")
+        }
+        return .path(path)
+    }
+}

@@ -1,0 +1,138 @@
+import HTTPCaching
+import HTTPTypes
+import Larder
+
+extension ValueBehaviour {
+    static let failing: [ValueBehaviour] = [
+        ValueBehaviour("An error goes to the task that asked, and is not stored") { bench in
+            let calls = CallCounter()
+            for turn in 1...2 {
+                do {
+                    _ = try await bench.cache.value("broken", for: .seconds(60)) { () async throws -> Int in
+                        throw MissingRecipe(id: calls.add())
+                    }
+                    throw StoreFailure("No error was thrown", line: #line, of: #fileID)
+                } catch let error as MissingRecipe {
+                    try expect(error.id, is: turn, "the error")
+                }
+            }
+        },
+        ValueBehaviour("An error of a type that is stored is thrown by both caches for its lifetime") { bench in
+            let calls = CallCounter()
+            func value(_ cache: ResponseCache) async throws -> Int {
+                try await cache.value(
+                    "missing",
+                    parts: 3,
+                    under: .fresh(for: .seconds(60)).tagged("recipes"),
+                    storing: MissingRecipe.self,
+                    for: .seconds(1)
+                ) {
+                    let turn = calls.add()
+                    if turn < 3 { throw MissingRecipe(id: turn) }
+                    return turn
+                }
+            }
+            for cache in [bench.cache, bench.peer, bench.cache] {
+                try await expectMissing(1) { try await value(cache) }
+            }
+            await bench.peer.invalidate(.tag("recipes"))
+            try await expectMissing(2) { try await value(bench.cache) }
+            try await bench.advance(by: .milliseconds(1_100))
+            try expect(try await value(bench.cache), is: 3, "the value after the error's lifetime")
+            try await bench.advance(by: .milliseconds(1_100))
+            try expect(try await value(bench.peer), is: 3, "the value, which lives longer than the error")
+        },
+        ValueBehaviour("A value that is nil has the lifetime for 404, if the policy has one") { bench in
+            let calls = CallCounter()
+            func value(_ policy: CachePolicy) async throws -> Int? {
+                try await bench.cache.value("optional", parts: "\(policy.rules.lifetimes)", under: policy) {
+                    calls.add().isMultiple(of: 2) ? nil : calls.count
+                }
+            }
+            let policy = CachePolicy.fresh(for: .seconds(60)).fresh(for: .seconds(1), on: .notFound)
+            calls.add()
+            for _ in 0..<2 { try expect(try await value(policy), is: nil, "nil") }
+            try await bench.advance(by: .milliseconds(1_100))
+            for _ in 0..<2 { try expect(try await value(policy), is: 3, "the value") }
+            let unstored = CachePolicy.fresh(for: .seconds(60)).fresh(for: .zero, on: .notFound)
+            try expect(try await value(unstored), is: nil, "nil that is not stored")
+            try expect(try await value(unstored), is: 5, "the value after nil that is not stored")
+            try expect(try await value(unstored), is: 5, "the stored value")
+        },
+        ValueBehaviour("A stale value is returned if it cannot be made again") { bench in
+            let calls = CallCounter()
+            func value() async throws -> Int {
+                try await bench.cache.value("fragile", under: .fresh(for: .seconds(1)).stale(ifError: .seconds(60))) {
+                    let turn = calls.add()
+                    if turn > 1 { throw MissingRecipe(id: turn) }
+                    return turn
+                }
+            }
+            try expect(try await value(), is: 1, "the value")
+            try await bench.advance(by: .milliseconds(1_100))
+            for _ in 0..<3 { try expect(try await value(), is: 1, "the stale value") }
+            // After a failure the value is not made for a while.
+            try expect(calls.count, is: 2, "calls")
+        },
+        ValueBehaviour("A stale value is returned while a new one is made") { bench in
+            let (calls, gate) = (CallCounter(), Gate())
+            func value() async throws -> Int {
+                let policy = CachePolicy.fresh(for: .seconds(1)).stale(whileRevalidating: .seconds(60))
+                return try await bench.cache.value("refreshed", under: policy) {
+                    if calls.count > 0 { await gate.pass() }
+                    return calls.add()
+                }
+            }
+            try expect(try await value(), is: 1, "the value")
+            try await bench.advance(by: .milliseconds(1_100))
+            for _ in 0..<3 { try expect(try await value(), is: 1, "the stale value") }
+            gate.open()
+            try await eventually("the new value is stored") { (try? await value()) == 2 }
+        },
+    ]
+
+    static let setting: [ValueBehaviour] = [
+        ValueBehaviour("A value that is set is found by both caches until it is removed") { bench in
+            let missing: Recipe? = await bench.cache.get("set", parts: 1, "b")
+            try expect(missing, is: nil, "the value before it is set")
+            try await bench.cache.set(Recipe(title: "soup"), "set", parts: 1, "b", for: .seconds(60), tagged: ["t"])
+            for cache in [bench.cache, bench.peer] {
+                let recipe = await cache.get("set", parts: 1, "b", as: Recipe.self)
+                try expect(recipe?.title, is: "soup", "the value")
+                let text = await cache.get("set", parts: 1, "b", as: String.self)
+                try expect(text, is: nil, "the value as another type")
+            }
+            try await bench.peer.set(Recipe(title: "bread"), "set", parts: 1, "b", for: .seconds(60), tagged: ["t"])
+            let bread = try await bench.cache.value("set", parts: 1, "b", for: .seconds(60)) { Recipe(title: "rice") }
+            try expect(bread.title, is: "bread", "the value that was set over the other")
+            try expect(await bench.cache.remove("set", parts: 1, "b").removed, is: 1, "values removed")
+            let removed: Recipe? = await bench.peer.get("set", parts: 1, "b")
+            try expect(removed, is: nil, "the removed value")
+        },
+        ValueBehaviour("A fetch that began before a value was set does not overwrite it") { bench in
+            let gate = Gate()
+            async let old = bench.cache.value("overwritten", for: .seconds(60)) {
+                await gate.pass()
+                return "old"
+            }
+            await gate.reached()
+            try await bench.peer.set("new", "overwritten", for: .seconds(60))
+            gate.open()
+            try expect(["old", "new"].contains(try await old), "the value of the task that asked before")
+            try expect(await bench.cache.get("overwritten"), is: "new", "the stored value")
+        },
+        ValueBehaviour("A value with no lifetime is not stored") { bench in
+            try await bench.cache.set(1, "none", for: .zero)
+            try expect(await bench.cache.get("none", as: Int.self), is: nil, "the value")
+        },
+    ]
+
+    private static func expectMissing(_ id: Int, line: Int = #line, _ body: () async throws -> Int) async throws {
+        do {
+            _ = try await body()
+            throw StoreFailure("No error was thrown", line: line, of: #fileID)
+        } catch let error as MissingRecipe {
+            try expect(error.id, is: id, "the error", line: line)
+        }
+    }
+}
