@@ -27,7 +27,7 @@ import Larder
 /// use ``cachingMiddleware()``, which makes a `RouterGroup` of this group.
 public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     private let path: RouterPath
-    private let cache: RouteCache<Context>
+    let cache: RouteCache<Context>
     private let middleware = MiddlewareStack<Context>()
     /// A function that adds a route to the outer group.
     private let addToParent: (RouterPath, HTTPRequest.Method, any HTTPResponder<Context>) -> Void
@@ -116,9 +116,9 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
         _ path: RouterPath,
         making change: @escaping @Sendable (Context) throws -> Target
     ) -> CachedRouterGroup<Target> {
-        let user = cache.user
+        let readers = cache.readers
         return CachedRouterGroup<Target>(path, cache.changingContext(to: Target.self)) { path, method, responder in
-            on(path, method: method, responder: ContextChange(next: responder, user: user, change: change))
+            on(path, method: method, responder: ContextChange(next: responder, readers: readers, change: change))
         }
     }
 

@@ -22,18 +22,19 @@ struct MiddlewareInFront<Context: RequestContext>: HTTPResponder, CachingChain {
 /// A change of the context in front of a chain.
 struct ContextChange<Context: RequestContext, Target: RequestContext>: HTTPResponder, CachingChain {
     let next: any HTTPResponder<Target>
-    let user: UserSource<Context>
+    let readers: ContextReaders<Context>
     let change: @Sendable (Context) throws -> Target
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let target = try change(context)
-        switch user {
-        // A user that an outer group has bound stays bound.
-        case .none, .outerContext: return try await next.respond(to: request, context: target)
-        case .function:
-            return try await OuterContext.$user.withValue({ user.find($0, context) }) {
-                try await next.respond(to: request, context: target)
-            }
+        if readers.isEmpty { return try await next.respond(to: request, context: target) }
+        // The functions of this group read what the outer groups have bound.
+        let outer = OuterContext.traits
+        let read: @Sendable (Request) -> RequestTraits = { request in
+            OuterContext.$traits.withValue(outer) { readers.read(request, context) }
+        }
+        return try await OuterContext.$traits.withValue(read) {
+            try await next.respond(to: request, context: target)
         }
     }
 }

@@ -10,9 +10,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     private let policy: CachePolicy
     /// The policy for requests whose user is known.
     private let userPolicy: CachePolicy
-    /// The policy for requests whose user cannot be determined: they bypass the cache.
-    private let unknownUserPolicy: CachePolicy
-    private let user: UserSource<Context>
+    private let readers: ContextReaders<Context>?
     private let responder: any HTTPResponder<Context>
     /// The method of the route that the responder handles; nil if it handles requests of any method.
     private let method: HTTPRequest.Method?
@@ -31,11 +29,9 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         under policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) {
-        self.init(
-            caching: responder,
-            of: nil,
-            RouteCache(cache: cache, policy: policy, user: user.map { .function($0) } ?? .none)
-        )
+        var readers = ContextReaders<Context>()
+        readers.user = user
+        self.init(caching: responder, of: nil, RouteCache(cache: cache, policy: policy, readers: readers))
     }
 
     /// Creates a responder that caches the responses of a handler.
@@ -46,7 +42,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         // A handler for HEAD may answer differently than the handler for GET, and its response has no body to store.
         if method == .head { policy.bypassRule = .everything(because: .head) }
         self.cache = route.cache
-        self.user = route.user
+        self.readers = route.readers.isEmpty ? nil : route.readers
         self.responder = responder
         self.method = method
         self.policy = policy
@@ -55,25 +51,69 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         // matter (RFC 9111 §3.5). This must not apply to a request with credentials and no user.
         userPolicy.rules.allowsAuthorization = true
         self.userPolicy = userPolicy
-        self.unknownUserPolicy = policy.bypassing(.everything)
     }
 
     public func respond(to request: Request, context: Context) async throws -> Response {
-        let user = user.find(request, context)
-        return try await cache.respond(
-            to: head(of: request),
-            for: user.id,
-            under: policy(for: user),
-            from: Handler(responder: responder, request: request, context: context)
+        guard let readers else { return try await respond(to: request, context, for: nil, under: policy) }
+        let traits = readers.read(request, context)
+        let user = traits.user.id
+        return try await respond(
+            to: request,
+            context,
+            for: user,
+            under: traits.apply(to: user == nil ? policy : userPolicy)
         )
     }
 
-    private func policy(for user: RequestUser) -> CachePolicy {
-        switch user {
-        case .id: userPolicy
-        case .none: policy
-        case .unknown: unknownUserPolicy
+    private func respond(
+        to request: Request,
+        _ context: Context,
+        for user: String?,
+        under policy: CachePolicy
+    ) async throws -> Response {
+        let head = head(of: request)
+        guard let limit = policy.queryMethods[head.method] else {
+            return try await cache.respond(
+                to: head,
+                for: user,
+                under: policy,
+                from: Handler(
+                    responder: responder,
+                    request: request,
+                    context: context,
+                    statuses: policy.rules.lifetimes
+                )
+            )
         }
+        let (query, content) = try await Self.collectContent(of: request, upTo: limit)
+        var policy = policy
+        policy.keys.content = content.map { KeyPolicy.digest(ofContent: $0, request.headers) }
+        return try await cache.respond(
+            to: head,
+            for: user,
+            under: policy,
+            from: Handler(
+                responder: responder,
+                request: query,
+                context: context,
+                statuses: policy.rules.lifetimes,
+                content: content ?? ByteBuffer()
+            )
+        )
+    }
+
+    /// Returns a request with its content in memory; nil for the content if it is too large, or does not say how large
+    /// it is, and has not been read.
+    private static func collectContent(
+        of request: Request,
+        upTo limit: ByteCount
+    ) async throws -> (Request, ByteBuffer?) {
+        guard !request.headers.contains(.transferEncoding),
+            let declared = request.headers[.contentLength].flatMap({ Int($0) }), (0...limit.bytes).contains(declared)
+        else { return (request, nil) }
+        var request = request
+        let content = try await request.collectBody(upTo: declared)
+        return (request, content)
     }
 
     /// Returns the head of a request as the cache reads it.
@@ -109,9 +149,19 @@ private struct Handler<Context: RequestContext>: Origin {
     let responder: any HTTPResponder<Context>
     let request: Request
     let context: Context
+    /// The lifetimes of the statuses that are stored besides 200.
+    let statuses: [Int: Duration]
+    /// The content of a query; empty for a GET.
+    var content = ByteBuffer()
 
     func fetch(_ head: HTTPRequest) async throws -> Response {
-        try await responder.respond(to: Request(head: head, body: RequestBody(buffer: ByteBuffer())), context: context)
+        let request = Request(head: head, body: RequestBody(buffer: content))
+        do {
+            return try await responder.respond(to: request, context: context)
+        } catch let error as any HTTPResponseError where statuses[error.status.code] != nil {
+            // The error is stored as the response that it would become without middleware.
+            return try error.response(from: request, context: context)
+        }
     }
 
     func forward() async throws -> Response {

@@ -14,8 +14,12 @@ extension RouterMethods {
     /// (`autoGenerateHeadEndpoints`). A request with an unsafe method invalidates its path, with all queries, unless
     /// the response is a 4xx. Middleware runs on every request, whether it is added before or after this call: see
     /// ``CachedRouterGroup``.
-    public func cached(by cache: ResponseCache, for lifetime: Duration) -> CachedRouterGroup<Context> {
-        cached(by: cache, .fresh(for: lifetime))
+    public func cached(
+        by cache: ResponseCache,
+        for lifetime: Duration,
+        perUser user: (@Sendable (Request, Context) -> String?)? = nil
+    ) -> CachedRouterGroup<Context> {
+        cached(by: cache, .fresh(for: lifetime), perUser: user)
     }
 
     /// Returns a group that caches the responses of its routes under a policy.
@@ -29,7 +33,9 @@ extension RouterMethods {
         _ policy: CachePolicy,
         perUser user: (@Sendable (Request, Context) -> String?)? = nil
     ) -> CachedRouterGroup<Context> {
-        let route = RouteCache(cache: cache, policy: policy, user: user.map { .function($0) } ?? .none)
+        var readers = ContextReaders<Context>()
+        readers.user = user
+        let route = RouteCache(cache: cache, policy: policy, readers: readers)
         return CachedRouterGroup("", route) { _ = self.on($0, method: $1, responder: $2) }
     }
 }

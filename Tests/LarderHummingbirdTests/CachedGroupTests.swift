@@ -78,11 +78,9 @@ import Testing
 
     @Test func `A request whose user cannot be determined bypasses the cache`() async throws {
         let handler = CallbackResponder<BasicRequestContext> { _, _ in Response(status: .ok) }
-        let route = RouteCache<BasicRequestContext>(
-            cache: cache,
-            policy: .fresh(for: .seconds(60)),
-            user: .outerContext
-        )
+        var readers = ContextReaders<BasicRequestContext>()
+        readers.outer = OuterReaders(mayInvalidate: false)
+        let route = RouteCache(cache: cache, policy: .fresh(for: .seconds(60)), readers: readers)
         let responder = CachingResponder(caching: handler, of: .get, route)
         try await Application(responder: responder).test(.router) { client in
             for _ in 0..<2 {

@@ -91,11 +91,18 @@ private struct APIKeys: RouterMiddleware {
     }
 }
 
-private struct Posts {
-    @Sendable func list(_ request: Request, _ context: BasicRequestContext) -> String { "" }
+private struct Posts<Context: RequestContext> {
+    @Sendable func list(_ request: Request, _ context: Context) -> String { "" }
+    @Sendable func search(_ request: Request, _ context: Context) -> String { "" }
+    @Sendable func addComment(_ request: Request, _ context: Context) -> String { "" }
+    func find(_ context: Context) throws -> String { "" }
 }
 
-private func guardPosts(_ router: Router<BasicRequestContext>, _ cache: ResponseCache, _ posts: Posts) {
+private func guardPosts(
+    _ router: Router<BasicRequestContext>,
+    _ cache: ResponseCache,
+    _ posts: Posts<BasicRequestContext>
+) {
     router.group("api/posts")
         .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials())
         .add(middleware: APIKeys())
@@ -110,6 +117,7 @@ private func share() throws {
 private struct PersonalContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     var identity: Person?
+    var tenant: String?
 
     init(source: Source) { coreContext = .init(source: source) }
 }
@@ -123,4 +131,70 @@ private func choosePolicies(_ router: Router<PersonalContext>, _ cache: Response
         .cached(by: cache, .fresh(for: .seconds(60)).invalidating(.tag("posts"), .path("/api/feed")))
         .cached(by: cache, .fresh(for: .seconds(60)), perUser: { request, context in context.identity?.id })
         .cached(by: cache, .fresh(for: .seconds(60)).credentials(cookies: ["session", "__Host-id"]))
+}
+
+private func value(_ cache: ResponseCache, _ userID: String, _ city: String) async throws {
+    let posts = try await cache.value("recommendations", parts: userID, for: .seconds(60), tagged: ["user-\(userID)"]) {
+        try await recommend(for: userID)
+    }
+    let weather = try await cache.value(
+        "weather",
+        parts: city,
+        under: .fresh(for: .seconds(60)).stale(ifError: .seconds(600), after: .milliseconds(200))
+    ) {
+        try await fetchWeather(in: city)
+    }
+    _ = (posts, weather)
+}
+
+private func recommend(for user: String) async throws -> [String] { [user] }
+private func fetchWeather(in city: String) async throws -> String { city }
+private func preferredLanguage(of request: Request) -> String? { request.headers[.acceptLanguage] }
+
+private func takePartsFromContexts(
+    _ router: Router<PersonalContext>,
+    _ cache: ResponseCache,
+    _ posts: Posts<PersonalContext>
+) {
+    router.group("api/news")
+        .cached(by: cache, for: .seconds(60), perUser: { _, context in context.identity?.id })
+        .varying(by: "language") { request, _ in preferredLanguage(of: request) }
+        .varying(by: "tenant") { _, context in context.tenant }
+        .get(use: posts.list)
+
+    router.group("api/search")
+        .cached(by: cache, .fresh(for: .seconds(30)).caching(.post, contentUpTo: .kibibytes(64)))
+        .post(use: posts.search)
+
+    router.group("api/posts/:post/comments")
+        .cached(by: cache, for: .seconds(60))
+        .invalidating(paths: "/api/posts/:post", "/api/posts")
+        .post(use: posts.addComment)
+
+    router.group("api/posts/:id").cached(by: cache, for: .seconds(60)).get { request, context in
+        try posts.find(context).tagged("post-42").fresh(for: .seconds(5))
+    }
+}
+
+private enum WithSortedKeys {
+    struct AppContext: RequestContext {
+        var coreContext: CoreRequestContextStorage
+        init(source: Source) { coreContext = .init(source: source) }
+        var responseEncoder: JSONEncoder { .sortingKeys }
+    }
+}
+
+private struct Database: Sendable {
+    struct Transaction { func insert(_ comment: String) throws {} }
+
+    func write(_ change: (Transaction) throws -> Void) async throws { try change(Transaction()) }
+}
+
+private func commit(_ database: Database, _ cache: ResponseCache, _ comment: String) async throws {
+    try await cache.invalidatingAfter { invalidations in
+        try await database.write { transaction in
+            try transaction.insert(comment)
+            invalidations.add(.tag("post-42"))
+        }
+    }
 }

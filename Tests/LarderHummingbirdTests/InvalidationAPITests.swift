@@ -1,0 +1,105 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Larder
+import LarderHummingbird
+import LarderTestSupport
+import Testing
+
+/// Invalidation by two tags, after a commit, later, and at most once in a time.
+@Suite(.timeLimit(.minutes(5))) struct InvalidationAPITests {
+    @Test(arguments: StoreChoice.allCases)
+    func `Two tags invalidate the responses that have both`(store: StoreChoice) async throws {
+        let calls = Counter()
+        let tags: [String: [CacheTag]] = ["ab": ["b"], "a": [], "ac": ["c"], "abc": ["c", "b"]]
+        try await store.withCache { cache in
+            let router = Router(options: .autoGenerateHeadEndpoints)
+            let policy = CachePolicy.fresh(for: .seconds(60)).tagged("a").invalidatedByTagPairs()
+            router.group("x/:name").cached(by: cache, policy).get { _, context in
+                "\(calls.next())".tagged(tags[context.parameters.get("name") ?? ""] ?? [])
+            }
+            router.group("many").cached(by: cache, policy).get { _, _ in
+                "\(calls.next())".tagged((1...8).map { "t\($0)" })
+            }
+            try await Application(router: router).test(.router) { client in
+                func hits() async throws -> [String] {
+                    var hits: [String] = []
+                    for name in tags.keys.sorted()
+                    where try await client.get("/x/\(name)").cacheStatus.contains("; hit") {
+                        hits.append(name)
+                    }
+                    return hits
+                }
+                _ = try await hits()
+                expectEqual(try await hits(), ["a", "ab", "abc", "ac"])
+                await cache.invalidate(.tags("b", and: "a"))
+                expectEqual(try await hits(), ["a", "ac"])
+                await cache.invalidate(.tags("b", and: "c"))
+                expectEqual(try await hits(), ["a", "ab", "ac"])
+                await cache.invalidate(.tags("b", and: "x"))
+                expectEqual(try await hits(), ["a", "ab", "abc", "ac"])
+                await cache.invalidate(.tags("b", and: "b"))
+                expectEqual(try await hits(), ["a", "ac"])
+                expectTrue(try await client.get("/many").cacheStatus.contains("detail=too-many-tags"))
+            }
+        }
+    }
+
+    @Test(arguments: StoreChoice.allCases)
+    func `A change invalidates when it is committed, and not if it throws`(store: StoreChoice) async throws {
+        struct RolledBack: Error {}
+        try await store.withCache { cache in
+            try await cache.set(1, "a", for: .seconds(60), tagged: ["t"])
+            let result = await cache.invalidatingAfter { invalidations in
+                invalidations.add(.tag("t"))
+                invalidations.add([.tag("t"), .path("/x")])
+                expectEqual(await cache.get("a", as: Int.self), 1)
+                return "done"
+            }
+            #expect(result == "done")
+            expectEqual(await cache.get("a", as: Int.self), nil)
+            try await cache.set(2, "a", for: .seconds(60), tagged: ["t"])
+            await #expect(throws: RolledBack.self) {
+                try await cache.invalidatingAfter { invalidations in
+                    invalidations.add(.tag("t"))
+                    throw RolledBack()
+                }
+            }
+            expectEqual(await cache.get("a", as: Int.self), 2)
+            await cache.invalidatingAfter { _ in }
+        }
+    }
+
+    @Test func `A scheduled invalidation is carried out when its time has come, unless it is cancelled`() async throws {
+        let bench = Bench()
+        for name in ["a", "b"] { try await bench.cache.set(1, name, for: .seconds(60), tagged: ["\(name)"]) }
+        let first = bench.cache.invalidate(.tag("a"), after: .seconds(10))
+        let second = bench.cache.invalidate(.tag("b"), after: .seconds(10))
+        try await eventually("both invalidations wait") { bench.clock.sleeperCount == 2 }
+        second.cancel()
+        await second.value()
+        bench.clock.advance(by: .seconds(9))
+        expectEqual(await bench.cache.get("a", as: Int.self), 1)
+        bench.clock.advance(by: .seconds(2))
+        await first.value()
+        expectEqual(await bench.cache.get("a", as: Int.self), nil)
+        expectEqual(await bench.cache.get("b", as: Int.self), 1)
+    }
+
+    @Test func `Invalidations that follow one another are carried out once in their interval`() async throws {
+        let bench = Bench()
+        for round in 1...2 {
+            try await bench.cache.set(round, "views", for: .seconds(600), tagged: ["views"])
+            for _ in 0..<100 { bench.cache.invalidate(.tag("views"), atMostEvery: .seconds(5)) }
+            try await eventually("an invalidation waits") { bench.clock.sleeperCount == 1 }
+            expectEqual(await bench.cache.get("views", as: Int.self), round)
+            bench.clock.advance(by: .seconds(6))
+            await bench.cache.idle()
+            expectEqual(await bench.cache.get("views", as: Int.self), nil)
+        }
+        let count = bench.log.events.count { event in
+            if case .invalidated(let scopes) = event { scopes == [.tag("views")] } else { false }
+        }
+        #expect(count == 2)
+    }
+}
