@@ -74,6 +74,27 @@ extension ValueBehaviour {
             // After a failure the value is not made for a while.
             try expect(calls.count, is: 2, "calls")
         },
+        ValueBehaviour("A stale value is returned after the soft timeout, and the new one is stored") { bench in
+            let (calls, gate) = (CallCounter(), Gate())
+            let policy = CachePolicy.fresh(for: .seconds(1)).stale(ifError: .seconds(60), after: .milliseconds(100))
+            func value() async throws -> Int {
+                try await bench.cache.value("late", under: policy) {
+                    if calls.count > 0 { await gate.pass() }
+                    return calls.add()
+                }
+            }
+            try expect(try await value(), is: 1, "the value")
+            try await bench.advance(by: .milliseconds(1_100))
+            let returned = Row("nothing")
+            let task = Task { returned.text = "\(try await value())" }
+            try await eventually("the stale value is returned") {
+                try? await bench.advance(by: .milliseconds(50))
+                return returned.text == "1"
+            }
+            try await task.value
+            gate.open()
+            try await eventually("the new value is stored") { await bench.cache.get("late", as: Int.self) == 2 }
+        },
         ValueBehaviour("A stale value is returned while a new one is made") { bench in
             let (calls, gate) = (CallCounter(), Gate())
             func value() async throws -> Int {
