@@ -86,8 +86,9 @@ extension KeyPolicy {
         else { return nil }
         let origin = spelling == .verbatim ? URIOrigin(request) : nil
         if spelling == .verbatim, origin == nil { return nil }
+        // Only the key of a query has its method: a HEAD is answered from the response to GET, and a PURGE removes it.
         var builder = KeyBuilder(
-            request.method,
+            content == nil ? .get : request.method,
             capacity: target.utf8.count + 8 + (origin?.description.utf8.count ?? 0)
         )
         let legal: Bool? = target.withUTF8 { bytes in
@@ -187,8 +188,7 @@ private struct KeyBuilder {
     init(_ method: HTTPRequest.Method, capacity: Int) {
         text = []
         text.reserveCapacity(capacity)
-        // A HEAD is answered from the response to GET.
-        text.append(contentsOf: method == .head || method == .get ? "GET".utf8 : method.rawValue.utf8)
+        text.append(contentsOf: method.rawValue.utf8)
         text.append(UInt8(ascii: ":"))
     }
 
