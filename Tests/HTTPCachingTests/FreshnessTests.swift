@@ -31,7 +31,8 @@ import Testing
         #expect(lifetimes.generatedAt == at(arrived - age))
     }
 
-    /// The status, the fields, the lifetime that the rules give it, and the lifetime in seconds; nil if it is not stored.
+    /// The status, the fields, the lifetime that the rules give it, and the lifetime in seconds; nil if it is not
+    /// stored.
     @Test(
         arguments: [
             (404, "", 30, 30), (404, "", 0, nil), (404, "", nil, nil), (404, "Cache-Control: max-age=9", 30, 9),
