@@ -102,4 +102,23 @@ import Testing
         }
         #expect(count == 2)
     }
+
+    @Test(arguments: StoreChoice.allCases)
+    func `The admin route deletes a value by its key, and the metrics show it`(store: StoreChoice) async throws {
+        try await store.withCache { cache in
+            let router = Router()
+            router.addCacheAdministration(of: cache, access: .token(BearerToken("a-token-that-is-long-enough")!))
+            try await cache.set(1, "top list", parts: 42, for: .seconds(60))
+            try await Application(router: router).test(.router) { client in
+                _ = await cache.get("top list", parts: 42, as: Int.self)
+                let token: HTTPFields = [.authorization: "Bearer a-token-that-is-long-enough"]
+                let metrics = try await client.get("/metrics/cache", token).text
+                #expect(metrics.contains("value:top%20list:42"))
+                let uri = "/api/invalidate/value:top%2520list:42"
+                expectEqual(try await client.execute(uri: uri, method: .delete, headers: token).status, .ok)
+                expectEqual(try await client.execute(uri: uri, method: .delete, headers: token).status, .notFound)
+                #expect(await cache.get("top list", parts: 42, as: Int.self) == nil)
+            }
+        }
+    }
 }
