@@ -2,8 +2,8 @@
 
 SWIFT ?= swift
 
-.PHONY: help run run-gateway test test-core test-redis test-large test-tsan attack bench bench-gateway bench-faults
-.PHONY: bench-tools tools format
+.PHONY: help run run-gateway test test-consumer test-core test-redis test-large test-tsan attack bench bench-gateway
+.PHONY: bench-faults bench-tools tools format
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,7 +35,7 @@ tools: # the programs that the tests start
 	    command -v redis-server >/dev/null || ln -s "$$(command -v redis-check-rdb)" /usr/local/bin/redis-server'; \
 	else brew install redis openssl curl; fi
 
-test: tools ## run every test but those of test-tsan
+test: tools test-consumer ## run every test but those of test-tsan
 	$(SWIFT) build --build-tests --explicit-target-dependency-import-check error
 	$(SWIFT) test --skip-build --skip 'MemoryTests|RedisTests|RedisClientTests|HummingbirdTests|DemoTests|GatewayTests'
 	$(SWIFT) test --skip-build --filter RedisClientTests
@@ -47,6 +47,9 @@ test: tools ## run every test but those of test-tsan
 	# These measure processes, so they have the machine to themselves.
 	$(SWIFT) test --skip-build --filter 'MemoryTests|LargeBodyTests|ProcessMemory'
 	$(SWIFT) test --skip-build --filter BusyProcessTests # tell a slow Redis from a busy process
+
+test-consumer: ## check which packages are resolved for a package that depends on Larder
+	SWIFT='$(SWIFT)' Tests/Consumer/check.sh
 
 test-redis: tools ## test the Redis client against a real server
 	$(SWIFT) test --filter RealServerTests

@@ -35,6 +35,15 @@ let package = Package(
         .library(name: "Larder", targets: ["Larder"]),
         .library(name: "LarderRedis", targets: ["LarderRedis"]),
     ],
+    traits: [
+        .default(enabledTraits: ["Gateway"]),
+        .trait(
+            name: "Gateway",
+            description: "The product LarderGateway, the program larder and the example API",
+            enabledTraits: ["Hummingbird"]
+        ),
+        .trait(name: "Hummingbird", description: "The product LarderHummingbird"),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
@@ -213,3 +222,23 @@ if !coreOnly {
 }
 
 for target in package.targets { target.swiftSettings = settings }
+
+/// The traits that need a package. A package that is not listed is always resolved; a listed one only if its trait is
+/// enabled, for which each of its products must have the condition.
+let traits = [
+    "Yams": "Gateway",
+    "async-http-client": "Gateway",
+    "hummingbird": "Hummingbird",
+    "swift-argument-parser": "Gateway",
+    "swift-configuration": "Gateway",
+    "swift-nio-extras": "Hummingbird",
+    "swift-nio-http2": "Gateway",
+]
+
+for target in package.targets {
+    target.dependencies = target.dependencies.map { dependency in
+        guard case .productItem(let name, let package?, let aliases, nil) = dependency, let trait = traits[package]
+        else { return dependency }
+        return .product(name: name, package: package, moduleAliases: aliases, condition: .when(traits: [trait]))
+    }
+}

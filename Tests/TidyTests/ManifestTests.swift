@@ -41,8 +41,11 @@ import Testing
         }
     }
 
+    /// The folder of a package of its own, which `make test-consumer` resolves.
+    static let consumer = "Tests/Consumer"
+
     @Test func `Every folder of sources is a target`() throws {
-        let paths = Set(try Self.targets().map(\.path))
+        let paths = Set(try Self.targets().map(\.path) + [Self.consumer])
         for folder in ["Sources", "Tests", "Examples/Demo"] {
             let names = try FileManager.default.contentsOfDirectory(
                 atPath: PackageFolder.root.appending(path: folder).path

@@ -1,0 +1,1 @@
+// The packages that this target is given are what is tested.
