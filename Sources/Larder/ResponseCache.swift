@@ -34,6 +34,7 @@ public final class ResponseCache: Service {
     ///   - limits: The limits on fetches, waiting requests, counted keys and memory.
     ///   - observer: The observer of what the cache does.
     ///   - metrics: The factory that makes the counters.
+    ///   - logger: The logger of warnings, such as that the cache does not run as a service.
     ///   - clock: The clock that ages and timeouts are measured with.
     public init(
         store: any CacheStore,
@@ -63,6 +64,7 @@ public final class ResponseCache: Service {
 
     /// Answers a request from the store if a stored response may be used, and from the origin otherwise.
     /// - Parameters:
+    ///   - request: The head of the client's request.
     ///   - user: The ID of the user whom the response is for, if responses differ by user; it becomes part of the key.
     ///   - policy: The policy by which the route's responses are cached.
     ///   - origin: The origin that is asked if the store cannot answer.

@@ -84,7 +84,10 @@ extension CachedRouterGroup {
 
     /// Returns a group inside this one with another cache or policy. What this group takes from requests and their
     /// context holds for the new group as well, so that it cannot get fewer key parts by mistake.
-    /// - Parameter user: The function that returns the ID of the user, instead of that of this group.
+    /// - Parameters:
+    ///   - cache: The cache of the new group's responses.
+    ///   - policy: The policy by which they are cached.
+    ///   - user: The function that returns the ID of the user, instead of that of this group.
     public func cached(
         by cache: ResponseCache,
         _ policy: CachePolicy,
@@ -97,7 +100,10 @@ extension CachedRouterGroup {
     }
 
     /// Returns a group inside this one that caches responses for another time.
-    /// - Parameter user: The function that returns the ID of the user, instead of that of this group.
+    /// - Parameters:
+    ///   - cache: The cache of the new group's responses.
+    ///   - lifetime: The time for which a response is fresh; zero or less stores nothing.
+    ///   - user: The function that returns the ID of the user, instead of that of this group.
     public func cached(
         by cache: ResponseCache,
         for lifetime: Duration,

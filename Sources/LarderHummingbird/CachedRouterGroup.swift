@@ -6,7 +6,7 @@ import Larder
 ///
 /// The cache stands directly in front of each handler. All middleware stands in front of the cache: that of the router
 /// and of the outer groups, that of this group and that of its subgroups, whether it is added before or after
-/// ``RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging run on every request, hits included,
+/// ``Hummingbird/RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging run on every request, hits included,
 /// and a hit saves only the handler's work.
 /// ```
 ///                                every request                         │  on a miss
@@ -47,8 +47,11 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     /// The responses of a handler for GET are cached. They also answer HEAD requests if the router generates HEAD
     /// endpoints (`autoGenerateHeadEndpoints`). A handler for HEAD is called for every request. A request to a handler
     /// for an unsafe method invalidates its path, unless the response is a 4xx.
-    /// - Parameter responder: The handler, as a `CallbackResponder`, which `get`, `put` and so on make from a closure.
-    ///   Any other responder may contain middleware that has to run on hits, and stops the program.
+    /// - Parameters:
+    ///   - path: The path of the route inside this group.
+    ///   - method: The method of the requests that the route answers.
+    ///   - responder: The handler, as a `CallbackResponder`, which `get`, `put` and so on make from a closure. Any
+    ///     other responder may contain middleware that has to run on hits, and stops the program.
     @discardableResult
     public func on<Responder: HTTPResponder>(
         _ path: RouterPath,
@@ -80,8 +83,10 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     /// Returns a cached group inside this one, whose routes have a context made from this group's context.
     ///
     /// The new group uses the `perUser` of this group, which is called with the context of this group. To identify
-    /// users by the new context, call ``RouterMethods/cached(by:_:perUser:)`` on the new group.
-    /// - Parameter path: The path prefix of the group's routes; empty by default.
+    /// users by the new context, call ``cached(by:_:perUser:)`` on the new group.
+    /// - Parameters:
+    ///   - path: The path prefix of the group's routes; empty by default.
+    ///   - context: The type of the new group's context.
     public func group<Target>(
         _ path: RouterPath = "",
         context: Target.Type
@@ -93,7 +98,9 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     ///
     /// An error that the context's initializer throws is thrown for every request, hits included. `perUser` is called
     /// with the context of this group.
-    /// - Parameter path: The path prefix of the group's routes; empty by default.
+    /// - Parameters:
+    ///   - path: The path prefix of the group's routes; empty by default.
+    ///   - context: The type of the new group's context.
     public func group<Target: ChildRequestContext>(
         _ path: RouterPath = "",
         context: Target.Type

@@ -20,9 +20,11 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     /// The responder may be a whole router, with its own handlers for HEAD: a HEAD request that cannot be answered from
     /// a stored response is passed on as HEAD.
     /// - Parameters:
-    ///   - user: A function that returns the ID of the user that a request is from, if responses differ by user.
     ///   - responder: The responder that answers if the cache cannot. It may be called in the background, with an empty
     ///     body and a copy of the context of the request that came first.
+    ///   - cache: The cache of the responses.
+    ///   - policy: The policy by which responses are cached.
+    ///   - user: A function that returns the ID of the user that a request is from, if responses differ by user.
     public init(
         caching responder: any HTTPResponder<Context>,
         by cache: ResponseCache,

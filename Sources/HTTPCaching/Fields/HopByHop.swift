@@ -27,7 +27,10 @@ public enum HopByHop {
 
     /// Returns the fields of a response as they are stored: without those of the connection, without `Age` (which
     /// ``Lifetimes`` holds), without those that `private="…"` and `no-cache="…"` name, and with a `Date`.
-    /// - Parameter receivedAt: The time at which the response was received.
+    /// - Parameters:
+    ///   - response: The fields of the response.
+    ///   - directives: The directives of the response.
+    ///   - receivedAt: The time at which the response was received.
     public static func storedFields(
         of response: HTTPFields,
         directives: ResponseDirectives,

@@ -54,11 +54,13 @@ public struct ResponseDirectives: Hashable, Sendable {
     public init() {}
 
     /// Creates the directives of a response from its fields.
-    /// - Parameter targets: The targeted fields to look at, the most specific first.
     ///
     /// "The cache MUST select the first (in target list order) field with a valid, non-empty value and use its value to
     /// determine the caching policy for the response, and it MUST ignore the Cache-Control and Expires header fields in
     /// that response, unless no valid, non-empty value is available from the listed header fields" (RFC 9213 §2.2).
+    /// - Parameters:
+    ///   - fields: The fields of the response.
+    ///   - targets: The targeted fields to look at, the most specific first.
     public init(_ fields: HTTPFields, targets: [HTTPField.Name] = []) {
         for target in targets {
             if let directives = Self(target: target, in: fields) {

@@ -10,7 +10,9 @@ public enum HTTPDate {
     /// case-insensitively", and it "SHOULD consider a date with a zone abbreviation other than GMT to be invalid"
     /// (RFC 9111 §4.2). A leap second counts as the second before it. The day of the week is not compared with the
     /// date.
-    /// - Parameter now: The current time, which determines the century of the two-digit year in an RFC 850 date.
+    /// - Parameters:
+    ///   - text: The value of a field.
+    ///   - now: The current time, which determines the century of the two-digit year in an RFC 850 date.
     public static func parse(_ text: some StringProtocol, now: Timestamp) -> Timestamp? {
         guard text.utf8.count <= Self.longest else { return nil }
         var scanner = Scanner(rest: Array(text.utf8)[...])

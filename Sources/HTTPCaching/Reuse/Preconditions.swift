@@ -10,7 +10,10 @@ public enum Preconditions: Hashable, Sendable {
     case forward
 
     /// Evaluates the conditions of `request` on the stored response that would answer it.
-    /// - Parameter receivedAt: The time at which the stored response was received.
+    /// - Parameters:
+    ///   - request: The request of the client.
+    ///   - stored: The head of the stored response.
+    ///   - receivedAt: The time at which the stored response was received.
     public static func evaluate(_ request: HTTPRequest, stored: HTTPResponse, receivedAt: Timestamp) -> Preconditions {
         let conditions = request.headerFields
         // "The If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache." They are

@@ -33,7 +33,9 @@ public enum Revalidation {
 
     /// Replaces the conditions of `request` so that it asks if one of the stored responses is still current
     /// (RFC 9111 §4.3.1). The client's own conditions are evaluated on the stored response afterwards.
-    /// - Parameter stored: The fields of the responses stored for this URI, newest first.
+    /// - Parameters:
+    ///   - request: The fields of the request.
+    ///   - stored: The fields of the responses stored for this URI, newest first.
     /// - Returns: True if at least one of them has a validator to ask with.
     @discardableResult
     public static func makeConditional(_ request: inout HTTPFields, validating stored: [HTTPFields]) -> Bool {
@@ -55,8 +57,9 @@ public enum Revalidation {
 
     /// Returns the index of the stored response that a 304 is about (RFC 9111 §4.3.4), or nil if it is about none of
     /// them, so that the request has to be repeated without conditions.
-    /// - Parameter stored: The fields of the responses that ``makeConditional(_:validating:)`` asked about, newest
-    ///   first.
+    /// - Parameters:
+    ///   - notModified: The fields of the 304.
+    ///   - stored: The fields of the responses that ``makeConditional(_:validating:)`` asked about, newest first.
     public static func index(of notModified: HTTPFields, among stored: [HTTPFields]) -> Int? {
         if let tag = notModified.entityTag {
             // "If the new response contains one or more strong validators, then each of those strong validators

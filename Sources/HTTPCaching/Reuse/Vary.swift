@@ -36,7 +36,7 @@ public enum VaryRule: Hashable, Sendable {
     }
 
     /// Returns the values that a request has in the fields of this rule, or nil if the rule is ``everything`` or a
-    /// library has altered one of the values (``AlteredBytes``).
+    /// library has altered one of the values (`AlteredBytes`).
     public func selectingFields(of request: HTTPFields) -> SelectingFields? {
         selectingFields(of: request, ignoringUnknownCodings: false)
     }

@@ -38,14 +38,18 @@ public protocol Origin<Response>: Sendable {
 }
 
 extension Origin {
+    /// Does nothing.
     public func willWait() {}
 
+    /// Returns true unless the error stands for a status that is not a server error, or for 503 or 504.
     public func mayBeDueToRequest(_ error: any Error) -> Bool {
         status(of: error).map(\.mayBeFailureDueToRequest) ?? true
     }
 
+    /// Returns true.
     public func mayHaveReceivedRequest(failedWith error: any Error) -> Bool { true }
 
+    /// Answers as `fetch(_:)` does.
     public func fetch(_ request: HTTPRequest, hasFallback: Bool) async throws -> Response { try await fetch(request) }
 }
 
@@ -76,6 +80,7 @@ public protocol OriginResponse: Sendable {
 }
 
 extension OriginResponse {
+    /// Does nothing.
     @inlinable
     public mutating func hold(_ entry: CacheEntry) {}
 }

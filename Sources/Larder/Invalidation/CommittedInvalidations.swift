@@ -72,7 +72,9 @@ extension ResponseCache {
     ///
     /// The first call invalidates after the interval, and the calls meanwhile do nothing more. So a response may be
     /// older than an invalidation by up to this interval: this is not for changes that clients have to see at once.
-    /// - Parameter interval: The time from the first call to the invalidation.
+    /// - Parameters:
+    ///   - scopes: The scopes to invalidate.
+    ///   - interval: The time from the first call to the invalidation.
     public func invalidate(_ scopes: InvalidationScope..., atMostEvery interval: Duration) {
         let due = debounce.add(scopes)
         guard !due.isEmpty else { return }

@@ -10,7 +10,10 @@ public struct EntryLocation: Sendable {
     package let target: String
 
     /// Creates a location.
-    /// - Parameter target: The request's target, a path with or without a query.
+    /// - Parameters:
+    ///   - key: The key of the response.
+    ///   - target: The request's target, a path with or without a query.
+    ///   - tags: The tags that the policy gives to every response of its routes.
     public init(key: CacheKey, target: String, tags: [CacheTag] = []) {
         self.key = key
         self.target = target

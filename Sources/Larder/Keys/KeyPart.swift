@@ -11,8 +11,10 @@ public struct KeyPart: Hashable, Sendable {
     public let value: String
 
     /// Creates a part.
-    /// - Parameter name: A name of ASCII letters, digits, `-`, `.`, `_` and `~` that is not `user`, `content` or
-    ///   `sha256`, which keys use already. Any other name stops the program.
+    /// - Parameters:
+    ///   - name: A name of ASCII letters, digits, `-`, `.`, `_` and `~` that is not `user`, `content` or `sha256`,
+    ///     which keys use already. Any other name stops the program.
+    ///   - value: The value for one request, which may be any text.
     public init(_ name: String, _ value: String) {
         precondition(Self.isName(name), Self.sentence(about: name))
         self.name = name

@@ -32,7 +32,7 @@ public final class CacheStatistics: Sendable {
     }
 
     /// Returns the counts now.
-    /// - Parameter topKeys: The number of keys to return at most, 10 by default.
+    /// - Parameter count: The number of keys to return at most, 10 by default.
     public func snapshot(topKeys count: Int = 10) -> Snapshot {
         Snapshot(
             hits: hits.load(ordering: .relaxed),

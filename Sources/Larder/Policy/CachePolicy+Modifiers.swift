@@ -11,7 +11,9 @@ extension CachePolicy {
     /// ```
     /// A stored error is answered as the handler's own responses are: middleware sees a response and no thrown error.
     /// For cached values, nil counts as 404.
-    /// - Parameter lifetime: The time for which such a response is fresh; zero or less stores none.
+    /// - Parameters:
+    ///   - lifetime: The time for which such a response is fresh; zero or less stores none.
+    ///   - statuses: The statuses that are stored for this time.
     public func fresh(for lifetime: Duration, on statuses: HTTPResponse.Status...) -> CachePolicy {
         with { policy in
             for status in statuses { policy.rules.lifetimes[status.code] = max(lifetime, .zero) }
@@ -182,7 +184,9 @@ extension CachePolicy {
     /// The content of the request is part of the key, by its SHA-256, with `Content-Type` and `Content-Encoding`, byte
     /// for byte: `POST:/api/search#content=…`. A request bypasses the cache if its content is larger than the limit, or
     /// if it does not say how large it is.
-    /// - Parameter limit: The size of the largest content; 64 KiB by default.
+    /// - Parameters:
+    ///   - method: The method of the requests that only ask.
+    ///   - limit: The size of the largest content; 64 KiB by default.
     public func caching(_ method: HTTPRequest.Method, contentUpTo limit: ByteCount = .kibibytes(64)) -> CachePolicy {
         with { $0.queryMethods[method] = limit }
     }

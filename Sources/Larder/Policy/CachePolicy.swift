@@ -18,7 +18,7 @@ public struct CachePolicy: Sendable {
     }
 
     /// The treatment of requests with credentials: with `Authorization`, another of the
-    /// ``CachingRules/credentialFields``, or a cookie that is one of the ``credentialCookies``.
+    /// ``/HTTPCaching/CachingRules/credentialFields``, or a cookie that is one of the ``credentialCookies``.
     public enum Credentials: Sendable {
         /// The request bypasses the cache: the handler's response may be for this user alone.
         case bypass

@@ -37,10 +37,14 @@ public final class CacheEntry: Sendable {
     /// Creates the entry of a response that was fetched.
     /// - Parameters:
     ///   - request: The request that the response answers.
+    ///   - head: The response's head, without the fields that are not stored.
+    ///   - body: The whole body.
+    ///   - lifetimes: The times for which the response is fresh, may be served stale, and is stored.
+    ///   - readVersion: The version of the invalidation log before the origin was asked.
+    ///   - location: The location of the response in the store.
+    ///   - tags: The tags that the handler added.
     ///   - confirmed: The stored response that the origin has confirmed for this request, if it did: the new entry
     ///     still answers the requests that this one answered.
-    ///   - head: The response's head, without the fields that are not stored.
-    ///   - tags: The tags that the handler added.
     public convenience init(
         request: HTTPRequest,
         head: HTTPResponse,

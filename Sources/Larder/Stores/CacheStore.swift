@@ -18,8 +18,11 @@ public protocol CacheStore: Service {
 
     /// Returns the entries that are stored at a location, and the version of the log.
     ///
-    /// - Parameter query: The request that the look-up is for. A store may leave out variants that do not answer it;
-    ///   ``Lookup/rules`` lists what they vary by. Nil asks for all variants.
+    /// - Parameters:
+    ///   - location: The key and the other scopes of the responses.
+    ///   - query: The request that the look-up is for. A store may leave out variants that do not answer it;
+    ///     ``Lookup/rules`` lists what they vary by. Nil asks for all variants.
+    ///   - now: The current time: entries whose storage time is over are not returned.
     func load(_ location: EntryLocation, for query: VariantQuery?, at now: Timestamp) async -> Lookup
 
     /// Stores an entry, in place of the variant that it replaces, unless one of its scopes was invalidated since its
@@ -64,8 +67,10 @@ public protocol CacheStore: Service {
 }
 
 extension CacheStore {
+    /// Returns nil: the store has to be asked by `load`.
     public func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]? { nil }
 
+    /// True.
     public var isAvailable: Bool { true }
 
     /// Returns every variant that is stored at a location, and the version of the log.
@@ -108,7 +113,11 @@ public struct Lookup: Sendable {
     public private(set) var isKnown = true
 
     /// Creates the result of a look-up.
-    /// - Parameter rules: The Vary rules of the variants under the key; nil if `entries` has all variants.
+    /// - Parameters:
+    ///   - entries: The variants found, the newest first.
+    ///   - readVersion: The version of the log.
+    ///   - newestVersion: The version at which a scope that is known to concern the location was last invalidated.
+    ///   - rules: The Vary rules of the variants under the key; nil if `entries` has all variants.
     public init(entries: [CacheEntry], readVersion: LogVersion, newestVersion: UInt64, rules: [VaryRule]? = nil) {
         self.entries = entries
         self.known = rules

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// A hit takes one shard's lock and copies nothing. It takes the log's lock only if something was invalidated since the
 /// entry was last found valid, which a comparison of two numbers shows. An invalidation finds the entries to remove by
-/// their scope (``ScopeIndex``) and compares no others: a few at once, more in the background.
+/// their scope (`ScopeIndex`) and compares no others: a few at once, more in the background.
 public final class MemoryStore: CacheStore {
     /// The invalidation log, and the invalidations whose entries have not been removed yet.
     private struct Log: Sendable {
@@ -219,7 +219,10 @@ public final class MemoryStore: CacheStore {
     }
 
     /// Returns the entry limit of a store of this size that is created for entries up to `wanted`.
-    /// - Parameter shardCount: The number of locks, as in the initialiser.
+    /// - Parameters:
+    ///   - wanted: The entry limit that the store is created with.
+    ///   - limit: The size of the store.
+    ///   - shardCount: The number of locks, as in the initialiser.
     public static func entryLimit(
         _ wanted: ByteCount,
         within limit: ByteCount,

@@ -60,9 +60,13 @@ extension ResponseCache {
     /// An error of this type that `make` throws is stored as a value is: it is thrown to all tasks that ask for the
     /// value until its lifetime is over, by every process that shares the store. Other errors are not stored.
     /// - Parameters:
+    ///   - name: The name of the values of one kind and type.
+    ///   - parts: The texts that distinguish the values of this name.
+    ///   - policy: The policy by which values are cached.
     ///   - failure: The type of the errors that are stored.
     ///   - failureLifetime: The time for which such an error is thrown without calling `make`, in whole seconds rounded
     ///     up.
+    ///   - make: The function that makes the value, or throws an error.
     public func value<Value: Codable & Sendable, Failure: Error & Codable>(
         _ name: String,
         parts: any CustomStringConvertible...,

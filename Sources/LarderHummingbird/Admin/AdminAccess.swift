@@ -29,7 +29,10 @@ extension AdminAccess {
     /// If there is a token, it is required, and the other parameters do not matter. Without a token, the routes answer
     /// loopback clients if `trustsLoopback` is true and `host` is a loopback address; otherwise they do not answer any
     /// client.
-    /// - Parameter trustsLoopback: True to answer loopback clients without a token. See the warning of ``loopback``.
+    /// - Parameters:
+    ///   - token: The token that clients have to send; nil for none.
+    ///   - trustsLoopback: True to answer loopback clients without a token. See the warning of ``loopback``.
+    ///   - host: The address that the server listens on.
     public static func standard(token: BearerToken?, trustsLoopback: Bool, host: String) -> AdminAccess {
         token.map(AdminAccess.token) ?? (trustsLoopback && isLoopback(host: host) ? .loopback : .closed)
     }

@@ -11,6 +11,7 @@ extension RouterMethods {
     ///
     /// If the cache keys responses by host, these routes still invalidate on all hosts.
     /// - Parameters:
+    ///   - cache: The cache whose responses the routes invalidate.
     ///   - access: The clients that may use the routes; there is no default.
     ///   - path: The path that all of these routes begin with.
     @discardableResult

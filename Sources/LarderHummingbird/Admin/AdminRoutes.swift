@@ -15,6 +15,7 @@ extension RouterMethods {
     /// The key is written in the path as it is, or percent-encoded. A `?` in the key must be written `%3F`, and a `#`
     /// `%23`.
     /// - Parameters:
+    ///   - cache: The cache that the routes administer.
     ///   - access: The clients that may use the routes; there is no default.
     ///   - invalidation: The path before the key; `api/invalidate` by default.
     ///   - metrics: The path of the metrics; `metrics/cache` by default.
