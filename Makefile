@@ -3,7 +3,7 @@
 SWIFT ?= swift
 
 .PHONY: help run run-gateway test test-consumer test-core test-redis test-large test-tsan attack bench bench-gateway
-.PHONY: bench-faults bench-tools tools format
+.PHONY: bench-faults bench-tools tools docs format
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -90,6 +90,11 @@ bench-tools: # nginx and Varnish, which only the benchmarks need
 bench-faults: tools ## measure the waits for a Redis that fails, and the requests that a stopped gateway loses
 	$(SWIFT) build --package-path Benchmarks -c release -Xlinker -S
 	"$$($(SWIFT) build --package-path Benchmarks -c release --show-bin-path)/larder-benchmarks" faults
+
+docs: ## build the documentation of the library's modules, below .build/docs
+	$(SWIFT) build
+	SWIFT='$(SWIFT)' docs/build.sh .build/docs
+	@echo "python3 -m http.server --directory .build/docs    # serves it on http://localhost:8000/documentation/"
 
 format: ## format the sources
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
