@@ -198,7 +198,7 @@ if !coreOnly {
             name: "LarderHummingbirdTests",
             dependencies: [
                 "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport",
-                httpTypes, hummingbird, hummingbirdTesting, locks, metricsTestKit, nioCore,
+                httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metricsTestKit, nioCore,
             ]
         ),
         .testTarget(

@@ -8,8 +8,8 @@ extension CachedRouterGroup {
     /// Returns a group that stores separate responses for different values of a part of the key.
     ///
     /// ```swift
-    /// .varying(by: "language") { request, _ in preferredLanguage(of: request, among: ["en", "de"]) }
-    /// .varying(by: "tenant") { _, context in context.tenant?.id }
+    /// .varying(by: "language") { request, _ in preferredLanguage(of: request) }
+    /// .varying(by: "tenant") { _, context in context.tenant }
     /// ```
     /// The part follows `#` in the key, as `#user=` does: `GET:/api/posts#language=de&tenant=acme`. No request can
     /// spell it.

@@ -6,8 +6,8 @@ import Larder
 ///
 /// The cache stands directly in front of each handler. All middleware stands in front of the cache: that of the router
 /// and of the outer groups, that of this group and that of its subgroups, whether it is added before or after
-/// ``Hummingbird/RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging run on every request, hits included,
-/// and a hit saves only the handler's work.
+/// ``Hummingbird/RouterMethods/cached(by:_:perUser:)``. So authentication, CORS and logging run on every request, hits
+/// included, and a hit saves only the handler's work.
 /// ```
 ///                                every request                         │  on a miss
 ///   request ─▶ router ─▶ group ─▶ cached group ─▶ subgroup ─▶ [ cache ] ─▶ handler

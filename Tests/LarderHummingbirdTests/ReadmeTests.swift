@@ -7,14 +7,30 @@ import LarderRedis
 import LarderTestSupport
 import Testing
 
-/// A check that the Swift code of the documentation compiles: every line of it is in this file.
+/// A check that the Swift code of the documentation compiles: every line of it is in this file, in
+/// `ArticleSnippets.swift` (the articles) or in `CommentSnippets.swift` (the doc comments).
 @Suite(.timeLimit(.minutes(5))) struct ReadmeTests {
-    @Test(arguments: ["README.md", "docs/hummingbird.md", "docs/redis.md"])
+    /// The files that compile the code.
+    static let compiled = ["ReadmeTests", "ArticleSnippets", "CommentSnippets"].map {
+        "Tests/LarderHummingbirdTests/\($0).swift"
+    }
+
+    /// Returns the pages and the sources that have code in blocks of Swift.
+    static func pages() throws -> [String] {
+        let articles = try files(below: "docs", suffix: ".md").filter { $0.contains(".docc/") }
+        let sources = try ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis"].flatMap {
+            try files(below: "Sources/\($0)", suffix: ".swift")
+        }
+        return try ["README.md", "docs/hummingbird.md", "docs/redis.md"]
+            + (articles + sources).filter { try PackageFolder.text(of: $0).contains("```swift\n") }
+    }
+
+    @Test(arguments: try pages())
     func `Every line of Swift in the documentation is compiled here`(_ page: String) throws {
-        let compiled = Set(Self.lines(of: try String(contentsOfFile: #filePath, encoding: .utf8)))
+        let compiled = Set(try Self.compiled.flatMap { Self.lines(of: try PackageFolder.text(of: $0)) })
         var isSwift = false
         var count = 0
-        for line in Self.lines(of: try PackageFolder.text(of: page)) {
+        for line in Self.lines(of: try Self.documentation(in: page)) {
             if line.hasPrefix("```") {
                 isSwift = line == "```swift"
             } else if isSwift, !line.isEmpty {
@@ -25,17 +41,42 @@ import Testing
         #expect(count > 0)
     }
 
+    @Test func `There are articles and doc comments with code`() throws {
+        let pages = try Self.pages()
+        #expect(pages.count { $0.hasSuffix(".md") } > 10)
+        #expect(pages.count { $0.hasSuffix(".swift") } > 10)
+    }
+
     @Test func `The README has 900 words at most`() throws {
         let words = try PackageFolder.text(of: "README.md").split { $0 == " " || $0 == "\n" }
         #expect(words.count <= 900)
+    }
+
+    /// Returns the text of a page, or the doc comments of a file of sources.
+    private static func documentation(in page: String) throws -> String {
+        let text = try PackageFolder.text(of: page)
+        guard page.hasSuffix(".swift") else { return text }
+        return text.split(separator: "\n").compactMap { line in
+            let line = line.drop { $0 == " " }
+            return line.hasPrefix("///") ? String(line.dropFirst(3)) : nil
+        }
+        .joined(separator: "\n")
     }
 
     /// Returns the lines of a text without their indentation and comments.
     private static func lines(of text: String) -> [String] {
         text.split(separator: "\n", omittingEmptySubsequences: false).map {
             let code = $0.range(of: "  //").map { $0.lowerBound } ?? $0.endIndex
-            return $0[..<code].trimmingCharacters(in: .whitespaces)
+            let line = $0[..<code].trimmingCharacters(in: .whitespaces)
+            return line.hasPrefix("//") ? "" : line
         }
+    }
+
+    /// Returns the paths of the files below a folder, from the root of the package.
+    private static func files(below folder: String, suffix: String) throws -> [String] {
+        let base = PackageFolder.root.appending(path: folder)
+        let walker = try #require(FileManager.default.enumerator(atPath: base.path))
+        return walker.compactMap { $0 as? String }.filter { $0.hasSuffix(suffix) }.sorted().map { "\(folder)/\($0)" }
     }
 }
 

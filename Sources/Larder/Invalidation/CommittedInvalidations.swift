@@ -30,8 +30,8 @@ extension ResponseCache {
     /// ```swift
     /// try await cache.invalidatingAfter { invalidations in
     ///     try await database.write { transaction in
-    ///         try comment.insert(transaction)
-    ///         invalidations.add(.tag("post-\(comment.postID)"))
+    ///         try transaction.insert(comment)
+    ///         invalidations.add(.tag("post-42"))
     ///     }
     /// }
     /// ```

@@ -179,7 +179,7 @@ extension CachePolicy {
     /// method QUERY (draft-ietf-httpbis-safe-method-w-body): their responses are stored, and they invalidate nothing.
     ///
     /// ```swift
-    /// router.group("api/search").cached(by: cache, .fresh(for: .seconds(30)).caching(.post)).post(use: search)
+    /// router.group("api/search").cached(by: cache, .fresh(for: .seconds(30)).caching(.post)).post(use: posts.search)
     /// ```
     /// The content of the request is part of the key, by its SHA-256, with `Content-Type` and `Content-Encoding`, byte
     /// for byte: `POST:/api/search#content=…`. A request bypasses the cache if its content is larger than the limit, or
@@ -194,7 +194,7 @@ extension CachePolicy {
     /// Stores only the responses for which a function returns true.
     ///
     /// ```swift
-    /// .fresh(for: .seconds(60)).storing { _, response in response.headerFields[.xTotalCount] != "0" }
+    /// .fresh(for: .seconds(60)).storing { _, response in response.headerFields[.contentLanguage] == "en" }
     /// ```
     /// The function gets the request that the response was fetched with, and the head of the response.
     public func storing(

@@ -55,7 +55,9 @@ extension ResponseCache {
     /// Returns the cached value with this name and these parts, or makes it, and stores errors of one type too.
     ///
     /// ```swift
-    /// try await cache.value("profile", parts: id, under: policy, storing: NotFound.self, for: .seconds(5)) { … }
+    /// try await cache.value("account", parts: id, under: policy, storing: NoAccount.self, for: .seconds(5)) {
+    ///     try await loadAccount(id)
+    /// }
     /// ```
     /// An error of this type that `make` throws is stored as a value is: it is thrown to all tasks that ask for the
     /// value until its lifetime is over, by every process that shares the store. Other errors are not stored.
