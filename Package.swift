@@ -77,7 +77,7 @@ let package = Package(
         ),
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
         .target(
-            name: "LarderTestSupport",
+            name: "TestHelpers",
             dependencies: [
                 "HTTPCaching", "Larder", "RedisClient", httpTypes, locks, logging, nioCore, nioPosix,
             ],
@@ -85,23 +85,23 @@ let package = Package(
         ),
         .target(
             name: "ConformanceTables",
-            dependencies: ["HTTPCaching", "Larder", "LarderTestSupport", httpTypes, locks],
+            dependencies: ["HTTPCaching", "Larder", "TestHelpers", httpTypes, locks],
             path: "Tests/Conformance"
         ),
         .testTarget(
             name: "HTTPCachingTests",
-            dependencies: ["ConformanceTables", "HTTPCaching", "LarderTestSupport", httpTypes, structuredFields]
+            dependencies: ["ConformanceTables", "HTTPCaching", "TestHelpers", httpTypes, structuredFields]
         ),
         .testTarget(
             name: "LarderTests",
             dependencies: [
-                "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", httpTypes, locks, logging, nioCore,
+                "ConformanceTables", "HTTPCaching", "Larder", "TestHelpers", httpTypes, locks, logging, nioCore,
             ]
         ),
         .testTarget(
             name: "LarderRedisTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderRedis", "LarderTestSupport", "RedisClient",
+                "HTTPCaching", "Larder", "LarderRedis", "RedisClient", "TestHelpers",
                 coreMetrics, httpTypes, locks, logging, nioCore, nioPosix,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
@@ -109,18 +109,18 @@ let package = Package(
         .testTarget(
             name: "LarderExplainTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "LarderTestSupport", httpTypes,
+                "HTTPCaching", "Larder", "LarderExplain", "TestHelpers", httpTypes,
             ]
         ),
         .testTarget(
             name: "RedisClientTests",
             dependencies: [
-                "LarderTestSupport", "RedisClient", "SystemErrors", lifecycle, locks, logging, nioCore, nioPosix,
+                "RedisClient", "SystemErrors", "TestHelpers", lifecycle, locks, logging, nioCore, nioPosix,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOTestUtils", package: "swift-nio"),
             ]
         ),
-        .testTarget(name: "TidyTests", dependencies: ["LarderTestSupport"]),
+        .testTarget(name: "TidyTests", dependencies: ["TestHelpers"]),
     ]
 )
 
@@ -197,7 +197,7 @@ if !coreOnly {
         .testTarget(
             name: "LarderHummingbirdTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport",
+                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "TestHelpers",
                 httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metricsTestKit, nioCore,
             ]
         ),
@@ -205,7 +205,7 @@ if !coreOnly {
             name: "LarderGatewayTests",
             dependencies: [
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
-                "LarderRedis", "LarderTestSupport", "RedisClient", asyncHTTPClient, httpTypes,
+                "LarderRedis", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
                 hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
                 metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]
@@ -213,8 +213,8 @@ if !coreOnly {
         .testTarget(
             name: "LarderDemoTests",
             dependencies: [
-                "Larder", "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "LarderTestSupport",
-                "RedisClient", configuration, httpTypes, hummingbird, hummingbirdTesting, locks, logging,
+                "Larder", "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "RedisClient",
+                "TestHelpers", configuration, httpTypes, hummingbird, hummingbirdTesting, locks, logging,
                 metricsTestKit, nioCore, nioPosix,
             ]
         ),

@@ -1,7 +1,7 @@
 import ConformanceTables
 import HTTPCaching
 import HTTPTypes
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The time at which the tests start: Sun, 06 Nov 1994 08:49:37 GMT.

@@ -1,7 +1,7 @@
 import ConformanceTables
 import HTTPCaching
 import HTTPTypes
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 extension Scenario {

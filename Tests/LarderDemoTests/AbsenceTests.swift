@@ -3,10 +3,10 @@ import HTTPTypes
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Tests of a Redis that does not answer, under load: every request is answered as it would be without a cache, no

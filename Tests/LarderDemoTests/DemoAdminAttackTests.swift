@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Attempts to use the admin routes of the example API without being an admin.

@@ -5,10 +5,10 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
-import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 /// The kind of store that the example API uses in a test.

@@ -2,11 +2,11 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers
 import RedisClient
+import TestHelpers
 import Testing
 
 /// The example API on a Redis that a test breaks, under load.

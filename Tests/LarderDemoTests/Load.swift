@@ -1,6 +1,6 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 
 /// Clients that read and write the users of the example API for as long as a test lasts, each on separate connections,
 /// and check every response. If several processes serve the API, each client uses them in turn.

@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Tests of the access to the admin routes without a token.

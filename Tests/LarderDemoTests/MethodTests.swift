@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct MethodTests {

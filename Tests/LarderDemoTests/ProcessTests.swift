@@ -1,8 +1,8 @@
 import Foundation
 import LarderDemo
-import LarderTestSupport
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 /// Tests of the program as a user starts it.

@@ -3,10 +3,10 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Tests of the number of questions to a Redis that does not answer: a request waits for at most that many timeouts.

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Tests of requests that a client library would not send.

@@ -1,7 +1,7 @@
 import Foundation
-import LarderTestSupport
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 /// Tests of the program with a Redis, as a user starts it.

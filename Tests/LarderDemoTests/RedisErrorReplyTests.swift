@@ -1,8 +1,8 @@
 import Foundation
 import LarderRedis
-import LarderTestSupport
 import Logging
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Tests of a Redis that answers with errors, under load.

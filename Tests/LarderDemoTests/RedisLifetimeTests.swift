@@ -4,8 +4,8 @@ import HummingbirdTesting
 import Larder
 import LarderHummingbird
 import LarderRedis
-import LarderTestSupport
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Tests of the time for which Redis stores entries, by the clock of Redis.

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Tests of the user's specification, row by row, over a live server: with entries in memory, and in Redis.

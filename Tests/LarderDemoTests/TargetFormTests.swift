@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Tests of targets in other forms than path and query (RFC 9112 §3.2), and in spellings that a router may read

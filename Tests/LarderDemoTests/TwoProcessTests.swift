@@ -3,9 +3,9 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
-import LarderTestSupport
 import Logging
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Tests of two servers, each with a store on one Redis, over shared data: like two processes with one database.

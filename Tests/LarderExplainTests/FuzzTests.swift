@@ -1,6 +1,6 @@
 import HTTPCaching
 import LarderExplain
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct FuzzTests {

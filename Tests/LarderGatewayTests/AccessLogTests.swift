@@ -1,5 +1,5 @@
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 #if canImport(Glibc)

@@ -1,9 +1,9 @@
 import Foundation
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 /// Attempts to use the admin routes without being an admin.

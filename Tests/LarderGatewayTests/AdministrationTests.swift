@@ -1,7 +1,7 @@
 import Larder
 import LarderGateway
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The gateway's own routes, and the clients that may use them.

@@ -1,8 +1,8 @@
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHPACK
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

@@ -1,8 +1,8 @@
 import Foundation
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 /// The program `larder` as a user starts it.

@@ -2,8 +2,8 @@ import ConformanceTables
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

@@ -1,7 +1,7 @@
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

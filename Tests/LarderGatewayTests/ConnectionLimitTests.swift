@@ -1,6 +1,6 @@
 import LarderGateway
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 /// The number of connections to an origin, and the requests that share them.

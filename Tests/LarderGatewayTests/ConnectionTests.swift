@@ -1,5 +1,5 @@
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 /// Connections on which a client or an origin sends too much, too little, or too early.

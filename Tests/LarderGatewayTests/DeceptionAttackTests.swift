@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Attempts to have the page of a logged-in victim stored for all clients.

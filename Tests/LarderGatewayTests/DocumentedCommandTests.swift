@@ -1,5 +1,5 @@
 import Foundation
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Runs the shell commands of the documentation against real programs, on free ports.

@@ -1,8 +1,8 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 #if canImport(Glibc)

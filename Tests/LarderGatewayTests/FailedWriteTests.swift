@@ -1,5 +1,5 @@
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The invalidations after a write that its origin did not confirm.

@@ -1,7 +1,7 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The responses to clients when an origin fails. Nothing of a faulty response is stored.

@@ -1,6 +1,6 @@
 import HTTPTypes
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Attempts to have an origin's response to a field that the cache does not know stored for all clients.

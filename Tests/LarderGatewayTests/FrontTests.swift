@@ -1,12 +1,12 @@
 import AsyncHTTPClient
 import HTTPTypes
 import LarderGateway
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHPACK
 import NIOHTTP1
 import NIOSSL
+import TestHelpers
 import Testing
 
 /// The protocols that clients can use if the gateway has a certificate.

@@ -1,6 +1,6 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Keys, tags and paths in the spellings that clients and origins send, through the gateway.

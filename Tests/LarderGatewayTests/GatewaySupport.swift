@@ -1,11 +1,11 @@
 import HTTPTypes
 import Larder
 import LarderGateway
-import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import ServiceLifecycle
+import TestHelpers
 import Testing
 
 /// A gateway that runs for the time of one test.

@@ -1,6 +1,6 @@
 import LarderGateway
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 #if canImport(FoundationEssentials)

@@ -1,9 +1,9 @@
-import LarderTestSupport
 import NIOCore
 import NIOHPACK
 import NIOHTTP2
 import NIOPosix
 import NIOSSL
+import TestHelpers
 
 /// An HTTP/2 connection over TLS that carries the fields that a test writes.
 struct HTTP2Wire: Sendable {

@@ -1,6 +1,6 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Attempts to have the response to one spelling of a host stored for all spellings of it.

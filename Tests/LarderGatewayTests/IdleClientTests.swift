@@ -1,8 +1,8 @@
 import LarderGateway
-import LarderTestSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TestHelpers
 import Testing
 
 /// Clients that connect, and then send too little.

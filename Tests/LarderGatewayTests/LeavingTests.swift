@@ -1,10 +1,10 @@
 import Larder
 import LarderGateway
 import LarderRedis
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestHelpers
 import Testing
 
 #if canImport(Glibc)

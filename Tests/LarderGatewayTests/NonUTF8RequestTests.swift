@@ -1,6 +1,6 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

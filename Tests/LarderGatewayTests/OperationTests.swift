@@ -1,7 +1,7 @@
 import Foundation
-import LarderTestSupport
 import NIOCore
 import NIOSSL
+import TestHelpers
 import Testing
 
 /// The tasks of an operator: to replace certificates, check files, and ask for explanations.

@@ -1,5 +1,5 @@
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 @testable import Larder

@@ -1,7 +1,7 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Requests whose content an origin takes for the next request of its connection (a "CL.0" fault).

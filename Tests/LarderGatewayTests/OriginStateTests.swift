@@ -1,9 +1,9 @@
 import HTTPCaching
 import Larder
-import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 import LarderGateway
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The protocols between the gateway and origins, and the responses that it does not change.

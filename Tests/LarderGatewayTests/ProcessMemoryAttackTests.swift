@@ -3,7 +3,7 @@
     import HTTPTypes
     import Hummingbird
     import HummingbirdTesting
-    import LarderTestSupport
+    import TestHelpers
     import NIOConcurrencyHelpers
     import NIOCore
     import Testing

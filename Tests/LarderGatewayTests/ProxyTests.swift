@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The basic functions of the proxy: to store, to forward and to invalidate.

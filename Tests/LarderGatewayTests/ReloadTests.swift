@@ -1,8 +1,8 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 /// Reloads of the routes and settings while requests are under way.

@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The requests that are sent twice: those without content and with an idempotent method, if the origin closed their

@@ -1,9 +1,9 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TestHelpers
 
 #if canImport(Glibc)
     import Glibc

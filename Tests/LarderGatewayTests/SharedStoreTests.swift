@@ -1,9 +1,9 @@
 import Foundation
 import Larder
 import LarderRedis
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Two gateways that share a store.

@@ -1,7 +1,7 @@
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

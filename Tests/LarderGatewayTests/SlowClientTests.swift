@@ -1,9 +1,9 @@
 import HTTPTypes
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Clients that do not read, and clients that disconnect.

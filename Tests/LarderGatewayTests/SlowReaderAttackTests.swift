@@ -1,8 +1,8 @@
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOCore
 import NIOHPACK
+import TestHelpers
 import Testing
 
 /// Clients that hold the memory of removed responses, so that nothing more could be stored.

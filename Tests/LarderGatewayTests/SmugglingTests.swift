@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Requests whose bytes two servers could read differently: they are refused, or forwarded with one meaning (RFC 9112

@@ -1,13 +1,13 @@
 import Hummingbird
 import HummingbirdCore
 import HummingbirdHTTP2
-import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
+import TestHelpers
 
 /// An origin server over TLS that speaks HTTP/2 with clients that negotiate it, and otherwise HTTP/1.1.
 struct TLSOrigin: Sendable {

@@ -1,8 +1,8 @@
 import LarderGateway
-import LarderTestSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TestHelpers
 import Testing
 
 /// The versions of TLS that the gateway accepts (RFC 8996, RFC 9325).

@@ -1,8 +1,8 @@
 import Foundation
-import LarderTestSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

@@ -1,9 +1,9 @@
 import HTTPTypes
 import Larder
 import LarderGateway
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The content of clients' requests on its way to an origin.

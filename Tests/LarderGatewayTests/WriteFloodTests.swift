@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The stored responses after a flood of anonymous writes, with an invalidation log that is far too small for them.

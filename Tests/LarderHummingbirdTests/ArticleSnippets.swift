@@ -4,7 +4,7 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderRedis
-import LarderTestSupport
+import TestHelpers
 import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import LarderHummingbird

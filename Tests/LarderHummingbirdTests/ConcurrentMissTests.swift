@@ -3,7 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct ConcurrentMissTests {

@@ -2,8 +2,8 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct ConditionRouteTests {

@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import LarderHummingbird

@@ -4,7 +4,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The credentials that a handler of a cached route receives from its client.

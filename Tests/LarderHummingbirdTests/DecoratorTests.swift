@@ -3,8 +3,8 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// A context with the user of a request, as an authentication middleware sets it.

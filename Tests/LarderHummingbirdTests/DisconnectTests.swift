@@ -1,8 +1,8 @@
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// A middleware that cancels the handler when the client closes its connection, as servers of long requests do.

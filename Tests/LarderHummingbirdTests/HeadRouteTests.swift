@@ -3,8 +3,8 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Requests that are answered by the handler of another method, and HEAD requests.

@@ -1,8 +1,8 @@
 import Hummingbird
 import HummingbirdTesting
 import Larder
-import LarderTestSupport
 import Synchronization
+import TestHelpers
 import Testing
 
 /// A number that handlers increase.

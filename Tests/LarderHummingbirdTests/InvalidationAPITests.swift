@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Invalidation by two tags, after a commit, later, and at most once in a time.

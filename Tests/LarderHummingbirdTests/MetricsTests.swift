@@ -3,9 +3,9 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import MetricsTestKit
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct MetricsTests {

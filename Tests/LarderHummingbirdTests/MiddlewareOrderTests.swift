@@ -3,9 +3,9 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The order of middleware and cache: middleware runs on every request, and the cache replaces only the handler's work.

@@ -4,7 +4,7 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderRedis
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// A check that the Swift code of the documentation compiles: every line of it is in this file, in

@@ -2,8 +2,8 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Requests that servers read in more than one way, sent to an application whose server rejects them.

@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Spellings of paths and tags, through Hummingbird's router and the admin routes.

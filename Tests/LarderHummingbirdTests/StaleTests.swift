@@ -2,9 +2,9 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct StaleTests {

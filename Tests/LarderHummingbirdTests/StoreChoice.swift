@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// A store that a test of routes runs on.

@@ -1,8 +1,8 @@
 import Hummingbird
 import Larder
 import LarderHummingbird
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct StreamTests {

@@ -3,7 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Targets that the parser of HTTP/1.1 rejects or corrects, and that other versions of HTTP may pass on.

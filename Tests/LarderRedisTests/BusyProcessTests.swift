@@ -1,12 +1,12 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import Logging
 import MetricsTestKit
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

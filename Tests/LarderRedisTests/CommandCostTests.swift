@@ -1,6 +1,6 @@
 import Larder
-import LarderTestSupport
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,8 +1,8 @@
 import HTTPCaching
 import Larder
-import LarderTestSupport
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

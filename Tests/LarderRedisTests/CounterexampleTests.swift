@@ -1,8 +1,8 @@
 import HTTPTypes
 import Larder
 import LarderRedis
-import LarderTestSupport
 import RedisClient
+import TestHelpers
 import Testing
 
 /// The counterexamples of the invalidation protocol (docs/invalidation.md), with a real Redis and two caches as two

@@ -1,7 +1,7 @@
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
+import TestHelpers
 
 /// A proxy between a store and its server that counts how often the store waits for a reply, and can hold a command.
 final class CountingProxy: Sendable {

@@ -1,9 +1,9 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

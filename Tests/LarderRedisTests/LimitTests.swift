@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

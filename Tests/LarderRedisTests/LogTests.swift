@@ -1,7 +1,7 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import Larder

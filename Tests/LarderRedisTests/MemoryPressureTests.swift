@@ -1,8 +1,8 @@
 import Larder
-import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,9 +1,9 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

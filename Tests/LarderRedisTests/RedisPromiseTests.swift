@@ -1,9 +1,9 @@
 import HTTPTypes
 import Larder
 import LarderRedis
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
+import TestHelpers
 import Testing
 
 /// The promise of docs/invalidation.md with two processes on one Redis, under load: a request that starts after a write

@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// A store on a real Redis obeys the rules of all stores; the second handle is what another process would have.

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 
 @testable import Larder
 

@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,9 +1,9 @@
 import HTTPCaching
 import Larder
-import LarderTestSupport
 import Logging
 import MetricsTestKit
 import RedisClient
+import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,10 +1,10 @@
 import CoreMetrics
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient
+import TestHelpers
 
 @testable import LarderRedis
 

@@ -1,9 +1,9 @@
 import HTTPTypes
 import Larder
 import LarderRedis
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
+import TestHelpers
 import Testing
 
 /// A process whose look-ups do not reach the log, while another process writes.

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Requests whose bytes are not UTF-8: the cache gets U+FFFD in their place, whichever they were.

@@ -1,6 +1,6 @@
 import HTTPTypes
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 @testable import Larder

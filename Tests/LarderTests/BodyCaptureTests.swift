@@ -1,7 +1,7 @@
 import HTTPCaching
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import Larder

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct BodyTests {

@@ -2,8 +2,8 @@ import ConformanceTables
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The conversations of the table with the engine as a gateway runs it. They run one after the other: each has its own

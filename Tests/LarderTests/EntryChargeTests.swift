@@ -1,5 +1,5 @@
 import HTTPCaching
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import Larder

@@ -1,9 +1,9 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct FlightTests {

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The response to the client whose request was forwarded: as the origin sent it (RFC 9111 §5.2.2.4, §5.2.2.7).

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Keys whose responses were not storable lately: requests for them do not wait for one another.

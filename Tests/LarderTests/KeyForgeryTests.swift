@@ -1,5 +1,5 @@
 import HTTPTypes
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import Larder

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 
 /// A cache with a memory store, a clock that the test advances, and a log of the cache's events.
 struct Bench {

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// A request that makes the origin fail, and others that wait for its fetch.

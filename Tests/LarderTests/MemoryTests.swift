@@ -1,7 +1,7 @@
 #if os(Linux)
     import FoundationEssentials
     import HTTPTypes
-    import LarderTestSupport
+    import TestHelpers
     import Testing
 
     @testable import Larder

@@ -1,9 +1,9 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 /// A cache around a cached route: the same cache, or another one of the same process.

@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct PolicyTests {

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The promise of docs/invalidation.md over the whole engine: flights, refreshes, streams and late tags beside writers.

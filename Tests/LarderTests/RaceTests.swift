@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The counterexamples of docs/invalidation.md, replayed step by step under their names.

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Ranges of stored responses (RFC 9110 §14).

@@ -1,7 +1,7 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// Stored responses that the origin has replaced by responses that are not stored.

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The rules of RFC 9111 and related RFCs for a shared cache, on the engine as a gateway runs it: a response is

@@ -1,6 +1,6 @@
 import HTTPCaching
-import LarderTestSupport
 import Logging
+import TestHelpers
 import Testing
 
 @testable import Larder

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The number of requests to slow and failing origins, however many clients there are.

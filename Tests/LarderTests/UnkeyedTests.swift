@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Parts of a request that the key does not have: a response that depends on them must not reach other clients.

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 /// The responses of a gateway whose origin cannot be reached, or breaks off (RFC 9111 §4.2.4, RFC 5861 §4).

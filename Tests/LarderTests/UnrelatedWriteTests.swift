@@ -1,6 +1,6 @@
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Writes to other paths, which do not keep requests from sharing a fetch.

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Validation of stored responses with a server (RFC 9111 §4.3).

@@ -1,5 +1,5 @@
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Cached values: the rules for all stores, on the memory store.

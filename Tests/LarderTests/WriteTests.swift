@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import LarderTestSupport
 import NIOConcurrencyHelpers
+import TestHelpers
 import Testing
 
 /// The scopes that a write invalidates, by its ending.

@@ -1,7 +1,7 @@
-import LarderTestSupport
 import NIOCore
 import NIOPosix
 import SystemErrors
+import TestHelpers
 import Testing
 
 /// The texts of errors of files and connections, which do not show the types and codes of libraries.

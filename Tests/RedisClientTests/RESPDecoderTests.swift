@@ -1,7 +1,7 @@
-import LarderTestSupport
 import NIOCore
 import NIOTestUtils
 import RedisClient
+import TestHelpers
 import Testing
 
 /// Decodes everything on the wire, in one piece.

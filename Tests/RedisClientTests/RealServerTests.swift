@@ -1,6 +1,6 @@
 import Foundation
-import LarderTestSupport
 import NIOCore
+import TestHelpers
 import Testing
 
 @testable import RedisClient

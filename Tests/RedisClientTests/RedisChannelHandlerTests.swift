@@ -1,6 +1,6 @@
-import LarderTestSupport
 import NIOCore
 import NIOEmbedded
+import TestHelpers
 import Testing
 
 @testable import RedisClient

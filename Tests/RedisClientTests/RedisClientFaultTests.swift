@@ -1,7 +1,7 @@
-import LarderTestSupport
 import NIOCore
 import ServiceLifecycle
 import Synchronization
+import TestHelpers
 import Testing
 
 @testable import RedisClient

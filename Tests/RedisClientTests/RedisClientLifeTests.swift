@@ -1,8 +1,8 @@
-import LarderTestSupport
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import ServiceLifecycle
+import TestHelpers
 import Testing
 
 @testable import RedisClient

@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Checks that what the library's modules declare as public is documented.

@@ -1,5 +1,5 @@
 import Foundation
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Checks that the manifest, the imports and the folders agree.

@@ -1,5 +1,5 @@
 import Foundation
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// The project's rules that a program can check: layout, imports between targets, and words that sources must not have.

@@ -1,6 +1,6 @@
 import HTTPCaching
 public import HTTPTypes
-public import LarderTestSupport
+public import TestHelpers
 
 /// The transport by which the requests of a conversation reach the cache.
 public protocol ConversationTransport: Sendable {

@@ -1,5 +1,5 @@
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

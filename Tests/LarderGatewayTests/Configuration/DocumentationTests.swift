@@ -1,6 +1,6 @@
 import Foundation
 import LarderGateway
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 /// Checks that the configurations in the documentation are valid.

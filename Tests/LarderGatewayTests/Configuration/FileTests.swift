@@ -1,6 +1,6 @@
 import HTTPCaching
 import Larder
-import LarderTestSupport
+import TestHelpers
 import Testing
 
 @testable import LarderGateway

@@ -1,4 +1,4 @@
-import LarderTestSupport
+import TestHelpers
 
 @testable import LarderGateway
 
