@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "HTTPCaching", targets: ["HTTPCaching"]),
         .library(name: "Larder", targets: ["Larder"]),
         .library(name: "LarderRedis", targets: ["LarderRedis"]),
+        .library(name: "LarderTestSupport", targets: ["LarderTestSupport"]),
     ],
     traits: [
         .default(enabledTraits: ["Gateway"]),
@@ -77,15 +78,20 @@ let package = Package(
         ),
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
         .target(
+            name: "LarderTestSupport",
+            dependencies: ["HTTPCaching", "Larder", httpTypes, locks, nioCore]
+        ),
+        .target(
             name: "TestHelpers",
             dependencies: [
-                "HTTPCaching", "Larder", "RedisClient", httpTypes, locks, logging, nioCore, nioPosix,
+                "HTTPCaching", "Larder", "LarderTestSupport", "RedisClient", httpTypes, locks, logging, nioCore,
+                nioPosix,
             ],
             path: "Tests/Support"
         ),
         .target(
             name: "ConformanceTables",
-            dependencies: ["HTTPCaching", "Larder", "TestHelpers", httpTypes, locks],
+            dependencies: ["HTTPCaching", "Larder", "LarderTestSupport", "TestHelpers", httpTypes, locks],
             path: "Tests/Conformance"
         ),
         .testTarget(
@@ -95,13 +101,14 @@ let package = Package(
         .testTarget(
             name: "LarderTests",
             dependencies: [
-                "ConformanceTables", "HTTPCaching", "Larder", "TestHelpers", httpTypes, locks, logging, nioCore,
+                "ConformanceTables", "HTTPCaching", "Larder", "LarderTestSupport", "TestHelpers", httpTypes, locks,
+                logging, nioCore,
             ]
         ),
         .testTarget(
             name: "LarderRedisTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderRedis", "RedisClient", "TestHelpers",
+                "HTTPCaching", "Larder", "LarderRedis", "LarderTestSupport", "RedisClient", "TestHelpers",
                 coreMetrics, httpTypes, locks, logging, nioCore, nioPosix,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
@@ -109,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "LarderExplainTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderExplain", "TestHelpers", httpTypes,
+                "HTTPCaching", "Larder", "LarderExplain", "LarderTestSupport", "TestHelpers", httpTypes,
             ]
         ),
         .testTarget(
@@ -197,7 +204,7 @@ if !coreOnly {
         .testTarget(
             name: "LarderHummingbirdTests",
             dependencies: [
-                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "TestHelpers",
+                "HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis", "LarderTestSupport", "TestHelpers",
                 httpTypes, hummingbird, hummingbirdTesting, lifecycle, locks, logging, metricsTestKit, nioCore,
             ]
         ),
@@ -205,7 +212,7 @@ if !coreOnly {
             name: "LarderGatewayTests",
             dependencies: [
                 "ConformanceTables", "HTTPCaching", "Larder", "LarderCLI", "LarderGateway", "LarderHummingbird",
-                "LarderRedis", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
+                "LarderRedis", "LarderTestSupport", "RedisClient", "TestHelpers", asyncHTTPClient, httpTypes,
                 hummingbird, hummingbirdCore, hummingbirdHTTP2, hummingbirdTesting, lifecycle, locks, logging,
                 metricsTestKit, nioCore, nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
             ]
@@ -213,8 +220,9 @@ if !coreOnly {
         .testTarget(
             name: "LarderDemoTests",
             dependencies: [
-                "Larder", "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis", "RedisClient",
-                "TestHelpers", configuration, httpTypes, hummingbird, hummingbirdTesting, locks, logging,
+                "Larder", "LarderDemo", "LarderDemoMain", "LarderHummingbird", "LarderRedis",
+                "LarderTestSupport", "RedisClient", "TestHelpers", configuration, httpTypes, hummingbird,
+                hummingbirdTesting, locks, logging,
                 metricsTestKit, nioCore, nioPosix,
             ]
         ),

@@ -5,6 +5,7 @@ import HummingbirdTesting
 import Larder
 import LarderDemo
 import LarderRedis
+import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderRedis
+import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import RedisClient

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import LarderTestSupport
 import TestHelpers
 import Testing
 

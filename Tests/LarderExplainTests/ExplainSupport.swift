@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import LarderExplain
-import TestHelpers
+import LarderTestSupport
 
 /// The time at which the exchanges in the files take place: Sun, 06 Nov 1994 08:49:37 GMT.
 let start = Timestamp(secondsSinceEpoch: 784_111_777)

@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 @testable import LarderExplain

@@ -1,4 +1,5 @@
 import LarderGateway
+import LarderTestSupport
 import TestHelpers
 import Testing
 

@@ -2,6 +2,7 @@ import ConformanceTables
 import HTTPCaching
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import NIOCore
 import TestHelpers
 import Testing

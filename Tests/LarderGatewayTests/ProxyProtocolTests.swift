@@ -1,4 +1,4 @@
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 @testable import LarderGateway

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderGateway
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import TestHelpers

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 

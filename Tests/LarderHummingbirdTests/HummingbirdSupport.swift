@@ -1,6 +1,7 @@
 import Hummingbird
 import HummingbirdTesting
 import Larder
+import LarderTestSupport
 import Synchronization
 import TestHelpers
 import Testing

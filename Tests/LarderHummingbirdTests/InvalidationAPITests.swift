@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
+import LarderTestSupport
 import TestHelpers
 import Testing
 

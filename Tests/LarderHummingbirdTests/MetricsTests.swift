@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
+import LarderTestSupport
 import MetricsTestKit
 import NIOCore
 import TestHelpers

@@ -3,6 +3,7 @@ import Hummingbird
 import HummingbirdTesting
 import Larder
 import LarderHummingbird
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import TestHelpers

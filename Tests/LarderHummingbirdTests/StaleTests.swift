@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Larder
 import LarderHummingbird
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import TestHelpers

@@ -1,6 +1,7 @@
 import Hummingbird
 import Larder
 import LarderHummingbird
+import LarderTestSupport
 import NIOCore
 import TestHelpers
 import Testing

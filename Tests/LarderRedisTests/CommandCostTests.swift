@@ -1,4 +1,5 @@
 import Larder
+import LarderTestSupport
 import RedisClient
 import TestHelpers
 import Testing

@@ -1,6 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderRedis
+import LarderTestSupport
 import RedisClient
 import TestHelpers
 import Testing

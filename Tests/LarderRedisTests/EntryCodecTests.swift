@@ -1,7 +1,7 @@
 import HTTPCaching
 import HTTPTypes
+import LarderTestSupport
 import NIOCore
-import TestHelpers
 import Testing
 
 @testable import Larder

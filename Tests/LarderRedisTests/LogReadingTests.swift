@@ -1,7 +1,7 @@
 import Larder
+import LarderTestSupport
 import NIOCore
 import RedisClient
-import TestHelpers
 import Testing
 
 @testable import LarderRedis

@@ -1,4 +1,5 @@
 import HTTPTypes
+import LarderTestSupport
 import NIOCore
 import RedisClient
 import TestHelpers

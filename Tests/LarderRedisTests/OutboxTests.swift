@@ -1,5 +1,5 @@
 import Larder
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 @testable import LarderRedis

@@ -1,5 +1,6 @@
 import HTTPCaching
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 

@@ -1,6 +1,7 @@
 import CoreMetrics
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import Logging
 import NIOCore
 import RedisClient

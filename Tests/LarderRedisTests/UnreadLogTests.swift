@@ -1,6 +1,7 @@
 import HTTPTypes
 import Larder
 import LarderRedis
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import RedisClient
 import TestHelpers

@@ -1,4 +1,5 @@
 import HTTPCaching
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import NIOCore
 import TestHelpers

@@ -1,6 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import TestHelpers
 import Testing
 

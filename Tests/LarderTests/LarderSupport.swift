@@ -1,6 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
+import LarderTestSupport
 import NIOConcurrencyHelpers
 import TestHelpers
 

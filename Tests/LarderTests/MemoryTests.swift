@@ -1,7 +1,7 @@
 #if os(Linux)
     import FoundationEssentials
     import HTTPTypes
-    import TestHelpers
+    import LarderTestSupport
     import Testing
 
     @testable import Larder

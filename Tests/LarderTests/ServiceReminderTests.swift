@@ -1,4 +1,5 @@
 import HTTPCaching
+import LarderTestSupport
 import Logging
 import TestHelpers
 import Testing

@@ -1,6 +1,6 @@
 import HTTPCaching
 import HTTPTypes
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 @testable import Larder

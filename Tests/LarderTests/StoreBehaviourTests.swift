@@ -1,5 +1,5 @@
 import Larder
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 /// The behaviour of all stores, checked for the memory store with one lock and with several.

@@ -1,5 +1,6 @@
 import HTTPCaching
 import HTTPTypes
+import LarderTestSupport
 import TestHelpers
 import Testing
 

@@ -1,5 +1,5 @@
 import HTTPCaching
-import TestHelpers
+import LarderTestSupport
 import Testing
 
 @testable import Larder

@@ -16,32 +16,6 @@ public final class Row: Sendable {
     }
 }
 
-/// The versions of a row: the last committed one, and the last one that was acknowledged after its invalidation.
-public final class Versions: Sendable {
-    private let state = NIOLockedValueBox((committed: 0, acknowledged: 0))
-
-    /// Creates the versions of a row that has not been written yet.
-    public init() {}
-
-    /// The last version committed.
-    public var committed: Int { state.withLockedValue { $0.committed } }
-    /// The last acknowledged version: later requests must not get an older one.
-    public var acknowledged: Int { state.withLockedValue { $0.acknowledged } }
-
-    /// Commits the next version.
-    public func commit() -> Int {
-        state.withLockedValue { state in
-            state.committed += 1
-            return state.committed
-        }
-    }
-
-    /// Acknowledges a version that was committed and then invalidated.
-    public func acknowledge(_ version: Int) {
-        state.withLockedValue { $0.acknowledged = max($0.acknowledged, version) }
-    }
-}
-
 extension HTTPField.Name {
     /// The field in which a handler names the tags of its response.
     public static let cacheTagForTests = HTTPField.Name("Cache-Tag")!

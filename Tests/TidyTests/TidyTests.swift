@@ -55,6 +55,10 @@ import Testing
         ("Sources/LarderRedis", ["Foundation", "Hummingbird", "NIOPosix", "AsyncHTTPClient"]),
         ("Sources/LarderHummingbird", ["RedisClient", "AsyncHTTPClient"]),
         (
+            "Sources/LarderTestSupport",
+            ["Foundation", "Testing", "XCTest", "LarderRedis", "LarderHummingbird", "TestHelpers"]
+        ),
+        (
             "Sources/LarderGateway/Configuration",
             ["Hummingbird", "NIOCore", "NIOPosix", "AsyncHTTPClient", "Foundation"]
         ),

@@ -1,6 +1,7 @@
 import HTTPCaching
 public import HTTPTypes
-public import TestHelpers
+public import LarderTestSupport
+import TestHelpers
 
 /// The transport by which the requests of a conversation reach the cache.
 public protocol ConversationTransport: Sendable {

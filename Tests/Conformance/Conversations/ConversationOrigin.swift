@@ -1,7 +1,8 @@
 import HTTPCaching
 public import HTTPTypes
+public import LarderTestSupport
 import NIOConcurrencyHelpers
-public import TestHelpers
+import TestHelpers
 
 /// The origin of a conversation, for any transport. It reacts as the step says, and records the requests it gets.
 public final class ConversationOrigin: Sendable {

@@ -1,6 +1,7 @@
 import HTTPCaching
 import HTTPTypes
 import Larder
+import LarderTestSupport
 
 extension ValueBehaviour {
     static let failing: [ValueBehaviour] = [

@@ -1,5 +1,6 @@
 import HTTPTypes
 public import Larder
+import LarderTestSupport
 import NIOConcurrencyHelpers
 
 /// A rule of cached values, as a check that can run on any store.

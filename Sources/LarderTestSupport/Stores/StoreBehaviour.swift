@@ -56,13 +56,13 @@ public struct StoreLimits: Hashable, Sendable {
 public struct StoreFailure: Error, CustomStringConvertible {
     public let description: String
 
-    init(_ text: String, line: Int, of file: String) {
+    package init(_ text: String, line: Int, of file: String) {
         description = "\(text) (\(file):\(line))"
     }
 }
 
 /// Throws unless a condition holds.
-func expect(
+package func expect(
     _ holds: Bool,
     _ otherwise: @autoclosure () -> String,
     file: String = #fileID,
@@ -72,7 +72,7 @@ func expect(
 }
 
 /// Throws unless two values are equal.
-func expect<Value: Equatable>(
+package func expect<Value: Equatable>(
     _ found: Value,
     is wanted: Value,
     _ what: @autoclosure () -> String,

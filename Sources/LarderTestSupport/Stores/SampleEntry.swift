@@ -1,6 +1,6 @@
-public import HTTPCaching
-public import HTTPTypes
-public import Larder
+package import HTTPCaching
+package import HTTPTypes
+package import Larder
 import NIOCore
 
 extension CacheEntry {
@@ -8,7 +8,7 @@ extension CacheEntry {
     /// - Parameters:
     ///   - staleFor: The time for which it is stored after it was fresh, and may be served stale.
     ///   - request: The fields of the request that it answers.
-    public static func sample(
+    package static func sample(
         _ text: String,
         at location: EntryLocation,
         readVersion: LogVersion,
@@ -41,5 +41,12 @@ extension CacheEntry {
     }
 
     /// The body as text.
-    public var text: String { String(buffer: body) }
+    package var text: String { String(buffer: body) }
+}
+
+extension HTTPRequest {
+    /// Creates a GET request for a path on `localhost`.
+    static func get(_ path: String, _ fields: HTTPFields = [:]) -> HTTPRequest {
+        HTTPRequest(method: .get, scheme: "http", authority: "localhost", path: path, headerFields: fields)
+    }
 }
