@@ -151,4 +151,76 @@ import Testing
             #expect(parameters["detail"].flatMap(Self.text) == Self.escaped(texts[2]), "seed \(seed)")
         }
     }
+
+    // MARK: - Parsing
+
+    @Test(arguments: texts)
+    func `A status is parsed from the text that it is serialized to`(_ status: CacheStatus, _ text: String) {
+        #expect(CacheStatus(of: status.cache, inFieldValue: text) == status)
+    }
+
+    @Test(arguments: outcomes) func `Every outcome is parsed from its text`(_ outcome: CacheStatus.Outcome) {
+        let limit = 999_999_999_999_999
+        for ttl in [nil, 0, 60, -60, limit, -limit] {
+            let text = CacheStatus(cache: "Larder", outcome, ttl: ttl).serialized()
+            let parsed = CacheStatus(of: "Larder", inFieldValue: text)
+            #expect(parsed?.ttl == ttl)
+            // Numbers of more than 15 digits are serialized as the nearest one that has 15.
+            #expect(parsed?.serialized() == text)
+        }
+    }
+
+    @Test(arguments: hostile) func `A status is found by any name of its cache`(_ text: String) {
+        let status = CacheStatus(cache: text, .hit, key: text, detail: text)
+        let parsed = CacheStatus(of: text, inFieldValue: "Other; fwd=miss, \(status.serialized()), Other; fwd=miss")
+        #expect(parsed?.outcome == .hit)
+        #expect(parsed?.key == Self.escaped(text) && parsed?.detail == Self.escaped(text))
+    }
+
+    static let lists: [(text: String, outcome: CacheStatus.Outcome?)] = [
+        ("", nil), ("Larder", nil), ("Other; hit", nil), ("larder; hit", nil), ("Larder; hit", .hit),
+        ("\"Larder\"; hit", .hit), ("Larder;hit;ttl=5", .hit), ("Larder; hit=?1", .hit),
+        ("Larder; hit=?0", nil), ("Larder; hit=?0; fwd=miss", .forwarded(.miss)),
+        ("Larder; hit=1", nil), ("Larder; hit=yes", nil), ("Larder; hit; fwd=miss", nil),
+        ("Larder; fwd=bypass", .forwarded(.bypass)), ("Larder; fwd=\"bypass\"", nil), ("Larder; fwd=new-reason", nil),
+        ("Larder; fwd", nil), ("Larder; fwd=Bypass", nil),
+        ("Larder; fwd=miss; fwd-status=200.0; stored=?0", .forwarded(.miss)),
+        ("Larder; fwd=miss; fwd-status=\"200\"; stored=1", .forwarded(.miss)),
+        ("Larder; fwd=miss; detail=\"Larder; hit\"", .forwarded(.miss)),
+        // The last member of the cache counts, wherever it is.
+        ("Larder; hit, Larder; fwd=stale", .forwarded(.stale)), ("Larder; fwd=stale, Larder; hit", .hit),
+        ("Larder; hit, Other; fwd=miss", .hit), ("Other; fwd=miss, Larder; hit", .hit),
+        ("Larder; hit, Larder", nil), ("\"Larder, too\"; fwd=miss, Larder; hit", .hit),
+        // Members that are not strings or tokens have no name.
+        ("(Larder); hit", nil), ("1; hit, Larder; hit", .hit), ("Larder; hit, (Larder); fwd=miss", .hit),
+        // The whole field is ignored if it cannot be parsed.
+        ("Larder; hit,", nil), ("Larder; hit, ;", nil), ("Larder; hit; =", nil), ("Larder; hit, \"", nil),
+        ("Larder hit", nil), ("\u{E9}, Larder; hit", nil),
+    ]
+
+    @Test(arguments: lists)
+    func `The last member with the name of the cache counts`(_ text: String, _ outcome: CacheStatus.Outcome?) {
+        #expect(CacheStatus(of: "Larder", inFieldValue: text)?.outcome == outcome, "\(text)")
+    }
+
+    @Test func `Several lines of the field are one list`() {
+        var fields: HTTPFields = [:]
+        #expect(CacheStatus(of: "Larder", in: fields) == nil)
+        CacheStatus(cache: "Larder", .forwarded(.stale)).append(to: &fields)
+        CacheStatus(cache: "CDN", .forwarded(.uriMiss)).append(to: &fields)
+        CacheStatus(cache: "Larder", .hit, ttl: 9).append(to: &fields)
+        #expect(CacheStatus(of: "Larder", in: fields) == CacheStatus(cache: "Larder", .hit, ttl: 9))
+        #expect(CacheStatus(of: "CDN", in: fields)?.outcome == .forwarded(.uriMiss))
+        fields.append(HTTPField(name: .cacheStatus, value: "not a list"))
+        #expect(CacheStatus(of: "Larder", in: fields) == nil)
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func `Random values do not trap`(_ seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        for _ in 0..<2_000 {
+            let text = random.mutated(Self.lists.randomElement(using: &random)?.text ?? "")
+            guard let status = CacheStatus(of: "Larder", inFieldValue: text) else { continue }
+            #expect(CacheStatus(of: "Larder", inFieldValue: status.serialized()) == status, "seed \(seed): \(text)")
+        }
+    }
 }

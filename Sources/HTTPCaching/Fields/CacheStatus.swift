@@ -87,19 +87,27 @@ public struct CacheStatus: Hashable, Sendable {
         return text.utf8.allSatisfy { ASCII.isToken($0) || $0 == ASCII.colon || $0 == ASCII.slash }
     }
 
-    /// Returns `text` as a string of structured fields, which hold only printable ASCII (RFC 9651 §3.3.3). Other bytes
-    /// become `%` and two hexadecimal digits.
+    /// Returns `text` as a string of structured fields (RFC 9651 §3.3.3).
     private static func quoted(_ text: String) -> String {
         var output: [UInt8] = [ASCII.quote]
         output.reserveCapacity(text.utf8.count + 2)
-        for byte in text.utf8 {
-            switch byte {
-            case ASCII.quote, ASCII.backslash: output += [ASCII.backslash, byte]
-            case 0x20...0x7E: output.append(byte)
-            default: PercentEncoding.append(byte, to: &output)
-            }
+        for byte in printable(text).utf8 {
+            if byte == ASCII.quote || byte == ASCII.backslash { output.append(ASCII.backslash) }
+            output.append(byte)
         }
         output.append(ASCII.quote)
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// Returns `text` with `%` and two hexadecimal digits in place of each byte that a string of structured fields
+    /// cannot hold: all but printable ASCII.
+    static func printable(_ text: String) -> String {
+        let isPrintable = { (byte: UInt8) in (0x20...0x7E).contains(byte) }
+        if text.utf8.allSatisfy(isPrintable) { return text }
+        var output: [UInt8] = []
+        for byte in text.utf8 {
+            if isPrintable(byte) { output.append(byte) } else { PercentEncoding.append(byte, to: &output) }
+        }
         return String(decoding: output, as: UTF8.self)
     }
 }
