@@ -27,6 +27,10 @@ let structuredFields: Target.Dependency = .product(
     package: "swift-http-structured-headers"
 )
 
+/// What `LarderTestSupport` depends on to read the responses of Hummingbird's test client.
+let testClient: [Target.Dependency] =
+    coreOnly ? [] : [.product(name: "HummingbirdTesting", package: "hummingbird")]
+
 let package = Package(
     name: "larder",
     platforms: [.macOS(.v15)],
@@ -79,7 +83,7 @@ let package = Package(
         .target(name: "LarderExplain", dependencies: ["HTTPCaching", "Larder", httpTypes]),
         .target(
             name: "LarderTestSupport",
-            dependencies: ["HTTPCaching", "Larder", httpTypes, locks, nioCore]
+            dependencies: ["HTTPCaching", "Larder", httpTypes, lifecycle, locks, nioCore] + testClient
         ),
         .target(
             name: "TestHelpers",

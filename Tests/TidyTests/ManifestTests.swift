@@ -21,13 +21,13 @@ import Testing
     static func targets() throws -> [Target] {
         let manifest = try PackageFolder.text(of: "Package.swift")
         var aliases: [String: String] = [:]
-        let alias = /let (\w+): Target\.Dependency = \.product\(\s*name: "(\w+)"/
+        let alias = /let (\w+): \[?Target\.Dependency\]? =[^"]*?\.product\(\s*name: "(\w+)"/
         for match in manifest.matches(of: alias) { aliases[String(match.1)] = String(match.2) }
         let declaration =
-            /\.(target|executableTarget|testTarget)\(\s*name: "(\w+)"(?:,\s*dependencies: \[(.*?)\n?\s*\])?(?:,\s*path: "(.*?)")?\s*\)/
+            /\.(target|executableTarget|testTarget)\(\s*name: "(\w+)"(?:,\s*dependencies: \[(.*?)\n?\s*\](?: \+ (\w+))?)?(?:,\s*path: "(.*?)")?(?:,\s*packageAccess: false)?\s*\)/
             .dotMatchesNewlines()
         return manifest.matches(of: declaration).map { match in
-            let list = match.3.map(String.init) ?? ""
+            let list = (match.3.map(String.init) ?? "") + (match.4.map { ", \($0)" } ?? "")
             let direct = list.matches(of: /(?:^|[\s,])"(\w+)"/).map { String($0.1) }
             let products = list.matches(of: /\.product\(name: "(\w+)"/).map { String($0.1) }
             let unquoted = list.replacing(/"[^"]*"/, with: "")
@@ -35,7 +35,7 @@ import Testing
             let folder = match.1 == "testTarget" ? "Tests" : "Sources"
             return Target(
                 name: String(match.2),
-                path: match.4.map(String.init) ?? "\(folder)/\(match.2)",
+                path: match.5.map(String.init) ?? "\(folder)/\(match.2)",
                 dependencies: Set(direct + products + named)
             )
         }
