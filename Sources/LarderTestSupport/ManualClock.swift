@@ -3,11 +3,26 @@ public import Larder
 import NIOConcurrencyHelpers
 
 /// A clock that a test advances, for reading the time and for sleeping.
+///
+/// ```swift
+/// let clock = ManualClock()
+/// let cache = ResponseCache(store: MemoryStore(limit: .mebibytes(16), clock: clock.clock), clock: clock.clock)
+/// clock.advance(by: .seconds(60))
+/// ```
 public final class ManualClock: Sendable {
     private struct State {
         var now: Timestamp
         var sleepers: [UInt64: (wake: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
         var lastID: UInt64 = 0
+        var watching: [(tasks: Int, continuation: CheckedContinuation<Void, Never>)] = []
+
+        /// Removes and returns those that wait until as many tasks sleep as do now.
+        mutating func takeWatchers() -> [CheckedContinuation<Void, Never>] {
+            let count = sleepers.count
+            let reached = watching.filter { $0.tasks <= count }.map(\.continuation)
+            watching.removeAll { $0.tasks <= count }
+            return reached
+        }
     }
 
     private let state: NIOLockedValueBox<State>
@@ -23,7 +38,19 @@ public final class ManualClock: Sendable {
     /// The number of tasks that sleep by the clock.
     public var sleeperCount: Int { state.withLockedValue { $0.sleepers.count } }
 
-    /// The clock in the form that the engine takes.
+    /// Waits until at least a number of tasks sleep by the clock, one by default: then advancing it wakes them.
+    public func waitUntilSleeping(tasks: Int = 1) async {
+        await withCheckedContinuation { continuation in
+            let isReached = state.withLockedValue { state in
+                if state.sleepers.count >= tasks { return true }
+                state.watching.append((tasks, continuation))
+                return false
+            }
+            if isReached { continuation.resume() }
+        }
+    }
+
+    /// The clock in the form that caches and stores take.
     public var clock: WallClock {
         WallClock(now: { self.now }, sleep: { try await self.sleep(for: $0) })
     }
@@ -47,12 +74,15 @@ public final class ManualClock: Sendable {
         }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                var watchers: [CheckedContinuation<Void, Never>] = []
                 let result: Result<Void, any Error>? = state.withLockedValue { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if duration <= .zero { return .success(()) }
                     state.sleepers[id] = (state.now.advanced(by: duration), continuation)
+                    watchers = state.takeWatchers()
                     return nil
                 }
+                for watcher in watchers { watcher.resume() }
                 if let result { continuation.resume(with: result) }
             }
         } onCancel: {

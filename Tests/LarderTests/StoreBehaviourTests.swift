@@ -16,7 +16,7 @@ import Testing
             variantLimit: limits.variantLimit,
             clock: clock.clock
         )
-        try await behaviour.check(on: StoreBench(store, now: { clock.now }, advance: { clock.advance(by: $0) }))
+        try await behaviour.check(on: StoreBench(store, clock: clock))
         store.validate()
     }
 

@@ -28,6 +28,12 @@ public struct StoreBench: Sendable {
         self.move = advance
     }
 
+    /// Creates a bench for a store that takes its time from a clock that the test advances.
+    /// - Parameter peer: A second handle on the same data, if there can be one.
+    public init(_ store: any CacheStore, peer: (any CacheStore)? = nil, clock: ManualClock) {
+        self.init(store, peer: peer, now: { clock.now }, advance: { clock.advance(by: $0) })
+    }
+
     /// The time by the store's clock.
     var now: Timestamp { clock() }
 
