@@ -90,6 +90,17 @@ public final class ResponseCache: Service {
         defer { tasks.cancelAll() }
         try await store.run()
     }
+
+    /// Waits until no background fetch or refresh is under way, including those that begin meanwhile.
+    ///
+    /// A test calls this before it checks what a refresh has stored, or how often the origin was asked: a fetch goes on
+    /// after its client has left, and a refresh after its client has got the stale response.
+    ///
+    /// Invalidations count as well, and among them those that are scheduled for later: with a clock that a test
+    /// advances, advance it first. The background work of the store does not count.
+    public func idle() async {
+        await tasks.drain()
+    }
 }
 
 // MARK: - Answering requests
@@ -339,11 +350,6 @@ extension ResponseCache {
     func record(_ event: CacheEvent) {
         statistics.record(event)
         observer?.observe(event)
-    }
-
-    /// Waits until no background task is under way; for tests.
-    package func idle() async {
-        await tasks.drain()
     }
 
     /// The number of requests that wait for another request's fetch; for tests.
