@@ -11,7 +11,12 @@ import DequeModule
 /// There are at most `limit` versions; the lowest are dropped first and raise the *floor*: a response of a fetch that
 /// began before it is not stored or shared. Stored entries stay valid if their store has removed everything that the
 /// dropped invalidations concern (rows N01 to N05 of `Model/log.py`).
-struct InvalidationLog: Sendable {
+///
+/// A store in the memory of this process keeps its log in one of these, behind the lock that guards its entries:
+/// ``invalidate(_:)`` for an invalidation, ``readVersion`` and ``newestVersion(on:)`` for a look-up, and
+/// ``validity(of:)`` before an entry is stored and each time before it is returned. The log does not outlive the
+/// process, and nor must the entries.
+public struct InvalidationLog: Sendable {
     let epoch: LogVersion.Epoch
     /// The version of the log: that of the last invalidation.
     private(set) var number: UInt64 = 0
@@ -25,14 +30,19 @@ struct InvalidationLog: Sendable {
     private var order: Deque<(scope: InvalidationScope.Fingerprint, number: UInt64)> = []
     private let limit: Int
 
-    init(epoch: LogVersion.Epoch = .new(), limit: Int) {
+    /// Creates an empty log with a new epoch.
+    /// - Parameter limit: The number of keys, paths and tags whose versions it remembers, at least 1; each takes about
+    ///   96 bytes. Beyond it, responses that were fetched or stored before the oldest one count as invalidated.
+    public init(limit: Int) { self.init(epoch: .new(), limit: limit) }
+
+    init(epoch: LogVersion.Epoch, limit: Int) {
         precondition(limit > 0, "A log needs room for one version")
         self.epoch = epoch
         self.limit = limit
     }
 
     /// The read version of a fetch that begins now.
-    var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
+    public var readVersion: LogVersion { LogVersion(epoch: epoch, number: number) }
 
     /// The memory in bytes that a version takes, with the spare room of the tables that it is in.
     static let versionCost = 96
@@ -96,5 +106,30 @@ struct InvalidationLog: Sendable {
             precondition(version <= number, "A version from the future")
             precondition(queued[scope] == version, "A version that can never be trimmed")
         }
+    }
+}
+
+// MARK: - For stores
+
+extension InvalidationLog {
+    /// Invalidates scopes, all with the same new version.
+    public mutating func invalidate(_ scopes: [InvalidationScope]) {
+        version(scopes.map(\.fingerprint))
+    }
+
+    /// Returns the highest version at which a scope was invalidated that is known to concern a location: the
+    /// ``Lookup/newestVersion`` of a look-up there.
+    public func newestVersion(on location: EntryLocation) -> UInt64 {
+        newestVersion(on: location.scopes().map(\.fingerprint))
+    }
+
+    /// Compares an entry with the log, by the scopes of its location and the tags that its handler added.
+    public func validity(of entry: CacheEntry) -> Validity {
+        Validity(isValid: isValid(entry.readVersion, scopes: entry.scopes), checkedVersion: readVersion)
+    }
+
+    /// Compares a response with this read version and these scopes with the log.
+    public func validity(of readVersion: LogVersion, scopes: [InvalidationScope]) -> Validity {
+        Validity(isValid: isValid(readVersion, scopes: scopes.map(\.fingerprint)), checkedVersion: self.readVersion)
     }
 }

@@ -50,6 +50,23 @@ extension InvalidationScope {
 }
 
 extension InvalidationScope {
+    /// The text that stands for the scope in a log outside of this process.
+    ///
+    /// An invalidation concerns an entry if and only if their scopes have a text in common: all spellings of a key have
+    /// the same one, and so have a prefix that is deeper than entries distinguish and the prefix above it.
+    public var canonicalText: String {
+        switch self {
+        case .key(let key): "key:" + key.normalized
+        case .path(let path): "path:" + path.description
+        // Entries do not have deeper prefixes: the prefix above includes all of them, and more.
+        case .prefix(let path): "prefix:" + path.asPrefix.description
+        case .tag(let tag): "tag:" + tag.description
+        case .everything: "everything"
+        }
+    }
+}
+
+extension InvalidationScope {
     /// A 64-bit hash that stands for a scope inside one process.
     ///
     /// Entries hold these instead of text, and the log compares them. Two scopes with the same hash are invalidated

@@ -7,7 +7,7 @@ public struct EntryLocation: Sendable {
     public let tags: [CacheTag]
     /// The request's target as it came, or in absolute form if keys have a host; for a value the beginning of its key.
     /// The path is computed only when it is needed, which it is not for a hit.
-    package let target: String
+    public let target: String
 
     /// Creates a location.
     /// - Parameters:

@@ -67,12 +67,35 @@ public final class CacheEntry: Sendable {
             selectingFields: selecting,
             readVersion: readVersion,
             location: location,
-            tags: tags
+            tags: tags,
+            lastUse: UseMark()
         )
     }
 
     /// Creates an entry from the parts that a store outside of the process has stored. Everything else is computed from
     /// them.
+    public convenience init(
+        head: HTTPResponse,
+        body: ByteBuffer,
+        lifetimes: Lifetimes,
+        selectingFields: SelectingFields,
+        readVersion: LogVersion,
+        location: EntryLocation,
+        tags: [CacheTag]
+    ) {
+        self.init(
+            head: head,
+            body: body,
+            lifetimes: lifetimes,
+            selectingFields: selectingFields,
+            readVersion: readVersion,
+            location: location,
+            tags: tags,
+            lastUse: UseMark()
+        )
+    }
+
+    /// Creates an entry in the same way, with the last use of the variant that it is.
     package init(
         head: HTTPResponse,
         body: ByteBuffer,
@@ -81,7 +104,7 @@ public final class CacheEntry: Sendable {
         readVersion: LogVersion,
         location: EntryLocation,
         tags: [CacheTag],
-        lastUse: UseMark = UseMark()
+        lastUse: UseMark
     ) {
         self.head = head
         // A part of a larger value need not be copied, unless that would hold twice the memory of the copy.
@@ -133,7 +156,7 @@ extension CacheEntry {
 
     /// Charges the entry's cost to a budget, for as long as something uses the entry and no store of this process holds
     /// it.
-    func charge(to budget: InFlightBudget) {
+    package func charge(to budget: InFlightBudget) {
         _ = charge.begin(cost, in: budget) { budget, cost in
             budget.charge(cost)
             return true

@@ -4,18 +4,15 @@ public import ServiceLifecycle
 
 /// A store of responses, together with the log of invalidations.
 ///
-/// Every store obeys these rules, which one test suite checks for all of them:
+/// Every store obeys these rules, which `StoreBehaviour` in the product `LarderTestSupport` checks for all of them:
 /// - An entry that `load` returns is valid, and its storage time is not over.
 /// - An entry whose read version is lower than the version of the invalidation of one of its scopes is never returned.
 /// - A store that fails finds nothing and stores nothing, and does not make requests fail.
+/// - A store answers each call in time, by its own deadline: the cache does not end a call that takes long, and the
+///   request waits for it. Calls come from any number of tasks at the same time.
+///
+/// Six functions are required. `docs/stores.md` explains how a store is written, and `Examples/Store` is one.
 public protocol CacheStore: Service {
-    /// The cost in bytes of the largest entry that the store accepts.
-    var entryLimit: ByteCount { get }
-
-    /// Returns the valid entries at a location, if the memory of this process is enough to find them; nil if the store
-    /// has none, or must look further.
-    func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]?
-
     /// Returns the entries that are stored at a location, and the version of the log.
     ///
     /// - Parameters:
@@ -49,29 +46,55 @@ public protocol CacheStore: Service {
     @discardableResult
     func invalidate(_ scopes: [InvalidationScope]) async -> InvalidationResult
 
-    /// Invalidates one key, and returns the number of responses that were stored there and whether the invalidation is
-    /// acknowledged.
-    ///
-    /// Waits as ``invalidate(_:)`` does.
-    @discardableResult
-    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
-
     /// Returns the number of keys with a valid stored response.
     ///
     /// A store that has to ask a server returns the last known number while the server cannot be reached. A store with
     /// very many keys returns a number that is up to a minute old.
     func count(at now: Timestamp) async -> Int
 
-    /// True if the store can be reached, as far as is known.
+    // MARK: Requirements with defaults
+
+    /// The cost in bytes of the largest entry that the store accepts. By default bodies of 1 MiB are accepted, with any
+    /// fields within ``CacheEntry/fieldLimit``.
+    var entryLimit: ByteCount { get }
+
+    /// Returns the valid entries at a location, if the memory of this process is enough to find them; nil if the store
+    /// has none, or must look further. The default returns nil, so that each hit is a call of
+    /// ``load(_:for:at:)``.
+    func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]?
+
+    /// Invalidates one key, and returns the number of responses that were stored there and whether the invalidation is
+    /// acknowledged. The default does not know the number.
+    ///
+    /// Waits as ``invalidate(_:)`` does.
+    @discardableResult
+    func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult
+
+    /// True if the store can be reached, as far as is known; by default always true.
     var isAvailable: Bool { get }
+
+    /// Runs the store's background work until the service is shut down. The default has none, and only waits for that.
+    func run() async throws
 }
 
 extension CacheStore {
+    /// The cost of an entry with a body of 1 MiB.
+    public var entryLimit: ByteCount { CacheEntry.limit(forBodiesOf: .mebibytes(1)) }
+
     /// Returns nil: the store has to be asked by `load`.
     public func find(_ location: EntryLocation, at now: Timestamp) -> [CacheEntry]? { nil }
 
+    /// Invalidates the key, without counting the responses under it.
+    @discardableResult
+    public func remove(_ key: CacheKey, at now: Timestamp) async -> RemovalResult {
+        RemovalResult(removed: nil, invalidation: await invalidate([.key(key)]))
+    }
+
     /// True.
     public var isAvailable: Bool { true }
+
+    /// Waits until the service is shut down.
+    public func run() async throws { try await gracefulShutdown() }
 
     /// Returns every variant that is stored at a location, and the version of the log.
     public func load(_ location: EntryLocation, at now: Timestamp) async -> Lookup {

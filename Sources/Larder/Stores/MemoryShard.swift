@@ -89,11 +89,7 @@ struct MemoryShard {
             insert(Slot(key: key, entries: [entry], checkedAt: number))
             return
         }
-        var remaining = slot.entries.filter { !entry.replaces($0) }
-        remaining.insert(entry, at: 0)
-        while remaining.count > variantLimit, let place = Self.leastRecentlyUsed(remaining) {
-            remaining.remove(at: place)
-        }
+        let remaining = slot.entries.saving(entry, limit: variantLimit)
         relink(slot.entries, to: remaining, at: place)
         dropped += slot.entries
         bytes += Self.cost(of: remaining) - Self.cost(of: slot.entries)
@@ -124,17 +120,7 @@ struct MemoryShard {
     /// requests, so that they are not found in its place.
     mutating func discard(_ entry: CacheEntry, dropping dropped: inout [CacheEntry]) {
         guard let place = index[entry.location.key], let slot = slots[place] else { return }
-        let found = slot.entries.firstIndex {
-            $0.readVersion == entry.readVersion && $0.vary == entry.vary && $0.selectingFields == entry.selectingFields
-        }
-        guard let found else { return }
-        let others = slot.entries.enumerated().filter { $0 < found || $0 > found && $1.isApart(from: entry) }
-        retain(others.map(\.element), at: place, dropping: &dropped)
-    }
-
-    /// Returns the place of the least recently used variant other than the first, which was stored just now.
-    private static func leastRecentlyUsed(_ entries: [CacheEntry]) -> Int? {
-        entries.indices.dropFirst().min { entries[$0].usedAt < entries[$1].usedAt }
+        retain(slot.entries.discarding(entry), at: place, dropping: &dropped)
     }
 
     /// Removes expired keys, at most `limit`, and returns their number.

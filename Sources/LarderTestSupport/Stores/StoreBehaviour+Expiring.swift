@@ -53,7 +53,7 @@ extension StoreBehaviour {
             while bench.now < until { try await bench.advance(by: .milliseconds(1_100)) }
             try await bench.mustFind([], at: short)
             try await bench.mustCount(1, "keys")
-            try expect(await !bench.store.remove(short.key, at: bench.now).wasStored, "something was removed")
+            try await bench.mustRemove(0, under: short.key)
             try await bench.mustFind(["long"], at: long)
         },
         StoreBehaviour("A key with one expired and one invalidated variant is neither counted nor removed") { bench in
@@ -63,7 +63,7 @@ extension StoreBehaviour {
             await bench.store.invalidate([.tag("en")])
             while bench.now < short.lifetimes.storedUntil { try await bench.advance(by: .milliseconds(1_100)) }
             try await bench.mustCount(0, "keys")
-            try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "something was removed")
+            try await bench.mustRemove(0, under: location.key)
         },
         StoreBehaviour("The number of keys is exact after every operation") { bench in
             let locations = try (0..<6).map { try bench.location("/x/\($0)") }

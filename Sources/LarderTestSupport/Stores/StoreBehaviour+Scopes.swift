@@ -63,7 +63,7 @@ extension StoreBehaviour {
                 bench.entry("overtaken", at: location, readVersion: readVersion, tags: ["late"])
             )
             try await bench.mustFind([], at: location)
-            try expect(await !bench.store.remove(location.key, at: bench.now).wasStored, "an invalid entry was removed")
+            try await bench.mustRemove(0, under: location.key)
             try await bench.put("after", at: location, tags: ["late"])
             try await bench.mustFind(["after"], at: location)
             try await bench.mustBeInvalid(

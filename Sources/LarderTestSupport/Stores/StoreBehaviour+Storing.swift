@@ -51,6 +51,26 @@ extension StoreBehaviour {
             try await bench.put(text, at: location)
             try await bench.mustFind([], at: location)
         },
+        StoreBehaviour("A stored entry takes none of the memory for bodies in flight") { bench in
+            let budget = InFlightBudget(limit: .mebibytes(1))
+            // No reference to an entry is left but those of the store: it holds entries in `StoredVariants`, or has
+            // their bytes elsewhere.
+            func save(_ target: String) async throws {
+                let entry = bench.entry(
+                    "one",
+                    at: try bench.location(target),
+                    readVersion: try await bench.readVersion()
+                )
+                entry.charge(to: budget)
+                _ = await bench.store.save(entry, at: bench.now)
+            }
+            for target in ["/a", "/b", "/a"] { try await save(target) }
+            try await bench.mustFind(["one"], at: try bench.location("/a"))
+            try expect(budget.used, is: 0, "bytes in flight")
+            await bench.store.invalidate([.everything])
+            try await bench.mustFind([], at: try bench.location("/a"))
+            try expect(budget.used, is: 0, "bytes in flight after the entries were invalidated")
+        },
         StoreBehaviour("An entry of half the size limit is stored") { bench in
             let location = try bench.location("/a")
             let room = bench.store.entryLimit.bytes / 2

@@ -70,29 +70,19 @@ extension StoreBehaviour {
     static let removing: [StoreBehaviour] = [
         StoreBehaviour("Removing a key returns the number of its variants, and leaves other keys") { bench in
             let (location, other) = (try bench.location("/a"), try bench.location("/a?x=1"))
-            func mustRemove(_ count: Int, through store: any CacheStore, line: Int = #line) async throws {
-                let result = await store.remove(location.key, at: bench.now)
-                try expect(
-                    result,
-                    is: RemovalResult(removed: count, invalidation: .acknowledged),
-                    "the result of the removal",
-                    line: line
-                )
-                try expect(result.wasStored, is: count > 0, "whether something was stored", line: line)
-            }
-            try await mustRemove(0, through: bench.store)
+            try await bench.mustRemove(0, under: location.key)
             try await bench.put("a", at: location)
             try await bench.put("x", at: other)
-            try await mustRemove(1, through: bench.peer)
+            try await bench.mustRemove(1, under: location.key, through: bench.peer)
             try await bench.mustFind([], at: location)
             try await bench.mustFind(["x"], at: other)
-            try await mustRemove(0, through: bench.peer)
+            try await bench.mustRemove(0, under: location.key, through: bench.peer)
             for language in ["en", "de", "fr"] {
                 try await bench.put(language, at: location, tags: [CacheTag(language)], language: language)
             }
             // A variant that was invalidated before is not counted as removed.
             await bench.peer.invalidate([.tag("de")])
-            try await mustRemove(2, through: bench.store)
+            try await bench.mustRemove(2, under: location.key)
             try await bench.mustFind([], at: location)
         },
         StoreBehaviour("An entry from before the removal of its key is invalid, even if the key was not stored") {

@@ -8,6 +8,9 @@ public struct StoreBench: Sendable {
     public let store: any CacheStore
     /// A second handle on the same data, as another process would have it; the store itself if it cannot be shared.
     public let peer: any CacheStore
+    /// True if the store knows how many responses it removes with a key. Set it to false for a store that uses the
+    /// default ``CacheStore/remove(_:at:)``.
+    public var countsRemovals = true
     private let clock: @Sendable () -> Timestamp
     private let move: @Sendable (Duration) async throws -> Void
 
@@ -146,6 +149,20 @@ extension StoreBench {
             let found = await handle.count(at: now)
             try expect(found == count, "\(what): counted \(found) instead of \(count)", file: file, line: line)
         }
+    }
+
+    /// Removes a key, and throws unless the invalidation is acknowledged and this many responses were removed.
+    func mustRemove(
+        _ count: Int,
+        under key: CacheKey,
+        through handle: (any CacheStore)? = nil,
+        file: String = #fileID,
+        line: Int = #line
+    ) async throws {
+        let result = await (handle ?? store).remove(key, at: now)
+        let right = RemovalResult(removed: countsRemovals ? count : nil, invalidation: .acknowledged)
+        try expect(result, is: right, "the result of removing \(key)", file: file, line: line)
+        try expect(result.wasStored, is: right.removed != 0, "whether something was stored", file: file, line: line)
     }
 
     /// Tries to store an entry, and throws unless it is invalid and is not found afterwards.
