@@ -132,6 +132,19 @@ let package = Package(
             ]
         ),
         .testTarget(name: "TidyTests", dependencies: ["TestHelpers"]),
+        // Without package access, so that the example needs nothing that is not public.
+        .target(
+            name: "DictionaryStore",
+            dependencies: ["HTTPCaching", "Larder"],
+            path: "Examples/Store/Sources",
+            packageAccess: false
+        ),
+        .testTarget(
+            name: "DictionaryStoreTests",
+            dependencies: ["DictionaryStore", "Larder", "LarderTestSupport"],
+            path: "Examples/Store/Tests",
+            packageAccess: false
+        ),
     ]
 )
 
