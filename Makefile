@@ -97,4 +97,4 @@ docs: ## build the documentation of the library's modules, below .build/docs
 	@echo "python3 -m http.server --directory .build/docs    # serves it on http://localhost:8000/documentation/"
 
 format: ## format the sources
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources

@@ -8,12 +8,17 @@ import TestHelpers
 import Testing
 
 /// A check that the Swift code of the documentation compiles: every line of it is in this file, in
-/// `ArticleSnippets.swift` (the articles) or in `CommentSnippets.swift` (the doc comments).
+/// `ArticleSnippets.swift` (the articles), in `CommentSnippets.swift` (the doc comments), or in an example or test that is
+/// the documentation's code.
 @Suite(.timeLimit(.minutes(5))) struct ReadmeTests {
     /// The files that compile the code.
-    static let compiled = ["ReadmeTests", "ArticleSnippets", "CommentSnippets"].map {
-        "Tests/LarderHummingbirdTests/\($0).swift"
-    }
+    static let compiled =
+        ["ReadmeTests", "ArticleSnippets", "CommentSnippets"].map {
+            "Tests/LarderHummingbirdTests/\($0).swift"
+        } + [
+            "Tests/LarderHummingbirdTests/ApplicationTestingTests.swift",
+            "Examples/Store/Sources/DictionaryStore.swift", "Examples/Store/Tests/DictionaryStoreTests.swift",
+        ]
 
     /// Returns the pages and the sources that have code in blocks of Swift.
     static func pages() throws -> [String] {
@@ -21,7 +26,7 @@ import Testing
         let sources = try ["HTTPCaching", "Larder", "LarderHummingbird", "LarderRedis"].flatMap {
             try files(below: "Sources/\($0)", suffix: ".swift")
         }
-        return try ["README.md", "docs/hummingbird.md", "docs/redis.md"]
+        return try ["README.md", "docs/hummingbird.md", "docs/redis.md", "docs/stores.md"]
             + (articles + sources).filter { try PackageFolder.text(of: $0).contains("```swift\n") }
     }
 

@@ -46,7 +46,7 @@ import Testing
 
     @Test func `Every folder of sources is a target`() throws {
         let paths = Set(try Self.targets().map(\.path) + [Self.consumer])
-        for folder in ["Sources", "Tests", "Examples/Demo"] {
+        for folder in ["Sources", "Tests", "Examples/Demo", "Examples/Store"] {
             let names = try FileManager.default.contentsOfDirectory(
                 atPath: PackageFolder.root.appending(path: folder).path
             )
@@ -83,6 +83,7 @@ import Testing
             ["Coalescing", "Fetching", "Invalidation", "Keys", "Metrics", "Policy", "Requests", "Stores", "Values"],
             ["ResponseCache.swift", "WallClock.swift"]
         ),
+        ("Sources/LarderTestSupport", ["Responses", "Stores"], ["ManualClock.swift"]),
         ("Sources/RedisClient", ["Client", "Commands", "Connection", "RESP"], []),
         (
             "Sources/LarderGateway", ["Admin", "Configuration", "Routing", "Server", "Upstream"],

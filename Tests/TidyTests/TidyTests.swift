@@ -105,7 +105,8 @@ import Testing
     }
 
     /// A time limit turns a hang into a failing test. Nested suites inherit the limit of the suite around them.
-    @Test(arguments: try files(below: "Tests")) func `Every suite has a time limit`(_ file: File) {
+    @Test(arguments: try files(below: "Tests") + files(below: "Examples"))
+    func `Every suite has a time limit`(_ file: File) {
         var isSuite = false
         for (number, line) in file.lines.enumerated() {
             let code = line.drop { $0 == " " }

@@ -2,8 +2,16 @@ public import Larder
 
 /// A rule that every store follows, as a check that can run on any store.
 ///
-/// All stores run the same table of rules; only the bench that they are given differs. A check compares by value, as a
-/// store may return another object than the one it was given.
+/// A test runs all rules, each on an empty store:
+/// ```swift
+/// @Test(arguments: StoreBehaviour.all)
+/// func `The store behaves as every store must`(_ behaviour: StoreBehaviour) async throws {
+///     let clock = ManualClock()
+///     let store = MyStore(entryLimit: behaviour.limits.entryLimit)
+///     try await behaviour.check(on: StoreBench(store, clock: clock))
+/// }
+/// ```
+/// A check compares by value, as a store may return another object than the one it was given.
 public struct StoreBehaviour: Sendable, CustomStringConvertible {
     /// The rule in plain words.
     public let description: String
@@ -34,11 +42,12 @@ public struct StoreBehaviour: Sendable, CustomStringConvertible {
 
 /// The limits that a store under test is created with.
 public struct StoreLimits: Hashable, Sendable {
-    /// The largest entry that is stored. Default: 64 KiB.
+    /// The cost of the largest entry that is stored, 64 KiB by default.
     public var entryLimit = ByteCount.kibibytes(64)
-    /// The number of versions that the log remembers. Default: 10,000.
+    /// The number of scopes whose versions the log remembers, 10,000 by default. A store whose log drops no versions
+    /// ignores it.
     public var versionLimit = 10_000
-    /// The number of Vary variants under one key.
+    /// The number of Vary variants under one key, 64 by default.
     public var variantLimit = MemoryStore.defaultVariantLimit
 
     /// Creates the limits that suit most behaviours.
@@ -48,7 +57,7 @@ public struct StoreLimits: Hashable, Sendable {
 
     init(variantLimit: Int) { self.variantLimit = variantLimit }
 
-    /// The memory limit, with which nothing is evicted: 64 MiB.
+    /// The size of a store in which nothing is evicted: 64 MiB.
     public var limit: ByteCount { .mebibytes(64) }
 }
 
