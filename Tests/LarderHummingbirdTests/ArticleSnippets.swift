@@ -4,6 +4,7 @@ import Hummingbird
 import Larder
 import LarderHummingbird
 import LarderRedis
+import LarderTestSupport
 import TestHelpers
 import Logging
 import NIOConcurrencyHelpers
