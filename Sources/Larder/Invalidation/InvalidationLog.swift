@@ -114,7 +114,7 @@ public struct InvalidationLog: Sendable {
 extension InvalidationLog {
     /// Invalidates scopes, all with the same new version.
     public mutating func invalidate(_ scopes: [InvalidationScope]) {
-        version(scopes.map(\.fingerprint))
+        invalidate(scopes.map(\.fingerprint))
     }
 
     /// Returns the highest version at which a scope was invalidated that is known to concern a location: the
