@@ -5,10 +5,10 @@ import Larder
 import LarderHummingbird
 import LarderRedis
 import LarderTestSupport
-import TestHelpers
 import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
+import TestHelpers
 import Testing
 
 // The Swift code of the articles in docs/*.docc that no other page has: `ReadmeTests` checks that each line is here.

@@ -113,3 +113,8 @@ private func tag(_ response: Response, _ id: Int) -> Response {
 private func find(_ id: Int, in posts: Posts) async throws -> some ResponseGenerator {
     try await posts.find(id).tagged("post-\(id)").fresh(for: .seconds(30))
 }
+
+private func store(_ entry: CacheEntry) {
+    var variants: [CacheKey: StoredVariants] = [:]
+    variants[entry.location.key, default: StoredVariants()].save(entry)
+}

@@ -8,8 +8,8 @@ import TestHelpers
 import Testing
 
 /// A check that the Swift code of the documentation compiles: every line of it is in this file, in
-/// `ArticleSnippets.swift` (the articles), in `CommentSnippets.swift` (the doc comments), or in an example or test that is
-/// the documentation's code.
+/// `ArticleSnippets.swift` (the articles), in `CommentSnippets.swift` (the doc comments), or in an example or test that
+/// is the documentation's code.
 @Suite(.timeLimit(.minutes(5))) struct ReadmeTests {
     /// The files that compile the code.
     static let compiled =
