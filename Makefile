@@ -3,7 +3,7 @@
 SWIFT ?= swift
 
 .PHONY: help run run-gateway test test-consumer test-core test-redis test-large test-tsan attack bench bench-gateway
-.PHONY: bench-faults bench-tools tools docs format
+.PHONY: bench-faults bench-tools tools docs format test-catalogue catalogue-tools
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -60,6 +60,15 @@ test-core: tools ## run the tests that need no Hummingbird, in seconds
 test-large: tools ## send bodies of 2 GiB through the gateway
 	$(SWIFT) build --build-tests
 	LARDER_LARGE=1 $(SWIFT) test --skip-build --filter LargeBodyTests
+
+test-catalogue: tools catalogue-tools ## test the second example, which is a package with SQLite
+	$(SWIFT) test --package-path Examples/Catalogue
+
+catalogue-tools: # the libraries that the second example links
+	@if [ -e /usr/include/sqlite3.h ] && [ -e /usr/include/zlib.h ]; then :; \
+	elif command -v apt-get >/dev/null; then \
+	    $$([ "$$(id -u)" = 0 ] || echo sudo) sh -ec 'apt-get update -q; \
+	    apt-get install -yq --no-install-recommends libsqlite3-dev zlib1g-dev'; fi
 
 attack: tools ## run the attacks of docs/threats.md at full size, in minutes
 	$(SWIFT) build --build-tests
