@@ -14,7 +14,9 @@ import Testing
     static func files(below folder: String) throws -> [File] {
         let base = PackageFolder.root.appending(path: folder)
         let walker = try #require(FileManager.default.enumerator(atPath: base.path))
-        return try walker.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted().map { path in
+        let paths = walker.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }
+        // An example that is a package has a folder `.build`, with the sources of its dependencies.
+        return try paths.filter { !$0.contains("/.") && !$0.hasPrefix(".") }.sorted().map { path in
             let text = try String(contentsOf: base.appending(path: path), encoding: .utf8)
             return File(path: "\(folder)/\(path)", lines: text.components(separatedBy: "\n"))
         }
