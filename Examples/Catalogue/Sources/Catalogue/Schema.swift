@@ -55,7 +55,7 @@ public struct Seed: Sendable {
     let passwords: PasswordHashing
 
     /// Creates a description of the rows: this many products, with this many reviews each.
-    public init(products: Int = 100, reviews: Int = 200, passwords: PasswordHashing = PasswordHashing()) {
+    public init(products: Int = 100, reviews: Int = 500, passwords: PasswordHashing = PasswordHashing()) {
         self.products = products
         self.reviews = reviews
         self.passwords = passwords
