@@ -30,9 +30,13 @@ func buildRouter(
         SessionMiddleware(database: database)
     }
 
-    // The page is made from a cached value, so its response is invalidated with the value.
+    // Most responses are the same for all users. Clients ask each time, and get a 304 if nothing has changed.
+    let shared = CachePolicy.fresh(for: .seconds(60)).ignoringCredentials().clientCaching(.revalidate)
+
+    // The page is made from a cached value, so its response is invalidated with the value. What is added after
+    // `cachingMiddleware()` runs on a miss alone: compressed responses are stored.
     router.group("/")
-        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials().clientCaching(.revalidate))
+        .cached(by: cache, shared)
         .cachingMiddleware()
         .add(middleware: Gzip())
         .get(use: page.show)
@@ -41,54 +45,38 @@ func buildRouter(
 
     // Two parameters of the query count; all others are neither in the key nor seen by the handler.
     api.group("products")
-        .cached(
-            by: cache,
-            .fresh(for: .seconds(60))
-                .varying(byQuery: "category", "page")
-                .tagged("products")
-                .ignoringCredentials()
-                .clientCaching(.revalidate)
-        )
+        .cached(by: cache, shared.varying(byQuery: "category", "page").tagged("products"))
         .cachingMiddleware()
         .add(middleware: Gzip())
         .get(use: products.list)
 
     // A 404 is stored for five seconds. The handler gives a product the tag of its row.
     api.group("products/:product")
-        .cached(
-            by: cache,
-            .fresh(for: .seconds(60))
-                .fresh(for: .seconds(5), on: .notFound)
-                .ignoringCredentials()
-                .clientCaching(.revalidate)
-        )
+        .cached(by: cache, shared.fresh(for: .seconds(5), on: .notFound))
         .get(use: products.show)
         .patch(use: products.update)
 
     // A new review invalidates the product and the list, with all of its queries.
     api.group("products/:product/reviews")
-        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials().clientCaching(.revalidate))
+        .cached(by: cache, shared)
         .invalidating(paths: "/api/products/:product", "/api/products")
         .get(use: reviews.list)
         .post(use: reviews.add)
 
     // The tags of the rows concern this list too: a review of product 42 invalidates the lists that show product 42.
     api.group("categories/:category")
-        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials().clientCaching(.revalidate))
+        .cached(by: cache, shared)
         .cachingMiddleware()
         .add(middleware: Gzip())
         .get(use: products.category)
 
     // A search asks with content, which is a part of the key.
     api.group("search")
-        .cached(
-            by: cache,
-            .fresh(for: .seconds(30)).caching(.post, contentUpTo: .kibibytes(4)).ignoringCredentials()
-        )
+        .cached(by: cache, .fresh(for: .seconds(30)).caching(.post, contentUpTo: .kibibytes(4)).ignoringCredentials())
         .post(use: products.search)
 
     api.group("top")
-        .cached(by: cache, .fresh(for: .seconds(60)).ignoringCredentials().clientCaching(.revalidate))
+        .cached(by: cache, shared)
         .get(use: statistics.list)
 
     // One response for each user. Cookies of analytics do not switch the cache off.
