@@ -49,6 +49,7 @@ let package = Package(
                 "Catalogue",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Larder", package: "larder"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

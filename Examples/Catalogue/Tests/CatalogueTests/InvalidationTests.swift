@@ -5,9 +5,11 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct InvalidationTests {
-    /// Product 4 and 8 are lamps in the category home, product 2 is in the category garden.
+    /// Product 4 and 8 are in the category home, product 2 is in the category garden. The path `04` is another spelling
+    /// of product 4, which only the tag of the row invalidates.
     private let uris = [
-        "/api/products/4", "/api/products/8", "/api/products", "/api/products?page=2", "/api/categories/home",
+        "/api/products/4", "/api/products/04", "/api/products/8", "/api/products", "/api/products?page=2",
+        "/api/categories/home",
         "/api/categories/garden", "/api/products/4/reviews",
     ]
 

@@ -18,7 +18,7 @@ struct KeyTests {
         }
     }
 
-    @Test("A 404 is stored for a short time, and a write to its path invalidates it")
+    @Test("A 404 is stored")
     func notFound() async throws {
         try await withCatalogue { client in
             #expect(try await client.get("/api/products/999").status == .notFound)
