@@ -11,7 +11,7 @@ struct Favourites: Sendable {
     static func tag(_ user: User) -> CacheTag { "favourites-\(user.id)" }
 
     /// `GET /api/favourites`
-    func list(_ request: Request, _ context: AppContext) async throws -> some ResponseGenerator {
+    func list(_ request: Request, _ context: AppContext) async throws -> CachedResult<[Product]> {
         let user = try context.requireUser()
         let products = try await database.read { db in
             try Product.fetch(

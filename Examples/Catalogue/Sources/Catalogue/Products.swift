@@ -25,7 +25,7 @@ struct Products: Sendable {
     }
 
     /// `GET /api/products/42`: the response has the tag of its row.
-    func show(_ request: Request, _ context: AppContext) async throws -> some ResponseGenerator {
+    func show(_ request: Request, _ context: AppContext) async throws -> CachedResult<Product> {
         let id = try context.parameters.require("product", as: Int.self)
         let product = try await database.read { db in
             try Product.fetch(db, where: "product.id = ?", arguments: [id]).first
@@ -35,7 +35,7 @@ struct Products: Sendable {
     }
 
     /// `GET /api/categories/home`: the response has the tags of all of its rows.
-    func category(_ request: Request, _ context: AppContext) async throws -> some ResponseGenerator {
+    func category(_ request: Request, _ context: AppContext) async throws -> CachedResult<[Product]> {
         let name = try context.parameters.require("category")
         let products = try await database.read { db in
             try Product.fetch(db, where: "category = ?", arguments: [name], limit: 100)
@@ -44,7 +44,7 @@ struct Products: Sendable {
     }
 
     /// `POST /api/search` with `{"text": "lamp"}`
-    func search(_ request: Request, _ context: AppContext) async throws -> some ResponseGenerator {
+    func search(_ request: Request, _ context: AppContext) async throws -> CachedResult<[Product]> {
         let search = try await request.decode(as: Search.self, context: context)
         let products = try await database.read { db in
             try Product.fetch(db, where: "instr(lower(name), lower(?)) > 0", arguments: [search.text])

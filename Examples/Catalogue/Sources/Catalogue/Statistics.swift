@@ -51,6 +51,8 @@ struct Statistics: Service {
             while true {
                 do {
                     try await refresh()
+                } catch is CancellationError {
+                    return
                 } catch {
                     logger.error("The statistics were not refreshed", metadata: ["error": "\(error)"])
                 }
