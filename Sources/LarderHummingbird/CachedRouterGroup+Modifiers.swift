@@ -22,6 +22,7 @@ extension CachedRouterGroup {
         _ part: @escaping @Sendable (Request, Context) -> String?
     ) -> CachedRouterGroup<Context> {
         require(KeyPart.isName(name), KeyPart.sentence(about: name))
+        require(!cache.readers.parts.contains { $0.name == name }, "The key has two parts called \"\(name)\"")
         return with { $0.parts.append((name, part)) }
     }
 
@@ -95,7 +96,7 @@ extension CachedRouterGroup {
     ) -> CachedRouterGroup<Context> {
         var readers = self.cache.readers
         if let user { readers.user = user }
-        let route = RouteCache(cache: cache, policy: policy, readers: readers)
+        let route = RouteCache(cache: cache, policy: policy, readers: readers, lineage: self.cache.lineage)
         return CachedRouterGroup("", route) { _ = on($0, method: $1, responder: $2) }
     }
 

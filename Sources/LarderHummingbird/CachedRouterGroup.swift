@@ -60,7 +60,9 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     ) -> Self where Responder.Context == Context {
         switch responder {
         // If a route has two caches, the inner one is used.
-        case is any CachingChain: add(responder, path, method)
+        case let chain as any CachingChain:
+            if cache.readers.hasMoreThanUser, chain.lineage !== cache.lineage { refuseInner(path, method) }
+            add(responder, path, method)
         case is CallbackResponder<Context>: add(caching(responder, of: method), path, method)
         default: refuse(responder, path, method)
         }
@@ -138,6 +140,16 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
 
     private func add(_ chain: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {
         addToParent(self.path.appendingPath(path), method, middleware.inFront(of: chain))
+    }
+
+    private func refuseInner(_ path: RouterPath, _ method: HTTPRequest.Method) {
+        let sentence = """
+            \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: `cached` was called on a group inside \
+            this one that does not know its key parts, tags and scopes, so that responses could be mixed up. Take a \
+            CachedRouterGroup instead of `some RouterMethods`, and call `cached` on that.
+            """
+        cache.cache.report(misuse: sentence)
+        preconditionFailure(sentence)
     }
 
     private func refuse(_ responder: any HTTPResponder<Context>, _ path: RouterPath, _ method: HTTPRequest.Method) {

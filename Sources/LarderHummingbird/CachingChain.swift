@@ -5,12 +5,17 @@ import Hummingbird
 ///
 /// Hummingbird's responders with middleware are opaque: a cache in front of such a responder can only skip the
 /// middleware together with the handler. Responders of this protocol are assembled around the cache instead.
-protocol CachingChain {}
+protocol CachingChain {
+    /// The call of `cached` that the chain was made by.
+    var lineage: CacheLineage? { get }
+}
 
 /// A middleware in front of a chain.
 struct MiddlewareInFront<Context: RequestContext>: HTTPResponder, CachingChain {
     let middleware: any MiddlewareProtocol<Request, Response, Context>
     let next: any HTTPResponder<Context>
+
+    var lineage: CacheLineage? { (next as? any CachingChain)?.lineage }
 
     func respond(to request: Request, context: Context) async throws -> Response {
         try await middleware.handle(request, context: context) { request, context in
@@ -24,6 +29,8 @@ struct ContextChange<Context: RequestContext, Target: RequestContext>: HTTPRespo
     let next: any HTTPResponder<Target>
     let readers: ContextReaders<Context>
     let change: @Sendable (Context) throws -> Target
+
+    var lineage: CacheLineage? { (next as? any CachingChain)?.lineage }
 
     func respond(to request: Request, context: Context) async throws -> Response {
         let target = try change(context)

@@ -12,6 +12,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
     private let userPolicy: CachePolicy
     private let readers: ContextReaders<Context>?
     private let responder: any HTTPResponder<Context>
+    let lineage: CacheLineage?
     /// The method of the route that the responder handles; nil if it handles requests of any method.
     private let method: HTTPRequest.Method?
 
@@ -46,6 +47,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         self.cache = route.cache
         self.readers = route.readers.isEmpty ? nil : route.readers
         self.responder = responder
+        self.lineage = route.lineage
         self.method = method
         self.policy = policy
         var userPolicy = policy
@@ -114,7 +116,7 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
             let declared = request.headers[.contentLength].flatMap({ Int($0) }), (0...limit.bytes).contains(declared)
         else { return (request, nil) }
         var request = request
-        let content = try await request.collectBody(upTo: declared)
+        let content = try await request.collectBody(upTo: limit.bytes)
         return (request, content)
     }
 
@@ -160,7 +162,7 @@ private struct Handler<Context: RequestContext>: Origin {
         let request = Request(head: head, body: RequestBody(buffer: content))
         do {
             return try await responder.respond(to: request, context: context)
-        } catch let error as any HTTPResponseError where statuses[error.status.code] != nil {
+        } catch let error as any HTTPResponseError where statuses[error.status.code, default: .zero] > .zero {
             // The error is stored as the response that it would become without middleware.
             return try error.response(from: request, context: context)
         }

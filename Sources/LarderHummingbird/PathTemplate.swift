@@ -1,4 +1,3 @@
-import HTTPCaching
 import Hummingbird
 import Larder
 
@@ -39,22 +38,23 @@ public struct PathTemplate: Hashable, Sendable, ExpressibleByStringLiteral, Cust
         }
     }
 
-    /// Returns the scopes that an invalidation of the path with these parameters names.
+    /// Returns the scopes that an invalidation of the path with these parameters names, in every reading that servers
+    /// may have of it. Hummingbird does not decode parameters: they are as the request spelled them.
     ///
     /// A parameter that the route does not have stands for any text: the path before it, and all paths below that one,
     /// are invalidated.
     func scopes(with parameters: Parameters) -> (scopes: [InvalidationScope], missing: String?) {
-        var path: [String] = []
+        var path = ""
         for segment in segments {
             switch segment {
-            case .text(let text): path.append(PercentEncoding.decoded(text))
+            case .text(let text): path += "/" + text
             case .parameter(let name):
-                guard let value = parameters.get(name) else { return ([.prefix(Self.path(path))], name) }
-                path.append(value)
+                guard let value = parameters.get(name) else {
+                    return (InvalidationScope.prefixes(path.isEmpty ? "/" : path), name)
+                }
+                path += "/" + value
             }
         }
-        return ([.path(Self.path(path))], nil)
+        return (InvalidationScope.paths(path.isEmpty ? "/" : path), nil)
     }
-
-    private static func path(_ segments: [String]) -> CachePath { CachePath(segments: segments) }
 }

@@ -14,8 +14,8 @@ extension ResponseGenerator {
     /// Returns the response of this value with tags by which it can be invalidated. Clients do not get the tags.
     public func tagged(_ tags: [CacheTag]) -> CachedResult<Self> { CachedResult(self).tagged(tags) }
 
-    /// Returns the response of this value with the time for which the cache may store it, instead of the policy's.
-    /// Clients do not get the time.
+    /// Returns the response of this value with the time for which the cache may store it, instead of the policy's,
+    /// unless `Cache-Control` says `private` or `no-store`. Clients do not get the time.
     /// - Parameter lifetime: The time, in whole seconds rounded up; zero or less stores nothing.
     public func fresh(for lifetime: Duration) -> CachedResult<Self> { CachedResult(self).fresh(for: lifetime) }
 
@@ -63,7 +63,7 @@ public struct CachedResult<Base: ResponseGenerator>: ResponseGenerator {
 
 extension Response {
     /// Returns the response with the time for which the cache may store it, instead of the policy's and of that in
-    /// `Cache-Control`. Clients do not get the time.
+    /// `Cache-Control`, unless that says `private` or `no-store`. Clients do not get the time.
     /// - Parameter lifetime: The time, in whole seconds rounded up; zero or less stores nothing.
     public func fresh(for lifetime: Duration) -> Response { with(.fresh(for: lifetime)) }
 

@@ -6,14 +6,19 @@ struct RouteCache<Context: RequestContext>: Sendable {
     let cache: ResponseCache
     let policy: CachePolicy
     var readers: ContextReaders<Context>
+    /// The outermost call of `cached` that this comes from.
+    var lineage = CacheLineage()
 
     /// Returns the same cache and policy for routes whose context is made from this one.
     func changingContext<Target: RequestContext>(to target: Target.Type) -> RouteCache<Target> {
         var inner = ContextReaders<Target>()
         if !readers.isEmpty { inner.outer = OuterReaders(mayInvalidate: readers.mayInvalidate) }
-        return RouteCache<Target>(cache: cache, policy: policy, readers: inner)
+        return RouteCache<Target>(cache: cache, policy: policy, readers: inner, lineage: lineage)
     }
 }
+
+/// The identity of a call of `cached`, which the groups made from its group share.
+final class CacheLineage: Sendable {}
 
 /// The functions by which a group takes from a request, and from the context that the middleware has filled, what the
 /// cache has to know.
@@ -36,6 +41,12 @@ struct ContextReaders<Context: RequestContext>: Sendable {
 
     var isEmpty: Bool {
         user == nil && parts.isEmpty && tags.isEmpty && invalidated.isEmpty && bypass.isEmpty && outer == nil
+    }
+
+    /// True if responses depend on more than the user, or writes on more than their path: a group inside that does not
+    /// have these functions would mix up responses.
+    var hasMoreThanUser: Bool {
+        !parts.isEmpty || !tags.isEmpty || !invalidated.isEmpty || !bypass.isEmpty || outer != nil
     }
 
     /// True if a function may return scopes that a write invalidates.

@@ -80,7 +80,7 @@ private func cacheValues(_ cache: ResponseCache, _ tenant: String, _ id: Int) as
     }
     try await cache.set(profile, "profile", parts: tenant, id, for: .seconds(60))
     let stored = await cache.get("profile", parts: tenant, id, as: Profile.self)
-    await cache.remove("profile", parts: tenant, id)
+    await cache.remove(value: "profile", parts: tenant, id)
     await cache.invalidate(.values("profile"))
     _ = (user, found, stored)
 }

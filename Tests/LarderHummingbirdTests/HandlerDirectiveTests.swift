@@ -58,7 +58,10 @@ import Testing
             }
             group.get("longer") { _, _ in
                 calls.next()
-                return Response(status: .ok, headers: [.cacheControl: "no-store"]).fresh(for: .seconds(5))
+                return Response(status: .ok, headers: [.cacheControl: "max-age=1"]).fresh(for: .seconds(5))
+            }
+            group.get("private") { _, _ in
+                Response(status: .ok, headers: [.cacheControl: "private"]).fresh(for: .seconds(5))
             }
             group.get("plain") { _, _ in "\(calls.next())" }
             try await Application(router: router).test(.router) { client in
@@ -72,7 +75,12 @@ import Testing
                 expectEqual(try await client.get("/x/response").headers[.cacheControl], "max-age=5")
                 _ = try await client.get("/x/longer")
                 let longer = try await client.get("/x/longer")
-                #expect(longer.cacheStatus.contains("; hit") && longer.headers[.cacheControl] == "no-store")
+                #expect(longer.cacheStatus.contains("; hit") && longer.headers[.cacheControl] == "max-age=1")
+                for _ in 0..<2 {
+                    // What is private stays so.
+                    let response = try await client.get("/x/private")
+                    #expect(response.cacheStatus.contains("detail=private"))
+                }
                 // A client cannot say it.
                 _ = try await client.get("/x/plain", [.init("Larder-Cache-Control")!: "no-store"])
                 expectTrue(try await client.get("/x/plain").cacheStatus.contains("; hit"))

@@ -120,6 +120,7 @@ public enum Storability: Hashable, Sendable {
         // does not combine parts. Responses with 412 and 416 answer a condition or a range, which a later request need
         // not have.
         if [206, 304, 412, 416].contains(status.code) { return .partial }
+        if let lifetime = rules.lifetimes[status.code], lifetime <= .zero { return .status }
         if rules.storableStatuses == .ok, status.code != 200, rules.lifetimes[status.code] == nil { return .status }
         if directives.mustUnderstand {
             // "A cache that implements the must-understand directive [...] SHOULD ignore the no-store directive if it

@@ -123,7 +123,7 @@ extension Serving {
             in: miss.frames,
             detail: notStored?.detail,
             policy: miss.cacheable.policy,
-            isPersonal: miss.cacheable.isForUser || notStored != nil,
+            isPersonal: miss.cacheable.isPersonal || notStored != nil,
             at: now
         )
     }

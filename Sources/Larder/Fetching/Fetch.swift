@@ -140,8 +140,16 @@ extension Fetch {
     }
 
     /// Returns the caching directives of a head.
+    ///
+    /// What a handler says to the cache alone does not permit what `Cache-Control` forbids to every shared cache: a
+    /// response that is `private`, or must not be stored, may hold one user's data.
     func directives(of head: HTTPResponse) -> ResponseDirectives {
-        ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
+        var directives = ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
+        guard directives.target == .larderCacheControl else { return directives }
+        let general = ResponseDirectives(head.headerFields, targets: [])
+        directives.noStore = directives.noStore || general.noStore
+        if directives.privacy == .absent { directives.privacy = general.privacy }
+        return directives
     }
 
     /// Returns the tags that the origin gives a response.

@@ -14,9 +14,13 @@ extension CachePolicy {
     /// - Parameters:
     ///   - lifetime: The time for which such a response is fresh; zero or less stores none.
     ///   - statuses: The statuses that are stored for this time.
-    public func fresh(for lifetime: Duration, on statuses: HTTPResponse.Status...) -> CachePolicy {
+    public func fresh(
+        for lifetime: Duration,
+        on status: HTTPResponse.Status,
+        _ others: HTTPResponse.Status...
+    ) -> CachePolicy {
         with { policy in
-            for status in statuses { policy.rules.lifetimes[status.code] = max(lifetime, .zero) }
+            for status in [status] + others { policy.rules.lifetimes[status.code] = max(lifetime, .zero) }
         }
     }
 
@@ -99,17 +103,24 @@ extension CachePolicy {
     /// ```swift
     /// .fresh(for: .seconds(60)).varying(byQuery: "page", "sort")
     /// ```
-    /// Without an argument the query is ignored. The handler gets all parameters with a request that bypasses the
-    /// cache.
-    /// - Parameter parameters: The names, or beginnings of names: `filter_*`.
-    public func varying(byQuery parameters: NamePattern...) -> CachePolicy {
-        with { $0.keys.parameters = ($0.keys.parameters ?? []) + parameters }
+    /// The handler gets all parameters with a request that bypasses the cache.
+    /// - Parameters:
+    ///   - parameter: The name, or the beginning of names: `filter_*`.
+    ///   - others: Further names.
+    public func varying(byQuery parameter: NamePattern, _ others: NamePattern...) -> CachePolicy {
+        with { $0.keys.parameters = ($0.keys.parameters ?? []) + [parameter] + others }
+    }
+
+    /// Ignores the query: it is neither in the key nor seen by the handler when it makes a response that is stored. The
+    /// handler gets it with a request that bypasses the cache.
+    public func ignoringQuery() -> CachePolicy {
+        with { $0.keys.parameters = [] }
     }
 
     /// Ignores these query parameters, such as `utm_*`: they are neither in the key nor seen by the handler when it
     /// makes a response that is stored. The handler gets them with a request that bypasses the cache.
-    public func ignoringQuery(_ parameters: NamePattern...) -> CachePolicy {
-        with { $0.keys.ignoredParameters += parameters }
+    public func ignoringQuery(_ parameter: NamePattern, _ others: NamePattern...) -> CachePolicy {
+        with { $0.keys.ignoredParameters += [parameter] + others }
     }
 
     /// Stores separate responses for different hosts, as part of the key. Otherwise a key has no host, so that a
@@ -188,7 +199,11 @@ extension CachePolicy {
     ///   - method: The method of the requests that only ask.
     ///   - limit: The size of the largest content; 64 KiB by default.
     public func caching(_ method: HTTPRequest.Method, contentUpTo limit: ByteCount = .kibibytes(64)) -> CachePolicy {
-        with { $0.queryMethods[method] = limit }
+        precondition(
+            method != .get && method != .head,
+            "\(method) is cached without this: expected a method whose requests have content, such as POST"
+        )
+        return with { $0.queryMethods[method] = limit }
     }
 
     /// Stores only the responses for which a function returns true.

@@ -106,7 +106,7 @@ public struct CachePolicy: Sendable {
     /// request may have to be answered from the cache. The default is none.
     public var queryMethods: [HTTPRequest.Method: ByteCount]
     /// What `Cache-Control` tells clients; nil, the default, for what the handler says.
-    public var clientCaching: ClientCaching?
+    package var clientCaching: ClientCaching?
     /// A function that returns false for responses that are not stored, for a reason that only the application knows;
     /// nil, the default, for none.
     public var storing: (@Sendable (HTTPRequest, HTTPResponse) -> Bool)?

@@ -22,6 +22,8 @@ extension ClientCaching {
     ///   - isPersonal: True if the response may be for one user alone, so that shared caches must not store it.
     func apply(to head: inout HTTPResponse, age: Int, isPersonal: Bool) {
         guard (200..<400).contains(head.status.code) else { return }
+        // Where a temporary redirection leads may depend on the moment.
+        if case .maxAge = self, [302, 303, 307].contains(head.status.code) { return }
         let directives = ResponseDirectives(head.headerFields, targets: [])
         if directives.noStore { return }
         let isPrivate = isPersonal || directives.privacy == .response

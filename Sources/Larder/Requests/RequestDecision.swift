@@ -114,6 +114,12 @@ package struct CacheableRequest: Sendable {
 
     var isHead: Bool { request.method == .head }
 
+    /// True if the response may be for some clients alone: shared caches between the clients and this one do not know
+    /// the parts of its key.
+    var isPersonal: Bool {
+        isForUser || !policy.keys.parts.isEmpty || policy.keys.fields.contains { $0 != .hostField }
+    }
+
     /// The reason why the request bypasses the cache if no response is stored; nil if a fetch answers it.
     ///
     /// A responder that has its own routes may answer HEAD by another handler than GET, or HEAD alone. A stored

@@ -48,7 +48,7 @@ struct Serving: Sendable {
             head.headerFields.append(ages.indices.contains(age) ? ages[age] : HTTPField(name: .age, value: String(age)))
         }
         if frames.isEmpty {
-            cacheable.policy.clientCaching?.apply(to: &head, age: age, isPersonal: cacheable.isForUser)
+            cacheable.policy.clientCaching?.apply(to: &head, age: age, isPersonal: cacheable.isPersonal)
         } else {
             Self.addTags((entry.location.tags + entry.tags).map(\.description), to: frames, in: &head.headerFields)
         }

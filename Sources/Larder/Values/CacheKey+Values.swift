@@ -8,9 +8,9 @@ extension CacheKey {
     /// - Parameters:
     ///   - name: The name of the values of one kind, such as `recommendations`.
     ///   - parts: The texts that distinguish the values of one name, in order.
-    public init(value name: String, parts: [any CustomStringConvertible] = []) {
+    public init(value name: String, parts: [any ValueKeyPart] = []) {
         self.init(
-            legal: ([Self.group(ofValues: name)] + parts.map { Self.encoded($0.description) }).joined(separator: ":")
+            legal: ([Self.group(ofValues: name)] + parts.map { Self.encoded($0.keyText) }).joined(separator: ":")
         )
     }
 
@@ -29,7 +29,7 @@ extension CacheKey {
 extension EntryLocation {
     /// Creates the location of a cached value. It has no path: only its key, its name, its tags and "everything"
     /// invalidate it.
-    init(value name: String, parts: [any CustomStringConvertible], tags: [CacheTag]) {
+    init(value name: String, parts: [any ValueKeyPart], tags: [CacheTag]) {
         self.init(key: CacheKey(value: name, parts: parts), target: CacheKey.group(ofValues: name), tags: tags)
     }
 

@@ -28,7 +28,7 @@ extension ResponseCache {
     ///   JSON; `CancellationError` if the calling task is cancelled.
     public func value<Value: Codable & Sendable>(
         _ name: String,
-        parts: any CustomStringConvertible...,
+        parts: any ValueKeyPart...,
         for lifetime: Duration,
         tagged tags: [CacheTag] = [],
         _ make: @escaping @Sendable () async throws -> Value
@@ -45,7 +45,7 @@ extension ResponseCache {
     /// keys, credentials and requests have no meaning for them.
     public func value<Value: Codable & Sendable>(
         _ name: String,
-        parts: any CustomStringConvertible...,
+        parts: any ValueKeyPart...,
         under policy: CachePolicy,
         _ make: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -71,7 +71,7 @@ extension ResponseCache {
     ///   - make: The function that makes the value, or throws an error.
     public func value<Value: Codable & Sendable, Failure: Error & Codable>(
         _ name: String,
-        parts: any CustomStringConvertible...,
+        parts: any ValueKeyPart...,
         under policy: CachePolicy,
         storing failure: Failure.Type,
         for failureLifetime: Duration,
@@ -93,7 +93,7 @@ extension ResponseCache {
 
     private func value<Value: Codable & Sendable>(
         _ name: String,
-        _ parts: [any CustomStringConvertible],
+        _ parts: [any ValueKeyPart],
         under policy: CachePolicy,
         making make: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
@@ -105,13 +105,14 @@ extension ResponseCache {
 
     private func value<Value: Codable & Sendable>(
         _ name: String,
-        _ parts: [any CustomStringConvertible],
+        _ parts: [any ValueKeyPart],
         under policy: CachePolicy,
         _ make: @escaping @Sendable () async throws -> Made<Value>
     ) async throws -> Value {
         let cacheable = CacheableRequest(value: name, parts, policy)
         FetchContext.noteValue(taggedBy: cacheable.location.tags)
         if let entry = findFresh(cacheable, at: clock.now), let value = try? entry.decoded(as: Value.self) {
+            FetchContext.noteValue(taggedBy: entry.tags)
             record(.hit(cacheable.location.key, .fresh))
             return value
         }
@@ -119,7 +120,10 @@ extension ResponseCache {
         let origin = ValueOrigin(make: make)
         let response = try await answer(cacheable, from: origin)
         do {
-            return try await response.value()
+            let value = try await response.value()
+            // A value that is made from others has their tags, too.
+            if let entry = response.entry { FetchContext.noteValue(taggedBy: entry.location.tags + entry.tags) }
+            return value
         } catch let error as DecodingError {
             guard let entry = response.entry else { throw error }
             await discardUndecodable(entry, error)
@@ -141,7 +145,7 @@ extension ResponseCache {
     public func set(
         _ value: some Codable & Sendable,
         _ name: String,
-        parts: any CustomStringConvertible...,
+        parts: any ValueKeyPart...,
         for lifetime: Duration,
         tagged tags: [CacheTag] = []
     ) async throws -> InvalidationResult {
@@ -159,7 +163,7 @@ extension ResponseCache {
     /// It counts as a hit or a miss in the statistics. What is stored as another type is not returned.
     public func get<Value: Codable & Sendable>(
         _ name: String,
-        parts: any CustomStringConvertible...,
+        parts: any ValueKeyPart...,
         as type: Value.Type = Value.self
     ) async -> Value? {
         let cacheable = CacheableRequest(value: name, parts, .fresh(for: .zero))
@@ -176,7 +180,7 @@ extension ResponseCache {
         }
         do {
             let value = try entry.decoded(as: type)
-            FetchContext.noteValue(taggedBy: entry.location.tags)
+            FetchContext.noteValue(taggedBy: entry.location.tags + entry.tags)
             record(.hit(key, .fresh))
             return value
         } catch {
@@ -189,7 +193,7 @@ extension ResponseCache {
     /// Removes the value with this name and these parts, and waits for the store's acknowledgement as `invalidate`
     /// does. A value that is being made is returned only to the tasks that wait for it already.
     @discardableResult
-    public func remove(_ name: String, parts: any CustomStringConvertible...) async -> RemovalResult {
+    public func remove(value name: String, parts: any ValueKeyPart...) async -> RemovalResult {
         await remove(CacheKey(value: name, parts: parts))
     }
 }
@@ -198,7 +202,7 @@ extension ResponseCache {
 
 extension CacheableRequest {
     /// Creates the request for a value. It has no target and no fields, so that nothing but its key selects the value.
-    init(value name: String, _ parts: [any CustomStringConvertible], _ policy: CachePolicy) {
+    init(value name: String, _ parts: [any ValueKeyPart], _ policy: CachePolicy) {
         var policy = policy
         policy.originKind = .handler
         policy.makesEntityTags = false

@@ -127,7 +127,7 @@ extension ValueBehaviour {
             try await bench.peer.set(Recipe(title: "bread"), "set", parts: 1, "b", for: .seconds(60), tagged: ["t"])
             let bread = try await bench.cache.value("set", parts: 1, "b", for: .seconds(60)) { Recipe(title: "rice") }
             try expect(bread.title, is: "bread", "the value that was set over the other")
-            try expect(await bench.cache.remove("set", parts: 1, "b").removed, is: 1, "values removed")
+            try expect(await bench.cache.remove(value: "set", parts: 1, "b").removed, is: 1, "values removed")
             let removed: Recipe? = await bench.peer.get("set", parts: 1, "b")
             try expect(removed, is: nil, "the removed value")
         },

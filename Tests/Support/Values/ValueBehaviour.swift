@@ -221,6 +221,24 @@ extension ValueBehaviour {
             let stored: Int? = await bench.cache.get("raced")
             try expect(stored, is: 101, "the stored value")
         },
+        ValueBehaviour("A value made from a value is invalidated by its tags, and so is a response made from both") {
+            bench in
+            let calls = CallCounter()
+            @Sendable func outer() async throws -> Int {
+                try await bench.cache.value("outer", for: .seconds(60)) {
+                    _ = try await bench.cache.value("inner", for: .seconds(60), tagged: ["inner"]) { 0 }
+                    return calls.add()
+                }
+            }
+            let origin = TestOrigin { _ in TestResponse("\(try await outer())") }
+            for turn in 1...2 {
+                // The outer value is stored before the page is made from it.
+                try expect(try await outer(), is: turn, "the outer value")
+                try expect(try await bench.page(from: origin), is: "\(turn)", "the page")
+                await bench.peer.invalidate(.tag("inner"))
+            }
+            try expect(try await bench.page(from: origin), is: "3", "the page after all invalidations")
+        },
         ValueBehaviour("A response made from a value is invalidated by the value's tags") { bench in
             let calls = CallCounter()
             let origin = TestOrigin { _ in
