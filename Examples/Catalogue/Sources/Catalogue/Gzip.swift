@@ -4,7 +4,8 @@ import Hummingbird
 
 /// Compresses responses with gzip, if the client accepts that.
 ///
-/// It stands behind the cache (`cachingMiddleware()`): the compressed response is stored, and a hit costs no compression.
+/// It stands behind the cache (`cachingMiddleware()`): the compressed response is stored, and a hit costs no
+/// compression.
 struct Gzip<Context: RequestContext>: RouterMiddleware {
     /// Shorter responses would hardly become smaller.
     private let minimum = 256

@@ -46,7 +46,8 @@ struct Page: Sendable {
         <body>
         <main>
         <h1>Catalogue</h1>
-        <p>Load sends six requests to each route, and measures the time to the last byte in this browser. A <em>cold</em>
+        <p>Load sends six requests to each route, and measures the time to the last byte in this browser. A
+        <em>cold</em>
         request is a miss: its handler reads SQLite. A <em>warm</em> one is a hit of the cache.</p>
         <form id="sign-in">
         <label>Name <input name="name" value="Ada" autocomplete="username" required></label>
@@ -105,7 +106,8 @@ struct Page: Sendable {
           return fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
         }
 
-        // Sends a request, and shows its time and its Cache-Status in the column of hits or in that of misses. The column
+        // Sends a request, and shows its time and its Cache-Status in the column of hits or in that of misses. The
+        // column
         // of hits has the fastest one.
         async function measure(route) {
           const start = performance.now();

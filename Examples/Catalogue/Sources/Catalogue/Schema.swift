@@ -37,7 +37,9 @@ public enum Schema {
             stars INTEGER NOT NULL CHECK (stars BETWEEN 1 AND 5), text TEXT NOT NULL
         );
         CREATE INDEX reviewProduct ON review (productID);
-        CREATE TABLE session (token TEXT PRIMARY KEY, userID INTEGER NOT NULL REFERENCES user, expires INTEGER NOT NULL);
+        CREATE TABLE session (
+            token TEXT PRIMARY KEY, userID INTEGER NOT NULL REFERENCES user, expires INTEGER NOT NULL
+        );
         CREATE TABLE favourite (
             userID INTEGER NOT NULL REFERENCES user, productID INTEGER NOT NULL REFERENCES product,
             PRIMARY KEY (userID, productID)
