@@ -145,8 +145,8 @@ public struct CachedRouterGroup<Context: RequestContext>: RouterMethods {
     private func refuseInner(_ path: RouterPath, _ method: HTTPRequest.Method) {
         let sentence = """
             \(method.rawValue) /\(self.path.appendingPath(path)) cannot be cached: `cached` was called on a group \
-            inside this one that does not know its key parts, tags and scopes, so that responses could be mixed up. Take a \
-            CachedRouterGroup instead of `some RouterMethods`, and call `cached` on that.
+            inside this one that does not know its key parts, tags and scopes, so that responses could be mixed up. \
+            Take a CachedRouterGroup instead of `some RouterMethods`, and call `cached` on that.
             """
         cache.cache.report(misuse: sentence)
         preconditionFailure(sentence)

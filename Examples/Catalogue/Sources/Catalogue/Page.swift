@@ -107,8 +107,7 @@ struct Page: Sendable {
         }
 
         // Sends a request, and shows its time and its Cache-Status in the column of hits or in that of misses. The
-        // column
-        // of hits has the fastest one.
+        // column of hits has the fastest one.
         async function measure(route) {
           const start = performance.now();
           const response = await send(route.path, route.method, route.body);
