@@ -13,7 +13,8 @@ extension CachePolicy {
     /// For cached values, nil counts as 404.
     /// - Parameters:
     ///   - lifetime: The time for which such a response is fresh; zero or less stores none.
-    ///   - statuses: The statuses that are stored for this time.
+    ///   - status: The status that is stored for this time.
+    ///   - others: Further statuses.
     public func fresh(
         for lifetime: Duration,
         on status: HTTPResponse.Status,

@@ -36,7 +36,9 @@ public struct StoredVariants: Sendable {
     public var cost: Int { stored.reduce(0) { $0 + $1.entry.cost } }
 
     /// Adds an entry in place of those that it replaces, and evicts the least recently used variants beyond a limit.
-    /// - Parameter limit: The number of variants, 64 by default.
+    /// - Parameters:
+    ///   - entry: The entry.
+    ///   - limit: The number of variants, 64 by default.
     public mutating func save(_ entry: CacheEntry, limit: Int = MemoryStore.defaultVariantLimit) {
         entry.markUsed()
         hold(entries.saving(entry, limit: limit))
