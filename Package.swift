@@ -27,7 +27,7 @@ let structuredFields: Target.Dependency = .product(
     package: "swift-http-structured-headers"
 )
 
-/// What `LarderTestSupport` depends on to read the responses of Hummingbird's test client.
+/// The dependency with which `LarderTestSupport` reads the responses of Hummingbird's test client.
 let testClient: [Target.Dependency] =
     coreOnly ? [] : [.product(name: "HummingbirdTesting", package: "hummingbird")]
 

@@ -1,9 +1,9 @@
 public import Hummingbird
 public import Larder
 
-/// What a group takes from requests and their context. As middleware does, a modifier applies to the routes that are
-/// added to the group that it returns, and its function sees the request and the context as the middleware passes them
-/// on.
+/// Functions with which a group takes values from requests and their context. As middleware does, a modifier applies to
+/// the routes that are added to the group that it returns, and its function sees the request and the context as the
+/// middleware passes them on.
 extension CachedRouterGroup {
     /// Returns a group that stores separate responses for different values of a part of the key.
     ///

@@ -75,35 +75,24 @@ public struct CachingResponder<Context: RequestContext>: HTTPResponder, CachingC
         for user: String?,
         under policy: CachePolicy
     ) async throws -> Response {
-        let head = head(of: request)
-        guard let limit = policy.queryMethods[head.method] else {
-            return try await cache.respond(
-                to: head,
-                for: user,
-                under: policy,
-                from: Handler(
-                    responder: responder,
-                    request: request,
-                    context: context,
-                    statuses: policy.rules.lifetimes
-                )
-            )
-        }
-        let (query, content) = try await Self.collectContent(of: request, upTo: limit)
-        var policy = policy
-        policy.keys.content = content.map { KeyPolicy.digest(ofContent: $0, request.headers) }
-        return try await cache.respond(
-            to: head,
-            for: user,
-            under: policy,
-            from: Handler(
+        func handler(_ request: Request, content: ByteBuffer = ByteBuffer()) -> Handler<Context> {
+            Handler(
                 responder: responder,
-                request: query,
+                request: request,
                 context: context,
                 statuses: policy.rules.lifetimes,
-                content: content ?? ByteBuffer()
+                content: content
             )
-        )
+        }
+        let head = head(of: request)
+        guard let limit = policy.queryMethods[head.method] else {
+            return try await cache.respond(to: head, for: user, under: policy, from: handler(request))
+        }
+        let (query, content) = try await Self.collectContent(of: request, upTo: limit)
+        var queryPolicy = policy
+        queryPolicy.keys.content = content.map { KeyPolicy.digest(ofContent: $0, request.headers) }
+        let origin = handler(query, content: content ?? ByteBuffer())
+        return try await cache.respond(to: head, for: user, under: queryPolicy, from: origin)
     }
 
     /// Returns a request with its content in memory; nil for the content if it is too large, or does not say how large
@@ -156,7 +145,7 @@ private struct Handler<Context: RequestContext>: Origin {
     /// The lifetimes of the statuses that are stored besides 200.
     let statuses: [Int: Duration]
     /// The content of a query; empty for a GET.
-    var content = ByteBuffer()
+    let content: ByteBuffer
 
     func fetch(_ head: HTTPRequest) async throws -> Response {
         let request = Request(head: head, body: RequestBody(buffer: content))

@@ -73,7 +73,7 @@ struct OuterReaders: Sendable {
     let mayInvalidate: Bool
 }
 
-/// What is taken from a request and its context.
+/// The values that are taken from a request and its context.
 struct RequestTraits: Sendable {
     var user = RequestUser.none
     var parts: [KeyPart] = []

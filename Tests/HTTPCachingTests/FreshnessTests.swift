@@ -31,6 +31,16 @@ import Testing
         #expect(lifetimes.generatedAt == at(arrived - age))
     }
 
+    private func storability(of response: HTTPResponse, by rules: CachingRules) -> Storability {
+        Storability.decide(
+            request: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
+            response: response,
+            rules: rules,
+            requestedAt: at(0),
+            respondedAt: at(0)
+        )
+    }
+
     /// The status, the fields, the lifetime that the rules give it, and the lifetime in seconds; nil if it is not
     /// stored.
     @Test(
@@ -53,13 +63,7 @@ import Testing
         response.status = HTTPResponse.Status(code: status)
         var rules = CachingRules.decoratedRoute(ttl: .seconds(60))
         rules.lifetimes[status] = lifetime.map { .seconds($0) }
-        let storability = Storability.decide(
-            request: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
-            response: response,
-            rules: rules,
-            requestedAt: at(0),
-            respondedAt: at(0)
-        )
+        let storability = storability(of: response, by: rules)
         if case .store(let lifetimes) = storability {
             #expect(stored.map { at($0) } == lifetimes.freshUntil)
         } else {
@@ -72,13 +76,7 @@ import Testing
         for (rules, lifetime) in [(CachingRules.decoratedRoute(ttl: .seconds(60)), 9), (.gateway, nil)]
             as [(CachingRules, Int?)]
         {
-            let storability = Storability.decide(
-                request: HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/"),
-                response: response,
-                rules: rules,
-                requestedAt: at(0),
-                respondedAt: at(0)
-            )
+            let storability = storability(of: response, by: rules)
             if case .store(let lifetimes) = storability {
                 #expect(lifetimes.freshUntil == lifetime.map { at($0) })
             } else {

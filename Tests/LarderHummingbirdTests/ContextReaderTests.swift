@@ -7,7 +7,8 @@ import Testing
 
 @testable import LarderHummingbird
 
-/// What a group takes from requests and their context: key parts, tags, scopes that a write invalidates, bypasses.
+/// Values that a group takes from requests and their context: key parts, tags, scopes that a write invalidates,
+/// bypasses.
 @Suite(.timeLimit(.minutes(5))) struct ContextReaderTests {
     @Test(arguments: StoreChoice.allCases)
     func `Responses are stored separately for each value of a key part`(store: StoreChoice) async throws {

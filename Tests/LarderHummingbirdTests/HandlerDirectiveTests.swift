@@ -9,7 +9,7 @@ import Testing
 
 @testable import LarderHummingbird
 
-/// What handlers say to the cache alone, statuses with lifetimes of their own, and what clients are told.
+/// Directives of handlers for the cache alone, statuses with lifetimes of their own, and what clients are told.
 @Suite(.timeLimit(.minutes(5))) struct HandlerDirectiveTests {
     private struct Post: ResponseCodable {
         var id: Int
@@ -77,7 +77,7 @@ import Testing
                 let longer = try await client.get("/x/longer")
                 #expect(longer.cacheStatus.contains("; hit") && longer.headers[.cacheControl] == "max-age=1")
                 for _ in 0..<2 {
-                    // What is private stays so.
+                    // A private response stays private.
                     let response = try await client.get("/x/private")
                     #expect(response.cacheStatus.contains("detail=private"))
                 }
@@ -116,7 +116,6 @@ import Testing
                 )
                 for _ in 0..<2 { expectEqual(try await client.get("/x/other").status, .gone) }
                 #expect(calls.value == 4)
-                try await WallClock.system.sleep(for: .milliseconds(store == .redis ? 1_100 : 0))
             }
         }
     }

@@ -52,7 +52,7 @@ public final class DictionaryStore: CacheStore {
                 if entry.cost <= entryLimit.bytes {
                     variants.save(entry, limit: variantLimit)
                 } else {
-                    // What it would replace is not the newest response any more.
+                    // The entries that it would replace are not the newest responses any more.
                     variants = StoredVariants()
                 }
             }

@@ -80,6 +80,13 @@ package enum PercentEncoding {
         }
     }
 
+    /// Appends a text with every byte percent-encoded that is not unreserved (RFC 3986 §2.3).
+    package static func append(_ text: String, to output: inout [UInt8]) {
+        for byte in text.utf8 {
+            if ASCII.isUnreserved(byte) { output.append(byte) } else { append(byte, to: &output) }
+        }
+    }
+
     /// Appends `%` and the two hexadecimal digits of a byte.
     package static func append(_ byte: UInt8, to text: inout [UInt8]) {
         text.append(ASCII.percent)

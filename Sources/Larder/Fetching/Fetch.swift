@@ -141,8 +141,8 @@ extension Fetch {
 
     /// Returns the caching directives of a head.
     ///
-    /// What a handler says to the cache alone does not permit what `Cache-Control` forbids to every shared cache: a
-    /// response that is `private`, or must not be stored, may hold one user's data.
+    /// A directive of a handler for the cache alone does not permit what `Cache-Control` forbids to every shared cache:
+    /// a response that is `private`, or must not be stored, may hold one user's data.
     func directives(of head: HTTPResponse) -> ResponseDirectives {
         var directives = ResponseDirectives(head.headerFields, targets: cacheable.policy.rules.targetedFields)
         guard directives.target == .larderCacheControl else { return directives }

@@ -79,7 +79,7 @@ extension ResponseCache {
         let due = debounce.add(scopes)
         guard !due.isEmpty else { return }
         tasks.start { [self] in
-            // Cancelled by the shutdown: the invalidation is carried out at once.
+            // A shutdown ends the wait. The store may have stopped by then, and the invalidation is lost with it.
             try? await clock.sleep(for: interval)
             debounce.remove(due)
             await invalidate(due)

@@ -55,13 +55,19 @@ extension InvalidationScope {
     /// An invalidation concerns an entry if and only if their scopes have a text in common: all spellings of a key have
     /// the same one, and so have a prefix that is deeper than entries distinguish and the prefix above it.
     public var canonicalText: String {
+        let (kind, text) = kindAndText
+        return text.isEmpty ? kind : kind + ":" + text
+    }
+
+    /// The kind of the scope, and the text that distinguishes it from the others of its kind.
+    private var kindAndText: (kind: String, text: String) {
         switch self {
-        case .key(let key): "key:" + key.normalized
-        case .path(let path): "path:" + path.description
+        case .key(let key): ("key", key.normalized)
+        case .path(let path): ("path", path.description)
         // Entries do not have deeper prefixes: the prefix above includes all of them, and more.
-        case .prefix(let path): "prefix:" + path.asPrefix.description
-        case .tag(let tag): "tag:" + tag.description
-        case .everything: "everything"
+        case .prefix(let path): ("prefix", path.asPrefix.description)
+        case .tag(let tag): ("tag", tag.description)
+        case .everything: ("everything", "")
         }
     }
 }
@@ -78,17 +84,7 @@ extension InvalidationScope {
     }
 
     package var fingerprint: Fingerprint {
-        switch self {
-        case .key(let key): Self.fingerprint(1, key.normalized)
-        case .path(let path): Self.fingerprint(2, path.description)
-        // Entries do not have deeper prefixes: the prefix above includes all of them, and more.
-        case .prefix(let path): Self.fingerprint(3, path.asPrefix.description)
-        case .tag(let tag): Self.fingerprint(4, tag.description)
-        case .everything: Self.fingerprint(5, "")
-        }
-    }
-
-    private static func fingerprint(_ kind: UInt8, _ text: String) -> Fingerprint {
+        let (kind, text) = kindAndText
         var hasher = Hasher()
         hasher.combine(kind)
         hasher.combine(text)

@@ -2,20 +2,16 @@ extension CacheTag {
     /// The largest number of tags of a response that has the pairs of its tags: 8, which make 28 pairs.
     public static let maximumPairedTags = 8
 
-    /// Creates the tag of the responses that have two tags, in either order.
-    private init(pair first: CacheTag, _ second: CacheTag) {
-        let (low, high) = first.description < second.description ? (first, second) : (second, first)
-        self.init("&", low, high)
-    }
-
-    /// Returns the tag of the responses that have both tags.
+    /// Returns the tag of the responses that have both tags, in either order.
     static func pair(_ first: CacheTag, _ second: CacheTag) -> CacheTag {
-        first == second ? first : CacheTag(pair: first, second)
+        if first == second { return first }
+        let (low, high) = first.description < second.description ? (first, second) : (second, first)
+        return CacheTag("&", low, high)
     }
 
     /// Returns the tags of every pair among tags.
     static func pairs(of tags: [CacheTag]) -> [CacheTag] {
-        tags.indices.flatMap { place in tags[(place + 1)...].map { CacheTag(pair: tags[place], $0) } }
+        tags.indices.flatMap { place in tags[(place + 1)...].map { pair(tags[place], $0) } }
     }
 }
 

@@ -100,13 +100,9 @@ extension KeyPolicy {
                 || builder.appendQuery(bytes[(end + 1)...], without: bypassParameter.map { Array($0.utf8) })
         }
         guard legal == true else { return nil }
-        if let user {
-            builder.append(user: user)
-        }
+        if let user { builder.append("user", user) }
         if let content { builder.append("content", content) }
-        for part in parts {
-            builder.append(part)
-        }
+        for part in parts { builder.append(part.name, part.value) }
         for field in fields {
             let fields = field == .hostField ? request.selectableFields : request.headerFields
             builder.append(field, values: fields[values: field])
@@ -261,42 +257,27 @@ private struct KeyBuilder {
     }
 
     /// Appends `#user=42`, percent-encoded, so that a value cannot end its part and forge another.
-    mutating func append(user: String) {
-        append("user", user)
-    }
-
-    /// Appends `#tenant=acme`, percent-encoded in the same way.
-    mutating func append(_ part: KeyPart) {
-        append(part.name, part.value)
-    }
-
     mutating func append(_ name: String, _ value: String) {
         beginPart()
         text.append(contentsOf: name.utf8)
         text.append(UInt8(ascii: "="))
-        appendEncoded(value)
+        PercentEncoding.append(value, to: &text)
     }
 
     /// Appends `#accept-language:de`, percent-encoded; `#accept-language` if the request does not have the field. Lines
     /// are separated by commas, which an encoded value does not contain.
     mutating func append(_ field: HTTPField.Name, values: [String]) {
         beginPart()
-        appendEncoded(field.canonicalName)
+        PercentEncoding.append(field.canonicalName, to: &text)
         for (place, value) in values.enumerated() {
             text.append(UInt8(ascii: place == 0 ? ":" : ","))
-            appendEncoded(value)
+            PercentEncoding.append(value, to: &text)
         }
     }
 
     private mutating func beginPart() {
         text.append(UInt8(ascii: hasParts ? "&" : "#"))
         hasParts = true
-    }
-
-    private mutating func appendEncoded(_ part: String) {
-        for byte in part.utf8 {
-            PercentEncoding.append(byte, to: &text, escaping: !ASCII.isUnreserved(byte))
-        }
     }
 
     private static func name(of pair: Slice<UnsafeBufferPointer<UInt8>>) -> Slice<UnsafeBufferPointer<UInt8>> {

@@ -105,7 +105,7 @@ public struct CachePolicy: Sendable {
     /// The methods besides GET and HEAD whose requests only ask, and the size of the largest content that such a
     /// request may have to be answered from the cache. The default is none.
     public var queryMethods: [HTTPRequest.Method: ByteCount]
-    /// What `Cache-Control` tells clients; nil, the default, for what the handler says.
+    /// The directive that `Cache-Control` gives clients; nil, the default, for the handler's own.
     package var clientCaching: ClientCaching?
     /// A function that returns false for responses that are not stored, for a reason that only the application knows;
     /// nil, the default, for none.

@@ -1,8 +1,8 @@
 import HTTPCaching
 import HTTPTypes
 
-/// What `Cache-Control` tells clients, apart from the time for which the cache stores a response. No invalidation
-/// reaches the copies of clients.
+/// The directive that `Cache-Control` gives clients, apart from the time for which the cache stores a response. No
+/// invalidation reaches the copies of clients.
 public enum ClientCaching: Hashable, Sendable {
     /// Clients may store the response, and ask each time if it has changed (`no-cache`): an unchanged response costs a
     /// 304.
@@ -22,7 +22,7 @@ extension ClientCaching {
     ///   - isPersonal: True if the response may be for one user alone, so that shared caches must not store it.
     func apply(to head: inout HTTPResponse, age: Int, isPersonal: Bool) {
         guard (200..<400).contains(head.status.code) else { return }
-        // Where a temporary redirection leads may depend on the moment.
+        // The target of a temporary redirection may depend on the moment.
         if case .maxAge = self, [302, 303, 307].contains(head.status.code) { return }
         let directives = ResponseDirectives(head.headerFields, targets: [])
         if directives.noStore { return }

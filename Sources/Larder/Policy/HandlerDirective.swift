@@ -1,6 +1,6 @@
 import HTTPCaching
 
-/// What a handler says about its response to the cache alone: the value of `Larder-Cache-Control`, which is a targeted
+/// The directive of a handler for the cache alone: the value of `Larder-Cache-Control`, which is a targeted
 /// field (RFC 9213). It takes precedence over `Cache-Control` and over the policy, and clients do not get it.
 package enum HandlerDirective: Hashable, Sendable {
     /// The response is fresh for this time; zero or less stores nothing.

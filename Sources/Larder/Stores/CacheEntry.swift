@@ -67,8 +67,7 @@ public final class CacheEntry: Sendable {
             selectingFields: selecting,
             readVersion: readVersion,
             location: location,
-            tags: tags,
-            lastUse: UseMark()
+            tags: tags
         )
     }
 

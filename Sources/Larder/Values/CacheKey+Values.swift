@@ -19,9 +19,7 @@ extension CacheKey {
 
     private static func encoded(_ part: String) -> String {
         var text: [UInt8] = []
-        for byte in part.utf8 {
-            PercentEncoding.append(byte, to: &text, escaping: !ASCII.isUnreserved(byte))
-        }
+        PercentEncoding.append(part, to: &text)
         return String(decoding: text, as: UTF8.self)
     }
 }

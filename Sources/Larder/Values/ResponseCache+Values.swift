@@ -117,7 +117,7 @@ extension ResponseCache {
             return value
         }
         serviceReminder.check(at: clock.now, logger)
-        let origin = ValueOrigin(make: make)
+        let origin = ValueOrigin { try ValueResponse(try await make()) }
         let response = try await answer(cacheable, from: origin)
         do {
             let value = try await response.value()
@@ -150,10 +150,9 @@ extension ResponseCache {
         tagged tags: [CacheTag] = []
     ) async throws -> InvalidationResult {
         let cacheable = CacheableRequest(value: name, parts, .fresh(for: lifetime).tagged(tags))
-        let made = Made(value: value, lifetime: nil)
-        _ = try ValueCoding.encode(value)
+        let response = try ValueResponse(Made(value: value))
         let removal = await remove(cacheable.location.key)
-        let origin = ValueOrigin(make: { made })
+        let origin = ValueOrigin { response }
         await tasks.finish { await self.fill(cacheable, from: origin) }
         return removal.invalidation
     }

@@ -11,13 +11,11 @@ import NIOCore
 
 /// The function that makes a cached value, as an origin: the value is the body of a response with status 200, in JSON.
 struct ValueOrigin<Value: Codable & Sendable>: Origin {
-    let make: @Sendable () async throws -> Made<Value>
+    let make: @Sendable () async throws -> ValueResponse<Value>
 
-    func fetch(_ request: HTTPRequest) async throws -> ValueResponse<Value> {
-        try ValueResponse(try await make())
-    }
+    func fetch(_ request: HTTPRequest) async throws -> ValueResponse<Value> { try await make() }
 
-    func forward() async throws -> ValueResponse<Value> { try ValueResponse(try await make()) }
+    func forward() async throws -> ValueResponse<Value> { try await make() }
 
     func status(of error: any Error) -> HTTPResponse.Status? { nil }
 

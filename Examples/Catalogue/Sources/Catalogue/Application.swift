@@ -5,7 +5,7 @@ import LarderHummingbird
 import LarderRedis
 import Logging
 
-/// What the environment says.
+/// The settings that the environment gives.
 public struct CatalogueOptions: Sendable {
     public var host = "127.0.0.1"
     public var port = 8080

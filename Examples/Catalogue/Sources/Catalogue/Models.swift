@@ -36,7 +36,7 @@ struct Product: ResponseCodable, FetchableRecord, Sendable {
     }
 }
 
-/// What a user says about a product.
+/// A review of a product by a user.
 struct Review: ResponseCodable, FetchableRecord, Sendable {
     let author: String
     let stars: Int
